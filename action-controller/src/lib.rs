@@ -1,0 +1,1 @@
+//! Plans what is due and keeps enough workers for it

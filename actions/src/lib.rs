@@ -1,0 +1,1 @@
+//! Carries out one task after another, by the deletion protocol

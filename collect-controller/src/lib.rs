@@ -1,0 +1,1 @@
+//! Keeps the collectors of Namespace Manager running

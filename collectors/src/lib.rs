@@ -1,0 +1,1 @@
+//! Watches namespaces, judges them and writes their history

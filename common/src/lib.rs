@@ -1,0 +1,9 @@
+//! What every role of Namespace Manager shares: the three ports with their adapters, and the edges to the machine and
+//! the cluster.
+//!
+//! A role never learns which adapter it got: [`store::open`], [`queue::open`] and [`jobs::LocalJobs`] are chosen once,
+//! by the scheme of a URL, and each adapter passes the contract suite of its port (`contract`, in `tests/`).
+
+pub mod jobs;
+pub mod queue;
+pub mod store;

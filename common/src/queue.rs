@@ -1,0 +1,74 @@
+//! The queue: nudges and hands out work. Every message is a hint; losing all of them costs latency and nothing else.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Route {
+    /// Something happened to a namespace: to the planner, and to whoever else listens.
+    Events,
+    /// A task for one worker.
+    Tasks,
+}
+
+/// What is sent: a place to look, and nothing that could be believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The version of this shape, 1.
+    pub v: u32,
+    /// A uid, or a task's id.
+    pub about: String,
+}
+
+/// Why a message could not be handed over or fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    #[error("the queue is full")]
+    Full,
+    #[error("cannot {doing}: {why}")]
+    Unavailable { doing: String, why: String },
+}
+
+pub type Result<T> = std::result::Result<T, QueueError>;
+
+/// A message in hand. Dropped without an acknowledgement, it is delivered again.
+#[async_trait]
+pub trait Delivery: Debug + Send {
+    /// What was sent; `None` where it cannot be decoded.
+    fn message(&self) -> Option<&Message>;
+    /// The facts that follow from it are durable, or it has no effect: it need not come again.
+    async fn ack(self: Box<Self>) -> Result<()>;
+    /// It cannot be decoded: to the dead letters.
+    async fn reject(self: Box<Self>) -> Result<()>;
+}
+
+/// A consumer of one route. Several share the messages.
+#[async_trait]
+pub trait Consumer: Debug + Send {
+    /// The next message, or `None` when none came within `wait`. Safe to cancel: nothing is lost.
+    async fn next(&mut self, wait: Duration) -> Result<Option<Box<dyn Delivery>>>;
+}
+
+/// The port. Every call ends within 5 s.
+#[async_trait]
+pub trait Queue: Debug + Send + Sync {
+    /// Hands a message over; when it returns, the queue has it.
+    async fn publish(&self, route: Route, message: &Message) -> Result<()>;
+    /// Begins to consume.
+    async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>>;
+    /// How many messages wait for a worker.
+    async fn backlog(&self, route: Route) -> Result<usize>;
+}
+
+/// A queue shared by the roles of a process.
+pub type SharedQueue = Arc<dyn Queue>;
+
+impl Message {
+    #[must_use]
+    pub fn about(about: impl Into<String>) -> Self {
+        Self { v: 1, about: about.into() }
+    }
+}

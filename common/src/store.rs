@@ -1,0 +1,109 @@
+//! The store: an append-only history per namespace, snapshots beside it, and numbered claims.
+//!
+//! One operation carries all safety: to insert a document under an id nobody used before. It is the same for entries
+//! (`<uid>:<number>`) and claims (`<kind>:<group>:<number>`), needs no transaction, and every adapter proves by the
+//! contract suite that of any number of writers exactly one gets the id (architecture.md section 3).
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lifecycle::{Actor, Entry, Record, Uid};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What became of an insert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is durable under its id, by this writer: now, or by an earlier try whose reply was lost.
+    Written,
+    /// Somebody else has the id. Read again, decide again.
+    Taken,
+}
+
+/// A claim on a number within a group, good for ever: budget slots, and the log of what people and leaders decreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    pub kind: ClaimKind,
+    /// What the numbers count within, such as a window.
+    pub group: String,
+    pub number: u64,
+    pub at: Timestamp,
+    pub actor: Actor,
+    /// Random, chosen by the writer: tells its own write from another's when a reply was lost.
+    pub token: String,
+    pub body: Value,
+}
+
+/// The collections of claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    /// The deletion budget.
+    Slots,
+    /// Deletions that were not foretold.
+    Waves,
+    /// Stop, approvals, configurations and epochs, each a log.
+    Controls,
+}
+
+/// Why the store could not be used. Nothing may be concluded from it: the write may have happened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Out of reach, too slow, locked or full: worth another try.
+    #[error("cannot {doing}: {why}")]
+    Unavailable { doing: String, why: String },
+    /// What is there is not what this program wrote. A person has to look.
+    #[error("cannot {doing}: the store is damaged: {why}")]
+    Damaged { doing: String, why: String },
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// One place in the history of all namespaces, ordered by `(at, uid, seq)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub at: Timestamp,
+    pub uid: Uid,
+    pub seq: u64,
+}
+
+/// The port. Every call has a deadline of its own (4 s), after which it is [`StoreError::Unavailable`].
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    /// Inserts an entry under `(uid, seq)`. Durable when it returns [`Inserted::Written`].
+    async fn append(&self, entry: &Entry) -> Result<Inserted>;
+
+    /// The entries of one namespace after number `after`, in order, at most `limit`.
+    async fn history(&self, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>>;
+
+    /// Entries of all namespaces with `at` in `from..`, strictly after `after` where given, ordered by place.
+    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>>;
+
+    /// The uids whose histories bear this name, the most recent first, at most `limit`.
+    async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>>;
+
+    /// Stores a record beside its history; only forward: one folded further stays. Best effort.
+    async fn put_snapshot(&self, record: &Record) -> Result<()>;
+
+    /// The snapshot of one namespace, unless there is none or another version of the fold made it.
+    async fn snapshot(&self, uid: &Uid) -> Result<Option<Record>>;
+
+    /// Snapshots by uid, strictly after `after`, at most `limit`. May lag behind the histories.
+    async fn snapshots(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Record>>;
+
+    /// Inserts a claim under `(kind, group, number)`.
+    async fn claim(&self, claim: &Claim) -> Result<Inserted>;
+
+    /// The claims of a group by number, from `from`, at most `limit`.
+    async fn claims(&self, kind: ClaimKind, group: &str, from: u64, limit: usize) -> Result<Vec<Claim>>;
+
+    /// The claim with the highest number in a group.
+    async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>>;
+
+    /// Whether the store can be read and written now.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// A store shared by the roles of a process.
+pub type SharedStore = Arc<dyn Store>;

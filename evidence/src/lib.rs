@@ -1,0 +1,1 @@
+//! The sources Namespace Manager reads before it judges

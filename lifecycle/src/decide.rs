@@ -1,0 +1,193 @@
+//! The next entry of a namespace's history, and when to ask again (lifecycle.md section 4).
+
+use jiff::Timestamp;
+
+use crate::{
+    Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
+    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, Terms},
+    keys::CI_LABELS,
+    record::Phase,
+    wishes::{self, Deadline},
+};
+
+/// What [`decide`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What is to be appended. Fold it and ask again: one step per evaluation.
+    pub entry: Option<Fact>,
+    /// When time alone may change the answer.
+    pub due: Option<Timestamp>,
+}
+
+/// Decides the next entry from what is known and what is seen. `policy` is the one that applies to the namespace as
+/// it is seen; `None`: none does.
+///
+/// Wishes of the owner are recorded at any time. Everything else waits while an intent is open, so that no recovery
+/// is recorded that a request under way could still contradict (safety.md S4).
+#[must_use]
+pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
+    let namespace = &seen.namespace;
+    let silent = record.damage.is_some()
+        || record.phase == Phase::Gone
+        || record.uid != namespace.uid
+        || namespace.deleted.is_some();
+    if silent {
+        return Decision::default();
+    }
+    let Some(policy) = policy else {
+        return release(record);
+    };
+    if record.phase != Phase::Managed {
+        return if record.open.is_some() { Decision::default() } else { Decision::of(adopt(policy, namespace)) };
+    }
+    if let Some(fact) = wish(policy, record, namespace, now) {
+        return Decision::of(fact);
+    }
+    if let Some(open) = &record.open {
+        return Decision { entry: None, due: Some(open.intended.until) };
+    }
+    let terms = Terms::of(policy);
+    if record.terms.as_ref() != Some(&terms) {
+        return Decision::of(Fact::PolicyChanged(terms));
+    }
+    if let Some(fact) = moved_deadline(policy, record, namespace) {
+        return Decision::of(fact);
+    }
+    if !seen.clock.is_true() {
+        // A clock that may be wrong tells no age. Whoever mends it asks again; time does not.
+        return Decision::default();
+    }
+    judge(record, seen, now)
+}
+
+impl Decision {
+    const fn of(fact: Fact) -> Self {
+        Self { entry: Some(fact), due: None }
+    }
+}
+
+impl Terms {
+    /// The terms a policy sets.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        Self { policy: policy.name.clone(), policy_hash: policy.hash.clone(), mode: policy.mode }
+    }
+}
+
+fn release(record: &Record) -> Decision {
+    if record.phase == Phase::Managed && record.open.is_none() {
+        Decision::of(Fact::Released(Released { why: "no policy applies to it any more".to_owned() }))
+    } else {
+        Decision::default()
+    }
+}
+
+fn adopt(policy: &Policy, namespace: &Namespace) -> Fact {
+    Fact::Adopted(Adopted {
+        terms: Terms::of(policy),
+        created: namespace.created,
+        ci: ci_labels(namespace, &policy.keys),
+        deadline: wishes::deadline(namespace, policy, &policy.keys),
+    })
+}
+
+fn ci_labels(namespace: &Namespace, keys: &Keys) -> Vec<Pair> {
+    let pair = |k: &&str| Some(Pair { k: (*k).to_owned(), v: namespace.label(&keys.of_ci(k))?.to_owned() });
+    CI_LABELS.iter().filter_map(pair).collect()
+}
+
+/// The owner's wish to protect or keep, where it is not what the record says.
+fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Fact> {
+    let protected = wishes::is_protected(namespace, &policy.keys);
+    if protected != record.protected {
+        return Some(Fact::Protected(Protected { on: protected }));
+    }
+    let wished = wishes::keep(namespace, &policy.keys);
+    let known = record.kept.as_ref();
+    if wished.as_ref().map(|wish| &wish.text) == known.and_then(|kept| kept.wish.as_ref()) {
+        return None;
+    }
+    let Some(wish) = wished else {
+        return Some(Fact::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
+    };
+    // A wish that follows on one that still holds belongs to the same run: the cap does not slide along with it.
+    let first_seen = known
+        .filter(|kept| kept.until.is_some_and(|until| now < until))
+        .and_then(|kept| kept.first_seen)
+        .map_or(now, |first_seen| first_seen.min(now));
+    Some(Fact::Kept(Kept {
+        until: Some(wishes::keep_end(&wish, first_seen, policy.max_keep)),
+        wish: Some(wish.text),
+        first_seen: Some(first_seen),
+        by: wish.by,
+        reason: wish.reason,
+    }))
+}
+
+fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Fact> {
+    let deadline = wishes::deadline(namespace, policy, &policy.keys);
+    if deadline == record.deadline {
+        return None;
+    }
+    let word = |deadline: &Option<Deadline>| deadline.as_ref().and_then(Deadline::owners_word).map(str::to_owned);
+    let why = if word(&deadline) == word(&record.deadline) { MovedBy::Policy } else { MovedBy::Owner };
+    Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
+}
+
+/// The status machine: the first rule that applies wins, one step at a time.
+fn judge(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
+    let deadline = record.deadline.as_ref();
+    let expired = deadline.is_some_and(|deadline| now >= deadline.at);
+    let to = match (record.status, expired) {
+        (Status::Stale, true) => None,
+        (_, true) => record.status.may_become(Status::Stale).then_some(Status::Stale),
+        (Status::Stale | Status::Cancelled | Status::Superseded, false) => Some(Status::Unknown),
+        // Health is off: nothing is failing.
+        (Status::Unknown | Status::Unstable | Status::Failing | Status::Failed, false) => Some(Status::Ok),
+        (Status::Ok, false) => None,
+    };
+    let due = deadline.map(|deadline| deadline.at).filter(|at| now < *at);
+    let Some(to) = to else {
+        return Decision { entry: None, due };
+    };
+    let finalize_at = match to {
+        Status::Ok | Status::Stale => deadline.map(|deadline| deadline.at),
+        Status::Unknown
+        | Status::Unstable
+        | Status::Failing
+        | Status::Failed
+        | Status::Cancelled
+        | Status::Superseded => None,
+    };
+    let age = age(record, deadline, expired, now);
+    let reason = match to {
+        Status::Ok => "its health is not checked".to_owned(),
+        _ => age.reason.clone(),
+    };
+    Decision::of(Fact::StatusChanged(StatusChanged {
+        from: record.status,
+        to,
+        reason,
+        evidence: vec![age, seen.clock.clone()],
+        finalize_at,
+    }))
+}
+
+/// The evidence of age, in words.
+fn age(record: &Record, deadline: Option<&Deadline>, expired: bool, now: Timestamp) -> Condition {
+    let created = record.created.unwrap_or(now);
+    let lived = duration::text(crate::time::between(created, now));
+    let reason = match deadline {
+        None => format!("it has lived for {lived} and nothing sets an end"),
+        Some(deadline) => {
+            let allowed = duration::text(wishes::lifetime(created, deadline));
+            let by = match deadline.owners_word() {
+                Some(text) => format!("its owner's annotation `{text}`"),
+                None => format!("policy `{}`", record.terms.as_ref().map_or("", |terms| terms.policy.as_str())),
+            };
+            format!("it has lived for {lived} of the {allowed} that {by} gives it")
+        }
+    };
+    let truth = if expired { Truth::True } else { Truth::False };
+    Condition { truth, reason, observed_at: now }
+}

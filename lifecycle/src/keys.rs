@@ -1,0 +1,119 @@
+//! The keys on a namespace: what we write, and what its owner may write for us (lifecycle.md section 1).
+
+use crate::Namespace;
+
+/// The prefix of annotations unless the configuration says otherwise.
+pub const DEFAULT_PREFIX: &str = "manager.cicd.skao.int/";
+/// The prefix of what CI systems write unless the configuration says otherwise.
+pub const DEFAULT_CI_PREFIX: &str = "cicd.skao.int/";
+
+// Written by us.
+pub const MANAGED: &str = "managed";
+pub const NAMESPACE: &str = "namespace";
+pub const STATUS: &str = "status";
+pub const STATUS_TIMESTAMP: &str = "status_timestamp";
+pub const STATUS_TIMEFRAME: &str = "status_timeframe";
+pub const STATUS_FINALIZE_AT: &str = "status_finalize_at";
+pub const RECORD: &str = "record";
+pub const FENCE: &str = "fence";
+
+// Written by owners.
+pub const TTL: &str = "ttl";
+pub const EXPIRES_AT: &str = "expires_at";
+pub const KEEP_UNTIL: &str = "keep_until";
+pub const KEEP_BY: &str = "keep_by";
+pub const KEEP_REASON: &str = "keep_reason";
+pub const PROTECT: &str = "protect";
+
+/// The CI labels that are copied into the record at adoption, so that it answers for the namespace when it is gone.
+pub const CI_LABELS: [&str; 15] = [
+    "author",
+    "authorId",
+    "branch",
+    "commit",
+    "environmentTier",
+    "job",
+    "jobId",
+    "mrId",
+    "permitted",
+    "pipelineId",
+    "pipelineSource",
+    "project",
+    "projectId",
+    "projectPath",
+    "team",
+];
+
+/// The prefixes in use: ours, those we used before, and the CI system's. Each ends with `/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    pub prefix: String,
+    /// Under these `protect` and `keep_until` are honoured still.
+    pub former: Vec<String>,
+    pub ci: String,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { prefix: DEFAULT_PREFIX.to_owned(), former: Vec::new(), ci: DEFAULT_CI_PREFIX.to_owned() }
+    }
+}
+
+impl Keys {
+    /// The full key of one of ours.
+    #[must_use]
+    pub fn ours(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// The full key of one of the CI system's.
+    #[must_use]
+    pub fn of_ci(&self, key: &str) -> String {
+        format!("{}{key}", self.ci)
+    }
+
+    /// The value of an annotation under our prefix alone.
+    #[must_use]
+    pub fn read<'a>(&self, namespace: &'a Namespace, key: &str) -> Option<&'a str> {
+        namespace.annotation(&self.ours(key))
+    }
+
+    /// The values of an annotation under our prefix and every former one, ours first.
+    pub fn read_everywhere<'a>(&self, namespace: &'a Namespace, key: &str) -> impl Iterator<Item = &'a str> {
+        std::iter::once(&self.prefix)
+            .chain(&self.former)
+            .filter_map(move |prefix| namespace.annotation(&format!("{prefix}{key}")))
+    }
+
+    /// Whether a key is under one of our prefixes, present or former.
+    #[must_use]
+    pub fn is_ours(&self, key: &str) -> bool {
+        std::iter::once(&self.prefix).chain(&self.former).any(|prefix| key.starts_with(prefix.as_str()))
+    }
+}
+
+/// The mark `<epoch>.<number>` that a mirror leaves on the namespace: whose record it shows, and up to which entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub epoch: u64,
+    pub seq: u64,
+}
+
+impl Mark {
+    /// Reads the mark of a namespace: `None` when it carries none, `Some(None)` when it carries something else.
+    #[must_use]
+    pub fn of(namespace: &Namespace, keys: &Keys) -> Option<Option<Self>> {
+        keys.read(namespace, RECORD).map(Self::parse)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (epoch, seq) = text.split_once('.')?;
+        Some(Self { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.seq)
+    }
+}

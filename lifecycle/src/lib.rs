@@ -1,0 +1,43 @@
+//! The pure domain of Namespace Manager.
+//!
+//! A [`Policy`] says what should happen, an [`Observation`] says what is seen, a [`Record`] says what we know. Five
+//! functions turn them into entries and tasks, all with `now` as an argument:
+//!
+//! - [`absorb`]: a reading becomes part of what is seen;
+//! - [`decide`]: the next entry of a namespace's history, and when to ask again;
+//! - [`plan`]: what is to be done about it, and when to ask again;
+//! - [`guards`]: why not yet, one truth for the planner, the worker and `nsm why`;
+//! - [`mirror`]: what the namespace should carry for people and tools to read.
+//!
+//! What is absent here matters most: no clock, no file, no socket, no environment, no async. Nothing in this crate
+//! can fail on what it is given, and nothing panics; bad input of a configuration is an [`policy::Invalid`], bad
+//! input of a stranger's annotation counts as the longest its owner could have meant.
+
+pub mod decide;
+pub mod duration;
+pub mod entry;
+pub mod evidence;
+pub mod guards;
+pub mod keys;
+pub mod matching;
+pub mod mirror;
+pub mod namespace;
+pub mod plan;
+pub mod policy;
+pub mod record;
+pub mod status;
+pub mod system;
+pub mod time;
+pub mod wishes;
+
+pub use decide::{Decision, decide};
+pub use entry::{Action, Actor, Entry, Fact};
+pub use evidence::{Condition, Observation, Reading, Truth, absorb};
+pub use guards::{Fresh, Guard, Verdict, guards};
+pub use keys::Keys;
+pub use mirror::mirror;
+pub use namespace::{Namespace, Uid};
+pub use plan::{Plan, Task, plan};
+pub use policy::{Mode, Policies, Policy};
+pub use record::Record;
+pub use status::Status;

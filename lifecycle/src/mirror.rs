@@ -1,0 +1,43 @@
+//! What a namespace should carry for people and tools to read (lifecycle.md section 1). Output only: nothing is
+//! decided on it.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Observation, Record, Status, duration,
+    keys::{MANAGED, NAMESPACE, STATUS, STATUS_FINALIZE_AT, STATUS_TIMEFRAME, STATUS_TIMESTAMP},
+    time::annotation_text,
+    wishes,
+};
+
+/// The annotations a namespace should carry, keys without prefix; `None` is to be absent. What is not named is left
+/// alone. Empty where nothing is to be written: it is not ours, is going away, or a request about it is under way.
+#[must_use]
+pub fn mirror(record: &Record, seen: &Observation) -> BTreeMap<&'static str, Option<String>> {
+    let namespace = &seen.namespace;
+    if record.open.is_some() || record.damage.is_some() || namespace.deleted.is_some() {
+        return BTreeMap::new();
+    }
+    if !record.is_managed() {
+        let ours = [MANAGED, NAMESPACE, STATUS, STATUS_TIMESTAMP, STATUS_TIMEFRAME, STATUS_FINALIZE_AT];
+        let release = record.phase == crate::record::Phase::Released;
+        return ours.into_iter().filter(|_| release).map(|key| (key, None)).collect();
+    }
+    let deadline = match record.status {
+        Status::Ok | Status::Stale => record.deadline.as_ref(),
+        Status::Unknown
+        | Status::Unstable
+        | Status::Failing
+        | Status::Failed
+        | Status::Cancelled
+        | Status::Superseded => None,
+    };
+    BTreeMap::from([
+        (MANAGED, Some("true".to_owned())),
+        (NAMESPACE, Some(namespace.name.clone())),
+        (STATUS, Some(record.status.to_string())),
+        (STATUS_TIMESTAMP, record.since.map(annotation_text)),
+        (STATUS_TIMEFRAME, deadline.map(|end| duration::text(wishes::lifetime(namespace.created, end)))),
+        (STATUS_FINALIZE_AT, deadline.map(|end| annotation_text(end.at))),
+    ])
+}

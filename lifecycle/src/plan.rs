@@ -1,0 +1,122 @@
+//! What is to be done about a namespace, and when to ask again (lifecycle.md section 5).
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Action, Mode, Policy, Record, Status, Uid,
+    guards::{Guard, Verdict, deletion_deadline, guards},
+    time::{between, saturating_add},
+};
+
+/// A deadline counts as foretold when it stood for this long before it fell due, or for half the ttl (safety.md S7).
+const FORETOLD_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// One thing to do. Its identity never changes, however often it is offered (safety.md section 2).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Task {
+    pub uid: Uid,
+    pub action: Action,
+    /// The number of the entry that made it due.
+    pub due_to: u64,
+}
+
+/// What [`plan`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub tasks: Vec<Task>,
+    /// When time alone may change the answer.
+    pub due: Option<Timestamp>,
+}
+
+/// Plans from the record alone. `policy` is the one the record is under, as the configuration has it now.
+///
+/// A deletion is offered when every guard on the record is clear, and again for as long as it was neither done nor
+/// taken back: whoever carries it out looks at everything once more. In observe mode it is offered once per episode,
+/// to be recorded as what would have been done.
+#[must_use]
+pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
+    let Some(policy) = policy.filter(|_| record.damage.is_none()) else {
+        return Plan::default();
+    };
+    if let Some(open) = &record.open {
+        // An attempt that ran out is somebody's to fence, whatever the policy says by now.
+        let ran_out = now >= open.intended.until;
+        let task = Task { uid: record.uid.clone(), action: open.intended.action, due_to: open.intended.due_to };
+        return Plan {
+            tasks: if ran_out { vec![task] } else { Vec::new() },
+            due: (!ran_out).then_some(open.intended.until),
+        };
+    }
+    let all = guards(policy, record, None, now);
+    let mut plan = delete(policy, record, &all);
+    if let Some(notice) = notify(policy, record, &all, now) {
+        match notice {
+            Notify::Now(due_to) => {
+                plan.tasks.push(Task { uid: record.uid.clone(), action: Action::Notify, due_to });
+            }
+            Notify::At(at) => plan.due = Some(plan.due.map_or(at, |due| due.min(at))),
+        }
+    }
+    plan
+}
+
+/// Whether the deletion that the record leads to was foretold: its deadline, or an earlier one, stood for an hour or
+/// half its ttl before it fell due. What was not foretold is rationed in waves (safety.md S7).
+#[must_use]
+pub fn is_foretold(record: &Record) -> bool {
+    let (Some(deadline), Some(since), Some(created)) = (&record.deadline, record.foretold_since, record.created) else {
+        return false;
+    };
+    let stood = between(since, deadline.at);
+    let half = between(created, deadline.at) / 2;
+    record.status == Status::Stale && stood >= FORETOLD_AFTER.min(half) && stood > SignedDuration::ZERO
+}
+
+fn delete(policy: &Policy, record: &Record, guards: &[Guard]) -> Plan {
+    let observed_already = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
+    // In observe mode nobody is told, and nothing is sent that a promise could hold back.
+    let counts = |guard: &&Guard| policy.mode == Mode::Enforce || !matches!(guard.name, "mode" | "told");
+    let standing: Vec<_> = guards.iter().filter(counts).map(|guard| guard.verdict).collect();
+    if observed_already || standing.contains(&Verdict::Refuses) {
+        return Plan::default();
+    }
+    let waits: Vec<_> = standing
+        .into_iter()
+        .filter_map(|verdict| if let Verdict::Waits(until) = verdict { Some(until) } else { None })
+        .collect();
+    if waits.is_empty() {
+        let task = Task { uid: record.uid.clone(), action: Action::Delete, due_to: record.episode };
+        return Plan { tasks: vec![task], due: None };
+    }
+    // Where one of them waits for something other than time, that something will wake us.
+    let due = waits.iter().copied().collect::<Option<Vec<_>>>().and_then(|instants| instants.into_iter().max());
+    Plan { tasks: Vec::new(), due }
+}
+
+enum Notify {
+    /// Now; the number of the entry that made it due.
+    Now(u64),
+    At(Timestamp),
+}
+
+/// The notice about the deletion that age leads to: before its deadline by the policy's warning, or at once where
+/// that has passed.
+fn notify(policy: &Policy, record: &Record, guards: &[Guard], now: Timestamp) -> Option<Notify> {
+    let warning = policy.warning.as_ref()?;
+    let ahead = |name: &str| guards.iter().all(|guard| guard.name != name || guard.is_clear());
+    let wanted = policy.mode == Mode::Enforce
+        && policy.deletes(Status::Stale)
+        && ["history", "managed", "policy", "protect", "intent"].into_iter().all(ahead);
+    if !wanted {
+        return None;
+    }
+    let deadline = deletion_deadline(record)?;
+    let told = record.notice(Status::Stale).filter(|notice| notice.counts && notice.intended.deadline == deadline);
+    if let Some(told) = told {
+        return (told.delivery == crate::record::Delivery::Open).then_some(Notify::Now(record.deadline_set_by));
+    }
+    let before = warning.before(between(record.created?, deadline));
+    let at = saturating_add(deadline, -before);
+    Some(if now >= at { Notify::Now(record.deadline_set_by) } else { Notify::At(at) })
+}

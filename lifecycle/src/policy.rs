@@ -1,0 +1,326 @@
+//! What should happen to namespaces: policies as they are configured, and as they are used.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Keys, Namespace, Status,
+    duration::{Pause, Period},
+    keys,
+    matching::{Match, RawMatch, Require, full_match},
+    system::OutOfBounds,
+};
+
+/// The shortest ttl a policy may set. Below it, nobody could have been told.
+pub const MIN_TTL: Period = Period::from_secs(10);
+
+/// Whether deletions are carried out or only recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Judge, annotate and record what would have been done; delete nothing.
+    #[default]
+    Observe,
+    /// Act.
+    Enforce,
+}
+
+/// One policy as written in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPolicy {
+    /// How records and messages call it; unique.
+    pub name: String,
+    /// Which namespaces it applies to. The highest score of all policies wins, ties go to the first.
+    #[serde(rename = "match")]
+    pub applies_to: RawMatch,
+    /// `any-part` (default): each part of `match` alone is enough. `all-parts`: every part given must match.
+    #[serde(default)]
+    pub require: Require,
+    /// `observe` holds this policy back while the rest enforces. It cannot enforce more than the global `mode`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// How long a namespace may live after its creation. Without it only the owner's annotations `ttl` and
+    /// `expires_at` set an end. At least 10s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Period>,
+    /// The longest life an owner's `ttl` or `expires_at` can ask for. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ttl: Option<Period>,
+    /// The longest that `keep_until` can hold, counted from the moment the wish was first seen.
+    #[serde(default = "default_max_keep")]
+    pub max_keep: Period,
+    /// How long a status that leads to a deletion stands on the namespace before the deletion; may be 0.
+    #[serde(default = "default_visible_for")]
+    pub visible_for: Pause,
+    /// How long before the deadline the owner is told; never more than half the ttl.
+    #[serde(default = "default_warn_before")]
+    pub warn_before: Period,
+    /// What follows from a status.
+    #[serde(default)]
+    pub on: BTreeMap<Status, RawOnStatus>,
+}
+
+/// What follows from a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawOnStatus {
+    /// Whether the namespace is deleted.
+    #[serde(default = "yes")]
+    pub delete: bool,
+    /// The least time between the notice and the deletion; may be 0. Default: 0 where the ttl is at most an hour,
+    /// else 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Pause>,
+}
+
+/// What holds for every policy, as written in the configuration.
+#[derive(Clone, Debug)]
+pub struct Common<'a> {
+    pub mode: Mode,
+    pub keys: Keys,
+    /// Names that are never managed, on top of the built-in list; regexes that must match the whole name.
+    pub exclude: &'a [String],
+    /// Whether there is a channel by which owners are told.
+    pub has_channel: bool,
+}
+
+/// How an owner is told of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// How long before the deadline.
+    before: SignedDuration,
+    /// The least time between the notice and the deletion.
+    pub grace: SignedDuration,
+}
+
+/// One policy, checked.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub name: String,
+    /// Changes with anything that can change what the policy decides, [`Mode`] included.
+    pub hash: String,
+    pub mode: Mode,
+    pub applies_to: Match,
+    pub ttl: Option<SignedDuration>,
+    pub max_ttl: Option<SignedDuration>,
+    pub max_keep: SignedDuration,
+    pub visible_for: SignedDuration,
+    /// `None`: no channel is configured, so nobody is told and nothing waits for it.
+    pub warning: Option<Warning>,
+    deletes: Vec<Status>,
+    pub keys: Keys,
+}
+
+/// All policies of a configuration, in their order.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    list: Vec<Policy>,
+    out_of_bounds: OutOfBounds,
+    pub keys: Keys,
+}
+
+/// One thing that is wrong in a configuration: the key it stands at, and why with what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}`: {why}")]
+pub struct Invalid {
+    pub key: String,
+    pub why: String,
+}
+
+const fn default_max_keep() -> Period {
+    Period::from_secs(30 * 86_400)
+}
+
+const fn default_warn_before() -> Period {
+    Period::from_secs(3_600)
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn default_visible_for() -> Pause {
+    Pause::from_secs(5)
+}
+
+impl Warning {
+    /// How long before the end of a life of this length the owner is told.
+    #[must_use]
+    pub fn before(&self, lifetime: SignedDuration) -> SignedDuration {
+        self.before.min(lifetime / 2).max(SignedDuration::ZERO)
+    }
+}
+
+impl Policy {
+    /// Whether a namespace in this status is deleted.
+    #[must_use]
+    pub fn deletes(&self, status: Status) -> bool {
+        self.deletes.contains(&status)
+    }
+}
+
+impl Policies {
+    /// Checks policies all at once, so that one run shows every mistake.
+    ///
+    /// # Errors
+    /// One [`Invalid`] per mistake, its key as a path into the configuration.
+    pub fn new(raw: &[RawPolicy], common: &Common<'_>) -> Result<Self, Vec<Invalid>> {
+        let mut errors = prefix_errors(&common.keys);
+        let mut exclude = Vec::new();
+        for (at, pattern) in common.exclude.iter().enumerate() {
+            match full_match(pattern) {
+                Ok(regex) => exclude.push(regex),
+                Err(why) => errors.push(Invalid { key: format!("exclude[{at}]"), why }),
+            }
+        }
+        let mut list: Vec<Policy> = Vec::new();
+        for (at, raw) in raw.iter().enumerate() {
+            let key = format!("policies[{at}]");
+            if list.iter().any(|other| other.name == raw.name) {
+                let why = format!("two policies are called `{}`; rename one", raw.name);
+                errors.push(Invalid { key: format!("{key}.name"), why });
+            }
+            match check(raw, common, &key) {
+                Ok(policy) => list.push(policy),
+                Err(found) => errors.extend(found),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self { list, out_of_bounds: OutOfBounds::with(exclude), keys: common.keys.clone() })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The policy a namespace falls under: the highest score, ties to the first; `None` is not managed.
+    #[must_use]
+    pub fn for_namespace(&self, namespace: &Namespace) -> Option<&Policy> {
+        if self.out_of_bounds.holds(&namespace.name) {
+            return None;
+        }
+        let mut best: Option<(u8, &Policy)> = None;
+        for policy in &self.list {
+            let score = policy.applies_to.score(namespace);
+            if score > best.map_or(0, |(score, _)| score) {
+                best = Some((score, policy));
+            }
+        }
+        best.map(|(_, policy)| policy)
+    }
+
+    /// The policy of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Policy> {
+        self.list.iter().find(|policy| policy.name == name)
+    }
+
+    /// Every policy, in the configuration's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.list.iter()
+    }
+
+    /// Whether this name may never be managed.
+    #[must_use]
+    pub fn is_out_of_bounds(&self, name: &str) -> bool {
+        self.out_of_bounds.holds(name)
+    }
+
+    /// Whether anything is decided on this label, so that it must be kept in memory.
+    #[must_use]
+    pub fn reads_label(&self, key: &str) -> bool {
+        key.strip_prefix(&self.keys.ci).is_some_and(|rest| keys::CI_LABELS.contains(&rest))
+            || self.list.iter().any(|policy| policy.applies_to.looks_at().0.any(|known| known == key))
+    }
+
+    /// Whether anything is decided on this annotation, so that it must be kept in memory.
+    #[must_use]
+    pub fn reads_annotation(&self, key: &str) -> bool {
+        self.keys.is_ours(key)
+            || self.list.iter().any(|policy| policy.applies_to.looks_at().1.any(|known| known == key))
+    }
+}
+
+fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<Invalid>> {
+    let mut errors = Vec::new();
+    let mut refuse = |at: &str, why: String| errors.push(Invalid { key: format!("{key}{at}"), why });
+    if raw.name.trim().is_empty() {
+        refuse(".name", "it is empty; give the policy a name".to_owned());
+    }
+    if let Some(ttl) = raw.ttl.filter(|ttl| *ttl < MIN_TTL) {
+        refuse(".ttl", format!("`{ttl}` is below the floor; use at least {MIN_TTL}"));
+    }
+    if let (Some(ttl), Some(max)) = (raw.ttl, raw.max_ttl)
+        && max < ttl
+    {
+        refuse(".max_ttl", format!("`{max}` is shorter than this policy's ttl `{ttl}`; raise it or leave it out"));
+    }
+    for status in raw.on.keys().filter(|status| **status != Status::Stale) {
+        let why = format!("nothing this policy checks leads to `{status}`; remove it (reachable: stale)");
+        refuse(&format!(".on.{status}"), why);
+    }
+    let applies_to = Match::new(&raw.applies_to, raw.require, &common.keys)
+        .map_err(|found| {
+            for (at, why) in found {
+                let dot = if at.is_empty() { "" } else { "." };
+                refuse(&format!(".match{dot}{at}"), why);
+            }
+        })
+        .ok();
+    let Some(applies_to) = applies_to.filter(|_| errors.is_empty()) else {
+        return Err(errors);
+    };
+    let mode = match (common.mode, raw.mode) {
+        (Mode::Enforce, None | Some(Mode::Enforce)) => Mode::Enforce,
+        (Mode::Observe, _) | (Mode::Enforce, Some(Mode::Observe)) => Mode::Observe,
+    };
+    let stale = raw.on.get(&Status::Stale);
+    let short_lived = raw.ttl.is_some_and(|ttl| ttl <= Period::from_secs(3_600));
+    let warning = common.has_channel.then(|| Warning {
+        before: raw.warn_before.get(),
+        grace: match stale.and_then(|on| on.grace) {
+            Some(grace) => grace.get(),
+            None if short_lived => SignedDuration::ZERO,
+            None => SignedDuration::from_mins(10),
+        },
+    });
+    let deletes = if stale.is_none_or(|on| on.delete) { vec![Status::Stale] } else { Vec::new() };
+    Ok(Policy {
+        name: raw.name.clone(),
+        hash: hash(&(raw, mode, warning, &common.keys.prefix, &common.keys.former)),
+        mode,
+        applies_to,
+        ttl: raw.ttl.map(Period::get),
+        max_ttl: raw.max_ttl.map(Period::get),
+        max_keep: raw.max_keep.get(),
+        visible_for: raw.visible_for.get(),
+        warning,
+        deletes,
+        keys: common.keys.clone(),
+    })
+}
+
+fn prefix_errors(keys: &Keys) -> Vec<Invalid> {
+    let named = std::iter::once(("annotations.prefix".to_owned(), &keys.prefix))
+        .chain(
+            keys.former.iter().enumerate().map(|(at, former)| (format!("annotations.former_prefixes[{at}]"), former)),
+        )
+        .chain(std::iter::once(("ci.prefix".to_owned(), &keys.ci)));
+    named
+        .filter(|(_, prefix)| prefix.len() < 2 || !prefix.ends_with('/') || prefix.matches('/').count() != 1)
+        .map(|(key, prefix)| Invalid {
+            key,
+            why: format!("`{prefix}` is not a prefix of keys; write a DNS name and one `/` at the end, `example.org/`"),
+        })
+        .collect()
+}
+
+/// A short name for a value's content: the first 16 hexadecimal digits of the SHA-256 of its JSON.
+pub fn hash(value: &impl Serialize) -> String {
+    let json = serde_json::to_vec(value).expect("plain data serializes");
+    Sha256::digest(json).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

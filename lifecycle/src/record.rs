@@ -1,0 +1,359 @@
+//! What is known about one namespace: the fold of its history.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Action, Entry, Fact, Mode, Status, Uid,
+    entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, Pair, SkipReason, Terms},
+    wishes::{Deadline, DeadlineBy},
+};
+
+/// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
+pub const FOLD_VERSION: u32 = 1;
+
+/// Everything that follows from the first `head` entries of a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub uid: Uid,
+    pub name: String,
+    /// The number of the last entry folded; 0 before the first.
+    pub head: u64,
+    pub phase: Phase,
+    pub terms: Option<Terms>,
+    pub created: Option<Timestamp>,
+    pub ci: Vec<Pair>,
+    pub status: Status,
+    /// When the status was entered.
+    pub since: Option<Timestamp>,
+    /// The number of the entry that brought the status: it names the episode.
+    pub episode: u64,
+    pub reason: String,
+    pub deadline: Option<Deadline>,
+    /// The number of the entry that set the deadline.
+    pub deadline_set_by: u64,
+    /// Since when this deadline or an earlier one has stood, under the mode and the management of now.
+    pub foretold_since: Option<Timestamp>,
+    pub kept: Option<Kept>,
+    pub protected: bool,
+    /// The last notice given about each status.
+    pub notices: Vec<Notice>,
+    pub open: Option<Intent>,
+    /// What ended attempts in this episode.
+    pub attempts: Attempts,
+    /// The action that was carried out, which ends its task.
+    pub done: Option<Done>,
+    /// The last episode of which `WouldHave` was recorded.
+    pub would_have: Option<u64>,
+    /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
+    pub damage: Option<Damage>,
+}
+
+/// Where a namespace stands in its management.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing is recorded.
+    New,
+    Managed,
+    /// No policy applies any more.
+    Released,
+    Gone,
+}
+
+/// A notice about a deletion, from its intent on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    pub intended: NoticeIntended,
+    /// The number of the `NoticeIntended`.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub delivery: Delivery,
+    /// The latest promise ever given for this cause that its owner did not take back.
+    pub promise: Timestamp,
+    /// A switch from observe to enforce makes what was told before count for nothing.
+    pub counts: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Sent or not: nobody knows yet.
+    Open,
+    Sent,
+    Undeliverable,
+    Skipped,
+}
+
+/// A destructive request that may be under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The number of the `ActionIntended`.
+    pub seq: u64,
+    pub at: Timestamp,
+    pub intended: ActionIntended,
+}
+
+/// How attempts ended in the present episode.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Attempts begun.
+    pub begun: u32,
+    /// Refusals by a live apiserver.
+    pub refused: u32,
+    /// Conflicts on the resourceVersion in a row.
+    pub busy: u32,
+    /// When the row of conflicts began.
+    pub busy_since: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
+    /// The reasons given for skipping, each once.
+    pub skipped: Vec<SkipReason>,
+    /// The last outcome in words.
+    pub last: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub action: Action,
+    pub at: Timestamp,
+    /// The status that led to it.
+    pub cause: Status,
+    pub observed: bool,
+}
+
+/// What is wrong with a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// This number is missing.
+    Gap(u64),
+    /// This entry is of a kind this version does not know.
+    Unrecognised { seq: u64, kind: String },
+}
+
+/// A record as stored beside the history, to save reading it from the start. Never believed over the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub fold: u32,
+    pub record: Record,
+}
+
+impl Record {
+    /// The record of a namespace nothing is known about.
+    #[must_use]
+    pub fn new(uid: Uid) -> Self {
+        Self {
+            uid,
+            name: String::new(),
+            head: 0,
+            phase: Phase::New,
+            terms: None,
+            created: None,
+            ci: Vec::new(),
+            status: Status::Unknown,
+            since: None,
+            episode: 0,
+            reason: String::new(),
+            deadline: None,
+            deadline_set_by: 0,
+            foretold_since: None,
+            kept: None,
+            protected: false,
+            notices: Vec::new(),
+            open: None,
+            attempts: Attempts::default(),
+            done: None,
+            would_have: None,
+            damage: None,
+        }
+    }
+
+    /// The record of a whole history.
+    #[must_use]
+    pub fn of<'a>(uid: Uid, history: impl IntoIterator<Item = &'a Entry>) -> Self {
+        history.into_iter().fold(Self::new(uid), |mut record, entry| {
+            record.fold(entry);
+            record
+        })
+    }
+
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.phase == Phase::Managed
+    }
+
+    /// The last notice about a status.
+    #[must_use]
+    pub fn notice(&self, about: Status) -> Option<&Notice> {
+        self.notices.iter().find(|notice| notice.intended.about == about)
+    }
+
+    /// A CI label as it was at adoption.
+    #[must_use]
+    pub fn ci(&self, key: &str) -> Option<&str> {
+        self.ci.iter().find(|pair| pair.k == key).map(|pair| pair.v.as_str())
+    }
+
+    /// Takes in the next entry. One that was folded already changes nothing; one that is out of turn marks the gap.
+    pub fn fold(&mut self, entry: &Entry) {
+        if entry.seq <= self.head {
+            return;
+        }
+        if entry.seq != self.head + 1 {
+            self.damage.get_or_insert(Damage::Gap(self.head + 1));
+        }
+        self.head = entry.seq;
+        self.name.clone_from(&entry.name);
+        match &entry.fact {
+            Fact::Adopted(adopted) => {
+                self.phase = Phase::Managed;
+                self.created = Some(adopted.created);
+                self.ci.clone_from(&adopted.ci);
+                self.terms = Some(adopted.terms.clone());
+                self.set_deadline(adopted.deadline.clone(), entry);
+                self.foretold_since = Some(entry.at);
+                self.enter(Status::Unknown, entry, "adopted");
+            }
+            Fact::PolicyChanged(terms) => self.change_terms(terms, entry.at),
+            Fact::StatusChanged(change) => self.enter(change.to, entry, &change.reason),
+            Fact::DeadlineMoved(moved) => {
+                let earlier = match (&self.deadline, &moved.deadline) {
+                    (Some(old), Some(new)) => new.at < old.at,
+                    (None, Some(_)) => true,
+                    (_, None) => false,
+                };
+                if earlier {
+                    self.foretold_since = Some(entry.at);
+                }
+                if moved.why == MovedBy::Owner && earlier {
+                    // The owner alone can take a promise back (lifecycle.md section 5).
+                    self.notices.retain(|notice| notice.intended.about != Status::Stale);
+                }
+                self.set_deadline(moved.deadline.clone(), entry);
+            }
+            Fact::Kept(kept) => self.kept = kept.wish.is_some().then(|| kept.clone()),
+            Fact::Protected(protected) => self.protected = protected.on,
+            Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
+            Fact::NoticeSent(sent) => self.deliver(sent.of, Delivery::Sent),
+            Fact::NoticeUndeliverable(failed) => self.deliver(failed.of, Delivery::Undeliverable),
+            Fact::NoticeSkipped(skipped) => {
+                if let Some(of) = skipped.of {
+                    self.deliver(of, Delivery::Skipped);
+                }
+            }
+            Fact::ActionIntended(intended) => {
+                self.attempts.begun += 1;
+                self.open = Some(Intent { seq: entry.seq, at: entry.at, intended: (**intended).clone() });
+            }
+            Fact::ActionDone(done) => {
+                if let Some(intent) = self.close(done.of) {
+                    let (action, cause) = (intent.intended.action, intent.intended.cause);
+                    self.done = Some(Done { action, at: entry.at, cause, observed: done.observed });
+                }
+            }
+            Fact::ActionSkipped(skipped) => {
+                if let Some(of) = skipped.of {
+                    self.close(of);
+                }
+                if !self.attempts.skipped.contains(&skipped.why) {
+                    self.attempts.skipped.push(skipped.why);
+                }
+                if skipped.why == SkipReason::Busy {
+                    self.attempts.busy += 1;
+                    self.attempts.busy_since.get_or_insert(entry.at);
+                } else if skipped.of.is_some() {
+                    (self.attempts.busy, self.attempts.busy_since) = (0, None);
+                }
+                self.attempts.not_before = skipped.not_before;
+                self.attempts.last = Some(format!("skipped, {}: {}", skipped.why.as_str(), skipped.detail));
+            }
+            Fact::ActionFailed(failed) => {
+                self.close(failed.of);
+                if failed.why == FailReason::Refused {
+                    self.attempts.refused += 1;
+                }
+                (self.attempts.busy, self.attempts.busy_since) = (0, None);
+                self.attempts.not_before = failed.not_before;
+                self.attempts.last = Some(format!("failed: {}", failed.detail));
+            }
+            Fact::WouldHave(_) => self.would_have = Some(self.episode),
+            Fact::Gone(_) => self.phase = Phase::Gone,
+            Fact::Released(_) => self.phase = Phase::Released,
+            Fact::Unrecognised { kind, .. } => {
+                self.damage.get_or_insert(Damage::Unrecognised { seq: entry.seq, kind: kind.clone() });
+            }
+        }
+    }
+
+    fn enter(&mut self, status: Status, entry: &Entry, reason: &str) {
+        self.status = status;
+        self.since = Some(entry.at);
+        self.episode = entry.seq;
+        reason.clone_into(&mut self.reason);
+        self.attempts = Attempts::default();
+    }
+
+    fn change_terms(&mut self, terms: &Terms, at: Timestamp) {
+        let began_to_enforce =
+            terms.mode == Mode::Enforce && self.terms.as_ref().is_some_and(|old| old.mode == Mode::Observe);
+        if began_to_enforce {
+            // Nothing that was recorded while observing counts as foretold or told (lifecycle.md section 5).
+            self.foretold_since = Some(at);
+            self.notices.iter_mut().for_each(|notice| notice.counts = false);
+        }
+        self.terms = Some(terms.clone());
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Deadline>, entry: &Entry) {
+        self.deadline = deadline;
+        self.deadline_set_by = entry.seq;
+    }
+
+    fn intend_notice(&mut self, intended: &NoticeIntended, entry: &Entry) {
+        let promised = self.notice(intended.about).map(|notice| notice.promise);
+        self.notices.retain(|notice| notice.intended.about != intended.about);
+        self.notices.push(Notice {
+            intended: intended.clone(),
+            seq: entry.seq,
+            at: entry.at,
+            delivery: Delivery::Open,
+            promise: promised.map_or(intended.promise, |promised| promised.max(intended.promise)),
+            counts: true,
+        });
+    }
+
+    fn deliver(&mut self, of: u64, delivery: Delivery) {
+        if let Some(notice) = self.notices.iter_mut().find(|notice| notice.seq == of) {
+            notice.delivery = delivery;
+        }
+    }
+
+    /// Closes the open intent if it is this one. An outcome names its intent; a stranger's closes nothing.
+    fn close(&mut self, of: u64) -> Option<Intent> {
+        self.open.take_if(|intent| intent.seq == of)
+    }
+}
+
+impl Snapshot {
+    #[must_use]
+    pub const fn of(record: Record) -> Self {
+        Self { fold: FOLD_VERSION, record }
+    }
+
+    /// The record, unless another version folded it.
+    #[must_use]
+    pub fn current(self) -> Option<Record> {
+        (self.fold == FOLD_VERSION).then_some(self.record)
+    }
+}
+
+impl Deadline {
+    /// What the owner wrote to set it; `None` where the policy did.
+    #[must_use]
+    pub fn owners_word(&self) -> Option<&str> {
+        match &self.by {
+            DeadlineBy::Policy => None,
+            DeadlineBy::Ttl(text) | DeadlineBy::ExpiresAt(text) => Some(text),
+        }
+    }
+}
