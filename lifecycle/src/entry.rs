@@ -275,8 +275,8 @@ pub enum FailReason {
     TooManyRequests,
     /// No definite answer; a fence proved that the request is dead.
     Fenced,
-    /// Another namespace has the name.
-    Replaced,
+    /// The uid was no longer there when the request arrived.
+    Gone,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

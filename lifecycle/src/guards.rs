@@ -1,12 +1,10 @@
 //! Why not yet: everything that stands between a namespace and its deletion, as far as values can tell.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Mode, Namespace, Policy, Record, Uid,
-    keys::Mark,
+    Mode, Namespace, Policy, Record,
+    keys::Lineage,
     record::{Damage, Delivery, Phase},
     time::{human_text, saturating_add},
     wishes,
@@ -43,8 +41,8 @@ pub struct Fresh<'a> {
     pub namespace: &'a Namespace,
     /// The policy that applies to it now.
     pub policy: Option<&'a Policy>,
-    /// The epochs this store has had, acknowledged ones included.
-    pub epochs: &'a BTreeSet<u64>,
+    /// What this store may have marked.
+    pub lineage: &'a Lineage,
 }
 
 impl Guard {
@@ -237,7 +235,7 @@ fn object(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -
     let identity = if namespace.uid == record.uid {
         clear("identity", "it is the namespace the history is about")
     } else {
-        refuses("identity", format!("the name belongs to another namespace now, {}", UidShort(&namespace.uid)))
+        refuses("identity", format!("the name belongs to another namespace now, `{}`", namespace.uid))
     };
     let active = match namespace.deleted {
         None => clear("active", "nobody is deleting it"),
@@ -284,28 +282,8 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
 }
 
 fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Guard {
-    let remedy = "run `nsm approve --store` once you know which store is right";
-    match Mark::of(fresh.namespace, &policy.keys) {
-        None => clear("mark", "no record has marked it"),
-        Some(None) => refuses("mark", "its annotation `record` is not one of ours; remove it"),
-        Some(Some(mark)) if !fresh.epochs.contains(&mark.epoch) => {
-            refuses("mark", format!("it was marked by another store (epoch {}); {remedy}", mark.epoch))
-        }
-        Some(Some(mark)) if mark.seq > record.head => refuses(
-            "mark",
-            format!(
-                "it was marked at entry {}, the history ends at {}: this store lost entries; {remedy}",
-                mark.seq, record.head
-            ),
-        ),
-        Some(Some(_)) => clear("mark", "its mark agrees with the history"),
-    }
-}
-
-struct UidShort<'a>(&'a Uid);
-
-impl std::fmt::Display for UidShort<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.as_str())
+    match fresh.lineage.check(fresh.namespace, &policy.keys, record.head) {
+        Ok(()) => clear("mark", "its mark agrees with the history"),
+        Err(why) => refuses("mark", format!("{why}; once you know which store is right, run `nsm approve --store`")),
     }
 }

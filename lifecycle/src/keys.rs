@@ -1,5 +1,7 @@
 //! The keys on a namespace: what we write, and what its owner may write for us (lifecycle.md section 1).
 
+use std::collections::BTreeSet;
+
 use crate::Namespace;
 
 /// The prefix of annotations unless the configuration says otherwise.
@@ -109,6 +111,43 @@ impl Mark {
     fn parse(text: &str) -> Option<Self> {
         let (epoch, seq) = text.split_once('.')?;
         Some(Self { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
+    }
+}
+
+/// Which marks this store may have left: it tells a store that was restored, emptied or exchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// Every epoch of this store.
+    pub epochs: BTreeSet<u64>,
+    /// A person vouched for whatever was marked in an epoch before this one.
+    pub vouched_before: u64,
+}
+
+/// Why a mark and a history do not belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    #[error("its annotation `record` is not one of ours")]
+    Unreadable,
+    #[error("it was marked by another store (epoch {0})")]
+    OtherStore(u64),
+    #[error("it was marked at entry {marked}, but the history ends at {head}: this store lost entries")]
+    Behind { marked: u64, head: u64 },
+}
+
+impl Lineage {
+    /// Compares the mark on a namespace with the history this store has of it, which ends at `head`.
+    ///
+    /// # Errors
+    /// When the two do not belong together: nothing destructive may be done (safety.md section 2, step 1).
+    pub fn check(&self, namespace: &Namespace, keys: &Keys, head: u64) -> Result<(), Mismatch> {
+        match Mark::of(namespace, keys) {
+            None => Ok(()),
+            Some(None) => Err(Mismatch::Unreadable),
+            Some(Some(mark)) if mark.epoch < self.vouched_before => Ok(()),
+            Some(Some(mark)) if !self.epochs.contains(&mark.epoch) => Err(Mismatch::OtherStore(mark.epoch)),
+            Some(Some(mark)) if mark.seq > head => Err(Mismatch::Behind { marked: mark.seq, head }),
+            Some(Some(_)) => Ok(()),
+        }
     }
 }
 

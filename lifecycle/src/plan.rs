@@ -73,6 +73,35 @@ pub fn is_foretold(record: &Record) -> bool {
     record.status == Status::Stale && stood >= FORETOLD_AFTER.min(half) && stood > SignedDuration::ZERO
 }
 
+impl Task {
+    /// The task's id on the wire, `<uid>/<action>/<number>`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}/{}/{}", self.uid, self.action, self.due_to)
+    }
+
+    /// Reads an id; `None` where it is not one of ours.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        let mut parts = id.rsplitn(3, '/');
+        let due_to = parts.next()?.parse().ok()?;
+        let action = match parts.next()? {
+            "delete" => Action::Delete,
+            "notify" => Action::Notify,
+            _ => return None,
+        };
+        let uid = parts.next().filter(|uid| !uid.is_empty())?;
+        Some(Self { uid: Uid::new(uid), action, due_to })
+    }
+}
+
+/// What a notice sent now can promise about a deletion with this deadline (lifecycle.md section 5).
+#[must_use]
+pub fn promise(policy: &Policy, deadline: Timestamp, now: Timestamp) -> Timestamp {
+    let grace = policy.warning.map_or(SignedDuration::ZERO, |warning| warning.grace);
+    deadline.max(saturating_add(now, grace))
+}
+
 fn delete(policy: &Policy, record: &Record, guards: &[Guard]) -> Plan {
     let observed_already = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
     // In observe mode nobody is told, and nothing is sent that a promise could hold back.
