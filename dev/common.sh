@@ -1,0 +1,37 @@
+# What the scripts in dev/ share: messages, elapsed times, the place of the cache. Sourced, not run.
+# shellcheck shell=bash
+
+# Prints a line for people. Standard output belongs to results.
+say() { printf '%s\n' "$*" >&2; }
+
+# Ends the script, saying what is wrong and what to do about it.
+die() {
+    say "error: $*"
+    exit 1
+}
+
+# Prints seconds as people say them: `7 s`, `3 min 05 s`.
+elapsed() {
+    if (($1 < 60)); then printf '%d s' "$1"; else printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); fi
+}
+
+# Where builds are kept: outside the checkout, so that a fresh clone does not build them again.
+cache_dir() { printf '%s\n' "${NSM_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set: set NSM_CACHE}/.cache}/namespace-manager}"; }
+
+# Waits for process $1 and tells how it goes: `$2: <what function $3 prints>, <elapsed>`. Returns the exit code of the process.
+# A terminal sees one line that changes every second, a log sees a line every ten seconds.
+follow() {
+    local pid=$1 what=$2 status=$3 began=$SECONDS every=10 tail=$'\n' next code=0
+    if [[ -t 2 ]]; then every=1 tail=$'\r'; fi
+    next=$((SECONDS + every))
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.2
+        if ((SECONDS >= next)); then
+            printf '%s: %s, %s%s' "$what" "$("$status")" "$(elapsed $((SECONDS - began)))" "$tail" >&2
+            if [[ -t 2 ]]; then printf '\e[K' >&2; fi
+            next=$((SECONDS + every))
+        fi
+    done
+    wait "$pid" || code=$?
+    return "$code"
+}

@@ -1,0 +1,200 @@
+//! What was really asked of an apiserver, as its own audit log tells it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Every request on namespaces with its body, all others without. Requests are logged once, when they are answered.
+pub(crate) const POLICY: &str = r#"{
+  "apiVersion": "audit.k8s.io/v1",
+  "kind": "Policy",
+  "omitStages": ["RequestReceived", "ResponseStarted"],
+  "omitManagedFields": true,
+  "rules": [
+    {"level": "Request", "resources": [{"group": "", "resources": ["namespaces", "namespaces/*"]}]},
+    {"level": "Metadata"}
+  ]
+}"#;
+
+/// One answered request (`audit.k8s.io/v1 Event`).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEvent {
+    #[serde(rename = "auditID")]
+    pub audit_id: String,
+    /// `ResponseComplete`, or `Panic`.
+    pub stage: String,
+    #[serde(rename = "requestURI")]
+    pub request_uri: String,
+    /// Of Kubernetes: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; of HTTP where there is no resource.
+    pub verb: String,
+    pub user: AuditUser,
+    pub user_agent: Option<String>,
+    pub object_ref: Option<ObjectRef>,
+    /// Missing after a panic.
+    pub response_status: Option<ResponseStatus>,
+    /// The decoded body: of requests on namespaces only, and only if they had one.
+    pub request_object: Option<Value>,
+    #[serde(rename = "requestReceivedTimestamp")]
+    pub received_at: Timestamp,
+    /// When the answer was complete.
+    #[serde(rename = "stageTimestamp")]
+    pub answered_at: Timestamp,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AuditUser {
+    pub username: String,
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// In plural: `namespaces`.
+    pub resource: Option<String>,
+    pub subresource: Option<String>,
+    #[serde(rename = "apiGroup")]
+    pub group: Option<String>,
+    pub namespace: Option<String>,
+    pub name: Option<String>,
+}
+
+/// How it was answered.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ResponseStatus {
+    /// Of HTTP.
+    pub code: Option<u16>,
+    pub reason: Option<String>,
+}
+
+/// A deletion of a namespace that really happened, by the words of the request (D in safety.md §1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceDelete {
+    pub audit_id: String,
+    pub user: String,
+    pub namespace: String,
+    /// The preconditions it carried.
+    pub uid: Option<String>,
+    pub resource_version: Option<String>,
+    pub received_at: Timestamp,
+    pub answered_at: Timestamp,
+}
+
+impl AuditEvent {
+    /// Whether the request was on resource `namespaces` itself, not on something in a namespace.
+    #[must_use]
+    pub fn is_on_namespaces(&self) -> bool {
+        self.object_ref.as_ref().is_some_and(|object| {
+            object.resource.as_deref() == Some("namespaces") && object.group.is_none() && object.subresource.is_none()
+        })
+    }
+
+    /// HTTP status of the answer.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        self.response_status.as_ref()?.code
+    }
+
+    /// Whether nothing was to be changed. The apiserver reads the options of a DELETE from its body, and from the query only if there is no body.
+    fn is_dry_run(&self) -> bool {
+        match &self.request_object {
+            Some(body) => body.get("dryRun").and_then(Value::as_array).is_some_and(|stages| !stages.is_empty()),
+            None => self.request_uri.split_once('?').is_some_and(|(_, query)| query.contains("dryRun=")),
+        }
+    }
+
+    fn as_accepted_namespace_delete(&self) -> Option<NamespaceDelete> {
+        let accepted = self.code().is_some_and(|code| (200..300).contains(&code));
+        if self.verb != "delete" || !self.is_on_namespaces() || !accepted || self.is_dry_run() {
+            return None;
+        }
+        let precondition = |name: &str| {
+            let value = self.request_object.as_ref()?.get("preconditions")?.get(name)?;
+            Some(value.as_str()?.to_owned())
+        };
+        Some(NamespaceDelete {
+            audit_id: self.audit_id.clone(),
+            user: self.user.username.clone(),
+            namespace: self.object_ref.as_ref()?.name.clone()?,
+            uid: precondition("uid"),
+            resource_version: precondition("resourceVersion"),
+            received_at: self.received_at,
+            answered_at: self.answered_at,
+        })
+    }
+}
+
+/// The deletions of namespaces among `events` that were accepted and no dry run, whoever asked, in the order of `events`.
+#[must_use]
+pub fn accepted_namespace_deletes(events: &[AuditEvent]) -> Vec<NamespaceDelete> {
+    events.iter().filter_map(AuditEvent::as_accepted_namespace_delete).collect()
+}
+
+/// Reads a log of events, one per line. A last line that is still being written is left out.
+pub(crate) fn read(path: &Path) -> Result<Vec<AuditEvent>> {
+    let log =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the audit log `{}`", path.display()))?;
+    let complete = log.rfind('\n').map_or("", |end| &log[..end]);
+    complete
+        .lines()
+        .map(|line| serde_json::from_str(line).with_context(|| format!("not an audit event: {line}")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Checks that a DELETE of a namespace with this query and body, answered with `code`, counts as accepted or not.
+    #[track_caller]
+    fn check(query: &str, body: Value, code: u16, accepted: bool) {
+        let event = json!({
+            "auditID": "1",
+            "stage": "ResponseComplete",
+            "requestURI": format!("/api/v1/namespaces/demo{query}"),
+            "verb": "delete",
+            "user": {"username": "worker"},
+            "objectRef": {"resource": "namespaces", "namespace": "demo", "name": "demo", "apiVersion": "v1"},
+            "responseStatus": {"code": code},
+            "requestObject": body,
+            "requestReceivedTimestamp": "2026-01-01T00:00:00.000000Z",
+            "stageTimestamp": "2026-01-01T00:00:00.000000Z",
+        });
+        let event: AuditEvent = serde_json::from_value(event).unwrap();
+        assert_eq!(accepted_namespace_deletes(&[event]).len(), usize::from(accepted));
+    }
+
+    #[test]
+    fn a_deletion_needs_no_body() {
+        check("", Value::Null, 200, true);
+    }
+
+    #[test]
+    fn a_refusal_is_no_deletion() {
+        check("", Value::Null, 409, false);
+    }
+
+    #[test]
+    fn a_dry_run_in_the_body_is_no_deletion() {
+        check("", json!({"kind": "DeleteOptions", "dryRun": ["All"]}), 200, false);
+    }
+
+    #[test]
+    fn a_dry_run_in_the_query_is_no_deletion() {
+        check("?dryRun=All", Value::Null, 200, false);
+    }
+
+    #[test]
+    fn a_dry_run_in_the_query_is_ignored_when_there_is_a_body() {
+        check("?dryRun=All", json!({"kind": "DeleteOptions"}), 200, true);
+    }
+}

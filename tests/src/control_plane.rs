@@ -1,0 +1,261 @@
+//! etcd, kube-apiserver and kube-controller-manager, as one thing to start, use, disturb and end.
+
+mod commands;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::audit::{self, AuditEvent};
+use crate::{Process, User, eventually, family, kubeconfig, port, servers};
+use commands::Layout;
+
+/// Ten times what a start takes on two idle cores.
+const START: Duration = Duration::from_secs(60);
+/// For one answer: `/readyz` takes milliseconds.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often another port is tried when somebody took the one that was free.
+const PORTS: usize = 5;
+
+/// What a control plane is made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who has a token, besides [`User::ADMIN`].
+    pub users: Vec<User>,
+    /// Whether kube-controller-manager runs: without it, deleted namespaces stay `Terminating` and there are no service accounts. It costs a second.
+    pub controller_manager: bool,
+}
+
+impl Default for Options {
+    /// A controller manager, and no other users.
+    fn default() -> Self {
+        Self { users: Vec::new(), controller_manager: true }
+    }
+}
+
+/// A running control plane. It ends when this is dropped.
+///
+/// Its apiserver authorizes with RBAC and, as a real one, needs the controller manager for everything that follows from an object.
+#[derive(Debug)]
+pub struct ControlPlane {
+    binaries: PathBuf,
+    layout: Layout,
+    /// One for each user, by name.
+    kubeconfigs: BTreeMap<String, PathBuf>,
+    // Fields are dropped in this order: who depends on others first, the files last.
+    controller_manager: Option<Process>,
+    apiserver: Mutex<Process>,
+    _etcd: Process,
+    _directory: TempDir,
+}
+
+impl ControlPlane {
+    /// The users of [`ControlPlane::shared`], besides [`User::ADMIN`]. They may do nothing until a role is bound to them.
+    pub const SHARED_USERS: [&str; 3] = ["worker", "owner", "stranger"];
+
+    /// The control plane of this test process, started at first use. It runs with a controller manager and
+    /// [`ControlPlane::SHARED_USERS`]. Do not freeze or kill it: others are using it.
+    ///
+    /// # Errors
+    /// It could not be started. This is tried once.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
+        let options = Options { users: Self::SHARED_USERS.map(User::new).into(), ..Options::default() };
+        let start = async || Self::start(options).await.map_err(|error| format!("{error:#}"));
+        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Starts a control plane and waits until it is ready to serve: about three seconds.
+    ///
+    /// # Errors
+    /// The servers' binaries are missing, or a server does not start; then the error ends with its log.
+    pub async fn start(options: Options) -> Result<Self> {
+        let mut tries = 1;
+        loop {
+            match Self::start_on(port::free()?, &options).await {
+                Err(error) if tries < PORTS && format!("{error:#}").contains("address already in use") => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_on(port: u16, options: &Options) -> Result<Self> {
+        let binaries = servers::directory()?;
+        let directory = family::directory("plane")?;
+        let users: Vec<User> = std::iter::once(User::admin()).chain(options.users.iter().cloned()).collect();
+        let tokens: Vec<String> = users.iter().map(|_| format!("{:032x}", rand::random::<u128>())).collect();
+        let layout = Layout::create(directory.path(), port, &users, &tokens)?;
+        let mut kubeconfigs = BTreeMap::new();
+        for (number, (user, token)) in users.iter().zip(&tokens).enumerate() {
+            let path = directory.path().join(format!("user-{number}.kubeconfig"));
+            kubeconfig::write(&path, &layout.url(), layout.authority(), &user.name, token)?;
+            let earlier = kubeconfigs.insert(user.name.clone(), path);
+            ensure!(earlier.is_none(), "user `{}` is given twice", user.name);
+        }
+
+        let etcd = Process::spawn("etcd", &mut layout.etcd(&binaries))?;
+        let apiserver = Mutex::new(Process::spawn("kube-apiserver", &mut layout.apiserver(&binaries))?);
+        let mut plane = Self {
+            binaries,
+            layout,
+            kubeconfigs,
+            controller_manager: None,
+            apiserver,
+            _etcd: etcd,
+            _directory: directory,
+        };
+        plane.wait_until_ready().await?;
+        if options.controller_manager {
+            plane.start_controller_manager().await?;
+        }
+        Ok(plane)
+    }
+
+    /// The apiserver's URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.layout.url()
+    }
+
+    /// Path of a kubeconfig with which `user` reaches this control plane.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn kubeconfig(&self, user: &str) -> Result<&Path> {
+        let path = self.kubeconfigs.get(user);
+        path.map(PathBuf::as_path).with_context(|| {
+            format!(
+                "no user `{user}`, only {:?}: name it in `Options::users`",
+                self.kubeconfigs.keys().collect::<Vec<_>>()
+            )
+        })
+    }
+
+    /// Path of the kubectl that belongs to these servers.
+    #[must_use]
+    pub fn kubectl(&self) -> PathBuf {
+        self.binaries.join("kubectl")
+    }
+
+    /// A client for `user`. It belongs to the calling runtime: a test makes its own.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub async fn client(&self, user: &str) -> Result<Client> {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig(user)?)?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Client::try_from(config)?)
+    }
+
+    /// Every request answered so far, in the order of the answers. The last ones may take a moment to appear: a client has its answer before the
+    /// log has it, so look [`eventually`]. Requests on namespaces come with their bodies.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn audit(&self) -> Result<Vec<AuditEvent>> {
+        audit::read(&self.layout.audit_log())
+    }
+
+    /// Stops the apiserver from executing (SIGSTOP): connections stay open and are accepted, nothing answers.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze_apiserver(&self) -> Result<()> {
+        self.apiserver().freeze()
+    }
+
+    /// Continues after [`ControlPlane::freeze_apiserver`].
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw_apiserver(&self) -> Result<()> {
+        self.apiserver().thaw()
+    }
+
+    /// Ends the apiserver on the spot (SIGKILL): connections break, new ones are refused.
+    pub fn kill_apiserver(&self) {
+        self.apiserver().kill();
+    }
+
+    /// Starts the apiserver again after [`ControlPlane::kill_apiserver`], with the same address and data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It runs, or does not become ready.
+    pub async fn restart_apiserver(&self) -> Result<()> {
+        {
+            let mut apiserver = self.apiserver();
+            ensure!(apiserver.exited()?.is_some(), "the apiserver runs");
+            *apiserver = Process::spawn("kube-apiserver", &mut self.layout.apiserver(&self.binaries))?;
+        }
+        self.wait_until_ready().await
+    }
+
+    async fn wait_until_ready(&self) -> Result<()> {
+        let client = self.client(User::ADMIN).await?;
+        let ready = eventually("the apiserver is ready", START, async || {
+            let ended = self.apiserver().exited()?;
+            if ended.is_some() {
+                return Ok(ended);
+            }
+            // Bounded, because somebody else may hold the port, and say nothing.
+            let ready = client.request_text(http::Request::get("/readyz").body(Vec::new())?);
+            timeout(LOOK, ready).await??;
+            Ok(None)
+        });
+        match ready.await {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => bail!("the apiserver ended ({status})\n{}", self.apiserver().log_tail()),
+            Err(error) => Err(error.context(format!("the apiserver did not start\n{}", self.apiserver().log_tail()))),
+        }
+    }
+
+    /// Called once the apiserver is ready: before, the controller manager ends at once, as the roles it looks for are missing.
+    async fn start_controller_manager(&mut self) -> Result<()> {
+        let command = &mut self.layout.controller_manager(&self.binaries, self.kubeconfig(User::ADMIN)?);
+        let mut process = Process::spawn("kube-controller-manager", command)?;
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(User::ADMIN).await?, "default");
+        let works = eventually("a controller has done something", START, async || {
+            let ended = process.exited()?;
+            if ended.is_none() {
+                accounts.get("default").await?;
+            }
+            Ok(ended)
+        });
+        match works.await {
+            Ok(None) => {}
+            Ok(Some(status)) => bail!("the controller manager ended ({status})\n{}", process.log_tail()),
+            Err(error) => bail!("the controller manager did not start: {error:#}\n{}", process.log_tail()),
+        }
+        self.controller_manager = Some(process);
+        Ok(())
+    }
+
+    fn apiserver(&self) -> MutexGuard<'_, Process> {
+        self.apiserver.lock().expect("nobody panics while holding it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// The other half of trying another port: the words of the apiserver's log are not ours.
+    #[tokio::test]
+    async fn says_when_the_port_is_taken() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = ControlPlane::start_on(port, &Options::default()).await.unwrap_err();
+        assert!(format!("{error:#}").contains("address already in use"), "{error:#}");
+    }
+}

@@ -1,0 +1,33 @@
+//! The testbed: real servers for tests, started and ended by the tests themselves, as an ordinary user and without a container.
+//!
+//! A [`ControlPlane`] is etcd, kube-apiserver and (if wanted) kube-controller-manager on one loopback port in a directory of its own. It has
+//! users with tokens, RBAC, and an audit log that tells what was really asked of it. It is ready in about three seconds and can be
+//! frozen, killed and restarted. Most tests take the one of their process, [`ControlPlane::shared`], and keep apart by names
+//! ([`temp_namespace`]); a test that breaks the server starts its own.
+//!
+//! [`Process`] runs our own binaries. Everything started here ends with the test process, even if that is killed ([`family`]).
+//!
+//! Tests wait in one way only: [`eventually`], for a condition, with a deadline.
+//!
+//! The servers' binaries come from `make servers`. If they are missing, a test fails and says so.
+
+mod audit;
+mod certificates;
+mod control_plane;
+mod eventually;
+mod family;
+mod kubeconfig;
+mod namespaces;
+mod port;
+mod process;
+mod program;
+mod servers;
+mod user;
+
+pub use audit::{AuditEvent, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes};
+pub use control_plane::{ControlPlane, Options};
+pub use eventually::eventually;
+pub use namespaces::temp_namespace;
+pub use process::Process;
+pub use program::program;
+pub use user::User;

@@ -1,0 +1,28 @@
+//! Where the servers' binaries are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// Directory of the servers' binaries: `NSM_SERVERS`, else the one that `dev/servers` fills.
+///
+/// # Errors
+/// They were not built.
+pub(crate) fn directory() -> Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("NSM_SERVERS") {
+        let directory = PathBuf::from(directory);
+        ensure!(
+            directory.join("kube-apiserver").exists(),
+            "`NSM_SERVERS` is `{}`, where no kube-apiserver is: unset it and run `make servers`",
+            directory.display()
+        );
+        return Ok(directory);
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev/servers");
+    let output = Command::new(&script).arg("--print").output().with_context(|| {
+        format!("cannot run `{}`: the tests need their checkout, or `NSM_SERVERS`", script.display())
+    })?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim_end()))
+}
