@@ -21,17 +21,17 @@ cache_dir() { printf '%s\n' "${NSM_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set: 
 # Waits for process $1 and tells how it goes: `$2: <what function $3 prints>, <elapsed>`. Returns the exit code of the process.
 # A terminal sees one line that changes every second, a log sees a line every ten seconds.
 follow() {
-    local pid=$1 what=$2 status=$3 began=$SECONDS every=10 tail=$'\n' next code=0
-    if [[ -t 2 ]]; then every=1 tail=$'\r'; fi
+    local pid=$1 what=$2 status=$3 began=$SECONDS every=10 start='' end=$'\n' next code=0
+    if [[ -t 2 ]]; then every=1 start=$'\r\e[K' end=''; fi
     next=$((SECONDS + every))
     while kill -0 "$pid" 2>/dev/null; do
         sleep 0.2
         if ((SECONDS >= next)); then
-            printf '%s: %s, %s%s' "$what" "$("$status")" "$(elapsed $((SECONDS - began)))" "$tail" >&2
-            if [[ -t 2 ]]; then printf '\e[K' >&2; fi
+            printf '%s%s: %s, %s%s' "$start" "$what" "$("$status")" "$(elapsed $((SECONDS - began)))" "$end" >&2
             next=$((SECONDS + every))
         fi
     done
+    printf '%s' "$start" >&2
     wait "$pid" || code=$?
     return "$code"
 }

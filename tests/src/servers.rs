@@ -23,6 +23,7 @@ pub(crate) fn directory() -> Result<PathBuf> {
     let output = Command::new(&script).arg("--print").output().with_context(|| {
         format!("cannot run `{}`: the tests need their checkout, or `NSM_SERVERS`", script.display())
     })?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", complaint.trim_start_matches("error: ").trim_end());
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim_end()))
 }
