@@ -2,8 +2,13 @@
 //! the cluster.
 //!
 //! A role never learns which adapter it got: [`store::open`], [`queue::open`] and [`jobs::LocalJobs`] are chosen once,
-//! by the scheme of a URL, and each adapter passes the contract suite of its port (`contract`, in `tests/`).
+//! by the scheme of a URL, and each adapter passes the contract suite of its port (`tests/contract`).
 
+pub mod clock;
+pub mod cluster;
+pub mod controls;
+pub mod history;
 pub mod jobs;
+pub mod nudge;
 pub mod queue;
 pub mod store;

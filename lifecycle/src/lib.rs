@@ -13,6 +13,7 @@
 //! can fail on what it is given, and nothing panics; bad input of a configuration is an [`policy::Invalid`], bad
 //! input of a stranger's annotation counts as the longest its owner could have meant.
 
+pub mod backoff;
 pub mod decide;
 pub mod duration;
 pub mod entry;

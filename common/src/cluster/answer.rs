@@ -1,0 +1,130 @@
+//! What an answer of the apiserver proves, and what it does not.
+
+use std::future::Future;
+
+use super::REQUEST_TIMEOUT;
+
+/// Why a request brought nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot {doing}: {why}")]
+pub struct Trouble {
+    pub doing: String,
+    pub answer: Answer,
+    pub why: String,
+}
+
+/// What an error says about the fate of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A live apiserver looked, and there is no such object.
+    NotFound,
+    /// A live apiserver refused because the uid is another one.
+    OtherUid,
+    /// A live apiserver refused because the object changed.
+    Moved,
+    /// A live apiserver refused for want of rights or by a rule: 401, 403, 422.
+    Refused,
+    /// Turned away before anything was done.
+    TooManyRequests,
+    /// Nobody knows whether it was or will be carried out.
+    Unclear,
+}
+
+impl Answer {
+    /// Reads an error. Whatever is not surely the apiserver's own word is [`Answer::Unclear`]: a page of a proxy with
+    /// the status 404 proves nothing.
+    #[must_use]
+    pub fn of(error: &kube::Error) -> Self {
+        let kube::Error::Api(status) = error else {
+            return Self::Unclear;
+        };
+        match (status.code, status.reason.as_str()) {
+            (429, _) => Self::TooManyRequests,
+            (404, "NotFound") => Self::NotFound,
+            (409, "Conflict") if status.message.contains("UID in precondition") => Self::OtherUid,
+            (409, "Conflict") if status.message.contains("ResourceVersion in precondition") => Self::Moved,
+            (401, "Unauthorized") | (403, "Forbidden") | (422, "Invalid") => Self::Refused,
+            _ => Self::Unclear,
+        }
+    }
+}
+
+impl Trouble {
+    pub(crate) fn of(doing: impl Into<String>, error: &kube::Error) -> Self {
+        let why = match error {
+            kube::Error::Api(status) => {
+                format!("the apiserver answered {}: {}", status.code, first_line(&status.message))
+            }
+            other => chain(other),
+        };
+        Self { doing: doing.into(), answer: Answer::of(error), why }
+    }
+
+    pub(crate) fn timed_out(doing: impl Into<String>) -> Self {
+        let why = format!("the apiserver did not answer within {} s", REQUEST_TIMEOUT.as_secs());
+        Self { doing: doing.into(), answer: Answer::Unclear, why }
+    }
+}
+
+/// Carries out one request within [`REQUEST_TIMEOUT`].
+pub(crate) async fn within<T>(
+    doing: &str,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Trouble::of(doing, &error)),
+        Err(_) => Err(Trouble::timed_out(doing)),
+    }
+}
+
+/// An error with its causes, each once, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(code: u16, reason: &str, message: &str, expected: Answer) {
+        let status = Status { code, reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
+        assert_eq!(Answer::of(&kube::Error::Api(status.boxed())), expected, "{code} {reason}");
+    }
+
+    #[test]
+    fn only_the_apiservers_own_word_is_definite() {
+        check(404, "NotFound", "namespaces \"a\" not found", Answer::NotFound);
+        check(404, "Failed to parse error data", "<html>", Answer::Unclear);
+        check(404, "", "", Answer::Unclear);
+        check(403, "Forbidden", "", Answer::Refused);
+        check(422, "Invalid", "", Answer::Refused);
+        check(401, "Unauthorized", "", Answer::Refused);
+        check(503, "ServiceUnavailable", "", Answer::Unclear);
+        check(500, "InternalError", "", Answer::Unclear);
+        check(429, "Failed to parse error data", "Too many requests", Answer::TooManyRequests);
+    }
+
+    #[test]
+    fn a_conflict_counts_only_when_it_says_which() {
+        check(409, "Conflict", "Precondition failed: UID in precondition: a, UID in object meta: b", Answer::OtherUid);
+        check(409, "Conflict", "Precondition failed: ResourceVersion in precondition: 1, ...", Answer::Moved);
+        check(409, "Conflict", "please apply your changes to the latest version", Answer::Unclear);
+    }
+}

@@ -1,0 +1,237 @@
+//! What people and leaders decree: stop, approvals, the configuration in force, the store's epochs.
+//!
+//! Each is a log of claims that only grows, so that who decreed what, and when, stays on record.
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{Actor, keys::Lineage, time::saturating_add};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    history::token,
+    store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
+};
+
+const STOP: &str = "stop";
+const APPROVAL: &str = "approval";
+const CONFIG: &str = "config";
+const EPOCH: &str = "epoch";
+const DOUBT: &str = "doubt";
+const VOUCH: &str = "vouch";
+
+const PAGE: usize = 1_000;
+
+/// One decree, with its number in its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decree<T> {
+    pub number: u64,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub body: T,
+}
+
+/// Whether anything destructive may be done at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    pub on: bool,
+    pub reason: Option<String>,
+}
+
+/// What was not foretold may be deleted beyond the wave, until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub until: Timestamp,
+}
+
+/// The configuration in force: whoever has another acts on nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    pub hash: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Epoch {
+    epoch: u64,
+}
+
+/// A namespace carries a mark that does not belong to this store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    pub namespace: String,
+    pub why: String,
+}
+
+/// Somebody knows that this store is the right one, whatever was marked before this epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Vouch {
+    before: u64,
+    /// The last doubt that is answered by it.
+    doubt: u64,
+}
+
+/// The stop in force, if there is one.
+///
+/// # Errors
+/// When the store is out of reach: then nothing destructive may be done either.
+pub async fn stopped(store: &dyn Store) -> Result<Option<Decree<Stop>>> {
+    Ok(last::<Stop>(store, STOP).await?.filter(|decree| decree.body.on))
+}
+
+/// Throws the stop, or takes it back.
+///
+/// # Errors
+/// When it is not known to be durable: throw it again.
+pub async fn set_stop(store: &dyn Store, actor: &Actor, stop: &Stop, now: Timestamp) -> Result<u64> {
+    log(store, STOP, actor, stop, now).await
+}
+
+/// The approval in force at `now`, if there is one.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn approval(store: &dyn Store, now: Timestamp) -> Result<Option<Decree<Approval>>> {
+    Ok(last::<Approval>(store, APPROVAL).await?.filter(|decree| now < decree.body.until))
+}
+
+/// Approves, for a length of time from `now`, that what was not foretold is deleted beyond the wave.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn approve(store: &dyn Store, actor: &Actor, period: SignedDuration, now: Timestamp) -> Result<Timestamp> {
+    let until = saturating_add(now, period);
+    log(store, APPROVAL, actor, &Approval { until }, now).await?;
+    Ok(until)
+}
+
+/// The configuration in force.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn config(store: &dyn Store) -> Result<Option<Decree<Config>>> {
+    last(store, CONFIG).await
+}
+
+/// Puts a configuration in force, unless it is already.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Timestamp) -> Result<()> {
+    if config(store).await?.is_some_and(|decree| decree.body.hash == hash) {
+        return Ok(());
+    }
+    log(store, CONFIG, actor, &Config { hash: hash.to_owned() }, now).await.map(|_| ())
+}
+
+/// Begins an epoch, higher than every one this store has had. It starts from the seconds since 1970, so that two
+/// stores hardly ever share one.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn begin_epoch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<u64> {
+    let last = last::<Epoch>(store, EPOCH).await?.map_or(0, |decree| decree.body.epoch);
+    let epoch = u64::try_from(now.as_second()).unwrap_or(0).max(last + 1);
+    log(store, EPOCH, actor, &Epoch { epoch }, now).await?;
+    Ok(epoch)
+}
+
+/// The start of the epoch before the present one, if there was one.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn previous_start(store: &dyn Store) -> Result<Option<Timestamp>> {
+    let all = all::<Epoch>(store, EPOCH).await?;
+    Ok(all.iter().rev().nth(1).map(|decree| decree.at))
+}
+
+/// What this store may have marked.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn lineage(store: &dyn Store) -> Result<Lineage> {
+    let epochs = all::<Epoch>(store, EPOCH).await?.into_iter().map(|decree| decree.body.epoch).collect();
+    let vouched_before = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.before);
+    Ok(Lineage { epochs, vouched_before })
+}
+
+/// The last doubt about this store that nobody answered yet.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn doubt(store: &dyn Store) -> Result<Option<Decree<Doubt>>> {
+    let answered = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.doubt);
+    Ok(last::<Doubt>(store, DOUBT).await?.filter(|decree| decree.number > answered))
+}
+
+/// Records a doubt, unless one stands already.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn raise_doubt(store: &dyn Store, actor: &Actor, doubted: &Doubt, now: Timestamp) -> Result<()> {
+    if doubt(store).await?.is_none() {
+        log(store, DOUBT, actor, doubted, now).await?;
+    }
+    Ok(())
+}
+
+/// Vouches for this store: marks of any store from before now no longer stand against it. Returns the doubt answered.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Decree<Doubt>>> {
+    let Some(doubted) = doubt(store).await? else {
+        return Ok(None);
+    };
+    // A new epoch, so that what this store marks from now on is told from what was vouched for.
+    let before = begin_epoch(store, actor, now).await?;
+    log(store, VOUCH, actor, &Vouch { before, doubt: doubted.number }, now).await?;
+    Ok(Some(doubted))
+}
+
+async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
+    store.last_claim(ClaimKind::Controls, group).await?.map(read).transpose()
+}
+
+async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<Decree<T>>> {
+    let mut found = Vec::new();
+    let mut from = 1;
+    loop {
+        let page = store.claims(ClaimKind::Controls, group, from, PAGE).await?;
+        let full = page.len() == PAGE;
+        from = page.last().map_or(from, |claim| claim.number + 1);
+        for claim in page {
+            found.push(read(claim)?);
+        }
+        if !full {
+            return Ok(found);
+        }
+    }
+}
+
+/// Appends to a log under the next free number.
+async fn log(store: &dyn Store, group: &str, actor: &Actor, body: &impl Serialize, now: Timestamp) -> Result<u64> {
+    let body = serde_json::to_value(body).expect("plain data serializes");
+    let mut number = store.last_claim(ClaimKind::Controls, group).await?.map_or(1, |claim| claim.number + 1);
+    loop {
+        let claim = Claim {
+            kind: ClaimKind::Controls,
+            group: group.to_owned(),
+            number,
+            at: now,
+            actor: actor.clone(),
+            token: token(),
+            body: body.clone(),
+        };
+        match store.claim(&claim).await? {
+            Inserted::Written => return Ok(number),
+            Inserted::Taken => number += 1,
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
+    let Claim { group, number, at, actor, body, .. } = claim;
+    let body = serde_json::from_value(body).map_err(|error| StoreError::Damaged {
+        doing: format!("read `{group}` number {number}"),
+        why: error.to_string(),
+    })?;
+    Ok(Decree { number, at, actor, body })
+}

@@ -1,0 +1,87 @@
+//! Reading a namespace's record, and appending to its history.
+
+use jiff::Timestamp;
+use lifecycle::{Actor, Entry, Fact, Record, Uid, entry::MAX_ENTRY_BYTES, time::cut_to_millis};
+
+use crate::store::{Inserted, Result, Store};
+
+/// How many entries are read at once.
+const PAGE: usize = 500;
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is durable, and folded into the record.
+    Written,
+    /// Somebody else appended first. Load again, decide again.
+    Conflict,
+}
+
+/// Loads a record: the snapshot where there is one, and every entry after it.
+///
+/// # Errors
+/// When the store is out of reach or damaged.
+pub async fn load(store: &dyn Store, uid: &Uid) -> Result<Record> {
+    let mut record = store.snapshot(uid).await?.unwrap_or_else(|| Record::new(uid.clone()));
+    loop {
+        let page = store.history(uid, record.head, PAGE).await?;
+        page.iter().for_each(|entry| record.fold(entry));
+        if page.len() < PAGE {
+            return Ok(record);
+        }
+    }
+}
+
+/// Appends the next entry to the history a record was folded from.
+///
+/// The record's number is the whole of the concurrency control: the entry is written under `head + 1` or not at all.
+///
+/// # Errors
+/// When the store is out of reach: the entry may have been written, and a later [`load`] tells.
+pub async fn append(
+    store: &dyn Store,
+    record: &mut Record,
+    actor: &Actor,
+    fact: Fact,
+    now: Timestamp,
+) -> Result<Appended> {
+    let name = record.name.clone();
+    append_named(store, record, &name, actor, fact, now).await
+}
+
+/// Appends the next entry, with the name of the namespace: for the first one, before the record knows it.
+///
+/// # Errors
+/// As [`append`].
+pub async fn append_named(
+    store: &dyn Store,
+    record: &mut Record,
+    name: &str,
+    actor: &Actor,
+    fact: Fact,
+    now: Timestamp,
+) -> Result<Appended> {
+    let entry = Entry {
+        uid: record.uid.clone(),
+        seq: record.head + 1,
+        at: cut_to_millis(now),
+        actor: actor.clone(),
+        name: name.to_owned(),
+        token: token(),
+        fact,
+    };
+    debug_assert!(serde_json::to_vec(&entry).is_ok_and(|json| json.len() <= MAX_ENTRY_BYTES), "{entry:?}");
+    match store.append(&entry).await? {
+        Inserted::Written => {
+            record.fold(&entry);
+            Ok(Appended::Written)
+        }
+        Inserted::Taken => Ok(Appended::Conflict),
+    }
+}
+
+/// A random text that nobody else chooses: 128 bits in hexadecimal.
+#[must_use]
+pub fn token() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

@@ -1,0 +1,143 @@
+//! The deletion budget and the waves: numbered slots in windows of ten minutes (safety.md S6, S7).
+
+use std::{collections::HashMap, sync::Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{Actor, Uid, time::saturating_add};
+use serde_json::json;
+
+use crate::{
+    config::Ration,
+    history::token,
+    store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
+};
+
+/// The length of a window, in seconds.
+const WINDOW: i64 = 600;
+
+/// How many snapshots are counted at once.
+const PAGE: usize = 1_000;
+
+/// A span of ten minutes by the apiserver's clock. What was claimed in one is good in that one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window(i64);
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The slot, `<window>/<number>`.
+    Claimed(String),
+    /// Every slot of this window is taken.
+    Exhausted { limit: u64, next: Timestamp },
+}
+
+/// One worker's claims: a second attempt at the same namespace in the same window uses the slot it has.
+#[derive(Debug, Default)]
+pub struct Claims(Mutex<HashMap<(ClaimKind, Uid), (Window, String)>>);
+
+impl Window {
+    /// The window an instant lies in.
+    #[must_use]
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.as_second().div_euclid(WINDOW))
+    }
+
+    /// Its first instant, which names it.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        Timestamp::from_second(self.0.saturating_mul(WINDOW)).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The first instant after it.
+    #[must_use]
+    pub fn end(self) -> Timestamp {
+        saturating_add(self.start(), SignedDuration::from_secs(WINDOW))
+    }
+}
+
+impl Claims {
+    /// Claims a slot of a kind in a window for a namespace.
+    ///
+    /// The first to come fixes the window's limit, so that two leaders with two opinions share one.
+    ///
+    /// # Errors
+    /// When the store is out of reach: nothing was claimed that counts.
+    pub async fn claim(
+        &self,
+        store: &dyn Store,
+        kind: ClaimKind,
+        ration: Ration,
+        window: Window,
+        uid: &Uid,
+        actor: &Actor,
+    ) -> Result<Slot> {
+        if let Some((held, slot)) = self.lock().get(&(kind, uid.clone())).cloned()
+            && held == window
+        {
+            return Ok(Slot::Claimed(slot));
+        }
+        let claim = |number, body| Claim {
+            kind,
+            group: window.start().to_string(),
+            number,
+            at: window.start(),
+            actor: actor.clone(),
+            token: token(),
+            body,
+        };
+        let limit = match limit(store, kind, window).await? {
+            Some(limit) => limit,
+            None => {
+                let wanted = ration.limit(managed(store).await?);
+                store.claim(&claim(0, json!({ "limit": wanted }))).await?;
+                limit_now(store, kind, window).await?
+            }
+        };
+        let mut number = store.last_claim(kind, &window.start().to_string()).await?.map_or(1, |last| last.number + 1);
+        while number <= limit {
+            if store.claim(&claim(number, json!({ "uid": uid }))).await? == Inserted::Written {
+                let slot = format!("{}/{number}", window.start());
+                let mut held = self.lock();
+                held.retain(|_, (of, _)| *of == window);
+                held.insert((kind, uid.clone()), (window, slot.clone()));
+                return Ok(Slot::Claimed(slot));
+            }
+            number += 1;
+        }
+        Ok(Slot::Exhausted { limit, next: window.end() })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ClaimKind, Uid), (Window, String)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// How many namespaces are managed now, by their snapshots.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn managed(store: &dyn Store) -> Result<u64> {
+    let mut count = 0;
+    let mut after: Option<Uid> = None;
+    loop {
+        let page = store.snapshots(after.as_ref(), PAGE).await?;
+        count += page.iter().filter(|record| record.is_managed()).count() as u64;
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+            _ => return Ok(count),
+        }
+    }
+}
+
+async fn limit(store: &dyn Store, kind: ClaimKind, window: Window) -> Result<Option<u64>> {
+    let group = window.start().to_string();
+    let first = store.claims(kind, &group, 0, 1).await?.into_iter().find(|claim| claim.number == 0);
+    Ok(first.and_then(|claim| claim.body.get("limit")?.as_u64()))
+}
+
+async fn limit_now(store: &dyn Store, kind: ClaimKind, window: Window) -> Result<u64> {
+    limit(store, kind, window).await?.ok_or_else(|| StoreError::Damaged {
+        doing: format!("read the limit of the window of {}", window.start()),
+        why: "number 0 holds no limit".to_owned(),
+    })
+}
