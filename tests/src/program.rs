@@ -19,17 +19,22 @@ pub fn program(name: &str) -> Result<Command> {
     let directory = test.ancestors().skip(1).find(|directory| directory.join(name).is_file());
     let binary =
         directory.with_context(|| format!("no binary `{name}` above `{}`: {BUILD}", test.display()))?.join(name);
-    let built = modified(&binary)?;
-    for source in sources(&binary)? {
+    ensure_fresh(&binary)?;
+    Ok(Command::new(binary))
+}
+
+fn ensure_fresh(binary: &Path) -> Result<()> {
+    let built = modified(binary)?;
+    for source in sources(binary)? {
         ensure!(modified(&source)? <= built, "`{}` is older than `{}`: {BUILD}", binary.display(), source.display());
     }
-    Ok(Command::new(binary))
+    Ok(())
 }
 
 /// The files of this workspace that `binary` was built from: cargo writes them beside it, as `BINARY: FILE FILE …`.
 fn sources(binary: &Path) -> Result<Vec<PathBuf>> {
     let list = binary.with_extension("d");
-    let text = std::fs::read_to_string(&list).with_context(|| format!("cannot read `{}`", list.display()))?;
+    let text = std::fs::read_to_string(&list).with_context(|| format!("cannot read `{}`: {BUILD}", list.display()))?;
     let (_, files) = text.split_once(": ").with_context(|| format!("`{}` lists no files", list.display()))?;
     Ok(files.replace("\\ ", "\0").split_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect())
 }
@@ -37,4 +42,45 @@ fn sources(binary: &Path) -> Result<Vec<PathBuf>> {
 fn modified(path: &Path) -> Result<std::time::SystemTime> {
     let metadata = path.metadata().with_context(|| format!("cannot look at `{}`: {BUILD}", path.display()))?;
     Ok(metadata.modified()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    /// Checks what is said of a binary whose only source was changed so long before (or after) it was built.
+    #[track_caller]
+    fn check(changed: SystemTime, built: SystemTime, complaint: Option<&str>) {
+        let directory = tempfile::tempdir().unwrap();
+        let [binary, source, list] = ["nsm", "with space.rs", "nsm.d"].map(|name| directory.path().join(name));
+        File::create(&binary).unwrap().set_modified(built).unwrap();
+        File::create(&source).unwrap().set_modified(changed).unwrap();
+        let escaped = source.to_str().unwrap().replace(' ', "\\ ");
+        std::fs::write(list, format!("{}: {escaped}\n", binary.display())).unwrap();
+        let said = ensure_fresh(&binary).err().map(|error| error.to_string());
+        match complaint {
+            None => assert_eq!(said, None),
+            Some(words) => assert!(said.as_deref().unwrap_or_default().contains(words), "{said:?}"),
+        }
+    }
+
+    #[test]
+    fn takes_a_binary_younger_than_its_sources() {
+        check(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(1), None);
+    }
+
+    #[test]
+    fn refuses_a_binary_older_than_a_source() {
+        let older = Some("with space.rs`: run `cargo build");
+        check(SystemTime::UNIX_EPOCH + Duration::from_secs(1), SystemTime::UNIX_EPOCH, older);
+    }
+
+    #[test]
+    fn says_how_to_build_what_is_missing() {
+        let said = program("no-such-binary").unwrap_err().to_string();
+        assert!(said.contains("run `cargo build"), "{said}");
+    }
 }

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, ResourceExt};
 use testbed::{
-    AuditEvent, ControlPlane, Options, Process, User, accepted_namespace_deletes, eventually, program, temp_namespace,
+    AuditEvent, ControlPlane, Options, Process, User, accepted_namespace_deletes, eventually, temp_namespace,
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -146,15 +146,6 @@ async fn a_killed_apiserver_comes_back_with_its_data() -> Result<()> {
 /// A control plane of the test's own, to be broken.
 async fn bare_plane() -> Result<ControlPlane> {
     ControlPlane::start(Options { controller_manager: false, ..Options::default() }).await
-}
-
-/// In the target directory, and younger than the sources that cargo says it was built from.
-#[test]
-fn our_own_binaries_are_found() {
-    let found = program("control-plane").unwrap();
-    assert_eq!(found.get_program(), env!("CARGO_BIN_EXE_control-plane"));
-    let missing = program("no-such-binary").unwrap_err().to_string();
-    assert!(missing.contains("run `cargo build"), "{missing}");
 }
 
 /// As after Ctrl-C, an abort, or a time limit of a CI system: no destructor runs.
