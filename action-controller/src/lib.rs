@@ -1,1 +1,72 @@
-//! Plans what is due and keeps enough workers for it
+//! Plans what is due, hands it out, and keeps enough workers for it.
+//!
+//! The [`planner`] knows of every namespace when something of it falls due, and learns of changes in three ways of
+//! which any two may fail: events from the queue, a look at the tail of the history every 30 s, and all snapshots at
+//! the start. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
+
+mod planner;
+mod workers;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use common::{context::Context, jobs::SharedJobs, queue::Route};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{planner::Planner, workers::keep_enough};
+
+/// How often the tail of the history is read: what no event told of is found by then.
+const TAIL_EVERY: Duration = Duration::from_secs(30);
+
+/// How long one wait for an event lasts at most.
+const EVENT_WAIT: Duration = Duration::from_secs(30);
+
+/// How long to rest when the store or the queue is out of reach.
+const REST: Duration = Duration::from_secs(1);
+
+/// Plans and hands out until cancelled.
+///
+/// # Errors
+/// When the queue cannot be consumed or jobs cannot be started at all.
+pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) -> anyhow::Result<()> {
+    let mut events = context.queue.consume(Route::Events).await.context("cannot consume events")?;
+    let mut settings = context.settings.clone();
+    let mut planner = Planner::new(context);
+    let mut tail = interval_at(Instant::now(), TAIL_EVERY);
+    tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut trouble = false;
+    settings.mark_unchanged();
+    loop {
+        let turned = async {
+            planner.look_at_all_if_wanted().await?;
+            planner.look_at_due().await
+        }
+        .await;
+        if let Err(error) = &turned
+            && !std::mem::replace(&mut trouble, true)
+        {
+            warn!("nothing new is planned while the store is out of reach: {error}");
+        } else if turned.is_ok() {
+            trouble = false;
+        }
+        keep_enough(planner.context(), &jobs).await?;
+        let wait = if trouble { REST } else { planner.until_due() };
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            () = sleep(wait) => {}
+            () = jobs.changed(EVENT_WAIT) => {}
+            _ = tail.tick() => planner.want_tail(),
+            Ok(()) = settings.changed() => planner.want_all(),
+            delivery = events.next(EVENT_WAIT) => {
+                if let Some(delivery) = delivery.context("cannot take the next event")? {
+                    if let Some(message) = delivery.message() {
+                        planner.hint(&message.about);
+                    }
+                    delivery.ack().await.context("cannot acknowledge an event")?;
+                }
+            }
+        }
+    }
+}

@@ -31,9 +31,16 @@ pub enum Slot {
     Exhausted { limit: u64, next: Timestamp },
 }
 
-/// One worker's claims: a second attempt at the same namespace in the same window uses the slot it has.
+/// One worker's claims: a second attempt at the same namespace in the same window uses the slot it has, and a window
+/// that had no slot left is not asked again.
 #[derive(Debug, Default)]
-pub struct Claims(Mutex<HashMap<(ClaimKind, Uid), (Window, String)>>);
+pub struct Claims(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    held: HashMap<(ClaimKind, Uid), (Window, String)>,
+    exhausted: HashMap<ClaimKind, (Window, u64)>,
+}
 
 impl Window {
     /// The window an instant lies in.
@@ -71,10 +78,8 @@ impl Claims {
         uid: &Uid,
         actor: &Actor,
     ) -> Result<Slot> {
-        if let Some((held, slot)) = self.lock().get(&(kind, uid.clone())).cloned()
-            && held == window
-        {
-            return Ok(Slot::Claimed(slot));
+        if let Some(known) = self.known(kind, window, uid) {
+            return Ok(known);
         }
         let claim = |number, body| Claim {
             kind,
@@ -97,17 +102,29 @@ impl Claims {
         while number <= limit {
             if store.claim(&claim(number, json!({ "uid": uid }))).await? == Inserted::Written {
                 let slot = format!("{}/{number}", window.start());
-                let mut held = self.lock();
-                held.retain(|_, (of, _)| *of == window);
-                held.insert((kind, uid.clone()), (window, slot.clone()));
+                let mut known = self.lock();
+                known.held.retain(|_, (of, _)| *of == window);
+                known.held.insert((kind, uid.clone()), (window, slot.clone()));
                 return Ok(Slot::Claimed(slot));
             }
             number += 1;
         }
+        self.lock().exhausted.insert(kind, (window, limit));
         Ok(Slot::Exhausted { limit, next: window.end() })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ClaimKind, Uid), (Window, String)>> {
+    /// What is known of a claim without asking the store.
+    #[must_use]
+    pub fn known(&self, kind: ClaimKind, window: Window, uid: &Uid) -> Option<Slot> {
+        let known = self.lock();
+        if let Some((_, slot)) = known.held.get(&(kind, uid.clone())).filter(|(held, _)| *held == window) {
+            return Some(Slot::Claimed(slot.clone()));
+        }
+        let (of, limit) = known.exhausted.get(&kind)?;
+        (*of == window).then_some(Slot::Exhausted { limit: *limit, next: window.end() })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -68,6 +68,14 @@ pub struct Place {
     pub seq: u64,
 }
 
+impl Place {
+    /// The place of an entry.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        Self { at: entry.at, uid: entry.uid.clone(), seq: entry.seq }
+    }
+}
+
 /// The port. Every call has a deadline of its own (4 s), after which it is [`StoreError::Unavailable`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync {

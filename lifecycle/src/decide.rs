@@ -7,6 +7,7 @@ use crate::{
     entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, Terms},
     keys::CI_LABELS,
     record::Phase,
+    time::{between, saturating_add},
     wishes::{self, Deadline},
 };
 
@@ -22,13 +23,17 @@ pub struct Decision {
 /// Decides the next entry from what is known and what is seen. `policy` is the one that applies to the namespace as
 /// it is seen; `None`: none does.
 ///
-/// Wishes of the owner are recorded at any time. Everything else waits while an intent is open, so that no recovery
+/// Wishes of the owner are recorded while an intent is open. Everything else waits for its outcome, so that no recovery
 /// is recorded that a request under way could still contradict (safety.md S4).
+///
+/// While the clock cannot be trusted, only what needs none is recorded: a protection, a wish withdrawn, a release. All
+/// else either tells an age or starts a timer: how long a keep may last, since when a deadline was foretold.
 #[must_use]
 pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let namespace = &seen.namespace;
     let silent = record.damage.is_some()
         || record.phase == Phase::Gone
+        || record.done.is_some()
         || record.uid != namespace.uid
         || namespace.deleted.is_some();
     if silent {
@@ -37,14 +42,21 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     let Some(policy) = policy else {
         return release(record);
     };
+    // Whoever mends a clock that may be wrong asks again; time does not.
+    let is_timed = seen.clock.is_true();
     if record.phase != Phase::Managed {
-        return if record.open.is_some() { Decision::default() } else { Decision::of(adopt(policy, namespace)) };
+        let adopts = record.open.is_none() && is_timed;
+        return if adopts { Decision::of(adopt(policy, namespace)) } else { Decision::default() };
     }
-    if let Some(fact) = wish(policy, record, namespace, now) {
+    if let Some(fact) = wish(policy, record, namespace, now, is_timed) {
         return Decision::of(fact);
     }
     if let Some(open) = &record.open {
-        return Decision { entry: None, due: Some(open.intended.until) };
+        // From then on anybody may close it. When it ran out, only an entry changes anything.
+        return Decision { entry: None, due: Some(open.intended.until).filter(|until| now < *until) };
+    }
+    if !is_timed {
+        return Decision::default();
     }
     let terms = Terms::of(policy);
     if record.terms.as_ref() != Some(&terms) {
@@ -52,10 +64,6 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     }
     if let Some(fact) = moved_deadline(policy, record, namespace) {
         return Decision::of(fact);
-    }
-    if !seen.clock.is_true() {
-        // A clock that may be wrong tells no age. Whoever mends it asks again; time does not.
-        return Decision::default();
     }
     judge(record, seen, now)
 }
@@ -97,7 +105,10 @@ fn ci_labels(namespace: &Namespace, keys: &Keys) -> Vec<Pair> {
 }
 
 /// The owner's wish to protect or keep, where it is not what the record says.
-fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Fact> {
+///
+/// How long a keep may last counts from `now`, so only a timed one is recorded: a clock behind by more than `max_keep`
+/// would end it in the past. Until then the object itself speaks for it (`object-keep`).
+fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Fact> {
     let protected = wishes::is_protected(namespace, &policy.keys);
     if protected != record.protected {
         return Some(Fact::Protected(Protected { on: protected }));
@@ -110,6 +121,9 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp)
     let Some(wish) = wished else {
         return Some(Fact::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
     };
+    if !is_timed {
+        return None;
+    }
     // A wish that follows on one that still holds belongs to the same run: the cap does not slide along with it.
     let first_seen = known
         .filter(|kept| kept.until.is_some_and(|until| now < until))
@@ -129,8 +143,13 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Op
     if deadline == record.deadline {
         return None;
     }
-    let word = |deadline: &Option<Deadline>| deadline.as_ref().and_then(Deadline::owners_word).map(str::to_owned);
-    let why = if word(&deadline) == word(&record.deadline) { MovedBy::Policy } else { MovedBy::Owner };
+    let words = |deadline: Option<&Deadline>| deadline.filter(|it| it.owners_word().is_some()).map(|it| it.by.clone());
+    let has_other_words = words(deadline.as_ref()) != words(record.deadline.as_ref());
+    // Whatever its owner wrote, where the cap makes the end come earlier that is the policy's doing: it frees no promise.
+    let cap = policy.max_ttl.map(|max| saturating_add(namespace.created, max));
+    let is_capped = deadline.as_ref().is_some_and(|it| it.owners_word().is_some() && Some(it.at) == cap);
+    let is_cut = is_capped && wishes::is_earlier(deadline.as_ref(), record.deadline.as_ref());
+    let why = if has_other_words && !is_cut { MovedBy::Owner } else { MovedBy::Policy };
     Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
 }
 
@@ -176,7 +195,7 @@ fn judge(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
 /// The evidence of age, in words.
 fn age(record: &Record, deadline: Option<&Deadline>, expired: bool, now: Timestamp) -> Condition {
     let created = record.created.unwrap_or(now);
-    let lived = duration::text(crate::time::between(created, now));
+    let lived = duration::text(between(created, now));
     let reason = match deadline {
         None => format!("it has lived for {lived} and nothing sets an end"),
         Some(deadline) => {

@@ -59,13 +59,17 @@ impl fmt::Display for Truth {
 
 /// Makes a reading part of what is seen.
 ///
-/// A reading of another uid under the same name starts afresh: nothing of the former namespace is carried over. A
-/// look that is older than what is seen already changes nothing.
+/// A reading of another uid under the same name starts afresh: nothing of the former namespace is carried over. Of two
+/// looks at the clock the later one counts, unless it lies in the future: then the clock was set back since.
 #[must_use]
 pub fn absorb(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
     let Reading { namespace, clock } = reading;
     match seen {
-        Some(seen) if seen.namespace.uid == namespace.uid && clock.observed_at < seen.clock.observed_at => {
+        Some(seen)
+            if seen.namespace.uid == namespace.uid
+                && clock.observed_at < seen.clock.observed_at
+                && seen.clock.observed_at <= now =>
+        {
             // Two looks overtook each other. The facts come from the watch, whose order is the apiserver's, so they
             // are taken; what the clock said is kept from the later look.
             Observation { namespace, clock: seen.clock }

@@ -36,9 +36,9 @@ pub struct Plan {
 /// to be recorded as what would have been done.
 #[must_use]
 pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
-    let Some(policy) = policy.filter(|_| record.damage.is_none()) else {
+    if record.damage.is_some() {
         return Plan::default();
-    };
+    }
     if let Some(open) = &record.open {
         // An attempt that ran out is somebody's to fence, whatever the policy says by now.
         let ran_out = now >= open.intended.until;
@@ -48,6 +48,9 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
             due: (!ran_out).then_some(open.intended.until),
         };
     }
+    let Some(policy) = policy else {
+        return Plan::default();
+    };
     let all = guards(policy, record, None, now);
     let mut plan = delete(policy, record, &all);
     if let Some(notice) = notify(policy, record, &all, now) {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
     entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, Pair, SkipReason, Terms},
-    wishes::{Deadline, DeadlineBy},
+    guards::deletion_deadline,
+    wishes::{self, Deadline, DeadlineBy},
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
@@ -30,7 +31,8 @@ pub struct Record {
     pub episode: u64,
     pub reason: String,
     pub deadline: Option<Deadline>,
-    /// The number of the entry that set the deadline.
+    /// The number of the entry since which the owner is to be told of the deletion as it stands: the deadline was set,
+    /// a keep moved the deletion, or what was told before came to count for nothing. It names the task of the notice.
     pub deadline_set_by: u64,
     /// Since when this deadline or an earlier one has stood, under the mode and the management of now.
     pub foretold_since: Option<Timestamp>,
@@ -214,24 +216,26 @@ impl Record {
                 self.foretold_since = Some(entry.at);
                 self.enter(Status::Unknown, entry, "adopted");
             }
-            Fact::PolicyChanged(terms) => self.change_terms(terms, entry.at),
+            Fact::PolicyChanged(terms) => self.change_terms(terms, entry),
             Fact::StatusChanged(change) => self.enter(change.to, entry, &change.reason),
             Fact::DeadlineMoved(moved) => {
-                let earlier = match (&self.deadline, &moved.deadline) {
-                    (Some(old), Some(new)) => new.at < old.at,
-                    (None, Some(_)) => true,
-                    (_, None) => false,
-                };
-                if earlier {
+                let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
+                if is_earlier {
                     self.foretold_since = Some(entry.at);
                 }
-                if moved.why == MovedBy::Owner && earlier {
+                if moved.why == MovedBy::Owner && is_earlier {
                     // The owner alone can take a promise back (lifecycle.md section 5).
                     self.notices.retain(|notice| notice.intended.about != Status::Stale);
                 }
                 self.set_deadline(moved.deadline.clone(), entry);
             }
-            Fact::Kept(kept) => self.kept = kept.wish.is_some().then(|| kept.clone()),
+            Fact::Kept(kept) => {
+                let before = deletion_deadline(self);
+                self.kept = kept.wish.is_some().then(|| kept.clone());
+                if deletion_deadline(self) != before {
+                    self.deadline_set_by = entry.seq;
+                }
+            }
             Fact::Protected(protected) => self.protected = protected.on,
             Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
             Fact::NoticeSent(sent) => self.deliver(sent.of, Delivery::Sent),
@@ -293,12 +297,13 @@ impl Record {
         self.attempts = Attempts::default();
     }
 
-    fn change_terms(&mut self, terms: &Terms, at: Timestamp) {
+    fn change_terms(&mut self, terms: &Terms, entry: &Entry) {
         let began_to_enforce =
             terms.mode == Mode::Enforce && self.terms.as_ref().is_some_and(|old| old.mode == Mode::Observe);
         if began_to_enforce {
             // Nothing that was recorded while observing counts as foretold or told (lifecycle.md section 5).
-            self.foretold_since = Some(at);
+            self.foretold_since = Some(entry.at);
+            self.deadline_set_by = entry.seq;
             self.notices.iter_mut().for_each(|notice| notice.counts = false);
         }
         self.terms = Some(terms.clone());

@@ -99,6 +99,12 @@ pub fn deadline(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<D
     capped(Some(saturating_add(namespace.created, policy.ttl?)), DeadlineBy::Policy)
 }
 
+/// Whether a deadline comes earlier than another; any comes earlier than none.
+#[must_use]
+pub fn is_earlier(deadline: Option<&Deadline>, than: Option<&Deadline>) -> bool {
+    deadline.is_some_and(|deadline| than.is_none_or(|than| deadline.at < than.at))
+}
+
 /// Until when a wish to keep holds: what it asks, but no longer than `max_keep` after it was first seen.
 #[must_use]
 pub fn keep_end(wish: &KeepWish, first_seen: Timestamp, max_keep: SignedDuration) -> Timestamp {

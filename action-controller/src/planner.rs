@@ -1,0 +1,179 @@
+//! The planner: when something of a namespace falls due, and what is then handed out.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
+
+use common::{
+    context::Context,
+    history::load,
+    nudge,
+    store::{Place, StoreError},
+};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Record, Uid, plan,
+    time::{between, saturating_add},
+};
+
+/// How many snapshots or entries are read at once.
+const PAGE: usize = 500;
+
+/// How far before the last look at the tail the next one begins: a writer's clock may be behind.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// How soon a task that was handed out and is still due is handed out again.
+const OFFER_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long the planner sleeps at most: our clock may jump.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(crate) struct Planner {
+    context: Context,
+    due: BTreeSet<(Timestamp, Uid)>,
+    known: HashMap<Uid, Known>,
+    all_wanted: bool,
+    tail_wanted: bool,
+    /// The last look at the tail of the history.
+    looked: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The number of the last entry looked at.
+    head: u64,
+    due: Option<Timestamp>,
+}
+
+impl Planner {
+    pub(crate) fn new(context: Context) -> Self {
+        let looked = context.clock.now();
+        Self { context, due: BTreeSet::new(), known: HashMap::new(), all_wanted: true, tail_wanted: false, looked }
+    }
+
+    pub(crate) const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Something was written about this namespace, somebody says.
+    pub(crate) fn hint(&mut self, uid: &str) {
+        let now = self.context.clock.now();
+        self.set_due(&Uid::new(uid), Some(now));
+    }
+
+    /// The tail of the history is to be read.
+    pub(crate) const fn want_tail(&mut self) {
+        self.tail_wanted = true;
+    }
+
+    /// Everything is to be planned anew.
+    pub(crate) const fn want_all(&mut self) {
+        self.all_wanted = true;
+    }
+
+    /// Plans every namespace from its snapshot where that is wanted, and what the tail of the history names.
+    ///
+    /// # Errors
+    /// When the store is out of reach: it is wanted still.
+    pub(crate) async fn look_at_all_if_wanted(&mut self) -> Result<(), StoreError> {
+        if self.all_wanted {
+            self.look_at_all().await?;
+            self.all_wanted = false;
+        }
+        if self.tail_wanted {
+            self.look_at_tail().await?;
+            self.tail_wanted = false;
+        }
+        Ok(())
+    }
+
+    /// Looks at every namespace of which something fell due.
+    ///
+    /// # Errors
+    /// When the store is out of reach: the rest stays due.
+    pub(crate) async fn look_at_due(&mut self) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        while let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
+            let record = load(&*self.context.store, &uid).await?;
+            self.take_in(&record).await;
+        }
+        Ok(())
+    }
+
+    /// How long nothing falls due.
+    pub(crate) fn until_due(&self) -> Duration {
+        let now = self.context.clock.now();
+        self.due.first().map_or(LONGEST_SLEEP, |(due, _)| {
+            Duration::try_from(between(now, *due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
+        })
+    }
+
+    async fn look_at_all(&mut self) -> Result<(), StoreError> {
+        let mut after: Option<Uid> = None;
+        loop {
+            let page = self.context.store.snapshots(after.as_ref(), PAGE).await?;
+            for record in &page {
+                self.take_in(record).await;
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn look_at_tail(&mut self) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        let from = saturating_add(self.looked, -OVERLAP);
+        let mut after: Option<Place> = None;
+        let mut moved = HashSet::new();
+        loop {
+            let page = self.context.store.tail(from, after.as_ref(), PAGE).await?;
+            for entry in &page {
+                if self.known.get(&entry.uid).is_none_or(|known| known.head < entry.seq) {
+                    moved.insert(entry.uid.clone());
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+                _ => break,
+            }
+        }
+        for uid in moved {
+            self.set_due(&uid, Some(now));
+        }
+        self.looked = now;
+        Ok(())
+    }
+
+    /// Plans from a record: hands out what is due now, and notes when to look again.
+    async fn take_in(&mut self, record: &Record) {
+        let now = self.context.clock.now();
+        let settings = self.context.settings();
+        let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
+        let plan = plan(policy, record, now);
+        for task in &plan.tasks {
+            nudge::task(&*self.context.queue, task).await;
+        }
+        let again = (!plan.tasks.is_empty()).then(|| saturating_add(now, OFFER_AGAIN));
+        let due = [plan.due, again].into_iter().flatten().min();
+        self.known.entry(record.uid.clone()).or_default().head = record.head;
+        self.set_due(&record.uid, due);
+        if due.is_none() && record.phase == lifecycle::record::Phase::Gone {
+            // Nothing will ever be due; the tail may name it once more and finds nothing either.
+            self.known.remove(&record.uid);
+        }
+    }
+
+    fn set_due(&mut self, uid: &Uid, due: Option<Timestamp>) {
+        let known = self.known.entry(uid.clone()).or_default();
+        if let Some(former) = std::mem::replace(&mut known.due, due) {
+            self.due.remove(&(former, uid.clone()));
+        }
+        if let Some(due) = due {
+            self.due.insert((due, uid.clone()));
+        }
+    }
+}

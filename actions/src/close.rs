@@ -1,0 +1,116 @@
+//! Closing an intent: by the definite answer to its only request, or by a fence, and never otherwise.
+
+use anyhow::Context as _;
+use common::{
+    cluster::{Answer, fence},
+    history::{Appended, append, load},
+};
+use lifecycle::{
+    Fact, Record,
+    backoff::{after_conflict, after_refusal},
+    entry::{ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, SkipReason},
+};
+use tracing::{info, warn};
+
+use crate::{Worker, send::Sent};
+
+/// How often an outcome is written again under the next number when somebody else's entry came first.
+const TRIES: usize = 16;
+
+/// What was found of an intent that the record held open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    NothingOpen,
+    /// It ran out, was fenced, and is closed: read everything again.
+    Closed,
+    /// Its holder has time left.
+    SomebodyIsAtIt,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closed {
+    Ended,
+    /// The object had moved: it may be tried again at once.
+    Busy,
+}
+
+/// Fences and closes an intent that ran out, whoever's it was.
+///
+/// # Errors
+/// When the fence is not known to stand, or the outcome could not be written: the intent stays open.
+pub(crate) async fn settle_open(worker: &Worker, record: &mut Record) -> anyhow::Result<Fate> {
+    let Some(open) = record.open.clone() else {
+        return Ok(Fate::NothingOpen);
+    };
+    if worker.context.clock.now() < open.intended.until {
+        return Ok(Fate::SomebodyIsAtIt);
+    }
+    info!(namespace.name = %record.name, "the attempt of entry {} on namespace `{}` ran out and is fenced", open.seq, record.name);
+    let fact = fenced(worker, record, open.seq, &open.intended).await?;
+    write(worker, record, open.seq, fact).await?;
+    Ok(Fate::Closed)
+}
+
+/// Closes an intent by what became of its request.
+///
+/// # Errors
+/// As [`settle_open`].
+pub(crate) async fn close(
+    worker: &Worker,
+    record: &mut Record,
+    intent: u64,
+    intended: &ActionIntended,
+    sent: Sent,
+) -> anyhow::Result<Closed> {
+    let now = worker.context.clock.now();
+    let action = intended.action;
+    let failed =
+        |why, detail, not_before| Fact::ActionFailed(ActionFailed { of: intent, action, why, detail, not_before });
+    let fact = match sent {
+        Sent::Accepted => Fact::ActionDone(ActionDone { of: intent, observed: false }),
+        Sent::No(Answer::Moved, detail) => Fact::ActionSkipped(ActionSkipped {
+            of: Some(intent),
+            action,
+            why: SkipReason::Busy,
+            detail,
+            not_before: after_conflict(record, now),
+        }),
+        Sent::No(Answer::NotFound | Answer::OtherUid, detail) => failed(FailReason::Gone, detail, None),
+        Sent::No(Answer::Refused, detail) => {
+            warn!(namespace.name = %record.name, "the deletion of namespace `{}` was refused: {detail}", record.name);
+            failed(FailReason::Refused, detail, Some(after_refusal(record, now)))
+        }
+        Sent::No(Answer::TooManyRequests, detail) => failed(FailReason::TooManyRequests, detail, None),
+        Sent::No(Answer::Unclear, detail) | Sent::Unclear(detail) => {
+            warn!(namespace.name = %record.name, "nobody knows what became of the deletion of namespace `{}`, so it is fenced: {detail}", record.name);
+            fenced(worker, record, intent, intended).await?
+        }
+    };
+    let busy = matches!(&fact, Fact::ActionSkipped(skipped) if skipped.not_before.is_none());
+    write(worker, record, intent, fact).await?;
+    Ok(if busy { Closed::Busy } else { Closed::Ended })
+}
+
+async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &ActionIntended) -> anyhow::Result<Fact> {
+    let keys = &worker.context.settings().policies.keys;
+    let proof = fence(&worker.context.cluster, &record.name, &record.uid, keys, intent, intended)
+        .await
+        .with_context(|| format!("entry {intent} of namespace `{}` stays open", record.name))?;
+    Ok(proof.outcome(intent, intended))
+}
+
+/// Writes an outcome, unless another has closed the intent meanwhile. An entry of somebody else in between (a wish of
+/// the owner, the namespace's end) changes nothing about what is known of the request.
+async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Fact) -> anyhow::Result<()> {
+    let store = &*worker.context.store;
+    for _ in 0..TRIES {
+        if record.open.as_ref().is_none_or(|open| open.seq != intent) {
+            return Ok(());
+        }
+        match append(store, record, &worker.actor, fact.clone(), worker.context.clock.now()).await? {
+            Appended::Written => return Ok(()),
+            Appended::Conflict => *record = load(store, &record.uid).await?,
+        }
+    }
+    anyhow::bail!("the outcome of entry {intent} could not be written: others kept writing")
+}

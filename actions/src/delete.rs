@@ -1,0 +1,134 @@
+//! The deletion of a namespace, from a task's id to its outcome.
+
+use common::{
+    history::{Appended, append, load},
+    nudge,
+};
+use lifecycle::{
+    Fact, Mode, Record, Task,
+    entry::{ActionSkipped, SkipReason, WouldHave},
+    plan,
+};
+use tokio::time::{Duration, Instant};
+use tracing::info;
+
+use crate::{
+    Worker,
+    close::{self, Fate},
+    look::{self, Looked},
+    permit,
+    send::{self, Sent},
+};
+
+/// How often one delivery of a task starts over after a conflict before it is left to the next.
+const ROUNDS: usize = 4;
+
+/// The most time between the intent and the handing over of its request (safety.md S4).
+const HAND_OVER: Duration = Duration::from_secs(20);
+
+/// Carries out one deletion as far as it can be now: to its end, to an entry that says why not, or not at all where
+/// it is no longer due.
+///
+/// # Errors
+/// When the store or the cluster did not let it: the planner offers the task again.
+pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
+    for _ in 0..ROUNDS {
+        let mut record = load(&*worker.context.store, &task.uid).await?;
+        let round = round(worker, task, &mut record).await;
+        // Whatever was written shows in lists from here on, also where the round broke off.
+        let _ = worker.context.store.put_snapshot(&record).await;
+        nudge::event(&*worker.context.queue, &task.uid).await;
+        if round? == Round::Over {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[derive(PartialEq, Eq)]
+enum Round {
+    Over,
+    /// Somebody else wrote, or the object moved: read everything again.
+    Again,
+}
+
+async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Result<Round> {
+    match close::settle_open(worker, record).await? {
+        Fate::NothingOpen => {}
+        Fate::Closed => return Ok(Round::Again),
+        Fate::SomebodyIsAtIt => return Ok(Round::Over),
+    }
+    let settings = worker.context.settings();
+    let now = worker.context.clock.now();
+    let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
+    let Some(policy) = policy.filter(|policy| plan(Some(policy), record, now).tasks.contains(task)) else {
+        return Ok(Round::Over);
+    };
+    if policy.mode == Mode::Observe {
+        // The one place where a deletion is only recorded.
+        let decision = format!("delete namespace `{}`: {}", record.name, record.reason);
+        let fact = Fact::WouldHave(WouldHave { action: task.action, decision });
+        return append_or_again(worker, record, fact).await;
+    }
+    if let Some(refusal) = permit::refusal(worker, &settings).await? {
+        return skip(worker, record, None, refusal.why, refusal.detail, None).await;
+    }
+    let permit = match look::prepare(worker, &settings, policy, record).await? {
+        Looked::Go(permit) => permit,
+        Looked::NotNow => return Ok(Round::Over),
+        Looked::Skip(refusal) => {
+            return skip(worker, record, None, refusal.why, refusal.detail, refusal.not_before).await;
+        }
+    };
+
+    // From here on the request is allowed, for a short time, and by this entry alone. Who recovers the namespace and
+    // who deletes it append to the same history: this insert decides.
+    let intended = send::intent(worker, task, &settings, policy, record, &permit);
+    let handed_over_by = Instant::now() + HAND_OVER;
+    let fact = Fact::ActionIntended(Box::new(intended.clone()));
+    if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
+        == Appended::Conflict
+    {
+        return Ok(Round::Again);
+    }
+    let intent = record.head;
+    if let Some(refusal) = permit::refusal(worker, &settings).await? {
+        return skip(worker, record, Some(intent), refusal.why, refusal.detail, None).await;
+    }
+    if Instant::now() >= handed_over_by {
+        let detail = "the time to send the request ran out before it was sent".to_owned();
+        return skip(worker, record, Some(intent), SkipReason::Abandoned, detail, None).await;
+    }
+    let sent = send::delete(worker, record, &intended).await;
+    if sent == Sent::Accepted {
+        info!(namespace.name = %record.name, "namespace `{}` is deleted: {}", record.name, intended.decision);
+    }
+    close::close(worker, record, intent, &intended, sent)
+        .await
+        .map(|closed| if closed == close::Closed::Busy { Round::Again } else { Round::Over })
+}
+
+/// Records why an attempt was not made, once per reason and episode, or closes the intent that was not used.
+async fn skip(
+    worker: &Worker,
+    record: &mut Record,
+    of: Option<u64>,
+    why: SkipReason,
+    detail: String,
+    not_before: Option<jiff::Timestamp>,
+) -> anyhow::Result<Round> {
+    if of.is_none() && record.attempts.skipped.contains(&why) {
+        return Ok(Round::Over);
+    }
+    info!(namespace.name = %record.name, "namespace `{}` is not deleted now: {detail}", record.name);
+    let action = lifecycle::Action::Delete;
+    append_or_again(worker, record, Fact::ActionSkipped(ActionSkipped { of, action, why, detail, not_before })).await
+}
+
+async fn append_or_again(worker: &Worker, record: &mut Record, fact: Fact) -> anyhow::Result<Round> {
+    let now = worker.context.clock.now();
+    match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
+        Appended::Written => Ok(Round::Over),
+        Appended::Conflict => Ok(Round::Again),
+    }
+}

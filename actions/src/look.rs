@@ -1,0 +1,170 @@
+//! The last look: fresh evidence, a slot in the budget, and the namespace itself (safety.md section 2, steps 3 to 5).
+
+use common::{
+    cluster,
+    config::{Ration, Settings},
+    controls,
+    ration::{Slot, Window},
+    store::ClaimKind,
+};
+use jiff::Timestamp;
+use lifecycle::{
+    Condition, Fresh, Namespace, Policy, Record, absorb, decide, entry::SkipReason, guards, plan::is_foretold,
+    time::human_text,
+};
+use tracing::debug;
+
+use crate::{Worker, permit::Refusal};
+
+/// Everything an intent needs to say.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pub(crate) namespace: Namespace,
+    pub(crate) evidence: Vec<Condition>,
+    pub(crate) evidence_at: Timestamp,
+    pub(crate) slot: String,
+    pub(crate) wave: Option<String>,
+}
+
+pub(crate) enum Looked {
+    Go(Box<Permit>),
+    /// The world is not what the record says; whoever watches it will write that down.
+    NotNow,
+    Skip(Refusal),
+}
+
+/// Looks at everything once more, the namespace itself last.
+///
+/// # Errors
+/// When the store or the cluster did not answer: that is a no.
+pub(crate) async fn prepare(
+    worker: &Worker,
+    settings: &Settings,
+    policy: &Policy,
+    record: &Record,
+) -> anyhow::Result<Looked> {
+    let context = &worker.context;
+    let (cluster, policies) = (&context.cluster, &settings.policies);
+
+    // What waits for a slot is offered again and again: it costs the apiserver nothing.
+    if let Some(refusal) = known_to_wait(worker, record).await? {
+        return Ok(Looked::Skip(refusal));
+    }
+
+    let reading = evidence::age::read(cluster, &record.name, policies, context.clock.now()).await?;
+    let evidence_at = context.clock.now();
+    let Some(reading) = reading else {
+        return Ok(Looked::NotNow);
+    };
+    let applies = policies.for_namespace(&reading.namespace);
+    let seen = absorb(None, reading, evidence_at);
+    if let Some(other) = decide(applies, record, &seen, evidence_at).entry {
+        debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
+        return Ok(Looked::NotNow);
+    }
+    if !seen.clock.is_true() {
+        return Ok(Looked::NotNow);
+    }
+    let evidence = vec![
+        Condition { truth: lifecycle::Truth::True, reason: record.reason.clone(), observed_at: evidence_at },
+        seen.clock,
+    ];
+
+    let window = window(worker);
+    let slot = match claim(worker, ClaimKind::Slots, settings.budget, window, record).await? {
+        Ok(slot) => slot,
+        Err(refusal) => return Ok(Looked::Skip(refusal)),
+    };
+    let wave = match wave(worker, settings, window, record).await? {
+        Ok(wave) => wave,
+        Err(refusal) => return Ok(Looked::Skip(refusal)),
+    };
+
+    let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
+        return Ok(Looked::NotNow);
+    };
+    let lineage = controls::lineage(&*context.store).await?;
+    let fresh = Fresh { namespace: &namespace, policy: policies.for_namespace(&namespace), lineage: &lineage };
+    let standing = guards(policy, record, Some(&fresh), context.clock.now());
+    if let Some(guard) = standing.iter().find(|guard| !guard.is_clear()) {
+        debug!("namespace `{}` is not deleted now: {}", record.name, guard.why);
+        return Ok(Looked::NotNow);
+    }
+    if self::window(worker) != window {
+        // The slot was good in its own window only.
+        return Ok(Looked::NotNow);
+    }
+    Ok(Looked::Go(Box::new(Permit { namespace, evidence, evidence_at, slot, wave })))
+}
+
+/// The window of now by the apiserver's clock, which the caller has just compared with ours.
+fn window(worker: &Worker) -> Window {
+    let context = &worker.context;
+    Window::of(context.cluster.clock.now().unwrap_or_else(|| context.clock.now()))
+}
+
+/// Whether this window is known to have no slot left for it.
+async fn known_to_wait(worker: &Worker, record: &Record) -> anyhow::Result<Option<Refusal>> {
+    let known = |kind| match worker.claims.known(kind, window(worker), &record.uid) {
+        Some(Slot::Exhausted { limit, next }) => Some(exhausted(kind, limit, next)),
+        Some(Slot::Claimed(_)) | None => None,
+    };
+    if let Some(refusal) = known(ClaimKind::Slots) {
+        return Ok(Some(refusal));
+    }
+    let Some(refusal) = known(ClaimKind::Waves).filter(|_| !is_foretold(record)) else {
+        return Ok(None);
+    };
+    let approval = controls::approval(&*worker.context.store, worker.context.clock.now()).await?;
+    Ok(approval.is_none().then_some(refusal))
+}
+
+/// What was not foretold needs a place in the wave, or somebody's approval.
+async fn wave(
+    worker: &Worker,
+    settings: &Settings,
+    window: Window,
+    record: &Record,
+) -> anyhow::Result<Result<Option<String>, Refusal>> {
+    if is_foretold(record) {
+        return Ok(Ok(None));
+    }
+    if let Some(approval) = controls::approval(&*worker.context.store, worker.context.clock.now()).await? {
+        return Ok(Ok(Some(format!("approved by {} ({})", approval.actor, approval.number))));
+    }
+    Ok(claim(worker, ClaimKind::Waves, settings.waves, window, record).await?.map(Some))
+}
+
+async fn claim(
+    worker: &Worker,
+    kind: ClaimKind,
+    ration: Ration,
+    window: Window,
+    record: &Record,
+) -> anyhow::Result<Result<String, Refusal>> {
+    let store = &*worker.context.store;
+    Ok(match worker.claims.claim(store, kind, ration, window, &record.uid, &worker.actor).await? {
+        Slot::Claimed(slot) => Ok(slot),
+        Slot::Exhausted { limit, next } => Err(exhausted(kind, limit, next)),
+    })
+}
+
+fn exhausted(kind: ClaimKind, limit: u64, next: Timestamp) -> Refusal {
+    let from = human_text(next);
+    match kind {
+        ClaimKind::Waves => Refusal {
+            why: SkipReason::Wave,
+            detail: format!(
+                "{limit} deletions that nobody foretold were allowed in these ten minutes; the next are from {from} \
+                 on, or at once after `nsm approve`"
+            ),
+            // An approval may come at any time.
+            not_before: None,
+        },
+        ClaimKind::Slots | ClaimKind::Controls => Refusal {
+            why: SkipReason::Budget,
+            detail: format!("{limit} deletions were allowed in these ten minutes; the next are from {from} on"),
+            not_before: Some(next),
+        },
+    }
+}

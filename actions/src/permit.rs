@@ -1,0 +1,52 @@
+//! The switches: whether anything destructive may be done at all, now and by us.
+
+use common::{config::Settings, controls};
+use jiff::Timestamp;
+use lifecycle::entry::SkipReason;
+
+use crate::Worker;
+
+/// Why not.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) why: SkipReason,
+    pub(crate) detail: String,
+    pub(crate) not_before: Option<Timestamp>,
+}
+
+/// Asks every switch (safety.md section 2, step 2). Asked before the intent, and once more after it: a stop that was
+/// thrown in between has not seen the intent, but the intent's writer sees the stop.
+///
+/// # Errors
+/// When the store is out of reach, which is a no.
+pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Result<Option<Refusal>> {
+    let store = &*worker.context.store;
+    if let Some(stop) = controls::stopped(store).await? {
+        let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
+        let detail = format!("`{}` threw the stop{reason}; `nsm resume` takes it back", stop.actor);
+        return Ok(Some(refuse(SkipReason::Stopped, detail)));
+    }
+    let in_force = controls::config(store).await?.map(|decree| decree.body.hash);
+    if in_force.as_ref() != Some(&settings.hash) {
+        let detail = "another configuration is in force than this worker has".to_owned();
+        return Ok(Some(refuse(SkipReason::Doubt, detail)));
+    }
+    if let Some(doubt) = controls::doubt(store).await? {
+        let detail = format!(
+            "it is doubtful whether this store is the right one (namespace `{}`: {}); once you know that it is, run \
+             `nsm approve --store`",
+            doubt.body.namespace, doubt.body.why
+        );
+        return Ok(Some(refuse(SkipReason::Doubt, detail)));
+    }
+    let cluster = &worker.context.cluster;
+    if !cluster.clock.compare(worker.context.clock.now()).is_true() {
+        cluster.ask_time().await?;
+    }
+    let clock = cluster.clock.compare(worker.context.clock.now());
+    Ok((!clock.is_true()).then(|| refuse(SkipReason::Doubt, clock.reason)))
+}
+
+const fn refuse(why: SkipReason, detail: String) -> Refusal {
+    Refusal { why, detail, not_before: None }
+}

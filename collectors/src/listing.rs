@@ -1,0 +1,61 @@
+//! What the store knows and a complete list does not name has ended while nobody watched.
+
+use std::collections::HashSet;
+
+use common::{controls, history::load, store::StoreError};
+use jiff::SignedDuration;
+use lifecycle::{Uid, record::Phase, time::saturating_add};
+
+use crate::turn::Collector;
+
+/// How many snapshots or entries are read at once.
+const PAGE: usize = 500;
+
+/// How far before its predecessor's start a collector looks for what that one left unfinished.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+impl Collector {
+    /// The uids in the store that have not ended and are not in `listed`.
+    pub(crate) async fn missing(&self, listed: &HashSet<Uid>) -> Result<Vec<Uid>, StoreError> {
+        let store = &*self.context.store;
+        let mut missing = Vec::new();
+        let mut after: Option<Uid> = None;
+        loop {
+            let page = store.snapshots(after.as_ref(), PAGE).await?;
+            let absent = page.iter().filter(|record| record.phase != Phase::Gone && !listed.contains(&record.uid));
+            missing.extend(absent.map(|record| record.uid.clone()));
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+                _ => return Ok(missing),
+            }
+        }
+    }
+
+    /// Writes the snapshots that a process did not get to between an entry and its snapshot, so that lists are whole
+    /// again. Looks at what was written since shortly before the former start.
+    pub(crate) async fn settle(&self) -> Result<(), StoreError> {
+        let store = &*self.context.store;
+        let Some(former) = controls::previous_start(store).await? else {
+            return Ok(());
+        };
+        let from = saturating_add(former, -OVERLAP);
+        let mut done = HashSet::new();
+        let mut after = None;
+        loop {
+            let page = store.tail(from, after.as_ref(), PAGE).await?;
+            for entry in &page {
+                if !done.insert(entry.uid.clone()) {
+                    continue;
+                }
+                let record = load(store, &entry.uid).await?;
+                if store.snapshot(&entry.uid).await?.is_none_or(|snapshot| snapshot.head < record.head) {
+                    self.remember(&record).await;
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(common::store::Place::of(last)),
+                _ => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What a collector keeps in mind: every namespace it sees, whose turn it is, and when the next turn falls due.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use jiff::Timestamp;
+use lifecycle::{Namespace, Record, Uid};
+
+/// Everything in mind.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    seen: HashMap<Uid, Seen>,
+    /// Whose turn it is, in order; each uid once.
+    ready: VecDeque<Uid>,
+    waiting: HashSet<Uid>,
+    due: BTreeSet<(Timestamp, Uid)>,
+}
+
+/// One namespace in mind.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// `None`: it vanished, and its end has yet to be written.
+    pub(crate) namespace: Option<Namespace>,
+    /// The record as of the last turn; others may have appended since.
+    pub(crate) record: Option<Record>,
+    /// When the annotations were last put right without an entry of ours.
+    pub(crate) repaired_at: Option<Timestamp>,
+    /// Turns in a row that could not write the annotations.
+    pub(crate) failures: u32,
+    due: Option<Timestamp>,
+    /// A turn is being taken; `true`: another is wanted after it.
+    turning: Option<bool>,
+}
+
+impl Memory {
+    /// A namespace is there, as it is now.
+    pub(crate) fn there(&mut self, namespace: Namespace) {
+        let uid = namespace.uid.clone();
+        let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
+        seen.namespace = Some(namespace);
+        self.wake(&uid);
+    }
+
+    /// A namespace is no longer there.
+    pub(crate) fn vanished(&mut self, uid: &Uid) {
+        self.seen.entry(uid.clone()).or_insert_with(Seen::new).namespace = None;
+        self.wake(uid);
+    }
+
+    /// These are all there are: whatever else is in mind has vanished.
+    pub(crate) fn complete(&mut self, all: &HashSet<Uid>) {
+        let gone: Vec<_> = self.seen.keys().filter(|uid| !all.contains(uid)).cloned().collect();
+        gone.iter().for_each(|uid| self.vanished(uid));
+    }
+
+    /// Everything is to be judged anew.
+    pub(crate) fn wake_all(&mut self) {
+        let all: Vec<_> = self.seen.keys().cloned().collect();
+        all.iter().for_each(|uid| self.wake(uid));
+    }
+
+    /// It is this one's turn, after the one that is being taken.
+    pub(crate) fn wake(&mut self, uid: &Uid) {
+        let Some(seen) = self.seen.get_mut(uid) else { return };
+        if let Some(again) = &mut seen.turning {
+            *again = true;
+        } else if self.waiting.insert(uid.clone()) {
+            self.ready.push_back(uid.clone());
+        }
+    }
+
+    /// What fell due by `now` gets its turn.
+    pub(crate) fn fall_due(&mut self, now: Timestamp) {
+        while let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
+            self.set_due(&uid, None);
+            self.wake(&uid);
+        }
+    }
+
+    /// When the next turn falls due.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Begins the next turn.
+    pub(crate) fn begin(&mut self) -> Option<(Uid, Seen)> {
+        let uid = self.ready.pop_front()?;
+        self.waiting.remove(&uid);
+        let seen = self.seen.get_mut(&uid)?;
+        seen.turning = Some(false);
+        Some((uid.clone(), seen.clone()))
+    }
+
+    /// A turn was taken, and left this behind.
+    pub(crate) fn end(&mut self, uid: &Uid, left: Left) {
+        let Some(seen) = self.seen.get_mut(uid) else { return };
+        let again = seen.turning.take().unwrap_or(false);
+        if left.gone && seen.namespace.is_none() {
+            self.set_due(uid, None);
+            self.seen.remove(uid);
+            return;
+        }
+        seen.record = left.record;
+        seen.repaired_at = left.repaired_at;
+        seen.failures = left.failures;
+        if let Some(patched) = left.patched
+            && let Some(namespace) = &mut seen.namespace
+            && namespace.resource_version == patched.0
+        {
+            // Nothing newer came while the turn was taken, so what our own PATCH brought is what is there. Its echo
+            // will find nothing to do.
+            *namespace = patched.1;
+        }
+        self.set_due(uid, left.due);
+        if again || left.again {
+            self.wake(uid);
+        }
+    }
+
+    /// How many are in mind.
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether a namespace is in mind.
+    pub(crate) fn knows(&self, uid: &Uid) -> bool {
+        self.seen.contains_key(uid)
+    }
+
+    fn set_due(&mut self, uid: &Uid, due: Option<Timestamp>) {
+        let Some(seen) = self.seen.get_mut(uid) else { return };
+        if let Some(former) = std::mem::replace(&mut seen.due, due) {
+            self.due.remove(&(former, uid.clone()));
+        }
+        if let Some(due) = due {
+            self.due.insert((due, uid.clone()));
+        }
+    }
+}
+
+/// What a turn leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    pub(crate) record: Option<Record>,
+    pub(crate) due: Option<Timestamp>,
+    pub(crate) repaired_at: Option<Timestamp>,
+    pub(crate) failures: u32,
+    /// The namespace after our PATCH, and the resourceVersion it was decided on.
+    pub(crate) patched: Option<(String, Namespace)>,
+    /// Its end is written: it can be forgotten.
+    pub(crate) gone: bool,
+    /// The turn broke off and is to be taken again.
+    pub(crate) again: bool,
+}
+
+impl Seen {
+    const fn new() -> Self {
+        Self { namespace: None, record: None, repaired_at: None, failures: 0, due: None, turning: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn namespace(uid: &str, version: &str) -> Namespace {
+        Namespace {
+            uid: Uid::new(uid),
+            name: uid.to_owned(),
+            resource_version: version.to_owned(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: None,
+            labels: Default::default(),
+            annotations: Default::default(),
+        }
+    }
+
+    fn turns(memory: &mut Memory) -> Vec<String> {
+        std::iter::from_fn(|| memory.begin()).map(|(uid, _)| uid.to_string()).collect()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn many_changes_are_one_turn() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        memory.there(namespace("a", "2"));
+        assert_eq!(turns(&mut memory), ["a"]);
+    }
+
+    #[test]
+    fn a_change_during_a_turn_is_one_more_turn() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        assert_eq!(turns(&mut memory), ["a"]);
+        memory.there(namespace("a", "2"));
+        memory.there(namespace("a", "3"));
+        assert_eq!(turns(&mut memory), [""; 0], "never two turns of one namespace at once");
+        memory.end(&Uid::new("a"), Left::default());
+        assert_eq!(turns(&mut memory), ["a"]);
+    }
+
+    #[test]
+    fn what_falls_due_gets_its_turn_then_and_not_before() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        memory.begin();
+        memory.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
+        memory.fall_due(at(9));
+        assert_eq!(turns(&mut memory), [""; 0]);
+        memory.fall_due(at(10));
+        assert_eq!(turns(&mut memory), ["a"]);
+        assert_eq!(memory.next_due(), None);
+    }
+
+    #[test]
+    fn a_complete_list_ends_what_it_does_not_name() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        memory.there(namespace("b", "1"));
+        memory.complete(&HashSet::from([Uid::new("b")]));
+        let (uid, seen) = memory.begin().unwrap();
+        assert_eq!((uid.as_str(), seen.namespace), ("a", None));
+        memory.end(&uid, Left { gone: true, ..Left::default() });
+        assert!(!memory.knows(&Uid::new("a")));
+    }
+
+    #[test]
+    fn one_that_came_back_during_its_end_is_not_forgotten() {
+        let mut memory = Memory::default();
+        memory.vanished(&Uid::new("a"));
+        memory.begin();
+        memory.there(namespace("a", "1"));
+        memory.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
+        assert_eq!(turns(&mut memory), ["a"]);
+    }
+
+    #[test]
+    fn our_own_patch_does_not_hide_what_came_meanwhile() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        memory.begin();
+        memory.there(namespace("a", "3"));
+        memory.end(&Uid::new("a"), Left { patched: Some(("1".into(), namespace("a", "2"))), ..Left::default() });
+        assert_eq!(memory.begin().unwrap().1.namespace.unwrap().resource_version, "3");
+    }
+}

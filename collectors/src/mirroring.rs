@@ -1,0 +1,45 @@
+//! The annotations on the namespace: written after an entry of ours, put right when somebody changed them.
+
+use std::collections::BTreeMap;
+
+use common::{
+    cluster::{Cluster, Trouble, facts, patch_annotations},
+    config::Settings,
+};
+use jiff::SignedDuration;
+use lifecycle::{
+    Namespace, Observation, Record,
+    keys::{Mark, RECORD},
+    mirror,
+};
+
+/// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
+pub(crate) const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the namespace should carry and does not, by full key; `None` is to be removed.
+pub(crate) fn difference(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
+    let keys = &settings.policies.keys;
+    mirror(record, seen)
+        .into_iter()
+        .map(|(key, value)| (keys.ours(key), value))
+        .filter(|(key, value)| seen.namespace.annotations.get(key) != value.as_ref())
+        .collect()
+}
+
+/// Writes the difference in one PATCH, with the mark of whose record it shows.
+///
+/// # Errors
+/// When it is not known to be written.
+pub(crate) async fn write(
+    cluster: &Cluster,
+    settings: &Settings,
+    record: &Record,
+    epoch: u64,
+    mut difference: BTreeMap<String, Option<String>>,
+) -> Result<Option<Namespace>, Trouble> {
+    let keys = &settings.policies.keys;
+    let mark = record.is_managed().then(|| Mark { epoch, seq: record.head }.to_string());
+    difference.insert(keys.ours(RECORD), mark);
+    let meta = patch_annotations(cluster, &record.name, &record.uid, &difference).await?;
+    Ok(facts(meta, &settings.policies))
+}

@@ -1,0 +1,259 @@
+//! One namespace's turn: observe, decide, append, mirror, publish.
+
+use std::sync::Arc;
+
+use common::{
+    config::Settings,
+    context::Context,
+    controls::{self, Doubt},
+    history::{Appended, append_named, load},
+    nudge,
+    store::StoreError,
+};
+use evidence::age;
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Actor, Fact, Observation, Record, Uid, absorb, decide,
+    entry::Gone,
+    keys::{Lineage, Mismatch},
+    record::Phase,
+    time::saturating_add,
+};
+use tokio::sync::Mutex;
+use tracing::{error, info, warn};
+
+use crate::{
+    events::Events,
+    memory::{Left, Seen},
+    mirroring::{self, REPAIR_EVERY},
+};
+
+/// The most entries one turn writes: a history settles in far fewer.
+const MOST_STEPS: usize = 16;
+
+/// How soon a namespace is judged again when the clock could not be trusted.
+const CLOCK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// What all turns of a collector share.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    pub(crate) context: Context,
+    pub(crate) actor: Actor,
+    pub(crate) events: Events,
+    /// What this store may have marked; read again when a mark does not belong to it.
+    pub(crate) lineage: Mutex<Lineage>,
+    /// Held by whoever asks the apiserver for the time, so that one asks for all.
+    pub(crate) asking: Mutex<()>,
+}
+
+impl Collector {
+    /// Takes a namespace's turn.
+    ///
+    /// # Errors
+    /// When the store is out of reach: the turn is to be taken again.
+    pub(crate) async fn turn(&self, uid: &Uid, seen: Seen) -> Result<Left, StoreError> {
+        let settings = self.context.settings();
+        let Some(namespace) = seen.namespace.clone() else {
+            return self.end(uid).await;
+        };
+        let now = self.time().await;
+        let seen_now = absorb(None, age::reading(namespace, &self.context.cluster, now), now);
+
+        let mut record = match seen.record.clone() {
+            Some(record) => record,
+            None => load(&*self.context.store, uid).await?,
+        };
+        let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
+
+        let (written, due) = self.judge(&settings, &mut record, &seen_now).await?;
+        let mut left = Left {
+            due: if seen_now.clock.is_true() { due } else { Some(saturating_add(now, CLOCK_AGAIN)) },
+            repaired_at: seen.repaired_at,
+            ..Left::default()
+        };
+        if belongs {
+            self.mirror(&settings, &mut record, &seen_now, &seen, !written.is_empty(), &mut left).await?;
+        }
+        if !written.is_empty() {
+            nudge::event(&*self.context.queue, uid).await;
+            let policy = settings.policies.for_namespace(&seen_now.namespace);
+            self.events.tell(&seen_now.namespace, policy, &written).await;
+        }
+        left.record = Some(record);
+        Ok(left)
+    }
+
+    /// Decides and appends until nothing is left to decide. Returns what was written, and when to ask again.
+    async fn judge(
+        &self,
+        settings: &Settings,
+        record: &mut Record,
+        seen: &Observation,
+    ) -> Result<(Vec<Fact>, Option<Timestamp>), StoreError> {
+        let store = &*self.context.store;
+        let policy = settings.policies.for_namespace(&seen.namespace);
+        let mut written = Vec::new();
+        let mut due = None;
+        for _ in 0..MOST_STEPS {
+            let now = self.context.clock.now();
+            let decision = decide(policy, record, seen, now);
+            let Some(fact) = decision.entry else {
+                due = decision.due;
+                break;
+            };
+            match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
+                Appended::Written => {
+                    log(record, &fact);
+                    written.push(fact);
+                }
+                Appended::Conflict => *record = load(store, &record.uid).await?,
+            }
+        }
+        if !written.is_empty() {
+            self.remember(record).await;
+        }
+        Ok((written, due))
+    }
+
+    /// Brings the annotations in line with the record.
+    async fn mirror(
+        &self,
+        settings: &Settings,
+        record: &mut Record,
+        seen: &Observation,
+        before: &Seen,
+        wrote: bool,
+        left: &mut Left,
+    ) -> Result<(), StoreError> {
+        if mirroring::difference(settings, record, seen).is_empty() {
+            return Ok(());
+        }
+        let now = self.context.clock.now();
+        if !wrote {
+            let again_from = before.repaired_at.map(|at| saturating_add(at, REPAIR_EVERY));
+            if let Some(from) = again_from.filter(|from| now < *from) {
+                left.due = Some(left.due.map_or(from, |due| due.min(from)));
+                return Ok(());
+            }
+            // Others may have appended since the record was read: while an intent is open, nothing is written here.
+            *record = load(&*self.context.store, &record.uid).await?;
+        }
+        let difference = mirroring::difference(settings, record, seen);
+        if difference.is_empty() {
+            return Ok(());
+        }
+        if !wrote {
+            left.repaired_at = Some(now);
+        }
+        let epoch = self.lineage.lock().await.epochs.last().copied().unwrap_or_default();
+        match mirroring::write(&self.context.cluster, settings, record, epoch, difference).await {
+            Ok(patched) => {
+                left.patched = patched.map(|namespace| (seen.namespace.resource_version.clone(), namespace));
+            }
+            Err(trouble) => {
+                left.failures = before.failures + 1;
+                let wait = SignedDuration::from_secs(1_i64 << left.failures.min(8));
+                let again = saturating_add(now, wait);
+                left.due = Some(left.due.map_or(again, |due| due.min(again)));
+                // What the next turn finds different is to be written at once, not ten minutes later.
+                left.repaired_at = None;
+                if left.failures == 1 {
+                    warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the mark on the namespace belongs to this store. A stranger's is left as it is: it is the only trace
+    /// that a store was exchanged, and it stops everything destructive.
+    async fn belongs(&self, settings: &Settings, record: &mut Record, seen: &Observation) -> Result<bool, StoreError> {
+        let keys = &settings.policies.keys;
+        let check = |lineage: &Lineage, record: &Record| lineage.check(&seen.namespace, keys, record.head);
+        if check(&*self.lineage.lock().await, record).is_ok() {
+            return Ok(true);
+        }
+        // Another collector on the same store may have begun an epoch or appended since.
+        let store = &*self.context.store;
+        *self.lineage.lock().await = controls::lineage(store).await?;
+        *record = load(store, &record.uid).await?;
+        let mismatch = match check(&*self.lineage.lock().await, record) {
+            Ok(()) => return Ok(true),
+            Err(Mismatch::Unreadable) => {
+                // Somebody's tampering with one object says nothing about the store. The worker refuses it.
+                return Ok(false);
+            }
+            Err(mismatch) => mismatch,
+        };
+        let doubt = Doubt { namespace: seen.namespace.name.clone(), why: mismatch.to_string() };
+        if controls::doubt(store).await?.is_none() {
+            error!(
+                namespace.name = %doubt.namespace,
+                "nothing is deleted until somebody vouches for this store: namespace `{}`: {mismatch}; once you know \
+                 that this store is the right one, run `nsm approve --store`",
+                doubt.namespace
+            );
+        }
+        controls::raise_doubt(store, &self.actor, &doubt, self.context.clock.now()).await?;
+        Ok(false)
+    }
+
+    /// Writes down that a namespace is no longer there.
+    async fn end(&self, uid: &Uid) -> Result<Left, StoreError> {
+        let store = &*self.context.store;
+        for _ in 0..MOST_STEPS {
+            let mut record = load(store, uid).await?;
+            if record.head == 0 || record.phase == Phase::Gone {
+                break;
+            }
+            let name = record.name.clone();
+            let fact = Fact::Gone(Gone {});
+            let appended = append_named(store, &mut record, &name, &self.actor, fact, self.context.clock.now()).await?;
+            if appended == Appended::Written {
+                info!(namespace.name = %name, "namespace `{name}` is gone");
+                self.remember(&record).await;
+                nudge::event(&*self.context.queue, uid).await;
+                break;
+            }
+        }
+        Ok(Left { gone: true, ..Left::default() })
+    }
+
+    /// Stores the snapshot; best effort, for lists.
+    pub(crate) async fn remember(&self, record: &Record) {
+        let _ = self.context.store.put_snapshot(record).await;
+    }
+
+    /// Now; and where it is not known what the apiserver thinks of it, asks.
+    async fn time(&self) -> Timestamp {
+        let Context { cluster, clock, .. } = &self.context;
+        if !cluster.clock.compare(clock.now()).is_true() {
+            let _one_for_all = self.asking.lock().await;
+            let condition = cluster.clock.compare(clock.now());
+            if !condition.is_true() && cluster.ask_time().await.is_ok() {
+                let condition = cluster.clock.compare(clock.now());
+                if !condition.is_true() {
+                    warn!("nothing is judged by time: {}", condition.reason);
+                }
+            }
+        }
+        clock.now()
+    }
+}
+
+fn log(record: &Record, fact: &Fact) {
+    let name = &record.name;
+    match fact {
+        Fact::Adopted(adopted) => {
+            info!(namespace.name = %name, "namespace `{name}` is managed now, under policy `{}`", adopted.terms.policy);
+        }
+        Fact::StatusChanged(change) => {
+            let to = change.to;
+            info!(namespace.name = %name, status = %to, "namespace `{name}` is now {to}: {}", change.reason);
+        }
+        other => info!(namespace.name = %name, "namespace `{name}`: {}", other.kind()),
+    }
+}
+
+/// A collector as turns use it, shared.
+pub(crate) type SharedCollector = Arc<Collector>;
