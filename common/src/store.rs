@@ -4,13 +4,17 @@
 //! (`<uid>:<number>`) and claims (`<kind>:<group>:<number>`), needs no transaction, and every adapter proves by the
 //! contract suite that of any number of writers exactly one gets the id (architecture.md section 3).
 
-use std::{fmt::Debug, sync::Arc};
+mod sqlite;
+
+use std::{fmt::Debug, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lifecycle::{Actor, Entry, Record, Uid};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use self::sqlite::SqliteStore;
 
 /// What became of an insert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,25 @@ pub enum StoreError {
     /// What is there is not what this program wrote. A person has to look.
     #[error("cannot {doing}: the store is damaged: {why}")]
     Damaged { doing: String, why: String },
+    /// The caller asks for what no store keeps, such as an entry beyond [`lifecycle::entry::MAX_ENTRY_BYTES`]. Nothing
+    /// was written, and another try ends alike.
+    #[error("cannot {doing}: {why}")]
+    Refused { doing: String, why: String },
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Only the scheme is told: the rest of a store's URL may hold credentials.
+    #[error("no store has the scheme `{scheme}`; supported is `sqlite:PATH`")]
+    Unsupported { scheme: String },
+    #[error("the store's url is not one; supported is `sqlite:PATH`")]
+    Malformed,
+    /// It holds something, but no store that this version of the program may use.
+    #[error("cannot use {place} as a store: {why}")]
+    Foreign { place: String, why: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -88,7 +111,7 @@ pub trait Store: Debug + Send + Sync {
     /// Entries of all namespaces with `at` in `from..`, strictly after `after` where given, ordered by place.
     async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>>;
 
-    /// The uids whose histories bear this name, the most recent first, at most `limit`.
+    /// The uids whose histories bear this name, the one that began last first, at most `limit`.
     async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>>;
 
     /// Stores a record beside its history; only forward: one folded further stays. Best effort.
@@ -115,3 +138,33 @@ pub trait Store: Debug + Send + Sync {
 
 /// A store shared by the roles of a process.
 pub type SharedStore = Arc<dyn Store>;
+
+/// Opens the store at a URL, and makes a new one where there is none.
+///
+/// # Errors
+/// When the URL names no kind of store, or what is there cannot be used.
+pub async fn open(url: &str) -> std::result::Result<SharedStore, OpenError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) => Ok(Arc::new(SqliteStore::open(Path::new(path)).await?)),
+        Some((scheme, _)) if is_scheme(scheme) => Err(OpenError::Unsupported { scheme: scheme.to_owned() }),
+        _ => Err(OpenError::Malformed),
+    }
+}
+
+/// Whether a text is the scheme of a URL (RFC 3986 section 3.1), and so no part of a password.
+pub(crate) fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+impl ClaimKind {
+    /// The name of the kind, as stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slots => "slots",
+            Self::Waves => "waves",
+            Self::Controls => "controls",
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A store in one file, for a single machine: SQLite with a write-ahead log.
+//!
+//! Several processes may use one file at the same time; it has to be on a local disk.
+
+mod changes;
+mod failure;
+mod file;
+mod queries;
+mod readers;
+mod schema;
+mod writer;
+
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lifecycle::{Entry, Record, Uid, time::cut_to_millis};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
+use super::{Claim, ClaimKind, Inserted, OpenError, Place, Result, Store, StoreError};
+
+/// The port's: every call ends within it.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// A store in a file.
+#[derive(Debug)]
+pub(super) struct SqliteStore {
+    file: Arc<StoreFile>,
+    // Before the writer, which by closing last leaves one file and no log behind.
+    readers: Arc<Readers>,
+    writer: Arc<Writer>,
+}
+
+impl SqliteStore {
+    /// Opens a file, or makes it and the directories above it.
+    pub(super) async fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        // An absolute path, so that it stays the same file wherever the process goes, and no name is special.
+        let path = std::path::absolute(path).map_err(|_| OpenError::Malformed)?;
+        let place = file::place(&path);
+        let opening = spawn_blocking(move || StoreFile::open(&path));
+        let opened = within_deadline(async {
+            opening.await.unwrap_or_else(|error| Err(Failure::Unavailable(error.to_string())))
+        });
+        let (file, connection) = opened.await.map_err(|failure| failure.while_opening(place))?;
+        let file = Arc::new(file);
+        Ok(Self {
+            readers: Arc::new(Readers::new(Arc::clone(&file))),
+            writer: Arc::new(Writer::new(Arc::clone(&file), connection)),
+            file,
+        })
+    }
+
+    async fn read<T, Q>(&self, doing: impl FnOnce() -> String, query: Q) -> Result<T>
+    where
+        T: Send + 'static,
+        Q: FnOnce(&rusqlite::Connection) -> std::result::Result<T, Failure> + Send + 'static,
+    {
+        let found = within_deadline(self.readers.read(query)).await;
+        found.map_err(|failure| self.error(failure, doing))
+    }
+
+    async fn write(
+        &self,
+        doing: impl FnOnce() -> String,
+        change: std::result::Result<Change, Failure>,
+    ) -> Result<Inserted> {
+        let written = match change {
+            Ok(change) => within_deadline(self.writer.write(change)).await,
+            Err(refused) => Err(refused),
+        };
+        written.map_err(|failure| self.error(failure, doing))
+    }
+
+    fn error(&self, failure: Failure, doing: impl FnOnce() -> String) -> StoreError {
+        failure.while_doing(format!("{} in {}", doing(), self.file.place()))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn append(&self, entry: &Entry) -> Result<Inserted> {
+        self.write(|| format!("append entry {} of `{}`", entry.seq, entry.uid), Change::entry(entry)).await
+    }
+
+    async fn history(&self, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>> {
+        let doing = || format!("read the history of `{uid}`");
+        let uid = uid.clone();
+        self.read(doing, move |connection| queries::history(connection, &uid, after, limit)).await
+    }
+
+    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+        let doing = || format!("read what was appended since {from}");
+        let after = after.cloned();
+        let from = first_millisecond(from);
+        self.read(doing, move |connection| queries::tail(connection, from, after.as_ref(), limit)).await
+    }
+
+    async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>> {
+        let doing = || format!("look up `{name}`");
+        let name = name.to_owned();
+        self.read(doing, move |connection| queries::uids_named(connection, &name, limit)).await
+    }
+
+    async fn put_snapshot(&self, record: &Record) -> Result<()> {
+        self.write(|| format!("put the snapshot of `{}`", record.uid), Change::snapshot(record)).await.map(drop)
+    }
+
+    async fn snapshot(&self, uid: &Uid) -> Result<Option<Record>> {
+        let doing = || format!("read the snapshot of `{uid}`");
+        let uid = uid.clone();
+        self.read(doing, move |connection| queries::snapshot(connection, &uid)).await
+    }
+
+    async fn snapshots(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Record>> {
+        let after = after.cloned();
+        self.read(
+            || "list snapshots".to_owned(),
+            move |connection| queries::snapshots(connection, after.as_ref(), limit),
+        )
+        .await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Inserted> {
+        let doing = || format!("claim {} `{}` number {}", claim.kind.as_str(), claim.group, claim.number);
+        self.write(doing, Change::claim(claim)).await
+    }
+
+    async fn claims(&self, kind: ClaimKind, group: &str, from: u64, limit: usize) -> Result<Vec<Claim>> {
+        let doing = || format!("read the claims of {} `{group}`", kind.as_str());
+        let group = group.to_owned();
+        self.read(doing, move |connection| queries::claims(connection, kind, &group, from, limit)).await
+    }
+
+    async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>> {
+        let doing = || format!("read the last claim of {} `{group}`", kind.as_str());
+        let group = group.to_owned();
+        self.read(doing, move |connection| queries::last_claim(connection, kind, &group)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.write(|| "write".to_owned(), Ok(Change::Ping)).await.map(drop)
+    }
+}
+
+/// The first whole millisecond that is not before an instant.
+fn first_millisecond(at: Timestamp) -> i64 {
+    let floor = at.as_millisecond();
+    if cut_to_millis(at) < at { floor + 1 } else { floor }
+}
+
+async fn within_deadline<T>(
+    call: impl Future<Output = std::result::Result<T, Failure>>,
+) -> std::result::Result<T, Failure> {
+    timeout(DEADLINE, call)
+        .await
+        .unwrap_or_else(|_| Err(Failure::Unavailable(format!("no answer came within {} s", DEADLINE.as_secs()))))
+}
