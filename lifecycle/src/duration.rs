@@ -190,7 +190,7 @@ impl fmt::Display for Pause {
 }
 
 macro_rules! written_as_text {
-    ($type:ident, $parse:path, $pattern:literal, $description:literal) => {
+    ($type:ident, $parse:path, $schema:tt) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -227,7 +227,7 @@ macro_rules! written_as_text {
                 stringify!($type).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": $pattern, "description": $description })
+                json_schema!($schema)
             }
         }
     };
@@ -236,14 +236,23 @@ macro_rules! written_as_text {
 written_as_text!(
     Period,
     Period::parse,
-    r"^\s*([0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*)+$",
-    "a length of time longer than zero, with units s, m, h, d, w: `1h30m`, `0.5h`, `2w`"
+    {
+        "type": "string",
+        "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*)+$",
+        "description": "a length of time longer than zero, with units s, m, h, d, w: `1h30m`, `0.5h`, `2w`"
+    }
 );
 written_as_text!(
     Pause,
     Pause::parse,
-    r"^\s*(0|([0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*)+)$",
-    "a length of time with units s, m, h, d, w, or 0: `5s`, `0`"
+    {
+        // YAML makes a bare 0 a number; the bounds are for that, the pattern is for texts.
+        "type": ["string", "integer"],
+        "minimum": 0,
+        "maximum": 0,
+        "pattern": r"^\s*(0|([0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*)+)\s*$",
+        "description": "a length of time with units s, m, h, d, w, or 0: `5s`, `0`"
+    }
 );
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
     system::OutOfBounds,
 };
 
-/// The shortest ttl a policy may set. Below it, nobody could have been told.
+/// The shortest ttl a policy may set, or cap an owner's at. Below it, nobody could have been told.
 pub const MIN_TTL: Period = Period::from_secs(10);
 
 /// Whether deletions are carried out or only recorded.
@@ -169,7 +169,7 @@ impl Policies {
     ///
     /// # Errors
     /// One [`Invalid`] per mistake, its key as a path into the configuration.
-    pub fn new(raw: &[RawPolicy], common: &Common<'_>) -> Result<Self, Vec<Invalid>> {
+    pub fn new(all: &[RawPolicy], common: &Common<'_>) -> Result<Self, Vec<Invalid>> {
         let mut errors = prefix_errors(&common.keys);
         let mut exclude = Vec::new();
         for (at, pattern) in common.exclude.iter().enumerate() {
@@ -179,9 +179,9 @@ impl Policies {
             }
         }
         let mut list: Vec<Policy> = Vec::new();
-        for (at, raw) in raw.iter().enumerate() {
+        for (at, raw) in all.iter().enumerate() {
             let key = format!("policies[{at}]");
-            if list.iter().any(|other| other.name == raw.name) {
+            if all[..at].iter().any(|other| other.name == raw.name) {
                 let why = format!("two policies are called `{}`; rename one", raw.name);
                 errors.push(Invalid { key: format!("{key}.name"), why });
             }
@@ -254,7 +254,9 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
     if let Some(ttl) = raw.ttl.filter(|ttl| *ttl < MIN_TTL) {
         refuse(".ttl", format!("`{ttl}` is below the floor; use at least {MIN_TTL}"));
     }
-    if let (Some(ttl), Some(max)) = (raw.ttl, raw.max_ttl)
+    if let Some(max) = raw.max_ttl.filter(|max| *max < MIN_TTL) {
+        refuse(".max_ttl", format!("`{max}` is below the floor; use at least {MIN_TTL}"));
+    } else if let (Some(ttl), Some(max)) = (raw.ttl, raw.max_ttl)
         && max < ttl
     {
         refuse(".max_ttl", format!("`{max}` is shorter than this policy's ttl `{ttl}`; raise it or leave it out"));
@@ -310,13 +312,27 @@ fn prefix_errors(keys: &Keys) -> Vec<Invalid> {
             keys.former.iter().enumerate().map(|(at, former)| (format!("annotations.former_prefixes[{at}]"), former)),
         )
         .chain(std::iter::once(("ci.prefix".to_owned(), &keys.ci)));
-    named
-        .filter(|(_, prefix)| prefix.len() < 2 || !prefix.ends_with('/') || prefix.matches('/').count() != 1)
+    let mut errors: Vec<_> = named
+        .filter(|(_, prefix)| !is_prefix(prefix))
         .map(|(key, prefix)| Invalid {
             key,
             why: format!("`{prefix}` is not a prefix of keys; write a DNS name and one `/` at the end, `example.org/`"),
         })
-        .collect()
+        .collect();
+    if errors.is_empty() && keys.ci == keys.prefix {
+        let why = format!("`{}` is the prefix of our own annotations; what CI writes needs another", keys.ci);
+        errors.push(Invalid { key: "ci.prefix".to_owned(), why });
+    }
+    errors
+}
+
+/// Whether an apiserver takes keys with this prefix: a DNS subdomain (RFC 1123) and a slash.
+fn is_prefix(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_plain) && label.ends_with(is_plain) && label.chars().all(|c| is_plain(c) || c == '-')
+    };
+    text.strip_suffix('/').is_some_and(|name| name.len() <= 253 && name.split('.').all(is_label))
 }
 
 /// A short name for a value's content: the first 16 hexadecimal digits of the SHA-256 of its JSON.
