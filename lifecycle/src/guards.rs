@@ -162,7 +162,8 @@ fn kept(record: &Record, now: Timestamp) -> Guard {
             let reason = kept.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
             waits("keep", Some(until), format!("it is kept until {}{by}{reason}", human_text(until)))
         }
-        _ => clear("keep", "the time it was to be kept is over"),
+        Some(_) => clear("keep", "the time it was to be kept is over"),
+        None => waits("keep", None, "it is kept, and nobody recorded until when"),
     }
 }
 
@@ -269,11 +270,8 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
         return clear("object-keep", "it carries no `keep_until`");
     };
     let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&wish.text));
-    let until = match recorded {
-        Some(kept) => kept.until.unwrap_or(Timestamp::MIN),
-        // Nobody recorded this wish yet, so its time has only begun.
-        None => wishes::keep_end(&wish, now, policy.max_keep),
-    };
+    // Where nobody recorded this wish yet, its time has only begun.
+    let until = recorded.and_then(|kept| kept.until).unwrap_or_else(|| wishes::keep_end(&wish, now, policy.max_keep));
     if now < until {
         waits("object-keep", Some(until), format!("it carries `keep_until: {}`", wish.text))
     } else {

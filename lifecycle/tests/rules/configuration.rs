@@ -1,0 +1,262 @@
+//! What is refused at start, by which key, and what configured values come to mean.
+
+use lifecycle::{
+    Keys, Mode, Policies, Status,
+    policy::{Common, Invalid, RawPolicy},
+};
+use serde_json::{Value, json};
+
+use crate::world::{dawn, namespace};
+
+fn configured(policies: &[Value], keys: &Keys, exclude: &[String]) -> Result<Policies, Vec<Invalid>> {
+    let raw: Vec<RawPolicy> =
+        policies.iter().map(|policy| serde_json::from_value(policy.clone()).expect("well-formed")).collect();
+    Policies::new(&raw, &Common { mode: Mode::Enforce, keys: keys.clone(), exclude, has_channel: true })
+}
+
+fn keys_of(found: Result<Policies, Vec<Invalid>>) -> Vec<String> {
+    found.err().unwrap_or_default().into_iter().map(|invalid| invalid.key).collect()
+}
+
+/// The policies are refused for exactly these keys.
+#[track_caller]
+fn refuses(policies: &[Value], keys: &[&str]) {
+    assert_eq!(keys_of(configured(policies, &Keys::default(), &[])), keys);
+}
+
+/// A policy with this match is refused for exactly this key, and would match nothing.
+#[track_caller]
+fn refuses_match(applies_to: &Value, key: &str) {
+    refuses(&[json!({ "name": "a", "match": applies_to })], &[&format!("policies[0].match{key}")]);
+}
+
+/// The policy is refused before it is looked at: its text says something no policy says.
+#[track_caller]
+fn is_no_policy(policy: &Value, why: &str) {
+    let error = serde_json::from_value::<RawPolicy>(policy.clone()).expect_err("it is taken").to_string();
+    assert!(error.contains(why), "{error}");
+}
+
+fn with(key: &str, value: Value) -> Value {
+    let mut policy = json!({ "name": "a", "match": { "names": ["a"] } });
+    policy[key] = value;
+    policy
+}
+
+#[test]
+fn a_match_that_is_empty_in_any_form_is_refused() {
+    refuses_match(&json!({}), "");
+    refuses_match(&json!({ "names": [] }), "");
+    refuses_match(&json!({ "any": [] }), "");
+    refuses_match(&json!({ "names": [], "any": [], "all": [] }), "");
+    refuses_match(&json!({ "names": [""] }), ".names[0]");
+    refuses_match(&json!({ "names": ["a", "  "] }), ".names[1]");
+    refuses_match(&json!({ "any": [{}] }), ".any[0]");
+    refuses_match(&json!({ "all": [{}] }), ".all[0]");
+    refuses_match(&json!({ "any": [{ "labels": {} }] }), ".any[0]");
+    refuses_match(&json!({ "all": [{ "labels": {}, "annotations": {} }] }), ".all[0]");
+    refuses_match(&json!({ "all": [{ "labels": { "k": "" } }] }), ".all[0].labels.k");
+    refuses_match(&json!({ "any": [{ "annotations": { "k": "" } }] }), ".any[0].annotations.k");
+    refuses_match(&json!({ "names": ["a"], "all": [{}] }), ".all[0]");
+    is_no_policy(&json!({ "name": "a" }), "missing field `match`");
+    is_no_policy(&with("match", Value::Null), "invalid type: null");
+}
+
+#[test]
+fn a_name_matches_as_a_whole_or_not_at_all() {
+    #[track_caller]
+    fn check(pattern: &str, name: &str, is_match: bool) {
+        let policies = configured(&[with("match", json!({ "names": [pattern] }))], &Keys::default(), &[]).unwrap();
+        assert_eq!(policies.for_namespace(&namespace(name, dawn())).is_some(), is_match, "{pattern} {name}");
+    }
+    check("a|b", "a", true);
+    check("a|b", "b", true);
+    check("a|b", "ab", false);
+    check("review", "review-1", false);
+    check("review", "my-review", false);
+    check("(?m)review$", "review", true);
+    check("^review-.*$", "review-1", true);
+    check("(?i)REVIEW", "review", true);
+}
+
+#[test]
+fn what_is_no_regular_expression_is_refused_by_key() {
+    refuses_match(&json!({ "names": ["a", "b("] }), ".names[1]");
+    refuses_match(&json!({ "names": ["a)|(b"] }), ".names[0]");
+    refuses_match(&json!({ "names": ["(?x)a # open end"] }), ".names[0]");
+    refuses_match(&json!({ "names": ["a\\"] }), ".names[0]");
+    let found = configured(&[with("match", json!({ "names": ["b("] }))], &Keys::default(), &[]);
+    let shown: Vec<_> = found.unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["`policies[0].match.names[0]`: `b(` is not a regular expression: unclosed group"]);
+    assert_eq!(keys_of(configured(&[], &Keys::default(), &["a".to_owned(), "(".to_owned()])), ["exclude[1]"]);
+    assert_eq!(keys_of(configured(&[], &Keys::default(), &[String::new()])), ["exclude[0]"]);
+}
+
+#[test]
+fn a_match_on_what_we_write_ourselves_is_refused() {
+    let own = "manager.cicd.skao.int/status";
+    refuses_match(
+        &json!({ "any": [{ "annotations": { own: "ok" } }] }),
+        ".any[0].annotations.manager.cicd.skao.int/status",
+    );
+    refuses_match(&json!({ "all": [{ "labels": { own: "ok" } }] }), ".all[0].labels.manager.cicd.skao.int/status");
+    let keys = Keys { former: vec!["old.example/".to_owned()], ..Keys::default() };
+    let former = with("match", json!({ "all": [{ "labels": { "old.example/status": "ok" } }] }));
+    assert_eq!(keys_of(configured(&[former], &keys, &[])), ["policies[0].match.all[0].labels.old.example/status"]);
+    refuses(&[with("match", json!({ "all": [{ "labels": { "cicd.skao.int/team": "a" } }] }))], &[]);
+}
+
+#[test]
+fn a_ttl_has_a_floor() {
+    refuses(&[with("ttl", json!("9s"))], &["policies[0].ttl"]);
+    refuses(&[with("ttl", json!("10s"))], &[]);
+    refuses(&[with("max_ttl", json!("9s"))], &["policies[0].max_ttl"]);
+    refuses(&[with("max_ttl", json!("10s"))], &[]);
+    is_no_policy(&with("ttl", json!("0s")), "longer than zero");
+    is_no_policy(&with("ttl", json!(3600)), "has no unit");
+    is_no_policy(&with("ttl", json!("-1h")), "is not a number");
+}
+
+#[test]
+fn a_cap_is_not_below_the_ttl() {
+    let policy = |ttl: &str, max: &str| json!({ "name": "a", "match": { "names": ["a"] }, "ttl": ttl, "max_ttl": max });
+    refuses(&[policy("2h", "1h")], &["policies[0].max_ttl"]);
+    refuses(&[policy("2h", "2h")], &[]);
+}
+
+#[test]
+fn names_of_policies_are_unique_and_not_empty() {
+    let named = |name: &str| json!({ "name": name, "match": { "names": ["a"] } });
+    refuses(&[named("a"), named("b"), named("a")], &["policies[2].name"]);
+    refuses(&[named(" ")], &["policies[0].name"]);
+    // Also where the first of them is wrong in itself.
+    refuses(&[with("ttl", json!("1s")), named("a")], &["policies[0].ttl", "policies[1].name"]);
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let wrong = json!({
+        "name": "", "match": { "names": ["("], "any": [{}] }, "ttl": "5s", "max_ttl": "4s",
+        "on": { "failed": {}, "ok": {} },
+    });
+    refuses(
+        &[wrong],
+        &[
+            "policies[0].name",
+            "policies[0].ttl",
+            "policies[0].max_ttl",
+            "policies[0].on.ok",
+            "policies[0].on.failed",
+            "policies[0].match.names[0]",
+            "policies[0].match.any[0]",
+        ],
+    );
+}
+
+#[test]
+fn a_status_that_nothing_leads_to_is_refused() {
+    for status in Status::ALL.into_iter().filter(|status| *status != Status::Stale) {
+        refuses(&[with("on", json!({ status.as_str(): {} }))], &[&format!("policies[0].on.{status}")]);
+    }
+    refuses(&[with("on", json!({ "stale": {} }))], &[]);
+    is_no_policy(&with("on", json!({ "tired": {} })), "unknown variant `tired`");
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_refused() {
+    is_no_policy(&with("tll", json!("1h")), "unknown field `tll`");
+    is_no_policy(&with("match", json!({ "name": ["a"] })), "unknown field `name`");
+    is_no_policy(&with("match", json!({ "any": [{ "label": {} }] })), "unknown field `label`");
+    is_no_policy(&with("on", json!({ "stale": { "remove": true } })), "unknown field `remove`");
+}
+
+#[test]
+fn a_prefix_is_a_dns_name_and_a_slash() {
+    #[track_caller]
+    fn check(prefix: &str, is_taken: bool) {
+        let keys = |prefix: &str, former: &[&str], ci: &str| Keys {
+            prefix: prefix.to_owned(),
+            former: former.iter().map(ToString::to_string).collect(),
+            ci: ci.to_owned(),
+        };
+        let refused = |key: &str| if is_taken { Vec::new() } else { vec![key.to_owned()] };
+        let found = |keys| keys_of(configured(&[], &keys, &[]));
+        assert_eq!(found(keys(prefix, &[], "ci.example/")), refused("annotations.prefix"), "{prefix:?}");
+        assert_eq!(
+            found(keys("a.example/", &["b.example/", prefix], "ci.example/")),
+            refused("annotations.former_prefixes[1]"),
+            "{prefix:?}"
+        );
+        assert_eq!(found(keys("a.example/", &[], prefix)), refused("ci.prefix"), "{prefix:?}");
+    }
+    check("manager.example.org/", true);
+    check("x/", true);
+    check("a-1.b/", true);
+    let label = "a".repeat(63);
+    check(&format!("{label}.{label}.{label}.{}/", "a".repeat(61)), true);
+    check(&format!("{label}.{label}.{label}.{label}/"), false);
+    for wrong in [
+        "",
+        "/",
+        "example.org",
+        "a/b/",
+        "a//",
+        " /",
+        "a b/",
+        "Example.org/",
+        "a_b/",
+        "-a/",
+        "a-/",
+        "a..b/",
+        ".a/",
+        "ä/",
+        "a\n/",
+    ] {
+        check(wrong, false);
+    }
+}
+
+#[test]
+fn the_prefix_of_ci_is_not_ours() {
+    let keys = Keys { ci: Keys::default().prefix, ..Keys::default() };
+    assert_eq!(keys_of(configured(&[], &keys, &[])), ["ci.prefix"]);
+}
+
+#[test]
+fn the_grace_is_none_where_the_ttl_is_at_most_an_hour() {
+    #[track_caller]
+    fn check(policy: &Value, minutes: i64) {
+        let policies = configured(std::slice::from_ref(policy), &Keys::default(), &[]).unwrap();
+        let warning = policies.named("a").unwrap().warning.expect("a channel is configured");
+        assert_eq!(warning.grace.as_mins(), minutes, "{policy}");
+    }
+    check(&with("ttl", json!("1h")), 0);
+    check(&with("ttl", json!("61m")), 10);
+    check(&with("max_ttl", json!("1h")), 10);
+    check(&with("on", json!({ "stale": { "grace": "5m" } })), 5);
+    check(&with("on", json!({ "stale": { "grace": 0 } })), 0);
+}
+
+#[test]
+fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
+    let hash = |policy: &Value, mode: Mode, has_channel: bool| {
+        let raw: RawPolicy = serde_json::from_value(policy.clone()).unwrap();
+        let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel };
+        Policies::new(&[raw], &common).unwrap().iter().next().unwrap().hash.clone()
+    };
+    let usual = hash(&with("ttl", json!("1h")), Mode::Enforce, true);
+    assert_eq!(usual, hash(&with("ttl", json!("60 min")), Mode::Enforce, true));
+    assert_ne!(usual, hash(&with("ttl", json!("2h")), Mode::Enforce, true));
+    assert_ne!(usual, hash(&with("ttl", json!("1h")), Mode::Observe, true));
+    assert_ne!(usual, hash(&with("ttl", json!("1h")), Mode::Enforce, false));
+}
+
+#[test]
+fn the_schema_takes_what_the_types_take() {
+    let schema = serde_json::to_value(schemars::schema_for!(RawPolicy)).unwrap();
+    let patterns = |name: &str| schema["$defs"][name]["type"].clone();
+    assert_eq!(patterns("Period"), json!("string"));
+    // A pause of zero may be written without unit, and then YAML makes it a number.
+    assert_eq!(patterns("Pause"), json!(["string", "integer"]));
+    assert_eq!(schema["$defs"]["Pause"]["maximum"], json!(0));
+}

@@ -1,0 +1,9 @@
+//! The rules of the domain, each held by a test that bears its name.
+//!
+//! - `stories`: one namespace's life each, told in a data file and compared with the history it makes;
+//! - `configuration`: what is refused at start.
+#![cfg(test)]
+
+mod configuration;
+mod stories;
+mod world;

@@ -1,0 +1,126 @@
+//! Told stories: `tests/stories/*.story`, each the life of one namespace and the history that follows from it.
+//!
+//! A story says first which rule it holds. Then come what is configured, what is created, and a timeline; each line of
+//! the timeline lets some time go by and then does one thing ([`script`] lists what can be done). Below `---` stands
+//! what is expected to be written meanwhile, in words ([`words`]). `UPDATE_STORIES=1` writes that part anew; the
+//! `expect` lines within the timeline are the rule itself and are never rewritten.
+
+mod script;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use script::Story;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories")
+}
+
+#[expect(clippy::disallowed_methods, reason = "stories are files")]
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()))
+}
+
+/// Runs a story and compares what it wrote.
+#[track_caller]
+fn tell(name: &str) {
+    let path = folder().join(format!("{name}.story"));
+    let text = read(&path);
+    let (told, expected) = text.split_once("---\n").unwrap_or((&text, ""));
+    let story = Story::parse(told).unwrap_or_else(|error| panic!("{name}.story: {error}"));
+    let mut world = story.begin();
+    for line in &story.timeline {
+        if let Err(why) = line.play(&mut world) {
+            let so_far = words::tell(&world.log);
+            panic!("{name}.story:{}: `{}`: {why}; so far:\n{so_far}", line.number, line.text);
+        }
+    }
+    let found = words::tell(&world.log);
+    if std::env::var_os("UPDATE_STORIES").is_some() {
+        std::fs::write(&path, format!("{}\n\n---\n{found}", told.trim_end())).unwrap();
+    } else if found != expected {
+        panic!("{name}.story tells something else now:\n{}", difference(expected, &found));
+    }
+}
+
+/// Both texts line by line; what is missing with `-`, what is new with `+`.
+fn difference(expected: &str, found: &str) -> String {
+    let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
+    let same = expected.iter().zip(&found).take_while(|(one, other)| one == other).count();
+    let end = expected[same..].iter().rev().zip(found[same..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let lines = |mark: &str, lines: &[&str]| lines.iter().map(|line| format!("{mark} {line}\n")).collect::<String>();
+    lines(" ", &expected[..same])
+        + &lines("-", &expected[same..expected.len() - end])
+        + &lines("+", &found[same..found.len() - end])
+        + &lines(" ", &expected[expected.len() - end..])
+}
+
+macro_rules! stories {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() { tell(stringify!($name)); })*
+        const TOLD: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+stories! {
+    a_cap_cannot_take_back_a_promise
+    a_gap_stops_what_destroys
+    a_policy_cannot_take_back_a_promise
+    a_wrong_clock_foretells_nothing
+    a_wrong_clock_shortens_no_keep
+    an_excluded_name_is_released
+    an_expired_intent_is_offered_again
+    an_open_intent_blocks_statuses_but_not_wishes
+    an_owner_can_take_back_a_promise
+    an_unknown_entry_stops_what_destroys
+    backoff
+    clock_jump
+    creation_in_the_future
+    done_ends_the_task
+    empty_counts_as_absent
+    expires_at
+    expires_at_before_creation
+    former_prefixes
+    global_observe_outranks
+    keep
+    keep_again_after_it_was_over
+    keep_is_capped_and_cannot_slide
+    keep_malformed
+    keep_of_several_the_longest_counts
+    keep_withdrawn
+    no_channel_waits_for_nobody
+    no_end_is_set
+    notice_again_when_the_deadline_moves
+    notice_at_once
+    notice_before_the_deadline
+    notice_never_more_than_half_the_ttl_ahead
+    observe_records_once_per_episode
+    observe_then_enforce_counts_nothing
+    policy_changed
+    protect_with_an_empty_value
+    released_and_adopted_again
+    terminating
+    the_name_is_never_managed
+    ttl
+    ttl_annotation_capped
+    ttl_annotation_longer
+    ttl_annotation_malformed
+    ttl_annotation_shorter
+    ttl_made_longer_while_stale
+    unknown_clock_keeps_what_is_stale
+    unknown_clock_moves_nothing
+}
+
+#[test]
+fn every_story_is_told() {
+    let mut files: Vec<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "story"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    let mut told: Vec<_> = TOLD.to_vec();
+    told.sort_unstable();
+    assert_eq!(files, told);
+}

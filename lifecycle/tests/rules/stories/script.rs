@@ -1,0 +1,285 @@
+//! How a story is written.
+//!
+//! ```text
+//! # The rule, in one sentence.
+//! config enforce channel former=old.example/ exclude=infra-.*
+//! policy review ttl=1h max_ttl=1d
+//! namespace review-1 created=@-10m ttl=2h
+//!
+//! +0s   look
+//! +1h   owner keep_until=@4h
+//! +1s   expect guard keep waits
+//! ```
+//!
+//! `+1h` lets an hour go by, in which everybody who asked to be woken is; `@4h` is the instant four hours after the
+//! beginning. The configuration can change on the timeline too. A policy without `names` matches `review-.*`.
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Action, Mode, Namespace, Policies, Status, Truth, Verdict,
+    duration::Pause,
+    entry::SkipReason,
+    plan::is_foretold,
+    policy::RawPolicy,
+    time::{annotation_text, saturating_add},
+};
+use serde_json::{Value, json};
+
+use crate::world::{Settings, Step, World, dawn, namespace};
+
+pub(super) struct Story {
+    policies: Policies,
+    namespace: Namespace,
+    pub(super) timeline: Vec<Line>,
+}
+
+pub(super) struct Line {
+    pub(super) number: usize,
+    pub(super) text: String,
+    pub(super) after: SignedDuration,
+    deed: Deed,
+}
+
+enum Deed {
+    /// Nothing but the turn that every line brings.
+    Look,
+    Steps(Vec<Step>),
+    Status(Status),
+    Offered(Option<Action>),
+    Guard {
+        name: String,
+        verdict: String,
+    },
+    Foretold(bool),
+    /// Nothing was appended since the entry of this number.
+    Head(u64),
+    /// A worker that tried now would turn back.
+    TurnsBack,
+}
+
+type Parsed<T> = Result<T, String>;
+
+impl Story {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
+        let (mut settings, mut raw) = (Settings::default(), Vec::new());
+        let (mut policies, mut born) = (None, None);
+        let mut timeline = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            let number = at + 1;
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let failed = |why: String| format!("line {number}: {why}");
+            if !line.starts_with('+') {
+                let named = header(line, &mut settings, &mut raw).map_err(failed)?;
+                born = named.or(born);
+                continue;
+            }
+            policies.get_or_insert_with(|| settings.policies(&raw));
+            let (after, text) = line[1..].split_once(' ').ok_or_else(|| failed("nothing is done".to_owned()))?;
+            let after = length(after).map_err(failed)?;
+            let deed = deed(text.trim(), &mut settings, &mut raw).map_err(failed)?;
+            timeline.push(Line { number, text: line.to_owned(), after, deed });
+        }
+        Ok(Self { policies: policies.ok_or("no timeline")?, namespace: born.ok_or("no namespace")?, timeline })
+    }
+
+    pub(super) fn begin(&self) -> World {
+        World::new(self.policies.clone(), self.namespace.clone(), dawn())
+    }
+}
+
+impl Line {
+    /// Lets time go by, does what the line says, and what follows at once.
+    pub(super) fn play(&self, world: &mut World) -> Result<(), String> {
+        if !self.after.is_zero() {
+            world.pass(self.after);
+        }
+        if let Deed::Steps(steps) = &self.deed {
+            steps.iter().try_for_each(|step| world.apply(step))?;
+        }
+        world.turn();
+        let found = match &self.deed {
+            Deed::Look | Deed::Steps(_) => return Ok(()),
+            Deed::Status(status) => (world.record.status == *status, world.record.status.to_string()),
+            Deed::Offered(None) => (world.plan().tasks.is_empty(), format!("{:?}", world.plan().tasks)),
+            Deed::Offered(Some(action)) => (world.offers(*action).is_some(), format!("{:?}", world.plan().tasks)),
+            Deed::Guard { name, verdict } => {
+                let guard = world.guards().into_iter().find(|guard| guard.name == name).ok_or("no such guard")?;
+                let found = match guard.verdict {
+                    Verdict::Clear => "clear",
+                    Verdict::Waits(_) => "waits",
+                    Verdict::Refuses => "refuses",
+                };
+                (found == verdict, format!("{found}: {}", guard.why))
+            }
+            Deed::Foretold(foretold) => (is_foretold(&world.record) == *foretold, "the contrary".to_owned()),
+            Deed::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
+            Deed::TurnsBack => {
+                let held_for = SignedDuration::from_secs(45);
+                let tried = world.clone().apply(&Step::Intend { held_for });
+                (tried.is_err(), "it writes its intent".to_owned())
+            }
+        };
+        if found.0 { Ok(()) } else { Err(format!("found {}", found.1)) }
+    }
+}
+
+/// A line before the timeline.
+fn header(line: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<Option<Namespace>> {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let Some(rest) = (word == "namespace").then_some(rest) else {
+        return if configure(line, settings, raw)? { Ok(None) } else { Err(format!("`{word}` is no word")) };
+    };
+    let (name, pairs) = rest.split_once(' ').unwrap_or((rest, ""));
+    let mut born = namespace(name, dawn());
+    for pair in pairs.split_whitespace() {
+        let (key, value) = pair.split_once('=').ok_or(format!("`{pair}` is no pair"))?;
+        match key.strip_prefix("label:") {
+            Some(label) => {
+                born.labels.insert(label.to_owned(), value.to_owned());
+            }
+            None if key == "created" => born.created = instant(value)?,
+            None => {
+                born.annotations.insert(lifecycle::Keys::default().ours(key), meant(value)?);
+            }
+        }
+    }
+    Ok(Some(born))
+}
+
+/// Takes in a line about the configuration; false where it is about something else.
+fn configure(line: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<bool> {
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some("config") => {
+            for word in words {
+                match word.split_once('=').unwrap_or((word, "")) {
+                    ("enforce", "") => settings.mode = Mode::Enforce,
+                    ("observe", "") => settings.mode = Mode::Observe,
+                    ("channel", "") => settings.has_channel = true,
+                    ("no-channel", "") => settings.has_channel = false,
+                    ("former", prefix) => settings.former = vec![prefix.to_owned()],
+                    ("exclude", pattern) => settings.exclude = vec![pattern.to_owned()],
+                    _ => return Err(format!("`{word}` is no setting")),
+                }
+            }
+        }
+        Some("policy") => {
+            let policy = policy(words)?;
+            raw.retain(|other| other.name != policy.name);
+            raw.push(policy);
+        }
+        Some("no-policy") => raw.clear(),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
+    let name = words.next().ok_or("a policy has a name")?;
+    let mut policy = json!({ "name": name, "match": { "names": ["review-.*"] } });
+    for word in words {
+        let (key, value) = word.split_once('=').ok_or(format!("`{word}` is no pair"))?;
+        match key {
+            "names" => policy["match"]["names"] = json!([value]),
+            "label" => {
+                let (key, value) = value.split_once(':').ok_or("a label has a value")?;
+                policy["match"] = json!({ "all": [{ "labels": { key: value } }] });
+            }
+            "grace" => policy["on"]["stale"]["grace"] = json!(value),
+            "delete" => policy["on"]["stale"]["delete"] = Value::Bool(value == "yes"),
+            _ => policy[key] = json!(value),
+        }
+    }
+    serde_json::from_value(policy).map_err(|error| error.to_string())
+}
+
+fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<Deed> {
+    if configure(text, settings, raw)? {
+        return Ok(Deed::Steps(vec![Step::Configure(settings.policies(raw))]));
+    }
+    let words: Vec<_> = text.split_whitespace().collect();
+    let step = match words[..] {
+        ["look"] => return Ok(Deed::Look),
+        ["expect", ref words @ ..] => return expectation(words),
+        ["owner", "removes", key] => Step::Annotate(key.to_owned(), None),
+        ["owner", ..] => {
+            // The rest of the line is the value, spaces and all.
+            let (key, value) = text["owner".len()..].trim().split_once('=').ok_or("an annotation has a value")?;
+            Step::Annotate(key.to_owned(), Some(meant(value)?))
+        }
+        ["label", pair] => {
+            let (key, value) = pair.split_once('=').ok_or("a label has a value")?;
+            Step::Label(key.to_owned(), (!value.is_empty()).then(|| value.to_owned()))
+        }
+        ["clock", "known"] => Step::Clock(Truth::True),
+        ["clock", "off"] => Step::Clock(Truth::False),
+        ["clock", "unknown"] => Step::Clock(Truth::Unknown),
+        ["clock", "jumps", by] => Step::Jump(signed(by)?),
+        ["clock", "jumps", by, "and", "is", "off"] => {
+            return Ok(Deed::Steps(vec![Step::Jump(signed(by)?), Step::Clock(Truth::False)]));
+        }
+        ["somebody", "deletes", "it"] => Step::Terminate,
+        ["it", "is", "gone"] => Step::Vanish,
+        ["a", "notice", "is", "intended"] => Step::IntendNotice,
+        ["the", "notice", "is", "sent"] => Step::NoticeSent,
+        ["the", "notice", "is", "undeliverable"] => Step::NoticeUndeliverable,
+        ["a", "worker", "intends"] => Step::Intend { held_for: SignedDuration::from_secs(45) },
+        ["it", "is", "done"] => Step::Done,
+        ["it", "is", "refused", "until", by] => Step::Refused { not_before: signed(by)? },
+        ["it", "is", "skipped", why, ref until @ ..] => {
+            let whys = [SkipReason::Stopped, SkipReason::Budget, SkipReason::Busy, SkipReason::Changed];
+            let why = *whys.iter().find(|known| known.as_str() == why).ok_or("why is it skipped?")?;
+            let not_before = until.last().map(|by| signed(by)).transpose()?;
+            Step::Skip { why, not_before }
+        }
+        ["it", "is", "fenced"] => Step::Fence,
+        ["a", "worker", "would", "have"] => Step::WouldHave,
+        ["a", "later", "version", "writes"] => Step::Foreign,
+        ["an", "entry", "is", "lost"] => Step::Lose,
+        _ => return Err(format!("nobody knows how to do `{text}`")),
+    };
+    Ok(Deed::Steps(vec![step]))
+}
+
+fn expectation(words: &[&str]) -> Parsed<Deed> {
+    Ok(match words {
+        ["no", "task"] => Deed::Offered(None),
+        ["task", "delete"] => Deed::Offered(Some(Action::Delete)),
+        ["task", "notify"] => Deed::Offered(Some(Action::Notify)),
+        ["foretold"] => Deed::Foretold(true),
+        ["unforetold"] => Deed::Foretold(false),
+        ["worker", "turns", "back"] => Deed::TurnsBack,
+        ["nothing", "after", head] => Deed::Head(head.parse().map_err(|_| "not the number of an entry")?),
+        ["guard", name, verdict] => Deed::Guard { name: (*name).to_owned(), verdict: (*verdict).to_owned() },
+        [name] => Deed::Status(
+            Status::ALL.into_iter().find(|status| status.as_str() == *name).ok_or(format!("`{name}` is no status"))?,
+        ),
+        _ => return Err(format!("`{}` cannot be expected", words.join(" "))),
+    })
+}
+
+fn length(text: &str) -> Parsed<SignedDuration> {
+    Pause::parse(text).map(Pause::get).map_err(|why| format!("`{text}`: {why}"))
+}
+
+/// `+1h`, `-1h` or `1h`.
+fn signed(text: &str) -> Parsed<SignedDuration> {
+    match text.strip_prefix('-') {
+        Some(text) => length(text).map(|length| -length),
+        None => length(text.trim_start_matches('+')),
+    }
+}
+
+/// `@1h`: an hour after the beginning.
+fn instant(text: &str) -> Parsed<Timestamp> {
+    let after = text.strip_prefix('@').ok_or(format!("`{text}` is no instant"))?;
+    Ok(saturating_add(dawn(), signed(after)?))
+}
+
+/// An annotation's value: instants may be written as `@1h`.
+fn meant(value: &str) -> Parsed<String> {
+    if value.starts_with('@') { instant(value).map(annotation_text) } else { Ok(value.to_owned()) }
+}

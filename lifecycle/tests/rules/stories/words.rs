@@ -1,0 +1,135 @@
+//! What happened, in words: one line per entry, per change of the annotations, per change of what is offered.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use lifecycle::{
+    Entry, Fact, Mode, Task,
+    entry::{MovedBy, Terms},
+    time::{between, parse},
+    wishes::{Deadline, DeadlineBy},
+};
+
+use crate::world::{Event, dawn};
+
+pub(super) fn tell(log: &[(Timestamp, Event)]) -> String {
+    let mut told = String::new();
+    for (at, event) in log {
+        let line = match event {
+            Event::Appended(entry) => format!("{}. {}", entry.seq, appended(entry)),
+            Event::Mirrored(changes) => {
+                let change = |(key, value): (&&str, &Option<String>)| match value {
+                    Some(value) => {
+                        format!("{key}={}", parse(value).map_or(value.clone(), |at| format!("@{}", when(at))))
+                    }
+                    None => format!("no {key}"),
+                };
+                format!("   writes {}", changes.iter().map(change).collect::<Vec<_>>().join(", "))
+            }
+            Event::Offered(tasks) if tasks.is_empty() => "   offers nothing".to_owned(),
+            Event::Offered(tasks) => {
+                let task = |task: &Task| format!("{} due to {}", task.action, task.due_to);
+                format!("   offers {}", tasks.iter().map(task).collect::<Vec<_>>().join(", "))
+            }
+        };
+        writeln!(told, "{:>12} {line}", when(*at)).expect("a string takes everything");
+    }
+    told
+}
+
+/// How long after the beginning, `1:00:00`, with milliseconds where there are any.
+pub(super) fn when(at: Timestamp) -> String {
+    let since = between(dawn(), at);
+    let (sign, millis) = (if since.is_negative() { "-" } else { "" }, since.as_millis().unsigned_abs());
+    let (seconds, fraction) = (millis / 1000, millis % 1000);
+    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:03}") };
+    format!("{sign}{}:{:02}:{:02}{fraction}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+fn appended(entry: &Entry) -> String {
+    match &entry.fact {
+        Fact::Adopted(adopted) => {
+            let ci = adopted.ci.iter().map(|pair| format!(", {} {}", pair.k, pair.v)).collect::<String>();
+            format!("adopted under {}; {}{ci}", terms(&adopted.terms), deadline(adopted.deadline.as_ref()))
+        }
+        Fact::PolicyChanged(changed) => format!("policy is now {}", terms(changed)),
+        Fact::StatusChanged(change) => {
+            let finalize_at = change.finalize_at.map_or(String::new(), |at| format!(" [@{}]", when(at)));
+            format!("{} -> {}{finalize_at}: {}", change.from, change.to, change.reason)
+        }
+        Fact::DeadlineMoved(moved) => {
+            let by = match moved.why {
+                MovedBy::Owner => "its owner",
+                MovedBy::Policy => "its policy",
+            };
+            format!("moved by {by}: {}", deadline(moved.deadline.as_ref()))
+        }
+        Fact::Kept(kept) => match (&kept.wish, kept.until) {
+            (None, _) => "is no longer to be kept".to_owned(),
+            (Some(wish), until) => {
+                let note = |word: &str, note: &Option<String>| {
+                    note.as_ref().map_or(String::new(), |note| format!(", {word} {note}"))
+                };
+                let wish = parse(wish).map_or(wish.clone(), |at| format!("@{}", when(at)));
+                let until = until.map_or("ever".to_owned(), |at| format!("@{}", when(at)));
+                format!("kept until {until} (wished `{wish}`){}{}", note("by", &kept.by), note("for", &kept.reason))
+            }
+        },
+        Fact::Protected(protected) if protected.on => "protected".to_owned(),
+        Fact::Protected(_) => "no longer protected".to_owned(),
+        Fact::NoticeIntended(intended) => format!(
+            "notice about {} on {}: deletion @{}, promised not before @{}",
+            intended.about,
+            intended.channel,
+            when(intended.deadline),
+            when(intended.promise)
+        ),
+        Fact::NoticeSent(sent) => format!("notice {} sent", sent.of),
+        Fact::NoticeUndeliverable(failed) => format!("notice {} undeliverable: {}", failed.of, failed.why),
+        Fact::NoticeSkipped(skipped) => format!("notice {:?} skipped: {}", skipped.of, skipped.why),
+        Fact::ActionIntended(intended) => format!(
+            "{} intended, attempt {} of {}, until @{}",
+            intended.action,
+            intended.attempt,
+            intended.due_to,
+            when(intended.until)
+        ),
+        Fact::ActionDone(done) => format!("attempt {} done", done.of),
+        Fact::ActionSkipped(skipped) => format!(
+            "attempt {} skipped, {}{}",
+            skipped.of.map_or("none".to_owned(), |of| of.to_string()),
+            skipped.why.as_str(),
+            again(skipped.not_before)
+        ),
+        Fact::ActionFailed(failed) => {
+            format!("attempt {} failed, {:?}{}", failed.of, failed.why, again(failed.not_before))
+        }
+        Fact::WouldHave(would) => format!("would {}: {}", would.action, would.decision),
+        Fact::Gone(_) => "gone".to_owned(),
+        Fact::Released(released) => format!("released: {}", released.why),
+        Fact::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),
+    }
+}
+
+fn again(not_before: Option<Timestamp>) -> String {
+    not_before.map_or(String::new(), |at| format!(", again @{}", when(at)))
+}
+
+fn terms(terms: &Terms) -> String {
+    let mode = match terms.mode {
+        Mode::Observe => "observe",
+        Mode::Enforce => "enforce",
+    };
+    format!("{} ({mode})", terms.policy)
+}
+
+fn deadline(deadline: Option<&Deadline>) -> String {
+    let Some(deadline) = deadline else { return "nothing sets an end".to_owned() };
+    let text = |text: &str| parse(text).map_or(text.to_owned(), |at| format!("@{}", when(at)));
+    let by = match &deadline.by {
+        DeadlineBy::Policy => "its policy".to_owned(),
+        DeadlineBy::Ttl(ttl) => format!("ttl `{ttl}`"),
+        DeadlineBy::ExpiresAt(at) => format!("expires_at `{}`", text(at)),
+    };
+    format!("ends @{} by {by}", when(deadline.at))
+}

@@ -1,0 +1,390 @@
+//! One namespace and the roles that care for it, without the roles: the real functions, appends simulated.
+//!
+//! [`World::turn`] is what a collector does: absorb, decide, append and ask again, mirror. [`World::pass`] lets time
+//! go by and wakes whoever asked to be woken. What people, planners and workers do are [`Step`]s.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Action, Actor, Condition, Decision, Entry, Fact, Fresh, Guard, Mode, Namespace, Observation, Plan, Policies,
+    Policy, Reading, Record, Task, Truth, Uid, absorb, decide,
+    entry::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, NoticeIntended, NoticeSent,
+        NoticeUndeliverable, SkipReason, Told, WouldHave,
+    },
+    guards,
+    guards::deletion_deadline,
+    keys::Lineage,
+    mirror, plan,
+    plan::promise,
+    policy::{Common, RawPolicy},
+    time::{cut_to_millis, saturating_add},
+};
+
+/// When every story begins.
+pub(crate) fn dawn() -> Timestamp {
+    Timestamp::constant(1_767_571_200, 0)
+}
+
+/// How often [`decide`] may answer with an entry before it has to come to rest.
+pub(crate) const SETTLES_WITHIN: usize = 16;
+
+/// What a configuration says for all policies.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) has_channel: bool,
+    pub(crate) former: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { mode: Mode::Enforce, has_channel: false, former: Vec::new(), exclude: Vec::new() }
+    }
+}
+
+impl Settings {
+    pub(crate) fn policies(&self, raw: &[RawPolicy]) -> Policies {
+        let keys = lifecycle::Keys { former: self.former.clone(), ..lifecycle::Keys::default() };
+        let common = Common { mode: self.mode, keys, exclude: &self.exclude, has_channel: self.has_channel };
+        Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}"))
+    }
+}
+
+/// What somebody other than a collector does.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Sets or removes an annotation; the key is under our prefix unless it has one.
+    Annotate(String, Option<String>),
+    Label(String, Option<String>),
+    Clock(Truth),
+    /// The wall clock moves, and nothing else.
+    Jump(SignedDuration),
+    /// Somebody else deletes the namespace.
+    Terminate,
+    /// It is missing from a complete list.
+    Vanish,
+    Configure(Policies),
+    IntendNotice,
+    NoticeSent,
+    NoticeUndeliverable,
+    /// A worker writes its intent, after its last look.
+    Intend {
+        held_for: SignedDuration,
+    },
+    Done,
+    Skip {
+        why: SkipReason,
+        not_before: Option<SignedDuration>,
+    },
+    Refused {
+        not_before: SignedDuration,
+    },
+    Fence,
+    WouldHave,
+    /// A later version of the program writes.
+    Foreign,
+    /// The entry before the last is lost, and the record is loaded again.
+    Lose,
+}
+
+/// What happened, for whoever tells it.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Appended(Box<Entry>),
+    Mirrored(BTreeMap<&'static str, Option<String>>),
+    Offered(Vec<Task>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) policies: Policies,
+    pub(crate) namespace: Namespace,
+    pub(crate) record: Record,
+    pub(crate) history: Vec<Entry>,
+    pub(crate) seen: Option<Observation>,
+    pub(crate) clock: Truth,
+    pub(crate) now: Timestamp,
+    pub(crate) log: Vec<(Timestamp, Event)>,
+    offered: Vec<Task>,
+    vanished: bool,
+}
+
+/// A namespace nobody wrote anything on.
+pub(crate) fn namespace(name: &str, created: Timestamp) -> Namespace {
+    Namespace {
+        uid: Uid::new("uid-1"),
+        name: name.to_owned(),
+        resource_version: "1".to_owned(),
+        created,
+        deleted: None,
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+    }
+}
+
+impl World {
+    pub(crate) fn new(policies: Policies, namespace: Namespace, now: Timestamp) -> Self {
+        Self {
+            policies,
+            record: Record::new(namespace.uid.clone()),
+            namespace,
+            history: Vec::new(),
+            seen: None,
+            clock: Truth::True,
+            now,
+            log: Vec::new(),
+            offered: Vec::new(),
+            vanished: false,
+        }
+    }
+
+    /// What is seen now, made part of what was seen.
+    pub(crate) fn look(&mut self) -> Observation {
+        let reason = match self.clock {
+            Truth::True => "our clock agrees with the apiserver's",
+            Truth::False => "our clock is off",
+            Truth::Unknown => "the apiserver's time is not known",
+        };
+        let clock = Condition { truth: self.clock, reason: reason.to_owned(), observed_at: self.now };
+        let reading = Reading { namespace: self.namespace.clone(), clock };
+        let seen = absorb(self.seen.take(), reading, self.now);
+        self.seen = Some(seen.clone());
+        seen
+    }
+
+    pub(crate) fn applies(&self) -> Option<&Policy> {
+        self.policies.for_namespace(&self.namespace)
+    }
+
+    /// The policy the record is under, as the configuration has it now.
+    pub(crate) fn standing(&self) -> Option<&Policy> {
+        self.record.terms.as_ref().and_then(|terms| self.policies.named(&terms.policy))
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        plan(self.standing(), &self.record, self.now)
+    }
+
+    pub(crate) fn offers(&self, action: Action) -> Option<Task> {
+        self.plan().tasks.into_iter().find(|task| task.action == action)
+    }
+
+    /// The guards as the worker sees them at its last look.
+    pub(crate) fn guards(&self) -> Vec<Guard> {
+        let lineage = Lineage::default();
+        let fresh = Fresh { namespace: &self.namespace, policy: self.applies(), lineage: &lineage };
+        self.standing().map(|policy| guards(policy, &self.record, Some(&fresh), self.now)).unwrap_or_default()
+    }
+
+    pub(crate) fn decide(&mut self) -> Decision {
+        let seen = self.look();
+        decide(self.applies(), &self.record, &seen, self.now)
+    }
+
+    /// One turn of a collector, and the planner's look at what came of it. Gives the instant to look again.
+    pub(crate) fn turn(&mut self) -> Option<Timestamp> {
+        let due = if self.vanished { None } else { self.collect() };
+        let plan = self.plan();
+        if plan.tasks != self.offered {
+            self.offered.clone_from(&plan.tasks);
+            self.log.push((self.now, Event::Offered(plan.tasks)));
+        }
+        due.into_iter().chain(plan.due).min()
+    }
+
+    fn collect(&mut self) -> Option<Timestamp> {
+        let mut rounds = 0;
+        let due = loop {
+            let decision = self.decide();
+            let Some(fact) = decision.entry else { break decision.due };
+            self.append("collector", fact);
+            rounds += 1;
+            assert!(rounds <= SETTLES_WITHIN, "no rest after {rounds} entries: {:?}", self.history);
+        };
+        let seen = self.look();
+        let wanted = mirror(&self.record, &seen);
+        let keys = self.policies.keys.clone();
+        let differs: BTreeMap<_, _> =
+            wanted.into_iter().filter(|(key, value)| keys.read(&self.namespace, key) != value.as_deref()).collect();
+        if !differs.is_empty() {
+            for (key, value) in &differs {
+                self.annotate(&keys.ours(key), value.as_deref());
+            }
+            self.log.push((self.now, Event::Mirrored(differs)));
+        }
+        due
+    }
+
+    /// Lets time go by, with a turn whenever one is due and at the end.
+    pub(crate) fn pass(&mut self, by: SignedDuration) {
+        let end = saturating_add(self.now, by);
+        loop {
+            match self.turn().filter(|due| *due <= end) {
+                // A due that has passed would wake a collector for ever.
+                Some(due) => assert!(std::mem::replace(&mut self.now, due) < due, "due {due} is not ahead"),
+                None if self.now < end => self.now = end,
+                None => return,
+            }
+        }
+    }
+
+    pub(crate) fn append(&mut self, who: &str, fact: Fact) {
+        let entry = Entry {
+            uid: self.record.uid.clone(),
+            seq: self.record.head + 1,
+            at: cut_to_millis(self.now),
+            actor: Actor::role(who, "a"),
+            name: self.namespace.name.clone(),
+            token: format!("{:032x}", self.record.head + 1),
+            fact,
+        };
+        self.record.fold(&entry);
+        self.history.push(entry.clone());
+        self.log.push((self.now, Event::Appended(Box::new(entry))));
+    }
+
+    fn annotate(&mut self, key: &str, value: Option<&str>) {
+        change(&mut self.namespace.annotations, key, value);
+        self.touch();
+    }
+
+    fn touch(&mut self) {
+        let version: u64 = self.namespace.resource_version.parse().unwrap();
+        self.namespace.resource_version = (version + 1).to_string();
+    }
+
+    /// Does what the step says, without a turn; says why where it makes no sense as things are.
+    pub(crate) fn apply(&mut self, step: &Step) -> Result<(), &'static str> {
+        match step {
+            Step::Annotate(key, value) => {
+                let key = if key.contains('/') { key.clone() } else { self.policies.keys.ours(key) };
+                self.annotate(&key, value.as_deref());
+            }
+            Step::Label(key, value) => {
+                change(&mut self.namespace.labels, key, value.as_deref());
+                self.touch();
+            }
+            Step::Clock(truth) => self.clock = *truth,
+            Step::Jump(by) => self.now = saturating_add(self.now, *by),
+            Step::Terminate => self.namespace.deleted = Some(self.now),
+            Step::Vanish => {
+                self.vanished = true;
+                self.append("collector", Fact::Gone(Gone {}));
+            }
+            Step::Configure(policies) => self.policies = policies.clone(),
+            Step::Foreign => {
+                let data = serde_json::json!({ "from": "a later version" });
+                self.append("collector", Fact::Unrecognised { kind: "Slept".to_owned(), data });
+            }
+            Step::Lose => {
+                let lost = self.history.len().checked_sub(2).ok_or("there is too little to lose")?;
+                self.history.remove(lost);
+                self.record = Record::of(self.record.uid.clone(), &self.history);
+            }
+            Step::IntendNotice | Step::NoticeSent | Step::NoticeUndeliverable => return self.notify(step),
+            Step::Intend { held_for } => return self.intend(*held_for),
+            Step::WouldHave => {
+                self.offers(Action::Delete).ok_or("no deletion is offered")?;
+                if self.standing().is_some_and(|policy| policy.mode == Mode::Enforce) {
+                    return Err("the mode is not observe");
+                }
+                let decision = self.record.reason.clone();
+                self.append("action", Fact::WouldHave(WouldHave { action: Action::Delete, decision }));
+            }
+            Step::Done | Step::Skip { .. } | Step::Refused { .. } | Step::Fence => {
+                return self.close(step);
+            }
+        }
+        Ok(())
+    }
+
+    fn notify(&mut self, step: &Step) -> Result<(), &'static str> {
+        let about = lifecycle::Status::Stale;
+        if matches!(step, Step::IntendNotice) {
+            self.offers(Action::Notify).ok_or("no notice is offered")?;
+            let policy = self.standing().ok_or("no policy stands")?;
+            let deadline = deletion_deadline(&self.record).ok_or("no deletion is in sight")?;
+            let promise = promise(policy, deadline, self.now);
+            let channel = "chat".to_owned();
+            self.append("action", Fact::NoticeIntended(NoticeIntended { about, deadline, promise, channel }));
+            return Ok(());
+        }
+        let of = self.record.notice(about).ok_or("no notice was intended")?.seq;
+        self.append(
+            "action",
+            if matches!(step, Step::NoticeSent) {
+                Fact::NoticeSent(NoticeSent { of })
+            } else {
+                Fact::NoticeUndeliverable(NoticeUndeliverable { of, why: "nobody is known".to_owned() })
+            },
+        );
+        Ok(())
+    }
+
+    /// The protocol of a deletion up to its intent: decide again, and every guard clear on the object.
+    fn intend(&mut self, held_for: SignedDuration) -> Result<(), &'static str> {
+        let task = self.offers(Action::Delete).ok_or("no deletion is offered")?;
+        if self.clock != Truth::True || self.decide().entry.is_some() {
+            return Err("looked at again, it is not what it was");
+        }
+        if !self.guards().iter().all(Guard::is_clear) {
+            return Err("a guard is in the way");
+        }
+        let mode = self.standing().map_or(Mode::Observe, |policy| policy.mode);
+        let told = match self.record.notice(self.record.status) {
+            Some(notice) => Told::Promised(notice.promise),
+            None => Told::NoChannel,
+        };
+        let intended = ActionIntended {
+            action: Action::Delete,
+            due_to: task.due_to,
+            attempt: self.record.attempts.begun + 1,
+            holder: "action/a".to_owned(),
+            until: saturating_add(self.now, held_for),
+            resource_version: self.namespace.resource_version.clone(),
+            cause: self.record.status,
+            decision: self.record.reason.clone(),
+            evidence: Vec::new(),
+            evidence_at: self.now,
+            slot: "1/1".to_owned(),
+            wave: None,
+            config: "c".to_owned(),
+            mode,
+            told,
+        };
+        self.append("action", Fact::ActionIntended(Box::new(intended)));
+        Ok(())
+    }
+
+    fn close(&mut self, step: &Step) -> Result<(), &'static str> {
+        let of = self.record.open.as_ref().ok_or("no intent is open")?.seq;
+        let action = Action::Delete;
+        let at = |by: SignedDuration| saturating_add(self.now, by);
+        let skipped = |why, not_before: Option<SignedDuration>| {
+            let detail = "not this time".to_owned();
+            Fact::ActionSkipped(ActionSkipped { of: Some(of), action, why, detail, not_before: not_before.map(at) })
+        };
+        let failed = |why, not_before: Option<SignedDuration>| {
+            let detail = "not this time".to_owned();
+            Fact::ActionFailed(ActionFailed { of, action, why, detail, not_before: not_before.map(at) })
+        };
+        let fact = match step {
+            Step::Done => Fact::ActionDone(ActionDone { of, observed: false }),
+            Step::Skip { why, not_before } => skipped(*why, *not_before),
+            Step::Refused { not_before } => failed(FailReason::Refused, Some(*not_before)),
+            _ => failed(FailReason::Fenced, None),
+        };
+        self.append("action", fact);
+        Ok(())
+    }
+}
+
+fn change(map: &mut BTreeMap<String, String>, key: &str, value: Option<&str>) {
+    match value {
+        Some(value) => map.insert(key.to_owned(), value.to_owned()),
+        None => map.remove(key),
+    };
+}

@@ -1,0 +1,35 @@
+# While an intent is open no status changes and nothing is mirrored; what its owner wishes is recorded.
+
+policy review ttl=1h
+namespace review-1
+
++1h5s   a worker intends
++1s     owner ttl=9h
++0s     owner keep_until=@4h
++0s     owner protect=
++0s     expect stale
++0s     expect no task
++1s     policy review ttl=3h
++0s     no-policy
++0s     policy review ttl=3h
++0s     expect nothing after 6
++1s     it is skipped busy
++0s     expect ok
+
+---
+     0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
+     0:00:00 2. unknown -> ok [@1:00:00]: its health is not checked
+     0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
+     1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
+     1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:05    offers delete due to 3
+     1:00:05 4. delete intended, attempt 1 of 3, until @1:00:50
+     1:00:05    offers nothing
+     1:00:06 5. kept until @4:00:00 (wished `@4:00:00`)
+     1:00:06 6. protected
+     1:00:08 7. attempt 4 skipped, busy
+     1:00:08 8. policy is now review (enforce)
+     1:00:08 9. moved by its owner: ends @9:00:00 by ttl `9h`
+     1:00:08 10. stale -> unknown: it has lived for 1 hour and 8 seconds of the 9 hours that its owner's annotation `9h` gives it
+     1:00:08 11. unknown -> ok [@9:00:00]: its health is not checked
+     1:00:08    writes status=ok, status_finalize_at=@9:00:00, status_timeframe=9 hours, status_timestamp=@1:00:08

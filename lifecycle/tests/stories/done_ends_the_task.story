@@ -1,0 +1,28 @@
+# A deletion that was accepted is never offered again, and nothing is judged of what is on its way out.
+
+policy review ttl=1h
+namespace review-1
+
++1h5s   a worker intends
++1s     it is done
++1s     expect no task
++0s     expect guard managed refuses
++0s     owner ttl=9h
++0s     no-policy
++0s     policy review ttl=1h
++0s     expect nothing after 5
++1h     expect no task
++1s     it is gone
++1s     expect no task
+
+---
+     0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
+     0:00:00 2. unknown -> ok [@1:00:00]: its health is not checked
+     0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
+     1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
+     1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:05    offers delete due to 3
+     1:00:05 4. delete intended, attempt 1 of 3, until @1:00:50
+     1:00:05    offers nothing
+     1:00:06 5. attempt 4 done
+     2:00:08 6. gone

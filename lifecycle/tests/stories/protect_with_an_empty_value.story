@@ -1,0 +1,23 @@
+# `protect` holds with any value, the empty one included, in every status, until it is removed.
+
+policy review ttl=1h
+namespace review-1 protect=
+
++2h     expect stale
++0s     expect no task
++0s     expect guard protect refuses
++0s     expect guard object-protect refuses
++0s     owner protect=no
++0s     expect nothing after 4
++0s     owner removes protect
++0s     expect task delete
+
+---
+     0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
+     0:00:00 2. protected
+     0:00:00 3. unknown -> ok [@1:00:00]: its health is not checked
+     0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
+     1:00:00 4. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
+     1:00:00    writes status=stale, status_timestamp=@1:00:00
+     2:00:00 5. no longer protected
+     2:00:00    offers delete due to 4
