@@ -6,9 +6,12 @@
 
 pub mod clock;
 pub mod cluster;
+pub mod config;
+pub mod context;
 pub mod controls;
 pub mod history;
 pub mod jobs;
 pub mod nudge;
 pub mod queue;
+pub mod ration;
 pub mod store;

@@ -1,0 +1,31 @@
+//! The configuration: one YAML schema for all roles, read from files, environment and options, checked as a whole.
+//!
+//! Each layer is laid over the one before it (maps merge, everything else replaces, null leaves what is there):
+//!
+//! 1. the defaults of the types in [`raw`];
+//! 2. one file, or every `*.yml` and `*.yaml` of a directory in alphabetical order (`--config`, else `CONFIG_PATH`);
+//! 3. environment variables `NSM__SECTION__KEY`;
+//! 4. options of the command line.
+//!
+//! Whatever is wrong refuses the whole, and says where and how to mend it: see [`Refused`].
+
+mod layers;
+mod mistake;
+pub mod raw;
+mod read;
+mod settings;
+mod source;
+pub mod suggest;
+mod tree;
+mod watch;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use mistake::{Mistake, Refused};
+pub use raw::LogFormat;
+pub use settings::{QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, WorkerSettings};
+pub use source::{Source, variable};
+pub use tree::Origin;
+pub use watch::watch;

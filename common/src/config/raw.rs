@@ -1,0 +1,184 @@
+//! The configuration as it is written. Its documentation, example and JSON schema are generated from here.
+//!
+//! A section is a struct with a default, and a field of [`Raw`]; what it means once checked is in `settings.rs`.
+
+use lifecycle::{
+    Mode,
+    duration::Period,
+    keys::{DEFAULT_CI_PREFIX, DEFAULT_PREFIX},
+    policy::RawPolicy,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be configured, for all roles.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Raw {
+    /// Whether namespaces are deleted. `observe` judges, annotates and records what would have been done; `enforce`
+    /// does it. Default: `observe`. Variable: `NSM__MODE`.
+    pub mode: Mode,
+    /// Where the histories of all namespaces are kept.
+    pub store: RawStore,
+    /// How the roles wake each other.
+    pub queue: RawQueue,
+    /// The annotations written on namespaces, and read from them.
+    pub annotations: RawAnnotations,
+    /// The labels that CI systems write on namespaces.
+    pub ci: RawCi,
+    /// Names that are never managed, on top of the built-in system namespaces: regular expressions that must match
+    /// the whole name. Default: none. Variable: `NSM__EXCLUDE`.
+    pub exclude: Vec<String>,
+    /// What should happen to which namespaces. Default: none, so that nothing is managed. Variable: `NSM__POLICIES`.
+    pub policies: Vec<RawPolicy>,
+    /// How many deletions are allowed in 10 minutes: the larger of its two numbers.
+    pub budget: RawBudget,
+    /// How many deletions that nobody could foresee are allowed in 10 minutes without an approval (`nsm approve`):
+    /// the larger of its two numbers.
+    pub waves: RawWaves,
+    /// The workers that carry out what is due.
+    pub workers: RawWorkers,
+    /// What the program tells about itself.
+    pub telemetry: RawTelemetry,
+}
+
+/// Where the histories of all namespaces are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawStore {
+    /// `sqlite:` and the path of a file. Default: `sqlite:$XDG_STATE_HOME/namespace-manager/nsm.db`, under
+    /// `~/.local/state` where `XDG_STATE_HOME` is not set. Takes hold at the next start. Variable:
+    /// `NSM__STORE__URL`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// How the roles wake each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawQueue {
+    /// `memory:`, within one process. Default: `memory:`. Takes hold at the next start. Variable: `NSM__QUEUE__URL`.
+    pub url: String,
+}
+
+/// The annotations written on namespaces, and read from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAnnotations {
+    /// What begins each key: a DNS name and `/`. Default: `manager.cicd.skao.int/`. Variable:
+    /// `NSM__ANNOTATIONS__PREFIX`.
+    pub prefix: String,
+    /// Prefixes used before, under which `protect` and `keep_until` are honoured still. Default: none. Variable:
+    /// `NSM__ANNOTATIONS__FORMER_PREFIXES`.
+    pub former_prefixes: Vec<String>,
+}
+
+/// The labels that CI systems write on namespaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawCi {
+    /// What begins each key: a DNS name and `/`. Default: `cicd.skao.int/`. Variable: `NSM__CI__PREFIX`.
+    pub prefix: String,
+}
+
+/// How many deletions are allowed in 10 minutes: the larger of its two numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawBudget {
+    /// A number of namespaces. Default: 20. Variable: `NSM__BUDGET__AT_LEAST`.
+    pub at_least: u64,
+    /// A share of all namespaces that are managed, from 0 to 1. Default: 0.25. Variable: `NSM__BUDGET__SHARE`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: f64,
+}
+
+/// How many deletions that nobody could foresee are allowed in 10 minutes without an approval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawWaves {
+    /// A number of namespaces. Default: 10. Variable: `NSM__WAVES__AT_LEAST`.
+    pub at_least: u64,
+    /// A share of all namespaces that are managed, from 0 to 1. Default: 0.1. Variable: `NSM__WAVES__SHARE`.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: f64,
+}
+
+/// The workers that carry out what is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawWorkers {
+    /// How many work at the same time, at least 1. Default: 4. Variable: `NSM__WORKERS__MAX`.
+    #[schemars(range(min = 1))]
+    pub max: u32,
+    /// How long one waits for work before it ends. Default: `30s`. Variable: `NSM__WORKERS__IDLE_FOR`.
+    pub idle_for: Period,
+}
+
+/// What the program tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawTelemetry {
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as `info,kube=debug`.
+    /// Default: `info`. Takes hold at the next start. Variable: `NSM__TELEMETRY__LOG`.
+    pub log: String,
+    /// How it is written: `compact` for people, `json` for machines, `auto` for `compact` on a terminal and `json`
+    /// elsewhere. Default: `auto`. Takes hold at the next start. Variable: `NSM__TELEMETRY__FORMAT`.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `compact` on a terminal, `json` elsewhere.
+    #[default]
+    Auto,
+    /// One line for people.
+    Compact,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Default for RawQueue {
+    fn default() -> Self {
+        Self { url: "memory:".to_owned() }
+    }
+}
+
+impl Default for RawAnnotations {
+    fn default() -> Self {
+        Self { prefix: DEFAULT_PREFIX.to_owned(), former_prefixes: Vec::new() }
+    }
+}
+
+impl Default for RawCi {
+    fn default() -> Self {
+        Self { prefix: DEFAULT_CI_PREFIX.to_owned() }
+    }
+}
+
+// safety.md S6.
+impl Default for RawBudget {
+    fn default() -> Self {
+        Self { at_least: 20, share: 0.25 }
+    }
+}
+
+// safety.md S7.
+impl Default for RawWaves {
+    fn default() -> Self {
+        Self { at_least: 10, share: 0.1 }
+    }
+}
+
+impl Default for RawWorkers {
+    fn default() -> Self {
+        Self { max: 4, idle_for: Period::from_secs(30) }
+    }
+}
+
+impl Default for RawTelemetry {
+    fn default() -> Self {
+        Self { log: "info".to_owned(), format: LogFormat::Auto }
+    }
+}

@@ -1,0 +1,189 @@
+//! The configuration as it is used: checked once, so that nobody checks again.
+
+use std::time::Duration;
+
+use lifecycle::{
+    Keys, Mode, Policies,
+    policy::{self, Common, Invalid},
+};
+use tracing_subscriber::EnvFilter;
+
+use super::raw::{LogFormat, Raw, RawTelemetry};
+
+/// Everything that is configured, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub mode: Mode,
+    pub store: StoreSettings,
+    pub queue: QueueSettings,
+    pub policies: Policies,
+    /// Deletions per window (safety.md S6).
+    pub budget: Ration,
+    /// Deletions per window that were not foretold (safety.md S7).
+    pub waves: Ration,
+    pub workers: WorkerSettings,
+    pub telemetry: TelemetrySettings,
+    /// Changes with anything that can change a decision: whoever acts names the configuration it acts under.
+    pub hash: String,
+    /// As it was written, defaults filled in.
+    pub raw: Raw,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// For [`crate::store`].
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// For [`crate::queue`].
+    pub url: String,
+}
+
+/// How many of something are allowed: the larger of a number, and a share of the namespaces that are managed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ration {
+    at_least: u64,
+    /// From 0 to 1.
+    share: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// At least 1.
+    pub max: u32,
+    pub idle_for: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetrySettings {
+    /// Directives that [`EnvFilter`] takes.
+    pub log: String,
+    pub format: LogFormat,
+}
+
+impl Ration {
+    /// How many are allowed where so many are managed.
+    #[must_use]
+    pub fn limit(self, managed: u64) -> u64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share from 0 to 1 of a number of namespaces, rounded down"
+        )]
+        let share = (managed as f64 * self.share) as u64;
+        share.max(self.at_least)
+    }
+}
+
+impl Settings {
+    /// Checks a configuration. `store_url` is where the store is kept unless it says otherwise.
+    pub(super) fn new(raw: Raw, store_url: Result<String, String>) -> Result<Self, Vec<Invalid>> {
+        let mut errors = Vec::new();
+        let keys = Keys {
+            prefix: raw.annotations.prefix.clone(),
+            former: raw.annotations.former_prefixes.clone(),
+            ci: raw.ci.prefix.clone(),
+        };
+        // No channel exists yet by which an owner could be told.
+        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel: false };
+        let policies = errors.take(Policies::new(&raw.policies, &common));
+        let store_url = errors.take(raw.store.url.clone().map_or(store_url, Ok).or_else(|why| fail("store.url", why)));
+        if store_url.as_ref().is_some_and(|url| url.trim().is_empty()) {
+            errors.push(invalid("store.url", "it is empty; write for example `sqlite:/var/lib/nsm/nsm.db`"));
+        }
+        if raw.queue.url.trim().is_empty() {
+            errors.push(invalid("queue.url", "it is empty; write `memory:`"));
+        }
+        let budget = errors.take(ration("budget", raw.budget.at_least, raw.budget.share));
+        let waves = errors.take(ration("waves", raw.waves.at_least, raw.waves.share));
+        if raw.budget.at_least == 0 && raw.budget.share == 0.0 {
+            let why = "both of its numbers are 0, so nothing would ever be deleted; say so with `mode: observe`";
+            errors.push(invalid("budget", why));
+        }
+        if raw.workers.max == 0 {
+            errors.push(invalid("workers.max", "at least 1 is needed; to delete nothing, say `mode: observe`"));
+        }
+        let telemetry = errors.take(telemetry(&raw.telemetry));
+        let (Some(policies), Some(url), Some(budget), Some(waves), Some(telemetry), true) =
+            (policies, store_url, budget, waves, telemetry, errors.is_empty())
+        else {
+            return Err(errors);
+        };
+        Ok(Self {
+            mode: raw.mode,
+            store: StoreSettings { url },
+            queue: QueueSettings { url: raw.queue.url.clone() },
+            budget,
+            waves,
+            workers: WorkerSettings { max: raw.workers.max, idle_for: raw.workers.idle_for.get().unsigned_abs() },
+            telemetry,
+            hash: hash(&raw, &policies),
+            policies,
+            raw,
+        })
+    }
+
+    /// The keys whose change takes hold at the next start alone.
+    #[must_use]
+    pub fn waiting_for_restart(&self, newer: &Self) -> Vec<&'static str> {
+        let (old, new) = (&self.telemetry, &newer.telemetry);
+        [
+            ("store.url", self.store != newer.store),
+            ("queue.url", self.queue != newer.queue),
+            ("telemetry.log", old.log != new.log),
+            ("telemetry.format", old.format != new.format),
+        ]
+        .into_iter()
+        .filter_map(|(key, changed)| changed.then_some(key))
+        .collect()
+    }
+}
+
+/// Everything that can change a decision, and nothing else: where things are kept and logged does not.
+fn hash(raw: &Raw, policies: &Policies) -> String {
+    let Raw { mode, store: _, queue: _, annotations, ci, exclude, policies: written, budget, waves, .. } = raw;
+    let checked: Vec<_> = policies.iter().map(|policy| &policy.hash).collect();
+    policy::hash(&(mode, annotations, ci, exclude, written, checked, budget, waves))
+}
+
+fn ration(section: &str, at_least: u64, share: f64) -> Result<Ration, Vec<Invalid>> {
+    if (0.0..=1.0).contains(&share) {
+        Ok(Ration { at_least, share })
+    } else {
+        let why = format!("`{share}` is not a share; write a number from 0 to 1, such as `0.25` for a quarter");
+        fail(&format!("{section}.share"), why)
+    }
+}
+
+fn telemetry(raw: &RawTelemetry) -> Result<TelemetrySettings, Vec<Invalid>> {
+    match EnvFilter::builder().parse(&raw.log) {
+        Ok(_) if !raw.log.trim().is_empty() => Ok(TelemetrySettings { log: raw.log.clone(), format: raw.format }),
+        Ok(_) => fail("telemetry.log", "it is empty; write a level such as `info`".to_owned()),
+        Err(error) => {
+            let why = format!("`{}` cannot be read: {error}; write a level such as `info`", raw.log);
+            fail("telemetry.log", why)
+        }
+    }
+}
+
+fn invalid(key: &str, why: impl Into<String>) -> Invalid {
+    Invalid { key: key.to_owned(), why: why.into() }
+}
+
+fn fail<T>(key: &str, why: String) -> Result<T, Vec<Invalid>> {
+    Err(vec![invalid(key, why)])
+}
+
+/// Goes on after an error, so that one run shows them all.
+trait Take {
+    fn take<T>(&mut self, result: Result<T, Vec<Invalid>>) -> Option<T>;
+}
+
+impl Take for Vec<Invalid> {
+    fn take<T>(&mut self, result: Result<T, Vec<Invalid>>) -> Option<T> {
+        result.map_err(|found| self.extend(found)).ok()
+    }
+}
