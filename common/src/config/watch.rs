@@ -67,3 +67,113 @@ fn take(source: &Source, files: &[File], sender: &watch::Sender<Arc<Settings>>, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs, io,
+        path::Path,
+        sync::{Mutex, PoisonError},
+    };
+
+    use super::*;
+
+    /// Changes what is at `path`, and tells what is in force and what was logged once it was looked at often enough.
+    async fn after(path: &Path, changes: &[fn(&Path)]) -> (u32, String) {
+        let source = Source::new(Some(path.to_owned()), [("HOME".to_owned(), "/home/someone".to_owned())]);
+        let first = source.load().unwrap();
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let (receiver, following) = watch(source, first);
+        let changing = async {
+            for change in changes {
+                tokio::time::sleep(EVERY * 5).await;
+                change(path);
+            }
+            tokio::time::sleep(EVERY * 5).await;
+        };
+        tokio::select! {
+            () = following => unreachable!("a receiver is left"),
+            () = changing => {}
+        }
+        let max = receiver.borrow().workers.max;
+        let text = log.0.lock().unwrap().clone();
+        (max, String::from_utf8(text).unwrap())
+    }
+
+    fn write(path: &Path, max: &str) {
+        fs::write(path, format!("workers: {{max: {max}}}\n")).unwrap();
+    }
+
+    fn file(dir: &tempfile::TempDir) -> std::path::PathBuf {
+        let path = dir.path().join("a.yaml");
+        write(&path, "1");
+        path
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_taken_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let (max, log) = after(&file(&dir), &[|path| write(path, "2")]).await;
+        assert_eq!(max, 2);
+        assert_eq!(log.matches("was taken in").count(), 1, "{log}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_change_leaves_the_last_good_one_and_is_said_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (max, log) =
+            after(&file(&dir), &[|path| write(path, "2"), |path| write(path, "x"), |path| write(path, "y")]).await;
+        assert_eq!(max, 2);
+        assert_eq!(log.matches("WARN").count(), 2, "{log}");
+        assert!(log.contains("a.yaml:1: `workers.max`: it must be a whole number, 0 or more, and is the text `x`"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_vanished_leaves_the_last_good_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (max, log) = after(&file(&dir), &[|path| fs::remove_file(path).unwrap(), |path| write(path, "3")]).await;
+        assert_eq!(max, 3);
+        assert_eq!(log.matches("there is no such file").count(), 1, "{log}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_config_map_that_was_exchanged_is_taken_in() {
+        let dir = tempfile::tempdir().unwrap();
+        for (version, max) in [("..1", "1"), ("..2", "2")] {
+            fs::create_dir(dir.path().join(version)).unwrap();
+            write(&dir.path().join(version).join("a.yaml"), max);
+        }
+        std::os::unix::fs::symlink("..1", dir.path().join("..data")).unwrap();
+        std::os::unix::fs::symlink("..data/a.yaml", dir.path().join("a.yaml")).unwrap();
+        let swap: fn(&Path) = |dir| {
+            std::os::unix::fs::symlink("..2", dir.join("..new")).unwrap();
+            fs::rename(dir.join("..new"), dir.join("..data")).unwrap();
+        };
+        assert_eq!(after(dir.path(), &[swap]).await.0, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_setting_that_waits_for_the_next_start_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let (max, log) = after(&file(&dir), &[|path| fs::write(path, "telemetry: {log: debug}\n").unwrap()]).await;
+        assert_eq!(max, 4);
+        assert!(log.contains("`telemetry.log` changed, which takes hold at the next start"), "{log}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
