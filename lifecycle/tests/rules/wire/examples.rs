@@ -1,0 +1,153 @@
+//! One entry of every kind, in an order in which they could have been written.
+
+use jiff::Timestamp;
+use lifecycle::{
+    Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
+    entry::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
+        MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
+        StatusChanged, Terms, Told, WouldHave,
+    },
+    time::saturating_add,
+    wishes::{Deadline, DeadlineBy},
+};
+use serde_json::json;
+
+use crate::world::dawn;
+
+fn at(minutes: i64) -> Timestamp {
+    saturating_add(dawn(), jiff::SignedDuration::from_mins(minutes))
+}
+
+fn terms(mode: Mode) -> Terms {
+    Terms { policy: "review".to_owned(), policy_hash: "0123456789abcdef".to_owned(), mode }
+}
+
+fn deadline(minutes: i64, by: DeadlineBy) -> Option<Deadline> {
+    Some(Deadline { at: at(minutes), by })
+}
+
+fn seen(truth: Truth, reason: &str) -> Condition {
+    Condition { truth, reason: reason.to_owned(), observed_at: at(60) }
+}
+
+/// Each with the name of its file.
+pub(super) fn examples() -> Vec<(&'static str, Entry)> {
+    facts()
+        .into_iter()
+        .enumerate()
+        .map(|(index, (name, fact))| {
+            let seq = u64::try_from(index).unwrap() + 1;
+            let actor = if name == "kept" { Actor::person("anna") } else { Actor::role("collector", "a") };
+            let entry = Entry {
+                uid: Uid::new("uid-1"),
+                seq,
+                at: "2026-01-05T01:00:00.125Z".parse().unwrap(),
+                actor,
+                name: "review-1".to_owned(),
+                token: format!("{seq:032x}"),
+                fact,
+            };
+            (name, entry)
+        })
+        .collect()
+}
+
+fn facts() -> Vec<(&'static str, Fact)> {
+    let text = str::to_owned;
+    let delete = Action::Delete;
+    let adopted = Adopted {
+        terms: terms(Mode::Observe),
+        created: at(0),
+        ci: vec![Pair { k: text("author"), v: text("anna") }, Pair { k: text("projectId"), v: text("7") }],
+        deadline: deadline(60, DeadlineBy::Policy),
+    };
+    let changed = StatusChanged {
+        from: Status::Unknown,
+        to: Status::Stale,
+        reason: text("it has lived for 1 hour of the 1 hour that policy `review` gives it"),
+        evidence: vec![
+            seen(Truth::True, "it is old"),
+            seen(Truth::False, "it is not"),
+            seen(Truth::Unknown, "who knows"),
+        ],
+        finalize_at: Some(at(60)),
+    };
+    let kept = Kept {
+        wish: Some(text("2026-01-05T09:00:00Z")),
+        until: Some(at(540)),
+        first_seen: Some(at(61)),
+        by: Some(text("anna")),
+        reason: Some(text("a demo")),
+    };
+    let withdrawn = Kept { wish: None, until: None, first_seen: None, by: None, reason: None };
+    let notice = |channel: &str| NoticeIntended {
+        about: Status::Stale,
+        deadline: at(90),
+        promise: at(100),
+        channel: text(channel),
+    };
+    let moved = |minutes, by, why| Fact::DeadlineMoved(DeadlineMoved { deadline: deadline(minutes, by), why });
+    let intended = |wave, told| {
+        Fact::ActionIntended(Box::new(ActionIntended {
+            action: delete,
+            due_to: 3,
+            attempt: 1,
+            holder: text("action/b"),
+            until: at(62),
+            resource_version: text("4711"),
+            cause: Status::Stale,
+            decision: text("it is stale"),
+            evidence: vec![seen(Truth::True, "it is old")],
+            evidence_at: at(61),
+            slot: text("2026-01-05T01:00:00Z/3"),
+            wave,
+            config: text("fedcba9876543210"),
+            mode: Mode::Enforce,
+            told,
+        }))
+    };
+    let skipped = |of, why, not_before| {
+        Fact::ActionSkipped(ActionSkipped { of, action: delete, why, detail: text("later"), not_before })
+    };
+    let failed = |of, why| {
+        Fact::ActionFailed(ActionFailed { of, action: delete, why, detail: text("no"), not_before: Some(at(65)) })
+    };
+    vec![
+        ("adopted", Fact::Adopted(adopted)),
+        ("policy_changed", Fact::PolicyChanged(terms(Mode::Enforce))),
+        ("status_changed", Fact::StatusChanged(changed)),
+        ("deadline_moved_by_ttl", moved(80, DeadlineBy::Ttl(text("80m")), MovedBy::Owner)),
+        ("deadline_moved_by_expires_at", moved(85, DeadlineBy::ExpiresAt(text("@85m")), MovedBy::Owner)),
+        ("deadline_moved_by_policy", moved(90, DeadlineBy::Policy, MovedBy::Policy)),
+        ("kept", Fact::Kept(kept.clone())),
+        ("kept_withdrawn", Fact::Kept(withdrawn)),
+        ("protected", Fact::Protected(Protected { on: true })),
+        ("notice_intended", Fact::NoticeIntended(notice("chat"))),
+        ("notice_undeliverable", Fact::NoticeUndeliverable(NoticeUndeliverable { of: 10, why: text("nobody") })),
+        (
+            "notice_skipped",
+            Fact::NoticeSkipped(NoticeSkipped {
+                of: None,
+                about: Status::Stale,
+                deadline: at(90),
+                why: text("snoozed"),
+            }),
+        ),
+        ("notice_intended_again", Fact::NoticeIntended(notice("mail"))),
+        ("notice_sent", Fact::NoticeSent(NoticeSent { of: 13 })),
+        ("would_have", Fact::WouldHave(WouldHave { action: delete, decision: text("it is stale") })),
+        ("action_skipped_unbegun", skipped(None, SkipReason::Wave, None)),
+        ("action_intended_unforetold", intended(Some(text("2026-01-05T01:00:00Z/1")), Told::NoChannel)),
+        ("action_skipped", skipped(Some(17), SkipReason::Busy, Some(at(64)))),
+        ("action_intended", intended(None, Told::Promised(at(60)))),
+        ("action_failed", failed(19, FailReason::Refused)),
+        ("action_intended_again", intended(None, Told::Promised(at(60)))),
+        ("action_done", Fact::ActionDone(ActionDone { of: 21, observed: true })),
+        ("kept_again", Fact::Kept(kept)),
+        ("action_intended_open", intended(None, Told::NoChannel)),
+        ("released", Fact::Released(Released { why: text("no policy applies to it any more") })),
+        ("gone", Fact::Gone(Gone {})),
+        ("unrecognised", Fact::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
+    ]
+}
