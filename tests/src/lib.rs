@@ -5,7 +5,8 @@
 //! frozen, killed and restarted. Most tests take the one of their process, [`ControlPlane::shared`], and keep apart by names
 //! ([`temp_namespace`]); a test that breaks the server starts its own.
 //!
-//! [`Process`] runs our own binaries. Everything started here ends with the test process, even if that is killed ([`family`]).
+//! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
+//! ends with the test process, even if that is killed ([`family`]).
 //!
 //! Tests wait in one way only: [`eventually`], for a condition, with a deadline.
 //!
@@ -18,6 +19,7 @@ mod eventually;
 mod family;
 mod kubeconfig;
 mod namespaces;
+pub mod oracle;
 mod port;
 mod process;
 mod program;

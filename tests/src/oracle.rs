@@ -1,0 +1,78 @@
+//! The judge of a run: what the program did to namespaces, by the apiserver's own log and the history it left, held
+//! against the rules of safety (its design's S1 to S11).
+//!
+//! It shares nothing with the program but the format of the record. The histories are read as JSON, the status
+//! machine, the budget and what counts as foretold are told here once more: a mistake in the program's own functions
+//! must not hide itself.
+//!
+//! A deletion is one that the audit log shows accepted, by the program's user and no dry run.
+
+mod deletions;
+mod foretold;
+mod histories;
+mod ledger;
+mod rations;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use crate::NamespaceDelete;
+pub use ledger::{Claim, Entry, History, Ledger};
+
+/// What is to be judged.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What the store says.
+    pub ledger: Ledger,
+    /// Every accepted deletion of the run's namespaces, whoever asked.
+    pub deletes: Vec<NamespaceDelete>,
+    /// As whom the program asks the apiserver.
+    pub user: String,
+    /// How long the apiserver was frozen: a request that waits in its socket meanwhile is received that much later.
+    pub frozen: SignedDuration,
+}
+
+/// One rule that was broken, and how it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Such as `S3`.
+    pub rule: &'static str,
+    pub what: String,
+}
+
+/// Everything that is wrong; nothing is when the run kept the rules.
+#[must_use]
+pub fn judge(run: &Run) -> Vec<Violation> {
+    let mut found = Vec::new();
+    deletions::judge(run, &mut found);
+    rations::judge(run, &mut found);
+    histories::judge(run, &mut found);
+    found
+}
+
+impl Run {
+    /// The deletions that are the program's.
+    fn own(&self) -> impl Iterator<Item = &NamespaceDelete> {
+        self.deletes.iter().filter(|delete| delete.user == self.user)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.what)
+    }
+}
+
+/// Where violations are gathered.
+trait Complain {
+    fn complain(&mut self, rule: &'static str, what: String);
+}
+
+impl Complain for Vec<Violation> {
+    fn complain(&mut self, rule: &'static str, what: String) {
+        self.push(Violation { rule, what });
+    }
+}

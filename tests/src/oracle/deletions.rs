@@ -1,0 +1,115 @@
+//! Each deletion by itself: what it carried (S1), how often (S2), what allowed it (S3, S5), and in time (S4).
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::{Complain, Entry, History, Run, Violation};
+use crate::NamespaceDelete;
+
+/// From the intent to the handing over of its request.
+const HAND_OVER: SignedDuration = SignedDuration::from_secs(20);
+/// The oldest that evidence may be when the intent is written.
+const EVIDENCE: SignedDuration = SignedDuration::from_secs(60);
+/// Instants in the history are cut to milliseconds.
+const CUT: SignedDuration = SignedDuration::from_millis(1);
+
+pub(super) fn judge(run: &Run, found: &mut Vec<Violation>) {
+    let mut seen = BTreeSet::new();
+    for delete in run.own() {
+        let name = &delete.namespace;
+        let (Some(uid), Some(_)) = (&delete.uid, &delete.resource_version) else {
+            found.complain("S1", format!("the deletion of `{name}` carried no uid or no resourceVersion"));
+            continue;
+        };
+        if !seen.insert(uid) {
+            found.complain("S2", format!("`{name}` ({uid}) was deleted twice"));
+        }
+        if is_system(name) {
+            found.complain("S2", format!("`{name}` is a system namespace"));
+        }
+        let history = run.ledger.history(uid);
+        match intent_of(history, delete) {
+            Some(intent) => judge_one(run, delete, history, intent, found),
+            None => found.complain("S3", format!("no intent announced the deletion of `{name}` ({delete:?})")),
+        }
+    }
+}
+
+/// The intent that announced a deletion: the last one before it with its resourceVersion.
+pub(super) fn intent_of<'a>(history: &'a History, delete: &NamespaceDelete) -> Option<&'a Entry> {
+    history.0.iter().rev().find(|entry| {
+        entry.is_intent()
+            && entry.at <= delete.received_at
+            && entry.name == delete.namespace
+            && entry.text("resource_version") == delete.resource_version.as_deref()
+    })
+}
+
+fn judge_one(run: &Run, delete: &NamespaceDelete, history: &History, intent: &Entry, found: &mut Vec<Violation>) {
+    let what = format!("the deletion of `{}` by entry {}", delete.namespace, intent.seq);
+    allowed(delete, history, intent, &what, found);
+
+    let waited = delete.received_at.duration_since(intent.at);
+    if waited > HAND_OVER + run.frozen {
+        found.complain("S4", format!("{what} came {waited:#} after its intent"));
+    }
+    match intent.instant("evidence_at") {
+        Some(at) if at <= intent.at && intent.at.duration_since(at) <= EVIDENCE => {}
+        at => found.complain("S4", format!("{what} was decided at {} on evidence of {at:?}", intent.at)),
+    }
+    for closed in history.outcomes(intent.seq).filter(|closed| closed.at + CUT < delete.received_at) {
+        found.complain("S4", format!("{what} came after entry {} had closed it ({})", closed.seq, closed.kind));
+    }
+}
+
+/// Whether the history before the intent let anybody delete.
+fn allowed(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &str, found: &mut Vec<Violation>) {
+    let (mut managed, mut protected, mut kept, mut done, mut mode) = (false, false, None, false, None);
+    for entry in history.before(intent.seq) {
+        match entry.kind.as_str() {
+            "Adopted" => (managed, mode) = (true, entry.text("mode")),
+            "PolicyChanged" => mode = entry.text("mode"),
+            "Released" | "Gone" => managed = false,
+            "Protected" => protected = entry.data.get("on").and_then(serde_json::Value::as_bool) != Some(false),
+            "Kept" => kept = entry.instant("until"),
+            "ActionDone" => done = true,
+            _ => {}
+        }
+    }
+    if !managed {
+        found.complain("S2", format!("{what} is of a namespace that is not managed"));
+    }
+    if protected {
+        found.complain("S2", format!("{what} is of a namespace that is protected"));
+    }
+    if done {
+        found.complain("S2", format!("{what} follows on one that was done"));
+    }
+    if mode != Some("enforce") || intent.text("mode") != Some("enforce") {
+        found.complain("S2", format!("{what} was decided in mode {mode:?}, sent in {:?}", intent.text("mode")));
+    }
+    if kept.is_some_and(|until| delete.received_at < until) {
+        found.complain("S5", format!("{what} is of a namespace that is kept until {kept:?}"));
+    }
+}
+
+/// The namespaces nobody may touch, whatever is configured.
+fn is_system(name: &str) -> bool {
+    const NAMES: [&str; 13] = [
+        "default",
+        "coredns",
+        "calico-system",
+        "tigera-operator",
+        "cert-manager",
+        "ingress-nginx",
+        "monitoring",
+        "logging",
+        "argocd",
+        "kyverno",
+        "flux-system",
+        "istio-system",
+        "namespace-manager",
+    ];
+    NAMES.contains(&name) || ["kube-", "openshift", "linkerd"].iter().any(|prefix| name.starts_with(prefix))
+}

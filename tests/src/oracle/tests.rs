@@ -1,0 +1,229 @@
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A namespace of ten minutes that is deleted as it should be: its entries are numbered from 1 by their place.
+struct Story {
+    entries: Vec<Value>,
+    claims: Vec<Value>,
+    deletes: Vec<NamespaceDelete>,
+}
+
+const ADOPTED: usize = 0;
+const OK: usize = 1;
+const STALE: usize = 2;
+const INTENDED: usize = 3;
+const DONE: usize = 4;
+const WINDOW: &str = "2026-01-01T00:10:00Z";
+
+fn at(second: i64) -> Timestamp {
+    "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
+}
+
+fn entry(second: i64, kind: &str, data: Value) -> Value {
+    json!({"uid": "u", "at": at(second), "actor": "role/test", "name": "demo", "kind": kind, "data": data})
+}
+
+fn claim(kind: &str, group: &str, number: u64, body: Value) -> Value {
+    json!({"kind": kind, "group": group, "number": number, "at": WINDOW, "actor": "role/test", "body": body})
+}
+
+fn delete(second: i64) -> NamespaceDelete {
+    NamespaceDelete {
+        audit_id: "a".to_owned(),
+        user: "worker".to_owned(),
+        namespace: "demo".to_owned(),
+        uid: Some("u".to_owned()),
+        resource_version: Some("7".to_owned()),
+        received_at: at(second),
+        answered_at: at(second),
+    }
+}
+
+fn good() -> Story {
+    let deadline = json!({"at": at(600), "by": {"source": "policy"}});
+    let intended = json!({
+        "action": "delete", "resource_version": "7", "mode": "enforce", "evidence_at": at(600),
+        "slot": format!("{WINDOW}/1"), "wave": null,
+    });
+    Story {
+        entries: vec![
+            entry(0, "Adopted", json!({"mode": "enforce", "created": at(0), "deadline": deadline})),
+            entry(0, "StatusChanged", json!({"from": "unknown", "to": "ok"})),
+            entry(600, "StatusChanged", json!({"from": "ok", "to": "stale"})),
+            entry(601, "ActionIntended", intended),
+            entry(603, "ActionDone", json!({"of": 4, "observed": false})),
+            entry(610, "Gone", json!({})),
+        ],
+        claims: vec![claim("slots", WINDOW, 0, json!({"limit": 1})), claim("slots", WINDOW, 1, json!({"uid": "u"}))],
+        deletes: vec![delete(602)],
+    }
+}
+
+impl Story {
+    fn data(&mut self, entry: usize) -> &mut Value {
+        &mut self.entries[entry]["data"]
+    }
+
+    fn insert(&mut self, before: usize, second: i64, kind: &str, data: Value) {
+        let intended = self.entries.iter().position(|entry| entry["kind"] == "ActionIntended");
+        self.entries.insert(before, entry(second, kind, data));
+        // Where it moved the intent, that has the next number now.
+        if intended.is_some_and(|intended| before <= intended)
+            && let Some(of) = self.entries.iter_mut().find_map(|entry| entry["data"].get_mut("of"))
+        {
+            *of = json!(of.as_u64().unwrap() + 1);
+        }
+    }
+
+    fn run(self) -> Run {
+        let mut entries: Vec<Value> = self.entries;
+        for (number, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| entry.get("seq").is_none()) {
+            entry["seq"] = json!(number + 1);
+        }
+        let read = |values: Value| serde_json::from_value(values).unwrap();
+        let claims = serde_json::from_value(json!(self.claims)).unwrap();
+        Run {
+            ledger: Ledger::of(read(json!(entries)), claims),
+            deletes: self.deletes,
+            user: "worker".to_owned(),
+            frozen: SignedDuration::ZERO,
+        }
+    }
+}
+
+/// Checks which rules a story breaks.
+#[track_caller]
+fn check(rules: &[&str], change: impl FnOnce(&mut Story)) {
+    let mut story = good();
+    change(&mut story);
+    let found = judge(&story.run());
+    let mut broken: Vec<_> = found.iter().map(|violation| violation.rule).collect();
+    broken.dedup();
+    assert_eq!(broken, rules, "{found:#?}");
+}
+
+#[test]
+fn a_good_story_is_good() {
+    check(&[], |_| {});
+}
+
+#[test]
+fn s1_a_deletion_carries_both_preconditions() {
+    check(&["S1", "S11"], |story| story.deletes[0].uid = None);
+    check(&["S1", "S11"], |story| story.deletes[0].resource_version = None);
+}
+
+#[test]
+fn s2_a_uid_is_deleted_once() {
+    check(&["S2", "S6"], |story| story.deletes.push(delete(602)));
+}
+
+#[test]
+fn s2_system_names_are_nobodys() {
+    check(&["S2"], |story| {
+        story.deletes[0].namespace = "kube-demo".to_owned();
+        story.entries.iter_mut().for_each(|entry| entry["name"] = json!("kube-demo"));
+    });
+}
+
+#[test]
+fn s2_only_what_is_managed_and_not_protected_is_deleted() {
+    check(&["S2"], |story| story.insert(INTENDED, 600, "Released", json!({})));
+    check(&["S2"], |story| story.insert(INTENDED, 600, "Protected", json!({"on": true})));
+    check(&[], |story| {
+        story.insert(INTENDED, 600, "Protected", json!({"on": true}));
+        story.insert(INTENDED + 1, 600, "Protected", json!({"on": false}));
+    });
+}
+
+#[test]
+fn s2_nothing_is_deleted_while_observing() {
+    check(&["S2"], |story| story.data(ADOPTED)["mode"] = json!("observe"));
+    check(&["S2"], |story| story.data(INTENDED)["mode"] = json!("observe"));
+}
+
+#[test]
+fn s3_a_deletion_is_announced_with_its_resource_version_before() {
+    check(&["S3", "S11"], |story| story.data(INTENDED)["resource_version"] = json!("6"));
+    check(&["S3", "S11"], |story| story.deletes[0].received_at = at(600));
+    check(&["S3"], |story| story.entries.clear());
+}
+
+#[test]
+fn s4_a_deletion_comes_soon_after_its_intent_and_not_after_its_end() {
+    check(&["S4"], |story| {
+        story.deletes[0].received_at = at(622);
+        story.entries[DONE]["at"] = json!(at(630));
+    });
+    check(&["S4"], |story| story.deletes[0].received_at = at(604));
+    check(&["S4"], |story| story.data(INTENDED)["evidence_at"] = json!(at(540)));
+}
+
+#[test]
+fn s4_nobody_judges_while_an_intent_is_open() {
+    check(&["S4"], |story| story.insert(DONE, 602, "StatusChanged", json!({"from": "stale", "to": "unknown"})));
+}
+
+#[test]
+fn s5_what_is_kept_is_not_deleted() {
+    check(&["S5"], |story| story.insert(INTENDED, 600, "Kept", json!({"wish": "x", "until": at(900)})));
+    check(&[], |story| story.insert(INTENDED, 600, "Kept", json!({"wish": "x", "until": at(601)})));
+}
+
+#[test]
+fn s6_each_deletion_has_a_slot_of_its_own_in_its_window() {
+    check(&["S6"], |story| story.claims[0]["body"] = json!({"limit": 0}));
+    check(&["S6"], |story| story.claims[1]["body"] = json!({"uid": "other"}));
+    check(&["S6"], |story| story.data(INTENDED)["slot"] = json!("2026-01-01T00:00:00Z/1"));
+    check(&["S6"], |story| story.data(INTENDED)["slot"] = json!("nonsense"));
+}
+
+#[test]
+fn s7_what_nobody_could_foresee_needs_a_wave_or_an_approval() {
+    let late = |story: &mut Story| story.entries[ADOPTED]["at"] = json!(at(301));
+    check(&["S7"], late);
+    check(&["S7"], |story| {
+        late(story);
+        story.data(INTENDED)["wave"] = json!("approved by person/eve (1)");
+    });
+    check(&[], |story| {
+        late(story);
+        story.data(INTENDED)["wave"] = json!("approved by person/eve (1)");
+        story.claims.push(claim("controls", "approval", 1, json!({"until": at(900)})));
+    });
+    check(&[], |story| {
+        late(story);
+        story.data(INTENDED)["wave"] = json!(format!("{WINDOW}/1"));
+        story.claims.push(claim("waves", WINDOW, 0, json!({"limit": 1})));
+        story.claims.push(claim("waves", WINDOW, 1, json!({"uid": "u"})));
+    });
+}
+
+#[test]
+fn s7_what_was_recorded_while_observing_was_not_foretold() {
+    check(&["S7"], |story| {
+        story.data(ADOPTED)["mode"] = json!("observe");
+        story.insert(STALE, 400, "PolicyChanged", json!({"mode": "enforce"}));
+    });
+}
+
+#[test]
+fn s10_a_history_has_no_gap_and_moves_along_the_edges() {
+    check(&["S10"], |story| story.entries[DONE + 1]["seq"] = json!(7));
+    check(&["S10"], |story| *story.data(OK) = json!({"from": "unknown", "to": "failing"}));
+    check(&["S10"], |story| story.data(STALE)["from"] = json!("unknown"));
+}
+
+#[test]
+fn s11_an_intent_has_one_outcome_and_it_is_true() {
+    check(&["S11"], |story| drop(story.entries.drain(DONE..)));
+    check(&["S11"], |story| drop(story.deletes.drain(..)));
+    check(&["S11"], |story| story.entries[DONE]["kind"] = json!("ActionFailed"));
+    check(&["S11"], |story| story.entries.insert(DONE + 1, entry(604, "ActionDone", json!({"of": 4}))));
+    check(&[], |story| {
+        story.deletes[0].user = "owner".to_owned();
+        story.data(DONE)["observed"] = json!(true);
+    });
+}
