@@ -1,6 +1,6 @@
 //! The next entry of a namespace's history, and when to ask again (lifecycle.md section 4).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,

@@ -1,0 +1,88 @@
+//! The gauge of every managed namespace's status, under the names that dashboards already know.
+
+use common::store::{Result, Store};
+use lifecycle::{Record, Uid};
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// How many snapshots are read at once.
+const PAGE: usize = 500;
+
+/// The labels of `namespace_manager_ns_status`, in the order of the page; what is not known reads `unknown`.
+type Labels = Vec<(&'static str, String)>;
+
+/// The metrics in the text format, from the store as it is now.
+///
+/// # Errors
+/// When the store is out of reach.
+pub(crate) async fn text(store: &dyn Store) -> Result<String> {
+    let status = Family::<Labels, Gauge>::default();
+    let mut after: Option<Uid> = None;
+    loop {
+        let page = store.snapshots(after.as_ref(), PAGE).await?;
+        for record in page.iter().filter(|record| record.is_managed()) {
+            status.get_or_create(&labels(record)).set(record.status.gauge());
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+            _ => break,
+        }
+    }
+    let mut registry = Registry::default();
+    let help = "Status of a managed namespace: ok 0, stale 1, failing 2, failed 3, unstable 4, cancelled 5, \
+                superseded 6, unknown -1";
+    registry.register("namespace_manager_ns_status", help, status);
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("a string takes whatever is written to it");
+    Ok(text)
+}
+
+fn labels(record: &Record) -> Labels {
+    let of = |key| record.ci(key).unwrap_or("unknown").to_owned();
+    vec![
+        ("environment", of("environmentTier")),
+        ("project", of("project")),
+        ("team", of("team")),
+        ("user", of("author")),
+        ("pipelineId", of("pipelineId")),
+        ("projectId", of("projectId")),
+        ("namespace", record.name.clone()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::{Status, entry::Pair, record::Phase};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_managed_namespace_shows_its_status_under_the_known_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).unwrap();
+        let mut record = Record::new(Uid::new("u"));
+        (record.name, record.phase, record.status, record.head) = ("ci-1".into(), Phase::Managed, Status::Stale, 1);
+        record.ci = vec![Pair { k: "team".into(), v: "blue".into() }];
+        store.put_snapshot(&record).await.unwrap();
+        let mut gone = Record::new(Uid::new("v"));
+        (gone.name, gone.phase, gone.head) = ("ci-2".into(), Phase::Gone, 1);
+        store.put_snapshot(&gone).await.unwrap();
+
+        let text = text(&*store).await.unwrap();
+
+        let line = "namespace_manager_ns_status{environment=\"unknown\",project=\"unknown\",team=\"blue\",\
+                    user=\"unknown\",pipelineId=\"unknown\",projectId=\"unknown\",namespace=\"ci-1\"} 1\n";
+        assert!(text.contains(line), "{text}");
+        assert!(!text.contains("ci-2"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn before_the_first_namespace_there_is_an_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).unwrap();
+        assert!(text(&*store).await.unwrap().ends_with("# EOF\n"));
+    }
+}
