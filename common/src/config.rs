@@ -13,6 +13,7 @@ mod layers;
 mod mistake;
 pub mod raw;
 mod read;
+pub mod reference;
 mod settings;
 mod source;
 pub mod suggest;

@@ -1,0 +1,117 @@
+//! What the configuration means, generated from its types: their doc comments are the one place where it is said.
+
+mod example;
+mod markdown;
+mod shape;
+
+use serde_json::Value;
+
+use super::{
+    Origin,
+    raw::Raw,
+    read,
+    tree::{self, Node},
+    yaml,
+};
+
+pub use example::example;
+pub use markdown::markdown;
+
+/// What the example says beyond the defaults.
+const SAMPLE: &str = include_str!("reference/sample.yaml");
+
+/// The JSON schema of a configuration file.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Raw).to_value();
+    schema["title"] = "Configuration of Namespace Manager".into();
+    schema
+}
+
+/// The sample with every default filled in, keys in the order the types declare them.
+fn sample() -> Node {
+    let mut tree = yaml::parse(SAMPLE, |_| Origin::Nowhere).expect("the sample is YAML, a test loads it");
+    let raw: Raw = read::read(&mut tree).expect("the sample is a configuration, a test loads it");
+    // JSON is YAML, and unlike a map of values its text keeps the order.
+    let json = serde_json::to_string(&raw).expect("plain data serializes");
+    yaml::parse(&json, |_| Origin::Nowhere).expect("JSON is YAML")
+}
+
+/// The value of a key in a map.
+fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        tree::Value::Map(pairs) => pairs.iter().find(|(known, _)| known == key).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{super::Source, shape::Shape, *};
+
+    /// Holds a page of the repository to what is generated; `UPDATE_DOCS=1` rewrites it.
+    #[track_caller]
+    fn holds(page: &str, generated: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+        if super::super::variable("UPDATE_DOCS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, generated).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(committed, generated, "docs/{page} is not current; run `UPDATE_DOCS=1 cargo test -p common config`");
+    }
+
+    #[test]
+    fn the_reference_page_is_current() {
+        holds("configuration.md", &markdown());
+    }
+
+    #[test]
+    fn the_example_file_is_current() {
+        holds("config.example.yaml", &example());
+    }
+
+    #[test]
+    fn the_schema_file_is_current() {
+        holds("config.schema.json", &format!("{:#}\n", schema()));
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_and_says_what_the_sample_says() {
+        let load = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("example.yaml");
+            fs::write(&path, text).unwrap();
+            Source::new(Some(path), [("HOME".to_owned(), "/home/someone".to_owned())]).load().unwrap().raw
+        };
+        assert_eq!(load(&example()), load(SAMPLE));
+    }
+
+    #[test]
+    fn every_setting_names_its_variable_and_its_default() {
+        let schema = schema();
+        let sample = sample();
+        let Shape::Settings(sections) = Shape::of(&schema, &schema, Some(&sample)) else { panic!("no settings") };
+        for section in sections {
+            let leaves = match section.shape {
+                Shape::Settings(settings) => settings,
+                _ => vec![section.clone()],
+            };
+            for leaf in leaves {
+                let mut path = vec!["NSM", &section.name];
+                if leaf.name != section.name {
+                    path.push(&leaf.name);
+                }
+                let variable = format!("Variable: `{}`.", path.join("__").to_uppercase());
+                assert!(leaf.means.ends_with(&variable), "{}: {variable}", leaf.means);
+                assert!(leaf.means.contains("Default: "), "{}", leaf.means);
+                if let Some(default) = leaf.default.filter(|default| !default.is_array()) {
+                    let text = default.as_str().map_or(default.to_string(), str::to_owned);
+                    assert!(leaf.means.contains(&text), "{}: the default is {text}", leaf.means);
+                }
+            }
+        }
+    }
+}
