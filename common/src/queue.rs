@@ -1,9 +1,14 @@
 //! The queue: nudges and hands out work. Every message is a hint; losing all of them costs latency and nothing else.
 
+mod memory;
+
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+use self::memory::MemoryQueue;
+use crate::store::is_scheme;
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +20,7 @@ pub enum Route {
 }
 
 /// What is sent: a place to look, and nothing that could be believed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// The version of this shape, 1.
     pub v: u32,
@@ -30,6 +35,16 @@ pub enum QueueError {
     Full,
     #[error("cannot {doing}: {why}")]
     Unavailable { doing: String, why: String },
+}
+
+/// Why a queue could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Only the scheme is told: the rest of a queue's URL may hold credentials.
+    #[error("no queue has the scheme `{scheme}`; supported is `memory:`")]
+    Unsupported { scheme: String },
+    #[error("the queue's url is not one; supported is `memory:`")]
+    Malformed,
 }
 
 pub type Result<T> = std::result::Result<T, QueueError>;
@@ -55,7 +70,8 @@ pub trait Consumer: Debug + Send {
 /// The port. Every call ends within 5 s.
 #[async_trait]
 pub trait Queue: Debug + Send + Sync {
-    /// Hands a message over; when it returns, the queue has it.
+    /// Hands a message over; when it returns, the queue has it. Of identical messages that wait at the same time, one
+    /// may be delivered for all.
     async fn publish(&self, route: Route, message: &Message) -> Result<()>;
     /// Begins to consume.
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>>;
@@ -65,6 +81,20 @@ pub trait Queue: Debug + Send + Sync {
 
 /// A queue shared by the roles of a process.
 pub type SharedQueue = Arc<dyn Queue>;
+
+/// Opens the queue at a URL.
+///
+/// # Errors
+/// When the URL names no kind of queue.
+pub async fn open(url: &str) -> std::result::Result<SharedQueue, OpenError> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(MemoryQueue::default())),
+        Some((scheme, _)) if is_scheme(scheme) && scheme != "memory" => {
+            Err(OpenError::Unsupported { scheme: scheme.to_owned() })
+        }
+        _ => Err(OpenError::Malformed),
+    }
+}
 
 impl Message {
     #[must_use]

@@ -1,0 +1,184 @@
+//! A queue within one process.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{sync::Notify, time::timeout};
+
+use super::{Consumer, Delivery, Message, Queue, QueueError, Result, Route};
+
+/// Messages of one route, waiting or in hand.
+const CAPACITY: usize = 10_000;
+
+/// Dead letters that are kept to be looked at; all are counted.
+const DEAD_LETTERS_KEPT: usize = 100;
+
+/// A queue that lives and ends with the process.
+///
+/// A message that waits already is not queued a second time: whoever gets it looks at what is true then, so one look
+/// does for both. One that is in hand is, since the look may have been before what happened now.
+#[derive(Debug, Default)]
+pub(super) struct MemoryQueue {
+    events: Arc<Line>,
+    tasks: Arc<Line>,
+}
+
+/// The messages of one route.
+#[derive(Debug, Default)]
+struct Line {
+    messages: Mutex<Messages>,
+    /// Wakes one consumer that waits.
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Messages {
+    waiting: VecDeque<Message>,
+    /// What waits, to be found at once.
+    known: HashSet<Message>,
+    in_hand: usize,
+    dead: VecDeque<Message>,
+    dead_in_all: u64,
+}
+
+#[derive(Debug)]
+struct MemoryConsumer(Arc<Line>);
+
+#[derive(Debug)]
+struct MemoryDelivery {
+    line: Arc<Line>,
+    message: Message,
+    settled: bool,
+}
+
+impl MemoryQueue {
+    fn line(&self, route: Route) -> &Arc<Line> {
+        match route {
+            Route::Events => &self.events,
+            Route::Tasks => &self.tasks,
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for MemoryQueue {
+    async fn publish(&self, route: Route, message: &Message) -> Result<()> {
+        self.line(route).push(message)
+    }
+
+    async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
+        Ok(Box::new(MemoryConsumer(Arc::clone(self.line(route)))))
+    }
+
+    async fn backlog(&self, route: Route) -> Result<usize> {
+        Ok(self.line(route).messages().waiting.len())
+    }
+}
+
+#[async_trait]
+impl Consumer for MemoryConsumer {
+    async fn next(&mut self, wait: Duration) -> Result<Option<Box<dyn Delivery>>> {
+        let arrival = async {
+            loop {
+                // Taking is the last step, so whoever is cancelled has taken nothing; and a consumer that is cancelled
+                // after it was woken wakes another.
+                match Line::take(&self.0) {
+                    Some(delivery) => break delivery,
+                    None => self.0.arrived.notified().await,
+                }
+            }
+        };
+        Ok(timeout(wait, arrival).await.ok().map(|delivery| Box::new(delivery) as Box<dyn Delivery>))
+    }
+}
+
+#[async_trait]
+impl Delivery for MemoryDelivery {
+    fn message(&self) -> Option<&Message> {
+        Some(&self.message)
+    }
+
+    async fn ack(mut self: Box<Self>) -> Result<()> {
+        self.settle(|_, _| ());
+        Ok(())
+    }
+
+    async fn reject(mut self: Box<Self>) -> Result<()> {
+        self.settle(Messages::bury);
+        Ok(())
+    }
+}
+
+impl Drop for MemoryDelivery {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle(Messages::put_back);
+            self.line.arrived.notify_one();
+        }
+    }
+}
+
+impl MemoryDelivery {
+    fn settle(&mut self, how: impl FnOnce(&mut Messages, &Message)) {
+        self.settled = true;
+        let mut messages = self.line.messages();
+        messages.in_hand -= 1;
+        how(&mut messages, &self.message);
+    }
+}
+
+impl Line {
+    fn push(&self, message: &Message) -> Result<()> {
+        let mut messages = self.messages();
+        if messages.known.contains(message) {
+            return Ok(());
+        }
+        if messages.waiting.len() + messages.in_hand >= CAPACITY {
+            return Err(QueueError::Full);
+        }
+        messages.known.insert(message.clone());
+        messages.waiting.push_back(message.clone());
+        drop(messages);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn take(self: &Arc<Self>) -> Option<MemoryDelivery> {
+        let mut messages = self.messages();
+        let message = messages.waiting.pop_front()?;
+        messages.known.remove(&message);
+        messages.in_hand += 1;
+        let more = !messages.waiting.is_empty();
+        drop(messages);
+        if more {
+            // Several arrivals leave one wake-up when nobody waited for them; so it is handed on.
+            self.arrived.notify_one();
+        }
+        Some(MemoryDelivery { line: Arc::clone(self), message, settled: false })
+    }
+
+    fn messages(&self) -> MutexGuard<'_, Messages> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Messages {
+    /// First in line again, unless the same message came in meanwhile.
+    fn put_back(&mut self, message: &Message) {
+        if self.known.insert(message.clone()) {
+            self.waiting.push_front(message.clone());
+        }
+    }
+
+    fn bury(&mut self, message: &Message) {
+        self.dead_in_all += 1;
+        self.dead.push_back(message.clone());
+        if self.dead.len() > DEAD_LETTERS_KEPT {
+            self.dead.pop_front();
+        }
+    }
+}
