@@ -9,8 +9,10 @@
 mod close;
 mod delete;
 mod look;
+mod notify;
 mod permit;
 mod send;
+mod webhook;
 
 use std::time::Duration;
 
@@ -74,7 +76,7 @@ impl Worker {
     async fn carry_out(&self, task: &Task) -> anyhow::Result<()> {
         match task.action {
             Action::Delete => delete::carry_out(self, task).await,
-            Action::Notify => anyhow::bail!("no channel is configured"),
+            Action::Notify => notify::carry_out(self, task).await,
         }
     }
 }

@@ -12,6 +12,7 @@ use common::{
     queue, store,
 };
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
@@ -36,6 +37,12 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
     let store = store::open(&settings.store.url).await.context("cannot open the store")?;
     let queue = queue::open(&settings.queue.url).await.context("cannot open the queue")?;
+    let listener = match settings.api.listen {
+        Some(address) => Some(
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}` (`api.listen`)"))?,
+        ),
+        None => None,
+    };
     let (max_workers, mode) = (settings.workers.max as usize, settings.mode);
     let (settings, follow) = config::watch(source, settings);
     let context = Context { store, queue, cluster, clock: Clock::system(), settings, instance: instance() };
@@ -59,6 +66,11 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
             ("configuration", Ok(()))
         }
     });
+    if let Some(listener) = listener {
+        info!("health and metrics are served on `{}`", listener.local_addr()?);
+        let served = api::serve(listener, context.store.clone(), cancel.clone());
+        roles.spawn(async move { ("api", served.await.context("cannot serve")) });
+    }
     let (collect, act) = (context.clone(), context);
     roles.spawn({
         let (jobs, cancel) = (jobs.clone(), cancel.clone());

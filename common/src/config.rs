@@ -26,7 +26,10 @@ mod tests;
 
 pub use mistake::{Mistake, Refused};
 pub use raw::LogFormat;
-pub use settings::{QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, WorkerSettings};
+pub use settings::{
+    ApiSettings, NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, WebhookSettings,
+    WorkerSettings,
+};
 pub use source::{Source, variable};
 pub use tree::Origin;
 pub use watch::watch;

@@ -36,8 +36,12 @@ pub struct Raw {
     /// How many deletions that nobody could foresee are allowed in 10 minutes without an approval (`nsm approve`):
     /// the larger of its two numbers.
     pub waves: RawWaves,
+    /// How owners are told what is about to happen. Default: no channel, so that nobody is told and nothing waits.
+    pub notices: RawNotices,
     /// The workers that carry out what is due.
     pub workers: RawWorkers,
+    /// Health and metrics over HTTP.
+    pub api: RawApi,
     /// What the program tells about itself.
     pub telemetry: RawTelemetry,
 }
@@ -101,6 +105,37 @@ pub struct RawWaves {
     /// A share of all namespaces that are managed, from 0 to 1. Default: 0.1. Variable: `NSM__WAVES__SHARE`.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub share: f64,
+}
+
+/// How owners are told what is about to happen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawNotices {
+    /// A POST of JSON for every notice. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<RawWebhook>,
+}
+
+/// A POST of JSON for every notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawWebhook {
+    /// Where to: `https://…` or `http://…`. Variable: `NSM__NOTICES__WEBHOOK__URL`.
+    pub url: String,
+    /// A file with the secret that signs each body; read again for each notice. Default: none, so that nothing is
+    /// signed. Variable: `NSM__NOTICES__WEBHOOK__SECRET_FILE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<String>,
+}
+
+/// Health and metrics over HTTP: `/livez`, `/readyz`, `/api/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawApi {
+    /// The address and port to listen on, such as `127.0.0.1:9180`. Default: none, nobody listens. Takes hold at the
+    /// next start. Variable: `NSM__API__LISTEN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
 }
 
 /// The workers that carry out what is due.

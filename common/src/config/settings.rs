@@ -1,6 +1,6 @@
 //! The configuration as it is used: checked once, so that nobody checks again.
 
-use std::time::Duration;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use lifecycle::{
     Keys, Mode, Policies,
@@ -21,7 +21,9 @@ pub struct Settings {
     pub budget: Ration,
     /// Deletions per window that were not foretold (safety.md S7).
     pub waves: Ration,
+    pub notices: NoticeSettings,
     pub workers: WorkerSettings,
+    pub api: ApiSettings,
     pub telemetry: TelemetrySettings,
     /// Changes with anything that can change a decision: whoever acts names the configuration it acts under.
     pub hash: String,
@@ -47,6 +49,25 @@ pub struct Ration {
     at_least: u64,
     /// From 0 to 1.
     share: f64,
+}
+
+/// The channels by which owners are told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoticeSettings {
+    pub webhook: Option<WebhookSettings>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// Absolute, `http` or `https`.
+    pub url: String,
+    /// The file of the secret that signs each body.
+    pub secret_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiSettings {
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +108,10 @@ impl Settings {
             former: raw.annotations.former_prefixes.clone(),
             ci: raw.ci.prefix.clone(),
         };
-        // No channel exists yet by which an owner could be told.
-        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel: false };
+        let notices = errors.take(notices(&raw));
+        let api = errors.take(api(&raw));
+        let has_channel = raw.notices.webhook.is_some();
+        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel };
         let policies = errors.take(Policies::new(&raw.policies, &common));
         let store_url = errors.take(raw.store.url.clone().map_or(store_url, Ok).or_else(|why| fail("store.url", why)));
         if store_url.as_ref().is_some_and(|url| url.trim().is_empty()) {
@@ -107,8 +130,8 @@ impl Settings {
             errors.push(invalid("workers.max", "at least 1 is needed; to delete nothing, say `mode: observe`"));
         }
         let telemetry = errors.take(telemetry(&raw.telemetry));
-        let (Some(policies), Some(url), Some(budget), Some(waves), Some(telemetry), true) =
-            (policies, store_url, budget, waves, telemetry, errors.is_empty())
+        let (Some(policies), Some(url), Some(budget), Some(waves), Some(notices), Some(api), Some(telemetry), true) =
+            (policies, store_url, budget, waves, notices, api, telemetry, errors.is_empty())
         else {
             return Err(errors);
         };
@@ -118,6 +141,8 @@ impl Settings {
             queue: QueueSettings { url: raw.queue.url.clone() },
             budget,
             waves,
+            notices,
+            api,
             workers: WorkerSettings { max: raw.workers.max, idle_for: raw.workers.idle_for.get().unsigned_abs() },
             telemetry,
             hash: hash(&raw, &policies),
@@ -133,6 +158,7 @@ impl Settings {
         [
             ("store.url", self.store != newer.store),
             ("queue.url", self.queue != newer.queue),
+            ("api.listen", self.api != newer.api),
             ("telemetry.log", old.log != new.log),
             ("telemetry.format", old.format != new.format),
         ]
@@ -155,6 +181,32 @@ fn ration(section: &str, at_least: u64, share: f64) -> Result<Ration, Vec<Invali
     } else {
         let why = format!("`{share}` is not a share; write a number from 0 to 1, such as `0.25` for a quarter");
         fail(&format!("{section}.share"), why)
+    }
+}
+
+fn notices(raw: &Raw) -> Result<NoticeSettings, Vec<Invalid>> {
+    let Some(webhook) = &raw.notices.webhook else {
+        return Ok(NoticeSettings::default());
+    };
+    let absolute = webhook.url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    if !absolute {
+        // The address may hold a secret, so it is not repeated.
+        let why = "it is not an address; write for example `https://example.org/hooks/namespaces`".to_owned();
+        return fail("notices.webhook.url", why);
+    }
+    let secret_file = webhook.secret_file.as_ref().map(PathBuf::from);
+    Ok(NoticeSettings { webhook: Some(WebhookSettings { url: webhook.url.clone(), secret_file }) })
+}
+
+fn api(raw: &Raw) -> Result<ApiSettings, Vec<Invalid>> {
+    match raw.api.listen.as_ref().map(|text| (text, text.parse())) {
+        None => Ok(ApiSettings::default()),
+        Some((_, Ok(address))) => Ok(ApiSettings { listen: Some(address) }),
+        Some((text, Err(_))) => {
+            fail("api.listen", format!("`{text}` is not an address with a port; write for example `127.0.0.1:9180`"))
+        }
     }
 }
 

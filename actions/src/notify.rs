@@ -1,0 +1,141 @@
+//! Telling an owner that a deletion is near, from a task's id to what became of the notice.
+
+use common::{
+    config::WebhookSettings,
+    history::{Appended, append, load},
+    nudge,
+};
+use jiff::SignedDuration;
+use lifecycle::{
+    Fact, Policy, Record, Status, Task,
+    entry::{NoticeIntended, NoticeSent, NoticeUndeliverable},
+    guards::deletion_deadline,
+    plan::{self, promise},
+    record::{Delivery, Notice},
+    time::between,
+};
+use tracing::{info, warn};
+
+use crate::{
+    Worker,
+    webhook::{self, Message, Told},
+};
+
+/// The only channel there is so far, as the history names it.
+const WEBHOOK: &str = "webhook";
+
+/// How often one delivery of a task starts over after a conflict before it is left to the next.
+const ROUNDS: usize = 4;
+
+/// How long a notice is tried before it counts as undeliverable. Its promise stands all the same.
+const TRIED_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// Tells the owner, if the task is still due.
+///
+/// The promise is durable before anything is sent (safety.md S9). A notice that may or may not have arrived is sent
+/// again under the same id, which the receiver can tell.
+///
+/// # Errors
+/// When the store is out of reach or the notice did not arrive: the planner offers the task again.
+pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
+    let store = &*worker.context.store;
+    for _ in 0..ROUNDS {
+        let mut record = load(store, &task.uid).await?;
+        let settings = worker.context.settings();
+        let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
+        let due = |policy: &&Policy| plan::plan(Some(policy), &record, worker.context.clock.now()).tasks.contains(task);
+        let (Some(policy), Some(webhook)) = (policy.filter(due), settings.notices.webhook.clone()) else {
+            return Ok(());
+        };
+        let Some(notice) = intend(worker, policy, &mut record).await? else {
+            continue;
+        };
+        let sent = webhook::post(&webhook, &message(&record, &notice)).await;
+        let closed = close(worker, &webhook, &mut record, &notice, sent).await;
+        let _ = store.put_snapshot(&record).await;
+        nudge::event(&*worker.context.queue, &task.uid).await;
+        return closed;
+    }
+    Ok(())
+}
+
+/// The notice that is under way already, or a new one with its promise. `None`: somebody else wrote first.
+async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow::Result<Option<Notice>> {
+    let Some(deadline) = deletion_deadline(record) else {
+        return Ok(None);
+    };
+    let open = |notice: &&Notice| notice.delivery == Delivery::Open && notice.intended.deadline == deadline;
+    if let Some(notice) = record.notice(Status::Stale).filter(open) {
+        return Ok(Some(notice.clone()));
+    }
+    let now = worker.context.clock.now();
+    let intended = NoticeIntended {
+        about: Status::Stale,
+        deadline,
+        promise: promise(policy, deadline, now),
+        channel: WEBHOOK.to_owned(),
+    };
+    let fact = Fact::NoticeIntended(intended);
+    Ok(match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
+        Appended::Written => record.notice(Status::Stale).cloned(),
+        Appended::Conflict => None,
+    })
+}
+
+async fn close(
+    worker: &Worker,
+    webhook: &WebhookSettings,
+    record: &mut Record,
+    notice: &Notice,
+    sent: Told,
+) -> anyhow::Result<()> {
+    let now = worker.context.clock.now();
+    let fact = match sent {
+        Told::Accepted => {
+            info!(namespace.name = %record.name, "the owner of namespace `{}` was told of its deletion", record.name);
+            Fact::NoticeSent(NoticeSent { of: notice.seq })
+        }
+        Told::Refused(why) => undeliverable(record, notice, why),
+        Told::Unclear(why) if between(notice.at, now) >= TRIED_FOR => undeliverable(record, notice, why),
+        Told::Unclear(why) => anyhow::bail!("a notice to `{}` did not arrive: {why}", webhook::origin(webhook)),
+    };
+    for _ in 0..ROUNDS {
+        let open = record
+            .notice(Status::Stale)
+            .is_some_and(|known| known.seq == notice.seq && known.delivery == Delivery::Open);
+        if !open {
+            return Ok(());
+        }
+        match append(&*worker.context.store, record, &worker.actor, fact.clone(), now).await? {
+            Appended::Written => return Ok(()),
+            Appended::Conflict => *record = load(&*worker.context.store, &record.uid).await?,
+        }
+    }
+    anyhow::bail!("what became of the notice of entry {} could not be written: others kept writing", notice.seq)
+}
+
+fn undeliverable(record: &Record, notice: &Notice, why: String) -> Fact {
+    warn!(namespace.name = %record.name, "the owner of namespace `{}` could not be told of its deletion: {why}", record.name);
+    Fact::NoticeUndeliverable(NoticeUndeliverable { of: notice.seq, why })
+}
+
+fn message(record: &Record, notice: &Notice) -> Message {
+    Message {
+        v: 1,
+        id: format!("{}:{}", record.uid, notice.seq),
+        kind: "deletion-announced".to_owned(),
+        namespace: record.name.clone(),
+        uid: record.uid.to_string(),
+        status: record.status,
+        about: notice.intended.about,
+        reason: format!("its time to live ends at {}", lifecycle::time::human_text(notice.intended.deadline)),
+        deadline: notice.intended.deadline,
+        not_before: notice.promise,
+        owner: record.ci.clone(),
+        what_you_can_do: format!(
+            "keep it for longer with `nsm keep {0} --for 4h --reason …`, for ever with `nsm protect {0}`, or look with \
+             `nsm why {0}`",
+            record.name
+        ),
+    }
+}
