@@ -53,12 +53,14 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         }
         keep_enough(planner.context(), &jobs).await?;
         let wait = if trouble { REST } else { planner.until_due() };
+        // In this order, so that a run can be repeated.
         tokio::select! {
+            biased;
             () = cancel.cancelled() => return Ok(()),
+            Ok(()) = settings.changed() => planner.want_all(),
+            _ = tail.tick() => planner.want_tail(),
             () = sleep(wait) => {}
             () = jobs.changed(EVENT_WAIT) => {}
-            _ = tail.tick() => planner.want_tail(),
-            Ok(()) = settings.changed() => planner.want_all(),
             delivery = events.next(EVENT_WAIT) => {
                 if let Some(delivery) = delivery.context("cannot take the next event")? {
                     if let Some(message) = delivery.message() {

@@ -1,7 +1,7 @@
 //! The planner: when something of a namespace falls due, and what is then handed out.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -33,7 +33,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 pub(crate) struct Planner {
     context: Context,
     due: BTreeSet<(Timestamp, Uid)>,
-    known: HashMap<Uid, Known>,
+    known: BTreeMap<Uid, Known>,
     all_wanted: bool,
     tail_wanted: bool,
     /// The last look at the tail of the history.
@@ -50,7 +50,7 @@ struct Known {
 impl Planner {
     pub(crate) fn new(context: Context) -> Self {
         let looked = context.clock.now();
-        Self { context, due: BTreeSet::new(), known: HashMap::new(), all_wanted: true, tail_wanted: false, looked }
+        Self { context, due: BTreeSet::new(), known: BTreeMap::new(), all_wanted: true, tail_wanted: false, looked }
     }
 
     pub(crate) const fn context(&self) -> &Context {
@@ -128,7 +128,7 @@ impl Planner {
         let now = self.context.clock.now();
         let from = saturating_add(self.looked, -OVERLAP);
         let mut after: Option<Place> = None;
-        let mut moved = HashSet::new();
+        let mut moved = BTreeSet::new();
         loop {
             let page = self.context.store.tail(from, after.as_ref(), PAGE).await?;
             for entry in &page {

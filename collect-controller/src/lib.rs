@@ -61,10 +61,11 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         };
         let wait = if in_force.is_some() { wait } else { wait.min(BACKOFF.0) };
         tokio::select! {
+            biased;
             () = cancel.cancelled() => return Ok(()),
-            () = tokio::time::sleep(wait) => {}
-            () = jobs.changed(wait) => {}
             Ok(()) = settings.changed() => {}
+            () = jobs.changed(wait) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the store knows and a complete list does not name has ended while nobody watched.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use common::{controls, history::load, store::StoreError};
 use jiff::SignedDuration;
@@ -16,7 +16,7 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 impl Collector {
     /// The uids in the store that have not ended and are not in `listed`.
-    pub(crate) async fn missing(&self, listed: &HashSet<Uid>) -> Result<Vec<Uid>, StoreError> {
+    pub(crate) async fn missing(&self, listed: &BTreeSet<Uid>) -> Result<Vec<Uid>, StoreError> {
         let store = &*self.context.store;
         let mut missing = Vec::new();
         let mut after: Option<Uid> = None;
@@ -39,7 +39,7 @@ impl Collector {
             return Ok(());
         };
         let from = saturating_add(former, -OVERLAP);
-        let mut done = HashSet::new();
+        let mut done = BTreeSet::new();
         let mut after = None;
         loop {
             let page = store.tail(from, after.as_ref(), PAGE).await?;

@@ -1,6 +1,6 @@
 //! What a collector keeps in mind: every namespace it sees, whose turn it is, and when the next turn falls due.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use lifecycle::{Namespace, Record, Uid};
@@ -8,10 +8,10 @@ use lifecycle::{Namespace, Record, Uid};
 /// Everything in mind.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    seen: HashMap<Uid, Seen>,
+    seen: BTreeMap<Uid, Seen>,
     /// Whose turn it is, in order; each uid once.
     ready: VecDeque<Uid>,
-    waiting: HashSet<Uid>,
+    waiting: BTreeSet<Uid>,
     due: BTreeSet<(Timestamp, Uid)>,
 }
 
@@ -47,7 +47,7 @@ impl Memory {
     }
 
     /// These are all there are: whatever else is in mind has vanished.
-    pub(crate) fn complete(&mut self, all: &HashSet<Uid>) {
+    pub(crate) fn complete(&mut self, all: &BTreeSet<Uid>) {
         let gone: Vec<_> = self.seen.keys().filter(|uid| !all.contains(uid)).cloned().collect();
         gone.iter().for_each(|uid| self.vanished(uid));
     }
@@ -220,7 +220,7 @@ mod tests {
         let mut memory = Memory::default();
         memory.there(namespace("a", "1"));
         memory.there(namespace("b", "1"));
-        memory.complete(&HashSet::from([Uid::new("b")]));
+        memory.complete(&BTreeSet::from([Uid::new("b")]));
         let (uid, seen) = memory.begin().unwrap();
         assert_eq!((uid.as_str(), seen.namespace), ("a", None));
         memory.end(&uid, Left { gone: true, ..Left::default() });

@@ -1,6 +1,6 @@
 //! The resident collector's loop: the watch fills the memory, the memory says whose turn it is.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use common::{context::Context, controls, store::StoreError};
 use futures::StreamExt as _;
@@ -53,7 +53,7 @@ struct Resident {
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// A complete list that has yet to be compared with the store.
-    complete: Option<HashSet<Uid>>,
+    complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
 }
 
@@ -76,11 +76,13 @@ impl Resident {
             self.compare_with_store().await;
             self.begin_turns();
             let (until_due, rest) = (self.until_due(), self.rest.filter(|_| self.is_resting()));
+            // In this order, so that a run can be repeated: what ends makes room before what comes takes it.
             tokio::select! {
+                biased;
                 () = cancel.cancelled() => break,
-                Some(watched) = watch.next() => self.take_in(watched),
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
                 () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
+                Some(watched) = watch.next() => self.take_in(watched),
                 () = rested(rest), if rest.is_some() => {}
                 Ok(()) = settings.changed() => {
                     info!("the configuration changed: every namespace is judged again");

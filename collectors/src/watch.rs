@@ -1,6 +1,6 @@
 //! The watch on namespaces: what is there, what changed, what vanished.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use common::{
     cluster::{Cluster, facts},
@@ -29,7 +29,7 @@ pub(crate) enum Watched {
     /// A namespace that is no longer there: the apiserver said so.
     Vanished(Uid),
     /// A list came through whole: these are all there are. A list that broke off leads to none of these.
-    Complete(HashSet<Uid>),
+    Complete(BTreeSet<Uid>),
     /// Nothing came; the watch goes on by itself, with backoff.
     Broken(String),
 }
@@ -46,7 +46,7 @@ fn translate(
     events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<KubeNamespace>>>> + Send + 'static,
     settings: Arc<Settings>,
 ) -> impl Stream<Item = Watched> + Send {
-    let mut listed = HashSet::new();
+    let mut listed = BTreeSet::new();
     events.filter_map(move |event| {
         let watched = match event {
             Ok(Event::Init) => {

@@ -1,6 +1,6 @@
 //! The deletion budget and the waves: numbered slots in windows of ten minutes (safety.md S6, S7).
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Actor, Uid, time::saturating_add};
@@ -38,8 +38,8 @@ pub struct Claims(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    held: HashMap<(ClaimKind, Uid), (Window, String)>,
-    exhausted: HashMap<ClaimKind, (Window, u64)>,
+    held: BTreeMap<(ClaimKind, Uid), (Window, String)>,
+    exhausted: BTreeMap<ClaimKind, (Window, u64)>,
 }
 
 impl Window {
