@@ -1,0 +1,84 @@
+//! The job runner's suite.
+
+mod ends;
+mod local;
+mod starts;
+
+use std::time::Duration;
+
+use common::jobs::{JobKind, JobRunner, JobSpec, JobState, SharedJobs, Started};
+
+/// A runner of one program for both kinds, which does what its first argument says:
+///
+/// - `end`: ends, if what follows is `with these arguments`;
+/// - `fail`: fails, saying what follows;
+/// - `panic`: dies;
+/// - `stay`: stays until it is told to end.
+///
+/// Two collectors and three actions may run at a time.
+pub(crate) trait Bench {
+    async fn open(&self) -> SharedJobs;
+}
+
+/// Long enough for whatever is to come.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The whole suite, for an adapter, what makes its [`Bench`], and the attribute its tests run under.
+macro_rules! suite {
+    ($adapter:ident, $bench:path, $runs:meta) => {
+        $crate::jobs::suite! { @ $adapter, $bench, $runs,
+            starts {
+                starting_twice_starts_one
+                of_concurrent_starts_one_starts
+                an_ended_job_exists_until_it_is_forgotten
+                a_running_job_is_not_forgotten
+                each_kind_has_its_own_limit
+                an_end_makes_room
+                a_name_is_one_that_kubernetes_takes
+            }
+            ends {
+                a_job_gets_its_arguments_and_completes
+                a_job_that_fails_says_why
+                a_job_that_dies_has_failed
+                a_deadline_ends_a_job
+                an_end_wakes_who_waits
+                waiting_for_an_end_is_bounded
+                of_a_stranger_nothing_is_known
+            }
+        }
+    };
+    (@ $adapter:ident, $bench:path, $runs:meta, $($group:ident { $($test:ident)* })*) => {
+        mod $adapter {
+            $($(
+                #[$runs]
+                async fn $test() {
+                    $crate::jobs::$group::$test(&$bench()).await;
+                }
+            )*)*
+        }
+    };
+}
+pub(crate) use suite;
+
+fn job(name: &str, args: &[&str]) -> JobSpec {
+    let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+    JobSpec { name: name.to_owned(), kind: JobKind::Action, args, deadline: None }
+}
+
+async fn start(jobs: &dyn JobRunner, spec: &JobSpec) {
+    assert_eq!(jobs.start(spec).await.unwrap(), Started::Now, "{spec:?}");
+}
+
+/// How a job ended.
+async fn end(jobs: &dyn JobRunner, name: &str) -> JobState {
+    tokio::time::timeout(LONG, async {
+        loop {
+            match jobs.state(name).await.unwrap().expect("there is no such job") {
+                JobState::Running => jobs.changed(Duration::from_secs(1)).await,
+                ended => break ended,
+            }
+        }
+    })
+    .await
+    .expect("it runs and runs")
+}

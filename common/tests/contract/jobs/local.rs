@@ -1,0 +1,149 @@
+//! Jobs in this process: the suite, and their end with the process.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{bail, ensure};
+use common::jobs::{JobRunner, JobSpec, JobState, LocalJobs, PerKind, Program, SharedJobs, Started};
+use futures::FutureExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Bench, LONG, end, job, start, suite};
+
+suite!(contract, super::Local::new, tokio::test(start_paused = true));
+
+pub(crate) struct Local;
+
+impl Local {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+}
+
+impl Bench for Local {
+    async fn open(&self) -> SharedJobs {
+        Arc::new(runner())
+    }
+}
+
+fn runner() -> LocalJobs {
+    let program: Program = Arc::new(|args, cancel| program(args, cancel).boxed());
+    LocalJobs::new(PerKind { collector: 2, action: 3 }, PerKind { collector: Arc::clone(&program), action: program })
+}
+
+/// What [`Bench`] asks for, and `deaf`, which stays and does not listen.
+async fn program(args: Vec<String>, cancel: CancellationToken) -> anyhow::Result<()> {
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["end", ref rest @ ..] => ensure!(rest == ["with these arguments"], "{rest:?}"),
+        ["fail", why] => return Err(anyhow::anyhow!("{why}").context("it went wrong")),
+        ["panic"] => panic!("it cannot be"),
+        ["stay"] => cancel.cancelled().await,
+        ["deaf"] => std::future::pending().await,
+        ref other => bail!("{other:?}"),
+    }
+    Ok(())
+}
+
+async fn failure(jobs: &dyn JobRunner, spec: JobSpec) -> String {
+    start(jobs, &spec).await;
+    match end(jobs, &spec.name).await {
+        JobState::Failed(why) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_with_its_causes() {
+    let jobs = runner();
+    assert_eq!(failure(&jobs, job("a", &["fail", "why"])).await, "it went wrong: why");
+    assert_eq!(failure(&jobs, job("b", &["panic"])).await, "it panicked: it cannot be");
+    assert_eq!(failure(&jobs, job("c", &["fail", &"x".repeat(5_000)])).await.len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_panics_before_its_first_await_has_failed() {
+    let program: Program = Arc::new(|_, _| panic!("at once"));
+    let jobs = LocalJobs::new(
+        PerKind { collector: 1, action: 1 },
+        PerKind { collector: Arc::clone(&program), action: program },
+    );
+    assert_eq!(failure(&jobs, job("a", &[])).await, "it panicked: at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_end_at_the_deadline_is_cut_off_after_the_grace() {
+    let jobs = runner();
+    let begin = Instant::now();
+    let deadline = Some(Duration::from_secs(5));
+    let why = failure(&jobs, JobSpec { deadline, ..job("a", &["deaf"]) }).await;
+    assert_eq!(why, "it ran longer than its deadline of 5s");
+    assert_eq!(begin.elapsed(), Duration::from_secs(35));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_lets_jobs_end_and_starts_no_more() {
+    let jobs = runner();
+    start(&jobs, &job("a", &["stay"])).await;
+    start(&jobs, &job("b", &["stay"])).await;
+    assert!(jobs.shutdown(LONG).await.is_empty());
+    assert_eq!(jobs.state("a").await.unwrap(), Some(JobState::Complete));
+    assert!(matches!(jobs.start(&job("c", &["end"])).await.unwrap(), Started::Refused(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_cuts_off_and_names_who_does_not_end() {
+    let jobs = runner();
+    start(&jobs, &job("a", &["stay"])).await;
+    start(&jobs, &job("b", &["deaf"])).await;
+    let begin = Instant::now();
+    assert_eq!(jobs.shutdown(Duration::from_secs(7)).await, ["b"]);
+    assert_eq!(begin.elapsed(), Duration::from_secs(7));
+    let state = jobs.state("b").await.unwrap();
+    assert!(matches!(&state, Some(JobState::Failed(why)) if why.contains("cut off")), "{state:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_runner_leaves_nothing_running() {
+    struct Tell(Arc<Mutex<bool>>);
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() = true;
+        }
+    }
+    let gone = Arc::new(Mutex::new(false));
+    let tell = Arc::clone(&gone);
+    let program: Program = Arc::new(move |_, _| {
+        let tell = Tell(Arc::clone(&tell));
+        async move {
+            let _tell = tell;
+            std::future::pending().await
+        }
+        .boxed()
+    });
+    let jobs = LocalJobs::new(
+        PerKind { collector: 1, action: 1 },
+        PerKind { collector: Arc::clone(&program), action: program },
+    );
+    start(&jobs, &job("a", &[])).await;
+    tokio::task::yield_now().await;
+    drop(jobs);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(*gone.lock().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_ended_jobs_are_remembered() {
+    let jobs = runner();
+    for number in 0..=1_000 {
+        let name = format!("job-{number}");
+        start(&jobs, &job(&name, &["end", "with these arguments"])).await;
+        end(&jobs, &name).await;
+    }
+    assert_eq!(jobs.state("job-0").await.unwrap(), None);
+    assert_eq!(jobs.state("job-1").await.unwrap(), Some(JobState::Complete));
+}
