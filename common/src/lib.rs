@@ -14,4 +14,5 @@ pub mod jobs;
 pub mod nudge;
 pub mod queue;
 pub mod ration;
+pub mod stop;
 pub mod store;
