@@ -235,3 +235,116 @@ fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
     })?;
     Ok(Decree { number, at, actor, body })
 }
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::{Namespace, keys::Mismatch};
+
+    use super::*;
+    use crate::store::{SharedStore, open};
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    fn me() -> Actor {
+        Actor::person("me")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn marked(mark: &str) -> Namespace {
+        Namespace {
+            uid: lifecycle::Uid::new("u"),
+            name: "a".into(),
+            resource_version: "1".into(),
+            created: at(0),
+            deleted: None,
+            labels: Default::default(),
+            annotations: [("manager.cicd.skao.int/record".to_owned(), mark.to_owned())].into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_word_about_the_stop_counts() {
+        let (_directory, store) = store().await;
+        assert_eq!(stopped(&*store).await.unwrap(), None);
+        set_stop(&*store, &me(), &Stop { on: true, reason: Some("fire".into()) }, at(1)).await.unwrap();
+        assert_eq!(stopped(&*store).await.unwrap().unwrap().body.reason.as_deref(), Some("fire"));
+        set_stop(&*store, &me(), &Stop { on: false, reason: None }, at(2)).await.unwrap();
+        assert_eq!(stopped(&*store).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_approval_ends() {
+        let (_directory, store) = store().await;
+        approve(&*store, &me(), SignedDuration::from_secs(60), at(0)).await.unwrap();
+        assert!(approval(&*store, at(59)).await.unwrap().is_some());
+        assert!(approval(&*store, at(60)).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_configuration_is_put_in_force_once() {
+        let (_directory, store) = store().await;
+        for hash in ["a", "a", "b", "a"] {
+            accept_config(&*store, &me(), hash, at(0)).await.unwrap();
+        }
+        let last = config(&*store).await.unwrap().unwrap();
+        assert_eq!((last.number, last.body.hash.as_str()), (3, "a"));
+    }
+
+    #[tokio::test]
+    async fn epochs_rise_also_when_the_clock_does_not() {
+        let (_directory, store) = store().await;
+        let first = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
+        let second = begin_epoch(&*store, &me(), at(500)).await.unwrap();
+        assert_eq!((first, second), (1_000, 1_001));
+        assert_eq!(previous_start(&*store).await.unwrap(), Some(at(1_000)));
+    }
+
+    #[tokio::test]
+    async fn who_vouches_for_a_store_answers_every_mark_from_before() {
+        let (_directory, store) = store().await;
+        begin_epoch(&*store, &me(), at(2_000)).await.unwrap();
+        let keys = lifecycle::Keys::default();
+        let check = |lineage: &Lineage, mark: &str| lineage.check(&marked(mark), &keys, 4);
+
+        let lineage_before = lineage(&*store).await.unwrap();
+        assert_eq!(check(&lineage_before, "2000.4"), Ok(()));
+        assert_eq!(check(&lineage_before, "2000.5"), Err(Mismatch::Behind { marked: 5, head: 4 }));
+        assert_eq!(check(&lineage_before, "1500.1"), Err(Mismatch::OtherStore(1_500)));
+        assert_eq!(check(&lineage_before, "mine"), Err(Mismatch::Unreadable));
+        assert_eq!(vouch(&*store, &me(), at(2_100)).await.unwrap(), None, "nobody doubted it");
+
+        let doubted = Doubt { namespace: "a".into(), why: "for a test".into() };
+        raise_doubt(&*store, &me(), &doubted, at(2_200)).await.unwrap();
+        raise_doubt(&*store, &me(), &doubted, at(2_201)).await.unwrap();
+        assert_eq!(doubt(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
+        vouch(&*store, &me(), at(2_300)).await.unwrap().unwrap();
+
+        assert_eq!(doubt(&*store).await.unwrap(), None);
+        let lineage_after = lineage(&*store).await.unwrap();
+        assert_eq!(check(&lineage_after, "1500.9"), Ok(()));
+        assert_eq!(check(&lineage_after, "2000.9"), Ok(()));
+        assert_eq!(check(&lineage_after, "2300.9"), Err(Mismatch::Behind { marked: 9, head: 4 }));
+        assert_eq!(check(&lineage_after, "9999.1"), Err(Mismatch::OtherStore(9_999)));
+        raise_doubt(&*store, &me(), &doubted, at(2_400)).await.unwrap();
+        assert!(doubt(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
+    }
+
+    #[tokio::test]
+    async fn decrees_of_two_at_once_are_both_kept() {
+        let (_directory, store) = store().await;
+        let throw = |second: i64| {
+            let store = store.clone();
+            async move { set_stop(&*store, &me(), &Stop { on: true, reason: None }, at(second)).await.unwrap() }
+        };
+        let mut numbers = futures::future::join_all((0..8).map(throw)).await;
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+}

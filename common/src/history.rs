@@ -85,3 +85,53 @@ pub async fn append_named(
 pub fn token() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::entry::{Gone, Released};
+
+    use super::*;
+    use crate::store::{SharedStore, open};
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    fn released() -> Fact {
+        Fact::Released(Released { why: "for a test".into() })
+    }
+
+    async fn write(store: &SharedStore, record: &mut Record, fact: Fact) -> Appended {
+        let actor = Actor::person("me");
+        append_named(&**store, record, "a", &actor, fact, Timestamp::UNIX_EPOCH).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_comes_second_under_a_number_learns_it_and_writes_nothing() {
+        let (_directory, store) = store().await;
+        let uid = Uid::new("u");
+        let (mut first, mut second) = (Record::new(uid.clone()), Record::new(uid.clone()));
+        assert_eq!(write(&store, &mut first, released()).await, Appended::Written);
+        let before = second.clone();
+        assert_eq!(write(&store, &mut second, Fact::Gone(Gone {})).await, Appended::Conflict);
+        assert_eq!(second, before);
+        assert_eq!(load(&*store, &uid).await.unwrap(), first);
+    }
+
+    #[tokio::test]
+    async fn a_record_is_the_same_with_and_without_its_snapshot() {
+        let (_directory, store) = store().await;
+        let mut record = Record::new(Uid::new("u"));
+        for number in 0..1_203 {
+            if number == 700 {
+                store.put_snapshot(&record).await.unwrap();
+            }
+            write(&store, &mut record, released()).await;
+        }
+        assert_eq!(load(&*store, &record.uid).await.unwrap(), record);
+        let whole = Record::of(record.uid.clone(), &store.history(&record.uid, 0, 2_000).await.unwrap());
+        assert_eq!(whole, record);
+    }
+}

@@ -158,3 +158,103 @@ async fn limit_now(store: &dyn Store, kind: ClaimKind, window: Window) -> Result
         why: "number 0 holds no limit".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::Record;
+
+    use super::*;
+    use crate::{
+        config::Source,
+        store::{SharedStore, open},
+    };
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    fn ration(at_least: u64) -> Ration {
+        let variables = [
+            ("NSM__BUDGET__AT_LEAST", at_least.to_string()),
+            ("NSM__BUDGET__SHARE", "0.5".to_owned()),
+            ("NSM__STORE__URL", "sqlite:/nowhere".to_owned()),
+        ];
+        Source::new(None, variables.map(|(name, value)| (name.to_owned(), value))).load().unwrap().budget
+    }
+
+    async fn claim(claims: &Claims, store: &SharedStore, ration: Ration, window: Window, uid: &str) -> Slot {
+        let actor = Actor::person("me");
+        claims.claim(&**store, ClaimKind::Slots, ration, window, &Uid::new(uid), &actor).await.unwrap()
+    }
+
+    fn window(second: i64) -> Window {
+        Window::of(Timestamp::from_second(second).unwrap())
+    }
+
+    fn claimed(slot: &Slot) -> bool {
+        matches!(slot, Slot::Claimed(_))
+    }
+
+    #[test]
+    fn windows_are_ten_minutes_that_begin_on_the_ten() {
+        assert_eq!(window(1_199), window(600));
+        assert_ne!(window(1_200), window(1_199));
+        assert_eq!(window(1_199).end(), window(1_200).start());
+        assert_eq!(window(-1).end(), window(0).start());
+    }
+
+    #[tokio::test]
+    async fn a_window_has_so_many_slots_and_the_next_has_its_own() {
+        let (_directory, store) = store().await;
+        let claims = Claims::default();
+        assert!(claimed(&claim(&claims, &store, ration(2), window(0), "a").await));
+        assert!(claimed(&claim(&claims, &store, ration(2), window(0), "b").await));
+        let full = claim(&claims, &store, ration(2), window(0), "c").await;
+        assert_eq!(full, Slot::Exhausted { limit: 2, next: window(600).start() });
+        assert!(claimed(&claim(&claims, &store, ration(2), window(600), "c").await));
+    }
+
+    #[tokio::test]
+    async fn a_second_attempt_in_the_window_uses_the_slot_it_has() {
+        let (_directory, store) = store().await;
+        let claims = Claims::default();
+        let first = claim(&claims, &store, ration(1), window(0), "a").await;
+        assert_eq!(claim(&claims, &store, ration(1), window(0), "a").await, first);
+    }
+
+    #[tokio::test]
+    async fn two_with_two_opinions_share_the_limit_of_the_first() {
+        let (_directory, store) = store().await;
+        let (one, other) = (Claims::default(), Claims::default());
+        assert!(claimed(&claim(&one, &store, ration(1), window(0), "a").await));
+        assert!(!claimed(&claim(&other, &store, ration(9), window(0), "b").await));
+    }
+
+    #[tokio::test]
+    async fn many_at_once_get_no_more_than_there_are() {
+        let (_directory, store) = store().await;
+        let one_each = |number: u32| {
+            let store = store.clone();
+            async move { claim(&Claims::default(), &store, ration(5), window(0), &number.to_string()).await }
+        };
+        let slots = futures::future::join_all((0..20).map(one_each)).await;
+        assert_eq!(slots.iter().filter(|slot| claimed(slot)).count(), 5);
+    }
+
+    #[tokio::test]
+    async fn the_limit_is_a_share_of_what_is_managed_where_that_is_more() {
+        let (_directory, store) = store().await;
+        for number in 0..6 {
+            let mut record = Record::new(Uid::new(format!("managed-{number}")));
+            (record.phase, record.head) = (lifecycle::record::Phase::Managed, 1);
+            store.put_snapshot(&record).await.unwrap();
+        }
+        let claims = Claims::default();
+        for number in 0..3 {
+            assert!(claimed(&claim(&claims, &store, ration(1), window(0), &number.to_string()).await));
+        }
+        assert!(!claimed(&claim(&claims, &store, ration(1), window(0), "x").await));
+    }
+}
