@@ -15,7 +15,12 @@ use crate::{
 #[must_use]
 pub fn mirror(record: &Record, seen: &Observation) -> BTreeMap<&'static str, Option<String>> {
     let namespace = &seen.namespace;
-    if record.open.is_some() || record.damage.is_some() || namespace.deleted.is_some() {
+    let is_left_alone = record.open.is_some()
+        || record.done.is_some()
+        || record.damage.is_some()
+        || record.uid != namespace.uid
+        || namespace.deleted.is_some();
+    if is_left_alone {
         return BTreeMap::new();
     }
     if !record.is_managed() {

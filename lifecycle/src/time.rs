@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp, Unit};
 /// Cuts an instant to milliseconds, the precision every store keeps (architecture.md section 3).
 #[must_use]
 pub fn cut_to_millis(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+    let beyond = SignedDuration::from_nanos(i64::from(at.subsec_nanosecond() % 1_000_000));
+    saturating_add(at, -beyond)
 }
 
 /// The instant `by` after `at`, or the last (first) instant there is where that lies outside of time.

@@ -1,11 +1,16 @@
 //! The rules of the domain, each held by a test that bears its name.
 //!
 //! - `stories`: one namespace's life each, told in a data file and compared with the history it makes;
+//! - `exhaustive`: every short timeline against a table of the edges that was written without the code;
+//! - `properties`: what holds for any input and any history;
 //! - `wire`: what is stored, and what must be read for ever;
 //! - `configuration`: what is refused at start.
 #![cfg(test)]
 
+mod any;
 mod configuration;
+mod exhaustive;
+mod properties;
 mod stories;
 mod wire;
 mod world;

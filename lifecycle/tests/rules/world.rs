@@ -3,7 +3,7 @@
 //! [`World::turn`] is what a collector does: absorb, decide, append and ask again, mirror. [`World::pass`] lets time
 //! go by and wakes whoever asked to be woken. What people, planners and workers do are [`Step`]s.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -46,10 +46,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(crate) fn policies(&self, raw: &[RawPolicy]) -> Policies {
+    pub(crate) fn policies(&self, raw: &[RawPolicy]) -> Arc<Policies> {
         let keys = lifecycle::Keys { former: self.former.clone(), ..lifecycle::Keys::default() };
         let common = Common { mode: self.mode, keys, exclude: &self.exclude, has_channel: self.has_channel };
-        Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}"))
+        Arc::new(Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}")))
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) enum Step {
     Terminate,
     /// It is missing from a complete list.
     Vanish,
-    Configure(Policies),
+    Configure(Arc<Policies>),
     IntendNotice,
     NoticeSent,
     NoticeUndeliverable,
@@ -100,7 +100,7 @@ pub(crate) enum Event {
 
 #[derive(Clone, Debug)]
 pub(crate) struct World {
-    pub(crate) policies: Policies,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) namespace: Namespace,
     pub(crate) record: Record,
     pub(crate) history: Vec<Entry>,
@@ -126,7 +126,7 @@ pub(crate) fn namespace(name: &str, created: Timestamp) -> Namespace {
 }
 
 impl World {
-    pub(crate) fn new(policies: Policies, namespace: Namespace, now: Timestamp) -> Self {
+    pub(crate) fn new(policies: Arc<Policies>, namespace: Namespace, now: Timestamp) -> Self {
         Self {
             policies,
             record: Record::new(namespace.uid.clone()),
@@ -139,6 +139,12 @@ impl World {
             offered: Vec::new(),
             vanished: false,
         }
+    }
+
+    /// Forgets how it came to this, for whoever goes on from many worlds: what is known stays.
+    pub(crate) fn forget(&mut self) {
+        self.history.clear();
+        self.log.clear();
     }
 
     /// What is seen now, made part of what was seen.

@@ -14,6 +14,8 @@
 //! `+1h` lets an hour go by, in which everybody who asked to be woken is; `@4h` is the instant four hours after the
 //! beginning. The configuration can change on the timeline too. A policy without `names` matches `review-.*`.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Mode, Namespace, Policies, Status, Truth, Verdict,
@@ -28,7 +30,7 @@ use serde_json::{Value, json};
 use crate::world::{Settings, Step, World, dawn, namespace};
 
 pub(super) struct Story {
-    policies: Policies,
+    policies: Arc<Policies>,
     namespace: Namespace,
     pub(super) timeline: Vec<Line>,
 }

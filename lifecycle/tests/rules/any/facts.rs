@@ -1,0 +1,222 @@
+//! Any entry of a history, and histories of them, whole and damaged.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lifecycle::{
+    Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
+    entry::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
+        MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
+        StatusChanged, Terms, Told, WouldHave,
+    },
+    time::saturating_add,
+    wishes::{Deadline, DeadlineBy},
+};
+use proptest::{
+    collection::vec,
+    option::{of, weighted},
+    prelude::*,
+    sample::select,
+};
+use serde_json::json;
+
+use super::{condition, instant, minutes, near, policies, text};
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![2 => Just(Status::Stale), 3 => select(Status::ALL.to_vec())]
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    let mode = select(vec![Mode::Observe, Mode::Enforce]);
+    mode.prop_map(|mode| Terms { policy: "review".to_owned(), policy_hash: "other".to_owned(), mode })
+}
+
+fn deadline() -> impl Strategy<Value = Option<Deadline>> {
+    let by =
+        prop_oneof![Just(DeadlineBy::Policy), text().prop_map(DeadlineBy::Ttl), text().prop_map(DeadlineBy::ExpiresAt)];
+    weighted(0.9, (instant(), by).prop_map(|(at, by)| Deadline { at, by }))
+}
+
+fn kept() -> impl Strategy<Value = Kept> {
+    (of(text()), weighted(0.9, instant()), of(instant()), of(text())).prop_map(|(wish, until, first_seen, by)| Kept {
+        wish,
+        until,
+        first_seen,
+        reason: by.clone(),
+        by,
+    })
+}
+
+/// The number of an entry, near the beginning.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![9 => 0..9_u64, 1 => Just(u64::MAX)]
+}
+
+fn notice() -> impl Strategy<Value = NoticeIntended> {
+    (status(), instant(), instant()).prop_map(|(about, deadline, promise)| NoticeIntended {
+        about,
+        deadline,
+        promise,
+        channel: "chat".to_owned(),
+    })
+}
+
+fn intended() -> impl Strategy<Value = Fact> {
+    let told = prop_oneof![Just(Told::NoChannel), instant().prop_map(Told::Promised)];
+    (instant(), status(), number(), vec(condition(), 0..2), of(text()), told).prop_map(
+        |(until, cause, due_to, evidence, wave, told)| {
+            Fact::ActionIntended(Box::new(ActionIntended {
+                action: Action::Delete,
+                due_to,
+                attempt: 1,
+                holder: "action/a".to_owned(),
+                until,
+                resource_version: "1".to_owned(),
+                cause,
+                decision: "it is so".to_owned(),
+                evidence,
+                evidence_at: until,
+                slot: "1/1".to_owned(),
+                wave,
+                config: "c".to_owned(),
+                mode: Mode::Enforce,
+                told,
+            }))
+        },
+    )
+}
+
+/// The adoption by a policy.
+pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Deadline>) -> Fact {
+    let ci = vec![Pair { k: "author".to_owned(), v: "anna".to_owned() }];
+    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline })
+}
+
+/// Any fact that a program like this one writes.
+pub(crate) fn fact() -> BoxedStrategy<Fact> {
+    let skips = vec![SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Wave, SkipReason::Abandoned];
+    let fails = vec![FailReason::Refused, FailReason::TooManyRequests, FailReason::Fenced, FailReason::Gone];
+    let (action, detail) = (Action::Delete, "so it is".to_owned());
+    let (skip_detail, fail_detail) = (detail.clone(), detail);
+    prop_oneof![
+        1 => (terms(), instant(), deadline()).prop_map(|(terms, created, deadline)| {
+            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline })
+        }),
+        1 => terms().prop_map(Fact::PolicyChanged),
+        2 => (status(), status(), text(), vec(condition(), 0..3), of(instant())).prop_map(
+            |(from, to, reason, evidence, finalize_at)| {
+                Fact::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at })
+            }
+        ),
+        2 => (deadline(), select(vec![MovedBy::Owner, MovedBy::Policy]))
+            .prop_map(|(deadline, why)| Fact::DeadlineMoved(DeadlineMoved { deadline, why })),
+        2 => kept().prop_map(Fact::Kept),
+        2 => any::<bool>().prop_map(|on| Fact::Protected(Protected { on })),
+        2 => notice().prop_map(Fact::NoticeIntended),
+        1 => number().prop_map(|of| Fact::NoticeSent(NoticeSent { of })),
+        1 => number().prop_map(|of| Fact::NoticeUndeliverable(NoticeUndeliverable { of, why: String::new() })),
+        1 => (of(number()), status(), instant()).prop_map(|(of, about, deadline)| {
+            Fact::NoticeSkipped(NoticeSkipped { of, about, deadline, why: String::new() })
+        }),
+        2 => intended(),
+        2 => (number(), any::<bool>()).prop_map(|(of, observed)| Fact::ActionDone(ActionDone { of, observed })),
+        2 => (of(number()), select(skips), of(instant())).prop_map(move |(of, why, not_before)| {
+            Fact::ActionSkipped(ActionSkipped { of, action, why, detail: skip_detail.clone(), not_before })
+        }),
+        2 => (number(), select(fails), of(instant())).prop_map(move |(of, why, not_before)| {
+            Fact::ActionFailed(ActionFailed { of, action, why, detail: fail_detail.clone(), not_before })
+        }),
+        1 => text().prop_map(move |decision| Fact::WouldHave(WouldHave { action, decision })),
+        1 => Just(Fact::Gone(Gone {})),
+        1 => text().prop_map(|why| Fact::Released(Released { why })),
+    ]
+    .boxed()
+}
+
+/// Any fact at all, those of later versions included.
+pub(crate) fn any_fact() -> impl Strategy<Value = Fact> {
+    let unknown =
+        text().prop_map(|kind| Fact::Unrecognised { kind: format!("Later{kind}"), data: json!({ "a": [1] }) });
+    prop_oneof![15 => fact(), 1 => unknown]
+}
+
+fn entry(seq: u64, at: Timestamp, fact: Fact) -> Entry {
+    Entry {
+        uid: Uid::new("uid-1"),
+        seq,
+        at,
+        actor: Actor::role("test", "a"),
+        name: "review-1".to_owned(),
+        token: format!("{seq:032x}"),
+        fact,
+    }
+}
+
+/// A history of these facts, numbered without gaps.
+pub(crate) fn entries(facts: impl IntoIterator<Item = (Timestamp, Fact)>) -> Vec<Entry> {
+    (1..).zip(facts).map(|(seq, (at, fact))| entry(seq, at, fact)).collect()
+}
+
+/// What any history is made of: an adoption most of the time, then anything, each with the step to its number.
+type Loose = (Option<(Timestamp, Option<Deadline>)>, Vec<(Timestamp, Fact, u64)>);
+
+fn loose() -> impl Strategy<Value = Loose> {
+    let step = prop_oneof![30 => Just(1_u64), 1 => select(vec![0, 2, u64::MAX / 4])];
+    (weighted(0.9, (near(), deadline())), vec((instant(), any_fact(), step), 0..7))
+}
+
+/// Any entries: numbered one after another most of the time, with gaps and repetitions some of the time.
+fn numbered(policy: &Policy, (first, rest): Loose) -> Vec<Entry> {
+    let first = first.map(|(created, deadline)| (minutes(0), adopted(policy, created, deadline), 1));
+    let mut seq = 0_u64;
+    let number = |(at, fact, step)| {
+        seq = seq.saturating_add(step);
+        entry(seq, at, fact)
+    };
+    first.into_iter().chain(rest).map(number).collect()
+}
+
+/// A configuration, and any history under its first policy.
+pub(crate) fn any_history() -> impl Strategy<Value = (Arc<Policies>, Vec<Entry>)> {
+    (policies(), loose()).prop_map(|(policies, loose)| {
+        let history = numbered(first(&policies), loose);
+        (policies, history)
+    })
+}
+
+/// Whether a history is numbered from 1 without gaps.
+pub(crate) fn is_in_order(history: &[Entry]) -> bool {
+    (1..).zip(history).all(|(seq, entry)| entry.seq == seq)
+}
+
+/// A configuration, and a history that its first policy would delete from some instant on, with a few facts more that
+/// may take that back.
+pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<Entry>)> {
+    (policies(), select(vec![60, 90]), vec((near(), fact()), 0..4)).prop_map(|(policies, end, more)| {
+        let deadline = Deadline { at: minutes(end), by: DeadlineBy::Policy };
+        let stale = StatusChanged {
+            from: Status::Ok,
+            to: Status::Stale,
+            reason: "it is old".to_owned(),
+            evidence: Vec::new(),
+            finalize_at: Some(deadline.at),
+        };
+        let about = Status::Stale;
+        let promise = saturating_add(deadline.at, jiff::SignedDuration::from_mins(30));
+        let notice = NoticeIntended { about, deadline: deadline.at, promise, channel: "chat".to_owned() };
+        let base = [
+            (minutes(0), adopted(first(&policies), minutes(0), Some(deadline))),
+            (minutes(30), Fact::NoticeIntended(notice)),
+            (minutes(30), Fact::NoticeSent(NoticeSent { of: 2 })),
+            (minutes(end), Fact::StatusChanged(stale)),
+        ];
+        let history = entries(base.into_iter().chain(more));
+        (policies, history)
+    })
+}
+
+/// The policy that a namespace called `review-1` falls under.
+pub(crate) fn first(policies: &Policies) -> &Policy {
+    policies.iter().next().expect("each configuration has two")
+}

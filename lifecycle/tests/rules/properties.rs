@@ -1,0 +1,10 @@
+//! What holds for any input and for any history.
+
+mod deciding;
+mod durations;
+mod lives;
+mod matching;
+mod mirroring;
+mod planning;
+mod recording;
+mod wishing;

@@ -1,0 +1,169 @@
+//! What holds of `decide` and `absorb`, whatever is recorded and seen.
+
+use jiff::Timestamp;
+use lifecycle::{
+    Condition, Decision, Entry, Fact, Observation, Policies, Reading, Record, Truth, Uid, absorb, decide, record::Phase,
+};
+use proptest::prelude::*;
+
+use crate::{
+    any::{any_history, cases, entries, instant, near, observation},
+    world::SETTLES_WITHIN,
+};
+
+/// Everything a decision depends on.
+#[derive(Clone, Debug)]
+struct Case {
+    policies: std::sync::Arc<Policies>,
+    record: Record,
+    seen: Observation,
+    now: Timestamp,
+}
+
+impl Case {
+    fn decide_at(&self, now: Timestamp) -> Decision {
+        decide(self.policies.for_namespace(&self.seen.namespace), &self.record, &self.seen, now)
+    }
+
+    fn decide(&self) -> Decision {
+        self.decide_at(self.now)
+    }
+
+    fn fold(&mut self, fact: Fact) {
+        let Entry { uid, actor, name, token, .. } = entries([(self.now, fact.clone())]).remove(0);
+        let seq = self.record.head + 1;
+        self.record.fold(&Entry { uid, seq, at: self.now, actor, name, token, fact });
+    }
+
+    /// Folds what is decided until nothing is.
+    fn settle(&mut self) -> usize {
+        (0..SETTLES_WITHIN)
+            .find(|_| match self.decide().entry {
+                Some(fact) => {
+                    self.fold(fact);
+                    false
+                }
+                None => true,
+            })
+            .unwrap_or(SETTLES_WITHIN)
+    }
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (any_history(), observation(), instant()).prop_map(|((policies, history), seen, now)| {
+        let record = Record::of(Uid::new("uid-1"), &history);
+        Case { policies, record, seen, now }
+    })
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_status_takes_an_edge_of_the_machine_from_where_it_is(mut case in case()) {
+        for _ in 0..SETTLES_WITHIN {
+            let Some(fact) = case.decide().entry else { break };
+            if let Fact::StatusChanged(change) = &fact {
+                prop_assert_eq!(change.from, case.record.status);
+                prop_assert!(change.from.may_become(change.to), "{} -> {}", change.from, change.to);
+            }
+            case.fold(fact);
+        }
+    }
+
+    #[test]
+    fn a_decision_depends_on_what_is_given_alone(case in case()) {
+        prop_assert_eq!(case.decide(), case.clone().decide());
+    }
+
+    #[test]
+    fn what_is_decided_settles(mut case in case()) {
+        prop_assert!(case.settle() < SETTLES_WITHIN, "{:?}", case.record);
+        let settled = case.decide();
+        prop_assert_eq!(case.settle(), 0);
+        prop_assert_eq!(case.decide(), settled);
+    }
+
+    #[test]
+    fn nothing_changes_before_it_is_due_and_then_something_does(
+        mut case in case(), later in instant(), share in 0.0..1.0,
+    ) {
+        case.settle();
+        let at_rest = case.decide();
+        match at_rest.due {
+            None => prop_assert_eq!(&at_rest, &case.decide_at(later.max(case.now))),
+            Some(due) => {
+                prop_assert!(case.now < due, "it was due already");
+                let wait = lifecycle::time::between(case.now, due).mul_f64(share);
+                let between = lifecycle::time::saturating_add(case.now, wait).min(due);
+                if between < due {
+                    prop_assert_eq!(&at_rest, &case.decide_at(between));
+                }
+                prop_assert_ne!(&at_rest, &case.decide_at(due));
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_trusted_clock_only_what_needs_none_is_written(mut case in case(), truth in prop_oneof![Just(Truth::Unknown), Just(Truth::False)]) {
+        case.seen.clock.truth = truth;
+        let decision = case.decide();
+        let is_timeless = match &decision.entry {
+            None | Some(Fact::Protected(_) | Fact::Released(_)) => true,
+            Some(Fact::Kept(kept)) => kept.wish.is_none(),
+            Some(_) => false,
+        };
+        prop_assert!(is_timeless, "{decision:?}");
+    }
+
+    #[test]
+    fn while_an_intent_is_open_only_wishes_are_written(case in case()) {
+        let decision = case.decide();
+        if case.record.open.is_some() {
+            prop_assert!(matches!(decision.entry, None | Some(Fact::Kept(_) | Fact::Protected(_))), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_on_top_of_damage_or_an_end(case in case()) {
+        let record = &case.record;
+        let is_over = record.damage.is_some()
+            || record.phase == Phase::Gone
+            || record.done.is_some()
+            || case.seen.namespace.deleted.is_some()
+            || case.seen.namespace.uid != record.uid;
+        if is_over {
+            prop_assert_eq!(case.decide(), Decision::default());
+        }
+    }
+
+    #[test]
+    fn an_entry_is_bounded_whatever_strangers_write(mut case in case()) {
+        for _ in 0..SETTLES_WITHIN {
+            let Some(fact) = case.decide().entry else { break };
+            let weight = serde_json::to_vec(&fact).unwrap().len();
+            prop_assert!(weight <= lifecycle::entry::MAX_ENTRY_BYTES / 2, "{weight}");
+            case.fold(fact);
+        }
+    }
+
+    #[test]
+    fn a_look_from_the_future_is_no_look(
+        seen in observation(), again in observation(), looked in near(), before in near(), now in near(),
+    ) {
+        let (mut seen, mut again) = (seen, again);
+        (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
+        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone() };
+        let found = absorb(Some(seen.clone()), reading, now);
+        prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
+        let is_same = seen.namespace.uid == again.namespace.uid;
+        let expected = if is_same && looked < before && before <= now {
+            seen.clock
+        } else if looked <= now {
+            again.clock
+        } else {
+            Condition { truth: Truth::Unknown, reason: found.clock.reason.clone(), observed_at: now }
+        };
+        prop_assert_eq!(found.clock, expected);
+    }
+}

@@ -1,0 +1,73 @@
+//! What holds of `mirror`: output, and nothing but output.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use lifecycle::{Keys, Record, Status, Uid, duration, mirror, record::Phase, time::between, time::parse};
+use proptest::prelude::*;
+
+use crate::any::{annotations, any_history, cases, observation};
+
+fn record() -> impl Strategy<Value = Record> {
+    any_history().prop_map(|(_, history)| Record::of(Uid::new("uid-1"), &history))
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn what_a_namespace_carries_decides_nothing_of_what_it_should(
+        record in record(), mut seen in observation(), other in annotations(),
+    ) {
+        let wanted = mirror(&record, &seen);
+        seen.namespace.annotations = other;
+        seen.namespace.labels = BTreeMap::new();
+        prop_assert_eq!(&mirror(&record, &seen), &wanted);
+        // And once it is written, nothing differs.
+        let keys = Keys::default();
+        for (key, value) in &wanted {
+            match value {
+                Some(value) => seen.namespace.annotations.insert(keys.ours(key), value.clone()),
+                None => seen.namespace.annotations.remove(&keys.ours(key)),
+            };
+        }
+        let differs = mirror(&record, &seen).iter().any(|(key, value)| keys.read(&seen.namespace, key) != value.as_deref());
+        prop_assert!(!differs);
+    }
+
+    #[test]
+    fn nothing_is_written_on_what_is_not_ours_to_write(record in record(), seen in observation()) {
+        let is_left_alone = record.open.is_some()
+            || record.done.is_some()
+            || record.damage.is_some()
+            || seen.namespace.deleted.is_some()
+            || seen.namespace.uid != record.uid
+            || matches!(record.phase, Phase::New | Phase::Gone);
+        let wanted = mirror(&record, &seen);
+        prop_assert_eq!(wanted.is_empty(), is_left_alone);
+        if record.phase == Phase::Released {
+            prop_assert!(wanted.values().all(Option::is_none));
+        }
+    }
+
+    #[test]
+    fn the_values_are_those_of_the_page(record in record(), mut seen in observation()) {
+        seen.namespace.uid = record.uid.clone();
+        let wanted = mirror(&record, &seen);
+        if record.phase != Phase::Managed || wanted.is_empty() {
+            return Ok(());
+        }
+        let value = |key: &str| wanted[key].as_deref();
+        prop_assert_eq!(value("managed"), Some("true"));
+        prop_assert_eq!(value("namespace"), Some(seen.namespace.name.as_str()));
+        prop_assert_eq!(value("status"), Some(record.status.as_str()));
+        let end = record.deadline.as_ref().map(|deadline| deadline.at);
+        let end = end.filter(|_| matches!(record.status, Status::Ok | Status::Stale));
+        let lifetime = end.map(|end| duration::text(between(seen.namespace.created, end).max(SignedDuration::ZERO)));
+        prop_assert_eq!(value("status_timeframe"), lifetime.as_deref());
+        let instant = |key| value(key).filter(|text| !text.starts_with('-')).and_then(parse);
+        let after_christ = |at: Option<jiff::Timestamp>| at.map(lifecycle::time::cut_to_millis).filter(|at| at.as_second() > -62_135_596_800);
+        prop_assert_eq!(after_christ(instant("status_finalize_at")), after_christ(end));
+        prop_assert_eq!(after_christ(instant("status_timestamp")), after_christ(record.since));
+    }
+}

@@ -1,0 +1,294 @@
+//! What holds of `plan` and `guards`: a deletion is offered when the history allows it, and at no other time.
+//!
+//! The oracle below reads the history itself, entry by entry and backwards, and shares nothing with the fold.
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Action, Entry, Fact, Fresh, Guard, Mode, Namespace, Plan, Policy, Record, Status, Uid, Verdict, guards,
+    keys::Lineage,
+    plan,
+    plan::{is_foretold, promise},
+    time::{between, saturating_add},
+};
+use proptest::prelude::*;
+
+use crate::any::{any_history, cases, first, instant, is_in_order, namespace, near, nearly_deletable};
+
+/// What the owner was told and promised, and what came of attempts, as the history says it.
+struct Oracle<'a> {
+    policy: &'a Policy,
+    history: &'a [Entry],
+    now: Timestamp,
+}
+
+impl<'a> Oracle<'a> {
+    fn last<T: 'a>(&self, find: impl Fn(&'a Fact) -> Option<T>) -> Option<(&'a Entry, T)> {
+        self.history.iter().rev().find_map(|entry| find(&entry.fact).map(|found| (entry, found)))
+    }
+
+    fn is_whole(&self) -> bool {
+        is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+    }
+
+    /// The intent that no outcome names yet, and whether one was ever done.
+    fn attempts(&self) -> (Option<&'a Entry>, bool) {
+        let (mut open, mut is_done): (Option<&Entry>, _) = (None, false);
+        for entry in self.history {
+            let closes = match &entry.fact {
+                Fact::ActionIntended(_) => {
+                    open = Some(entry);
+                    continue;
+                }
+                Fact::ActionDone(done) => Some(done.of),
+                Fact::ActionSkipped(skipped) => skipped.of,
+                Fact::ActionFailed(failed) => Some(failed.of),
+                _ => None,
+            };
+            if closes.is_some() && open.map(|open| open.seq) == closes {
+                is_done |= matches!(entry.fact, Fact::ActionDone(_));
+                open = None;
+            }
+        }
+        (open, is_done)
+    }
+
+    fn is_managed(&self) -> bool {
+        let phase = self.last(|fact| match fact {
+            Fact::Adopted(_) => Some(true),
+            Fact::Released(_) | Fact::Gone(_) => Some(false),
+            _ => None,
+        });
+        phase.is_some_and(|(_, is_managed)| is_managed) && !self.attempts().1
+    }
+
+    fn is_judged_under_the_policy(&self) -> bool {
+        let terms = self.last(|fact| match fact {
+            Fact::Adopted(adopted) => Some(&adopted.terms),
+            Fact::PolicyChanged(terms) => Some(terms),
+            _ => None,
+        });
+        terms.is_some_and(|(_, terms)| terms.policy == self.policy.name && terms.policy_hash == self.policy.hash)
+    }
+
+    /// The status, and the entry that brought it.
+    fn status(&self) -> Option<(&'a Entry, Status)> {
+        self.last(|fact| match fact {
+            Fact::Adopted(_) => Some(Status::Unknown),
+            Fact::StatusChanged(change) => Some(change.to),
+            _ => None,
+        })
+    }
+
+    fn kept(&self) -> Option<Option<Timestamp>> {
+        let wish = self.last(|fact| if let Fact::Kept(kept) = fact { Some(kept) } else { None });
+        wish.filter(|(_, kept)| kept.wish.is_some()).map(|(_, kept)| kept.until)
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let deadline = self.last(|fact| match fact {
+            Fact::Adopted(adopted) => Some(&adopted.deadline),
+            Fact::DeadlineMoved(moved) => Some(&moved.deadline),
+            _ => None,
+        });
+        deadline.and_then(|(_, deadline)| deadline.as_ref()).map(|deadline| deadline.at)
+    }
+
+    /// The notices about a status that bind still: those after the owner's last wish for an earlier end.
+    fn notices(&self, about: Status) -> Vec<&'a Entry> {
+        let (mut notices, mut end) = (Vec::new(), None);
+        for entry in self.history {
+            match &entry.fact {
+                Fact::NoticeIntended(notice) if notice.about == about => notices.push(entry),
+                Fact::Adopted(adopted) => end = adopted.deadline.as_ref().map(|deadline| deadline.at),
+                Fact::DeadlineMoved(moved) => {
+                    let to = moved.deadline.as_ref().map(|deadline| deadline.at);
+                    let is_earlier = to.is_some_and(|to| end.is_none_or(|end| to < end));
+                    if is_earlier && about == Status::Stale && moved.why == lifecycle::entry::MovedBy::Owner {
+                        notices.clear();
+                    }
+                    end = to;
+                }
+                _ => {}
+            }
+        }
+        notices
+    }
+
+    /// Safety.md S9: the promise of every notice that binds, and a minute.
+    fn promises_are_over(&self, about: Status) -> bool {
+        self.notices(about).into_iter().all(|entry| match &entry.fact {
+            Fact::NoticeIntended(notice) => self.now >= saturating_add(notice.promise, SignedDuration::from_secs(60)),
+            _ => true,
+        })
+    }
+
+    fn is_told(&self, about: Status) -> bool {
+        let deletion = self.deadline().map(|end| self.kept().flatten().map_or(end, |kept| kept.max(end)));
+        let Some(entry) = self.notices(about).into_iter().next_back() else { return false };
+        let Fact::NoticeIntended(notice) = &entry.fact else { return false };
+        let after = || self.history.iter().filter(|later| later.seq > entry.seq);
+        let is_settled = after().any(|later| match &later.fact {
+            Fact::NoticeSent(sent) => sent.of == entry.seq,
+            Fact::NoticeUndeliverable(failed) => failed.of == entry.seq,
+            Fact::NoticeSkipped(skipped) => skipped.of == Some(entry.seq),
+            _ => false,
+        });
+        let began_to_enforce = after().any(|later| {
+            let Fact::PolicyChanged(terms) = &later.fact else { return false };
+            let before = self.history.iter().filter(|earlier| earlier.seq < later.seq).rev();
+            let mode = before.into_iter().find_map(|earlier| match &earlier.fact {
+                Fact::Adopted(adopted) => Some(adopted.terms.mode),
+                Fact::PolicyChanged(terms) => Some(terms.mode),
+                _ => None,
+            });
+            terms.mode == Mode::Enforce && mode == Some(Mode::Observe)
+        });
+        is_settled && !began_to_enforce && Some(notice.deadline) == deletion
+    }
+
+    /// Whether the deletion is to be offered to a worker.
+    fn deletes(&self) -> bool {
+        if !self.is_whole() {
+            return false;
+        }
+        if let Some(open) = self.attempts().0 {
+            return matches!(&open.fact, Fact::ActionIntended(intended) if self.now >= intended.until);
+        }
+        let Some((since, status)) = self.status() else { return false };
+        let episode = || self.history.iter().rev().take_while(|entry| entry.seq > since.seq);
+        let may = match self.policy.mode {
+            Mode::Enforce => self.policy.warning.is_none() || self.is_told(status),
+            Mode::Observe => !episode().any(|entry| matches!(entry.fact, Fact::WouldHave(_))),
+        };
+        let protected = self.last(|fact| if let Fact::Protected(protected) = fact { Some(protected.on) } else { None });
+        let pause = episode().find_map(|entry| match &entry.fact {
+            Fact::ActionSkipped(skipped) => Some(skipped.not_before),
+            Fact::ActionFailed(failed) => Some(failed.not_before),
+            _ => None,
+        });
+        may && self.is_managed()
+            && self.is_judged_under_the_policy()
+            && self.policy.deletes(status)
+            && !protected.is_some_and(|(_, on)| on)
+            && self.kept().is_none_or(|until| until.is_some_and(|until| self.now >= until))
+            && self.now >= saturating_add(since.at, self.policy.visible_for)
+            && self.promises_are_over(status)
+            && pause.flatten().is_none_or(|until| self.now >= until)
+    }
+}
+
+fn record(history: &[Entry]) -> Record {
+    Record::of(Uid::new("uid-1"), history)
+}
+
+fn offers_deletion(plan: &Plan) -> bool {
+    plan.tasks.iter().any(|task| task.action == Action::Delete)
+}
+
+/// A policy and a history.
+fn case() -> impl Strategy<Value = (Policy, Vec<Entry>)> {
+    prop_oneof![3 => nearly_deletable().boxed(), 1 => any_history().boxed()].prop_map(|(policies, mut history)| {
+        // What was folded already is not folded again (`recording`), so the oracle need not know of it.
+        history.dedup_by_key(|entry| entry.seq);
+        (first(&policies).clone(), history)
+    })
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_deletion_is_offered_when_the_history_allows_it_and_at_no_other_time((policy, history) in case(), now in near()) {
+        let offered = offers_deletion(&plan(Some(&policy), &record(&history), now));
+        prop_assert_eq!(offered, Oracle { policy: &policy, history: &history, now }.deletes());
+    }
+
+    #[test]
+    fn nothing_is_offered_before_it_is_due_and_then_something_is(
+        (policy, history) in case(), now in near(), later in instant(), share in 0.0..1.0,
+    ) {
+        let record = record(&history);
+        let found = plan(Some(&policy), &record, now);
+        match found.due {
+            None => prop_assert_eq!(&found, &plan(Some(&policy), &record, later.max(now))),
+            Some(due) => {
+                prop_assert!(now < due, "it was due already");
+                let between = saturating_add(now, between(now, due).mul_f64(share)).min(due);
+                if between < due {
+                    prop_assert_eq!(&found, &plan(Some(&policy), &record, between));
+                }
+                prop_assert_ne!(&found, &plan(Some(&policy), &record, due));
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_policy_or_under_another_nothing_is_begun((policy, history) in case(), now in instant()) {
+        let record = record(&history);
+        let mut other = policy;
+        other.hash = "another".to_owned();
+        if record.open.is_none() {
+            prop_assert_eq!(plan(None, &record, now), Plan::default());
+            prop_assert_eq!(plan(Some(&other), &record, now).tasks, []);
+        }
+        prop_assert_eq!(&plan(None, &record, now).tasks, &plan(Some(&other), &record, now).tasks);
+    }
+
+    #[test]
+    fn the_worker_sees_every_guard_the_planner_saw_and_those_of_the_object(
+        (policy, history) in case(), object in namespace(), now in near(),
+    ) {
+        let record = record(&history);
+        let lineage = Lineage { epochs: [1].into(), vouched_before: 0 };
+        let fresh = Fresh { namespace: &object, policy: Some(&policy), lineage: &lineage };
+        let (planned, looked) = (guards(&policy, &record, None, now), guards(&policy, &record, Some(&fresh), now));
+        prop_assert_eq!(&planned[..], &looked[..planned.len()]);
+        let is_clear = |name: &str| looked.iter().find(|guard| guard.name == name).expect("it is asked").is_clear();
+        prop_assert_eq!(is_clear("identity"), object.uid == record.uid);
+        prop_assert_eq!(is_clear("active"), object.deleted.is_none());
+        prop_assert_eq!(is_clear("object-protect"), !is_protected(&object, &policy));
+        prop_assert_eq!(is_clear("mark"), lineage.check(&object, &policy.keys, record.head).is_ok());
+        // Where the mode is observe no worker ever gets through, whatever else is clear.
+        prop_assert!(policy.mode == Mode::Enforce || !looked.iter().all(Guard::is_clear));
+        for guard in looked {
+            let Verdict::Waits(Some(until)) = guard.verdict else { continue };
+            prop_assert!(now < until, "{guard:?} waits for what is over");
+        }
+    }
+
+    #[test]
+    fn no_history_and_no_object_can_make_it_panic(
+        (policy, history) in case(), object in namespace(), now in instant(),
+    ) {
+        let record = record(&history);
+        let lineage = Lineage::default();
+        let fresh = Fresh { namespace: &object, policy: None, lineage: &lineage };
+        prop_assert!(guards(&policy, &record, Some(&fresh), now).iter().any(|guard| !guard.is_clear()));
+        let (_foretold, _tasks) = (is_foretold(&record), plan(Some(&policy), &record, now));
+        prop_assert!(promise(&policy, now, now) >= now);
+    }
+
+    #[test]
+    fn what_stood_for_an_hour_or_half_its_life_was_foretold(
+        (_, history) in case(), since in near(), created in near(), end in near(),
+    ) {
+        let mut record = record(&history);
+        (record.foretold_since, record.created) = (Some(since), Some(created));
+        let Some(deadline) = &mut record.deadline else { return Ok(()) };
+        deadline.at = end;
+        let (stood, lived) = (between(since, end), between(created, end));
+        let hour = SignedDuration::from_hours(1);
+        let expected = record.status == Status::Stale
+            && stood.is_positive()
+            && (stood >= hour || stood.checked_mul(2).unwrap() >= lived);
+        prop_assert_eq!(is_foretold(&record), expected);
+    }
+}
+
+fn is_protected(object: &Namespace, policy: &Policy) -> bool {
+    let keys = &policy.keys;
+    object.annotations.keys().any(|key| {
+        let prefix = key.strip_suffix("protect");
+        prefix.is_some_and(|prefix| prefix == keys.prefix || keys.former.iter().any(|former| former == prefix))
+    })
+}

@@ -1,0 +1,105 @@
+//! What holds of entries and of their fold, whatever they say and in whatever order they come.
+
+use lifecycle::{
+    Entry, Fact, Record, Uid,
+    record::{Damage, Snapshot},
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+use serde_json::{Value, json};
+
+use crate::any::{any_fact, any_history, cases, entries, instant, is_in_order, text};
+
+fn history() -> impl Strategy<Value = Vec<Entry>> {
+    any_history().prop_map(|(_, history)| history)
+}
+
+fn record<'a>(history: impl IntoIterator<Item = &'a Entry>) -> Record {
+    Record::of(Uid::new("uid-1"), history)
+}
+
+/// Any JSON that could stand where an entry's data stands.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+    ];
+    let key = || select(vec!["of", "on", "at", "until", "why", "deadline", "wish", "kind", "data", ""]);
+    leaf.prop_recursive(2, 8, 3, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Value::from),
+            vec((key(), inner), 0..4).prop_map(|pairs| pairs.into_iter().collect::<Value>()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn what_is_written_reads_back(fact in any_fact(), at in instant()) {
+        for entry in entries([(at, fact)]) {
+            let text = serde_json::to_string(&entry).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn nothing_that_calls_itself_an_entry_is_refused_or_dropped(
+        known in any_fact(), kind in prop_oneof![text(), Just("Gone".to_owned())], of_known in any::<bool>(), data in json(),
+    ) {
+        let kind = if of_known { known.kind().to_owned() } else { kind };
+        let stored = json!({
+            "uid": "uid-1", "seq": 1, "at": "2026-01-05T00:00:00Z", "actor": "a", "name": "n", "token": "t",
+            "kind": kind, "data": data,
+        });
+        let entry: Entry = serde_json::from_value(stored.clone()).unwrap();
+        prop_assert_eq!(entry.fact.kind(), &kind);
+        if matches!(entry.fact, Fact::Unrecognised { .. }) {
+            prop_assert_eq!(serde_json::to_value(&entry).unwrap(), stored);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_and_the_rest_are_the_whole(history in history(), at in 0_usize..8) {
+        let (before, after) = history.split_at(at.min(history.len()));
+        let stored = serde_json::to_string(&Snapshot::of(record(before))).unwrap();
+        let mut folded = serde_json::from_str::<Snapshot>(&stored).unwrap().current().unwrap();
+        after.iter().for_each(|entry| folded.fold(entry));
+        prop_assert_eq!(folded, record(&history));
+    }
+
+    #[test]
+    fn an_entry_that_was_folded_changes_nothing(history in history(), again in 0_usize..8) {
+        let mut folded = record(&history);
+        let whole = folded.clone();
+        history.iter().take(again).for_each(|entry| folded.fold(entry));
+        prop_assert_eq!(folded, whole);
+    }
+
+    #[test]
+    fn what_is_missing_or_unreadable_shows_and_stays(history in history()) {
+        let known: Vec<_> = history.iter().scan(0, |head, entry| {
+            let is_new = entry.seq > *head;
+            *head = entry.seq.max(*head);
+            Some((entry, is_new))
+        }).filter_map(|(entry, is_new)| is_new.then_some(entry)).collect();
+        let first_gap = (1_u64..).zip(&known).find(|(seq, entry)| entry.seq != *seq).map(|(seq, entry)| (entry.seq, seq));
+        let unread = known.iter().find_map(|entry| match &entry.fact {
+            Fact::Unrecognised { kind, .. } => Some((entry.seq, kind.clone())),
+            _ => None,
+        });
+        let gap = |(_, missing)| Damage::Gap(missing);
+        let unrecognised = |(seq, kind)| Damage::Unrecognised { seq, kind };
+        let expected = match (first_gap, unread) {
+            (Some(gap_at), Some(unread)) if unread.0 < gap_at.0 => Some(unrecognised(unread)),
+            (Some(gap_at), _) => Some(gap(gap_at)),
+            (None, unread) => unread.map(unrecognised),
+        };
+        let found = record(&history);
+        prop_assert_eq!(found.damage.is_none(), is_in_order(&history) && expected.is_none() || expected.is_none());
+        prop_assert_eq!(found.damage, expected);
+        prop_assert_eq!(found.head, known.last().map_or(0, |entry| entry.seq));
+    }
+}
