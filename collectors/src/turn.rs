@@ -168,6 +168,10 @@ impl Collector {
     /// Whether the mark on the namespace belongs to this store. A stranger's is left as it is: it is the only trace
     /// that a store was exchanged, and it stops everything destructive.
     async fn belongs(&self, settings: &Settings, record: &mut Record, seen: &Observation) -> Result<bool, StoreError> {
+        if record.head == 0 && settings.policies.for_namespace(&seen.namespace).is_none() {
+            // Another installation's, for all we know: on one cluster each may manage namespaces of its own.
+            return Ok(false);
+        }
         let keys = &settings.policies.keys;
         let check = |lineage: &Lineage, record: &Record| lineage.check(&seen.namespace, keys, record.head);
         if check(&*self.lineage.lock().await, record).is_ok() {
