@@ -8,11 +8,11 @@ use common::{
 use jiff::SignedDuration;
 use lifecycle::{
     Fact, Policy, Record, Status, Task,
-    entry::{NoticeIntended, NoticeSent, NoticeUndeliverable},
+    entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
     guards::deletion_deadline,
-    plan::{self, promise},
+    plan::{self, promise, told_lately},
     record::{Delivery, Notice},
-    time::between,
+    time::{between, human_text},
 };
 use tracing::{info, warn};
 
@@ -47,8 +47,14 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         let (Some(policy), Some(webhook)) = (policy.filter(due), settings.notices.webhook.clone()) else {
             return Ok(());
         };
-        let Some(notice) = intend(worker, policy, &mut record).await? else {
-            continue;
+        let notice = match intend(worker, policy, &mut record).await? {
+            Intent::Send(notice) => notice,
+            Intent::Settled => {
+                let _ = store.put_snapshot(&record).await;
+                nudge::event(&*worker.context.queue, &task.uid).await;
+                return Ok(());
+            }
+            Intent::Again => continue,
         };
         let sent = webhook::post(&webhook, &message(&record, &notice)).await;
         let closed = close(worker, &webhook, &mut record, &notice, sent).await;
@@ -59,26 +65,45 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
     Ok(())
 }
 
-/// The notice that is under way already, or a new one with its promise. `None`: somebody else wrote first.
-async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow::Result<Option<Notice>> {
+enum Intent {
+    /// This one is to be sent.
+    Send(Notice),
+    /// Nothing is to be sent, and the history says why.
+    Settled,
+    /// Somebody else wrote first.
+    Again,
+}
+
+/// The notice that is under way already, or a new one with its promise, or the word that a recent one stands for it.
+async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow::Result<Intent> {
+    let about = Status::Stale;
     let Some(deadline) = deletion_deadline(record) else {
-        return Ok(None);
+        return Ok(Intent::Settled);
     };
     let open = |notice: &&Notice| notice.delivery == Delivery::Open && notice.intended.deadline == deadline;
-    if let Some(notice) = record.notice(Status::Stale).filter(open) {
-        return Ok(Some(notice.clone()));
+    if let Some(notice) = record.notice(about).filter(open) {
+        return Ok(Intent::Send(notice.clone()));
     }
     let now = worker.context.clock.now();
-    let intended = NoticeIntended {
-        about: Status::Stale,
-        deadline,
-        promise: promise(policy, deadline, now),
-        channel: WEBHOOK.to_owned(),
+    let told = told_lately(record, about, now);
+    let fact = match told {
+        Some(at) => {
+            let why = format!("its owner was told at {}, and not again within half an hour", human_text(at));
+            Fact::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why })
+        }
+        None => Fact::NoticeIntended(NoticeIntended {
+            about,
+            deadline,
+            promise: promise(policy, deadline, now),
+            channel: WEBHOOK.to_owned(),
+        }),
     };
-    let fact = Fact::NoticeIntended(intended);
     Ok(match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
-        Appended::Written => record.notice(Status::Stale).cloned(),
-        Appended::Conflict => None,
+        Appended::Conflict => Intent::Again,
+        Appended::Written => match record.notice(about).filter(|_| told.is_none()) {
+            Some(notice) => Intent::Send(notice.clone()),
+            None => Intent::Settled,
+        },
     })
 }
 
@@ -128,7 +153,7 @@ fn message(record: &Record, notice: &Notice) -> Message {
         uid: record.uid.to_string(),
         status: record.status,
         about: notice.intended.about,
-        reason: format!("its time to live ends at {}", lifecycle::time::human_text(notice.intended.deadline)),
+        reason: format!("its time to live ends at {}", human_text(notice.intended.deadline)),
         deadline: notice.intended.deadline,
         not_before: notice.promise,
         owner: record.ci.clone(),

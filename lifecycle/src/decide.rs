@@ -195,7 +195,7 @@ fn judge(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
 /// The evidence of age, in words.
 fn age(record: &Record, deadline: Option<&Deadline>, expired: bool, now: Timestamp) -> Condition {
     let created = record.created.unwrap_or(now);
-    let lived = duration::text(between(created, now));
+    let lived = duration::text(SignedDuration::from_secs(between(created, now).as_secs()));
     let reason = match deadline {
         None => format!("it has lived for {lived} and nothing sets an end"),
         Some(deadline) => {

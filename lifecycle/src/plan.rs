@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, Mode, Policy, Record, Status, Uid,
     guards::{Guard, Verdict, deletion_deadline, guards},
+    record::Delivery,
     time::{between, saturating_add},
 };
 
@@ -98,6 +99,21 @@ impl Task {
     }
 }
 
+/// How soon after a notice about a status another one about it is sent, at the earliest (safety.md section 4).
+const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
+
+/// The instant of the notice that stands for a new one about this status: the owner was told within half an hour, and
+/// has not asked for an earlier end since.
+#[must_use]
+pub fn told_lately(record: &Record, about: Status, now: Timestamp) -> Option<Timestamp> {
+    let notice = record.notice(about).filter(|notice| notice.counts)?;
+    let told = match notice.delivery {
+        Delivery::Sent | Delivery::Skipped => true,
+        Delivery::Open | Delivery::Undeliverable => false,
+    };
+    (told && between(notice.at, now) < FLAPPING).then_some(notice.at)
+}
+
 /// What a notice sent now can promise about a deletion with this deadline (lifecycle.md section 5).
 #[must_use]
 pub fn promise(policy: &Policy, deadline: Timestamp, now: Timestamp) -> Timestamp {
@@ -146,9 +162,73 @@ fn notify(policy: &Policy, record: &Record, guards: &[Guard], now: Timestamp) ->
     let deadline = deletion_deadline(record)?;
     let told = record.notice(Status::Stale).filter(|notice| notice.counts && notice.intended.deadline == deadline);
     if let Some(told) = told {
-        return (told.delivery == crate::record::Delivery::Open).then_some(Notify::Now(record.deadline_set_by));
+        return (told.delivery == Delivery::Open).then_some(Notify::Now(record.deadline_set_by));
     }
     let before = warning.before(between(record.created?, deadline));
     let at = saturating_add(deadline, -before);
     Some(if now >= at { Notify::Now(record.deadline_set_by) } else { Notify::At(at) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Actor, Entry, Fact,
+        entry::{NoticeIntended, NoticeSent, NoticeSkipped},
+    };
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).unwrap()
+    }
+
+    fn record(facts: Vec<Fact>) -> Record {
+        let uid = Uid::new("u");
+        let entries: Vec<_> = (1..)
+            .zip(facts)
+            .map(|(seq, fact)| Entry {
+                uid: uid.clone(),
+                seq,
+                at: at(0),
+                actor: Actor::person("me"),
+                name: "a".into(),
+                token: String::new(),
+                fact,
+            })
+            .collect();
+        Record::of(uid, &entries)
+    }
+
+    fn intended() -> Fact {
+        let (about, channel) = (Status::Stale, "webhook".to_owned());
+        Fact::NoticeIntended(NoticeIntended { about, deadline: at(60), promise: at(60), channel })
+    }
+
+    fn skipped() -> Fact {
+        let why = "told lately".to_owned();
+        Fact::NoticeSkipped(NoticeSkipped { of: None, about: Status::Stale, deadline: at(90), why })
+    }
+
+    #[test]
+    fn who_was_told_is_not_told_again_within_half_an_hour() {
+        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1 })]);
+        assert_eq!(told_lately(&told, Status::Stale, at(29)), Some(at(0)));
+        assert_eq!(told_lately(&told, Status::Stale, at(30)), None);
+        assert_eq!(told_lately(&record(vec![intended()]), Status::Stale, at(1)), None, "nobody knows that it was sent");
+    }
+
+    #[test]
+    fn a_notice_that_stands_for_another_deadline_keeps_its_promise() {
+        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1 }), skipped()]);
+        let notice = told.notice(Status::Stale).unwrap();
+        assert_eq!((notice.intended.deadline, notice.promise, notice.at), (at(90), at(60), at(0)));
+    }
+
+    #[test]
+    fn a_task_is_read_from_its_id_and_from_nothing_else() {
+        let task = Task { uid: Uid::new("a-b"), action: Action::Delete, due_to: 7 };
+        assert_eq!(Task::from_id(&task.id()), Some(task));
+        for id in ["", "a", "a/delete", "a/delete/x", "a/sleep/1", "/delete/1", "a/delete/-1"] {
+            assert_eq!(Task::from_id(id), None, "{id}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
-    entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, Pair, SkipReason, Terms},
+    entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
     guards::deletion_deadline,
     wishes::{self, Deadline, DeadlineBy},
 };
@@ -240,11 +240,10 @@ impl Record {
             Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
             Fact::NoticeSent(sent) => self.deliver(sent.of, Delivery::Sent),
             Fact::NoticeUndeliverable(failed) => self.deliver(failed.of, Delivery::Undeliverable),
-            Fact::NoticeSkipped(skipped) => {
-                if let Some(of) = skipped.of {
-                    self.deliver(of, Delivery::Skipped);
-                }
-            }
+            Fact::NoticeSkipped(skipped) => match skipped.of {
+                Some(of) => self.deliver(of, Delivery::Skipped),
+                None => self.count_as_told(skipped),
+            },
             Fact::ActionIntended(intended) => {
                 self.attempts.begun += 1;
                 self.open = Some(Intent { seq: entry.seq, at: entry.at, intended: (**intended).clone() });
@@ -330,6 +329,14 @@ impl Record {
     fn deliver(&mut self, of: u64, delivery: Delivery) {
         if let Some(notice) = self.notices.iter_mut().find(|notice| notice.seq == of) {
             notice.delivery = delivery;
+        }
+    }
+
+    /// The owner was told shortly before, so that notice stands for this deadline too; its promise stays.
+    fn count_as_told(&mut self, skipped: &NoticeSkipped) {
+        if let Some(notice) = self.notices.iter_mut().find(|notice| notice.intended.about == skipped.about) {
+            notice.intended.deadline = skipped.deadline;
+            notice.delivery = Delivery::Skipped;
         }
     }
 
