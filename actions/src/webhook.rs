@@ -105,6 +105,11 @@ fn sign(secret: &[u8], body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
     use super::*;
 
     #[test]
@@ -121,5 +126,141 @@ mod tests {
         assert_eq!(judge(StatusCode::NO_CONTENT), Told::Accepted);
         assert!(refused(400) && refused(404) && refused(410) && refused(301));
         assert!(unclear(408) && unclear(429) && unclear(500) && unclear(503));
+    }
+
+    /// What a receiver does with a request.
+    #[derive(Clone, Copy)]
+    enum Does {
+        Answers(&'static str),
+        /// Takes the request and says nothing.
+        Stalls,
+        /// Takes the request and hangs up.
+        Cuts,
+    }
+
+    /// Posts to a real receiver on loopback. Returns what became of it, and the request the receiver saw.
+    async fn posted(does: Does, secret: Option<&str>) -> (Told, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let secret_file = secret.map(|secret| {
+            let path = directory.path().join("secret");
+            std::fs::write(&path, secret).unwrap();
+            path
+        });
+        let url = format!("http://{}/hook?token=t0p", listener.local_addr().unwrap());
+        let receive = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            while !whole(&seen) {
+                assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0, "the request broke off");
+            }
+            match does {
+                Does::Answers(status) => {
+                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nlocation: /x\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+                Does::Stalls => std::future::pending().await,
+                Does::Cuts => drop(stream),
+            }
+            String::from_utf8(seen).unwrap()
+        };
+        let settings = WebhookSettings { url, secret_file };
+        let message = message();
+        let (mut told, mut seen) = (None, None);
+        let (post, receive) = (post(&settings, &message), receive);
+        tokio::pin!(post, receive);
+        // A receiver that stalls never ends, so the post alone is waited for.
+        while told.is_none() || (seen.is_none() && !matches!(does, Does::Stalls)) {
+            tokio::select! {
+                outcome = &mut post, if told.is_none() => told = Some(outcome),
+                request = &mut receive, if seen.is_none() => seen = Some(request),
+            }
+        }
+        (told.unwrap(), seen.unwrap_or_default())
+    }
+
+    /// Whether the body is as long as the header says.
+    fn whole(seen: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(seen);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        body.len() >= length.parse().unwrap()
+    }
+
+    fn message() -> Message {
+        let at = Timestamp::from_second(1_800_000_000).unwrap();
+        Message {
+            v: 1,
+            id: "u:3".into(),
+            kind: "deletion-announced".into(),
+            namespace: "ci-1".into(),
+            uid: "u".into(),
+            status: Status::Ok,
+            about: Status::Stale,
+            reason: "its time to live ends".into(),
+            deadline: at,
+            not_before: at,
+            owner: vec![Pair { k: "team".into(), v: "blue".into() }],
+            what_you_can_do: "keep it".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_body_is_signed_with_the_secret_as_it_stands_in_the_file() {
+        let (told, seen) = posted(Does::Answers("204 No Content"), Some("s3cret\n")).await;
+        assert_eq!(told, Told::Accepted);
+        let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("{SIGNATURE}: {}", sign(b"s3cret", body.as_bytes()))), "{head}");
+        let expected = r#"{"v":1,"id":"u:3","kind":"deletion-announced","namespace":"ci-1","uid":"u","status":"ok","about":"stale","reason":"its time to live ends","deadline":"2027-01-15T08:00:00Z","not_before":"2027-01-15T08:00:00Z","owner":[{"k":"team","v":"blue"}],"what_you_can_do":"keep it"}"#;
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn without_a_secret_nothing_is_signed() {
+        let (_, seen) = posted(Does::Answers("200 OK"), None).await;
+        assert!(!seen.contains(SIGNATURE), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let (told, _) = posted(Does::Answers("302 Found"), None).await;
+        assert_eq!(told, Told::Refused("it answered 302 Found".into()));
+    }
+
+    #[tokio::test]
+    async fn what_fails_may_be_tried_again() {
+        for status in ["429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable"] {
+            let (told, _) = posted(Does::Answers(status), None).await;
+            assert_eq!(told, Told::Unclear(format!("it answered {status}")));
+        }
+        let (told, _) = posted(Does::Cuts, None).await;
+        assert!(matches!(told, Told::Unclear(_)), "{told:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_stalls_is_left_after_ten_seconds() {
+        let began = tokio::time::Instant::now();
+        let (told, _) = posted(Does::Stalls, None).await;
+        assert!(matches!(told, Told::Unclear(_)), "{told:?}");
+        assert!(began.elapsed() >= TIMEOUT && began.elapsed() < 2 * TIMEOUT, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_refuses_is_told_of_without_what_may_be_secret() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?token=t0p", listener.local_addr().unwrap());
+        drop(listener);
+        let settings = WebhookSettings { url, secret_file: None };
+        let Told::Unclear(why) = post(&settings, &message()).await else { panic!() };
+        assert!(!why.contains("t0p"), "{why}");
+        assert!(!origin(&settings).contains("t0p"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_cannot_be_read_sends_nothing() {
+        let settings =
+            WebhookSettings { url: "http://127.0.0.1:1/".into(), secret_file: Some("/nowhere/secret".into()) };
+        let Told::Unclear(why) = post(&settings, &message()).await else { panic!() };
+        assert!(why.contains("/nowhere/secret"), "{why}");
     }
 }
