@@ -1,23 +1,33 @@
-//! nsm (temporary main)
+//! nsm: the whole of Namespace Manager on a laptop, and its client for people.
+
+mod args;
+mod commands;
+mod failure;
+mod reach;
+mod screen;
 mod standalone;
+mod view;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{
+    args::{Cli, called},
+    view::table::BAD,
+};
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_env_filter("info").init();
-    let mut args = std::env::args().skip(2);
-    let (mut config, mut kube) = (None, None);
-    let mut source_flags = vec![];
-    while let Some(a) = args.next() {
-        match a.as_str() {
-            "--config" => config = args.next().map(Into::into),
-            "--kubeconfig" => kube = args.next().map(Into::into),
-            "--mode" => source_flags.push(args.next().unwrap_or_default()),
-            _ => anyhow::bail!("unknown {a}"),
+async fn main() -> ExitCode {
+    let program = std::env::args().next();
+    let matches = Cli::command().bin_name(called(program.as_deref())).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match commands::run(cli, program.as_deref()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody is left to be told where standard error is closed.
+            let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", failure.text);
+            failure.code.into()
         }
     }
-    let mut source = common::config::Source::of_process(config);
-    for m in source_flags {
-        source = source.with_flag("--mode", "mode", m);
-    }
-    let settings = source.load().map_err(|e| anyhow::anyhow!("{e}"))?;
-    standalone::run(source, settings, &standalone::ClusterChoice { kubeconfig: kube, context: None }).await
 }

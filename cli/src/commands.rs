@@ -1,0 +1,51 @@
+//! What each command does: read, render, or write with the person's own rights.
+
+mod config;
+mod history;
+mod ls;
+mod standalone;
+mod switch;
+mod why;
+mod wish;
+
+use clap::CommandFactory as _;
+use jiff::Timestamp;
+
+use crate::{
+    args::{Cli, Command, called},
+    failure::Failure,
+    reach::Reach,
+    screen::{Screen, print},
+};
+
+/// Carries out one command.
+pub(crate) async fn run(cli: Cli, program: Option<&str>) -> Result<(), Failure> {
+    let reach = Reach::new(&cli.global);
+    let screen = Screen::new(cli.global.output);
+    match cli.command {
+        Command::Standalone { mode } => standalone::standalone(&reach, &cli.global, mode).await,
+        Command::Ls { all } => ls::ls(&reach, &screen, all).await,
+        Command::Why { namespace } => why::why(&reach, &screen, &namespace).await,
+        Command::History { namespace } => history::history(&reach, &screen, &namespace).await,
+        Command::Keep { name, end, reason } => {
+            let end = |now: Timestamp| match (end.until, end.period) {
+                (Some(until), _) => until,
+                (None, period) => lifecycle::time::saturating_add(now, period.unwrap_or_default()),
+            };
+            wish::keep(&reach, &screen, &name, end, reason).await
+        }
+        Command::Unkeep { name } => wish::unkeep(&reach, &screen, &name).await,
+        Command::Protect { name } => wish::protect(&reach, &screen, &name, true).await,
+        Command::Unprotect { name } => wish::protect(&reach, &screen, &name, false).await,
+        Command::Stop { reason } => switch::stop(&reach, &screen, reason).await,
+        Command::Resume { reason } => switch::resume(&reach, &screen, reason).await,
+        Command::Approve { store: true, .. } => switch::vouch(&reach, &screen).await,
+        Command::Approve { period, .. } => switch::approve(&reach, &screen, period).await,
+        Command::Config(command) => config::config(&reach, &screen, command).await,
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), called(program).replace(' ', "-"), &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+    }
+}

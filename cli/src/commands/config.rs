@@ -1,0 +1,107 @@
+//! `nsm config`.
+
+use std::path::PathBuf;
+
+use common::{
+    cluster::{Cluster, facts},
+    config::{Settings, Source, reference},
+};
+use kube::api::ListParams;
+use lifecycle::{Mode, Namespace};
+use serde::Serialize;
+
+use crate::{
+    args::ConfigCommand,
+    failure::{Code, Failure},
+    reach::Reach,
+    screen::{Screen, print},
+    view::{
+        difference::{self, Difference},
+        words,
+    },
+};
+
+/// How many namespaces are listed at once.
+const PAGE: u32 = 500;
+
+/// A configuration that is good.
+#[derive(Debug, Serialize)]
+struct Checked {
+    /// Changes with anything that can change a decision.
+    hash: String,
+    mode: Mode,
+    /// The names of the policies, in their order.
+    policies: Vec<String>,
+    /// The configuration with every default filled in.
+    effective: common::config::raw::Raw,
+    /// What changes against the older one.
+    difference: Option<Difference>,
+}
+
+pub(super) async fn config(reach: &Reach<'_>, screen: &Screen, command: ConfigCommand) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Schema => print(&format!("{:#}\n", reference::schema())),
+        ConfigCommand::Example => print(&reference::example()),
+        ConfigCommand::Check { diff } => check(reach, screen, diff).await,
+    }
+}
+
+async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Result<(), Failure> {
+    let settings = reach.settings()?;
+    let now = reach.now();
+    let difference = match older {
+        None => None,
+        Some(path) => {
+            let old = Source::of_process(Some(path)).load()?;
+            let namespaces = match pairs(reach, &old, &settings).await {
+                Ok(seen) => Some(difference::namespaces(seen, &old.policies, &settings.policies, now)),
+                Err(why) => {
+                    screen.note(&format!("what it changes for namespaces is not known: {why}"));
+                    None
+                }
+            };
+            Some(Difference { settings: difference::settings(&old, &settings), namespaces })
+        }
+    };
+    let checked = Checked {
+        hash: settings.hash,
+        mode: settings.mode,
+        policies: settings.policies.iter().map(|policy| policy.name.clone()).collect(),
+        effective: settings.raw,
+        difference,
+    };
+    screen.answer(&checked, |width| {
+        let names = match checked.policies.as_slice() {
+            [] => "no policies, so nothing is managed".to_owned(),
+            names => format!("policies: {}", names.join(", ")),
+        };
+        let head = format!("good (mode {}; {names}; hash {})\n", words::mode(checked.mode), checked.hash);
+        let rest = checked.difference.as_ref().map(|difference| difference::text(difference, now, width));
+        rest.map_or(head.clone(), |rest| format!("{head}\n{rest}"))
+    })
+}
+
+/// Every namespace of the cluster, as the old and as the new policies see it.
+async fn pairs(reach: &Reach<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
+    let cluster = reach.cluster_if_near().await?;
+    list(&cluster, old, new).await.map_err(|failure| failure.text)
+}
+
+async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, Failure> {
+    let mut params = ListParams::default().limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let page = cluster
+            .namespaces()
+            .list_metadata(&params)
+            .await
+            .map_err(|error| Failure::new(Code::OutOfReach, format!("cannot list namespaces: {error}")))?;
+        all.extend(page.items.into_iter().filter_map(|object| {
+            Some((facts(object.metadata.clone(), &old.policies)?, facts(object.metadata, &new.policies)?))
+        }));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
+}

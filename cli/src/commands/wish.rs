@@ -1,0 +1,186 @@
+//! `nsm keep` and `nsm protect`, and taking them back: annotations, written with the person's own rights.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use common::{
+    cluster::{Cluster, look, patch_annotations},
+    config::Settings,
+    history,
+};
+use jiff::Timestamp;
+use lifecycle::{
+    Namespace, Record,
+    keys::{KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT},
+    time::{annotation_text, human_text},
+};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{
+    failure::{Code, Failure},
+    reach::{Reach, cluster_user},
+    screen::Screen,
+    view::moment::both,
+};
+
+/// How long the collector is waited for. It sees an annotation by its watch, within a second where it is well.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const POLL: Duration = Duration::from_millis(200);
+
+type Annotations = BTreeMap<String, Option<String>>;
+
+/// What became of a wish.
+#[derive(Debug, Serialize)]
+struct Wished {
+    name: String,
+    uid: String,
+    /// What was written on the namespace; `null` was removed.
+    annotations: Annotations,
+    /// Whether the manager has recorded it by now. It holds as soon as it is written, either way.
+    recorded: bool,
+    /// Until when the namespace is kept, as recorded.
+    kept_until: Option<Timestamp>,
+}
+
+/// A namespace that a wish can still reach, and what is needed to write it.
+struct Target<'r> {
+    reach: &'r Reach<'r>,
+    screen: &'r Screen,
+    settings: Settings,
+    cluster: Cluster,
+    namespace: Namespace,
+}
+
+pub(super) async fn keep(
+    reach: &Reach<'_>,
+    screen: &Screen,
+    name: &str,
+    end: impl Fn(Timestamp) -> Timestamp,
+    reason: Option<String>,
+) -> Result<(), Failure> {
+    let target = Target::find(reach, screen, name).await?;
+    let now = target.cluster.clock.now().unwrap_or_else(|| reach.now());
+    let until = end(now);
+    if until <= now {
+        let text = format!("{} is over already; name an instant to come", human_text(until));
+        return Err(Failure::new(Code::Usage, text));
+    }
+    let wish = annotation_text(until);
+    let by = cluster_user(&target.cluster).await;
+    let keys = &target.settings.policies.keys;
+    let annotations = Annotations::from([
+        (keys.ours(KEEP_UNTIL), Some(wish.clone())),
+        (keys.ours(KEEP_BY), Some(by)),
+        (keys.ours(KEEP_REASON), reason),
+    ]);
+    let held = |record: &Record| record.kept.as_ref().is_some_and(|kept| kept.wish.as_ref() == Some(&wish));
+    let answer = target.write(annotations, held).await?;
+    screen.answer(&answer, |_| {
+        let until = answer.kept_until.unwrap_or(until);
+        format!("`{name}` is kept until {}\n", both(until, now))
+    })?;
+    if answer.kept_until.is_some_and(|allowed| allowed < until) {
+        screen.note(&format!("its policy allows less than what was asked, {}", human_text(until)));
+    }
+    Ok(())
+}
+
+pub(super) async fn unkeep(reach: &Reach<'_>, screen: &Screen, name: &str) -> Result<(), Failure> {
+    let target = Target::find(reach, screen, name).await?;
+    let annotations = target.removal(&[KEEP_UNTIL, KEEP_BY, KEEP_REASON]);
+    let answer = target.write(annotations, |record| record.kept.is_none()).await?;
+    screen.answer(&answer, |_| format!("`{name}` is no longer kept; `nsm why {name}` tells what comes next\n"))
+}
+
+pub(super) async fn protect(reach: &Reach<'_>, screen: &Screen, name: &str, on: bool) -> Result<(), Failure> {
+    let target = Target::find(reach, screen, name).await?;
+    let annotations = if on {
+        Annotations::from([(target.settings.policies.keys.ours(PROTECT), Some("true".to_owned()))])
+    } else {
+        target.removal(&[PROTECT])
+    };
+    let answer = target.write(annotations, |record| record.protected == on).await?;
+    screen.answer(&answer, |_| match on {
+        true => format!("`{name}` is protected until `nsm unprotect {name}`\n"),
+        false => format!("`{name}` is no longer protected; `nsm why {name}` tells what comes next\n"),
+    })
+}
+
+impl<'r> Target<'r> {
+    async fn find(reach: &'r Reach<'r>, screen: &'r Screen, name: &str) -> Result<Self, Failure> {
+        let settings = reach.settings()?;
+        let cluster = reach.cluster().await?;
+        let Some(namespace) = look(&cluster, name, &settings.policies).await? else {
+            let text = format!("the cluster has no namespace `{name}`; is it the right cluster (`--context`)?");
+            return Err(Failure::new(Code::NotFound, text));
+        };
+        match namespace.deleted {
+            Some(at) => Err(too_late(name, at)),
+            None => Ok(Self { reach, screen, settings, cluster, namespace }),
+        }
+    }
+
+    /// Takes annotations away under every prefix that counts.
+    fn removal(&self, keys: &[&str]) -> Annotations {
+        let known = &self.settings.policies.keys;
+        let prefixes = || std::iter::once(&known.prefix).chain(&known.former);
+        let full = keys.iter().flat_map(|key| prefixes().map(move |prefix| format!("{prefix}{key}")));
+        full.filter(|key| self.namespace.annotations.contains_key(key)).map(|key| (key, None)).collect()
+    }
+
+    /// Writes a wish, and waits a little until it is recorded.
+    async fn write(&self, annotations: Annotations, held: impl Fn(&Record) -> bool) -> Result<Wished, Failure> {
+        let Namespace { name, uid, .. } = &self.namespace;
+        let meta = patch_annotations(&self.cluster, name, uid, &annotations).await?;
+        // A deletion that was accepted before this write goes on whatever stands on the namespace.
+        if let Some(at) = meta.deletion_timestamp {
+            return Err(too_late(name, at.0));
+        }
+        let record = self.recorded(held).await;
+        Ok(Wished {
+            name: name.clone(),
+            uid: uid.to_string(),
+            annotations,
+            recorded: record.is_some(),
+            kept_until: record.and_then(|record| record.kept).and_then(|kept| kept.until),
+        })
+    }
+
+    async fn recorded(&self, held: impl Fn(&Record) -> bool) -> Option<Record> {
+        let Namespace { name, uid, .. } = &self.namespace;
+        if self.settings.policies.for_namespace(&self.namespace).is_none() {
+            self.screen.note("by this configuration no policy applies to it, so nothing would delete it anyway");
+            return None;
+        }
+        let store = match self.reach.store(&self.settings).await {
+            Ok(store) => store,
+            Err(failure) => {
+                self.screen.note(&format!("it is written, and not known to be recorded: {}", failure.text));
+                return None;
+            }
+        };
+        let begin = Instant::now();
+        self.screen.progress(&format!("waiting for the manager to record it on `{name}` …"));
+        let record = loop {
+            match history::load(&*store, uid).await {
+                Ok(record) if held(&record) => break Some(record),
+                _ if begin.elapsed() >= PATIENCE => break None,
+                _ => tokio::time::sleep(POLL).await,
+            }
+        };
+        self.screen.wipe();
+        if record.is_none() {
+            self.screen.note(&format!(
+                "it is written, which is what counts, but the manager has not recorded it within {} s; is it running?",
+                PATIENCE.as_secs()
+            ));
+        }
+        record
+    }
+}
+
+fn too_late(name: &str, at: Timestamp) -> Failure {
+    let text = format!("`{name}` is being deleted since {}; nothing can take that back", human_text(at));
+    Failure::new(Code::Refused, text)
+}

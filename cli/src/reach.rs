@@ -1,0 +1,130 @@
+//! What a command works with: configuration, store, cluster, and who asks.
+
+use std::{path::Path, time::Duration};
+
+use common::{
+    clock::Clock,
+    cluster::{Cluster, REQUEST_TIMEOUT},
+    config::{Settings, Source, suggest::nearest, variable},
+    store::{self, SharedStore, Store},
+};
+use jiff::Timestamp;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::{Api, api::PostParams};
+use lifecycle::{Record, Uid};
+
+use crate::{
+    args::Global,
+    failure::{Code, Failure, causes},
+};
+
+/// How many uids of one name are told apart.
+pub(crate) const UIDS: usize = 100;
+
+/// How many snapshots are read at once.
+const PAGE: usize = 500;
+
+/// How long a cluster that is only good to have may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The edges of one command.
+#[derive(Debug)]
+pub(crate) struct Reach<'g> {
+    global: &'g Global,
+    clock: Clock,
+}
+
+impl<'g> Reach<'g> {
+    pub(crate) fn new(global: &'g Global) -> Self {
+        Self { global, clock: Clock::system() }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        Source::of_process(self.global.config.clone())
+    }
+
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        Ok(self.source().load()?)
+    }
+
+    /// The store, where there is one already: a reader makes none.
+    pub(crate) async fn store(&self, settings: &Settings) -> Result<SharedStore, Failure> {
+        let url = &settings.store.url;
+        if let Some(path) = url.strip_prefix("sqlite:").map(Path::new)
+            && matches!(path.try_exists(), Ok(false))
+        {
+            let text = format!(
+                "there is no store at `{}`; start `nsm standalone`, or name the configuration it runs with \
+                 (`--config`, CONFIG_PATH or NSM__STORE__URL)",
+                path.display()
+            );
+            return Err(Failure::new(Code::OutOfReach, text));
+        }
+        Ok(store::open(url).await?)
+    }
+
+    pub(crate) async fn cluster(&self) -> Result<Cluster, Failure> {
+        let Global { kubeconfig, context, .. } = self.global;
+        Cluster::connect(kubeconfig.as_deref(), context.as_deref())
+            .await
+            .map_err(|error| Failure::new(Code::OutOfReach, causes(&error)))
+    }
+
+    /// The cluster, if it answers soon, else why not.
+    pub(crate) async fn cluster_if_near(&self) -> Result<Cluster, String> {
+        let cluster = self.cluster().await.map_err(|failure| failure.text)?;
+        match tokio::time::timeout(PATIENCE, cluster.ask_time()).await {
+            Ok(Ok(())) => Ok(cluster),
+            Ok(Err(trouble)) => Err(trouble.to_string()),
+            Err(_) => Err(format!("the apiserver did not answer within {} s", PATIENCE.as_secs())),
+        }
+    }
+}
+
+/// Who uses this machine: whoever can write the store's file is who the system says.
+pub(crate) fn local_user() -> String {
+    variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// Who the cluster knows the person as, else the machine.
+pub(crate) async fn cluster_user(cluster: &Cluster) -> String {
+    let reviews: Api<SelfSubjectReview> = Api::all(cluster.client.clone());
+    let (params, question) = (PostParams::default(), SelfSubjectReview::default());
+    let asked = tokio::time::timeout(REQUEST_TIMEOUT, reviews.create(&params, &question)).await;
+    let name = asked.ok().and_then(Result::ok).and_then(|review| review.status?.user_info?.username);
+    name.unwrap_or_else(local_user)
+}
+
+/// Every record the store has a snapshot of; may lag behind the histories.
+pub(crate) async fn snapshots(store: &dyn Store) -> Result<Vec<Record>, Failure> {
+    let mut all: Vec<Record> = Vec::new();
+    loop {
+        let page = store.snapshots(all.last().map(|record| &record.uid), PAGE).await?;
+        let full = page.len() == PAGE;
+        all.extend(page);
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+/// The uids a person may mean, the most recent first.
+pub(crate) async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, Failure> {
+    let named = store.uids_named(name_or_uid, UIDS).await?;
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let uid = Uid::new(name_or_uid);
+    if !store.history(&uid, 0, 1).await?.is_empty() {
+        return Ok(vec![uid]);
+    }
+    let records = snapshots(store).await?;
+    let meant = nearest(name_or_uid, records.iter().map(|record| record.name.as_str()));
+    let meant = meant.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+    let text = format!("nothing is recorded of a namespace `{name_or_uid}`{meant} (`nsm ls --all` lists them)");
+    Err(Failure::new(Code::NotFound, text))
+}

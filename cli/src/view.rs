@@ -1,0 +1,12 @@
+//! What people see: values in, text out. Nothing here reads a store, a cluster, a clock or a terminal.
+
+pub(crate) mod chronicle;
+pub(crate) mod difference;
+pub(crate) mod listing;
+pub(crate) mod moment;
+pub(crate) mod outlook;
+pub(crate) mod reasons;
+pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod told;
+pub(crate) mod words;

@@ -1,0 +1,104 @@
+//! The lines of `nsm ls`.
+
+use jiff::Timestamp;
+use lifecycle::{Policy, Record, Status, record::Phase};
+use serde::Serialize;
+
+use super::{
+    moment,
+    outlook::{Outlook, outlook},
+    table::{Cell, Table},
+};
+
+/// One namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    /// `managed`, `released` or `gone`.
+    pub(crate) phase: Phase,
+    pub(crate) status: Status,
+    /// When the status was entered.
+    pub(crate) since: Option<Timestamp>,
+    /// The namespace's creation.
+    pub(crate) created: Option<Timestamp>,
+    /// The CI label `author`, else `team`, as it was at adoption.
+    pub(crate) owner: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) protected: bool,
+    pub(crate) kept_until: Option<Timestamp>,
+    pub(crate) next: Outlook,
+}
+
+impl Line {
+    pub(crate) fn of(record: &Record, policy: Option<&Policy>, now: Timestamp) -> Self {
+        Self {
+            name: record.name.clone(),
+            uid: record.uid.to_string(),
+            phase: record.phase,
+            status: record.status,
+            since: record.since,
+            created: record.created,
+            owner: owner(record).map(str::to_owned),
+            policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
+            protected: record.protected,
+            kept_until: record.kept.as_ref().and_then(|kept| kept.until).filter(|until| now < *until),
+            next: outlook(policy, record, now),
+        }
+    }
+}
+
+/// Who to ask about a namespace.
+pub(crate) fn owner(record: &Record) -> Option<&str> {
+    record.ci("author").or_else(|| record.ci("team"))
+}
+
+/// The lines as a table.
+pub(crate) fn table(lines: &[Line], now: Timestamp) -> Table {
+    let mut table = Table::new(["NAME", "STATUS", "AGE", "OWNER", "NEXT"]);
+    for line in lines {
+        let age = line.created.map_or_else(|| "-".to_owned(), |created| moment::age(created, now));
+        let status = match line.phase {
+            Phase::Gone => Cell::dim("gone"),
+            Phase::Released => Cell::dim("released"),
+            Phase::New | Phase::Managed => Cell::status(line.status),
+        };
+        let next = match line.next.at {
+            Some(at) => format!("{} {}", line.next.what, moment::relative(at, now)),
+            None => line.next.what.clone(),
+        };
+        let owner = line.owner.as_deref().unwrap_or("-");
+        table.row([line.name.as_str().into(), status, age.into(), owner.into(), next.into()]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::Mode;
+    use serde_json::json;
+
+    use super::{
+        super::told::{adopted, at, changed, policies, record},
+        *,
+    };
+
+    #[test]
+    fn a_line_holds_what_comes_next_and_folds_to_the_width() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let policy = policies.iter().next();
+        let now = at("10:05:00");
+        let well = record(&[adopted(&policies), changed("08:00:02", "unknown", "ok", "its health is not checked")]);
+        let gone = record(&[adopted(&policies), ("09:00:00", "Gone", json!({}))]);
+        let lines = [Line::of(&well, policy, now), Line::of(&gone, policy, now)];
+        let plain = |width| anstream::adapter::strip_str(&table(&lines, now).text(width)).to_string();
+        insta::assert_snapshot!(format!("{}\n{}", plain(None), plain(Some(44))));
+    }
+
+    #[test]
+    fn colours_are_written_for_a_terminal_to_show() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let line = Line::of(&record(&[adopted(&policies)]), None, at("10:00:00"));
+        assert!(table(&[line], at("10:00:00")).text(None).contains("\u{1b}["));
+    }
+}

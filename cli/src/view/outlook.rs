@@ -1,0 +1,200 @@
+//! What happens next to a namespace, and when: one line for `nsm ls` and `nsm why`.
+
+use jiff::Timestamp;
+use lifecycle::{
+    Mode, Policy, Record, Status, Verdict,
+    guards::{PROMISE_MARGIN, deletion_deadline, guards},
+    record::{Damage, Phase},
+    time::saturating_add,
+};
+use serde::Serialize;
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Outlook {
+    /// A sentence without full stop.
+    pub(crate) what: String,
+    /// When; `null` where it is not a matter of time.
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl Outlook {
+    fn waits_for(what: impl Into<String>) -> Self {
+        Self { what: what.into(), at: None }
+    }
+
+    fn at(what: impl Into<String>, at: Timestamp) -> Self {
+        Self { what: what.into(), at: Some(at) }
+    }
+}
+
+/// What happens next by the record and the policy it is under, if the configuration has that policy.
+pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Outlook {
+    match record.phase {
+        Phase::Gone => return Outlook::waits_for("nothing, it is gone"),
+        Phase::New => return Outlook::waits_for("it is yet to be adopted"),
+        Phase::Released => return Outlook::waits_for("nothing, no policy applies to it"),
+        Phase::Managed => {}
+    }
+    match &record.damage {
+        None => {}
+        Some(Damage::Gap(_)) => return Outlook::waits_for("nothing, its history has a gap"),
+        Some(Damage::Unrecognised { .. }) => {
+            return Outlook::waits_for("nothing, its history is of a later version");
+        }
+    }
+    if let Some(done) = &record.done {
+        return Outlook::at("its deletion was accepted, it is going away", done.at);
+    }
+    if record.open.is_some() {
+        return Outlook::waits_for("it is being deleted now");
+    }
+    let Some(policy) = policy else {
+        let name = record.terms.as_ref().map_or("", |terms| terms.policy.as_str());
+        return Outlook::waits_for(format!("unknown, this configuration has no policy `{name}`"));
+    };
+    if record.protected {
+        return Outlook::waits_for("nothing, it is protected");
+    }
+    if policy.deletes(record.status) { deletion(policy, record, now) } else { ahead(policy, record, now) }
+}
+
+/// It is in a status that leads to its deletion.
+fn deletion(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
+    let mut latest = now;
+    for guard in guards(policy, record, None, now) {
+        match guard.verdict {
+            Verdict::Clear => {}
+            // What would be done is told; that it is not done is the same for all.
+            Verdict::Refuses if guard.name == "mode" => {}
+            Verdict::Waits(None) if guard.name == "told" && policy.mode == Mode::Observe => {}
+            Verdict::Refuses => return Outlook::waits_for(format!("it is not deleted: {}", guard.why)),
+            Verdict::Waits(None) => return Outlook::waits_for(format!("it waits to be deleted: {}", guard.why)),
+            Verdict::Waits(Some(until)) => latest = latest.max(until),
+        }
+    }
+    let observed = record.would_have == Some(record.episode);
+    match policy.mode {
+        Mode::Enforce => Outlook::at("it is deleted", latest),
+        Mode::Observe if observed => Outlook::waits_for("nothing, it would have been deleted (mode observe)"),
+        Mode::Observe => Outlook::at("it would be deleted (mode observe)", latest),
+    }
+}
+
+/// Its time is not over yet.
+fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
+    let Some(end) = deletion_deadline(record) else {
+        return Outlook::waits_for("nothing, no end is set");
+    };
+    if !policy.deletes(Status::Stale) {
+        let at = record.deadline.as_ref().map_or(end, |deadline| deadline.at);
+        return Outlook::at("it becomes stale, and stays", at);
+    }
+    let promised = record.notice(Status::Stale).map(|notice| saturating_add(notice.promise, PROMISE_MARGIN));
+    let at = promised.map_or(end, |promised| promised.max(end)).max(now);
+    let kept = record.deadline.as_ref().is_some_and(|deadline| deadline.at < end);
+    let what = match (policy.mode, kept) {
+        (Mode::Enforce, false) => "it is deleted",
+        (Mode::Enforce, true) => "it is deleted, kept until then",
+        (Mode::Observe, _) => "it would be deleted (mode observe)",
+    };
+    Outlook::at(what, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::told::{adopted, at, changed, policies, record},
+        *,
+    };
+
+    /// What comes next at 10:00, or later where that is said, after these entries.
+    #[track_caller]
+    fn check(mode: Mode, more: &[(&str, &str, Value)], now: &str, expected: &str) {
+        let policies = policies(mode, &json!({}));
+        let mut entries = vec![adopted(&policies)];
+        entries.extend_from_slice(more);
+        let next = outlook(policies.iter().next(), &record(&entries), at(now));
+        let when = next.at.map_or(String::new(), |at| format!(" @{}", &at.to_string()[11..19]));
+        assert_eq!(format!("{}{when}", next.what), expected);
+    }
+
+    fn stale() -> (&'static str, &'static str, Value) {
+        changed("12:00:00", "ok", "stale", "old")
+    }
+
+    fn kept(until: &str) -> (&'static str, &'static str, Value) {
+        let until = at(until);
+        ("09:00:00", "Kept", json!({"wish": until, "until": until, "first_seen": until, "by": null, "reason": null}))
+    }
+
+    #[test]
+    fn what_is_well_is_deleted_when_its_time_is_over() {
+        check(Mode::Enforce, &[], "10:00:00", "it is deleted @12:00:00");
+        check(Mode::Observe, &[], "10:00:00", "it would be deleted (mode observe) @12:00:00");
+    }
+
+    #[test]
+    fn what_is_kept_is_deleted_later() {
+        check(Mode::Enforce, &[kept("14:00:00")], "10:00:00", "it is deleted, kept until then @14:00:00");
+        check(Mode::Enforce, &[kept("11:00:00")], "10:00:00", "it is deleted @12:00:00");
+        check(Mode::Enforce, &[kept("14:00:00"), stale()], "13:00:00", "it is deleted @14:00:00");
+    }
+
+    #[test]
+    fn what_is_protected_stays() {
+        let protected = ("09:00:00", "Protected", json!({"on": true}));
+        check(Mode::Enforce, std::slice::from_ref(&protected), "10:00:00", "nothing, it is protected");
+        check(Mode::Enforce, &[protected, stale()], "13:00:00", "nothing, it is protected");
+    }
+
+    #[test]
+    fn what_is_stale_goes_as_soon_as_nothing_stands_before_it() {
+        check(Mode::Enforce, &[stale()], "13:00:00", "it is deleted @13:00:00");
+        check(Mode::Observe, &[stale()], "13:00:00", "it would be deleted (mode observe) @13:00:00");
+        let would = ("12:00:01", "WouldHave", json!({"action": "delete", "decision": "old"}));
+        check(Mode::Observe, &[stale(), would], "13:00:00", "nothing, it would have been deleted (mode observe)");
+    }
+
+    #[test]
+    fn what_is_over_is_over() {
+        check(Mode::Enforce, &[stale(), ("13:00:00", "Gone", json!({}))], "14:00:00", "nothing, it is gone");
+        let released = ("09:00:00", "Released", json!({"why": "no policy"}));
+        check(Mode::Enforce, &[released], "10:00:00", "nothing, no policy applies to it");
+    }
+
+    #[test]
+    fn a_history_of_a_later_version_leads_to_nothing() {
+        check(
+            Mode::Enforce,
+            &[("09:00:00", "Painted", json!({}))],
+            "10:00:00",
+            "nothing, its history is of a later version",
+        );
+    }
+
+    #[test]
+    fn a_policy_that_is_not_known_tells_nothing() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let next = outlook(None, &record(&[adopted(&policies)]), at("10:00:00"));
+        assert_eq!(next.what, "unknown, this configuration has no policy `ci`");
+    }
+
+    #[test]
+    fn a_policy_that_deletes_nothing_lets_it_become_stale() {
+        let policies = policies(Mode::Enforce, &json!({"on": {"stale": {"delete": false}}}));
+        let next = outlook(policies.iter().next(), &record(&[adopted(&policies)]), at("10:00:00"));
+        assert_eq!(next, Outlook::at("it becomes stale, and stays", at("12:00:00")));
+    }
+
+    #[test]
+    fn without_an_end_nothing_comes() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let (time, kind, mut data) = adopted(&policies);
+        data["deadline"] = Value::Null;
+        let next = outlook(policies.iter().next(), &record(&[(time, kind, data)]), at("10:00:00"));
+        assert_eq!(next, Outlook::waits_for("nothing, no end is set"));
+    }
+}

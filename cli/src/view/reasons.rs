@@ -1,0 +1,237 @@
+//! The answer of `nsm why`.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use lifecycle::{
+    Condition, Guard, Mode, Record, Status, Truth, Verdict,
+    record::Phase,
+    time::human_text,
+    wishes::{Deadline, Malformed},
+};
+use serde::Serialize;
+
+use super::{
+    listing::owner,
+    moment::{both, relative},
+    outlook::Outlook,
+    table::{BAD, CARE, GOOD, STRONG, tone},
+    words,
+};
+
+/// Everything that is known about why a namespace is as it is, and what stands before its deletion.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Why {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    /// `new`, `managed`, `released` or `gone`.
+    pub(crate) phase: Phase,
+    pub(crate) status: Status,
+    /// When the status was entered.
+    pub(crate) since: Option<Timestamp>,
+    /// Why the status was entered.
+    pub(crate) reason: String,
+    pub(crate) owner: Option<String>,
+    /// The policy it was last judged under.
+    pub(crate) policy: Option<String>,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) created: Option<Timestamp>,
+    /// When its time is over, and by whose word.
+    pub(crate) deadline: Option<Deadline>,
+    /// What the status rests on.
+    pub(crate) evidence: Vec<Condition>,
+    pub(crate) next: Outlook,
+    /// Everything before the deletion.
+    pub(crate) guards: Vec<Shown>,
+    /// What its owner wrote and nobody can read.
+    pub(crate) malformed: Vec<String>,
+    /// What the answer does not hold, and why.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Shown {
+    /// One word, stable.
+    pub(crate) name: &'static str,
+    /// `clear`, `waits` or `refuses`.
+    pub(crate) verdict: &'static str,
+    /// Until when it waits, where that is a matter of time.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) why: String,
+}
+
+impl Why {
+    pub(crate) fn of(record: &Record, evidence: Vec<Condition>, next: Outlook) -> Self {
+        Self {
+            name: record.name.clone(),
+            uid: record.uid.to_string(),
+            phase: record.phase,
+            status: record.status,
+            since: record.since,
+            reason: record.reason.clone(),
+            owner: owner(record).map(str::to_owned),
+            policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
+            mode: record.terms.as_ref().map(|terms| terms.mode),
+            created: record.created,
+            deadline: record.deadline.clone(),
+            evidence,
+            next,
+            guards: Vec::new(),
+            malformed: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn set_malformed(&mut self, found: &[Malformed]) {
+        self.malformed = found.iter().map(Malformed::to_string).collect();
+    }
+}
+
+impl Shown {
+    pub(crate) fn clear(name: &'static str, why: impl Into<String>) -> Self {
+        Self { name, verdict: "clear", until: None, why: why.into() }
+    }
+
+    pub(crate) fn refuses(name: &'static str, why: impl Into<String>) -> Self {
+        Self { name, verdict: "refuses", until: None, why: why.into() }
+    }
+}
+
+impl From<Guard> for Shown {
+    fn from(guard: Guard) -> Self {
+        let (verdict, until) = match guard.verdict {
+            Verdict::Clear => ("clear", None),
+            Verdict::Waits(until) => ("waits", until),
+            Verdict::Refuses => ("refuses", None),
+        };
+        Self { name: guard.name, verdict, until, why: guard.why }
+    }
+}
+
+/// The answer for a terminal.
+pub(crate) fn text(why: &Why, now: Timestamp) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{STRONG}{}{STRONG:#}  uid {}", why.name, why.uid);
+    let mut say = |key: &str, value: String| {
+        let _ = writeln!(out, "  {key:<9} {value}");
+    };
+    let since = why.since.map_or(String::new(), |since| format!(", since {}", both(since, now)));
+    match why.phase {
+        Phase::Managed => {
+            let style = tone(why.status);
+            say("status", format!("{style}{}{style:#}{since}", why.status));
+        }
+        Phase::New => say("status", "not adopted".to_owned()),
+        Phase::Released => say("status", "no longer managed".to_owned()),
+        Phase::Gone => say("status", format!("gone; its last status was {}{since}", why.status)),
+    }
+    if !why.reason.is_empty() {
+        say("because", why.reason.clone());
+    }
+    if let Some(policy) = &why.policy {
+        say(
+            "policy",
+            format!("`{policy}`{}", why.mode.map_or(String::new(), |mode| format!(", mode {}", words::mode(mode)))),
+        );
+    }
+    if let Some(owner) = &why.owner {
+        say("owner", owner.clone());
+    }
+    if let Some(created) = why.created {
+        say("created", both(created, now));
+    }
+    match (&why.deadline, why.created) {
+        (Some(deadline), Some(created)) => {
+            let given = words::lifetime(created, deadline);
+            say("end", format!("{}; it was given {given}", words::end(Some(deadline))));
+        }
+        (deadline, _) => say("end", words::end(deadline.as_ref())),
+    }
+    say(
+        "next",
+        match why.next.at {
+            Some(at) => format!("{}, {}", why.next.what, both(at, now)),
+            None => why.next.what.clone(),
+        },
+    );
+    section(&mut out, "evidence", why.evidence.iter().map(|condition| evidence(condition, now)));
+    section(&mut out, "before it is deleted", why.guards.iter().map(|guard| shown(guard, now)));
+    let care = |text: &String| format!("{CARE}!{CARE:#} {text}");
+    section(&mut out, "what its owner wrote", why.malformed.iter().map(care));
+    section(&mut out, "notes", why.notes.iter().map(care));
+    out
+}
+
+fn section(out: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    for (at, line) in lines.enumerate() {
+        if at == 0 {
+            let _ = writeln!(out, "\n{STRONG}{title}{STRONG:#}");
+        }
+        let _ = writeln!(out, "  {line}");
+    }
+}
+
+fn evidence(condition: &Condition, now: Timestamp) -> String {
+    let (sign, style) = match condition.truth {
+        Truth::True => ("true", GOOD),
+        Truth::False => ("false", STRONG),
+        Truth::Unknown => ("unknown", CARE),
+    };
+    format!("{style}{sign:<8}{style:#} {}, seen {}", condition.reason, both(condition.observed_at, now))
+}
+
+fn shown(guard: &Shown, now: Timestamp) -> String {
+    let (sign, style) = match guard.verdict {
+        "clear" => ("✓", GOOD),
+        "waits" => ("…", CARE),
+        _ => ("✗", BAD),
+    };
+    let until = match guard.until {
+        None => String::new(),
+        Some(until) if guard.why.contains(&human_text(until)) => format!(" ({})", relative(until, now)),
+        Some(until) => format!(", until {}", both(until, now)),
+    };
+    format!("{style}{sign}{style:#} {:<15} {}{until}", guard.name, guard.why)
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::guards;
+    use serde_json::json;
+
+    use super::{
+        super::{
+            outlook::outlook,
+            told::{adopted, at, changed, policies, record},
+        },
+        *,
+    };
+
+    /// The answer without colours.
+    fn plain(why: &Why, now: &str) -> String {
+        anstream::adapter::strip_str(&text(why, at(now))).to_string()
+    }
+
+    #[test]
+    fn every_guard_is_told_with_what_it_waits_for() {
+        let policies = policies(Mode::Enforce, &json!({"visible_for": "1h"}));
+        let policy = policies.iter().next().unwrap();
+        let record = record(&[adopted(&policies), changed("12:00:00", "ok", "stale", "it is old")]);
+        let now = at("12:30:00");
+        let evidence =
+            vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];
+        let mut why = Why::of(&record, evidence, outlook(Some(policy), &record, now));
+        why.guards = guards(policy, &record, None, now).into_iter().map(Shown::from).collect();
+        why.notes.push("the cluster was not asked".to_owned());
+        insta::assert_snapshot!(plain(&why, "12:30:00"));
+    }
+
+    #[test]
+    fn what_is_gone_is_told_shortly() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let record = record(&[adopted(&policies), ("12:00:00", "Gone", json!({}))]);
+        let why = Why::of(&record, Vec::new(), outlook(None, &record, at("12:30:00")));
+        insta::assert_snapshot!(plain(&why, "12:30:00"));
+    }
+}
