@@ -1,6 +1,6 @@
 //! What a command works with: configuration, store, cluster, and who asks.
 
-use std::{path::Path, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use common::{
     clock::Clock,
@@ -85,9 +85,18 @@ impl<'g> Reach<'g> {
     }
 }
 
-/// Who uses this machine: whoever can write the store's file is who the system says.
+/// Who uses this machine, as the system knows it: it decides who may write the store's file.
 pub(crate) fn local_user() -> String {
-    variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".to_owned())
+    let uid = fs::metadata("/proc/self").ok().map(|process| process.uid().to_string());
+    let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.as_deref()?).then(|| name.to_owned())
+    });
+    // A directory of users elsewhere is not asked; what the shell says is better than a number.
+    let or_shell = name.or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
+    or_shell.unwrap_or_else(|| uid.map_or_else(|| "somebody".to_owned(), |uid| format!("uid {uid}")))
 }
 
 /// Who the cluster knows the person as, else the machine.

@@ -13,6 +13,7 @@ pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, all: bool) -> Result<
     let settings = reach.settings()?;
     let store = reach.store(&settings).await?;
     let now = reach.now();
+    let stopped = controls::stopped(&*store).await?;
     let mut records = snapshots(&*store).await?;
     records.retain(|record| all || record.is_managed());
     records.sort_by(|a, b| (&a.name, a.created, &a.uid).cmp(&(&b.name, b.created, &b.uid)));
@@ -20,7 +21,7 @@ pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, all: bool) -> Result<
         .iter()
         .map(|record| {
             let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-            listing::Line::of(record, policy, now)
+            listing::Line::of(record, policy, stopped.is_some(), now)
         })
         .collect();
     screen.answer(
@@ -32,7 +33,7 @@ pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, all: bool) -> Result<
     if lines.is_empty() {
         screen.note("nothing is managed; `nsm config check` tells what the policies are");
     }
-    if let Some(stop) = controls::stopped(&*store).await? {
+    if let Some(stop) = stopped {
         let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
         screen.note(&format!("all deletions are stopped, by {} {}{reason}", stop.actor, both(stop.at, now)));
     }

@@ -3,7 +3,8 @@
 use common::{
     cluster::{Cluster, look},
     config::Settings,
-    controls, history,
+    controls::{self, Decree, Stop},
+    history,
     store::Store,
 };
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::{
     screen::Screen,
     view::{
         moment::both,
-        outlook::outlook,
+        outlook::{Outlook, outlook},
         reasons::{self, Shown, Why},
     },
 };
@@ -57,7 +58,9 @@ async fn recorded(
     now: Timestamp,
 ) -> Result<Why, Failure> {
     let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-    let mut answer = Why::of(record, evidence(store, record).await?, outlook(policy, record, now));
+    let stopped = controls::stopped(store).await?;
+    let next = outlook(policy, record, stopped.is_some(), now);
+    let mut answer = Why::of(record, evidence(store, record).await?, next);
     if record.phase == Phase::Gone {
         return Ok(answer);
     }
@@ -77,6 +80,9 @@ async fn recorded(
         }
     };
     if let Some(namespace) = &object {
+        if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
+            answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
+        }
         answer.set_malformed(&wishes::malformed(namespace, &settings.policies.keys));
     }
     let Some(policy) = policy else {
@@ -87,7 +93,7 @@ async fn recorded(
         );
         return Ok(answer);
     };
-    answer.guards = before_deletion(store, settings, policy, record, object.as_ref(), now).await?;
+    answer.guards = before_deletion(store, settings, policy, record, object.as_ref(), stopped, now).await?;
     if let Some(in_force) = controls::config(store).await?
         && in_force.body.hash != settings.hash
     {
@@ -105,6 +111,7 @@ async fn before_deletion(
     policy: &Policy,
     record: &Record,
     object: Option<&Namespace>,
+    stopped: Option<Decree<Stop>>,
     now: Timestamp,
 ) -> Result<Vec<Shown>, Failure> {
     let lineage = controls::lineage(store).await?;
@@ -114,7 +121,7 @@ async fn before_deletion(
         lineage: &lineage,
     });
     let mut all: Vec<Shown> = guards(policy, record, fresh.as_ref(), now).into_iter().map(Shown::from).collect();
-    all.push(match controls::stopped(store).await? {
+    all.push(match stopped {
         None => Shown::clear("stop", "nobody stopped deletions"),
         Some(stop) => {
             let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
@@ -165,7 +172,7 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
     record.name.clone_from(&namespace.name);
     record.created = Some(namespace.created);
     let policy = settings.policies.for_namespace(namespace);
-    let mut answer = Why::of(&record, Vec::new(), outlook(policy, &record, now));
+    let mut answer = Why::of(&record, Vec::new(), outlook(policy, &record, false, now));
     answer.policy = policy.map(|policy| policy.name.clone());
     (answer.reason, answer.next.what) = match policy {
         Some(policy) => (

@@ -31,7 +31,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn of(record: &Record, policy: Option<&Policy>, now: Timestamp) -> Self {
+    pub(crate) fn of(record: &Record, policy: Option<&Policy>, stopped: bool, now: Timestamp) -> Self {
         Self {
             name: record.name.clone(),
             uid: record.uid.to_string(),
@@ -43,7 +43,7 @@ impl Line {
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             protected: record.protected,
             kept_until: record.kept.as_ref().and_then(|kept| kept.until).filter(|until| now < *until),
-            next: outlook(policy, record, now),
+            next: outlook(policy, record, stopped, now),
         }
     }
 }
@@ -90,7 +90,7 @@ mod tests {
         let now = at("10:05:00");
         let well = record(&[adopted(&policies), changed("08:00:02", "unknown", "ok", "its health is not checked")]);
         let gone = record(&[adopted(&policies), ("09:00:00", "Gone", json!({}))]);
-        let lines = [Line::of(&well, policy, now), Line::of(&gone, policy, now)];
+        let lines = [Line::of(&well, policy, false, now), Line::of(&gone, policy, false, now)];
         let plain = |width| anstream::adapter::strip_str(&table(&lines, now).text(width)).to_string();
         insta::assert_snapshot!(format!("{}\n{}", plain(None), plain(Some(44))));
     }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn colours_are_written_for_a_terminal_to_show() {
         let policies = policies(Mode::Enforce, &json!({}));
-        let line = Line::of(&record(&[adopted(&policies)]), None, at("10:00:00"));
+        let line = Line::of(&record(&[adopted(&policies)]), None, false, at("10:00:00"));
         assert!(table(&[line], at("10:00:00")).text(None).contains("\u{1b}["));
     }
 }

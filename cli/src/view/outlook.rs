@@ -28,8 +28,9 @@ impl Outlook {
     }
 }
 
-/// What happens next by the record and the policy it is under, if the configuration has that policy.
-pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Outlook {
+/// What happens next by the record and the policy it is under, if the configuration has that policy. `stopped`: all
+/// deletions are.
+pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, stopped: bool, now: Timestamp) -> Outlook {
     match record.phase {
         Phase::Gone => return Outlook::waits_for("nothing, it is gone"),
         Phase::New => return Outlook::waits_for("it is yet to be adopted"),
@@ -44,7 +45,7 @@ pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, now: Timestamp) 
         }
     }
     if let Some(done) = &record.done {
-        return Outlook::at("its deletion was accepted, it is going away", done.at);
+        return Outlook::at("it is going away, its deletion was accepted", done.at);
     }
     if record.open.is_some() {
         return Outlook::waits_for("it is being deleted now");
@@ -56,7 +57,11 @@ pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, now: Timestamp) 
     if record.protected {
         return Outlook::waits_for("nothing, it is protected");
     }
-    if policy.deletes(record.status) { deletion(policy, record, now) } else { ahead(policy, record, now) }
+    match (policy.deletes(record.status), policy.mode, stopped) {
+        (false, _, _) => ahead(policy, record, now),
+        (true, Mode::Enforce, true) => Outlook::waits_for("it waits to be deleted: all deletions are stopped"),
+        (true, Mode::Observe, _) | (true, Mode::Enforce, false) => deletion(policy, record, now),
+    }
 }
 
 /// It is in a status that leads to its deletion.
@@ -95,7 +100,7 @@ fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
     let kept = record.deadline.as_ref().is_some_and(|deadline| deadline.at < end);
     let what = match (policy.mode, kept) {
         (Mode::Enforce, false) => "it is deleted",
-        (Mode::Enforce, true) => "it is deleted, kept until then",
+        (Mode::Enforce, true) => "it is kept, then deleted",
         (Mode::Observe, _) => "it would be deleted (mode observe)",
     };
     Outlook::at(what, at)
@@ -116,7 +121,7 @@ mod tests {
         let policies = policies(mode, &json!({}));
         let mut entries = vec![adopted(&policies)];
         entries.extend_from_slice(more);
-        let next = outlook(policies.iter().next(), &record(&entries), at(now));
+        let next = outlook(policies.iter().next(), &record(&entries), false, at(now));
         let when = next.at.map_or(String::new(), |at| format!(" @{}", &at.to_string()[11..19]));
         assert_eq!(format!("{}{when}", next.what), expected);
     }
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_deleted_later() {
-        check(Mode::Enforce, &[kept("14:00:00")], "10:00:00", "it is deleted, kept until then @14:00:00");
+        check(Mode::Enforce, &[kept("14:00:00")], "10:00:00", "it is kept, then deleted @14:00:00");
         check(Mode::Enforce, &[kept("11:00:00")], "10:00:00", "it is deleted @12:00:00");
         check(Mode::Enforce, &[kept("14:00:00"), stale()], "13:00:00", "it is deleted @14:00:00");
     }
@@ -156,6 +161,16 @@ mod tests {
         check(Mode::Observe, &[stale()], "13:00:00", "it would be deleted (mode observe) @13:00:00");
         let would = ("12:00:01", "WouldHave", json!({"action": "delete", "decision": "old"}));
         check(Mode::Observe, &[stale(), would], "13:00:00", "nothing, it would have been deleted (mode observe)");
+    }
+
+    #[test]
+    fn a_stop_holds_back_what_is_due_and_changes_nothing_else() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let next = |entries: &[_]| outlook(policies.iter().next(), &record(entries), true, at("13:00:00")).what;
+        assert_eq!(next(&[adopted(&policies), stale()]), "it waits to be deleted: all deletions are stopped");
+        assert_eq!(next(&[adopted(&policies)]), "it is deleted");
+        let protected = ("09:00:00", "Protected", json!({"on": true}));
+        assert_eq!(next(&[adopted(&policies), protected, stale()]), "nothing, it is protected");
     }
 
     #[test]
@@ -178,14 +193,14 @@ mod tests {
     #[test]
     fn a_policy_that_is_not_known_tells_nothing() {
         let policies = policies(Mode::Enforce, &json!({}));
-        let next = outlook(None, &record(&[adopted(&policies)]), at("10:00:00"));
+        let next = outlook(None, &record(&[adopted(&policies)]), false, at("10:00:00"));
         assert_eq!(next.what, "unknown, this configuration has no policy `ci`");
     }
 
     #[test]
     fn a_policy_that_deletes_nothing_lets_it_become_stale() {
         let policies = policies(Mode::Enforce, &json!({"on": {"stale": {"delete": false}}}));
-        let next = outlook(policies.iter().next(), &record(&[adopted(&policies)]), at("10:00:00"));
+        let next = outlook(policies.iter().next(), &record(&[adopted(&policies)]), false, at("10:00:00"));
         assert_eq!(next, Outlook::at("it becomes stale, and stays", at("12:00:00")));
     }
 
@@ -194,7 +209,7 @@ mod tests {
         let policies = policies(Mode::Enforce, &json!({}));
         let (time, kind, mut data) = adopted(&policies);
         data["deadline"] = Value::Null;
-        let next = outlook(policies.iter().next(), &record(&[(time, kind, data)]), at("10:00:00"));
+        let next = outlook(policies.iter().next(), &record(&[(time, kind, data)]), false, at("10:00:00"));
         assert_eq!(next, Outlook::waits_for("nothing, no end is set"));
     }
 }

@@ -221,7 +221,7 @@ mod tests {
         let now = at("12:30:00");
         let evidence =
             vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];
-        let mut why = Why::of(&record, evidence, outlook(Some(policy), &record, now));
+        let mut why = Why::of(&record, evidence, outlook(Some(policy), &record, false, now));
         why.guards = guards(policy, &record, None, now).into_iter().map(Shown::from).collect();
         why.notes.push("the cluster was not asked".to_owned());
         insta::assert_snapshot!(plain(&why, "12:30:00"));
@@ -231,7 +231,7 @@ mod tests {
     fn what_is_gone_is_told_shortly() {
         let policies = policies(Mode::Enforce, &json!({}));
         let record = record(&[adopted(&policies), ("12:00:00", "Gone", json!({}))]);
-        let why = Why::of(&record, Vec::new(), outlook(None, &record, at("12:30:00")));
+        let why = Why::of(&record, Vec::new(), outlook(None, &record, false, at("12:30:00")));
         insta::assert_snapshot!(plain(&why, "12:30:00"));
     }
 }
