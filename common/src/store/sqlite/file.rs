@@ -230,3 +230,21 @@ fn wait_for_locks(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'stati
         since.elapsed() < patience
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No test here can cut the power, so the settings that outlive it are looked at.
+    #[test]
+    fn what_is_committed_outlives_a_loss_of_power() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let (file, first) = StoreFile::open(&directory.path().join("store.db")).unwrap();
+        for connection in [first, file.writer().unwrap()] {
+            let setting =
+                |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0));
+            assert_eq!(setting("synchronous"), Ok(2.into()), "FULL");
+            assert_eq!(setting("journal_mode"), Ok("wal".to_owned().into()));
+        }
+    }
+}

@@ -219,3 +219,6 @@ fn commit(connection: &Connection, batch: &[Write]) -> rusqlite::Result<Vec<Inse
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,16 @@
 
 mod faults;
 mod files;
+mod speed;
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf, time::Duration};
 
+use common::store::SharedStore;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::{Bench, suite};
 
@@ -24,6 +27,17 @@ impl File {
 
     fn path(&self) -> PathBuf {
         self.0.path().join("store.db")
+    }
+
+    /// Drops a store, and returns when its file is closed: whoever answered last may still hold it then.
+    async fn close(&self, store: SharedStore) {
+        drop(store);
+        let one_file = async {
+            while fs::read_dir(self.0.path()).unwrap().count() > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), one_file).await.expect("the log stays beside a file that is closed");
     }
 
     fn sqlite(&self) -> Connection {

@@ -63,7 +63,7 @@ async fn destroyed_pages_are_damage() {
     let bench = File::new();
     let store = bench.open().await;
     append(&*store, &[entry("u", 1)]).await;
-    drop(store);
+    bench.close(store).await;
     let file = OpenOptions::new().write(true).open(bench.path()).unwrap();
     let beyond_the_first = usize::try_from(file.metadata().unwrap().len()).unwrap() - 4096;
     file.write_all_at(&vec![0xa5; beyond_the_first], 4096).unwrap();

@@ -28,7 +28,7 @@ async fn a_database_of_another_program_is_refused() {
 #[tokio::test]
 async fn a_later_layout_is_refused() {
     let file = File::new();
-    drop(file.open().await);
+    file.close(file.open().await).await;
     file.sqlite().execute_batch("PRAGMA user_version = 2").unwrap();
     check_foreign(&file, "it has layout 2, and this program knows only 1").await;
 }
@@ -58,8 +58,8 @@ async fn a_closed_store_is_one_file() {
     let store = bench.open().await;
     append(&*store, &[entry("u", 1)]).await;
     history(&*store, "u").await;
-    drop(store);
-    assert_eq!(fs::read_dir(bench.0.path()).unwrap().count(), 1);
+    bench.close(store).await;
+    assert!(bench.path().exists());
 }
 
 #[tokio::test]
