@@ -94,6 +94,7 @@ stories! {
     notice_at_once
     notice_before_the_deadline
     notice_never_more_than_half_the_ttl_ahead
+    notice_not_twice_within_half_an_hour
     observe_records_once_per_episode
     observe_then_enforce_counts_nothing
     policy_changed

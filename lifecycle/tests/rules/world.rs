@@ -11,14 +11,15 @@ use lifecycle::{
     Policy, Reading, Record, Task, Truth, Uid, absorb, decide,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, NoticeIntended, NoticeSent,
-        NoticeUndeliverable, SkipReason, Told, WouldHave,
+        NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
     },
     guards,
     guards::deletion_deadline,
     keys::Lineage,
     mirror, plan,
-    plan::promise,
+    plan::{promise, told_lately},
     policy::{Common, RawPolicy},
+    record::Delivery,
     time::{cut_to_millis, saturating_add},
 };
 
@@ -67,6 +68,7 @@ pub(crate) enum Step {
     /// It is missing from a complete list.
     Vanish,
     Configure(Arc<Policies>),
+    /// A worker intends the notice that is offered, or lets one of shortly before stand for it.
     IntendNotice,
     NoticeSent,
     NoticeUndeliverable,
@@ -203,14 +205,14 @@ impl World {
 
     fn collect(&mut self) -> Option<Timestamp> {
         let mut rounds = 0;
+        let seen = self.look();
         let due = loop {
-            let decision = self.decide();
+            let decision = decide(self.applies(), &self.record, &seen, self.now);
             let Some(fact) = decision.entry else { break decision.due };
             self.append("collector", fact);
             rounds += 1;
             assert!(rounds <= SETTLES_WITHIN, "no rest after {rounds} entries: {:?}", self.history);
         };
-        let seen = self.look();
         let wanted = mirror(&self.record, &seen);
         let keys = self.policies.keys.clone();
         let differs: BTreeMap<_, _> =
@@ -314,11 +316,15 @@ impl World {
             let policy = self.standing().ok_or("no policy stands")?;
             let deadline = deletion_deadline(&self.record).ok_or("no deletion is in sight")?;
             let promise = promise(policy, deadline, self.now);
-            let channel = "chat".to_owned();
-            self.append("action", Fact::NoticeIntended(NoticeIntended { about, deadline, promise, channel }));
+            let (channel, why) = ("chat".to_owned(), "its owner was told lately".to_owned());
+            let fact = match told_lately(&self.record, about, self.now) {
+                Some(_) => Fact::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why }),
+                None => Fact::NoticeIntended(NoticeIntended { about, deadline, promise, channel }),
+            };
+            self.append("action", fact);
             return Ok(());
         }
-        let of = self.record.notice(about).ok_or("no notice was intended")?.seq;
+        let of = self.record.notice(about).filter(|it| it.delivery == Delivery::Open).ok_or("no notice is open")?.seq;
         self.append(
             "action",
             if matches!(step, Step::NoticeSent) {

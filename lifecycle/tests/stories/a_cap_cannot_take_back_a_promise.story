@@ -6,16 +6,17 @@ namespace review-1
 
 +3h     a notice is intended
 +0s     the notice is sent
-+1s     owner ttl=for ever
++31m    owner ttl=for ever
 +0s     expect ok
 +1s     policy review ttl=30m max_ttl=1h warn_before=1h
 +0s     expect stale
 +0s     expect guard promise waits
 +0s     a notice is intended
 +0s     the notice is sent
-+30m    expect no task
-+29m58s expect guard promise waits
-+1m     expect task delete
++28m    expect no task
++0s     expect guard promise waits
++1m58s  expect no task
++1s     expect task delete
 
 ---
      0:00:00 1. adopted under review (enforce); ends @4:00:00 by its policy
@@ -25,14 +26,14 @@ namespace review-1
      3:00:00 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
      3:00:00 4. notice 3 sent
      3:00:00    offers nothing
-     3:00:01 5. moved by its policy: nothing sets an end
-     3:00:01    writes no status_finalize_at, no status_timeframe
-     3:00:02 6. policy is now review (enforce)
-     3:00:02 7. moved by its policy: ends @1:00:00 by ttl `for ever`
-     3:00:02 8. ok -> stale [@1:00:00]: it has lived for 3 hours and 2 seconds of the 1 hour that its owner's annotation `for ever` gives it
-     3:00:02    writes status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@3:00:02
-     3:00:02    offers notify due to 7
-     3:00:02 9. notice about stale on chat: deletion @1:00:00, promised not before @3:00:02
-     3:00:02 10. notice 9 sent
-     3:00:02    offers nothing
+     3:31:00 5. moved by its policy: nothing sets an end
+     3:31:00    writes no status_finalize_at, no status_timeframe
+     3:31:01 6. policy is now review (enforce)
+     3:31:01 7. moved by its policy: ends @1:00:00 by ttl `for ever`
+     3:31:01 8. ok -> stale [@1:00:00]: it has lived for 3 hours, 31 minutes and 1 second of the 1 hour that its owner's annotation `for ever` gives it
+     3:31:01    writes status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@3:31:01
+     3:31:01    offers notify due to 7
+     3:31:01 9. notice about stale on chat: deletion @1:00:00, promised not before @3:31:01
+     3:31:01 10. notice 9 sent
+     3:31:01    offers nothing
      4:01:00    offers delete due to 8

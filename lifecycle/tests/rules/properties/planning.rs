@@ -133,6 +133,12 @@ impl<'a> Oracle<'a> {
             Fact::NoticeSkipped(skipped) => skipped.of == Some(entry.seq),
             _ => false,
         });
+        // Or it stands for a deadline that moved since, of which no notice of its own was due so soon.
+        let stands_for = after().filter_map(|later| match &later.fact {
+            Fact::NoticeSkipped(skipped) if skipped.of.is_none() && skipped.about == about => Some(skipped.deadline),
+            _ => None,
+        });
+        let stands_for = stands_for.last();
         let began_to_enforce = after().any(|later| {
             let Fact::PolicyChanged(terms) = &later.fact else { return false };
             let before = self.history.iter().filter(|earlier| earlier.seq < later.seq).rev();
@@ -143,7 +149,9 @@ impl<'a> Oracle<'a> {
             });
             terms.mode == Mode::Enforce && mode == Some(Mode::Observe)
         });
-        is_settled && !began_to_enforce && Some(notice.deadline) == deletion
+        (is_settled || stands_for.is_some())
+            && !began_to_enforce
+            && Some(stands_for.unwrap_or(notice.deadline)) == deletion
     }
 
     /// Whether the deletion is to be offered to a worker.

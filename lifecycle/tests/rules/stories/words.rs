@@ -86,7 +86,9 @@ fn appended(entry: &Entry) -> String {
         ),
         Fact::NoticeSent(sent) => format!("notice {} sent", sent.of),
         Fact::NoticeUndeliverable(failed) => format!("notice {} undeliverable: {}", failed.of, failed.why),
-        Fact::NoticeSkipped(skipped) => format!("notice {:?} skipped: {}", skipped.of, skipped.why),
+        Fact::NoticeSkipped(skipped) => {
+            format!("notice about {} skipped, deletion @{}: {}", skipped.about, when(skipped.deadline), skipped.why)
+        }
         Fact::ActionIntended(intended) => format!(
             "{} intended, attempt {} of {}, until @{}",
             intended.action,
