@@ -13,6 +13,7 @@
 //! The servers' binaries come from `make servers`. If they are missing, a test fails and says so.
 
 mod audit;
+pub mod bench;
 mod certificates;
 mod control_plane;
 mod eventually;

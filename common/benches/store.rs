@@ -1,0 +1,162 @@
+//! How long the embedded store takes, on the disk of the temporary directory.
+
+use std::time::{Duration, Instant};
+
+use common::{
+    history::{load, token},
+    store::{self, Inserted, SharedStore, Store},
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Actor, Condition, Entry, Fact, Mode, Record, Status, Truth, Uid,
+    entry::{Adopted, Pair, StatusChanged, Terms},
+    keys::CI_LABELS,
+    time::saturating_add,
+    wishes::{Deadline, DeadlineBy},
+};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, task::JoinSet};
+
+/// As many as a collector takes turns at once.
+const WRITERS: [u64; 2] = [1, 48];
+/// Snapshots of a cluster of some size, and the page in which lists are read.
+const SNAPSHOTS: u64 = 5_000;
+const PAGE: usize = 500;
+/// Entries of the history that is loaded.
+const HISTORY: u64 = 10;
+
+/// A store of its own, in a directory that goes with it.
+struct Place {
+    runtime: Runtime,
+    store: SharedStore,
+    _directory: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = TempDir::new().expect("the temporary directory can be written");
+        let url = format!("sqlite:{}", directory.path().join("store.db").display());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("threads can be started");
+        let store = runtime.block_on(store::open(&url)).expect("a new store can be opened");
+        Self { runtime, store, _directory: directory }
+    }
+}
+
+fn dawn() -> Timestamp {
+    Timestamp::constant(1_767_571_200, 0)
+}
+
+/// Entries as a collector writes them: an adoption, then judgements.
+fn entry(uid: &str, seq: u64) -> Entry {
+    let at = saturating_add(dawn(), SignedDuration::from_secs(i64::try_from(seq).unwrap_or(i64::MAX)));
+    let fact = if seq == 1 {
+        Fact::Adopted(Adopted {
+            terms: Terms { policy: "ci".to_owned(), policy_hash: "0123456789abcdef".to_owned(), mode: Mode::Enforce },
+            created: dawn(),
+            ci: CI_LABELS.iter().map(|k| Pair { k: (*k).to_owned(), v: format!("some-{k}") }).collect(),
+            deadline: Some(Deadline {
+                at: saturating_add(dawn(), SignedDuration::from_hours(1)),
+                by: DeadlineBy::Policy,
+            }),
+        })
+    } else {
+        let reason = "it has lived for 30m of the 1h that policy `ci` gives it".to_owned();
+        let evidence = Condition { truth: Truth::False, reason: reason.clone(), observed_at: at };
+        Fact::StatusChanged(StatusChanged {
+            from: Status::Unknown,
+            to: Status::Ok,
+            reason,
+            evidence: vec![evidence.clone(), evidence],
+            finalize_at: None,
+        })
+    };
+    Entry {
+        uid: Uid::new(uid),
+        seq,
+        at,
+        actor: Actor::role("collector", "bench"),
+        name: format!("ci-{uid}"),
+        token: token(),
+        fact,
+    }
+}
+
+async fn append(store: &dyn Store, entry: &Entry) {
+    assert_eq!(store.append(entry).await.expect("the store is there"), Inserted::Written);
+}
+
+/// Durable appends, each writer to a history of its own and one after the other.
+fn appends(criterion: &mut Criterion) {
+    let place = Place::new();
+    let mut group = criterion.benchmark_group("append");
+    let mut turn = 0_u64;
+    for writers in WRITERS {
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(BenchmarkId::new("writers", writers), |bencher| {
+            bencher.iter_custom(|count| {
+                turn += 1;
+                place.runtime.block_on(append_all(&place.store, turn, writers, count))
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The time for `count` appends in all.
+async fn append_all(store: &SharedStore, turn: u64, writers: u64, count: u64) -> Duration {
+    let mut tasks = JoinSet::new();
+    let began = Instant::now();
+    for writer in 0..writers {
+        let own = count / writers + u64::from(writer < count % writers);
+        let store = store.clone();
+        tasks.spawn(async move {
+            let uid = format!("{turn}-{writer}");
+            for seq in 1..=own {
+                append(&*store, &entry(&uid, seq)).await;
+            }
+        });
+    }
+    tasks.join_all().await;
+    began.elapsed()
+}
+
+fn reads(criterion: &mut Criterion) {
+    let place = Place::new();
+    let store = &*place.store;
+    let record = place.runtime.block_on(async {
+        let mut record = Record::new(Uid::new("load"));
+        for seq in 1..=HISTORY {
+            let entry = entry("load", seq);
+            append(store, &entry).await;
+            record.fold(&entry);
+        }
+        for number in 0..SNAPSHOTS {
+            let uid = Uid::new(format!("snapshot-{number:05}"));
+            store.put_snapshot(&Record { uid, ..record.clone() }).await.expect("the store is there");
+        }
+        record
+    });
+
+    criterion.bench_function("load/history of 10", |bencher| {
+        bencher.iter(|| place.runtime.block_on(load(store, &record.uid)).expect("the store is there"));
+    });
+    place.runtime.block_on(store.put_snapshot(&record)).expect("the store is there");
+    criterion.bench_function("load/from a snapshot", |bencher| {
+        bencher.iter(|| place.runtime.block_on(load(store, &record.uid)).expect("the store is there"));
+    });
+    let mut group = criterion.benchmark_group("snapshots");
+    group.throughput(Throughput::Elements(PAGE as u64));
+    group.bench_function("page of 500", |bencher| {
+        let page = || place.runtime.block_on(store.snapshots(None, PAGE)).expect("the store is there");
+        bencher.iter(|| assert_eq!(page().len(), PAGE));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, appends, reads);
+criterion_main!(benches);

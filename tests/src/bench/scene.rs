@@ -1,0 +1,127 @@
+//! Where it is measured: a control plane, a relay that counts the bytes of nsm, and nsm as its users start it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+use super::relay::Relay;
+use crate::{ControlPlane, Options, Process, User, program};
+
+/// The user nsm runs as, and nobody else: what the audit log says of it is caused by nsm.
+pub(super) const MANAGER: &str = "nsm";
+/// The user of the floors.
+const BARE: &str = "bare";
+
+/// nsm gives itself less.
+const END: Duration = Duration::from_secs(10);
+
+/// What nsm is told to do: everything it does with namespaces alone, and no limit that would be measured instead of it.
+const CONFIG: &str = r#"mode: enforce
+store: { url: "sqlite:{store}" }
+budget: { at_least: 100000 }
+waves: { at_least: 100000 }
+policies:
+  - name: bench
+    match: { all: [ { labels: { bench: crowd } } ] }
+    ttl: 7d
+    visible_for: 5s
+"#;
+
+/// The control plane and what is needed to use it.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) plane: ControlPlane,
+    pub(super) manager_relay: Relay,
+    pub(super) bare_relay: Relay,
+    pub(super) store: PathBuf,
+    config: PathBuf,
+    manager_kubeconfig: PathBuf,
+    bare_kubeconfig: PathBuf,
+}
+
+/// A running nsm. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Manager {
+    process: Process,
+    pub(super) began: Instant,
+}
+
+impl Scene {
+    /// Starts a control plane that knows a user for nsm. Both users may do everything, so that no time goes into rights.
+    pub(super) async fn new() -> Result<Self> {
+        let users = [MANAGER, BARE].map(|name| User::new(name).in_group("system:masters")).into();
+        let plane = ControlPlane::start(Options { users, ..Options::default() }).await?;
+        let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?.to_owned();
+        let config = directory.join("bench.yaml");
+        let store = directory.join("bench.db");
+        let path = store.to_str().context("the directory of temporary files has a name in UTF-8")?;
+        std::fs::write(&config, CONFIG.replace("{store}", path)).context("cannot write the configuration")?;
+        let (manager_relay, manager_kubeconfig) = relayed(&plane, MANAGER).await?;
+        let (bare_relay, bare_kubeconfig) = relayed(&plane, BARE).await?;
+        Ok(Self { plane, manager_relay, bare_relay, store, config, manager_kubeconfig, bare_kubeconfig })
+    }
+
+    /// Starts nsm.
+    pub(super) fn start(&self) -> Result<Manager> {
+        let mut command = program("nsm")?;
+        command.args(["standalone", "--mode", "enforce", "--config"]).arg(&self.config);
+        command.arg("--kubeconfig").arg(&self.manager_kubeconfig);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("NSM__") {
+                command.env_remove(name);
+            }
+        }
+        let began = Instant::now();
+        Ok(Manager { process: Process::spawn("nsm", &mut command)?, began })
+    }
+
+    /// A client that sends what it is told and no more, and whose bytes are counted.
+    pub(super) async fn bare(&self) -> Result<Client> {
+        let file = Kubeconfig::read_from(&self.bare_kubeconfig)?;
+        let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
+        config.default_retry = false;
+        Ok(Client::try_from(config)?)
+    }
+}
+
+impl Manager {
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Fails if nsm has ended.
+    pub(super) fn ensure_running(&mut self) -> Result<()> {
+        match self.process.exited()? {
+            None => Ok(()),
+            Some(status) => bail!("nsm ended ({status})\n{}", self.process.log_tail()),
+        }
+    }
+
+    /// Asks nsm to end, which ends its watch, so that the audit log has it.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        let status = self.process.terminate(END).await?;
+        ensure!(status.success(), "nsm was asked to end and did with {status}\n{}", self.process.log_tail());
+        Ok(())
+    }
+
+    /// The end of what nsm said.
+    pub(super) fn log_tail(&self) -> String {
+        self.process.log_tail()
+    }
+}
+
+/// A relay for a user, and a kubeconfig that leads through it.
+async fn relayed(plane: &ControlPlane, user: &str) -> Result<(Relay, PathBuf)> {
+    let original = plane.kubeconfig(user)?;
+    let port = plane.url().rsplit(':').next().and_then(|port| port.parse().ok()).context("the URL has a port")?;
+    let relay = Relay::start(port).await?;
+    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(original)?)?;
+    let server = file.pointer_mut("/clusters/0/cluster/server").context("a kubeconfig names its server")?;
+    *server = format!("https://127.0.0.1:{}", relay.port()).into();
+    let path = original.with_file_name(format!("{user}-relayed.kubeconfig"));
+    std::fs::write(&path, file.to_string()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok((relay, path))
+}
