@@ -1,6 +1,7 @@
 //! Where it is measured: a control plane, a relay that counts the bytes of nsm, and nsm as its users start it.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -37,6 +38,7 @@ pub(super) struct Scene {
     pub(super) manager_relay: Relay,
     pub(super) bare_relay: Relay,
     pub(super) store: PathBuf,
+    program: PathBuf,
     config: PathBuf,
     manager_kubeconfig: PathBuf,
     bare_kubeconfig: PathBuf,
@@ -52,6 +54,8 @@ pub(super) struct Manager {
 impl Scene {
     /// Starts a control plane that knows a user for nsm. Both users may do everything, so that no time goes into rights.
     pub(super) async fn new() -> Result<Self> {
+        // Looked for first: it would be a pity to find out later that it is older than its sources.
+        let program = program("nsm")?.get_program().into();
         let users = [MANAGER, BARE].map(|name| User::new(name).in_group("system:masters")).into();
         let plane = ControlPlane::start(Options { users, ..Options::default() }).await?;
         let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?.to_owned();
@@ -61,12 +65,12 @@ impl Scene {
         std::fs::write(&config, CONFIG.replace("{store}", path)).context("cannot write the configuration")?;
         let (manager_relay, manager_kubeconfig) = relayed(&plane, MANAGER).await?;
         let (bare_relay, bare_kubeconfig) = relayed(&plane, BARE).await?;
-        Ok(Self { plane, manager_relay, bare_relay, store, config, manager_kubeconfig, bare_kubeconfig })
+        Ok(Self { plane, manager_relay, bare_relay, store, program, config, manager_kubeconfig, bare_kubeconfig })
     }
 
     /// Starts nsm.
     pub(super) fn start(&self) -> Result<Manager> {
-        let mut command = program("nsm")?;
+        let mut command = Command::new(&self.program);
         command.args(["standalone", "--mode", "enforce", "--config"]).arg(&self.config);
         command.arg("--kubeconfig").arg(&self.manager_kubeconfig);
         for (name, _) in std::env::vars_os() {
