@@ -59,8 +59,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, generated).unwrap();
         }
-        let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(committed, generated, "docs/{page} is not current; run `UPDATE_DOCS=1 cargo test -p common config`");
+        let current = fs::read_to_string(&path).is_ok_and(|committed| committed == generated);
+        assert!(current, "docs/{page} is not current; run `UPDATE_DOCS=1 cargo test -p common config`");
     }
 
     #[test]
@@ -93,25 +93,24 @@ mod tests {
     fn every_setting_names_its_variable_and_its_default() {
         let schema = schema();
         let sample = sample();
-        let Shape::Settings(sections) = Shape::of(&schema, &schema, Some(&sample)) else { panic!("no settings") };
-        for section in sections {
-            let leaves = match section.shape {
-                Shape::Settings(settings) => settings,
-                _ => vec![section.clone()],
-            };
-            for leaf in leaves {
-                let mut path = vec!["NSM", &section.name];
-                if leaf.name != section.name {
-                    path.push(&leaf.name);
-                }
-                let variable = format!("Variable: `{}`.", path.join("__").to_uppercase());
-                assert!(leaf.means.ends_with(&variable), "{}: {variable}", leaf.means);
-                assert!(leaf.means.contains("Default: "), "{}", leaf.means);
-                if let Some(default) = leaf.default.filter(|default| !default.is_array()) {
-                    let text = default.as_str().map_or(default.to_string(), str::to_owned);
-                    assert!(leaf.means.contains(&text), "{}: the default is {text}", leaf.means);
-                }
-            }
+        let Shape::Settings(settings) = Shape::of(&schema, &schema, Some(&sample)) else { panic!("no settings") };
+        for setting in &settings {
+            told("NSM", setting);
+        }
+    }
+
+    #[track_caller]
+    fn told(above: &str, setting: &shape::Setting) {
+        let shape::Setting { name, means, default, required, shape } = setting;
+        let variable = format!("{above}__{}", name.to_uppercase());
+        if let Shape::Settings(settings) = shape {
+            return settings.iter().for_each(|setting| told(&variable, setting));
+        }
+        assert!(means.ends_with(&format!("Variable: `{variable}`.")), "{means}: {variable}");
+        assert!(*required || means.contains("Default: "), "{means}");
+        if let Some(default) = default.as_ref().filter(|default| !default.is_array()) {
+            let text = default.as_str().map_or(default.to_string(), str::to_owned);
+            assert!(means.contains(&text), "{means}: the default is {text}");
         }
     }
 }

@@ -1,10 +1,12 @@
-//! What a configuration is taken as, and in which words it is refused.
+//! What a configuration is taken as.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use lifecycle::Mode;
 
 use super::{Settings, Source};
+
+mod refused;
 
 /// Loads files of a directory and variables. In messages the directory reads `DIR`.
 fn load(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Settings, String> {
@@ -31,18 +33,6 @@ fn taken(yaml: &str) -> Settings {
     load(&[("a.yaml", yaml)], &[]).unwrap()
 }
 
-/// One file refused, in exactly these words. `@` stands for the file.
-#[track_caller]
-fn check(yaml: &str, expected: &str) {
-    let found = load(&[("a.yaml", yaml)], &[]).map(|_| ()).unwrap_err();
-    assert_eq!(found.replace("DIR/a.yaml", "@"), expected, "{yaml}");
-}
-
-#[track_caller]
-fn check_variable(name: &str, value: &str, expected: &str) {
-    assert_eq!(load(&[], &[(name, value)]).map(|_| ()).unwrap_err(), expected);
-}
-
 /// A policy that is good, with one more line in it.
 fn policy(line: &str) -> String {
     format!("policies:\n  - name: ci\n    match: {{names: [\"ci-.*\"]}}\n    {line}\n")
@@ -61,197 +51,6 @@ fn defaults_are_those_of_the_page() {
     assert_eq!((settings.waves.limit(10), settings.waves.limit(1_000)), (10, 100));
     assert_eq!(settings.workers.max, 4);
     assert_eq!(settings.workers.idle_for.as_secs(), 30);
-}
-
-#[test]
-fn an_unknown_key_is_refused_wherever_it_stands() {
-    check(
-        "polices: []\n",
-        "@:1: `polices`: there is no such key; did you mean `policies`? (known: mode, store, queue, \
-         annotations, ci, exclude, policies, budget, waves, workers, telemetry)",
-    );
-    check(
-        "mode: observe\nbudget:\n  atleast: 3\n",
-        "@:3: `budget.atleast`: there is no such key; did you mean `at_least`? (known: at_least, share)",
-    );
-    check(
-        &policy("warn_bevore: 1h"),
-        "@:4: `policies[0].warn_bevore`: there is no such key; did you mean `warn_before`? (known: name, \
-         match, require, mode, ttl, max_ttl, max_keep, visible_for, warn_before, on)",
-    );
-    check(
-        &policy("on: {stale: {delete: true, remind: 1h}}"),
-        "@:4: `policies[0].on.stale.remind`: there is no such key (known: delete, grace)",
-    );
-    check("colour: red\nmode:\n", &check_known("@:1: `colour`: there is no such key"));
-    // A key without a value is not taken for one that is left alone.
-    check("colour:\n", &check_known("@:1: `colour`: there is no such key"));
-}
-
-fn check_known(start: &str) -> String {
-    format!(
-        "{start} (known: mode, store, queue, annotations, ci, exclude, policies, budget, waves, workers, telemetry)"
-    )
-}
-
-#[test]
-fn a_value_of_the_wrong_kind_is_refused() {
-    check("mode: delete\n", "@:1: `mode`: it cannot be `delete` (known: observe, enforce)");
-    check("mode: [observe]\n", "@:1: `mode`: it must be one word and is a list (known: observe, enforce)");
-    check("budget: 3\n", "@:1: `budget`: it must be a map of settings and is the number `3` (known: at_least, share)");
-    check(
-        "budget: {at_least: many}\n",
-        "@:1: `budget.at_least`: it must be a whole number, 0 or more, and is the text `many`",
-    );
-    check(
-        "budget: {at_least: -1}\n",
-        "@:1: `budget.at_least`: it must be a whole number, 0 or more, and is the number `-1`",
-    );
-    check("budget: {share: half}\n", "@:1: `budget.share`: it must be a number and is the text `half`");
-    check("exclude: a\n", "@:1: `exclude`: it must be a list and is the text `a`; write it as `[a, b]`");
-    check("exclude: [1]\n", "@:1: `exclude[0]`: it must be a text and is the number `1`; put it in quotes");
-    check("store: {url: [a]}\n", "@:1: `store.url`: it must be a text and is a list");
-    check("workers: {max: 5000000000}\n", "@:1: `workers.max`: the number `5000000000` is out of range (u32)");
-    check("- mode: observe\n", "@:1: it must hold keys with values, such as `mode: observe`, and holds a list");
-    check("observe\n", "@:1: it must hold keys with values, such as `mode: observe`, and holds the text `observe`");
-    check(
-        "policies:\n  - ci\n",
-        "@:2: `policies[0]`: it must be a map of settings and is the text `ci` (known: name, match, require, mode, ttl, max_ttl, max_keep, visible_for, warn_before, on)",
-    );
-    check(
-        &policy("on: {stalled: {}}"),
-        "@:4: `policies[0].on.stalled`: it cannot be `stalled`; did you mean `stale`? (known: unknown, ok, \
-         unstable, failing, failed, stale, cancelled, superseded)",
-    );
-    check(
-        "policies:\n  - name: ci\n    match:\n      any:\n        - labels: {cicd.skao.int/projectId: 42}\n",
-        "@:5: `policies[0].match.any[0].labels.cicd.skao.int/projectId`: it must be a text and is the number `42`; \
-         put it in quotes",
-    );
-    // A label without a value would silently widen what the policy matches.
-    check(
-        "policies:\n  - name: ci\n    match:\n      any:\n        - labels: {a: x, b: }\n",
-        "@:5: `policies[0].match.any[0].labels.b`: it has no value; give it one, or remove the key",
-    );
-}
-
-#[test]
-fn a_duration_that_cannot_be_read_is_refused() {
-    check(
-        &policy("ttl: 4"),
-        "@:4: `policies[0].ttl`: `4` is not a duration: `4` has no unit; write for example `4h` (units: s, m, h, d, w)",
-    );
-    check(&policy("ttl: 4x"), "@:4: `policies[0].ttl`: `4x` is not a duration: `x` is not a unit; use s, m, h, d or w");
-    check(&policy("ttl: 0s"), "@:4: `policies[0].ttl`: `0s` is not a duration: it must be longer than zero");
-    check(
-        &policy("ttl: [4h]"),
-        "@:4: `policies[0].ttl`: it must be a duration with a unit, such as `4h` or `1h30m` and is a list",
-    );
-    check(&policy("ttl: 2s"), "@:4: `policies[0].ttl`: `2s` is below the floor; use at least 10s");
-    check(
-        "workers: {idle_for: 30}\n",
-        "@:1: `workers.idle_for`: `30` is not a duration: `30` has no unit; write for example `30h` (units: s, m, h, d, w)",
-    );
-}
-
-#[test]
-fn what_can_never_hold_is_refused() {
-    check("exclude: [\"a(\"]\n", "@:1: `exclude[0]`: `a(` is not a regular expression: unclosed group");
-    check(
-        "policies:\n  - name: ci\n    match:\n      names:\n        - ok\n        - \"[\"\n",
-        "@:6: `policies[0].match.names[1]`: `[` is not a regular expression: unclosed character class",
-    );
-    check(
-        "policies:\n  - name: ci\n    match: {}\n",
-        "@:3: `policies[0].match`: it is empty and would match nothing; give `names`, `any` or `all`",
-    );
-    check("policies:\n  - name: ci\n", "@:2: `policies[0]`: `match` is missing; add it");
-    check("policies:\n  - name: ci\n    match:\n", "@:2: `policies[0]`: `match` is missing; add it");
-    check(
-        "policies:\n  - {name: ci, match: {names: [a]}}\n  - {name: ci, match: {names: [b]}}\n",
-        "@:3: `policies[1].name`: two policies are called `ci`; rename one",
-    );
-    check(
-        &policy("on: {failed: {}}"),
-        "@:4: `policies[0].on.failed`: nothing this policy checks leads to `failed`; remove it (reachable: stale)",
-    );
-    check(
-        "annotations: {prefix: example.org}\n",
-        "@:1: `annotations.prefix`: `example.org` is not a prefix of keys; write a DNS name and one `/` at the end, \
-         `example.org/`",
-    );
-    check(
-        "budget: {share: 25}\n",
-        "@:1: `budget.share`: `25` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
-    );
-    check(
-        "waves: {share: -0.1}\n",
-        "@:1: `waves.share`: `-0.1` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
-    );
-    check(
-        "budget: {at_least: 0, share: 0}\n",
-        "@:1: `budget`: both of its numbers are 0, so nothing would ever be deleted; say so with `mode: observe`",
-    );
-    check("workers: {max: 0}\n", "@:1: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`");
-    check(
-        "telemetry: {log: \"kube=loud\"}\n",
-        "@:1: `telemetry.log`: `kube=loud` cannot be read: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5; write a level such as `info`",
-    );
-    check("telemetry: {log: \"\"}\n", "@:1: `telemetry.log`: it is empty; write a level such as `info`");
-    check("store: {url: \"\"}\n", "@:1: `store.url`: it is empty; write for example `sqlite:/var/lib/nsm/nsm.db`");
-    check("queue: {url: \"\"}\n", "@:1: `queue.url`: it is empty; write `memory:`");
-}
-
-#[test]
-fn what_is_no_yaml_is_refused_with_its_line() {
-    check("mode: [observe\n", "@:1: it is not YAML: unclosed bracket '['; mend the line, or the one above it");
-    check(
-        "mode: observe\nstore:\n\turl: x\n",
-        "@:3: it is not YAML: tabs disallowed within this context (block indentation); mend the line, or the one above it",
-    );
-    check(
-        "store:\n  url: \"sqlite:\nmode: observe\n",
-        "@:3: it is not YAML: invalid indentation in multiline quoted scalar; mend the line, or the one above it",
-    );
-    check("mode: observe\nmode: enforce\n", "@:2: `mode` stands twice in the same map; remove one");
-    check(&policy("name: other"), "@:4: `name` stands twice in the same map; remove one");
-    check(
-        "mode: observe\n---\nmode: enforce\n",
-        "@:3: a second document begins here (`---`); write one document per file",
-    );
-    check("", "@: it is empty; write at least one setting in it, or remove it");
-    check("# mode: enforce\n", "@: it is empty; write at least one setting in it, or remove it");
-    check("{}\n", "@: it is empty; write at least one setting in it, or remove it");
-}
-
-#[test]
-fn every_mistake_is_named_at_once_in_the_order_of_the_lines() {
-    check(
-        "mode: delete\npolicies:\n  - name: ci\n    match: {names: [a], regex: b}\n    ttl: 4\n  - match: {names: x}\n\
-         budget: {shaer: 1}\n",
-        "it has 6 mistakes:\n  \
-         @:1: `mode`: it cannot be `delete` (known: observe, enforce)\n  \
-         @:4: `policies[0].match.regex`: there is no such key (known: names, any, all)\n  \
-         @:5: `policies[0].ttl`: `4` is not a duration: `4` has no unit; write for example `4h` (units: s, m, h, d, w)\n  \
-         @:6: `policies[1].match.names`: it must be a list and is the text `x`; write it as `[a, b]`\n  \
-         @:6: `policies[1]`: `name` is missing; add it\n  \
-         @:7: `budget.shaer`: there is no such key; did you mean `share`? (known: at_least, share)",
-    );
-    check(
-        "exclude: [\"(\"]\nwaves: {share: 2}\nworkers: {max: 0}\n",
-        "it has 3 mistakes:\n  \
-         @:1: `exclude[0]`: `(` is not a regular expression: unclosed group\n  \
-         @:2: `waves.share`: `2` is not a share; write a number from 0 to 1, such as `0.25` for a quarter\n  \
-         @:3: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`",
-    );
-}
-
-#[test]
-fn a_mistake_is_named_once_and_what_follows_from_it_is_not() {
-    check(
-        "policies:\n  - {name: [], match: {names: [a]}}\n",
-        "@:2: `policies[0].name`: it must be a text and is a list",
-    );
 }
 
 #[test]
@@ -323,39 +122,6 @@ fn a_variable_outranks_files_and_is_read_as_what_is_asked_for() {
     assert_eq!(settings.workers.idle_for.as_secs(), 60);
     assert_eq!(settings.raw.waves.at_least, 1);
     assert_eq!(settings.queue.url, "memory:", "an empty variable counts as absent");
-}
-
-#[test]
-fn a_variable_that_is_wrong_is_refused_by_its_name() {
-    check_variable(
-        "NSM__BUDGET__SHAER",
-        "0.5",
-        "environment variable NSM__BUDGET__SHAER: `budget.shaer`: there is no such key; did you mean `share`? \
-         (known: at_least, share)",
-    );
-    check_variable(
-        "NSM__MODES",
-        "observe",
-        "environment variable NSM__MODES: `modes`: there is no such key; did you mean `mode`? (known: mode, store, \
-         queue, annotations, ci, exclude, policies, budget, waves, workers, telemetry)",
-    );
-    check_variable(
-        "NSM__BUDGET__AT_LEAST",
-        "many",
-        "environment variable NSM__BUDGET__AT_LEAST: `budget.at_least`: it must be a whole number, 0 or more, and is \
-         the text `many`",
-    );
-    check_variable(
-        "NSM__EXCLUDE",
-        "[a",
-        "environment variable NSM__EXCLUDE: `exclude`: it is not YAML: unclosed bracket '['; mend the line, or the one \
-         above it",
-    );
-    check_variable(
-        "NSM__STORE____URL",
-        "x",
-        "environment variable NSM__STORE____URL: it is not the name of a setting; write `NSM__SECTION__KEY`",
-    );
 }
 
 #[test]

@@ -37,9 +37,21 @@ fn write_setting(lines: &mut Vec<String>, indent: usize, setting: &Setting, node
     let name = &setting.name;
     match node {
         Some(node) => write_value(lines, indent, name, &setting.shape, node, told),
-        // What has no default that could be written down.
-        None if told => lines.push(format!("{pad}# {name}:")),
+        None if told => absent(lines, &format!("{pad}# "), "", setting),
         None => {}
+    }
+}
+
+/// A key that is not set and has no default that could be written down, with what belongs below it.
+fn absent(lines: &mut Vec<String>, pad: &str, below: &str, setting: &Setting) {
+    lines.push(format!("{pad}{below}{}:", setting.name));
+    if let Shape::Settings(settings) = &setting.shape {
+        for setting in settings {
+            let mut told = Vec::new();
+            comment(&mut told, 0, &setting.means);
+            lines.extend(told.iter().map(|line| format!("{pad}{below}  {line}")));
+            absent(lines, pad, &format!("{below}  "), setting);
+        }
     }
 }
 
