@@ -2,6 +2,7 @@
 
 pub(crate) mod chronicle;
 pub(crate) mod difference;
+pub(crate) mod effective;
 pub(crate) mod listing;
 pub(crate) mod moment;
 pub(crate) mod outlook;

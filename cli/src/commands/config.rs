@@ -9,6 +9,7 @@ use common::{
 use kube::api::ListParams;
 use lifecycle::{Mode, Namespace};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     args::ConfigCommand,
@@ -17,6 +18,7 @@ use crate::{
     screen::{Screen, print},
     view::{
         difference::{self, Difference},
+        effective::effective,
         words,
     },
 };
@@ -32,8 +34,8 @@ struct Checked {
     mode: Mode,
     /// The names of the policies, in their order.
     policies: Vec<String>,
-    /// The configuration with every default filled in.
-    effective: common::config::raw::Raw,
+    /// The configuration with every default filled in, but for what may be secret.
+    effective: Value,
     /// What changes against the older one.
     difference: Option<Difference>,
 }
@@ -67,7 +69,7 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
         hash: settings.hash,
         mode: settings.mode,
         policies: settings.policies.iter().map(|policy| policy.name.clone()).collect(),
-        effective: settings.raw,
+        effective: effective(&settings.raw),
         difference,
     };
     screen.answer(&checked, |width| {

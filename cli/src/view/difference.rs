@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    effective::public,
     moment::relative,
     table::{CARE, STRONG, Table},
     words,
@@ -62,7 +63,7 @@ pub(crate) fn settings(old: &Settings, new: &Settings) -> Vec<Changed> {
     keys.into_iter()
         .filter(|key| old.get(*key) != new.get(*key))
         .map(|key| {
-            let of = |side: &BTreeMap<String, Value>| side.get(key).cloned().unwrap_or_default();
+            let of = |side: &BTreeMap<String, Value>| side.get(key).map(|value| public(key, value)).unwrap_or_default();
             Changed { key: key.clone(), old: of(&old), new: of(&new) }
         })
         .collect()

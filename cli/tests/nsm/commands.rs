@@ -1,6 +1,6 @@
 //! Everything but reading: switches, configuration, and what the program says of itself.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use crate::world::{World, adopted};
 
@@ -121,5 +121,54 @@ async fn shells_get_their_completion() {
     let world = World::new().await;
     for shell in ["bash", "zsh", "fish"] {
         assert!(world.nsm(&format!("completion {shell}")).done().contains("standalone"), "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_of_an_address_is_shown() {
+    let world = World::new().await;
+    fs::write(world.path("old.yaml"), "mode: observe\nnotices: {webhook: {url: \"https://example.org/olds3cret\"}}\n")
+        .unwrap();
+    fs::write(world.path("nsm.yaml"), "mode: observe\nnotices: {webhook: {url: \"https://example.org/s3cret\"}}\n")
+        .unwrap();
+    let diff = format!("config check --diff {}", world.path("old.yaml").display());
+    for command in ["config check", "config check -o json", &diff, &format!("{diff} -o yaml")] {
+        let said = world.nsm(command);
+        assert!(!said.err.contains("s3cret") && !said.done().contains("s3cret"), "{command}");
+    }
+    assert!(world.nsm(&diff).done().contains("notices.webhook.url"));
+}
+
+/// Every name of a field in an answer.
+fn fields(answer: &serde_json::Value, found: &mut BTreeSet<String>) {
+    match answer {
+        serde_json::Value::Object(map) => {
+            for (name, value) in map {
+                found.insert(name.clone());
+                // What is stored, configured or written keeps the names it has there.
+                if !["data", "effective", "annotations"].contains(&name.as_str()) {
+                    fields(value, found);
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| fields(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_page_names_every_field_of_every_answer() {
+    let world = World::new().await;
+    world.tell("ci-42", "u1", &[adopted()]).await;
+    fs::write(world.path("old.yaml"), "mode: observe\n").unwrap();
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md")).unwrap();
+    let mut found = BTreeSet::new();
+    let diff = format!("config check --diff {}", world.path("old.yaml").display());
+    for command in ["ls", "why ci-42", "history ci-42", "stop", "resume", "approve", &diff] {
+        fields(&serde_json::from_str(&world.nsm(&format!("{command} -o json")).done()).unwrap(), &mut found);
+    }
+    assert!(found.len() > 40, "{found:?}");
+    for field in found {
+        assert!(page.contains(&format!("`{field}`")), "docs/cli.md does not name the field `{field}`");
     }
 }

@@ -73,7 +73,7 @@ impl Value {
             Self::Bool(value) => format!("`{value}`"),
             Self::Whole(value) => format!("the number `{value}`"),
             Self::Float(value) => format!("the number `{value}`"),
-            Self::Text(text) | Self::Word(text) => format!("the text `{text}`"),
+            Self::Text(text) | Self::Word(text) => self::text(text),
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) => "a map".to_owned(),
         }
@@ -115,6 +115,18 @@ fn unknown(said: &str, word: &str, known: &[&'static str]) -> String {
     format!("{said}{meant} (known: {})", known.join(", "))
 }
 
+/// A text in a sentence. An address can hold a password, so it is not repeated.
+fn text(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.contains("://") {
+        "an address".to_owned()
+    } else if text.chars().count() > MOST {
+        format!("the text `{}…`", text.chars().take(MOST).collect::<String>())
+    } else {
+        format!("the text `{text}`")
+    }
+}
+
 const NO_SUCH_KEY: &str = "there is no such key";
 
 /// What serde found, in the words of [`Value::words`].
@@ -124,7 +136,7 @@ fn found(found: Unexpected<'_>) -> String {
         Unexpected::Signed(value) => Value::Whole(value).words(),
         Unexpected::Unsigned(value) => format!("the number `{value}`"),
         Unexpected::Float(value) => Value::Float(value).words(),
-        Unexpected::Str(text) => format!("the text `{text}`"),
+        Unexpected::Str(text) => self::text(text),
         Unexpected::Unit | Unexpected::Option => Value::Null.words(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a map".to_owned(),

@@ -65,6 +65,10 @@ fn a_value_of_the_wrong_kind_is_refused() {
     check("store: {url: [a]}\n", "@:1: `store.url`: it must be a text and is a list");
     check("workers: {max: 5000000000}\n", "@:1: `workers.max`: the number `5000000000` is out of range (u32)");
     check("- mode: observe\n", "@:1: it must hold keys with values, such as `mode: observe`, and holds a list");
+    check(
+        "store: db://user:s3cret@example.org\n",
+        "@:1: `store`: it must be a map of settings and is an address (known: url)",
+    );
     check("observe\n", "@:1: it must hold keys with values, such as `mode: observe`, and holds the text `observe`");
     check(
         "policies:\n  - ci\n",
