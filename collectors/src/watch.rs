@@ -66,3 +66,77 @@ fn translate(
         std::future::ready(watched)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use common::config::Source;
+    use futures::stream;
+    use kube::api::ObjectMeta;
+
+    use super::*;
+
+    fn object(uid: &str) -> PartialObjectMeta<KubeNamespace> {
+        let metadata = ObjectMeta {
+            uid: Some(uid.to_owned()),
+            name: Some(uid.to_owned()),
+            resource_version: Some("1".to_owned()),
+            creation_timestamp: Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap()),
+            ..ObjectMeta::default()
+        };
+        PartialObjectMeta { metadata, ..PartialObjectMeta::default() }
+    }
+
+    /// What the events lead to, in words.
+    #[track_caller]
+    fn check(events: Vec<watcher::Result<Event<PartialObjectMeta<KubeNamespace>>>>, expected: &str) {
+        let settings =
+            Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
+        let watched = translate(stream::iter(events), Arc::new(settings)).collect::<Vec<_>>();
+        let words: Vec<_> = futures::executor::block_on(watched)
+            .into_iter()
+            .map(|watched| match watched {
+                Watched::There(namespace) => format!("there:{}", namespace.uid),
+                Watched::Vanished(uid) => format!("vanished:{uid}"),
+                Watched::Complete(all) => {
+                    format!("complete:{}", all.iter().map(Uid::as_str).collect::<Vec<_>>().join("+"))
+                }
+                Watched::Broken(_) => "broken".to_owned(),
+            })
+            .collect();
+        assert_eq!(words.join(" "), expected);
+    }
+
+    #[test]
+    fn a_list_counts_when_it_is_complete() {
+        let events = vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(object("a"))),
+            Ok(Event::InitApply(object("b"))),
+            Ok(Event::InitDone),
+        ];
+        check(events, "there:a there:b complete:a+b");
+    }
+
+    #[test]
+    fn a_list_that_broke_off_says_nothing_about_what_it_did_not_show() {
+        let events = vec![
+            Ok(Event::Init),
+            Ok(Event::InitApply(object("a"))),
+            Err(watcher::Error::NoResourceVersion),
+            Ok(Event::Init),
+            Ok(Event::InitApply(object("b"))),
+            Ok(Event::InitDone),
+        ];
+        check(events, "there:a broken there:b complete:b");
+    }
+
+    #[test]
+    fn an_error_is_not_an_empty_list() {
+        check(vec![Err(watcher::Error::NoResourceVersion)], "broken");
+    }
+
+    #[test]
+    fn what_the_apiserver_reports_as_deleted_has_vanished() {
+        check(vec![Ok(Event::Apply(object("a"))), Ok(Event::Delete(object("a")))], "there:a vanished:a");
+    }
+}

@@ -1,6 +1,6 @@
 //! Instants as the record keeps them: UTC, cut to milliseconds, and never out of range.
 
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp};
 
 /// Cuts an instant to milliseconds, the precision every store keeps (architecture.md section 3).
 #[must_use]
@@ -29,10 +29,10 @@ pub fn annotation_text(at: Timestamp) -> String {
     if at.subsec_nanosecond() == 0 { format!("{at:.0}") } else { format!("{at:.6}") }
 }
 
-/// An instant as people read it in messages: whole seconds, UTC, `2026-08-17 09:50:41 UTC`.
+/// An instant as people read it in messages: whole seconds, the rest cut, UTC, `2026-08-17 09:50:41 UTC`.
 #[must_use]
 pub fn human_text(at: Timestamp) -> String {
-    let whole = at.round(Unit::Second).unwrap_or(at);
+    let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
     format!("{whole:.0}").replace('T', " ").replace('Z', " UTC")
 }
 
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn people_read_whole_seconds() {
-        assert_eq!(human_text(at("2026-08-17T09:50:41.2Z")), "2026-08-17 09:50:41 UTC");
+        assert_eq!(human_text(at("2026-08-17T09:50:41.9Z")), "2026-08-17 09:50:41 UTC");
     }
 
     #[test]
