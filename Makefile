@@ -9,8 +9,10 @@ help: ## Show this list
 test: ## Check everything: formatting, lints, all tests against real servers
 	@dev/test
 
-demo: servers ## See it work on a control plane of its own
-	@cargo run --locked -p tests --bin demo
+demo: ## See it work on a control plane of its own (KEEP=1: and stay to look around)
+	@dev/servers >/dev/null
+	@cargo build --locked --bin nsm --bin demo
+	@cargo run --quiet --locked --bin demo $(if $(KEEP),-- --keep)
 
 bench: servers ## Measure it on real control planes; N="50 200" selects how many namespaces
 	@cargo build --release --locked -p cli
@@ -21,6 +23,9 @@ control-plane: servers ## Start an empty control plane to play with, until Ctrl-
 
 servers: ## Build etcd and Kubernetes from source into the cache (minutes, once)
 	@dev/servers
+
+mutants: servers ## Seed bugs one by one and show which test catches each (half an hour)
+	@dev/mutants
 
 fmt: ## Format the code
 	@cargo fmt --all
