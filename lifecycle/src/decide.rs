@@ -145,7 +145,7 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Op
     }
     let words = |deadline: Option<&Deadline>| deadline.filter(|it| it.owners_word().is_some()).map(|it| it.by.clone());
     let has_other_words = words(deadline.as_ref()) != words(record.deadline.as_ref());
-    // Whatever its owner wrote, where the cap makes the end come earlier that is the policy's doing: it frees no promise.
+    // Where the cap makes the end come earlier, that is the policy's doing, whatever its owner wrote.
     let cap = policy.max_ttl.map(|max| saturating_add(namespace.created, max));
     let is_capped = deadline.as_ref().is_some_and(|it| it.owners_word().is_some() && Some(it.at) == cap);
     let is_cut = is_capped && wishes::is_earlier(deadline.as_ref(), record.deadline.as_ref());

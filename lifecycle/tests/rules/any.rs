@@ -18,8 +18,8 @@ use lifecycle::{
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select, test_runner::RngAlgorithm};
 use serde_json::{Value, json};
 
-pub(crate) use facts::{any_fact, any_history, entries, first, is_in_order, nearly_deletable};
-pub(crate) use walks::{Move, walk};
+pub(crate) use facts::{any_fact, any_history, entries, first, folded, is_in_order, nearly_deletable};
+pub(crate) use walks::walk;
 
 use crate::world::{Settings, dawn};
 

@@ -185,6 +185,13 @@ pub(crate) fn any_history() -> impl Strategy<Value = (Arc<Policies>, Vec<Entry>)
     })
 }
 
+/// The entries of a history that are folded: those with a number that is new.
+pub(crate) fn folded(mut history: Vec<Entry>) -> Vec<Entry> {
+    history.retain(|entry| entry.seq > 0);
+    history.dedup_by_key(|entry| entry.seq);
+    history
+}
+
 /// Whether a history is numbered from 1 without gaps.
 pub(crate) fn is_in_order(history: &[Entry]) -> bool {
     (1..).zip(history).all(|(seq, entry)| entry.seq == seq)

@@ -70,14 +70,15 @@ proptest! {
             ("minute", 60_000), ("second", 1_000)];
         let (mut told, mut smallest) = (0, i64::MAX);
         for (number, unit) in &parts {
-            let is_one = *number == "1";
-            let (_, size) = *units.iter().find(|(name, _)| *unit == if is_one { (*name).to_owned() } else { format!("{name}s") })
-                .unwrap_or_else(|| panic!("{words}"));
+            let plural = if *number == "1" { "" } else { "s" };
+            let named = units.iter().find(|(name, _)| format!("{name}{plural}") == *unit);
+            let (_, size) = *named.unwrap_or_else(|| panic!("{words}"));
             prop_assert!(size < smallest, "{words}: the largest first");
             let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
             prop_assert!(!fraction.ends_with('0') && fraction.is_empty() != number.contains('.'), "{words}");
             let fraction = format!("{fraction:0<3}");
-            let amount = whole.parse::<i64>().unwrap() * size + if size == 1_000 { fraction.parse::<i64>().unwrap() } else { 0 };
+            let count = |text: &str| text.parse::<i64>().unwrap();
+            let amount = count(whole) * size + count(&fraction);
             prop_assert!(amount > 0 || millis == 0, "{words}: only what is not zero");
             (told, smallest) = (told + amount, size);
         }

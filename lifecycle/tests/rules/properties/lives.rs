@@ -1,7 +1,7 @@
 //! What holds through any life that owners, workers, operators and clocks can lead a namespace.
 
 use jiff::SignedDuration;
-use lifecycle::{Action, Entry, Fact, Guard, Mode, Record, entry::MovedBy, time::saturating_add};
+use lifecycle::{Action, Entry, Fact, Guard, Mode, Record, Status, entry::MovedBy, time::saturating_add};
 use proptest::prelude::*;
 
 use crate::{
@@ -33,7 +33,15 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     prop_assert_eq!(policy.mode, Mode::Enforce);
     prop_assert!(policy.deletes(before.status));
     prop_assert!(before.open.is_none() && before.done.is_none() && before.damage.is_none());
-    prop_assert!(!world.namespace.annotations.keys().any(|key| key.ends_with("/protect") && policy.keys.is_ours(key)));
+    for (key, text) in world.namespace.annotations.iter().filter(|(key, _)| policy.keys.is_ours(key)) {
+        prop_assert!(!key.ends_with("/protect"));
+        if key.ends_with("/keep_until") && !text.is_empty() {
+            // What is wished for longer was recorded, and its cap is over.
+            let is_wished = lifecycle::time::parse(text).is_none_or(|until| world.now < until);
+            let is_over = before.kept.as_ref().and_then(|kept| kept.until).is_some_and(|until| until <= world.now);
+            prop_assert!(!is_wished || is_over, "{text}");
+        }
+    }
     let due = world.record.open.as_ref().expect("it is open").intended.due_to;
     prop_assert_eq!(due, before.episode);
     if let Some(promised) = promised(&world.history) {
@@ -41,6 +49,33 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     } else {
         prop_assert!(policy.warning.is_none(), "nobody was told");
     }
+    Ok(())
+}
+
+/// Safety.md S4: whether a recovery is recorded before the intent is closed.
+fn recovers_first(after: &[Entry]) -> bool {
+    let closes = |fact: &Fact| matches!(fact, Fact::ActionDone(_) | Fact::ActionFailed(_) | Fact::ActionSkipped(_));
+    let recovers = |fact: &Fact| matches!(fact, Fact::StatusChanged(_) | Fact::Released(_) | Fact::Adopted(_));
+    after.iter().map(|entry| &entry.fact).take_while(|fact| !closes(fact)).any(recovers)
+}
+
+/// Safety.md S2 and S10: no gap, every edge one of the machine, and at most one deletion.
+fn is_a_history(history: &[Entry]) -> Result<(), TestCaseError> {
+    prop_assert!(is_in_order(history));
+    let (mut status, mut deletions) = (Status::Unknown, 0);
+    for entry in history {
+        match &entry.fact {
+            Fact::Adopted(_) => status = Status::Unknown,
+            Fact::StatusChanged(change) => {
+                prop_assert_eq!(change.from, status);
+                prop_assert!(status.may_become(change.to), "{status} -> {}", change.to);
+                status = change.to;
+            }
+            Fact::ActionDone(_) => deletions += 1,
+            _ => {}
+        }
+    }
+    prop_assert!(deletions <= 1, "it was deleted {deletions} times");
     Ok(())
 }
 
@@ -54,28 +89,12 @@ proptest! {
             let before = world.record.clone();
             made.make(&mut world);
             let after = &world.history[usize::try_from(before.head).unwrap()..];
-            let intends = matches!(made, crate::any::Move::Do(Step::Intend { .. }));
-            if intends && after.iter().any(|entry| matches!(entry.fact, Fact::ActionIntended(_))) {
+            if after.iter().any(|entry| matches!(entry.fact, Fact::ActionIntended(_))) {
                 is_rightful(&world, &before)?;
             }
-            // S4: no recovery before the intent is closed.
-            let recovers = after.iter().take_while(|entry| !matches!(entry.fact, Fact::ActionDone(_) | Fact::ActionFailed(_) | Fact::ActionSkipped(_)))
-                .any(|entry| matches!(entry.fact, Fact::StatusChanged(_) | Fact::Released(_) | Fact::Adopted(_)));
-            prop_assert!(before.open.is_none() || !recovers, "{after:?}");
+            prop_assert!(before.open.is_none() || !recovers_first(after), "{after:?}");
         }
-        let history = &world.history;
-        prop_assert!(is_in_order(history));
-        prop_assert!(world.record.damage.is_none());
-        for (entry, status) in history.iter().filter_map(|entry| match &entry.fact {
-            Fact::StatusChanged(change) => Some((entry, change)),
-            _ => None,
-        }) {
-            let before = Record::of(entry.uid.clone(), history.iter().take_while(|other| other.seq < entry.seq));
-            prop_assert_eq!(before.status, status.from);
-            prop_assert!(status.from.may_become(status.to));
-        }
-        let ends = history.iter().filter(|entry| matches!(entry.fact, Fact::ActionDone(_))).count();
-        prop_assert!(ends <= 1, "it was deleted twice");
+        is_a_history(&world.history)?;
     }
 
     #[test]
@@ -93,12 +112,13 @@ proptest! {
         let _nobody_to_tell = world.apply(&Step::IntendNotice).and_then(|()| world.apply(&Step::NoticeSent));
         world.pass(SignedDuration::from_hours(24));
         let Some(policy) = world.standing().cloned() else { return Ok(()) };
-        let is_over = world.record.done.is_some() || !policy.deletes(lifecycle::Status::Stale) || !world.record.is_managed();
-        let is_recorded = policy.mode == Mode::Observe && world.record.would_have == Some(world.record.episode);
+        let record = &world.record;
+        let is_over = record.done.is_some() || !policy.deletes(Status::Stale) || !record.is_managed();
+        let is_recorded = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
         let blocking: Vec<_> = world.guards().into_iter().filter(|guard| !Guard::is_clear(guard)).collect();
         prop_assert!(
             is_over || is_recorded || world.offers(Action::Delete).is_some(),
-            "{:?}: {blocking:?}", world.record,
+            "{record:?}: {blocking:?}",
         );
     }
 }

@@ -12,7 +12,7 @@ use lifecycle::{
 };
 use proptest::prelude::*;
 
-use crate::any::{any_history, cases, first, instant, is_in_order, namespace, near, nearly_deletable};
+use crate::any::{any_history, cases, first, folded, instant, is_in_order, namespace, near, nearly_deletable};
 
 /// What the owner was told and promised, and what came of attempts, as the history says it.
 struct Oracle<'a> {
@@ -134,11 +134,11 @@ impl<'a> Oracle<'a> {
             _ => false,
         });
         // Or it stands for a deadline that moved since, of which no notice of its own was due so soon.
-        let stands_for = after().filter_map(|later| match &later.fact {
+        let stands_for = self.last(|fact| match fact {
             Fact::NoticeSkipped(skipped) if skipped.of.is_none() && skipped.about == about => Some(skipped.deadline),
             _ => None,
         });
-        let stands_for = stands_for.last();
+        let stands_for = stands_for.filter(|(later, _)| later.seq > entry.seq).map(|(_, deadline)| deadline);
         let began_to_enforce = after().any(|later| {
             let Fact::PolicyChanged(terms) = &later.fact else { return false };
             let before = self.history.iter().filter(|earlier| earlier.seq < later.seq).rev();
@@ -195,10 +195,9 @@ fn offers_deletion(plan: &Plan) -> bool {
 
 /// A policy and a history.
 fn case() -> impl Strategy<Value = (Policy, Vec<Entry>)> {
-    prop_oneof![3 => nearly_deletable().boxed(), 1 => any_history().boxed()].prop_map(|(policies, mut history)| {
+    prop_oneof![3 => nearly_deletable().boxed(), 1 => any_history().boxed()].prop_map(|(policies, history)| {
         // What was folded already is not folded again (`recording`), so the oracle need not know of it.
-        history.dedup_by_key(|entry| entry.seq);
-        (first(&policies).clone(), history)
+        (first(&policies).clone(), folded(history))
     })
 }
 
@@ -206,7 +205,9 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn a_deletion_is_offered_when_the_history_allows_it_and_at_no_other_time((policy, history) in case(), now in near()) {
+    fn a_deletion_is_offered_when_the_history_allows_it_and_at_no_other_time(
+        (policy, history) in case(), now in near(),
+    ) {
         let offered = offers_deletion(&plan(Some(&policy), &record(&history), now));
         prop_assert_eq!(offered, Oracle { policy: &policy, history: &history, now }.deletes());
     }
