@@ -15,6 +15,7 @@ mod rations;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::SignedDuration;
@@ -31,8 +32,19 @@ pub struct Run {
     pub deletes: Vec<NamespaceDelete>,
     /// As whom the program asks the apiserver.
     pub user: String,
-    /// How long the apiserver was frozen: a request that waits in its socket meanwhile is received that much later.
+    /// The uids that live: they exist, and no deletion of them was accepted.
+    pub alive: BTreeSet<String>,
+    /// What was done to the apiserver.
+    pub faults: Faults,
+}
+
+/// What was done to the apiserver, so that its log tells less than it should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// For how long it was frozen: a request that waits in its socket meanwhile is received that much later.
     pub frozen: SignedDuration,
+    /// Whether it was killed: what it answered last may be missing in the log.
+    pub killed: bool,
 }
 
 /// One rule that was broken, and how it shows.

@@ -51,7 +51,7 @@ fn judge_one(run: &Run, delete: &NamespaceDelete, history: &History, intent: &En
     allowed(delete, history, intent, &what, found);
 
     let waited = delete.received_at.duration_since(intent.at);
-    if waited > HAND_OVER + run.frozen {
+    if waited > HAND_OVER + run.faults.frozen {
         found.complain("S4", format!("{what} came {waited:#} after its intent"));
     }
     match intent.instant("evidence_at") {

@@ -90,12 +90,11 @@ fn agrees(run: &Run, name: &str, history: &History, intent: &Entry, found: &mut 
             && intent_of(history, delete).is_some_and(|announced| announced.seq == intent.seq)
     };
     let deleted = run.own().find(is_announced);
-    // Seen to be gone or terminating: whoever it was that deleted it.
-    let observed = outcome.data.get("observed").and_then(serde_json::Value::as_bool) == Some(true);
-    let by_anybody = run.deletes.iter().any(|delete| delete.namespace == name && delete.received_at <= outcome.at);
+    // Seen to be gone or terminating, whoever it was that deleted it.
+    let is_observed = outcome.data.get("observed").and_then(serde_json::Value::as_bool) == Some(true);
     match (outcome.kind.as_str(), deleted) {
         ("ActionDone", Some(_)) => {}
-        ("ActionDone", None) if observed && by_anybody => {}
+        ("ActionDone", None) if (is_observed || run.faults.killed) && !run.alive.contains(&intent.uid) => {}
         ("ActionDone", None) => {
             found.complain("S11", format!("entry {} says that `{name}` was deleted, which it was not", outcome.seq));
         }

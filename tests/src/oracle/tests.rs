@@ -8,6 +8,8 @@ struct Story {
     entries: Vec<Value>,
     claims: Vec<Value>,
     deletes: Vec<NamespaceDelete>,
+    alive: bool,
+    faults: Faults,
 }
 
 const ADOPTED: usize = 0;
@@ -58,6 +60,8 @@ fn good() -> Story {
         ],
         claims: vec![claim("slots", WINDOW, 0, json!({"limit": 1})), claim("slots", WINDOW, 1, json!({"uid": "u"}))],
         deletes: vec![delete(602)],
+        alive: false,
+        faults: Faults::default(),
     }
 }
 
@@ -88,7 +92,8 @@ impl Story {
             ledger: Ledger::of(read(json!(entries)), claims),
             deletes: self.deletes,
             user: "worker".to_owned(),
-            frozen: SignedDuration::ZERO,
+            alive: self.alive.then(|| "u".to_owned()).into_iter().collect(),
+            faults: self.faults,
         }
     }
 }
@@ -222,8 +227,30 @@ fn s11_an_intent_has_one_outcome_and_it_is_true() {
     check(&["S11"], |story| drop(story.deletes.drain(..)));
     check(&["S11"], |story| story.entries[DONE]["kind"] = json!("ActionFailed"));
     check(&["S11"], |story| story.entries.insert(DONE + 1, entry(604, "ActionDone", json!({"of": 4}))));
-    check(&[], |story| {
-        story.deletes[0].user = "owner".to_owned();
+}
+
+#[test]
+fn s11_what_was_seen_to_end_was_deleted_by_somebody() {
+    let observed = |story: &mut Story| {
+        story.deletes.clear();
         story.data(DONE)["observed"] = json!(true);
+    };
+    check(&[], observed);
+    check(&["S11"], |story| {
+        observed(story);
+        story.alive = true;
+    });
+}
+
+#[test]
+fn an_apiserver_that_is_disturbed_tells_less() {
+    check(&[], |story| {
+        story.deletes.clear();
+        story.faults.killed = true;
+    });
+    check(&[], |story| {
+        story.deletes[0].received_at = at(622);
+        story.entries[DONE]["at"] = json!(at(630));
+        story.faults.frozen = SignedDuration::from_secs(30);
     });
 }

@@ -1,0 +1,83 @@
+//! The control planes of stories, and what nsm's users may do there.
+
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::json;
+use testbed::{ControlPlane, Options, User};
+use tokio::sync::OnceCell;
+
+/// May do all that nsm does.
+pub(crate) const WORKER: &str = "worker";
+/// May do all but delete namespaces.
+pub(crate) const NO_DELETE: &str = "no-delete";
+/// May do all but annotate namespaces.
+pub(crate) const NO_PATCH: &str = "no-patch";
+
+const RIGHTS: [(&str, &[&str]); 3] = [
+    (WORKER, &["get", "list", "watch", "patch", "delete"]),
+    (NO_DELETE, &["get", "list", "watch", "patch"]),
+    (NO_PATCH, &["get", "list", "watch", "delete"]),
+];
+
+/// A control plane with nsm's users, shared or the story's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Plane(Arc<ControlPlane>);
+
+impl Plane {
+    /// The control plane of all stories that do not break it. It ends with this process.
+    pub(crate) async fn shared() -> Result<Self> {
+        static SHARED: OnceCell<Result<Plane, String>> = OnceCell::const_new();
+        let start = async || Self::own().await.map_err(|error| format!("{error:#}"));
+        SHARED.get_or_init(start).await.clone().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// A control plane to be broken.
+    ///
+    /// It has no controller manager: deleted namespaces stay `Terminating` until the story ends them, and forty of them
+    /// cost nothing.
+    pub(crate) async fn own() -> Result<Self> {
+        let users = RIGHTS.map(|(user, _)| User::new(user)).into();
+        let plane = ControlPlane::start(Options { users, controller_manager: false }).await?;
+        let client = plane.client(User::ADMIN).await?;
+        for (user, verbs) in RIGHTS {
+            grant(&client, user, verbs).await?;
+        }
+        Ok(Self(Arc::new(plane)))
+    }
+}
+
+impl std::ops::Deref for Plane {
+    type Target = ControlPlane;
+
+    fn deref(&self) -> &ControlPlane {
+        &self.0
+    }
+}
+
+/// Lets a user do this to namespaces, and write Events.
+async fn grant(client: &Client, user: &str, verbs: &[&str]) -> Result<()> {
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": user},
+        "rules": [
+            {"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs},
+            {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+        ],
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    });
+    let params = PatchParams::apply("testbed").force();
+    Api::<ClusterRole>::all(client.clone()).patch(user, &params, &Patch::Apply(role)).await?;
+    Api::<ClusterRoleBinding>::all(client.clone()).patch(user, &params, &Patch::Apply(binding)).await?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! How every story ends: before the oracle.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use testbed::oracle::{Run, Violation, judge};
+use testbed::{AuditEvent, accepted_namespace_deletes, eventually};
+
+use super::World;
+
+/// How long the audit log may lag behind the answers.
+const LAG: Duration = Duration::from_secs(10);
+
+impl World {
+    /// Holds everything that happened to the story's namespaces against the rules.
+    pub(super) async fn verdict(&self) -> Result<()> {
+        // What seems broken may wait for a line of the log. What was kept is not broken by a later line: requests that
+        // were answered before this one are in the log by then.
+        self.log_is_complete().await?;
+        eventually("the oracle finds nothing", LAG, async || {
+            let found = self.judge().await?;
+            let list = || found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            ensure!(found.is_empty(), "\n{}", list());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn judge(&self) -> Result<Vec<Violation>> {
+        let namespaces = self.namespaces().list_metadata(&ListParams::default()).await?;
+        let lives = namespaces.iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_none());
+        let alive = lives.filter_map(ResourceExt::uid).collect();
+        let deletes = accepted_namespace_deletes(&self.requests()?);
+        // A story whose program never came to open its store has no histories.
+        let ledger = if self.store().exists() { self.ledger()? } else { Default::default() };
+        let told = self.told();
+        let (user, faults) = (told.user.to_owned(), told.faults);
+        let mut found = judge(&Run { ledger: ledger.clone(), deletes, user, alive, faults });
+        for history in ledger.histories.values() {
+            if let Some(entry) = history.0.iter().find(|entry| !told.names.contains(&entry.name)) {
+                found.push(Violation { rule: "S2", what: format!("`{}` is none of its business", entry.name) });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every request on the story's namespaces so far.
+    pub(crate) fn requests(&self) -> Result<Vec<AuditEvent>> {
+        let mut events = self.plane.audit()?;
+        let told = self.told();
+        events.retain(|event| {
+            let name = event.object_ref.as_ref().and_then(|object| object.name.as_ref());
+            event.is_on_namespaces() && name.is_some_and(|name| told.names.contains(name))
+        });
+        Ok(events)
+    }
+
+    /// Waits until the log holds a request that is made now.
+    pub(crate) async fn log_is_complete(&self) -> Result<()> {
+        let marker = format!("marker-{:016x}", rand::random::<u64>());
+        self.namespaces().get_opt(&marker).await?;
+        let is_marker =
+            |event: &AuditEvent| event.object_ref.as_ref().is_some_and(|object| object.name.as_ref() == Some(&marker));
+        eventually("the audit log is written", LAG, async || {
+            ensure!(self.plane.audit()?.iter().any(is_marker), "no marker");
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,247 @@
+//! An installation: a configuration, a store, the namespaces it is for, and the processes that run on it.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testbed::oracle::{Faults, Ledger};
+use testbed::{User, eventually, program};
+use tokio::time::sleep;
+
+use super::plane::WORKER;
+use super::{Answer, Demo, Nsm, Plane, command, now, until};
+
+/// Namespaces with this label, and the installation's name as its value, are under its policy.
+const LABEL: &str = "story";
+
+/// An installation of a story's own.
+pub(crate) struct World {
+    pub(crate) plane: Plane,
+    /// With all rights: owners and other people.
+    pub(crate) client: Client,
+    /// What tells it from every other.
+    pub(crate) name: String,
+    directory: TempDir,
+    pub(super) told: Mutex<Told>,
+}
+
+/// What happened so far.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// As whom nsm calls the apiserver.
+    pub(super) user: &'static str,
+    /// Of all namespaces of the story.
+    pub(super) names: Vec<String>,
+    logs: Vec<PathBuf>,
+    /// What was done to the apiserver.
+    pub(super) faults: Faults,
+}
+
+impl World {
+    pub(super) async fn new(plane: Plane, configure: impl FnOnce(&mut Value)) -> Result<Self> {
+        let told = Told { user: WORKER, names: Vec::new(), logs: Vec::new(), faults: Faults::default() };
+        let world = Self {
+            client: plane.client(User::ADMIN).await?,
+            plane,
+            name: format!("{:08x}", rand::random::<u32>()),
+            directory: tempfile::tempdir()?,
+            told: Mutex::new(told),
+        };
+        world.configure(configure)?;
+        Ok(world)
+    }
+
+    /// Writes the configuration: the one that stories begin with, changed.
+    pub(crate) fn configure(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let mut config = json!({
+            "mode": "enforce",
+            "store": {"url": format!("sqlite:{}", self.store().display())},
+            "budget": {"at_least": 1000, "share": 1.0},
+            "waves": {"at_least": 1000, "share": 1.0},
+            "telemetry": {"format": "compact"},
+            "policies": [{
+                "name": "demo",
+                "match": {"all": [{"labels": {LABEL: self.name}}]},
+                "visible_for": "0",
+            }],
+        });
+        change(&mut config);
+        self.write_config(&format!("{config:#}\n"))
+    }
+
+    /// Writes this as the configuration, in one step.
+    pub(crate) fn write_config(&self, text: &str) -> Result<()> {
+        let new = self.path("new.yaml");
+        std::fs::write(&new, text)?;
+        std::fs::rename(new, self.config()).context("cannot write the configuration")
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("nsm.yaml")
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path("nsm.db")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Lets nsm call the apiserver as this user from its next start on.
+    pub(crate) fn be(&self, user: &'static str) {
+        self.told().user = user;
+    }
+
+    /// Keeps the apiserver from executing for so long.
+    pub(crate) async fn freeze_apiserver(&self, time: Duration) -> Result<()> {
+        self.told().faults.frozen += SignedDuration::try_from(time)?;
+        self.plane.freeze_apiserver()?;
+        sleep(time).await;
+        self.plane.thaw_apiserver()
+    }
+
+    /// Ends the apiserver on the spot.
+    pub(crate) fn kill_apiserver(&self) {
+        self.told().faults.killed = true;
+        self.plane.kill_apiserver();
+    }
+
+    /// Starts `nsm standalone` and waits until it watches.
+    pub(crate) async fn start(&self) -> Result<Nsm> {
+        let nsm = self.spawn(&[])?;
+        nsm.says("namespaces are watched").await?;
+        Ok(nsm)
+    }
+
+    /// Starts `nsm standalone` with more arguments, and waits for nothing.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Result<Nsm> {
+        let kubeconfig = self.plane.kubeconfig(self.told().user)?;
+        let mut command = program("nsm")?;
+        command.arg("standalone").arg("--config").arg(self.config()).arg("--kubeconfig").arg(kubeconfig);
+        let nsm = Nsm::spawn(command.args(arguments))?;
+        self.told().logs.push(nsm.log_path().to_owned());
+        Ok(nsm)
+    }
+
+    /// Runs `nsm` with this installation's configuration, as a person with all rights.
+    pub(crate) async fn nsm(&self, arguments: &[&str]) -> Result<Answer> {
+        let mut nsm = program("nsm")?;
+        nsm.args(arguments).arg("--config").arg(self.config()).env("KUBECONFIG", self.plane.kubeconfig(User::ADMIN)?);
+        command::answer(&mut nsm).await
+    }
+
+    /// Runs `nsm`, which is to end well.
+    pub(crate) async fn nsm_ok(&self, arguments: &[&str]) -> Result<String> {
+        let answer = self.nsm(arguments).await?;
+        ensure!(answer.code == Some(0), "`nsm {}`: {answer:?}", arguments.join(" "));
+        Ok(answer.out)
+    }
+
+    pub(crate) fn namespaces(&self) -> Api<Namespace> {
+        Api::all(self.client.clone())
+    }
+
+    /// Creates a namespace under the policy, with these annotations of its owner.
+    pub(crate) async fn namespace(&self, wishes: &[(&str, &str)]) -> Result<Demo> {
+        let name = format!("story-{}-{}", self.name, self.told().names.len());
+        self.namespace_named(&name, &[(LABEL, &self.name)], wishes).await
+    }
+
+    /// Creates so many namespaces under the policy.
+    pub(crate) async fn crowd(&self, count: usize, wishes: &[(&str, &str)]) -> Result<Vec<Demo>> {
+        let mut crowd = Vec::with_capacity(count);
+        for _ in 0..count {
+            crowd.push(self.namespace(wishes).await?);
+        }
+        Ok(crowd)
+    }
+
+    /// Creates a namespace as asked, under the policy or not.
+    pub(crate) async fn namespace_named(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        wishes: &[(&str, &str)],
+    ) -> Result<Demo> {
+        self.told().names.push(name.to_owned());
+        Demo::create(self, name, labels, wishes).await
+    }
+
+    /// The label that puts a namespace under the policy.
+    pub(crate) fn label(&self) -> (&'static str, &str) {
+        (LABEL, &self.name)
+    }
+
+    /// Shows that the program works now: a namespace that is due later than every other one is deleted.
+    pub(crate) async fn witness(&self) -> Result<()> {
+        let witness = self.namespace(&[("ttl", "1s")]).await?;
+        witness.is_deleted().await.context("the witness")
+    }
+
+    /// Waits until all of these are deleted.
+    pub(crate) async fn are_deleted(&self, demos: &[Demo], deadline: Duration) -> Result<()> {
+        eventually("all are deleted", deadline, async || {
+            let left = self.left_of(demos).await?;
+            let kinds = left.first().map(|demo| demo.kinds());
+            ensure!(left.is_empty(), "{} of {} are left, the first with {kinds:?}", left.len(), demos.len());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Those of which no deletion was accepted.
+    pub(crate) async fn left_of<'a>(&self, demos: &'a [Demo]) -> Result<Vec<&'a Demo>> {
+        let mut left = Vec::new();
+        for demo in demos {
+            if !demo.is_deleted_now().await? {
+                left.push(demo);
+            }
+        }
+        Ok(left)
+    }
+
+    /// Waits until the life of all of these is over, which was to last so many seconds.
+    pub(crate) async fn is_over(&self, demos: &[Demo], ttl: i64) -> Result<()> {
+        for demo in demos {
+            let end = demo.created().await? + SignedDuration::from_secs(ttl);
+            until(end).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next window of ten minutes where this one ends before the story could.
+    pub(crate) async fn fresh_window(&self) -> Result<()> {
+        const WINDOW: i64 = 600;
+        const ENOUGH: i64 = 60;
+        let into = now().as_second().rem_euclid(WINDOW);
+        let wait = if into > WINDOW - ENOUGH { WINDOW - into } else { 0 };
+        until(now() + SignedDuration::from_secs(wait)).await
+    }
+
+    /// What the store says now.
+    pub(crate) fn ledger(&self) -> Result<Ledger> {
+        Ledger::read(&self.store())
+    }
+
+    /// The ends of the logs of its processes.
+    pub(super) fn logs(&self) -> String {
+        const LINES: usize = 60;
+        let tail = |path: &PathBuf| {
+            let log = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            format!("--- {}\n{}\n", path.display(), lines[lines.len().saturating_sub(LINES)..].join("\n"))
+        };
+        self.told().logs.iter().map(tail).collect()
+    }
+
+    pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().expect("nobody panics while holding it")
+    }
+}
