@@ -156,3 +156,58 @@ impl std::fmt::Display for Mark {
         write!(f, "{}.{}", self.epoch, self.seq)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::Uid;
+
+    /// What a store with the epochs 2 and 3, of which a person vouched for all before 2, says of this mark on a
+    /// namespace whose history ends at entry 7.
+    #[track_caller]
+    fn check(mark: Option<&str>, expected: Result<(), Mismatch>) {
+        let keys = Keys::default();
+        let namespace = Namespace {
+            uid: Uid::new("a"),
+            name: "a".to_owned(),
+            resource_version: "1".to_owned(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: None,
+            labels: BTreeMap::new(),
+            annotations: mark.map(|mark| (keys.ours(RECORD), mark.to_owned())).into_iter().collect(),
+        };
+        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), vouched_before: 2 };
+        assert_eq!(lineage.check(&namespace, &keys, 7), expected, "{mark:?}");
+    }
+
+    #[test]
+    fn a_mark_of_this_store_up_to_the_end_of_the_history_belongs() {
+        check(None, Ok(()));
+        check(Some(""), Ok(()));
+        check(Some("2.7"), Ok(()));
+        check(Some("3.1"), Ok(()));
+        check(Some(&Mark { epoch: 3, seq: 7 }.to_string()), Ok(()));
+    }
+
+    #[test]
+    fn a_mark_beyond_the_history_tells_that_entries_were_lost() {
+        check(Some("3.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
+    }
+
+    #[test]
+    fn a_mark_of_another_epoch_tells_of_another_store_unless_somebody_vouched() {
+        check(Some("4.1"), Err(Mismatch::OtherStore(4)));
+        check(Some("1.99"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_mark_is_not_taken_for_one() {
+        for text in ["2", "2.", ".7", "2.7.1", "a.b", "-2.7", "2.7 ", "99999999999999999999.1"] {
+            check(Some(text), Err(Mismatch::Unreadable));
+        }
+    }
+}

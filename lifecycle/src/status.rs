@@ -107,4 +107,13 @@ mod tests {
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
     }
+
+    #[test]
+    fn the_gauge_shows_what_it_always_showed() {
+        let shown: Vec<_> = Status::ALL.into_iter().map(|status| format!("{status} {}", status.gauge())).collect();
+        assert_eq!(
+            shown.join(", "),
+            "unknown -1, ok 0, unstable 4, failing 2, failed 3, stale 1, cancelled 5, superseded 6"
+        );
+    }
 }

@@ -252,6 +252,22 @@ fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
 }
 
 #[test]
+fn what_something_is_decided_on_is_kept_in_memory_and_nothing_else() {
+    let keys = Keys { former: vec!["old.example/".to_owned()], ..Keys::default() };
+    let selectors = json!({
+        "any": [{ "labels": { "team": "a" } }, { "annotations": { "note": "a" } }],
+        "all": [{ "labels": { "project": "a" } }],
+    });
+    let policies = configured(&[with("match", selectors)], &keys, &[]).unwrap();
+    let labels = ["team", "project", "cicd.skao.int/team", "cicd.skao.int/jobId"];
+    let annotations = ["note", "manager.cicd.skao.int/ttl", "old.example/protect"];
+    for key in labels.iter().chain(&annotations).chain(&["other", "cicd.skao.int/other", "x/cicd.skao.int/team"]) {
+        assert_eq!(policies.reads_label(key), labels.contains(key), "{key}");
+        assert_eq!(policies.reads_annotation(key), annotations.contains(key), "{key}");
+    }
+}
+
+#[test]
 fn the_schema_takes_what_the_types_take() {
     let schema = serde_json::to_value(schemars::schema_for!(RawPolicy)).unwrap();
     let patterns = |name: &str| schema["$defs"][name]["type"].clone();

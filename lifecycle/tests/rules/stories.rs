@@ -74,6 +74,7 @@ stories! {
     an_owner_can_take_back_a_promise
     an_unknown_entry_stops_what_destroys
     backoff
+    ci_labels_are_kept
     clock_jump
     creation_in_the_future
     done_ends_the_task
