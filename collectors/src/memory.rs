@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use lifecycle::{Namespace, Record, Uid};
 
+/// One turn in so many is of the second line, however many wait in the first: what waits there comes to an end.
+const SECOND_EVERY: usize = 8;
+
 /// Everything in mind.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     seen: BTreeMap<Uid, Seen>,
-    /// Whose turn it is, in order; each uid once.
+    /// Whose turn it is, in order.
     ready: VecDeque<Uid>,
-    waiting: BTreeSet<Uid>,
+    /// Whose turn it is once nobody is to be judged: only annotations are owed to them.
+    second: VecDeque<Uid>,
+    begun: usize,
     due: BTreeSet<(Timestamp, Uid)>,
 }
 
@@ -26,9 +31,19 @@ pub(crate) struct Seen {
     pub(crate) repaired_at: Option<Timestamp>,
     /// Turns in a row that could not write the annotations.
     pub(crate) failures: u32,
+    /// An entry of ours has yet to show in the annotations.
+    pub(crate) owed: bool,
+    /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
+    line: Option<Line>,
     due: Option<Timestamp>,
     /// A turn is being taken; `true`: another is wanted after it.
     turning: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Ready,
+    Second,
 }
 
 impl Memory {
@@ -63,7 +78,8 @@ impl Memory {
         let Some(seen) = self.seen.get_mut(uid) else { return };
         if let Some(again) = &mut seen.turning {
             *again = true;
-        } else if self.waiting.insert(uid.clone()) {
+        } else if seen.line != Some(Line::Ready) {
+            seen.line = Some(Line::Ready);
             self.ready.push_back(uid.clone());
         }
     }
@@ -83,11 +99,35 @@ impl Memory {
 
     /// Begins the next turn.
     pub(crate) fn begin(&mut self) -> Option<(Uid, Seen)> {
-        let uid = self.ready.pop_front()?;
-        self.waiting.remove(&uid);
+        self.begun = self.begun.wrapping_add(1);
+        let lines = if self.begun.is_multiple_of(SECOND_EVERY) {
+            [Line::Second, Line::Ready]
+        } else {
+            [Line::Ready, Line::Second]
+        };
+        let uid = lines.into_iter().find_map(|line| self.next_in(line))?;
         let seen = self.seen.get_mut(&uid)?;
+        seen.line = None;
         seen.turning = Some(false);
-        Some((uid.clone(), seen.clone()))
+        Some((uid, seen.clone()))
+    }
+
+    /// Whether somebody waits to be judged.
+    pub(crate) fn is_pressed(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    fn next_in(&mut self, line: Line) -> Option<Uid> {
+        let uids = match line {
+            Line::Ready => &mut self.ready,
+            Line::Second => &mut self.second,
+        };
+        while let Some(uid) = uids.pop_front() {
+            if self.seen.get(&uid).is_some_and(|seen| seen.line == Some(line)) {
+                return Some(uid);
+            }
+        }
+        None
     }
 
     /// A turn was taken, and left this behind.
@@ -102,6 +142,7 @@ impl Memory {
         seen.record = left.record;
         seen.repaired_at = left.repaired_at;
         seen.failures = left.failures;
+        seen.owed = left.owed;
         if let Some(patched) = left.patched
             && let Some(namespace) = &mut seen.namespace
             && namespace.resource_version == patched.0
@@ -113,6 +154,11 @@ impl Memory {
         self.set_due(uid, left.due);
         if again || left.again {
             self.wake(uid);
+        } else if left.owed
+            && let Some(seen) = self.seen.get_mut(uid)
+        {
+            seen.line = Some(Line::Second);
+            self.second.push_back(uid.clone());
         }
     }
 
@@ -144,6 +190,8 @@ pub(crate) struct Left {
     pub(crate) due: Option<Timestamp>,
     pub(crate) repaired_at: Option<Timestamp>,
     pub(crate) failures: u32,
+    /// The annotations are to be written once nobody waits to be judged.
+    pub(crate) owed: bool,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.
     pub(crate) patched: Option<(String, Namespace)>,
     /// Its end is written: it can be forgotten.
@@ -154,7 +202,16 @@ pub(crate) struct Left {
 
 impl Seen {
     const fn new() -> Self {
-        Self { namespace: None, record: None, repaired_at: None, failures: 0, due: None, turning: None }
+        Self {
+            namespace: None,
+            record: None,
+            repaired_at: None,
+            failures: 0,
+            owed: false,
+            line: None,
+            due: None,
+            turning: None,
+        }
     }
 }
 
@@ -235,6 +292,41 @@ mod tests {
         memory.there(namespace("a", "1"));
         memory.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
         assert_eq!(turns(&mut memory), ["a"]);
+    }
+
+    /// All of these were judged and have yet to be annotated.
+    fn owe(memory: &mut Memory, uids: &[&str]) {
+        uids.iter().for_each(|uid| memory.there(namespace(uid, "1")));
+        assert_eq!(turns(memory), uids);
+        uids.iter().for_each(|uid| memory.end(&Uid::new(*uid), Left { owed: true, ..Left::default() }));
+    }
+
+    #[test]
+    fn annotations_are_written_once_nobody_waits_to_be_judged() {
+        let mut memory = Memory::default();
+        owe(&mut memory, &["a"]);
+        memory.there(namespace("b", "1"));
+        assert!(memory.is_pressed());
+        assert_eq!(turns(&mut memory), ["b", "a"]);
+        assert!(!memory.is_pressed());
+    }
+
+    #[test]
+    fn annotations_do_not_wait_for_ever() {
+        let mut memory = Memory::default();
+        owe(&mut memory, &["late"]);
+        (0..SECOND_EVERY).for_each(|number| memory.there(namespace(&format!("other-{number}"), "1")));
+        let turns = turns(&mut memory);
+        assert_eq!(turns.len(), SECOND_EVERY + 1);
+        assert!(turns[..SECOND_EVERY].contains(&"late".to_owned()), "{turns:?}");
+    }
+
+    #[test]
+    fn whoever_is_owed_annotations_and_changes_is_judged_first_and_once() {
+        let mut memory = Memory::default();
+        owe(&mut memory, &["a", "b"]);
+        memory.there(namespace("b", "2"));
+        assert_eq!(turns(&mut memory), ["b", "a"]);
     }
 
     #[test]

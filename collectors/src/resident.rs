@@ -138,9 +138,9 @@ impl Resident {
     fn begin_turns(&mut self) {
         while !self.is_resting() && self.turns.len() < AT_ONCE {
             let Some((uid, seen)) = self.memory.begin() else { return };
-            let collector = Arc::clone(&self.collector);
+            let (collector, pressed) = (Arc::clone(&self.collector), self.memory.is_pressed());
             self.turns.spawn(async move {
-                let left = collector.turn(&uid, seen).await;
+                let left = collector.turn(&uid, seen, pressed).await;
                 (uid, left)
             });
         }

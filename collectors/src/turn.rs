@@ -47,11 +47,12 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Takes a namespace's turn.
+    /// Takes a namespace's turn. While others wait to be judged (`pressed`), annotations are owed instead of written:
+    /// a record that is late delays what follows from it; that it is managed may be shown a little later.
     ///
     /// # Errors
     /// When the store is out of reach: the turn is to be taken again.
-    pub(crate) async fn turn(&self, uid: &Uid, seen: Seen) -> Result<Left, StoreError> {
+    pub(crate) async fn turn(&self, uid: &Uid, seen: Seen, pressed: bool) -> Result<Left, StoreError> {
         let settings = self.context.settings();
         let Some(namespace) = seen.namespace.clone() else {
             return self.end(uid).await;
@@ -71,12 +72,17 @@ impl Collector {
             repaired_at: seen.repaired_at,
             ..Left::default()
         };
-        if belongs {
-            self.mirror(&settings, &mut record, &seen_now, &seen, !written.is_empty(), &mut left).await?;
+        let wrote = !written.is_empty();
+        let policy = settings.policies.for_namespace(&seen_now.namespace);
+        // What is about to be deleted has to be seen for a while, so that is shown at once.
+        let can_wait = pressed && policy.is_none_or(|policy| !policy.deletes(record.status));
+        if belongs && can_wait && (wrote || seen.owed) {
+            left.owed = !mirroring::difference(&settings, &record, &seen_now).is_empty();
+        } else if belongs {
+            self.mirror(&settings, &mut record, &seen_now, &seen, wrote, &mut left).await?;
         }
-        if !written.is_empty() {
+        if wrote {
             nudge::event(&*self.context.queue, uid).await;
-            let policy = settings.policies.for_namespace(&seen_now.namespace);
             self.events.tell(&seen_now.namespace, policy, &written).await;
         }
         left.record = Some(record);
@@ -131,7 +137,7 @@ impl Collector {
         let now = self.context.clock.now();
         if !wrote {
             let again_from = before.repaired_at.map(|at| saturating_add(at, REPAIR_EVERY));
-            if let Some(from) = again_from.filter(|from| now < *from) {
+            if let Some(from) = again_from.filter(|from| now < *from && !before.owed) {
                 left.due = Some(left.due.map_or(from, |due| due.min(from)));
                 return Ok(());
             }
@@ -142,7 +148,7 @@ impl Collector {
         if difference.is_empty() {
             return Ok(());
         }
-        if !wrote {
+        if !wrote && !before.owed {
             left.repaired_at = Some(now);
         }
         let epoch = self.lineage.lock().await.epochs.last().copied().unwrap_or_default();
