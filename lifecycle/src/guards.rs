@@ -285,3 +285,17 @@ fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Guard {
         Err(why) => refuses("mark", format!("{why}; once you know which store is right, run `nsm approve --store`")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Uid, entry::Kept};
+
+    #[test]
+    fn a_keep_of_which_nobody_recorded_the_end_stands() {
+        let mut record = Record::new(Uid::new("a"));
+        assert!(kept(&record, Timestamp::MAX).is_clear());
+        record.kept = Some(Kept { wish: Some("always".into()), until: None, first_seen: None, by: None, reason: None });
+        assert_eq!(kept(&record, Timestamp::MAX).verdict, Verdict::Waits(None));
+    }
+}

@@ -66,6 +66,7 @@ stories! {
     a_cap_cannot_take_back_a_promise
     a_gap_stops_what_destroys
     a_policy_cannot_take_back_a_promise
+    a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
     an_excluded_name_is_released
@@ -91,6 +92,7 @@ stories! {
     keep_withdrawn
     no_channel_waits_for_nobody
     no_end_is_set
+    nobody_is_told_of_nothing
     notice_again_when_the_deadline_moves
     notice_at_once
     notice_before_the_deadline

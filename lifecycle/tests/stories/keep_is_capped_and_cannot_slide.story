@@ -9,6 +9,8 @@ namespace review-1 keep_until=@100h
 +59m59.999s owner keep_until=@400h
 +0s     expect no task
 +0.001s expect task delete
++0s     expect guard object-keep clear
++0s     a worker intends
 
 ---
      0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
@@ -21,3 +23,5 @@ namespace review-1 keep_until=@100h
     23:00:00 6. kept until @24:00:00 (wished `@300:00:00`)
 23:59:59.999 7. kept until @24:00:00 (wished `@400:00:00`)
     24:00:00    offers delete due to 4
+    24:00:00 8. delete intended, attempt 1 of 4, until @24:00:45
+    24:00:00    offers nothing
