@@ -1,0 +1,193 @@
+//! What happens: namespaces come, people act, nsm does its work, and all of it is shown.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use testbed::User;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PIPELINE_TAKES};
+use crate::nsm::{Entry, Listed};
+use crate::screen::Screen;
+use crate::stage::{LABEL, PIPELINE, PREFIX, Stage};
+use crate::view;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// When the play ends whatever the namespaces do: twice what it takes.
+const LIMIT: SignedDuration = SignedDuration::from_secs(90);
+
+/// One namespace from its creation to its end, and what was seen of it last.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) name: &'static str,
+    /// The name, and which of its lives this is if it has several.
+    pub(crate) title: String,
+    pub(crate) uid: String,
+    pub(crate) created: Timestamp,
+    pub(crate) fate: Fate,
+    /// Its phase in the cluster; `None` when it is gone.
+    pub(crate) phase: Option<String>,
+    pub(crate) listed: Option<Listed>,
+    pub(crate) history: Vec<Entry>,
+    /// How much of the history was printed.
+    told: usize,
+    /// What its owner or its pipeline had to do is done.
+    acted: bool,
+}
+
+/// All lives, and those who act on them.
+pub(crate) struct Play<'a> {
+    stage: &'a mut Stage,
+    screen: &'a mut Screen,
+    began: Timestamp,
+    everybody: Api<Namespace>,
+    pipeline: Api<Namespace>,
+    lives: Vec<Life>,
+}
+
+/// Plays until every life that has to end has ended, or the time is up.
+pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<Vec<Life>> {
+    let everybody = Api::all(stage.plane.client(User::ADMIN).await?);
+    let pipeline = Api::all(stage.plane.client(PIPELINE).await?);
+    let mut play = Play { stage, screen, began: Timestamp::now(), everybody, pipeline, lives: Vec::new() };
+    for member in &CAST {
+        play.create(member).await?;
+    }
+    let mut every = interval(EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        play.stage.ensure_running()?;
+        play.look().await?;
+        play.show()?;
+        play.people_act().await?;
+        if play.is_over() || Timestamp::now().duration_since(play.began) > LIMIT {
+            play.screen.settle();
+            return Ok(play.lives);
+        }
+    }
+}
+
+impl Play<'_> {
+    /// Begins the next life of a member.
+    async fn create(&mut self, member: &'static Member) -> Result<()> {
+        let label = member.matched.then(|| (LABEL.0.to_owned(), LABEL.1.to_owned()));
+        let labels: Option<BTreeMap<String, String>> = label.map(|label| [label].into());
+        let annotations = member.ttl.map(|ttl| [(format!("{PREFIX}ttl"), ttl.to_owned())].into());
+        let namespace = if member.name == KUBE_SYSTEM {
+            let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
+            self.everybody.patch(member.name, &PatchParams::default(), &patch).await
+        } else {
+            let metadata =
+                ObjectMeta { name: Some(member.name.to_owned()), labels, annotations, ..ObjectMeta::default() };
+            self.pipeline.create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() }).await
+        };
+        let namespace = namespace.with_context(|| format!("cannot create namespace `{}`", member.name))?;
+        let number = self.lives.iter().filter(|life| life.name == member.name).count();
+        let ordinal = if member.lives.len() == 1 { String::new() } else { format!(" ({})", number + 1) };
+        let life = Life {
+            name: member.name,
+            title: format!("{}{ordinal}", member.name),
+            uid: namespace.uid().context("a namespace has a uid")?,
+            created: namespace.creation_timestamp().context("a namespace has a creation")?.0,
+            fate: *member.lives.get(number).context("one life more than the cast tells")?,
+            phase: None,
+            listed: None,
+            history: Vec::new(),
+            told: 0,
+            acted: false,
+        };
+        let last = self.lives.iter().rposition(|other| other.name == member.name);
+        self.lives.insert(last.map_or(self.lives.len(), |last| last + 1), life);
+        Ok(())
+    }
+
+    /// Reads what cluster and nsm say now: of the histories only those that can have changed.
+    async fn look(&mut self) -> Result<()> {
+        let namespaces = self.everybody.list(&ListParams::default()).await?;
+        let mut listed = self.stage.nsm.list().await?;
+        for life in &mut self.lives {
+            let namespace = namespaces.iter().find(|namespace| namespace.uid().as_ref() == Some(&life.uid));
+            life.phase = namespace.and_then(|namespace| namespace.status.as_ref()?.phase.clone());
+            let now = listed.remove(&life.uid);
+            if now != life.listed {
+                life.history = self.stage.nsm.history(&life.uid).await?;
+                life.listed = now;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what owners and pipelines do once nsm knows their namespaces.
+    async fn people_act(&mut self) -> Result<()> {
+        for at in 0..self.lives.len() {
+            let life = &self.lives[at];
+            if life.acted || life.history.is_empty() {
+                continue;
+            }
+            let name = life.name;
+            match life.fate {
+                Fate::Kept => self.owner_runs(&["keep", name, "--for", "4h", "--reason", "logs are needed"]).await?,
+                Fate::Protected => self.owner_runs(&["protect", name]).await?,
+                Fate::Finishes if Timestamp::now().duration_since(life.created) >= PIPELINE_TAKES => {
+                    self.pipeline.delete(name, &DeleteParams::default()).await?;
+                    self.tell("its pipeline", &format!("deletes namespace `{name}`"))?;
+                }
+                Fate::Finishes | Fate::Expires(_) | Fate::Ignored => continue,
+            }
+            self.lives[at].acted = true;
+        }
+        for member in &CAST {
+            if self.waits_for_next_life(member) {
+                self.create(member).await?;
+                self.tell("its pipeline", &format!("creates namespace `{}` again", member.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn owner_runs(&mut self, arguments: &[&str]) -> Result<()> {
+        self.stage.nsm.run(arguments).await?;
+        let quoted =
+            arguments.iter().map(|word| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() });
+        self.tell("its owner", &format!("runs `nsm {}`", quoted.collect::<Vec<_>>().join(" ")))
+    }
+
+    fn waits_for_next_life(&self, member: &Member) -> bool {
+        let lives = || self.lives.iter().filter(|life| life.name == member.name);
+        lives().count() < member.lives.len() && lives().all(|life| life.acted && life.phase.is_none())
+    }
+
+    fn is_over(&self) -> bool {
+        let all = CAST.iter().map(|member| member.lives.len()).sum::<usize>() == self.lives.len();
+        let ended = |life: &Life| life.history.last().is_some_and(|entry| entry.kind == "Gone");
+        all && self.lives.iter().all(|life| !life.fate.ends() || ended(life))
+    }
+
+    /// On a terminal the table; elsewhere what is new in the histories.
+    fn show(&mut self) -> Result<()> {
+        if self.screen.is_terminal() {
+            return self.screen.draw(view::table(&self.lives, self.began, Timestamp::now()));
+        }
+        let mut news = Vec::new();
+        for life in &mut self.lives {
+            let new = life.history.iter().skip(life.told);
+            news.extend(new.map(|entry| (entry.at, life.title.clone(), entry.text.clone())));
+            life.told = life.history.len();
+        }
+        news.sort();
+        news.iter().try_for_each(|(at, title, text)| self.screen.say(&view::line(self.began, *at, title, text)))
+    }
+
+    /// Tells what somebody did just now.
+    fn tell(&mut self, who: &str, what: &str) -> Result<()> {
+        self.screen.say(&view::line(self.began, Timestamp::now(), who, what))
+    }
+}

@@ -1,0 +1,153 @@
+//! Where the demo takes place: a control plane, the rights of those who act on it, and a running nsm.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use testbed::{ControlPlane, Options, Process, User, eventually, program};
+
+use crate::nsm::Nsm;
+
+/// Whose deletions the audit log is searched for.
+pub(crate) const MANAGER: &str = "nsm";
+/// Creates namespaces, and deletes its own when it is done.
+pub(crate) const PIPELINE: &str = "pipeline";
+/// The person who owns them.
+pub(crate) const OWNER: &str = "owner";
+
+/// The label that pipelines put on their namespaces, which the policy looks for.
+pub(crate) const LABEL: (&str, &str) = ("created-by", "pipeline");
+/// What begins the annotations of nsm and those it reads.
+pub(crate) const PREFIX: &str = "manager.cicd.skao.int/";
+
+/// What nsm is told to do. `{store}` is the path of its database.
+const CONFIG: &str = r#"mode: enforce
+store: { url: "sqlite:{store}" }
+telemetry: { format: compact }
+policies:
+  - name: ci
+    match: { all: [ { labels: { created-by: pipeline } } ] }
+    ttl: 20s
+    max_keep: 1d
+    visible_for: 2s
+"#;
+
+/// Twenty times what it takes.
+const START: Duration = Duration::from_secs(20);
+/// nsm gives itself less.
+const END: Duration = Duration::from_secs(10);
+
+/// Everything that runs. It ends when this is dropped: nsm first.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    manager: Process,
+    pub(crate) nsm: Nsm,
+    pub(crate) plane: ControlPlane,
+}
+
+impl Stage {
+    /// Starts a control plane and gives each user the rights it needs, and no other.
+    pub(crate) async fn control_plane() -> Result<ControlPlane> {
+        let users = [MANAGER, PIPELINE, OWNER].map(User::new).into();
+        let plane = ControlPlane::start(Options { users, ..Options::default() }).await?;
+        let admin = plane.client(User::ADMIN).await?;
+        let namespaces = |verbs: &[&str]| json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs});
+        let events = json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]});
+        grant(&admin, MANAGER, &[namespaces(&["get", "list", "watch", "patch", "delete"]), events]).await?;
+        grant(&admin, PIPELINE, &[namespaces(&["create", "delete"])]).await?;
+        grant(&admin, OWNER, &[namespaces(&["get", "patch"])]).await?;
+        Ok(plane)
+    }
+
+    /// Starts nsm on `plane` and waits until it works. What it writes lies beside the control plane's files and goes with them.
+    pub(crate) async fn start(plane: ControlPlane) -> Result<Self> {
+        let directory = directory(&plane)?;
+        let config = directory.join("nsm.yaml");
+        let store = directory.join("nsm.db");
+        std::fs::write(&config, CONFIG.replace("{store}", path(&store)?)).context("cannot write the configuration")?;
+        let binary = program("nsm")?.get_program().into();
+        let nsm = Nsm { binary, config, kubeconfig: plane.kubeconfig(OWNER)?.to_owned() };
+
+        let mut command = nsm.command(&["standalone", "--mode", "enforce"], plane.kubeconfig(MANAGER)?);
+        let manager = Process::spawn("nsm", &mut command)?;
+        let mut stage = Self { manager, nsm, plane };
+        let works = eventually("nsm answers", START, async || {
+            if let Some(status) = stage.manager.exited()? {
+                return Ok(Some(status));
+            }
+            ensure!(store.exists(), "it has no store yet");
+            stage.nsm.list().await.map(|_| None)
+        });
+        match works.await {
+            Ok(None) => Ok(stage),
+            Ok(Some(status)) => bail!("nsm ended ({status})\n{}", stage.manager.log_tail()),
+            Err(error) => bail!("nsm did not start: {error:#}\n{}", stage.manager.log_tail()),
+        }
+    }
+
+    /// Fails if nsm has ended.
+    pub(crate) fn ensure_running(&mut self) -> Result<()> {
+        match self.manager.exited()? {
+            None => Ok(()),
+            Some(status) => bail!("nsm ended ({status})\n{}", self.manager.log_tail()),
+        }
+    }
+
+    /// Asks nsm to end, then ends the control plane.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        let status = self.manager.terminate(END).await?;
+        ensure!(status.success(), "nsm was asked to end and did with {status}\n{}", self.manager.log_tail());
+        Ok(())
+    }
+
+    /// What nsm is told to do, as written.
+    pub(crate) fn policies() -> &'static str {
+        CONFIG.split_once("policies:\n").expect("the configuration has policies").1
+    }
+
+    /// The end of what nsm said.
+    pub(crate) fn log_tail(&self) -> String {
+        self.manager.log_tail()
+    }
+
+    /// What nsm says while it works.
+    pub(crate) fn log(&self) -> &Path {
+        self.manager.log_path()
+    }
+}
+
+/// The control plane's own directory, which it removes at its end, and the testbed's reaper if we are killed.
+fn directory(plane: &ControlPlane) -> Result<PathBuf> {
+    let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?;
+    Ok(directory.to_owned())
+}
+
+fn path(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("`{}` is not UTF-8", path.display()))
+}
+
+/// Lets `user` do in all namespaces what `rules` say.
+async fn grant(admin: &Client, user: &str, rules: &[Value]) -> Result<()> {
+    let role = json!({"metadata": {"name": user}, "rules": rules});
+    let binding = json!({
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    });
+    create(Api::<ClusterRole>::all(admin.clone()), role).await?;
+    create(Api::<ClusterRoleBinding>::all(admin.clone()), binding).await
+}
+
+async fn create<K>(api: Api<K>, object: Value) -> Result<()>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned + serde::Serialize,
+{
+    let object = serde_json::from_value(object).expect("the object was written by hand");
+    api.create(&PostParams::default(), &object).await?;
+    Ok(())
+}
