@@ -40,12 +40,11 @@ fn status(life: &Life) -> (&str, Ink) {
 }
 
 fn next(life: &Life, now: Timestamp) -> String {
-    let what = match (life.phase.as_deref(), &life.listed) {
+    let Outlook { what, at } = match (life.phase.as_deref(), &life.listed) {
         (None, _) | (Some(_), None) => return String::new(),
         (Some("Terminating"), _) => return "going away".to_owned(),
         (Some(_), Some(listed)) => &listed.next,
     };
-    let Outlook { what, at } = what;
     let what = what.strip_prefix("it is ").unwrap_or(what);
     match at.map(|at| seconds(now, at).ceil()) {
         Some(seconds) if seconds > 7200.0 => format!("{what} in {:.0} h", seconds / 3600.0),
