@@ -92,8 +92,13 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => select(told).prop_map(str::to_owned),
         1 => vec(any::<char>(), 0..6).prop_map(String::from_iter),
-        1 => (select(vec!["\u{1}", "9", "ä", "1h", "💥"]), 250_usize..3000).prop_map(|(text, times)| text.repeat(times)),
+        1 => long(),
     ]
+}
+
+/// What a stranger may write to fill our store.
+pub(crate) fn long() -> impl Strategy<Value = String> {
+    (select(vec!["\u{1}", "9", "ä", "1h", "💥"]), 250_usize..3000).prop_map(|(text, times)| text.repeat(times))
 }
 
 fn some<V: Clone + std::fmt::Debug + 'static>(

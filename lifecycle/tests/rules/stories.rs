@@ -69,6 +69,7 @@ stories! {
     a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
+    an_earlier_end_is_foretold_from_then_on
     an_excluded_name_is_released
     an_expired_intent_is_offered_again
     an_open_intent_blocks_statuses_but_not_wishes
