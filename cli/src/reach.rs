@@ -134,6 +134,8 @@ pub(crate) async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid
     let records = snapshots(store).await?;
     let meant = nearest(name_or_uid, records.iter().map(|record| record.name.as_str()));
     let meant = meant.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-    let text = format!("nothing is recorded of a namespace `{name_or_uid}`{meant} (`nsm ls --all` lists them)");
+    let text = format!(
+        "nothing is recorded of a namespace `{name_or_uid}`{meant} (`nsm ls --all` lists those with a history)"
+    );
     Err(Failure::new(Code::NotFound, text))
 }

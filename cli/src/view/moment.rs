@@ -43,7 +43,6 @@ pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
 /// A distance in its largest unit, and the next one where there are so few that it matters. Days count up to two
 /// weeks, as people do.
 fn words(distance: SignedDuration) -> String {
-    const FEW: i64 = 3;
     let mut rest = distance.abs().as_secs();
     let weeks = rest >= 14 * 86_400;
     let mut parts: Vec<String> = Vec::new();
@@ -53,7 +52,7 @@ fn words(distance: SignedDuration) -> String {
         if count > 0 {
             parts.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
         }
-        if parts.len() > 1 || (parts.len() == 1 && (count == 0 || count >= FEW)) {
+        if parts.len() > 1 || (parts.len() == 1 && (count == 0 || count >= if length < 3_600 { 3 } else { 10 })) {
             break;
         }
     }
@@ -82,7 +81,8 @@ mod tests {
         reads(-3_600, "1 hour ago");
         reads(6_900, "in 1 hour 55 minutes");
         reads(-90, "1 minute 30 seconds ago");
-        reads(3 * 3_600 + 60, "in 3 hours");
+        reads(3 * 3_600 + 3_000, "in 3 hours 50 minutes");
+        reads(11 * 3_600 + 3_000, "in 11 hours");
         reads(86_400 + 60, "in 1 day");
         reads(13 * 86_400, "in 13 days");
         reads(-15 * 86_400, "2 weeks 1 day ago");

@@ -66,7 +66,7 @@ pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, stopped: bool, n
 
 /// It is in a status that leads to its deletion.
 fn deletion(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
-    let mut latest = now;
+    let (mut latest, mut kept) = (now, false);
     for guard in guards(policy, record, None, now) {
         match guard.verdict {
             Verdict::Clear => {}
@@ -75,11 +75,15 @@ fn deletion(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
             Verdict::Waits(None) if guard.name == "told" && policy.mode == Mode::Observe => {}
             Verdict::Refuses => return Outlook::waits_for(format!("it is not deleted: {}", guard.why)),
             Verdict::Waits(None) => return Outlook::waits_for(format!("it waits to be deleted: {}", guard.why)),
-            Verdict::Waits(Some(until)) => latest = latest.max(until),
+            Verdict::Waits(Some(until)) => {
+                kept |= guard.name == "keep";
+                latest = latest.max(until);
+            }
         }
     }
     let observed = record.would_have == Some(record.episode);
     match policy.mode {
+        Mode::Enforce if kept => Outlook::at("it is kept, then deleted", latest),
         Mode::Enforce => Outlook::at("it is deleted", latest),
         Mode::Observe if observed => Outlook::waits_for("nothing, it would have been deleted (mode observe)"),
         Mode::Observe => Outlook::at("it would be deleted (mode observe)", latest),
@@ -145,7 +149,7 @@ mod tests {
     fn what_is_kept_is_deleted_later() {
         check(Mode::Enforce, &[kept("14:00:00")], "10:00:00", "it is kept, then deleted @14:00:00");
         check(Mode::Enforce, &[kept("11:00:00")], "10:00:00", "it is deleted @12:00:00");
-        check(Mode::Enforce, &[kept("14:00:00"), stale()], "13:00:00", "it is deleted @14:00:00");
+        check(Mode::Enforce, &[kept("14:00:00"), stale()], "13:00:00", "it is kept, then deleted @14:00:00");
     }
 
     #[test]

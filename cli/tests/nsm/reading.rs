@@ -101,7 +101,7 @@ async fn a_name_that_is_not_known_is_told_with_the_one_that_may_be_meant() {
     for command in ["why ci-24", "history ci-24"] {
         assert_eq!(
             world.nsm(command).failed(3),
-            "error: nothing is recorded of a namespace `ci-24`; did you mean `ci-42`? (`nsm ls --all` lists them)\n"
+            "error: nothing is recorded of a namespace `ci-24`; did you mean `ci-42`? (`nsm ls --all` lists those with a history)\n"
         );
     }
     let said = world.nsm("why another-thing").failed(3);
