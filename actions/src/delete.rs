@@ -34,10 +34,15 @@ const HAND_OVER: Duration = Duration::from_secs(20);
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let mut record = load(&*worker.context.store, &task.uid).await?;
+        let known = record.head;
         let round = round(worker, task, &mut record).await;
-        // Whatever was written shows in lists from here on, also where the round broke off.
-        let _ = worker.context.store.put_snapshot(&record).await;
-        nudge::event(&*worker.context.queue, &task.uid).await;
+        // Only where something is new: the planner, told of nothing, would offer the same task again at once, and
+        // planner and worker would chase each other for as long as something waits.
+        if record.head != known {
+            // It shows in lists from here on, also where the round broke off.
+            let _ = worker.context.store.put_snapshot(&record).await;
+            nudge::event(&*worker.context.queue, &task.uid).await;
+        }
         if round? == Round::Over {
             break;
         }
