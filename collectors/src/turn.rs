@@ -34,6 +34,9 @@ const MOST_STEPS: usize = 16;
 /// How soon a namespace is judged again when the clock could not be trusted.
 const CLOCK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
+/// How soon is looked again whether an intent was closed: nobody tells a collector, and until then nothing is judged.
+const OPEN_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
 /// What all turns of a collector share.
 #[derive(Debug)]
 pub(crate) struct Collector {
@@ -61,12 +64,16 @@ impl Collector {
         let seen_now = absorb(None, age::reading(namespace, &self.context.cluster, now), now);
 
         let mut record = match seen.record.clone() {
-            Some(record) => record,
-            None => load(&*self.context.store, uid).await?,
+            // Whoever carries out an intent tells the history alone: what was open may be closed by now.
+            Some(record) if record.open.is_none() => record,
+            Some(_) | None => load(&*self.context.store, uid).await?,
         };
         let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
 
-        let (written, due) = self.judge(&settings, &mut record, &seen_now).await?;
+        let (written, mut due) = self.judge(&settings, &mut record, &seen_now).await?;
+        if record.open.is_some() {
+            due = Some(saturating_add(now, OPEN_AGAIN));
+        }
         let mut left = Left {
             due: if seen_now.clock.is_true() { due } else { Some(saturating_add(now, CLOCK_AGAIN)) },
             repaired_at: seen.repaired_at,
