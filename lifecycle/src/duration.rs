@@ -328,5 +328,6 @@ mod tests {
             assert_eq!(Period::parse(&period.to_string()), Ok(period));
         }
         assert_eq!(Pause::ZERO.to_string(), "0");
+        assert_eq!(Period::from_secs(90 * 60).to_string(), "1h30m");
     }
 }

@@ -195,6 +195,7 @@ mod tests {
 
     #[test]
     fn a_mark_beyond_the_history_tells_that_entries_were_lost() {
+        check(Some("2.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         check(Some("3.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
     }
 

@@ -1,0 +1,187 @@
+//! What people, planners and workers do, as far as values can tell: no request is sent, its outcome is a step.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use lifecycle::{
+    Action, Fact, Guard, Mode, Policies, Record, Truth,
+    entry::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, NoticeIntended, NoticeSent,
+        NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
+    },
+    guards::deletion_deadline,
+    plan::{promise, told_lately},
+    record::Delivery,
+    time::saturating_add,
+};
+
+use super::{World, change};
+
+/// What somebody other than a collector does.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Sets or removes an annotation; the key is under our prefix unless it has one.
+    Annotate(String, Option<String>),
+    Label(String, Option<String>),
+    Clock(Truth),
+    /// The wall clock moves, and nothing else.
+    Jump(SignedDuration),
+    /// Somebody else deletes the namespace.
+    Terminate,
+    /// It is missing from a complete list.
+    Vanish,
+    Configure(Arc<Policies>),
+    /// A worker intends the notice that is offered, or lets one of shortly before stand for it.
+    IntendNotice,
+    NoticeSent,
+    NoticeUndeliverable,
+    /// A worker writes its intent, after its last look.
+    Intend {
+        held_for: SignedDuration,
+    },
+    Done,
+    Skip {
+        why: SkipReason,
+        not_before: Option<SignedDuration>,
+    },
+    Refused {
+        not_before: SignedDuration,
+    },
+    Fence,
+    WouldHave,
+    /// A later version of the program writes.
+    Foreign,
+    /// The entry before the last is lost, and the record is loaded again.
+    Lose,
+}
+
+impl World {
+    /// Does what the step says, without a turn; says why where it makes no sense as things are.
+    pub(crate) fn apply(&mut self, step: &Step) -> Result<(), &'static str> {
+        match step {
+            Step::Annotate(key, value) => {
+                let key = if key.contains('/') { key.clone() } else { self.policies.keys.ours(key) };
+                self.annotate(&key, value.as_deref());
+            }
+            Step::Label(key, value) => {
+                change(&mut self.namespace.labels, key, value.as_deref());
+                self.touch();
+            }
+            Step::Clock(truth) => self.clock = *truth,
+            Step::Jump(by) => self.now = saturating_add(self.now, *by),
+            Step::Terminate => self.namespace.deleted = Some(self.now),
+            Step::Vanish => {
+                self.vanished = true;
+                self.append("collector", Fact::Gone(Gone {}));
+            }
+            Step::Configure(policies) => self.policies = policies.clone(),
+            Step::Foreign => {
+                let data = serde_json::json!({ "from": "a later version" });
+                self.append("collector", Fact::Unrecognised { kind: "Slept".to_owned(), data });
+            }
+            Step::Lose => {
+                let lost = self.history.len().checked_sub(2).ok_or("there is too little to lose")?;
+                self.history.remove(lost);
+                self.record = Record::of(self.record.uid.clone(), &self.history);
+            }
+            Step::IntendNotice | Step::NoticeSent | Step::NoticeUndeliverable => return self.notify(step),
+            Step::Intend { held_for } => return self.intend(*held_for),
+            Step::WouldHave => {
+                self.offers(Action::Delete).ok_or("no deletion is offered")?;
+                if self.standing().is_some_and(|policy| policy.mode == Mode::Enforce) {
+                    return Err("the mode is not observe");
+                }
+                let decision = self.record.reason.clone();
+                self.append("action", Fact::WouldHave(WouldHave { action: Action::Delete, decision }));
+            }
+            Step::Done | Step::Skip { .. } | Step::Refused { .. } | Step::Fence => {
+                return self.close(step);
+            }
+        }
+        Ok(())
+    }
+
+    fn notify(&mut self, step: &Step) -> Result<(), &'static str> {
+        let about = lifecycle::Status::Stale;
+        if matches!(step, Step::IntendNotice) {
+            self.offers(Action::Notify).ok_or("no notice is offered")?;
+            let policy = self.standing().ok_or("no policy stands")?;
+            let deadline = deletion_deadline(&self.record).ok_or("no deletion is in sight")?;
+            let promise = promise(policy, deadline, self.now);
+            let (channel, why) = ("chat".to_owned(), "its owner was told lately".to_owned());
+            let fact = match told_lately(&self.record, about, self.now) {
+                Some(_) => Fact::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why }),
+                None => Fact::NoticeIntended(NoticeIntended { about, deadline, promise, channel }),
+            };
+            self.append("action", fact);
+            return Ok(());
+        }
+        let of = self.record.notice(about).filter(|it| it.delivery == Delivery::Open).ok_or("no notice is open")?.seq;
+        self.append(
+            "action",
+            if matches!(step, Step::NoticeSent) {
+                Fact::NoticeSent(NoticeSent { of })
+            } else {
+                Fact::NoticeUndeliverable(NoticeUndeliverable { of, why: "nobody is known".to_owned() })
+            },
+        );
+        Ok(())
+    }
+
+    /// The protocol of a deletion up to its intent: decide again, and every guard clear on the object.
+    fn intend(&mut self, held_for: SignedDuration) -> Result<(), &'static str> {
+        let task = self.offers(Action::Delete).ok_or("no deletion is offered")?;
+        if self.clock != Truth::True || self.decide().entry.is_some() {
+            return Err("looked at again, it is not what it was");
+        }
+        if !self.guards().iter().all(Guard::is_clear) {
+            return Err("a guard is in the way");
+        }
+        let mode = self.standing().map_or(Mode::Observe, |policy| policy.mode);
+        let told = match self.record.notice(self.record.status) {
+            Some(notice) => Told::Promised(notice.promise),
+            None => Told::NoChannel,
+        };
+        let intended = ActionIntended {
+            action: Action::Delete,
+            due_to: task.due_to,
+            attempt: self.record.attempts.begun + 1,
+            holder: "action/a".to_owned(),
+            until: saturating_add(self.now, held_for),
+            resource_version: self.namespace.resource_version.clone(),
+            cause: self.record.status,
+            decision: self.record.reason.clone(),
+            evidence: Vec::new(),
+            evidence_at: self.now,
+            slot: "1/1".to_owned(),
+            wave: None,
+            config: "c".to_owned(),
+            mode,
+            told,
+        };
+        self.append("action", Fact::ActionIntended(Box::new(intended)));
+        Ok(())
+    }
+
+    fn close(&mut self, step: &Step) -> Result<(), &'static str> {
+        let of = self.record.open.as_ref().ok_or("no intent is open")?.seq;
+        let action = Action::Delete;
+        let at = |by: SignedDuration| saturating_add(self.now, by);
+        let skipped = |why, not_before: Option<SignedDuration>| {
+            let detail = "not this time".to_owned();
+            Fact::ActionSkipped(ActionSkipped { of: Some(of), action, why, detail, not_before: not_before.map(at) })
+        };
+        let failed = |why, not_before: Option<SignedDuration>| {
+            let detail = "not this time".to_owned();
+            Fact::ActionFailed(ActionFailed { of, action, why, detail, not_before: not_before.map(at) })
+        };
+        let fact = match step {
+            Step::Done => Fact::ActionDone(ActionDone { of, observed: false }),
+            Step::Skip { why, not_before } => skipped(*why, *not_before),
+            Step::Refused { not_before } => failed(FailReason::Refused, Some(*not_before)),
+            _ => failed(FailReason::Fenced, None),
+        };
+        self.append("action", fact);
+        Ok(())
+    }
+}
