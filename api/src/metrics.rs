@@ -62,7 +62,8 @@ mod tests {
     #[tokio::test]
     async fn a_managed_namespace_shows_its_status_under_the_known_names() {
         let directory = tempfile::tempdir().unwrap();
-        let store = common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).unwrap();
+        let store =
+            common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
         let mut record = Record::new(Uid::new("u"));
         (record.name, record.phase, record.status, record.head) = ("ci-1".into(), Phase::Managed, Status::Stale, 1);
         record.ci = vec![Pair { k: "team".into(), v: "blue".into() }];
@@ -82,7 +83,8 @@ mod tests {
     #[tokio::test]
     async fn before_the_first_namespace_there_is_an_answer() {
         let directory = tempfile::tempdir().unwrap();
-        let store = common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).unwrap();
+        let store =
+            common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
         assert!(text(&*store).await.unwrap().ends_with("# EOF\n"));
     }
 }
