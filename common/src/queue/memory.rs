@@ -182,3 +182,21 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn dead_letters_are_counted_and_the_last_are_kept() {
+        let queue = MemoryQueue::default();
+        let mut tasks = queue.consume(Route::Tasks).await.unwrap();
+        for number in 0..=DEAD_LETTERS_KEPT {
+            queue.publish(Route::Tasks, &Message::about(number.to_string())).await.unwrap();
+            tasks.next(Duration::ZERO).await.unwrap().unwrap().reject().await.unwrap();
+        }
+        let messages = queue.tasks.messages();
+        assert_eq!((messages.dead_in_all, messages.dead.len()), (101, 100));
+        assert_eq!((&messages.dead[0], messages.in_hand), (&Message::about("1"), 0));
+    }
+}

@@ -156,3 +156,32 @@ async fn within_deadline<T>(
         .await
         .unwrap_or_else(|_| Err(Failure::Unavailable(format!("no answer came within {} s", DEADLINE.as_secs()))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_told_at_the_deadline_and_got_over() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(&directory.path().join("store.db")).await.unwrap();
+        let (hold, held) = (mpsc::channel(), mpsc::channel());
+        let writer = Arc::clone(&store.writer);
+        let disk = std::thread::spawn(move || {
+            writer.hang(|| {
+                held.0.send(()).unwrap();
+                hold.1.recv().unwrap();
+            });
+        });
+        held.1.recv().unwrap();
+        let start = Instant::now();
+        let error = store.ping().await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unavailable { why, .. } if why == "no answer came within 4 s"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        hold.0.send(()).unwrap();
+        disk.join().unwrap();
+        store.ping().await.unwrap();
+    }
+}

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     failure::{Failure, is_busy},
@@ -72,16 +72,16 @@ impl StoreFile {
         Ok(connection)
     }
 
-    /// A connection to read with. It never copies the log into the file, as only the writer may when it closes.
+    /// A connection to read with.
     pub(super) fn reader(&self) -> Result<Connection, Failure> {
         let connection = self.connect(PATIENCE)?;
-        leave_the_log(&connection);
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
 
     /// Whether the path still leads to the file that was opened. A file that was removed or replaced can be written
-    /// for as long as it is held open, and everything written is lost.
+    /// for as long as it is held open, and everything written is lost. SQLite looks itself before it removes the log,
+    /// by its path, with the last connection: that may be the log of the file which is there now.
     pub(super) fn present(&self) -> Result<(), Failure> {
         match Identity::of(&self.path) {
             Ok(identity) if identity == self.identity => Ok(()),
@@ -132,14 +132,6 @@ impl Identity {
 /// For people: which file it is about.
 pub(super) fn place(path: &Path) -> String {
     format!("store file `{}`", path.display())
-}
-
-/// Closing the last connection copies the log into the file and removes the log, by its path. For a file that was
-/// replaced, that would be the log of the file which is there now.
-pub(super) fn leave_the_log(connection: &Connection) {
-    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
-        tracing::warn!(%error, "cannot keep a closing connection from the write-ahead log");
-    }
 }
 
 enum Content {

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     changes::Change,
     failure::{Failure, is_busy},
-    file::{PATIENCE, StoreFile, leave_the_log},
+    file::{PATIENCE, StoreFile},
 };
 use crate::store::Inserted;
 
@@ -110,7 +110,6 @@ impl Writer {
             }
             // Committed or not: it is in no file that anybody will ever read.
             (_, Err(gone)) => {
-                leave_the_log(&connection);
                 batch.into_iter().for_each(|write| write.answer(Err(gone.clone())));
             }
             (Err(error), Ok(())) => {
@@ -122,10 +121,7 @@ impl Writer {
 
     fn connection(&self) -> Result<Connection, Failure> {
         let connection = lock(&self.connection).take();
-        if let Err(gone) = self.file.present() {
-            connection.as_ref().inspect(|connection| leave_the_log(connection));
-            return Err(gone);
-        }
+        self.file.present()?;
         connection.map_or_else(|| self.file.writer(), Ok)
     }
 

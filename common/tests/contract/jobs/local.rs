@@ -147,3 +147,20 @@ async fn a_thousand_ended_jobs_are_remembered() {
     assert_eq!(jobs.state("job-0").await.unwrap(), None);
     assert_eq!(jobs.state("job-1").await.unwrap(), Some(JobState::Complete));
 }
+
+/// Its former run was the oldest that ended, until it was forgotten.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_runs_again_is_not_forgotten_for_its_former_run() {
+    let jobs = runner();
+    let ends = ["end", "with these arguments"];
+    start(&jobs, &job("again", &ends)).await;
+    end(&jobs, "again").await;
+    jobs.forget("again").await.unwrap();
+    start(&jobs, &job("again", &["stay"])).await;
+    for number in 0..=1_000 {
+        let name = format!("job-{number}");
+        start(&jobs, &job(&name, &ends)).await;
+        end(&jobs, &name).await;
+    }
+    assert_eq!(jobs.state("again").await.unwrap(), Some(JobState::Running));
+}

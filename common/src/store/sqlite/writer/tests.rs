@@ -9,13 +9,13 @@ use super::*;
 
 struct Bench {
     writer: Arc<Writer>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 fn bench() -> Bench {
     let directory = TempDir::new().unwrap();
     let (file, connection) = StoreFile::open(&directory.path().join("store.db")).unwrap();
-    Bench { writer: Arc::new(Writer::new(Arc::new(file), connection)), _directory: directory }
+    Bench { writer: Arc::new(Writer::new(Arc::new(file), connection)), directory }
 }
 
 fn change(seq: u64, token: &str) -> Change {
@@ -33,7 +33,7 @@ async fn write(writer: &Arc<Writer>, change: Change) -> (Write, oneshot::Receive
 
 #[tokio::test]
 async fn after_an_error_the_answer_is_what_is_there() {
-    let Bench { writer, _directory } = &bench();
+    let Bench { writer, directory: _directory } = &bench();
     for seq in [1, 2] {
         assert_eq!(writer.write(change(seq, "own")).await, Ok(Inserted::Written));
     }
@@ -51,7 +51,7 @@ async fn after_an_error_the_answer_is_what_is_there() {
 
 #[tokio::test]
 async fn a_full_disk_fails_the_whole_batch_and_is_got_over() {
-    let Bench { writer, _directory } = &bench();
+    let Bench { writer, directory: _directory } = &bench();
     assert_eq!(writer.write(change(1, "own")).await, Ok(Inserted::Written));
     {
         // A limit of this connection alone, as if the disk had room again for the next one.
@@ -64,9 +64,27 @@ async fn a_full_disk_fails_the_whole_batch_and_is_got_over() {
     assert_eq!(writer.write(change(2, "own")).await, Ok(Inserted::Written));
 }
 
+/// It was there when the write began, and is not when it is committed.
+#[tokio::test]
+async fn what_was_committed_into_a_file_that_went_is_not_acknowledged() {
+    let Bench { writer, directory } = &bench();
+    let path = directory.path().join("store.db");
+    let locker = Connection::open(&path).unwrap();
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let waits = async {
+        while lock(&writer.connection).is_some() {
+            tokio::task::yield_now().await;
+        }
+        std::fs::rename(&path, directory.path().join("away")).unwrap();
+        locker.execute_batch("COMMIT").unwrap();
+    };
+    let (answer, ()) = tokio::join!(writer.write(change(1, "own")), waits);
+    assert!(matches!(&answer, Err(Failure::Unavailable(why)) if why.contains("was removed or replaced")), "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_write_that_nobody_waits_for_any_more_is_not_made() {
-    let Bench { writer, _directory } = &bench();
+    let Bench { writer, directory: _directory } = &bench();
     let (given_up, answered) = write(writer, change(1, "given up")).await;
     drop(answered);
     let mut drain = writer.enqueue(given_up).expect("nothing drains yet");
@@ -76,7 +94,7 @@ async fn a_write_that_nobody_waits_for_any_more_is_not_made() {
 
 #[tokio::test]
 async fn a_drain_that_was_dropped_makes_way_for_the_next() {
-    let Bench { writer, _directory } = &bench();
+    let Bench { writer, directory: _directory } = &bench();
     let (first, mut answered) = write(writer, change(1, "first")).await;
     // So does a runtime that ends before the drain's turn came.
     drop(writer.enqueue(first));
@@ -86,11 +104,19 @@ async fn a_drain_that_was_dropped_makes_way_for_the_next() {
 
 #[tokio::test]
 async fn one_drain_answers_all_who_wait() {
-    let Bench { writer, _directory } = &bench();
+    let Bench { writer, directory: _directory } = &bench();
     let (one, mut first) = write(writer, change(1, "own")).await;
     let (other, mut second) = write(writer, change(1, "another's")).await;
     let drain = writer.enqueue(one).expect("nothing drains yet");
     assert!(writer.enqueue(other).is_none(), "one drain is enough");
     drain.run();
     assert_eq!((first.try_recv(), second.try_recv()), (Ok(Ok(Inserted::Written)), Ok(Ok(Inserted::Taken))));
+}
+
+impl Writer {
+    /// Holds up the writer as a disk does that does not answer.
+    pub(in crate::store::sqlite) fn hang(&self, meanwhile: impl FnOnce()) {
+        let _connection = lock(&self.connection);
+        meanwhile();
+    }
 }

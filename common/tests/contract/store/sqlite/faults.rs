@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     time::{Duration, Instant},
 };
 
@@ -48,14 +48,15 @@ async fn a_file_that_was_replaced_is_not_touched() {
     fs::rename(bench.path(), bench.path().with_extension("away")).unwrap();
     let other = bench.open().await;
     append(&*other, &[entry("v", 1)]).await;
+    let log = || fs::metadata(bench.path().with_extension("db-wal")).map(|log| log.ino()).ok();
+    let before = log();
     check_unavailable(store.append(&entry("u", 2)).await, "was removed or replaced");
     check_unavailable(store.snapshots(None, 9).await, "was removed or replaced");
     drop(store);
+    assert_eq!((log(), before.is_some()), (before, true), "another store's log was taken for the own");
     append(&*other, &[entry("v", 2)]).await;
-    drop(other);
-    let again = bench.open().await;
-    assert_eq!(seqs(&history(&*again, "v").await), [1, 2]);
-    assert_eq!(history(&*again, "u").await, []);
+    assert_eq!(seqs(&history(&*other, "v").await), [1, 2]);
+    assert_eq!(history(&*other, "u").await, []);
 }
 
 #[tokio::test]
