@@ -3,8 +3,8 @@
 use std::{pin::pin, task::Poll};
 
 use common::queue::Route;
-use futures::poll;
-use tokio::{task::JoinSet, time::Instant};
+use futures::{future::join_all, poll};
+use tokio::time::Instant;
 
 use super::{Bench, LONG, SHORT, about, drain, publish, take};
 
@@ -33,13 +33,15 @@ pub(crate) async fn a_waiting_consumer_is_woken(bench: &impl Bench) {
 
 pub(crate) async fn every_waiting_consumer_is_woken(bench: &impl Bench) {
     let queue = bench.open().await;
-    let mut consumers = JoinSet::new();
-    for _ in 0..8 {
-        let mut tasks = queue.consume(Route::Tasks).await.unwrap();
-        consumers.spawn(async move { take(&mut *tasks).await.ack().await.unwrap() });
+    let mut consumers = join_all((0..8).map(|_| queue.consume(Route::Tasks))).await;
+    let mut waits: Vec<_> = consumers.iter_mut().map(|tasks| tasks.as_mut().unwrap().next(LONG)).collect();
+    for wait in &mut waits {
+        assert!(poll!(wait).is_pending());
     }
     publish(&*queue, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
-    consumers.join_all().await;
+    for delivery in join_all(waits).await {
+        delivery.unwrap().expect("it was not woken").ack().await.unwrap();
+    }
 }
 
 /// A role waits for a message, a tick or its end, whichever comes first, and drops the other waits.
