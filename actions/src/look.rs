@@ -90,6 +90,13 @@ pub(crate) async fn prepare(
         debug!("namespace `{}` is not deleted now: {}", record.name, guard.why);
         return Ok(Looked::NotNow);
     }
+    // Its owner may have asked for more time since the evidence was read.
+    let now = context.clock.now();
+    let last = absorb(None, evidence::age::reading(namespace.clone(), cluster, now), now);
+    if let Some(other) = decide(fresh.policy, record, &last, now).entry {
+        debug!("namespace `{}` changed at the last moment: {} is due first", record.name, other.kind());
+        return Ok(Looked::NotNow);
+    }
     if self::window(worker) != window {
         // The slot was good in its own window only.
         return Ok(Looked::NotNow);

@@ -22,7 +22,9 @@ pub enum Appended {
 /// # Errors
 /// When the store is out of reach or damaged.
 pub async fn load(store: &dyn Store, uid: &Uid) -> Result<Record> {
-    let mut record = store.snapshot(uid).await?.unwrap_or_else(|| Record::new(uid.clone()));
+    // A snapshot of a damaged record is for lists: what this version could not read, a later one may.
+    let snapshot = store.snapshot(uid).await?.filter(|record| record.damage.is_none());
+    let mut record = snapshot.unwrap_or_else(|| Record::new(uid.clone()));
     loop {
         let page = store.history(uid, record.head, PAGE).await?;
         page.iter().for_each(|entry| record.fold(entry));
@@ -118,6 +120,17 @@ mod tests {
         assert_eq!(write(&store, &mut second, Fact::Gone(Gone {})).await, Appended::Conflict);
         assert_eq!(second, before);
         assert_eq!(load(&*store, &uid).await.unwrap(), first);
+    }
+
+    #[tokio::test]
+    async fn the_snapshot_of_a_damaged_record_is_not_believed() {
+        let (_directory, store) = store().await;
+        let mut record = Record::new(Uid::new("u"));
+        write(&store, &mut record, released()).await;
+        let mut damaged = record.clone();
+        (damaged.head, damaged.damage) = (9, Some(lifecycle::record::Damage::Gap(2)));
+        store.put_snapshot(&damaged).await.unwrap();
+        assert_eq!(load(&*store, &record.uid).await.unwrap(), record);
     }
 
     #[tokio::test]

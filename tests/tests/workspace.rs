@@ -66,7 +66,7 @@ const BANNED: [(&str, &str); 4] = [
 ];
 
 /// Crates that come in twice for now, each because of the crate named.
-const TWICE: [(&str, &str); 8] = [
+const TWICE: [(&str, &str); 10] = [
     ("base64", "kube-client is ahead of others"),
     ("getrandom", "ring is behind"),
     ("hashbrown", "indexmap is ahead of hashlink"),
@@ -74,6 +74,8 @@ const TWICE: [(&str, &str); 8] = [
     ("rand", "proptest is behind"),
     ("rand_core", "comes with rand"),
     ("syn", "serde_derive is ahead of other macros"),
+    ("synstructure", "comes with syn"),
+    ("tower-http", "kube is ahead of reqwest"),
     ("windows-sys", "ring is behind, for another platform"),
 ];
 
