@@ -37,6 +37,9 @@ const CLOCK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 /// How soon is looked again whether an intent was closed: nobody tells a collector, and until then nothing is judged.
 const OPEN_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
+/// How soon is looked again whether our configuration is in force.
+const IN_FORCE_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// What all turns of a collector share.
 #[derive(Debug)]
 pub(crate) struct Collector {
@@ -114,6 +117,10 @@ impl Collector {
                 due = decision.due;
                 break;
             };
+            if follows_from_configuration(&fact) && !self.is_in_force(settings).await? {
+                due = Some(saturating_add(now, IN_FORCE_AGAIN));
+                break;
+            }
             match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
                 Appended::Written => {
                     log(record, &fact);
@@ -126,6 +133,13 @@ impl Collector {
             self.remember(record).await;
         }
         Ok((written, due))
+    }
+
+    /// Whether nobody decreed another configuration than ours. Two at once would take turns at every namespace, and
+    /// fill its history without an end.
+    async fn is_in_force(&self, settings: &Settings) -> Result<bool, StoreError> {
+        let decreed = controls::config(&*self.context.store).await?;
+        Ok(decreed.is_none_or(|decree| decree.body.hash == settings.hash))
     }
 
     /// Brings the annotations in line with the record.
@@ -256,6 +270,12 @@ impl Collector {
         }
         clock.now()
     }
+}
+
+/// Whether another configuration would have said otherwise. What the record says already, and what the owner wrote, is
+/// the same under each.
+const fn follows_from_configuration(fact: &Fact) -> bool {
+    matches!(fact, Fact::Adopted(_) | Fact::PolicyChanged(_) | Fact::Released(_))
 }
 
 fn log(record: &Record, fact: &Fact) {
