@@ -115,7 +115,13 @@ impl Planner {
         loop {
             let page = self.context.store.snapshots(after.as_ref(), PAGE).await?;
             for record in &page {
-                self.take_in(record).await;
+                // A snapshot may lag behind what was planned from already: then the history is asked.
+                if self.known.get(&record.uid).is_some_and(|known| known.head > record.head) {
+                    let now = self.context.clock.now();
+                    self.set_due(&record.uid, Some(now));
+                } else {
+                    self.take_in(record).await;
+                }
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use common::{controls, history::load, store::StoreError};
+use common::{controls, history::load_and_mend, store::StoreError};
 use jiff::SignedDuration;
 use lifecycle::{Uid, record::Phase, time::saturating_add};
 
@@ -47,10 +47,7 @@ impl Collector {
                 if !done.insert(entry.uid.clone()) {
                     continue;
                 }
-                let record = load(store, &entry.uid).await?;
-                if store.snapshot(&entry.uid).await?.is_none_or(|snapshot| snapshot.head < record.head) {
-                    self.remember(&record).await;
-                }
+                load_and_mend(store, &entry.uid).await?;
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(common::store::Place::of(last)),

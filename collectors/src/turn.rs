@@ -6,7 +6,7 @@ use common::{
     config::Settings,
     context::Context,
     controls::{self, Doubt},
-    history::{Appended, append_named, load},
+    history::{Appended, append_named, load, load_and_mend},
     nudge,
     store::StoreError,
 };
@@ -69,7 +69,7 @@ impl Collector {
         let mut record = match seen.record.clone() {
             // Whoever carries out an intent tells the history alone: what was open may be closed by now.
             Some(record) if record.open.is_none() => record,
-            Some(_) | None => load(&*self.context.store, uid).await?,
+            Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
         let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
 
@@ -126,7 +126,7 @@ impl Collector {
                     log(record, &fact);
                     written.push(fact);
                 }
-                Appended::Conflict => *record = load(store, &record.uid).await?,
+                Appended::Conflict => *record = load_and_mend(store, &record.uid).await?,
             }
         }
         if !written.is_empty() {

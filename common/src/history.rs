@@ -22,16 +22,20 @@ pub enum Appended {
 /// # Errors
 /// When the store is out of reach or damaged.
 pub async fn load(store: &dyn Store, uid: &Uid) -> Result<Record> {
-    // A snapshot of a damaged record is for lists: what this version could not read, a later one may.
-    let snapshot = store.snapshot(uid).await?.filter(|record| record.damage.is_none());
-    let mut record = snapshot.unwrap_or_else(|| Record::new(uid.clone()));
-    loop {
-        let page = store.history(uid, record.head, PAGE).await?;
-        page.iter().for_each(|entry| record.fold(entry));
-        if page.len() < PAGE {
-            return Ok(record);
-        }
+    read(store, uid).await.map(|(record, _)| record)
+}
+
+/// Loads a record, and makes its snapshot current where it lags: whoever wrote last may not have learned that it did,
+/// or not have come to it, and lists are made of snapshots.
+///
+/// # Errors
+/// As [`load`]; the snapshot is put if it can be.
+pub async fn load_and_mend(store: &dyn Store, uid: &Uid) -> Result<Record> {
+    let (record, shown) = read(store, uid).await?;
+    if shown < record.head {
+        let _ = store.put_snapshot(&record).await;
     }
+    Ok(record)
 }
 
 /// Appends the next entry to the history a record was folded from.
@@ -79,6 +83,22 @@ pub async fn append_named(
             Ok(Appended::Written)
         }
         Inserted::Taken => Ok(Appended::Conflict),
+    }
+}
+
+/// The record, and the number its snapshot was folded at.
+async fn read(store: &dyn Store, uid: &Uid) -> Result<(Record, u64)> {
+    let snapshot = store.snapshot(uid).await?;
+    let shown = snapshot.as_ref().map_or(0, |record| record.head);
+    // A snapshot of a damaged record is for lists: what this version could not read, a later one may.
+    let whole = snapshot.filter(|record| record.damage.is_none());
+    let mut record = whole.unwrap_or_else(|| Record::new(uid.clone()));
+    loop {
+        let page = store.history(uid, record.head, PAGE).await?;
+        page.iter().for_each(|entry| record.fold(entry));
+        if page.len() < PAGE {
+            return Ok((record, shown));
+        }
     }
 }
 
