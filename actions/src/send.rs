@@ -42,12 +42,16 @@ pub(crate) fn intent(
         (Some(_), Some(notice)) => Told::Promised(notice.promise),
         (None, _) | (Some(_), None) => Told::NoChannel,
     };
+    // By the apiserver's clock, with which ours was just compared: should ours jump in this moment, the intent would be
+    // its holder's until the next day.
+    let clock = &worker.context.cluster.clock;
+    let now = clock.now().unwrap_or_else(|| worker.context.clock.now());
     ActionIntended {
         action: Action::Delete,
         due_to: task.due_to,
         attempt: record.attempts.begun + 1,
         holder: worker.actor.to_string(),
-        until: saturating_add(worker.context.clock.now(), HELD_FOR),
+        until: saturating_add(now, HELD_FOR),
         resource_version: permit.namespace.resource_version.clone(),
         cause: record.status,
         decision: format!("it is {}: {}", record.status, record.reason),
