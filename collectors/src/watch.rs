@@ -3,23 +3,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use common::{
-    cluster::{Cluster, facts},
+    cluster::{Cluster, NamespaceMeta, facts},
     config::Settings,
 };
 use futures::{Stream, StreamExt as _, stream::BoxStream};
-use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
-use kube::{
-    Api,
-    core::PartialObjectMeta,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
+use kube::runtime::{
+    WatchStreamExt as _,
+    watcher::{self, Event, watcher},
 };
 use lifecycle::{Namespace, Uid};
 
-/// How many objects one page of a list holds.
-const PAGE: u32 = 500;
+/// How many objects one page of a list holds. Of a page three copies exist while it is read.
+const PAGE: u32 = 250;
 
 /// What the watch brings.
 #[derive(Debug)]
@@ -37,13 +32,12 @@ pub(crate) enum Watched {
 /// Watches the metadata of all namespaces, cut down to what the configuration refers to.
 pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>) -> BoxStream<'static, Watched> {
     let config = watcher::Config::default().page_size(PAGE);
-    let metadata = Api::<PartialObjectMeta<KubeNamespace>>::all(cluster.client.clone());
-    let events = watcher(metadata, config).default_backoff();
+    let events = watcher(cluster.metadata(), config).default_backoff();
     translate(events, settings).boxed()
 }
 
 fn translate(
-    events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<KubeNamespace>>>> + Send + 'static,
+    events: impl Stream<Item = watcher::Result<Event<NamespaceMeta>>> + Send + 'static,
     settings: Arc<Settings>,
 ) -> impl Stream<Item = Watched> + Send {
     let mut listed = BTreeSet::new();
@@ -75,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    fn object(uid: &str) -> PartialObjectMeta<KubeNamespace> {
+    fn object(uid: &str) -> NamespaceMeta {
         let metadata = ObjectMeta {
             uid: Some(uid.to_owned()),
             name: Some(uid.to_owned()),
@@ -83,12 +77,12 @@ mod tests {
             creation_timestamp: Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap()),
             ..ObjectMeta::default()
         };
-        PartialObjectMeta { metadata, ..PartialObjectMeta::default() }
+        NamespaceMeta { metadata }
     }
 
     /// What the events lead to, in words.
     #[track_caller]
-    fn check(events: Vec<watcher::Result<Event<PartialObjectMeta<KubeNamespace>>>>, expected: &str) {
+    fn check(events: Vec<watcher::Result<Event<NamespaceMeta>>>, expected: &str) {
         let settings =
             Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
         let watched = translate(stream::iter(events), Arc::new(settings)).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 
 mod answer;
 mod fence;
+mod metadata;
 mod namespaces;
 
 use std::{path::Path, time::Duration};
@@ -18,6 +19,7 @@ use tower::util::MapResponseLayer;
 
 pub use answer::{Answer, Trouble};
 pub use fence::{Fenced, fence};
+pub use metadata::NamespaceMeta;
 pub use namespaces::{facts, look, patch_annotations};
 
 use crate::clock::ApiClock;
@@ -90,6 +92,12 @@ impl Cluster {
     /// The namespaces of the cluster.
     #[must_use]
     pub fn namespaces(&self) -> Api<KubeNamespace> {
+        Api::all(self.client.clone())
+    }
+
+    /// The metadata of the namespaces of the cluster: requests through it bring nothing else.
+    #[must_use]
+    pub fn metadata(&self) -> Api<NamespaceMeta> {
         Api::all(self.client.clone())
     }
 

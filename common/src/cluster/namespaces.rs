@@ -33,7 +33,7 @@ pub fn facts(meta: ObjectMeta, policies: &Policies) -> Option<Namespace> {
 /// When it is not known.
 pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<Option<Namespace>, Trouble> {
     let doing = format!("read namespace `{name}`");
-    match within(&doing, cluster.namespaces().get_metadata(name)).await {
+    match within(&doing, cluster.metadata().get(name)).await {
         Ok(object) => facts(object.metadata, policies).map(Some).ok_or_else(|| Trouble {
             doing,
             answer: super::Answer::Unclear,
@@ -61,6 +61,6 @@ pub async fn patch_annotations(
     let patch = json!({ "metadata": { "uid": uid.as_str(), "annotations": values } });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let doing = format!("annotate namespace `{name}`");
-    let patched = within(&doing, cluster.namespaces().patch_metadata(name, &params, &Patch::Merge(patch))).await;
+    let patched = within(&doing, cluster.metadata().patch(name, &params, &Patch::Merge(patch))).await;
     patched.map(|object| object.metadata)
 }

@@ -1,0 +1,96 @@
+//! The metadata of a namespace, without what nobody here reads.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use k8s_openapi::{api::core::v1::Namespace as KubeNamespace, apimachinery::pkg::apis::meta::v1::Time};
+use kube::{Resource, api::ObjectMeta};
+use serde::{Deserialize, Deserializer};
+
+/// The metadata of a namespace. `managedFields`, most of what the apiserver sends, is skipped while it is read: a page
+/// of it as a tree takes more memory than everything that is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct NamespaceMeta {
+    #[serde(default, deserialize_with = "lean")]
+    pub metadata: ObjectMeta,
+}
+
+/// What [`super::facts`] reads.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Lean {
+    uid: Option<String>,
+    name: Option<String>,
+    resource_version: Option<String>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let Lean { uid, name, resource_version, creation_timestamp, deletion_timestamp, labels, annotations } =
+        Lean::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        uid,
+        name,
+        resource_version,
+        creation_timestamp,
+        deletion_timestamp,
+        labels,
+        annotations,
+        ..ObjectMeta::default()
+    })
+}
+
+impl Resource for NamespaceMeta {
+    type DynamicType = ();
+    type Scope = <KubeNamespace as Resource>::Scope;
+
+    fn metadata_api() -> bool {
+        true
+    }
+
+    fn kind((): &()) -> Cow<'_, str> {
+        KubeNamespace::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        KubeNamespace::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        KubeNamespace::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        KubeNamespace::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keeps_what_facts_are_made_of_and_nothing_else() {
+        let metadata = json!({
+            "uid": "u", "name": "n", "resourceVersion": "1",
+            "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z",
+            "labels": {"l": "1"}, "annotations": {"a": "2"},
+        });
+        let mut sent = metadata.clone();
+        sent["managedFields"] = json!([{"manager": "m", "fieldsV1": {"f:metadata": {}}}]);
+        let read: NamespaceMeta = serde_json::from_value(json!({"kind": "Any", "metadata": sent})).unwrap();
+        assert_eq!(serde_json::to_value(read.metadata).unwrap(), metadata);
+    }
+}
