@@ -6,7 +6,7 @@ use common::{context::Context, controls, store::StoreError};
 use futures::StreamExt as _;
 use lifecycle::{Uid, time::between};
 use tokio::{
-    sync::Mutex,
+    sync::{Mutex, Semaphore},
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
@@ -22,6 +22,9 @@ use crate::{
 
 /// How many turns are taken at once: enough for a store that commits in groups, few enough for the apiserver.
 const AT_ONCE: usize = 48;
+
+/// How many annotations are written at once: two cores of an apiserver answer no more.
+const PATCHES_AT_ONCE: usize = 16;
 
 /// How long the loop sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -39,6 +42,7 @@ pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<
         events: Events::new(&context),
         lineage: Mutex::new(controls::lineage(&*context.store).await?),
         asking: Mutex::new(()),
+        annotating: Semaphore::new(PATCHES_AT_ONCE),
         context,
     });
     collector.settle().await?;

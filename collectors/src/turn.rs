@@ -19,7 +19,7 @@ use lifecycle::{
     record::Phase,
     time::saturating_add,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -50,6 +50,8 @@ pub(crate) struct Collector {
     pub(crate) lineage: Mutex<Lineage>,
     /// Held by whoever asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
+    /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
+    pub(crate) annotating: Semaphore,
 }
 
 impl Collector {
@@ -172,6 +174,7 @@ impl Collector {
         if !wrote && !before.owed {
             left.repaired_at = Some(now);
         }
+        let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
         let epoch = self.lineage.lock().await.epochs.last().copied().unwrap_or_default();
         match mirroring::write(&self.context.cluster, settings, record, epoch, difference).await {
             Ok(patched) => {

@@ -26,6 +26,9 @@ const WRITER_PATIENCE: Duration = Duration::from_millis(200);
 /// How often a lock is tried. SQLite's own backoff sleeps up to 100 ms and starves beside a busy writer.
 const LOCK_POLL: Duration = Duration::from_millis(1);
 
+/// Of each reader, in KiB when negative. Histories are read once and not again, and the system keeps the file in memory.
+const READER_CACHE: i32 = -256;
+
 /// Beyond this the log is cut back after it was copied into the file, so that one flood does not occupy disk for ever.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -76,6 +79,7 @@ impl StoreFile {
     pub(super) fn reader(&self) -> Result<Connection, Failure> {
         let connection = self.connect(PATIENCE)?;
         connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", READER_CACHE)?;
         Ok(connection)
     }
 
