@@ -114,6 +114,11 @@ impl Collector {
         let mut due = None;
         for _ in 0..MOST_STEPS {
             let now = self.context.clock.now();
+            if seen.clock.is_true() && !self.context.cluster.clock.compare(now).is_true() {
+                // Our clock jumped since the namespace was seen, and would tell another age.
+                due = Some(saturating_add(now, CLOCK_AGAIN));
+                break;
+            }
             let decision = decide(policy, record, seen, now);
             let Some(fact) = decision.entry else {
                 due = decision.due;
