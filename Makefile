@@ -15,8 +15,9 @@ demo: ## See it work on a control plane of its own (KEEP=1: and stay to look aro
 	@cargo run --quiet --locked --bin demo $(if $(KEEP),-- --keep)
 
 bench: servers ## Measure it on real control planes; N="50 200" selects how many namespaces
-	@cargo build --release --locked -p cli
-	@cargo run --release --locked -p tests --bin bench -- $(N)
+	@cargo build --release --locked --bin nsm --bin bench
+	@cargo run --quiet --release --locked --bin bench -- $(N)
+	@$(if $(N),,cargo bench --locked -p lifecycle -p common --bench decide --bench store)
 
 control-plane: servers ## Start an empty control plane to play with, until Ctrl-C
 	@cargo run --locked -p tests --bin control-plane

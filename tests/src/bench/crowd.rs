@@ -132,9 +132,9 @@ impl Progress {
         }
         if std::io::stderr().is_terminal() {
             let end = if done == of { "\n" } else { "" };
-            eprint!("\r{of} namespaces: {done} {what}{end}");
+            eprint!("\r{done} of {of} namespaces {what}{end}");
         } else if done == of || done >= self.told.unwrap_or(0) + TELL_EVERY {
-            eprintln!("{of} namespaces: {done} {what}");
+            eprintln!("{done} of {of} namespaces {what}");
         } else {
             return;
         }

@@ -14,10 +14,10 @@ use super::expiry::Spread;
 use super::relay::Bytes;
 use super::scene::Scene;
 
-/// As nsm lists.
+/// As kubectl lists (`--chunk-size`).
 const PAGE: u32 = 500;
-/// As nsm takes turns.
-const PATCHES_AT_ONCE: usize = 48;
+/// As nsm annotates.
+const PATCHES_AT_ONCE: usize = 16;
 /// Of requests that are sent one after the other.
 const ONE_BY_ONE: usize = 100;
 /// The LIST that took the middle of the times is told.

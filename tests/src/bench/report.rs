@@ -41,7 +41,7 @@ const LINES: &[Line] = &[
     line("floor: one LIST", |size| seconds(size.floors.list.seconds), ""),
     line("· adopted / LIST", |size| times(size.start.adopted_seconds, size.floors.list.seconds), ""),
     line("mirrored", |size| seconds(size.start.mirrored_seconds), "5 s at 1,000"),
-    line("floor: as many bare PATCHes, 48 at a time", |size| seconds(size.floors.patch.all_seconds), ""),
+    line("floor: as many bare PATCHes, 16 at a time", |size| seconds(size.floors.patch.all_seconds), ""),
     line("· mirrored / PATCHes", |size| times(size.start.mirrored_seconds, size.floors.patch.all_seconds), ""),
     line("floor: one bare PATCH, p50 / p99", |size| spread(size.floors.patch.each), ""),
     line("CPU until mirrored", |size| seconds(size.start.cpu_seconds), ""),

@@ -36,13 +36,13 @@ pub struct Rest {
 impl Rest {
     /// Counts requests, with a window in which nsm did not run to compare with.
     pub(super) fn with_requests(mut self, audit: &[AuditEvent], idle: &Window) -> Self {
-        self.requests = self.window.verbs(audit, Some(MANAGER));
-        self.requests_of_all = [idle, &self.window].map(|window| window.verbs(audit, None));
-        let per_minute = self.window.per_minute();
-        for count in self.requests.values_mut().chain(self.requests_of_all.iter_mut().flat_map(|all| all.values_mut()))
-        {
-            *count = rounded(*count, per_minute);
-        }
+        let per_minute = |window: &Window, user| {
+            let mut verbs = window.verbs(audit, user);
+            verbs.values_mut().for_each(|count| *count = rounded(*count, window.per_minute()));
+            verbs
+        };
+        self.requests = per_minute(&self.window, Some(MANAGER));
+        self.requests_of_all = [idle, &self.window].map(|window| per_minute(window, None));
         self
     }
 }
