@@ -56,7 +56,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             }
             Intent::Again => continue,
         };
-        let sent = webhook::post(&webhook, &message(&record, &notice)).await;
+        let sent = webhook::post(&worker.context.web, &webhook, &message(&record, &notice)).await;
         let closed = close(worker, &webhook, &mut record, &notice, sent).await;
         let _ = store.put_snapshot(&record).await;
         nudge::event(&*worker.context.queue, &task.uid).await;

@@ -1,17 +1,12 @@
 //! The webhook: a POST of JSON, signed with a shared secret.
 
-use std::{sync::LazyLock, time::Duration};
-
-use common::config::WebhookSettings;
+use common::{config::WebhookSettings, web::Web};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{Request, StatusCode, Uri, header};
 use jiff::Timestamp;
 use lifecycle::{Status, entry::Pair};
-use reqwest::{Client, StatusCode, redirect::Policy};
 use serde::Serialize;
 use sha2::Sha256;
-
-/// How long one POST may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the receiver finds the signature: `sha256=` and the HMAC of the body in hexadecimal.
 pub(crate) const SIGNATURE: &str = "x-nsm-signature-256";
@@ -50,21 +45,10 @@ pub(crate) enum Told {
     Unclear(String),
 }
 
-static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-    // A provider may be installed already; any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .timeout(TIMEOUT)
-        .redirect(Policy::none())
-        .user_agent("namespace-manager")
-        .build()
-        .expect("a client without certificates of its own can be built")
-});
-
 /// Posts a message, once.
-pub(crate) async fn post(webhook: &WebhookSettings, message: &Message) -> Told {
+pub(crate) async fn post(web: &Web, webhook: &WebhookSettings, message: &Message) -> Told {
     let body = serde_json::to_vec(message).expect("plain data serializes");
-    let mut request = CLIENT.post(&webhook.url).header("content-type", "application/json");
+    let mut request = Request::post(&webhook.url).header(header::CONTENT_TYPE, "application/json");
     if let Some(path) = &webhook.secret_file {
         // Read for each notice, so that it can be exchanged while we run.
         match tokio::fs::read(path).await {
@@ -72,17 +56,20 @@ pub(crate) async fn post(webhook: &WebhookSettings, message: &Message) -> Told {
             Err(error) => return Told::Unclear(format!("cannot read the secret in `{}`: {error}", path.display())),
         }
     }
-    match request.body(body).send().await {
-        Ok(answer) => judge(answer.status()),
-        // The address may hold a secret: it is left out of what is said.
-        Err(error) => Told::Unclear(error.without_url().to_string()),
+    match request.body(body) {
+        Ok(request) => web.send(request).await.map_or_else(Told::Unclear, judge),
+        Err(error) => Told::Refused(error.to_string()),
     }
 }
 
 /// Whom a webhook goes to, without what may be secret in its path.
 pub(crate) fn origin(webhook: &WebhookSettings) -> String {
-    let url = reqwest::Url::parse(&webhook.url).ok();
-    url.map_or_else(|| "the webhook".to_owned(), |url| url.origin().ascii_serialization())
+    let uri = webhook.url.parse::<Uri>().unwrap_or_default();
+    match (uri.scheme_str(), uri.host(), uri.port()) {
+        (Some(scheme), Some(host), Some(port)) => format!("{scheme}://{host}:{port}"),
+        (Some(scheme), Some(host), None) => format!("{scheme}://{host}"),
+        _ => "the webhook".to_owned(),
+    }
 }
 
 fn judge(status: StatusCode) -> Told {
@@ -109,6 +96,8 @@ mod tests {
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
     };
+
+    use common::web::TIMEOUT;
 
     use super::*;
 
@@ -167,7 +156,8 @@ mod tests {
         let settings = WebhookSettings { url, secret_file };
         let message = message();
         let (mut told, mut seen) = (None, None);
-        let (post, receive) = (post(&settings, &message), receive);
+        let web = Web::system();
+        let (post, receive) = (post(&web, &settings, &message), receive);
         tokio::pin!(post, receive);
         // A receiver that stalls never ends, so the post alone is waited for.
         while told.is_none() || (seen.is_none() && !matches!(does, Does::Stalls)) {
@@ -251,7 +241,7 @@ mod tests {
         let url = format!("http://{}/hook?token=t0p", listener.local_addr().unwrap());
         drop(listener);
         let settings = WebhookSettings { url, secret_file: None };
-        let Told::Unclear(why) = post(&settings, &message()).await else { panic!() };
+        let Told::Unclear(why) = post(&Web::system(), &settings, &message()).await else { panic!() };
         assert!(!why.contains("t0p"), "{why}");
         assert!(!origin(&settings).contains("t0p"));
     }
@@ -260,7 +250,7 @@ mod tests {
     async fn a_secret_that_cannot_be_read_sends_nothing() {
         let settings =
             WebhookSettings { url: "http://127.0.0.1:1/".into(), secret_file: Some("/nowhere/secret".into()) };
-        let Told::Unclear(why) = post(&settings, &message()).await else { panic!() };
+        let Told::Unclear(why) = post(&Web::system(), &settings, &message()).await else { panic!() };
         assert!(why.contains("/nowhere/secret"), "{why}");
     }
 }

@@ -10,6 +10,7 @@ use common::{
     context::Context,
     jobs::{LocalJobs, PerKind, SharedJobs},
     queue, store,
+    web::Web,
 };
 use tokio::{
     net::TcpListener,
@@ -45,7 +46,8 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     };
     let (max_workers, mode) = (settings.workers.max as usize, settings.mode);
     let (settings, follow) = config::watch(source, settings);
-    let context = Context { store, queue, cluster, clock: Clock::system(), settings, instance: instance() };
+    let context =
+        Context { store, queue, cluster, clock: Clock::system(), web: Web::system(), settings, instance: instance() };
     info!(
         "managing namespaces in mode {mode:?}, store `{}`; the apiserver's admission policies are not installed by a \
          standalone process, so the deletion protocol is the only guard",

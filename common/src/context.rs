@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lifecycle::Actor;
 use tokio::sync::watch;
 
-use crate::{clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore};
+use crate::{clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, web::Web};
 
 /// The edges of a role: the ports, the cluster, the time, and the configuration as it is now.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub struct Context {
     pub queue: SharedQueue,
     pub cluster: Cluster,
     pub clock: Clock,
+    pub web: Web,
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Tells this process from every other, in the history: host and process.
     pub instance: String,

@@ -16,3 +16,4 @@ pub mod queue;
 pub mod ration;
 pub mod stop;
 pub mod store;
+pub mod web;
