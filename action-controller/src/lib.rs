@@ -2,7 +2,7 @@
 //!
 //! The [`planner`] knows of every namespace when something of it falls due, and learns of changes in three ways of
 //! which any two may fail: events from the queue, a look at the tail of the history every 30 s, and all snapshots at
-//! the start. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
+//! the start and every ten minutes. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
 
 mod planner;
 mod workers;
@@ -20,6 +20,10 @@ use crate::{planner::Planner, workers::keep_enough};
 /// How often the tail of the history is read: what no event told of is found by then.
 const TAIL_EVERY: Duration = Duration::from_secs(30);
 
+/// How often all snapshots are read again: one that lagged at the start, for longer than the tail goes back, and was put
+/// right since, is told of by nothing else.
+const ALL_EVERY: Duration = Duration::from_secs(600);
+
 /// How long one wait for an event lasts at most.
 const EVENT_WAIT: Duration = Duration::from_secs(30);
 
@@ -36,6 +40,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let mut planner = Planner::new(context);
     let mut tail = interval_at(Instant::now(), TAIL_EVERY);
     tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
+    all.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = false;
     settings.mark_unchanged();
     loop {
@@ -58,6 +64,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             biased;
             () = cancel.cancelled() => return Ok(()),
             Ok(()) = settings.changed() => planner.want_all(),
+            _ = all.tick() => planner.want_all(),
             _ = tail.tick() => planner.want_tail(),
             () = sleep(wait) => {}
             () = jobs.changed(EVENT_WAIT) => {}
