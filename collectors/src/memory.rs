@@ -25,12 +25,16 @@ pub(crate) struct Memory {
 pub(crate) struct Seen {
     /// `None`: it vanished, and its end has yet to be written.
     pub(crate) namespace: Option<Namespace>,
+    /// That it vanished was concluded, not seen: it is asked for before its end is written.
+    pub(crate) is_missed: bool,
     /// The record as of the last turn; others may have appended since.
     pub(crate) record: Option<Record>,
     /// When the annotations were last put right without an entry of ours.
     pub(crate) repaired_at: Option<Timestamp>,
     /// Turns in a row that could not write the annotations.
     pub(crate) failures: u32,
+    /// Turns since one in which the store failed, and may have written later what it did not acknowledge.
+    pub(crate) unsure: Option<u32>,
     /// An entry of ours has yet to show in the annotations.
     pub(crate) owed: bool,
     /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
@@ -52,13 +56,24 @@ impl Memory {
         let uid = namespace.uid.clone();
         let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
         seen.namespace = Some(namespace);
+        seen.is_missed = false;
         self.wake(&uid);
     }
 
     /// A namespace is no longer there.
     pub(crate) fn vanished(&mut self, uid: &Uid) {
-        self.seen.entry(uid.clone()).or_insert_with(Seen::new).namespace = None;
+        let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
+        (seen.namespace, seen.is_missed) = (None, false);
         self.wake(uid);
+    }
+
+    /// A namespace that the store knows was not seen. It may have come after the look, and another collector may have
+    /// adopted it.
+    pub(crate) fn missed(&mut self, uid: &Uid) {
+        if !self.seen.contains_key(uid) {
+            self.seen.insert(uid.clone(), Seen { is_missed: true, ..Seen::new() });
+            self.wake(uid);
+        }
     }
 
     /// These are all there are: whatever else is in mind has vanished.
@@ -142,6 +157,7 @@ impl Memory {
         seen.record = left.record;
         seen.repaired_at = left.repaired_at;
         seen.failures = left.failures;
+        seen.unsure = left.unsure;
         seen.owed = left.owed;
         if let Some(patched) = left.patched
             && let Some(namespace) = &mut seen.namespace
@@ -167,11 +183,6 @@ impl Memory {
         self.seen.len()
     }
 
-    /// Whether a namespace is in mind.
-    pub(crate) fn knows(&self, uid: &Uid) -> bool {
-        self.seen.contains_key(uid)
-    }
-
     fn set_due(&mut self, uid: &Uid, due: Option<Timestamp>) {
         let Some(seen) = self.seen.get_mut(uid) else { return };
         if let Some(former) = std::mem::replace(&mut seen.due, due) {
@@ -190,6 +201,7 @@ pub(crate) struct Left {
     pub(crate) due: Option<Timestamp>,
     pub(crate) repaired_at: Option<Timestamp>,
     pub(crate) failures: u32,
+    pub(crate) unsure: Option<u32>,
     /// The annotations are to be written once nobody waits to be judged.
     pub(crate) owed: bool,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.
@@ -204,9 +216,11 @@ impl Seen {
     const fn new() -> Self {
         Self {
             namespace: None,
+            is_missed: false,
             record: None,
             repaired_at: None,
             failures: 0,
+            unsure: None,
             owed: false,
             line: None,
             due: None,
@@ -281,7 +295,7 @@ mod tests {
         let (uid, seen) = memory.begin().unwrap();
         assert_eq!((uid.as_str(), seen.namespace), ("a", None));
         memory.end(&uid, Left { gone: true, ..Left::default() });
-        assert!(!memory.knows(&Uid::new("a")));
+        assert_eq!(memory.len(), 1, "`b` alone is left");
     }
 
     #[test]

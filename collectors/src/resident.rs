@@ -127,11 +127,7 @@ impl Resident {
         }
         let Some(listed) = self.complete.take() else { return };
         match self.collector.missing(&listed).await {
-            Ok(missing) => missing.iter().for_each(|uid| {
-                if !self.memory.knows(uid) {
-                    self.memory.vanished(uid);
-                }
-            }),
+            Ok(missing) => missing.iter().for_each(|uid| self.memory.missed(uid)),
             Err(error) => {
                 self.complete = Some(listed);
                 self.store_is_away(&error);
@@ -160,7 +156,7 @@ impl Resident {
                 self.memory.end(&uid, left);
             }
             Err(error) => {
-                self.memory.end(&uid, Left { again: true, ..Left::default() });
+                self.memory.end(&uid, Left { again: true, unsure: Some(0), ..Left::default() });
                 self.store_is_away(&error);
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::{
+    cluster::look,
     config::Settings,
     context::Context,
     controls::{self, Doubt},
@@ -37,6 +38,13 @@ const CLOCK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 /// How soon is looked again whether an intent was closed: nobody tells a collector, and until then nothing is judged.
 const OPEN_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
+/// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
+/// hour in all.
+const LATE: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
+
+/// How soon is looked again for a namespace that was missed.
+const MISSED_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
 /// How soon is looked again whether our configuration is in force.
 const IN_FORCE_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
@@ -63,7 +71,7 @@ impl Collector {
     pub(crate) async fn turn(&self, uid: &Uid, seen: Seen, pressed: bool) -> Result<Left, StoreError> {
         let settings = self.context.settings();
         let Some(namespace) = seen.namespace.clone() else {
-            return self.end(uid).await;
+            return self.end(uid, seen.is_missed).await;
         };
         let now = self.time().await;
         let seen_now = absorb(None, age::reading(namespace, &self.context.cluster, now), now);
@@ -98,6 +106,13 @@ impl Collector {
             self.events.tell(&seen_now.namespace, policy, &written).await;
         }
         left.record = Some(record);
+        if let Some(turns) = seen.unsure {
+            // A write that failed may come to be all the same, some time; nothing but another look tells.
+            let again = saturating_add(now, LATE.0.saturating_mul(1 << turns));
+            left.due = Some(left.due.map_or(again, |due| due.min(again)));
+            left.record = None;
+            left.unsure = (turns < LATE.1).then_some(turns + 1);
+        }
         Ok(left)
     }
 
@@ -237,13 +252,26 @@ impl Collector {
         Ok(false)
     }
 
-    /// Writes down that a namespace is no longer there.
-    async fn end(&self, uid: &Uid) -> Result<Left, StoreError> {
+    /// Writes down that a namespace is no longer there. Where nobody saw it go (`is_missed`), it is asked for first:
+    /// the store may know of it since after the list that did not name it.
+    async fn end(&self, uid: &Uid, is_missed: bool) -> Result<Left, StoreError> {
         let store = &*self.context.store;
         for _ in 0..MOST_STEPS {
-            let mut record = load(store, uid).await?;
+            let mut record = load_and_mend(store, uid).await?;
             if record.head == 0 || record.phase == Phase::Gone {
                 break;
+            }
+            if is_missed {
+                match look(&self.context.cluster, &record.name, &self.context.settings().policies).await {
+                    // The watch will bring it.
+                    Ok(Some(namespace)) if namespace.uid == *uid => break,
+                    Ok(_) => {}
+                    Err(trouble) => {
+                        warn!(namespace.name = %record.name, "whether namespace `{}` is gone is not known yet: {trouble}", record.name);
+                        let again = saturating_add(self.context.clock.now(), MISSED_AGAIN);
+                        return Ok(Left { due: Some(again), ..Left::default() });
+                    }
+                }
             }
             let name = record.name.clone();
             let fact = Fact::Gone(Gone {});
