@@ -23,6 +23,10 @@ use crate::{
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
 const ROUNDS: usize = 4;
 
+/// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
+/// is durable (safety.md S4), and one that took longer to become so than [`HAND_OVER`] is not used.
+const FRESH: Duration = Duration::from_secs(40);
+
 /// The most time between the intent and the handing over of its request (safety.md S4).
 const HAND_OVER: Duration = Duration::from_secs(20);
 
@@ -88,6 +92,9 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
 
     // From here on the request is allowed, for a short time, and by this entry alone. Who recovers the namespace and
     // who deletes it append to the same history: this insert decides.
+    if permit.looked.elapsed() > FRESH {
+        return Ok(Round::Over);
+    }
     let intended = send::intent(worker, task, &settings, policy, record, &permit);
     let handed_over_by = Instant::now() + HAND_OVER;
     let fact = Fact::ActionIntended(Box::new(intended.clone()));

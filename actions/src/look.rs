@@ -12,6 +12,7 @@ use lifecycle::{
     Condition, Fresh, Namespace, Policy, Record, absorb, decide, entry::SkipReason, guards, plan::is_foretold,
     time::human_text,
 };
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{Worker, permit::Refusal};
@@ -22,6 +23,8 @@ pub(crate) struct Permit {
     pub(crate) namespace: Namespace,
     pub(crate) evidence: Vec<Condition>,
     pub(crate) evidence_at: Timestamp,
+    /// When that was, by the monotonic clock.
+    pub(crate) looked: Instant,
     pub(crate) slot: String,
     pub(crate) wave: Option<String>,
 }
@@ -52,24 +55,19 @@ pub(crate) async fn prepare(
     }
 
     let reading = evidence::age::read(cluster, &record.name, policies, context.clock.now()).await?;
-    let evidence_at = context.clock.now();
     let Some(reading) = reading else {
         return Ok(Looked::NotNow);
     };
+    let now = context.clock.now();
     let applies = policies.for_namespace(&reading.namespace);
-    let seen = absorb(None, reading, evidence_at);
-    if let Some(other) = decide(applies, record, &seen, evidence_at).entry {
+    let seen = absorb(None, reading, now);
+    if let Some(other) = decide(applies, record, &seen, now).entry {
         debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
     }
     if !seen.clock.is_true() {
         return Ok(Looked::NotNow);
     }
-    let evidence = vec![
-        Condition { truth: lifecycle::Truth::True, reason: record.reason.clone(), observed_at: evidence_at },
-        seen.clock,
-    ];
-
     let window = window(worker);
     let slot = match claim(worker, ClaimKind::Slots, settings.budget, window, record).await? {
         Ok(slot) => slot,
@@ -80,6 +78,8 @@ pub(crate) async fn prepare(
         Err(refusal) => return Ok(Looked::Skip(refusal)),
     };
 
+    // The claims may have taken long: what counts as evidence is what is seen from here on.
+    let (looked, evidence_at) = (Instant::now(), context.clock.now());
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
         return Ok(Looked::NotNow);
     };
@@ -97,11 +97,20 @@ pub(crate) async fn prepare(
         debug!("namespace `{}` changed at the last moment: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
     }
+    // By our clock too it has to be over, whoever's clock it was over by first.
+    let is_early = record.deadline.as_ref().is_some_and(|deadline| now < deadline.at);
+    if is_early || !last.clock.is_true() {
+        return Ok(Looked::NotNow);
+    }
     if self::window(worker) != window {
         // The slot was good in its own window only.
         return Ok(Looked::NotNow);
     }
-    Ok(Looked::Go(Box::new(Permit { namespace, evidence, evidence_at, slot, wave })))
+    let evidence = vec![
+        Condition { truth: lifecycle::Truth::True, reason: record.reason.clone(), observed_at: evidence_at },
+        last.clock,
+    ];
+    Ok(Looked::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, wave })))
 }
 
 /// The window of now by the apiserver's clock, which the caller has just compared with ours.

@@ -11,6 +11,10 @@ use crate::{
     wishes::{self, Deadline},
 };
 
+/// How far apart two clocks can be that the apiserver's agrees with (safety.md section 2, step 2). What is over by the one
+/// is then not over by the other for so long, and two collectors would take turns at a namespace.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+
 /// What [`decide`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
@@ -160,7 +164,8 @@ fn judge(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let to = match (record.status, expired) {
         (Status::Stale, true) => None,
         (_, true) => record.status.may_become(Status::Stale).then_some(Status::Stale),
-        (Status::Stale | Status::Cancelled | Status::Superseded, false) => Some(Status::Unknown),
+        (Status::Stale, false) => is_clearly_early(record, now).then_some(Status::Unknown),
+        (Status::Cancelled | Status::Superseded, false) => Some(Status::Unknown),
         // Health is off: nothing is failing.
         (Status::Unknown | Status::Unstable | Status::Failing | Status::Failed, false) => Some(Status::Ok),
         (Status::Ok, false) => None,
@@ -190,6 +195,12 @@ fn judge(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
         evidence: vec![age, seen.clock.clone()],
         finalize_at,
     }))
+}
+
+/// Whether the end was moved since it came, or lies further ahead than clocks can be apart.
+fn is_clearly_early(record: &Record, now: Timestamp) -> bool {
+    let moved = record.deadline_set_by > record.episode;
+    moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > CLOCKS_APART)
 }
 
 /// The evidence of age, in words.

@@ -112,6 +112,7 @@ stories! {
     ttl_annotation_malformed
     ttl_annotation_shorter
     ttl_made_longer_while_stale
+    two_clocks
     unknown_clock_keeps_what_is_stale
     unknown_clock_moves_nothing
 }
