@@ -1,7 +1,7 @@
 # Every command a contributor needs. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help servers test demo bench control-plane fmt clean-cache
+.PHONY: help servers test demo bench chaos mutants control-plane fmt clean-cache
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf 'make %-15s %s\n' "$$name" "$$what"; done
@@ -24,6 +24,9 @@ control-plane: servers ## Start an empty control plane to play with, until Ctrl-
 
 servers: ## Build etcd and Kubernetes from source into the cache (minutes, once)
 	@dev/servers
+
+chaos: ## Simulate stories with everything going wrong, for FOR seconds (600), from SEED on
+	@NSM_CHAOS_FOR=$(or $(FOR),600) $(if $(SEED),NSM_SEED=$(SEED)) cargo test --quiet --locked -p tests --test simulation chaos -- --ignored --exact --nocapture
 
 mutants: servers ## Seed bugs one by one and show which test catches each (half an hour)
 	@dev/mutants

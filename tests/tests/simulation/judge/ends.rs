@@ -1,0 +1,121 @@
+//! What must hold when all faults have ended (L1 to L3).
+
+use std::time::Duration;
+
+use lifecycle::{Fact, Keys, keys};
+
+use super::{Judge, closes, deadline, is_managed};
+use crate::{
+    apiserver::Object,
+    plot::{Deed, Variant},
+    world::World,
+};
+
+/// Without anything that waits by rule: the slowest is what somebody tampered with, put right every ten minutes.
+const BASE: Duration = Duration::from_mins(14);
+
+/// A notice, its grace, its promise and the minute after; and its tries, which began under way.
+const NOTICE: Duration = Duration::from_mins(10);
+
+/// What waits for a day: five refusals, and a clock that was a day ahead when something was put off.
+const A_DAY: Duration = Duration::from_hours(27);
+
+impl Judge {
+    /// How long after the last fault everything may take.
+    pub(crate) fn patience(&self, world: &World) -> Duration {
+        let variants = || self.variants.values().map(|(variant, _)| variant);
+        let least = variants().map(|variant| variant.budget.min(variant.wave)).min().unwrap_or(1);
+        let windows = (world.plot.cast.len() as u64).div_ceil(least.max(1)) + 1;
+        let rations = Duration::from_mins(10).saturating_mul(u32::try_from(windows).unwrap_or(1));
+        let all = || self.histories.values().flatten().map(|written| &written.entry.fact);
+        let put_off = |fact: &Fact| match fact {
+            Fact::ActionFailed(failed) => failed.not_before.is_some(),
+            Fact::ActionSkipped(skipped) => skipped.not_before.is_some(),
+            _ => false,
+        };
+        let refused = all().filter(|fact| put_off(fact)).count();
+        let jumped = world.plot.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Jump(_, by) if by.abs() > 3_600));
+        let backoff = match refused {
+            0 => Duration::ZERO,
+            1..5 => Duration::from_mins(70),
+            _ => A_DAY,
+        };
+        let notices = if variants().any(|variant| variant.tells) { NOTICE } else { Duration::ZERO };
+        BASE + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
+    }
+
+    /// What is not yet as it should be.
+    pub(crate) fn unsettled(&self, world: &World, variant: &Variant) -> Vec<String> {
+        let mut left = Vec::new();
+        for (uid, history) in &self.histories {
+            let name = history.last().map_or("", |written| written.entry.name.as_str());
+            if let Some(open) = self.open(uid) {
+                left.push(format!("entry {} of `{name}` is open", open.entry.seq));
+            }
+            let has_ended = history.iter().any(|written| matches!(written.entry.fact, Fact::Gone(_)));
+            let is_there = world.cluster().all().any(|object| object.uid == *uid);
+            if !has_ended && !is_there {
+                left.push(format!("`{name}` ({uid}) is gone, and its history does not say so"));
+            }
+        }
+        for object in world.cluster().all() {
+            left.extend(self.unsettled_object(world, object, variant).map(|why| format!("`{}` {why}", object.name)));
+        }
+        left
+    }
+
+    fn unsettled_object(&self, world: &World, object: &Object, variant: &Variant) -> Option<String> {
+        let keys = Keys::default();
+        let shown = object.annotations.get(&keys.ours(keys::STATUS)).map(String::as_str);
+        if object.deleted.is_some() {
+            return Some("is terminating".to_owned());
+        }
+        if !is_managed(object) {
+            return shown.map(|shown| format!("is not ours and shows `{shown}`"));
+        }
+        let end = deadline(object, variant);
+        let now = world.now();
+        let is_over = now >= end;
+        let is_kept = self.keeps.get(&object.uid).is_some_and(|(_, until)| now < *until);
+        let is_protected = object.annotations.keys().any(|key| key.ends_with("/protect"));
+        if is_over && variant.enforces && !is_kept && !is_protected {
+            return Some(format!("is there still, after {end}"));
+        }
+        let expected = if is_over { "stale" } else { "ok" };
+        (shown != Some(expected)).then(|| format!("shows {shown:?} instead of `{expected}`"))
+    }
+
+    /// Everything did not end well within [`Judge::patience`].
+    pub(crate) fn gave_up(&mut self, world: &World, left: &[String]) {
+        self.now = world.elapsed();
+        left.iter().for_each(|what| self.complain("L1-L3", what.clone()));
+    }
+
+    /// Nothing panics.
+    pub(crate) fn panicked(&mut self, world: &World, what: &str) {
+        self.now = world.elapsed();
+        self.complain("panic", what);
+    }
+
+    /// Steps without an end.
+    pub(crate) fn chased(&mut self, world: &World, steps: u64) {
+        self.now = world.elapsed();
+        self.complain("L3", format!("{steps} steps, and no end"));
+    }
+
+    /// At the very end: each intent has its one outcome.
+    pub(crate) fn close(&mut self, world: &World) {
+        self.now = world.elapsed();
+        let mut found = Vec::new();
+        for history in self.histories.values() {
+            for written in history.iter().filter(|written| matches!(written.entry.fact, Fact::ActionIntended(_))) {
+                let seq = written.entry.seq;
+                let outcomes = history.iter().filter(|other| closes(&other.entry.fact) == Some(seq)).count();
+                if outcomes != 1 {
+                    found.push(format!("entry {seq} of `{}` has {outcomes} outcomes", written.entry.name));
+                }
+            }
+        }
+        found.into_iter().for_each(|what| self.complain("S11", what));
+    }
+}

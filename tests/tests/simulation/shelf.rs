@@ -1,0 +1,108 @@
+//! A store in memory, for stories: the same answers as the embedded adapter (`agrees.rs` compares them)
+//! in the same order on every run, and without a thread.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use common::store::{Claim, ClaimKind, Inserted, Place, Result, Store};
+use jiff::Timestamp;
+use lifecycle::{Entry, Record, Uid};
+
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(Mutex<Documents>);
+
+#[derive(Debug, Default)]
+struct Documents {
+    entries: BTreeMap<(Uid, u64), Entry>,
+    snapshots: BTreeMap<Uid, Record>,
+    claims: BTreeMap<(ClaimKind, String, u64), Claim>,
+}
+
+impl Shelf {
+    fn read(&self) -> MutexGuard<'_, Documents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for Shelf {
+    async fn append(&self, entry: &Entry) -> Result<Inserted> {
+        let mut documents = self.read();
+        let known = documents.entries.entry((entry.uid.clone(), entry.seq)).or_insert_with(|| entry.clone());
+        Ok(inserted(known.token == entry.token))
+    }
+
+    async fn history(&self, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>> {
+        let documents = self.read();
+        let range = (uid.clone(), after.saturating_add(1))..=(uid.clone(), u64::MAX);
+        Ok(documents.entries.range(range).take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+        let documents = self.read();
+        let place = |entry: &Entry| (entry.at, entry.uid.clone(), entry.seq);
+        let after = after.map(|place| (place.at, place.uid.clone(), place.seq));
+        let is_in = |entry: &&Entry| entry.at >= from && after.as_ref().is_none_or(|after| place(entry) > *after);
+        let mut found: Vec<_> = documents.entries.values().filter(is_in).cloned().collect();
+        found.sort_by_key(place);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>> {
+        let documents = self.read();
+        let mut found: Vec<_> =
+            documents.entries.values().filter(|entry| entry.seq == 1 && entry.name == name).collect();
+        found.sort_by(|a, b| (b.at, &b.uid).cmp(&(a.at, &a.uid)));
+        Ok(found.into_iter().take(limit).map(|entry| entry.uid.clone()).collect())
+    }
+
+    async fn put_snapshot(&self, record: &Record) -> Result<()> {
+        let mut documents = self.read();
+        let known = documents.snapshots.entry(record.uid.clone()).or_insert_with(|| record.clone());
+        if record.head > known.head {
+            *known = record.clone();
+        }
+        Ok(())
+    }
+
+    async fn snapshot(&self, uid: &Uid) -> Result<Option<Record>> {
+        Ok(self.read().snapshots.get(uid).cloned())
+    }
+
+    async fn snapshots(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Record>> {
+        let documents = self.read();
+        let records = documents.snapshots.values().filter(|record| after.is_none_or(|after| record.uid > *after));
+        Ok(records.take(limit).cloned().collect())
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Inserted> {
+        let mut documents = self.read();
+        let id = (claim.kind, claim.group.clone(), claim.number);
+        let known = documents.claims.entry(id).or_insert_with(|| claim.clone());
+        Ok(inserted(known.token == claim.token))
+    }
+
+    async fn claims(&self, kind: ClaimKind, group: &str, from: u64, limit: usize) -> Result<Vec<Claim>> {
+        let documents = self.read();
+        let range = (kind, group.to_owned(), from)..=(kind, group.to_owned(), u64::MAX);
+        Ok(documents.claims.range(range).take(limit).map(|(_, claim)| claim.clone()).collect())
+    }
+
+    async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>> {
+        let documents = self.read();
+        let range = (kind, group.to_owned(), 0)..=(kind, group.to_owned(), u64::MAX);
+        Ok(documents.claims.range(range).next_back().map(|(_, claim)| claim.clone()))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn inserted(is_own: bool) -> Inserted {
+    if is_own { Inserted::Written } else { Inserted::Taken }
+}

@@ -1,0 +1,171 @@
+//! A story, from its seed to its judgement.
+
+use std::{sync::Arc, time::Duration};
+
+use common::{
+    config::{Settings, Source},
+    controls, queue, store,
+    store::SharedStore,
+};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    chance::Dice,
+    judge::Violation,
+    machine, people,
+    plot::{Plot, Variant},
+    shelf::Shelf,
+    tally::Tally,
+    world::{World, lock},
+};
+
+/// How often it is looked whether everything is as it should be.
+const LOOK: Duration = Duration::from_secs(15);
+
+/// More steps than any story has that comes to an end.
+const MOST_STEPS: u64 = 400_000;
+
+/// What the store of a story is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shelved {
+    InMemory,
+    /// The embedded adapter. Its threads answer in an order of their own: such a story cannot be told again.
+    InSqlite,
+}
+
+/// What came of a story.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) plot: Plot,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) log: Vec<String>,
+    pub(crate) tally: Tally,
+    pub(crate) steps: u64,
+}
+
+/// Tells the story of a seed.
+pub(crate) fn tell(seed: u64, shelved: Shelved) -> Told {
+    // The client library's watch waits with jitter after an error.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without sockets can be built");
+    runtime.block_on(play(Plot::of(seed), shelved))
+}
+
+async fn play(plot: Plot, shelved: Shelved) -> Told {
+    let settings = plot.variants.iter().map(configure).collect();
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let store: SharedStore = match shelved {
+        Shelved::InMemory => Arc::new(Shelf::default()),
+        Shelved::InSqlite => {
+            let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
+            store::open(&url).await.expect("a new store can be made")
+        }
+    };
+    let queue = queue::open("memory:").await.expect("a queue in memory can be made");
+    let world = Arc::new(World::new(plot, settings, store, queue));
+    world.tell("world", &format!("{:?}", world.plot));
+    for who in 0..world.plot.cast.len() {
+        if world.plot.cast[who].age > 0 {
+            people::create(&world, who);
+        }
+    }
+    for number in 0..world.plot.machines {
+        world.tasks.spawn(machine::run(world.clone(), number));
+    }
+    for who in 0..world.plot.cast.len() {
+        sleep(Duration::from_secs(Dice::new(world.plot.seed, ("arrival", who)).below(20))).await;
+        people::create(&world, who);
+    }
+    trouble(&world).await;
+    calm(&world).await;
+    let (violations, log) = (world.judge().violations().to_vec(), world.take_log());
+    let tally = lock(&world.tally).clone();
+    Told { plot: world.plot.clone(), violations, log, tally, steps: world.turn() }
+}
+
+/// The part in which things go wrong.
+async fn trouble(world: &Arc<World>) {
+    loop {
+        let elapsed = world.elapsed();
+        let Some(left) = world.plot.troubled_for.checked_sub(elapsed).filter(|left| !left.is_zero()) else { return };
+        if is_chase(world) {
+            return;
+        }
+        let next = world.next_deed().map_or(left, |at| at.saturating_sub(elapsed).min(left));
+        sleep(next.clamp(Duration::from_millis(1), LOOK)).await;
+        world.perform_due();
+    }
+}
+
+/// All faults have ended; everything comes to its end.
+async fn calm(world: &Arc<World>) {
+    world.tell("world", "all faults end");
+    world.calm();
+    world.thaw();
+    (0..world.plot.machines).for_each(|machine| world.set_clock(machine, 0));
+    let variant = *world.configured[0].borrow();
+    for configured in &world.configured {
+        configured.send_replace(variant);
+    }
+    let variant = world.plot.variants[variant].clone();
+    let patience = world.judge().patience(world);
+    let settled = timeout(patience, async {
+        loop {
+            if controls::stopped(&*world.store).await.is_ok_and(|stop| stop.is_some()) {
+                people::operate(world, people::Order::Resume);
+            }
+            sleep(LOOK).await;
+            if is_chase(world) || world.judge().unsettled(world, &variant).is_empty() {
+                return;
+            }
+        }
+    });
+    if settled.await.is_err() {
+        let left = world.judge().unsettled(world, &variant);
+        world.judge().gave_up(world, &left);
+    }
+    world.judge().close(world);
+}
+
+fn is_chase(world: &World) -> bool {
+    let steps = world.turn();
+    if steps > MOST_STEPS {
+        world.judge().chased(world, steps);
+    }
+    steps > MOST_STEPS
+}
+
+/// A configuration as the product reads it.
+fn configure(variant: &Variant) -> Arc<Settings> {
+    let policy = |name: &str, applies_to: serde_json::Value, ttl: u64| {
+        json!({
+            "name": name,
+            "match": applies_to,
+            "ttl": format!("{ttl}s"),
+            "visible_for": format!("{}s", variant.visible_for),
+            "warn_before": format!("{}s", variant.warn_before),
+            "max_keep": format!("{}s", variant.max_keep),
+            "on": { "stale": { "delete": true, "grace": format!("{}s", variant.grace) } },
+        })
+    };
+    let policies = json!([
+        policy("ci", json!({ "names": ["ci-.*"] }), variant.ttl),
+        policy("blue", json!({ "any": [{ "labels": { "paint": "blue" } }] }), variant.ttl * 2),
+    ]);
+    let mut variables = vec![
+        ("NSM__STORE__URL", "sqlite:/nowhere".to_owned()),
+        ("NSM__MODE", if variant.enforces { "enforce" } else { "observe" }.to_owned()),
+        ("NSM__POLICIES", policies.to_string()),
+        ("NSM__BUDGET__AT_LEAST", variant.budget.to_string()),
+        ("NSM__BUDGET__SHARE", "0".to_owned()),
+        ("NSM__WAVES__AT_LEAST", variant.wave.to_string()),
+        ("NSM__WAVES__SHARE", "0".to_owned()),
+    ];
+    if variant.tells {
+        variables.push(("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()));
+    }
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Arc::new(Source::new(None, variables).load().expect("the story's configuration is one"))
+}
