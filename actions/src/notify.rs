@@ -1,13 +1,16 @@
 //! Telling an owner that a deletion is near, from a task's id to what became of the notice.
 
 use common::{
-    config::WebhookSettings,
+    config::{Settings, WebhookSettings},
+    context::Context,
+    controls,
     history::{Appended, append, load},
-    nudge,
+    mirroring, nudge,
 };
+use evidence::age;
 use jiff::SignedDuration;
 use lifecycle::{
-    Fact, Policy, Record, Status, Task,
+    Fact, Policy, Record, Status, Task, absorb,
     entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
     guards::deletion_deadline,
     plan::{self, promise, told_lately},
@@ -59,6 +62,14 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         let sent = webhook::post(&worker.context.web, &webhook, &message(&record, &notice)).await;
         let closed = close(worker, &webhook, &mut record, &notice, sent).await;
         let _ = store.put_snapshot(&record).await;
+        // Before the planner is told: what it plans next may be the deletion.
+        if closed.is_ok()
+            && record.notified.is_some()
+            && let Err(trouble) = show(worker, &settings, &record).await
+        {
+            let name = &record.name;
+            warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {trouble:#}");
+        }
         nudge::event(&*worker.context.queue, &task.uid).await;
         return closed;
     }
@@ -137,6 +148,33 @@ async fn close(
         }
     }
     anyhow::bail!("what became of the notice of entry {} could not be written: others kept writing", notice.seq)
+}
+
+/// Shows on the namespace that its owner was told. Collectors keep records in mind and hear of none of ours; this PATCH
+/// comes back to them with a mark ahead of what they know, so that they read the record again.
+///
+/// # Errors
+/// When it is not known to be shown: the next collector that reads the record shows it.
+async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::Result<()> {
+    let Context { store, cluster, clock, .. } = &worker.context;
+    let policies = &settings.policies;
+    let now = clock.now();
+    let Some(reading) = age::read(cluster, &record.name, policies, now).await? else {
+        return Ok(());
+    };
+    // Others may have appended meanwhile: while an intent is open, nothing is written here.
+    let record = load(&**store, &record.uid).await?;
+    let lineage = controls::lineage(&**store).await?;
+    if lineage.check(&reading.namespace, &policies.keys, record.head).is_err() {
+        // A stranger's mark is left as it is: it stops everything destructive.
+        return Ok(());
+    }
+    let difference = mirroring::difference(settings, &record, &absorb(None, reading, now));
+    if !difference.is_empty() {
+        let epoch = lineage.epochs.last().copied().unwrap_or_default();
+        mirroring::write(cluster, settings, &record, epoch, difference).await?;
+    }
+    Ok(())
 }
 
 fn undeliverable(record: &Record, notice: &Notice, why: String) -> Fact {

@@ -9,7 +9,6 @@
 mod events;
 mod listing;
 mod memory;
-mod mirroring;
 mod resident;
 mod turn;
 mod watch;

@@ -8,7 +8,7 @@ use common::{
     context::Context,
     controls::{self, Doubt},
     history::{Appended, append_named, load, load_and_mend},
-    nudge,
+    mirroring, nudge,
     store::StoreError,
 };
 use evidence::age;
@@ -26,11 +26,13 @@ use tracing::{error, info, warn};
 use crate::{
     events::Events,
     memory::{Left, Seen},
-    mirroring::{self, REPAIR_EVERY},
 };
 
 /// The most entries one turn writes: a history settles in far fewer.
 const MOST_STEPS: usize = 16;
+
+/// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
+const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// How soon a namespace is judged again when the clock could not be trusted.
 const CLOCK_AGAIN: SignedDuration = SignedDuration::from_secs(10);

@@ -11,6 +11,7 @@ pub mod context;
 pub mod controls;
 pub mod history;
 pub mod jobs;
+pub mod mirroring;
 pub mod nudge;
 pub mod queue;
 pub mod ration;

@@ -16,6 +16,8 @@ pub const STATUS: &str = "status";
 pub const STATUS_TIMESTAMP: &str = "status_timestamp";
 pub const STATUS_TIMEFRAME: &str = "status_timeframe";
 pub const STATUS_FINALIZE_AT: &str = "status_finalize_at";
+pub const NOTIFIED_STATUS: &str = "notified_status";
+pub const NOTIFIED_TIMESTAMP: &str = "notified_timestamp";
 pub const RECORD: &str = "record";
 pub const FENCE: &str = "fence";
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// Everything that follows from the first `head` entries of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct Record {
     pub protected: bool,
     /// The last notice given about each status.
     pub notices: Vec<Notice>,
+    /// The last notice that was sent in this episode.
+    pub notified: Option<Notified>,
     pub open: Option<Intent>,
     /// What ended attempts in this episode.
     pub attempts: Attempts,
@@ -75,6 +77,13 @@ pub struct Notice {
     pub promise: Timestamp,
     /// A switch from observe to enforce makes what was told before count for nothing.
     pub counts: bool,
+}
+
+/// Of what the owner was told last, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notified {
+    pub about: Status,
+    pub at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +171,7 @@ impl Record {
             kept: None,
             protected: false,
             notices: Vec::new(),
+            notified: None,
             open: None,
             attempts: Attempts::default(),
             done: None,
@@ -238,10 +248,18 @@ impl Record {
             }
             Fact::Protected(protected) => self.protected = protected.on,
             Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
-            Fact::NoticeSent(sent) => self.deliver(sent.of, Delivery::Sent),
-            Fact::NoticeUndeliverable(failed) => self.deliver(failed.of, Delivery::Undeliverable),
+            Fact::NoticeSent(sent) => {
+                if let Some(about) = self.deliver(sent.of, Delivery::Sent) {
+                    self.notified = Some(Notified { about, at: entry.at });
+                }
+            }
+            Fact::NoticeUndeliverable(failed) => {
+                self.deliver(failed.of, Delivery::Undeliverable);
+            }
             Fact::NoticeSkipped(skipped) => match skipped.of {
-                Some(of) => self.deliver(of, Delivery::Skipped),
+                Some(of) => {
+                    self.deliver(of, Delivery::Skipped);
+                }
                 None => self.count_as_told(skipped),
             },
             Fact::ActionIntended(intended) => {
@@ -293,6 +311,7 @@ impl Record {
         self.since = Some(entry.at);
         self.episode = entry.seq;
         reason.clone_into(&mut self.reason);
+        self.notified = None;
         self.attempts = Attempts::default();
     }
 
@@ -326,10 +345,11 @@ impl Record {
         });
     }
 
-    fn deliver(&mut self, of: u64, delivery: Delivery) {
-        if let Some(notice) = self.notices.iter_mut().find(|notice| notice.seq == of) {
-            notice.delivery = delivery;
-        }
+    /// Returns what the notice is about, where there is one of this number.
+    fn deliver(&mut self, of: u64, delivery: Delivery) -> Option<Status> {
+        let notice = self.notices.iter_mut().find(|notice| notice.seq == of)?;
+        notice.delivery = delivery;
+        Some(notice.intended.about)
     }
 
     /// The owner was told shortly before, so that notice stands for this deadline too; its promise stays.

@@ -99,6 +99,7 @@ stories! {
     notice_before_the_deadline
     notice_never_more_than_half_the_ttl_ahead
     notice_not_twice_within_half_an_hour
+    notice_shows_until_the_status_changes
     observe_records_once_per_episode
     observe_then_enforce_counts_nothing
     policy_changed

@@ -85,8 +85,9 @@ fn a_record_is_written_as_it_always_was() {
 
 #[test]
 fn a_record_is_read_for_ever() {
-    let stored: Snapshot = serde_json::from_value(fixture("records/v1.json")).unwrap();
-    assert_eq!(stored.current(), Some(whole_record()));
+    let stored = |version| serde_json::from_value::<Snapshot>(fixture(&format!("records/{version}.json"))).unwrap();
+    assert_eq!(stored("v2").current(), Some(whole_record()));
+    assert_eq!(stored("v1").current(), None, "the fold of then knew less");
 }
 
 #[test]

@@ -25,15 +25,17 @@ namespace review-1
      3:00:00    offers notify due to 1
      3:00:00 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
      3:00:00 4. notice 3 sent
+     3:00:00    writes notified_status=stale, notified_timestamp=@3:00:00
      3:00:00    offers nothing
      3:31:00 5. moved by its policy: nothing sets an end
      3:31:00    writes no status_finalize_at, no status_timeframe
      3:31:01 6. policy is now review (enforce)
      3:31:01 7. moved by its policy: ends @1:00:00 by ttl `for ever`
      3:31:01 8. ok -> stale [@1:00:00]: it has lived for 3 hours, 31 minutes and 1 second of the 1 hour that its owner's annotation `for ever` gives it
-     3:31:01    writes status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@3:31:01
+     3:31:01    writes no notified_status, no notified_timestamp, status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@3:31:01
      3:31:01    offers notify due to 7
      3:31:01 9. notice about stale on chat: deletion @1:00:00, promised not before @3:31:01
      3:31:01 10. notice 9 sent
+     3:31:01    writes notified_status=stale, notified_timestamp=@3:31:01
      3:31:01    offers nothing
      4:01:00    offers delete due to 8

@@ -33,6 +33,7 @@ namespace review-1
      4:00:00    offers notify due to 1
      4:00:01 6. notice about stale on chat: deletion @4:00:00, promised not before @4:10:01
      4:00:01 7. notice 6 sent
+     4:00:01    writes notified_status=stale, notified_timestamp=@4:00:01
      4:00:01    offers nothing
      4:01:01 8. policy is now review (enforce)
      4:11:01    offers delete due to 4

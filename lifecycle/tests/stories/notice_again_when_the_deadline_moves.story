@@ -27,18 +27,21 @@ namespace review-1
      3:00:00    offers notify due to 1
      3:00:00 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
      3:00:00 4. notice 3 sent
+     3:00:00    writes notified_status=stale, notified_timestamp=@3:00:00
      3:00:00    offers nothing
      3:01:00 5. moved by its owner: ends @5:00:00 by ttl `5h`
      3:01:00    writes status_finalize_at=@5:00:00, status_timeframe=5 hours
      4:00:00    offers notify due to 5
      4:00:00 6. notice about stale on chat: deletion @5:00:00, promised not before @5:00:00
      4:00:00 7. notice 6 sent
+     4:00:00    writes notified_timestamp=@4:00:00
      4:00:00    offers nothing
      4:01:00 8. kept until @8:00:00 (wished `@8:00:00`)
      5:00:00 9. ok -> stale [@5:00:00]: it has lived for 5 hours of the 5 hours that its owner's annotation `5h` gives it
-     5:00:00    writes status=stale, status_timestamp=@5:00:00
+     5:00:00    writes no notified_status, no notified_timestamp, status=stale, status_timestamp=@5:00:00
      7:00:00    offers notify due to 8
      7:00:00 10. notice about stale on chat: deletion @8:00:00, promised not before @8:00:00
      7:00:00 11. notice 10 sent
+     7:00:00    writes notified_status=stale, notified_timestamp=@7:00:00
      7:00:00    offers nothing
      8:01:00    offers delete due to 9

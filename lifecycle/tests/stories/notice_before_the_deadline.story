@@ -23,7 +23,8 @@ namespace review-1
      3:00:00    offers notify due to 1
      3:00:01 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
      3:00:03 4. notice 3 sent
+     3:00:03    writes notified_status=stale, notified_timestamp=@3:00:03
      3:00:03    offers nothing
      4:00:00 5. ok -> stale [@4:00:00]: it has lived for 4 hours of the 4 hours that policy `review` gives it
-     4:00:00    writes status=stale, status_timestamp=@4:00:00
+     4:00:00    writes no notified_status, no notified_timestamp, status=stale, status_timestamp=@4:00:00
      4:01:00    offers delete due to 5

@@ -27,11 +27,12 @@ namespace review-1
      3:00:00    offers notify due to 1
      3:00:00 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
      3:00:00 4. notice 3 sent
+     3:00:00    writes notified_status=stale, notified_timestamp=@3:00:00
      3:00:00    offers nothing
      3:29:00 5. policy is now review (enforce)
      3:29:00 6. moved by its policy: ends @3:20:00 by its policy
      3:29:00 7. ok -> stale [@3:20:00]: it has lived for 3 hours and 29 minutes of the 3 hours and 20 minutes that policy `review` gives it
-     3:29:00    writes status=stale, status_finalize_at=@3:20:00, status_timeframe=3 hours and 20 minutes, status_timestamp=@3:29:00
+     3:29:00    writes no notified_status, no notified_timestamp, status=stale, status_finalize_at=@3:20:00, status_timeframe=3 hours and 20 minutes, status_timestamp=@3:29:00
      3:29:00    offers notify due to 6
      3:29:00 8. notice about stale skipped, deletion @3:20:00: its owner was told lately
      3:29:00    offers nothing
@@ -41,5 +42,6 @@ namespace review-1
      3:30:00    offers notify due to 10
      3:30:00 11. notice about stale on chat: deletion @3:25:00, promised not before @3:40:00
      3:30:00 12. notice 11 sent
+     3:30:00    writes notified_status=stale, notified_timestamp=@3:30:00
      3:30:00    offers nothing
      4:01:00    offers delete due to 7

@@ -68,5 +68,7 @@ proptest! {
         prop_assert_eq!(value("status_timeframe"), lifetime.as_deref());
         prop_assert_eq!(&wanted["status_finalize_at"], &end.map(annotation_text));
         prop_assert_eq!(&wanted["status_timestamp"], &record.since.map(annotation_text));
+        let told = record.notified.map(|notified| (notified.about.as_str(), annotation_text(notified.at)));
+        prop_assert_eq!(value("notified_status").zip(wanted["notified_timestamp"].clone()), told);
     }
 }

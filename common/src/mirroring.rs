@@ -1,23 +1,21 @@
-//! The annotations on the namespace: written after an entry of ours, put right when somebody changed them.
+//! The annotations on a namespace, as its record says them: what differs, and the one PATCH that mends it.
 
 use std::collections::BTreeMap;
 
-use common::{
-    cluster::{Cluster, Trouble, facts, patch_annotations},
-    config::Settings,
-};
-use jiff::SignedDuration;
 use lifecycle::{
     Namespace, Observation, Record,
     keys::{Mark, RECORD},
     mirror,
 };
 
-/// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
-pub(crate) const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
+use crate::{
+    cluster::{Cluster, Trouble, facts, patch_annotations},
+    config::Settings,
+};
 
 /// What the namespace should carry and does not, by full key; `None` is to be removed.
-pub(crate) fn difference(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
+#[must_use]
+pub fn difference(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
     let keys = &settings.policies.keys;
     mirror(record, seen)
         .into_iter()
@@ -26,11 +24,11 @@ pub(crate) fn difference(settings: &Settings, record: &Record, seen: &Observatio
         .collect()
 }
 
-/// Writes the difference in one PATCH, with the mark of whose record it shows.
+/// Writes the difference in one PATCH, with the mark of whose record it shows. Returns the namespace as it is then.
 ///
 /// # Errors
 /// When it is not known to be written.
-pub(crate) async fn write(
+pub async fn write(
     cluster: &Cluster,
     settings: &Settings,
     record: &Record,
