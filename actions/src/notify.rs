@@ -62,16 +62,18 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         let sent = webhook::post(&worker.context.web, &webhook, &message(&record, &notice)).await;
         let closed = close(worker, &webhook, &mut record, &notice, sent).await;
         let _ = store.put_snapshot(&record).await;
+        // Told that a notice did not arrive, the planner would offer it again at once, and every worker would chase
+        // the same receiver. Untold, it does so in half a minute.
+        closed?;
         // Before the planner is told: what it plans next may be the deletion.
-        if closed.is_ok()
-            && record.notified.is_some()
+        if record.notified.is_some()
             && let Err(trouble) = show(worker, &settings, &record).await
         {
             let name = &record.name;
             warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {trouble:#}");
         }
         nudge::event(&*worker.context.queue, &task.uid).await;
-        return closed;
+        return Ok(());
     }
     Ok(())
 }
