@@ -24,6 +24,7 @@ pub mod oracle;
 mod port;
 mod process;
 mod program;
+pub mod receiver;
 mod servers;
 mod user;
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use testbed::eventually;
 
 pub(crate) use command::{Answer, Nsm};
-pub(crate) use namespace::Demo;
+pub(crate) use namespace::{Demo, key_of};
 pub(crate) use plane::{NO_DELETE, NO_PATCH, Plane};
 pub(crate) use roles::Roles;
 pub(crate) use world::World;

@@ -13,6 +13,7 @@ mod clock;
 mod configuration;
 mod doubt;
 mod lifecycle;
+mod notices;
 mod people;
 mod process;
 mod races;
