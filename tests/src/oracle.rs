@@ -1,5 +1,5 @@
 //! The judge of a run: what the program did to namespaces, by the apiserver's own log and the history it left, held
-//! against the rules of safety (its design's S1 to S11).
+//! against the rules of safety (its design's S1 to S12).
 //!
 //! It shares nothing with the program but the format of the record. The histories are read as JSON, the status
 //! machine, the budget and what counts as foretold are told here once more: a mistake in the program's own functions
@@ -11,6 +11,7 @@ mod deletions;
 mod foretold;
 mod histories;
 mod ledger;
+mod notices;
 mod rations;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub struct Violation {
 pub fn judge(run: &Run) -> Vec<Violation> {
     let mut found = Vec::new();
     deletions::judge(run, &mut found);
+    notices::judge(run, &mut found);
     rations::judge(run, &mut found);
     histories::judge(run, &mut found);
     found

@@ -47,7 +47,7 @@ fn good() -> Story {
     let deadline = json!({"at": at(600), "by": {"source": "policy"}});
     let intended = json!({
         "action": "delete", "resource_version": "7", "mode": "enforce", "evidence_at": at(600),
-        "slot": format!("{WINDOW}/1"), "wave": null,
+        "slot": format!("{WINDOW}/1"), "wave": null, "cause": "stale", "told": "no_channel",
     });
     Story {
         entries: vec![
@@ -75,7 +75,8 @@ impl Story {
         self.entries.insert(before, entry(second, kind, data));
         // Where it moved the intent, that has the next number now.
         if intended.is_some_and(|intended| before <= intended)
-            && let Some(of) = self.entries.iter_mut().find_map(|entry| entry["data"].get_mut("of"))
+            && let Some(done) = self.entries.iter_mut().find(|entry| entry["kind"] == "ActionDone")
+            && let Some(of) = done["data"].get_mut("of")
         {
             *of = json!(of.as_u64().unwrap() + 1);
         }
@@ -212,6 +213,138 @@ fn s7_what_was_recorded_while_observing_was_not_foretold() {
         story.data(ADOPTED)["mode"] = json!("observe");
         story.insert(STALE, 400, "PolicyChanged", json!({"mode": "enforce"}));
     });
+}
+
+/// Its owner is told by entry 3, and it is deleted a minute after what was promised.
+fn warn(story: &mut Story) {
+    for (entry, second) in [(INTENDED, 660), (DONE, 662), (DONE + 1, 670)] {
+        story.entries[entry]["at"] = json!(at(second));
+    }
+    story.deletes[0].received_at = at(660);
+    story.deletes[0].answered_at = at(661);
+    story.data(INTENDED)["evidence_at"] = json!(at(659));
+    story.data(INTENDED)["told"] = json!({"promised": at(600)});
+    story.insert(STALE, 200, "NoticeIntended", notice(600));
+    story.insert(STALE + 1, 201, "NoticeSent", json!({"of": 3}));
+}
+
+/// A notice that promises the time until this second, when the deletion falls due.
+fn notice(second: i64) -> Value {
+    json!({"about": "stale", "deadline": at(second), "promise": at(second), "channel": "webhook"})
+}
+
+fn moved(second: i64, why: &str) -> Value {
+    json!({"deadline": {"at": at(second), "by": {"source": "policy"}}, "why": why})
+}
+
+#[test]
+fn s9_a_deletion_comes_a_minute_after_what_was_promised() {
+    check(&[], warn);
+    check(&["S9"], |story| {
+        warn(story);
+        story.data(STALE)["promise"] = json!(at(601));
+        story.data(INTENDED + 2)["told"] = json!({"promised": at(601)});
+    });
+    // Also where another one promised less later, and where the channel was taken away since.
+    check(&["S9"], |story| {
+        warn(story);
+        story.insert(STALE, 199, "NoticeIntended", notice(601));
+        story.data(STALE + 2)["of"] = json!(4);
+        story.data(INTENDED + 3)["told"] = json!({"promised": at(601)});
+    });
+    check(&["S9"], |story| {
+        warn(story);
+        story.data(STALE)["promise"] = json!(at(601));
+        story.data(INTENDED + 2)["told"] = json!("no_channel");
+        story.insert(STALE + 2, 400, "PolicyChanged", json!({"mode": "enforce"}));
+    });
+}
+
+#[test]
+fn s9_what_a_deletion_says_of_its_owner_is_true() {
+    check(&["S9"], |story| drop(story.data(INTENDED).as_object_mut().unwrap().remove("told")));
+    check(&["S9"], |story| story.data(INTENDED)["told"] = json!({"promised": at(300)}));
+    check(&["S9"], |story| {
+        warn(story);
+        story.data(INTENDED + 2)["told"] = json!({"promised": at(599)});
+    });
+    check(&["S9"], |story| {
+        warn(story);
+        story.data(STALE)["about"] = json!("failed");
+    });
+    check(&["S9"], |story| {
+        warn(story);
+        story.data(INTENDED + 2)["told"] = json!("no_channel");
+    });
+    check(&[], |story| {
+        warn(story);
+        story.data(INTENDED + 2)["told"] = json!("no_channel");
+        story.insert(STALE + 2, 400, "PolicyChanged", json!({"mode": "enforce"}));
+    });
+}
+
+#[test]
+fn s9_nothing_is_deleted_before_it_is_known_whether_its_owner_was_told() {
+    check(&["S9"], |story| {
+        warn(story);
+        story.entries[STALE + 1]["kind"] = json!("Kept");
+    });
+    check(&[], |story| {
+        warn(story);
+        story.entries[STALE + 1]["kind"] = json!("NoticeUndeliverable");
+    });
+}
+
+#[test]
+fn s9_its_owner_alone_takes_a_promise_back() {
+    let promised_more = |story: &mut Story, why: &str| {
+        warn(story);
+        story.data(INTENDED + 2)["told"] = json!({"promised": at(599)});
+        story.data(STALE)["promise"] = json!(at(700));
+        story.insert(STALE + 2, 202, "DeadlineMoved", moved(599, why));
+        story.insert(STALE + 3, 203, "NoticeIntended", notice(599));
+        story.insert(STALE + 4, 204, "NoticeUndeliverable", json!({"of": 6}));
+    };
+    check(&[], |story| promised_more(story, "owner"));
+    check(&["S9", "S12"], |story| promised_more(story, "policy"));
+}
+
+#[test]
+fn s12_one_notice_tells_of_one_thing_once() {
+    check(&["S12"], |story| {
+        warn(story);
+        story.insert(STALE + 2, 202, "NoticeSent", json!({"of": 3}));
+    });
+    check(&["S12"], |story| {
+        warn(story);
+        story.insert(STALE + 2, 202, "NoticeSent", json!({"of": 2}));
+    });
+    // The second was intended before anybody knew of the first, and both came through.
+    check(&["S12"], |story| {
+        warn(story);
+        story.insert(STALE + 1, 200, "NoticeIntended", notice(600));
+        story.insert(STALE + 3, 202, "NoticeSent", json!({"of": 4}));
+    });
+}
+
+#[test]
+fn s12_owners_are_told_of_a_status_twice_an_hour_at_most() {
+    let again = |story: &mut Story, second: i64, between: Option<(&str, Value)>| {
+        warn(story);
+        story.entries.truncate(STALE + 2);
+        story.deletes.clear();
+        if let Some((kind, data)) = between {
+            story.insert(STALE + 2, 202, kind, data);
+        }
+        let (end, seq) = (story.entries.len(), story.entries.len() + 1);
+        story.insert(end, second, "NoticeIntended", notice(5_000));
+        story.insert(end + 1, second, "NoticeSent", json!({"of": seq}));
+    };
+    check(&["S12"], |story| again(story, 200 + 1_799, Some(("DeadlineMoved", moved(5_000, "policy")))));
+    check(&[], |story| again(story, 200 + 1_800, Some(("DeadlineMoved", moved(5_000, "policy")))));
+    check(&["S12"], |story| again(story, 400, Some(("DeadlineMoved", moved(599, "policy")))));
+    check(&[], |story| again(story, 400, Some(("DeadlineMoved", moved(599, "owner")))));
+    check(&["S12"], |story| again(story, 400, None));
 }
 
 #[test]
