@@ -3,11 +3,13 @@
 use jiff::SignedDuration;
 
 /// The ttl in the demo's policy.
-pub(crate) const TTL: SignedDuration = SignedDuration::from_secs(20);
+pub(crate) const TTL: SignedDuration = SignedDuration::from_secs(10);
 /// The ttl that one owner asks for, as its annotation says it.
-const OWN_TTL: (&str, SignedDuration) = ("35s", SignedDuration::from_secs(35));
+const OWN_TTL: (&str, SignedDuration) = ("6s", SignedDuration::from_secs(6));
+/// The ttl that a pipeline asks for, as its annotation says it.
+const PIPELINES_TTL: (&str, SignedDuration) = ("4s", SignedDuration::from_secs(4));
 /// How long the pipeline lets its first namespace live.
-pub(crate) const PIPELINE_TAKES: SignedDuration = SignedDuration::from_secs(5);
+pub(crate) const PIPELINE_TAKES: SignedDuration = SignedDuration::from_secs(1);
 
 /// A namespace, by its name.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ pub(crate) struct Member {
 /// How a life has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// nsm deletes it, not before it is this old.
+    /// nsm warns, and deletes it: not before it is this old, and a minute after the time that was promised.
     Expires(SignedDuration),
     /// Its pipeline deletes it long before its time is over.
     Finishes,
@@ -41,14 +43,14 @@ pub(crate) enum Fate {
 pub(crate) const CAST: [Member; 7] = [
     Member {
         name: "expiring",
-        story: "lives for the policy's ttl of 20 s",
+        story: "lives for the policy's ttl of 10 s",
         matched: true,
         ttl: None,
         lives: &[Fate::Expires(TTL)],
     },
     Member {
         name: "own-ttl",
-        story: "asks for a ttl of 35 s by an annotation",
+        story: "asks for a ttl of 6 s by an annotation",
         matched: true,
         ttl: Some(OWN_TTL.0),
         lives: &[Fate::Expires(OWN_TTL.1)],
@@ -57,10 +59,10 @@ pub(crate) const CAST: [Member; 7] = [
     Member { name: "protected", story: "its owner protects it", matched: true, ttl: None, lives: &[Fate::Protected] },
     Member {
         name: "reborn",
-        story: "its pipeline deletes it early and creates it again: another life, with a full ttl",
+        story: "its pipeline deletes it early and creates it again: another life, with a full ttl of 4 s",
         matched: true,
-        ttl: None,
-        lives: &[Fate::Finishes, Fate::Expires(TTL)],
+        ttl: Some(PIPELINES_TTL.0),
+        lives: &[Fate::Finishes, Fate::Expires(PIPELINES_TTL.1)],
     },
     Member { name: "unmatched", story: "no policy applies to it", matched: false, ttl: None, lives: &[Fate::Ignored] },
     Member {

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
+use testbed::receiver::Post;
 use testbed::{NamespaceDelete, User, accepted_namespace_deletes, eventually};
 
 use crate::cast::{CAST, Fate};
@@ -16,6 +17,9 @@ use crate::stage::{MANAGER, Stage};
 
 /// The audit log lags behind the answers by milliseconds.
 const SOON: Duration = Duration::from_secs(10);
+
+/// How much later than promised a deletion comes at the earliest.
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// One thing that was expected, and what was seen.
 #[derive(Debug)]
@@ -36,10 +40,12 @@ impl std::fmt::Display for Check {
 pub(crate) async fn check(stage: &Stage, lives: &[Life]) -> Result<Vec<Check>> {
     let deletes = deletes(stage, lives).await?;
     let namespaces: Api<Namespace> = Api::all(stage.plane.client(User::ADMIN).await?);
+    let posts = stage.webhook.posts();
     let mut checks = vec![complete(lives)];
     for life in lives {
         if let Fate::Expires(ttl) = life.fate {
             checks.push(deleted(life, ttl, &deletes));
+            checks.push(warned(life, &posts, &deletes));
         }
     }
     checks.push(nothing_else(lives, &deletes));
@@ -101,6 +107,30 @@ fn deleted(life: &Life, ttl: SignedDuration, deletes: &[NamespaceDelete]) -> Che
     }
 }
 
+fn warned(life: &Life, posts: &[Post], deletes: &[NamespaceDelete]) -> Check {
+    let delete = deletes.iter().find(|delete| delete.uid.as_ref() == Some(&life.uid));
+    let posts: Vec<_> = posts.iter().filter(|post| post.text("uid") == life.uid).collect();
+    let came_in_time = |post: &&&Post| {
+        let promise = post.instant("not_before");
+        delete
+            .zip(promise)
+            .is_some_and(|(delete, promise)| post.at < delete.received_at && promise + MARGIN <= delete.received_at)
+    };
+    let age = |at: jiff::Timestamp| at.duration_since(life.created).as_secs_f64();
+    let seen = posts.iter().map(|post| {
+        let promised =
+            post.instant("not_before").map_or_else(|| "nothing".to_owned(), |at| format!("{:.1} s", age(at)));
+        format!("warned at {:.1} s, promised not before {promised}", age(post.at))
+    });
+    Check {
+        expected: format!("`{}` was warned of before it was deleted, not before the time promised + 60 s", life.title),
+        seen: or_nothing(
+            seen.chain(delete.map(|delete| format!("deleted at {:.1} s", age(delete.received_at)))).collect(),
+        ),
+        holds: posts.iter().filter(came_in_time).count() == 1 && posts.len() == 1,
+    }
+}
+
 fn nothing_else(lives: &[Life], deletes: &[NamespaceDelete]) -> Check {
     let foreseen = |delete: &&NamespaceDelete| {
         let life = lives.iter().find(|life| delete.uid.as_ref() == Some(&life.uid));
@@ -132,7 +162,9 @@ fn still_there(life: &Life, namespace: Option<&Namespace>) -> Check {
 /// A history ends as the life did, and tells of an attempt to delete where there was to be one, and nowhere else.
 fn recorded(life: &Life, history: &[Entry]) -> Check {
     let (tale, last): (&str, &[&str]) = match life.fate {
-        Fate::Expires(_) => ("ends with its deletion", &["ActionIntended", "ActionDone", "Gone"]),
+        Fate::Expires(_) => {
+            ("tells of its notice, and ends with its deletion", &["ActionIntended", "ActionDone", "Gone"])
+        }
         Fate::Finishes => ("ends without any action of nsm", &["Gone"]),
         Fate::Kept => ("ends with its time being over, and no action", &["Kept", "StatusChanged"]),
         Fate::Protected => ("ends with its time being over, and no action", &["Protected", "StatusChanged"]),
@@ -144,7 +176,7 @@ fn recorded(life: &Life, history: &[Entry]) -> Check {
         expected: format!("the history of `{}` {tale}", life.title),
         seen: or_nothing(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
         holds: match life.fate {
-            Fate::Expires(_) => kinds.ends_with(last),
+            Fate::Expires(_) => kinds.ends_with(last) && kinds.contains(&"NoticeSent"),
             Fate::Finishes | Fate::Kept | Fate::Protected => kinds.ends_with(last) && !acted,
             Fate::Ignored => kinds.is_empty(),
         },

@@ -17,10 +17,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 use cast::CAST;
+use play::Company;
 use screen::{Ink, Screen};
 use stage::{LABEL, PREFIX, Stage};
 
-/// For the whole show: four times what it takes.
+/// For the whole show: three times what it takes.
 const LONGEST: Duration = Duration::from_secs(240);
 
 #[tokio::main]
@@ -62,9 +63,10 @@ async fn show(screen: &mut Screen) -> Result<(Stage, bool)> {
     screen.say(&introduction())?;
     let plane =
         screen.during("starting etcd, kube-apiserver and kube-controller-manager", Stage::control_plane()).await?;
+    let company = Company::enter(&plane).await?;
     let mut stage = screen.during("starting nsm", Stage::start(plane)).await?;
     screen.say("")?;
-    let lives = play::play(&mut stage, screen).await?;
+    let lives = play::play(&mut stage, screen, company).await?;
     for member in &CAST {
         let told = stage.nsm.told(member.name).await?;
         screen.say(&format!("\n{}\n{}", Ink::Bold.paint(&format!("nsm history {}", member.name)), told.trim_end()))?;
@@ -84,7 +86,10 @@ async fn show(screen: &mut Screen) -> Result<(Stage, bool)> {
 
 fn introduction() -> String {
     let cast: String = CAST.iter().map(|member| format!("  {:12} {}\n", member.name, member.story)).collect();
-    format!("Namespace Manager with one policy:\n\n{}\nand these namespaces:\n\n{cast}", Stage::policies())
+    format!(
+        "Namespace Manager with a webhook that tells owners, and one policy:\n\n{}\nand these namespaces:\n\n{cast}",
+        Stage::policies()
+    )
 }
 
 fn how_to_look_around(stage: &Stage) -> Result<String> {
@@ -98,7 +103,7 @@ fn how_to_look_around(stage: &Stage) -> Result<String> {
   nsm ls
   nsm why kept
   nsm history reborn
-  kubectl annotate namespace protected {PREFIX}protect-      # and nsm deletes it
+  kubectl annotate namespace protected {PREFIX}protect-      # and nsm warns, and deletes it
   kubectl create namespace mine && kubectl label namespace mine {}={}
   tail -f {}
 

@@ -9,19 +9,19 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use testbed::User;
+use testbed::{ControlPlane, User};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PIPELINE_TAKES};
 use crate::nsm::{Entry, Listed};
-use crate::screen::Screen;
+use crate::screen::{Ink, Screen};
 use crate::stage::{LABEL, PIPELINE, PREFIX, Stage};
 use crate::view;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
 /// When the play ends whatever the namespaces do: twice what it takes.
-const LIMIT: SignedDuration = SignedDuration::from_secs(90);
+const LIMIT: SignedDuration = SignedDuration::from_secs(150);
 
 /// One namespace from its creation to its end, and what was seen of it last.
 #[derive(Debug)]
@@ -42,40 +42,54 @@ pub(crate) struct Life {
     acted: bool,
 }
 
-/// All lives, and those who act on them.
-pub(crate) struct Play<'a> {
-    stage: &'a mut Stage,
-    screen: &'a mut Screen,
+/// All lives, and those who begin them.
+pub(crate) struct Company {
     began: Timestamp,
     everybody: Api<Namespace>,
     pipeline: Api<Namespace>,
     lives: Vec<Life>,
 }
 
+/// What is seen of the lives, and those who act on them.
+struct Play<'a> {
+    stage: &'a mut Stage,
+    screen: &'a mut Screen,
+    company: Company,
+    /// How many warnings were shown.
+    heard: usize,
+}
+
 /// Plays until every life that has to end has ended, or the time is up.
-pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen) -> Result<Vec<Life>> {
-    let everybody = Api::all(stage.plane.client(User::ADMIN).await?);
-    let pipeline = Api::all(stage.plane.client(PIPELINE).await?);
-    let mut play = Play { stage, screen, began: Timestamp::now(), everybody, pipeline, lives: Vec::new() };
-    for member in &CAST {
-        play.create(member).await?;
-    }
+pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen, company: Company) -> Result<Vec<Life>> {
+    let mut play = Play { stage, screen, company, heard: 0 };
     let mut every = interval(EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         play.stage.ensure_running()?;
         play.look().await?;
+        play.hear()?;
         play.show()?;
         play.people_act().await?;
-        if play.is_over() || Timestamp::now().duration_since(play.began) > LIMIT {
+        if play.is_over() || Timestamp::now().duration_since(play.company.began) > LIMIT {
             play.screen.settle();
-            return Ok(play.lives);
+            return Ok(play.company.lives);
         }
     }
 }
 
-impl Play<'_> {
+impl Company {
+    /// Begins the first life of every member: before nsm comes, for the time of each counts from its creation.
+    pub(crate) async fn enter(plane: &ControlPlane) -> Result<Self> {
+        let everybody = Api::all(plane.client(User::ADMIN).await?);
+        let pipeline = Api::all(plane.client(PIPELINE).await?);
+        let mut company = Self { began: Timestamp::now(), everybody, pipeline, lives: Vec::new() };
+        for member in &CAST {
+            company.create(member).await?;
+        }
+        Ok(company)
+    }
+
     /// Begins the next life of a member.
     async fn create(&mut self, member: &'static Member) -> Result<()> {
         let label = member.matched.then(|| (LABEL.0.to_owned(), LABEL.1.to_owned()));
@@ -109,11 +123,18 @@ impl Play<'_> {
         Ok(())
     }
 
+    fn waits_for_next_life(&self, member: &Member) -> bool {
+        let lives = || self.lives.iter().filter(|life| life.name == member.name);
+        lives().count() < member.lives.len() && lives().all(|life| life.acted && life.phase.is_none())
+    }
+}
+
+impl Play<'_> {
     /// Reads what cluster and nsm say now: of the histories only those that can have changed.
     async fn look(&mut self) -> Result<()> {
-        let namespaces = self.everybody.list(&ListParams::default()).await?;
+        let namespaces = self.company.everybody.list(&ListParams::default()).await?;
         let mut listed = self.stage.nsm.list().await?;
-        for life in &mut self.lives {
+        for life in &mut self.company.lives {
             let namespace = namespaces.iter().find(|namespace| namespace.uid().as_ref() == Some(&life.uid));
             life.phase = namespace.and_then(|namespace| namespace.status.as_ref()?.phase.clone());
             let now = listed.remove(&life.uid);
@@ -127,8 +148,8 @@ impl Play<'_> {
 
     /// Does what owners and pipelines do once nsm knows their namespaces.
     async fn people_act(&mut self) -> Result<()> {
-        for at in 0..self.lives.len() {
-            let life = &self.lives[at];
+        for at in 0..self.company.lives.len() {
+            let life = &self.company.lives[at];
             if life.acted || life.history.is_empty() {
                 continue;
             }
@@ -137,16 +158,16 @@ impl Play<'_> {
                 Fate::Kept => self.owner_runs(&["keep", name, "--for", "4h", "--reason", "logs are needed"]).await?,
                 Fate::Protected => self.owner_runs(&["protect", name]).await?,
                 Fate::Finishes if Timestamp::now().duration_since(life.created) >= PIPELINE_TAKES => {
-                    self.pipeline.delete(name, &DeleteParams::default()).await?;
+                    self.company.pipeline.delete(name, &DeleteParams::default()).await?;
                     self.tell("its pipeline", &format!("deletes namespace `{name}`"))?;
                 }
                 Fate::Finishes | Fate::Expires(_) | Fate::Ignored => continue,
             }
-            self.lives[at].acted = true;
+            self.company.lives[at].acted = true;
         }
         for member in &CAST {
-            if self.waits_for_next_life(member) {
-                self.create(member).await?;
+            if self.company.waits_for_next_life(member) {
+                self.company.create(member).await?;
                 self.tell("its pipeline", &format!("creates namespace `{}` again", member.name))?;
             }
         }
@@ -160,34 +181,42 @@ impl Play<'_> {
         self.tell("its owner", &format!("runs `nsm {}`", quoted.collect::<Vec<_>>().join(" ")))
     }
 
-    fn waits_for_next_life(&self, member: &Member) -> bool {
-        let lives = || self.lives.iter().filter(|life| life.name == member.name);
-        lives().count() < member.lives.len() && lives().all(|life| life.acted && life.phase.is_none())
+    fn is_over(&self) -> bool {
+        let lives = &self.company.lives;
+        let all = CAST.iter().map(|member| member.lives.len()).sum::<usize>() == lives.len();
+        let ended = |life: &Life| life.history.last().is_some_and(|entry| entry.kind == "Gone");
+        all && lives.iter().all(|life| !life.fate.ends() || ended(life))
     }
 
-    fn is_over(&self) -> bool {
-        let all = CAST.iter().map(|member| member.lives.len()).sum::<usize>() == self.lives.len();
-        let ended = |life: &Life| life.history.last().is_some_and(|entry| entry.kind == "Gone");
-        all && self.lives.iter().all(|life| !life.fate.ends() || ended(life))
+    /// Shows the warnings that arrived.
+    fn hear(&mut self) -> Result<()> {
+        for post in self.stage.webhook.posts().iter().skip(self.heard) {
+            self.heard += 1;
+            let (name, reason, advice) = (post.text("namespace"), post.text("reason"), post.text("what_you_can_do"));
+            let warning = Ink::Yellow.paint(&format!("warns the owner of `{name}` that {reason}: {advice}"));
+            self.screen.say(&view::line(self.company.began, post.at, "the webhook", &warning))?;
+        }
+        Ok(())
     }
 
     /// On a terminal the table; elsewhere what is new in the histories.
     fn show(&mut self) -> Result<()> {
         if self.screen.is_terminal() {
-            return self.screen.draw(view::table(&self.lives, self.began, Timestamp::now()));
+            return self.screen.draw(view::table(&self.company.lives, self.company.began, Timestamp::now()));
         }
         let mut news = Vec::new();
-        for life in &mut self.lives {
+        for life in &mut self.company.lives {
             let new = life.history.iter().skip(life.told);
             news.extend(new.map(|entry| (entry.at, life.title.clone(), entry.text.clone())));
             life.told = life.history.len();
         }
         news.sort();
-        news.iter().try_for_each(|(at, title, text)| self.screen.say(&view::line(self.began, *at, title, text)))
+        let began = self.company.began;
+        news.iter().try_for_each(|(at, title, text)| self.screen.say(&view::line(began, *at, title, text)))
     }
 
     /// Tells what somebody did just now.
     fn tell(&mut self, who: &str, what: &str) -> Result<()> {
-        self.screen.say(&view::line(self.began, Timestamp::now(), who, what))
+        self.screen.say(&view::line(self.company.began, Timestamp::now(), who, what))
     }
 }

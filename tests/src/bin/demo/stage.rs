@@ -9,6 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use testbed::receiver::{Answer, Receiver};
 use testbed::{ControlPlane, Options, Process, User, eventually, program};
 
 use crate::nsm::Nsm;
@@ -25,14 +26,15 @@ pub(crate) const LABEL: (&str, &str) = ("created-by", "pipeline");
 /// What begins the annotations of nsm and those it reads.
 pub(crate) const PREFIX: &str = "manager.cicd.skao.int/";
 
-/// What nsm is told to do. `{store}` is the path of its database.
+/// What nsm is told to do. `{store}` is the path of its database, `{webhook}` where owners are told.
 const CONFIG: &str = r#"mode: enforce
 store: { url: "sqlite:{store}" }
 telemetry: { format: compact }
+notices: { webhook: { url: "{webhook}" } }
 policies:
   - name: ci
     match: { all: [ { labels: { created-by: pipeline } } ] }
-    ttl: 20s
+    ttl: 10s
     max_keep: 1d
     visible_for: 2s
 "#;
@@ -46,6 +48,8 @@ const END: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Stage {
     manager: Process,
+    /// Where owners are told.
+    pub(crate) webhook: Receiver,
     pub(crate) nsm: Nsm,
     pub(crate) plane: ControlPlane,
 }
@@ -64,18 +68,20 @@ impl Stage {
         Ok(plane)
     }
 
-    /// Starts nsm on `plane` and waits until it works. What it writes lies beside the control plane's files and goes with them.
+    /// Starts a webhook, and nsm on `plane`, and waits until it works. What it writes lies beside the control plane's files and goes with them.
     pub(crate) async fn start(plane: ControlPlane) -> Result<Self> {
         let directory = directory(&plane)?;
         let config = directory.join("nsm.yaml");
         let store = directory.join("nsm.db");
-        std::fs::write(&config, CONFIG.replace("{store}", path(&store)?)).context("cannot write the configuration")?;
+        let webhook = Receiver::start(|_, _| Answer::Status(204)).await?;
+        let text = CONFIG.replace("{store}", path(&store)?).replace("{webhook}", &webhook.url());
+        std::fs::write(&config, text).context("cannot write the configuration")?;
         let binary = program("nsm")?.get_program().into();
         let nsm = Nsm { binary, config, kubeconfig: plane.kubeconfig(OWNER)?.to_owned() };
 
         let mut command = nsm.command(&["standalone", "--mode", "enforce"], plane.kubeconfig(MANAGER)?);
         let manager = Process::spawn("nsm", &mut command)?;
-        let mut stage = Self { manager, nsm, plane };
+        let mut stage = Self { manager, webhook, nsm, plane };
         let works = eventually("nsm answers", START, async || {
             if let Some(status) = stage.manager.exited()? {
                 return Ok(Some(status));
