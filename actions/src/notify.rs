@@ -204,3 +204,61 @@ fn message(record: &Record, notice: &Notice) -> Message {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::{
+        Actor, Entry, Mode, Uid,
+        entry::{Adopted, Pair, StatusChanged, Terms},
+    };
+    use serde_json::Value;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../docs/notices.md");
+
+    fn at(hour: i64) -> jiff::Timestamp {
+        "2026-08-17T00:00:00Z".parse::<jiff::Timestamp>().unwrap() + SignedDuration::from_hours(hour)
+    }
+
+    /// A namespace that lives from 8 to 12 o'clock, whose owner is told at 11.
+    fn record() -> Record {
+        let uid = Uid::new("6a0b6d0e-7d0c-4c39-9a35-0f3c1f1c9d55");
+        let pair = |k: &str, v: &str| Pair { k: k.into(), v: v.into() };
+        let adopted = Adopted {
+            terms: Terms { policy: "ci".into(), policy_hash: "h".into(), mode: Mode::Enforce },
+            created: at(8),
+            ci: vec![pair("author", "anna"), pair("team", "blue")],
+            deadline: None,
+        };
+        let (from, to) = (Status::Unknown, Status::Ok);
+        let ok = StatusChanged { from, to, reason: String::new(), evidence: Vec::new(), finalize_at: Some(at(12)) };
+        let (about, channel) = (Status::Stale, WEBHOOK.to_owned());
+        let notice = NoticeIntended { about, deadline: at(12), promise: at(12), channel };
+        let facts = [Fact::Adopted(adopted), Fact::StatusChanged(ok), Fact::NoticeIntended(notice)];
+        let entry = |(seq, fact)| Entry {
+            uid: uid.clone(),
+            seq,
+            at: at(11),
+            actor: Actor::role("action", "a"),
+            name: "ci-4711".into(),
+            token: String::new(),
+            fact,
+        };
+        Record::of(uid.clone(), &(1..).zip(facts).map(entry).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_page_shows_what_is_posted() {
+        let record = record();
+        let posted = serde_json::to_value(message(&record, record.notice(Status::Stale).unwrap())).unwrap();
+        let (_, rest) = PAGE.split_once("```json\n").unwrap();
+        let (shown, rest) = rest.split_once("```").unwrap();
+        assert_eq!(serde_json::from_str::<Value>(shown).unwrap(), posted);
+        let (fields, _) = rest.split_once("## ").unwrap();
+        for field in posted.as_object().unwrap().keys() {
+            assert!(fields.contains(&format!("`{field}`")), "the page does not tell what `{field}` means");
+        }
+        assert!(PAGE.contains(webhook::SIGNATURE));
+    }
+}
