@@ -94,8 +94,9 @@ impl Planner {
     /// # Errors
     /// When the store is out of reach: the rest stays due.
     pub(crate) async fn look_at_due(&mut self) -> Result<(), StoreError> {
-        let now = self.context.clock.now();
-        while let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
+        // The time anew for each: were the clock set back meanwhile, what is to be looked at again soon would be due at
+        // once, for as long as it was ahead.
+        while let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= self.context.clock.now()).cloned() {
             let record = load(&*self.context.store, &uid).await?;
             self.take_in(&record).await;
         }
