@@ -26,7 +26,6 @@ mod tally;
 mod world;
 
 use std::{
-    ops::Range,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -39,6 +38,9 @@ use tally::Tally;
 
 /// How many stories `make test` tells: about a minute on two cores.
 const STORIES: u64 = 2_000;
+
+/// Stories that broke something once, and were told by chance: they come first.
+const REMEMBERED: [u64; 5] = [757, 805, 100_003, 101_575, 300_227];
 
 /// How many of them on SQLite.
 const ON_SQLITE: u64 = 40;
@@ -92,7 +94,8 @@ const MUST_HAPPEN: [&str; 43] = [
 
 #[test]
 fn what_always_holds_holds_in_every_story() {
-    let (tally, stories, steps) = tell_all(0..STORIES, Shelved::InMemory, Duration::MAX);
+    let seeds = REMEMBERED.into_iter().chain(0..STORIES);
+    let (tally, stories, steps) = tell_all(seeds, Shelved::InMemory, Duration::MAX);
     eprintln!("{stories} stories, {steps} steps, {} faults", tally.sum("fault: "));
     let never: Vec<_> = MUST_HAPPEN.iter().filter(|what| tally.sum(what) == 0).collect();
     assert!(never.is_empty(), "in no story happened: {never:?}\n{tally}");
@@ -104,18 +107,15 @@ fn what_always_holds_holds_on_sqlite() {
 }
 
 /// Tells stories on all cores until there are no more or the time is over; fails on the first that breaks a property.
-fn tell_all(seeds: Range<u64>, shelved: Shelved, until: Duration) -> (Tally, u64, u64) {
-    let (next, steps, stories) = (AtomicU64::new(seeds.start), AtomicU64::new(0), AtomicU64::new(0));
+fn tell_all(seeds: impl Iterator<Item = u64> + Send, shelved: Shelved, until: Duration) -> (Tally, u64, u64) {
+    let (seeds, steps, stories) = (Mutex::new(seeds), AtomicU64::new(0), AtomicU64::new(0));
     let (tally, failed) = (Mutex::new(Tally::default()), Mutex::new(None::<Told>));
     let began = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while began.elapsed() < until && world::lock(&failed).is_none() {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
+                    let Some(seed) = world::lock(&seeds).next() else { return };
                     let told = tell(seed, shelved);
                     stories.fetch_add(1, Ordering::Relaxed);
                     steps.fetch_add(told.steps, Ordering::Relaxed);
