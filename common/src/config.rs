@@ -25,10 +25,10 @@ mod yaml;
 mod tests;
 
 pub use mistake::{Mistake, Refused};
-pub use raw::LogFormat;
+pub use raw::{LogFormat, Readable};
 pub use settings::{
-    ApiSettings, NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, WebhookSettings,
-    WorkerSettings,
+    ApiSettings, GuardSettings, NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings,
+    TlsSettings, WebhookSettings, WorkerSettings,
 };
 pub use source::{Source, variable};
 pub use tree::Origin;

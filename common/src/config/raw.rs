@@ -40,8 +40,10 @@ pub struct Raw {
     pub notices: RawNotices,
     /// The workers that carry out what is due.
     pub workers: RawWorkers,
-    /// Health and metrics over HTTP.
+    /// HTTP over the record store, for people and programs.
     pub api: RawApi,
+    /// What else keeps deletions back, in the apiserver itself. Default: nothing.
+    pub guard: RawGuard,
     /// What the program tells about itself.
     pub telemetry: RawTelemetry,
 }
@@ -128,14 +130,58 @@ pub struct RawWebhook {
     pub secret_file: Option<String>,
 }
 
-/// Health and metrics over HTTP: `/livez`, `/readyz`, `/api/metrics`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// HTTP over the record store, for people and programs. Health can always be asked for; the rest needs a token of the
+/// cluster, unless it is opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawApi {
     /// The address and port to listen on, such as `127.0.0.1:9180`. Default: none, nobody listens. Takes hold at the
     /// next start. Variable: `NSM__API__LISTEN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+    /// The certificate to answer with. Default: none, so that tokens and answers can be read on the way. Takes hold at
+    /// the next start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<RawTls>,
+    /// For whom a token must have been made (`kubectl create token NAME --audience …`). Default: `namespace-manager`.
+    /// Variable: `NSM__API__AUDIENCE`.
+    pub audience: String,
+    /// What may be read without a token: `metrics`, `records` (namespaces and their histories), `status` (status and
+    /// workers). Default: none. Variable: `NSM__API__OPEN`.
+    pub open: Vec<Readable>,
+}
+
+/// The certificate to answer with. Both files are looked at again every few seconds, and taken in when they changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTls {
+    /// The certificate and those that lead to its authority, in PEM. Variable: `NSM__API__TLS__CERT_FILE`.
+    pub cert_file: String,
+    /// Its private key, in PEM. Variable: `NSM__API__TLS__KEY_FILE`.
+    pub key_file: String,
+}
+
+/// What can be read without a token where the configuration says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Readable {
+    /// The metrics of all namespaces.
+    Metrics,
+    /// Namespaces and their histories.
+    Records,
+    /// The status, and the workers.
+    Status,
+}
+
+/// What else keeps deletions back, in the apiserver itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawGuard {
+    /// The ValidatingAdmissionPolicy that refuses every deletion of the workers. `nsm stop` puts it in force by a
+    /// binding of the same name, and `nsm resume` takes that away. Default: none, a stop is in the store alone.
+    /// Variable: `NSM__GUARD__STOP_POLICY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_policy: Option<String>,
 }
 
 /// The workers that carry out what is due.
@@ -203,6 +249,12 @@ impl Default for RawBudget {
 impl Default for RawWaves {
     fn default() -> Self {
         Self { at_least: 10, share: 0.1 }
+    }
+}
+
+impl Default for RawApi {
+    fn default() -> Self {
+        Self { listen: None, tls: None, audience: "namespace-manager".to_owned(), open: Vec::new() }
     }
 }
 

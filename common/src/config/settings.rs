@@ -8,7 +8,7 @@ use lifecycle::{
 };
 use tracing_subscriber::EnvFilter;
 
-use super::raw::{LogFormat, Raw, RawTelemetry};
+use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
 
 /// Everything that is configured, checked.
 #[derive(Clone, Debug)]
@@ -24,6 +24,7 @@ pub struct Settings {
     pub notices: NoticeSettings,
     pub workers: WorkerSettings,
     pub api: ApiSettings,
+    pub guard: GuardSettings,
     pub telemetry: TelemetrySettings,
     /// Changes with anything that can change a decision: whoever acts names the configuration it acts under.
     pub hash: String,
@@ -65,9 +66,28 @@ pub struct WebhookSettings {
     pub secret_file: Option<PathBuf>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiSettings {
     pub listen: Option<SocketAddr>,
+    pub tls: Option<TlsSettings>,
+    /// For whom a token must have been made; not empty.
+    pub audience: String,
+    /// What may be read without a token.
+    pub open: Vec<Readable>,
+}
+
+/// The files of a certificate and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+/// What keeps deletions back in the apiserver itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// The ValidatingAdmissionPolicy that a stop binds, and its binding's name.
+    pub stop_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +129,8 @@ impl Settings {
             ci: raw.ci.prefix.clone(),
         };
         let notices = errors.take(notices(&raw));
-        let api = errors.take(api(&raw));
+        let api = errors.take(api(&raw.api));
+        let guard = errors.take(guard(&raw.guard));
         let has_channel = raw.notices.webhook.is_some();
         let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel };
         let policies = errors.take(Policies::new(&raw.policies, &common));
@@ -130,11 +151,22 @@ impl Settings {
             errors.push(invalid("workers.max", "at least 1 is needed; to delete nothing, say `mode: observe`"));
         }
         let telemetry = errors.take(telemetry(&raw.telemetry));
-        let (Some(policies), Some(url), Some(budget), Some(waves), Some(notices), Some(api), Some(telemetry), true) =
-            (policies, store_url, budget, waves, notices, api, telemetry, errors.is_empty())
+        let (
+            Some(policies),
+            Some(url),
+            Some(budget),
+            Some(waves),
+            Some(notices),
+            Some(api),
+            Some(guard),
+            Some(telemetry),
+        ) = (policies, store_url, budget, waves, notices, api, guard, telemetry)
         else {
             return Err(errors);
         };
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         Ok(Self {
             mode: raw.mode,
             store: StoreSettings { url },
@@ -143,6 +175,7 @@ impl Settings {
             waves,
             notices,
             api,
+            guard,
             workers: WorkerSettings { max: raw.workers.max, idle_for: raw.workers.idle_for.get().unsigned_abs() },
             telemetry,
             hash: hash(&raw, &policies),
@@ -158,7 +191,8 @@ impl Settings {
         [
             ("store.url", self.store != newer.store),
             ("queue.url", self.queue != newer.queue),
-            ("api.listen", self.api != newer.api),
+            ("api.listen", self.api.listen != newer.api.listen),
+            ("api.tls", self.api.tls != newer.api.tls),
             ("telemetry.log", old.log != new.log),
             ("telemetry.format", old.format != new.format),
         ]
@@ -200,14 +234,48 @@ fn notices(raw: &Raw) -> Result<NoticeSettings, Vec<Invalid>> {
     Ok(NoticeSettings { webhook: Some(WebhookSettings { url: webhook.url.clone(), secret_file }) })
 }
 
-fn api(raw: &Raw) -> Result<ApiSettings, Vec<Invalid>> {
-    match raw.api.listen.as_ref().map(|text| (text, text.parse())) {
-        None => Ok(ApiSettings::default()),
-        Some((_, Ok(address))) => Ok(ApiSettings { listen: Some(address) }),
-        Some((text, Err(_))) => {
-            fail("api.listen", format!("`{text}` is not an address with a port; write for example `127.0.0.1:9180`"))
+fn api(raw: &RawApi) -> Result<ApiSettings, Vec<Invalid>> {
+    let mut errors = Vec::new();
+    let listen = raw.listen.as_ref().and_then(|text| match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let why = format!("`{text}` is not an address with a port; write for example `127.0.0.1:9180`");
+            errors.push(invalid("api.listen", why));
+            None
         }
+    });
+    if raw.audience.trim().is_empty() {
+        errors.push(invalid("api.audience", "it is empty, and would take tokens made for others; leave it out"));
     }
+    let tls = raw.tls.as_ref().map(|tls| {
+        for (key, file) in [("api.tls.cert_file", &tls.cert_file), ("api.tls.key_file", &tls.key_file)] {
+            if file.trim().is_empty() {
+                errors.push(invalid(key, "it is empty; write the path of a file in PEM"));
+            }
+        }
+        TlsSettings { cert_file: PathBuf::from(&tls.cert_file), key_file: PathBuf::from(&tls.key_file) }
+    });
+    let mut open = raw.open.clone();
+    open.sort_unstable();
+    open.dedup();
+    if errors.is_empty() { Ok(ApiSettings { listen, tls, audience: raw.audience.clone(), open }) } else { Err(errors) }
+}
+
+fn guard(raw: &RawGuard) -> Result<GuardSettings, Vec<Invalid>> {
+    if let Some(name) = raw.stop_policy.as_ref().filter(|name| !is_object_name(name)) {
+        let why = format!("`{name}` is not the name of an object; write that of a ValidatingAdmissionPolicy");
+        return fail("guard.stop_policy", why);
+    }
+    Ok(GuardSettings { stop_policy: raw.stop_policy.clone() })
+}
+
+/// Whether a text is a DNS subdomain name (RFC 1123), as objects of the cluster have.
+fn is_object_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        label.starts_with(inner) && label.ends_with(inner) && label.chars().all(|c| inner(c) || c == '-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 fn telemetry(raw: &RawTelemetry) -> Result<TelemetrySettings, Vec<Invalid>> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use lifecycle::Mode;
 
-use super::{Settings, Source};
+use super::{Readable, Settings, Source};
 
 mod refused;
 
@@ -51,6 +51,16 @@ fn defaults_are_those_of_the_page() {
     assert_eq!((settings.waves.limit(10), settings.waves.limit(1_000)), (10, 100));
     assert_eq!(settings.workers.max, 4);
     assert_eq!(settings.workers.idle_for.as_secs(), 30);
+    assert_eq!((settings.api.audience.as_str(), settings.api.open.as_slice()), ("namespace-manager", &[][..]));
+    assert_eq!((settings.api.listen, settings.api.tls, settings.guard.stop_policy), (None, None, None));
+}
+
+#[test]
+fn what_is_opened_is_a_list_in_files_and_in_variables() {
+    let settings = taken("api: {open: [status, metrics, status]}\n");
+    assert_eq!(settings.api.open, [Readable::Metrics, Readable::Status]);
+    let settings = load(&[], &[("NSM__API__OPEN", "[records]")]).unwrap();
+    assert_eq!(settings.api.open, [Readable::Records]);
 }
 
 #[test]

@@ -164,6 +164,19 @@ fn what_can_never_hold_is_refused() {
         "api: {listen: \"9180\"}\n",
         "@:1: `api.listen`: `9180` is not an address with a port; write for example `127.0.0.1:9180`",
     );
+    check(
+        "api: {audience: \"\"}\n",
+        "@:1: `api.audience`: it is empty, and would take tokens made for others; leave it out",
+    );
+    check("api: {tls: {cert_file: a}}\n", "@:1: `api.tls`: `key_file` is missing; add it");
+    check(
+        "api: {tls: {cert_file: a, key_file: \"\"}}\n",
+        "@:1: `api.tls.key_file`: it is empty; write the path of a file in PEM",
+    );
+    check(
+        "guard: {stop_policy: Stop}\n",
+        "@:1: `guard.stop_policy`: `Stop` is not the name of an object; write that of a ValidatingAdmissionPolicy",
+    );
     check("queue: {url: \"\"}\n", "@:1: `queue.url`: it is empty; write `memory:`");
 }
 
