@@ -51,6 +51,18 @@ pub enum ClaimKind {
     Controls,
 }
 
+/// What a running part of the program tells of itself, again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The instance.
+    pub id: String,
+    pub role: String,
+    pub started: Timestamp,
+    /// The last beat.
+    pub at: Timestamp,
+    pub body: Value,
+}
+
 /// Why the store could not be used. Nothing may be concluded from it: the write may have happened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -131,6 +143,24 @@ pub trait Store: Debug + Send + Sync {
 
     /// The claim with the highest number in a group.
     async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>>;
+
+    /// Keeps the last beat of an instance, whatever was there.
+    async fn beat(&self, beat: &Heartbeat) -> Result<()>;
+
+    /// The last beats by id, at most `limit`, whoever is dead.
+    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>>;
+
+    /// Removes the last beat of an instance, if there is one.
+    async fn forget_beat(&self, id: &str) -> Result<()>;
+
+    /// Removes everything about a namespace that is gone: its history, and then its snapshot. Safe to repeat. Where it
+    /// ends half way, the history is shorter, has no gap, and a snapshot that was there still says how it ended.
+    async fn forget(&self, uid: &Uid) -> Result<()>;
+
+    /// Removes claims of windows whose group, an instant, lies before `before`, at most `limit`. Returns how many there
+    /// were: fewer than `limit` means that none is left. Decrees are never forgotten: of [`ClaimKind::Controls`] it is
+    /// [`StoreError::Refused`].
+    async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize>;
 
     /// Whether the store can be read and written now.
     async fn ping(&self) -> Result<()>;

@@ -18,7 +18,7 @@ use lifecycle::{Entry, Record, Uid, time::cut_to_millis};
 use tokio::{task::spawn_blocking, time::timeout};
 
 use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
-use super::{Claim, ClaimKind, Inserted, OpenError, Place, Result, Store, StoreError};
+use super::{Claim, ClaimKind, Heartbeat, Inserted, OpenError, Place, Result, Store, StoreError};
 
 /// The port's: every call ends within it.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -136,6 +136,36 @@ impl Store for SqliteStore {
         let doing = || format!("read the last claim of {} `{group}`", kind.as_str());
         let group = group.to_owned();
         self.read(doing, move |connection| queries::last_claim(connection, kind, &group)).await
+    }
+
+    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
+        self.write(|| format!("keep the heartbeat of `{}`", beat.id), Change::beat(beat)).await.map(drop)
+    }
+
+    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        self.read(|| "read heartbeats".to_owned(), move |connection| queries::beats(connection, limit)).await
+    }
+
+    async fn forget_beat(&self, id: &str) -> Result<()> {
+        let change = Change::ForgetBeat { id: id.to_owned() };
+        self.write(|| format!("forget the heartbeat of `{id}`"), Ok(change)).await.map(drop)
+    }
+
+    async fn forget(&self, uid: &Uid) -> Result<()> {
+        let change = Change::Forget { uid: uid.as_str().to_owned() };
+        self.write(|| format!("forget `{uid}`"), Ok(change)).await.map(drop)
+    }
+
+    async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
+        let doing = || format!("forget {} before `{before}`", kind.as_str());
+        if kind == ClaimKind::Controls {
+            let refused = Failure::Refused("decrees are kept for ever".to_owned());
+            return Err(self.error(refused, doing));
+        }
+        let group = before.to_owned();
+        let ids = self.read(doing, move |connection| queries::claims_before(connection, kind, &group, limit)).await?;
+        let found = ids.len();
+        self.write(doing, Ok(Change::forget_claims(kind, ids))).await.map(|_| found)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -1,7 +1,9 @@
 //! The store's suite.
 
+mod beats;
 mod claims;
 mod crashes;
+mod forgetting;
 mod histories;
 mod races;
 mod snapshots;
@@ -68,6 +70,18 @@ macro_rules! suite {
                 groups_and_kinds_are_apart
                 claims_are_read_by_number_and_by_pages
                 the_last_claim_has_the_highest_number
+            }
+            beats {
+                the_last_beat_of_each_instance_is_kept
+                a_beat_is_forgotten_and_may_come_again
+            }
+            forgetting {
+                a_history_is_forgotten_with_its_snapshot_and_no_other_is
+                a_long_history_is_forgotten_too
+                a_snapshot_of_another_fold_is_forgotten_too
+                a_number_of_a_forgotten_history_can_be_used_again
+                windows_that_are_over_are_forgotten_by_pages
+                decrees_are_not_forgotten
             }
             races {
                 many_writers_of_one_history_lose_nothing_and_leave_no_gap

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use common::store::{Claim, ClaimKind, Place, SharedStore, Store, open};
+use common::store::{Claim, ClaimKind, Heartbeat, Place, SharedStore, Store, open};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Actor, Entry, Fact, Record, Uid, entry::Protected, record::Phase};
 use serde_json::json;
@@ -39,6 +39,11 @@ enum Question {
     Claim(Claim),
     Claims(ClaimKind, String, u64, usize),
     Last(ClaimKind, String),
+    Beat(Heartbeat),
+    Beats(usize),
+    ForgetBeat(String),
+    Forget(Uid),
+    ForgetClaims(ClaimKind, String, usize),
 }
 
 impl Question {
@@ -53,7 +58,7 @@ impl Question {
         let token = dice.one_of(&["t", "u", "v"]).to_owned();
         let name = dice.one_of(&["n", "m"]).to_owned();
         let actor = Actor::person("me");
-        match dice.below(13) {
+        match dice.below(18) {
             0..4 => {
                 let fact = Fact::Protected(Protected { on: seq.is_multiple_of(2) });
                 Self::Append(Box::new(Entry { uid, seq, at, actor, name, token, fact }))
@@ -73,7 +78,12 @@ impl Question {
             9 => Self::Snapshots(dice.happens(500).then_some(uid), limit),
             10 => Self::Claim(Claim { kind, group, number: seq, at, actor, token, body: json!({ "uid": uid }) }),
             11 => Self::Claims(kind, group, seq, limit),
-            _ => Self::Last(kind, group),
+            12 => Self::Last(kind, group),
+            13 => Self::Beat(Heartbeat { id: name, role: "r".to_owned(), started: at, at, body: json!(seq) }),
+            14 => Self::Beats(limit),
+            15 => Self::ForgetBeat(name),
+            16 => Self::Forget(uid),
+            _ => Self::ForgetClaims(kind, group, limit),
         }
     }
 
@@ -89,6 +99,12 @@ impl Question {
             Self::Claim(claim) => told(store.claim(claim).await),
             Self::Claims(kind, group, from, limit) => told(store.claims(*kind, group, *from, *limit).await),
             Self::Last(kind, group) => told(store.last_claim(*kind, group).await),
+            Self::Beat(beat) => told(store.beat(beat).await),
+            Self::Beats(limit) => told(store.beats(*limit).await),
+            Self::ForgetBeat(id) => told(store.forget_beat(id).await),
+            Self::Forget(uid) => told(store.forget(uid).await),
+            // What is refused says where, which differs.
+            Self::ForgetClaims(kind, before, limit) => told(store.forget_claims(*kind, before, *limit).await.ok()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Inserted, Place, Result, Store};
+use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Place, Result, Store, StoreError};
 use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 
@@ -19,6 +19,7 @@ struct Documents {
     entries: BTreeMap<(Uid, u64), Entry>,
     snapshots: BTreeMap<Uid, Record>,
     claims: BTreeMap<(ClaimKind, String, u64), Claim>,
+    beats: BTreeMap<String, Heartbeat>,
 }
 
 impl Shelf {
@@ -96,6 +97,39 @@ impl Store for Shelf {
         let documents = self.read();
         let range = (kind, group.to_owned(), 0)..=(kind, group.to_owned(), u64::MAX);
         Ok(documents.claims.range(range).next_back().map(|(_, claim)| claim.clone()))
+    }
+
+    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
+        self.read().beats.insert(beat.id.clone(), beat.clone());
+        Ok(())
+    }
+
+    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        Ok(self.read().beats.values().take(limit).cloned().collect())
+    }
+
+    async fn forget_beat(&self, id: &str) -> Result<()> {
+        self.read().beats.remove(id);
+        Ok(())
+    }
+
+    async fn forget(&self, uid: &Uid) -> Result<()> {
+        let mut documents = self.read();
+        documents.entries.retain(|(of, _), _| of != uid);
+        documents.snapshots.remove(uid);
+        Ok(())
+    }
+
+    async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
+        if kind == ClaimKind::Controls {
+            let doing = format!("forget {} before `{before}`", kind.as_str());
+            return Err(StoreError::Refused { doing, why: "decrees are kept for ever".to_owned() });
+        }
+        let mut documents = self.read();
+        let range = (kind, String::new(), 0)..(kind, before.to_owned(), 0);
+        let found: Vec<_> = documents.claims.range(range).take(limit).map(|(id, _)| id.clone()).collect();
+        found.iter().for_each(|id| drop(documents.claims.remove(id)));
+        Ok(found.len())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::store::{Claim, Inserted};
+use crate::store::{Claim, ClaimKind, Heartbeat, Inserted};
 
 /// One write. Several of them share a transaction.
 #[derive(Debug)]
@@ -35,6 +35,21 @@ pub(super) enum Change {
         uid: String,
         head: i64,
         document: String,
+    },
+    Beat {
+        id: String,
+        document: String,
+    },
+    ForgetBeat {
+        id: String,
+    },
+    Forget {
+        uid: String,
+    },
+    ForgetClaims {
+        kind: &'static str,
+        /// Group and number of each.
+        ids: Vec<(String, i64)>,
     },
     /// Changes nothing that is read, and shows that it could.
     Ping,
@@ -80,6 +95,14 @@ impl Change {
         })
     }
 
+    pub(super) fn beat(beat: &Heartbeat) -> Result<Self, Failure> {
+        Ok(Self::Beat { id: beat.id.clone(), document: json(beat)? })
+    }
+
+    pub(super) fn forget_claims(kind: ClaimKind, ids: Vec<(String, i64)>) -> Self {
+        Self::ForgetClaims { kind: kind.as_str(), ids }
+    }
+
     /// Makes the change in the transaction that is open.
     pub(super) fn apply(&self, connection: &Connection) -> rusqlite::Result<Inserted> {
         let inserted = match self {
@@ -107,6 +130,29 @@ impl Change {
                     .execute(params![uid, FOLD_VERSION, head, document])?;
                 1
             }
+            Self::Beat { id, document } => connection
+                .prepare_cached(
+                    "INSERT INTO heartbeats (id, document) VALUES (?1, ?2)
+                     ON CONFLICT (id) DO UPDATE SET document = excluded.document",
+                )?
+                .execute(params![id, document])?,
+            Self::ForgetBeat { id } => {
+                connection.prepare_cached("DELETE FROM heartbeats WHERE id = ?1")?.execute([id])?;
+                1
+            }
+            Self::Forget { uid } => {
+                connection.prepare_cached("DELETE FROM entries WHERE uid = ?1")?.execute([uid])?;
+                connection.prepare_cached("DELETE FROM snapshots WHERE uid = ?1")?.execute([uid])?;
+                1
+            }
+            Self::ForgetClaims { kind, ids } => {
+                let mut delete =
+                    connection.prepare_cached("DELETE FROM claims WHERE kind = ?1 AND bundle = ?2 AND number = ?3")?;
+                for (group, number) in ids {
+                    delete.execute(params![kind, group, number])?;
+                }
+                1
+            }
             Self::Ping => connection.prepare_cached("UPDATE pings SET count = count + 1")?.execute([])?,
         };
         if inserted == 1 {
@@ -127,7 +173,12 @@ impl Change {
                     .prepare_cached("SELECT token FROM claims WHERE kind = ?1 AND bundle = ?2 AND number = ?3")?;
                 (query.query_row(params![kind, group, number], |row| row.get(0)).optional()?, token)
             }
-            Self::Snapshot { .. } | Self::Ping => return Ok(None),
+            Self::Snapshot { .. }
+            | Self::Beat { .. }
+            | Self::ForgetBeat { .. }
+            | Self::Forget { .. }
+            | Self::ForgetClaims { .. }
+            | Self::Ping => return Ok(None),
         };
         Ok(stored.map(|stored| if stored == *own { Inserted::Written } else { Inserted::Taken }))
     }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     failure::{Failure, is_busy},
-    schema::{APPLICATION_ID, SCHEMA_VERSION, TABLES},
+    schema::{ADDED, APPLICATION_ID, NEWEST, SCHEMA_VERSION, TABLES},
 };
 
 /// How long a lock of another process is waited for, so that the caller is told of it before its deadline of 4 s.
@@ -59,6 +59,7 @@ impl StoreFile {
         let file = Self { path: path.to_owned(), identity };
         let mut connection = file.connect(PATIENCE)?;
         lay_out(&mut connection)?;
+        add_what_lacks(&mut connection)?;
         file.prepare_writer(&mut connection)?;
         file.present()?;
         Ok((file, connection))
@@ -178,6 +179,17 @@ fn lay_out(connection: &mut Connection) -> Result<(), Failure> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
+    Ok(transaction.commit()?)
+}
+
+/// Adds the tables that a store of an earlier version has not got.
+fn add_what_lacks(connection: &mut Connection) -> Result<(), Failure> {
+    let present = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    if connection.query_row(present, [NEWEST], |row| row.get::<_, i64>(0))? > 0 {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(ADDED)?;
     Ok(transaction.commit()?)
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Place};
+use crate::store::{Claim, ClaimKind, Heartbeat, Place};
 
 const HISTORY: &str = "SELECT uid, seq, document FROM entries WHERE uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const TAIL_FROM: &str = "SELECT uid, seq, document FROM entries WHERE at >= ?1 ORDER BY at, uid, seq LIMIT ?2";
@@ -20,6 +20,9 @@ const SNAPSHOTS: &str = "SELECT document FROM snapshots WHERE uid > ?1 AND fold 
 const CLAIMS: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 AND number >= ?3
     ORDER BY number LIMIT ?4";
 const LAST_CLAIM: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 ORDER BY number DESC LIMIT 1";
+const BEATS: &str = "SELECT document FROM heartbeats ORDER BY id LIMIT ?1";
+const CLAIMS_BEFORE: &str = "SELECT bundle, number FROM claims WHERE kind = ?1 AND bundle < ?2
+    ORDER BY bundle, number LIMIT ?3";
 
 pub(super) fn history(connection: &Connection, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>, Failure> {
     entries(connection, HISTORY, params![uid.as_str(), clamp(after), count(limit)])
@@ -88,6 +91,29 @@ pub(super) fn last_claim(connection: &Connection, kind: ClaimKind, group: &str) 
     let mut query = connection.prepare_cached(LAST_CLAIM)?;
     let found = query.query_row(params![kind.as_str(), group], document).optional()?;
     found.map(|document| claim(group, &document)).transpose()
+}
+
+pub(super) fn beats(connection: &Connection, limit: usize) -> Result<Vec<Heartbeat>, Failure> {
+    let mut query = connection.prepare_cached(BEATS)?;
+    let mut rows = query.query([count(limit)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(parse(&document(row)?, || "a heartbeat".to_owned())?);
+    }
+    Ok(found)
+}
+
+/// The groups and numbers of claims in groups before one.
+pub(super) fn claims_before(
+    connection: &Connection,
+    kind: ClaimKind,
+    before: &str,
+    limit: usize,
+) -> Result<Vec<(String, i64)>, Failure> {
+    let mut query = connection.prepare_cached(CLAIMS_BEFORE)?;
+    let id = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let found = query.query_map(params![kind.as_str(), before, count(limit)], id)?.collect::<rusqlite::Result<_>>()?;
+    Ok(found)
 }
 
 fn entries(connection: &Connection, query: &str, params: &[&dyn ToSql]) -> Result<Vec<Entry>, Failure> {
@@ -179,6 +205,12 @@ mod tests {
     fn claims_are_ranges_of_their_index() {
         check(CLAIMS, "SEARCH claims USING INDEX sqlite_autoindex_claims_1 (kind=? AND bundle=? AND number>?)");
         check(LAST_CLAIM, "SEARCH claims USING INDEX sqlite_autoindex_claims_1 (kind=? AND bundle=?)");
+    }
+
+    #[test]
+    fn claims_of_earlier_groups_are_a_range_of_their_index() {
+        let plan = "SEARCH claims USING COVERING INDEX sqlite_autoindex_claims_1 (kind=? AND bundle<?)";
+        check(CLAIMS_BEFORE, plan);
     }
 
     #[test]

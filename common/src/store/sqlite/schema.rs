@@ -6,6 +6,17 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"NSMS");
 /// Rises whenever an older program could no longer use the file; kept in `PRAGMA user_version`.
 pub(super) const SCHEMA_VERSION: i32 = 1;
 
+/// What was added since. An older program takes no notice of it, so the version stays, and a file that lacks it gets it.
+pub(super) const ADDED: &str = "
+    CREATE TABLE IF NOT EXISTS heartbeats (
+        id TEXT PRIMARY KEY,
+        document TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// The newest table of [`ADDED`]: a file that has it has all.
+pub(super) const NEWEST: &str = "heartbeats";
+
 /// Documents are JSON texts, so that unknown fields survive; the columns beside them are what is searched.
 ///
 /// `at` is in milliseconds since 1970. Retention and audits read by kind and by actor.

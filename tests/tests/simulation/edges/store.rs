@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Inserted, Place, Result, SharedStore, Store, StoreError};
+use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Place, Result, SharedStore, Store, StoreError};
 use jiff::Timestamp;
 use lifecycle::{Entry, Fact, Record, Uid};
 use tokio::time::sleep;
@@ -161,6 +161,30 @@ impl Store for StoreEdge {
 
     async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>> {
         self.ask("read the last claim", self.inner.last_claim(kind, group)).await
+    }
+
+    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
+        let (inner, beat) = (self.inner.clone(), beat.clone());
+        self.write("beat", async move { inner.beat(&beat).await }).await
+    }
+
+    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        self.ask("read heartbeats", self.inner.beats(limit)).await
+    }
+
+    async fn forget_beat(&self, id: &str) -> Result<()> {
+        let (inner, id) = (self.inner.clone(), id.to_owned());
+        self.write("forget a heartbeat", async move { inner.forget_beat(&id).await }).await
+    }
+
+    async fn forget(&self, uid: &Uid) -> Result<()> {
+        let (inner, uid) = (self.inner.clone(), uid.clone());
+        self.write("forget a history", async move { inner.forget(&uid).await }).await
+    }
+
+    async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
+        let (inner, before) = (self.inner.clone(), before.to_owned());
+        self.write("forget claims", async move { inner.forget_claims(kind, &before, limit).await }).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -33,6 +33,21 @@ async fn a_later_layout_is_refused() {
     check_foreign(&file, "it has layout 2, and this program knows only 1").await;
 }
 
+/// As the first release made it.
+#[tokio::test]
+async fn a_file_of_an_earlier_version_gets_what_it_lacks_and_stays_usable_to_that_version() {
+    let file = File::new();
+    let store = file.open().await;
+    append(&*store, &[entry("u", 1)]).await;
+    file.close(store).await;
+    file.sqlite().execute_batch("DROP TABLE heartbeats").unwrap();
+    let store = file.open().await;
+    assert_eq!(store.beats(9).await.unwrap(), []);
+    assert_eq!(history(&*store, "u").await.len(), 1);
+    let version: i64 = file.sqlite().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+}
+
 async fn check_foreign(file: &File, why: &str) {
     let before = fs::read(file.path()).unwrap();
     let refusal = refusal(&file.url()).await;
