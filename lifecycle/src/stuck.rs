@@ -1,0 +1,165 @@
+//! What waits for nothing that it names: a person has to look (safety.md L3).
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Policy, Record, Verdict,
+    entry::SkipReason,
+    guards::guards,
+    record::Phase,
+    time::{human_text, saturating_add},
+};
+
+/// How long something may take that nothing stands before (safety.md L3).
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long after an attempt ran out it may take to be fenced: the planner offers it twice a minute.
+const TO_FENCE: SignedDuration = SignedDuration::from_mins(2);
+
+/// Refusals after which it is tried once a day (safety.md section 2).
+const REFUSALS: u32 = 5;
+
+/// Something is stuck from this instant on, unless its history says more by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    pub from: Timestamp,
+    /// A sentence without full stop.
+    pub why: String,
+}
+
+/// From when on what is to be done about a namespace counts as stuck, if nothing more is written about it. `None`:
+/// nothing is to be done, or it waits for something that it names.
+#[must_use]
+pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
+    if record.phase == Phase::Gone || record.damage.is_some() {
+        return None;
+    }
+    let stuck = |from, why| Some(Stuck { from, why });
+    if let Some(done) = &record.done {
+        let why = format!("its deletion was accepted at {}, and it is still there", human_text(done.at));
+        return stuck(saturating_add(done.at, PATIENCE), why);
+    }
+    if let Some(open) = &record.open {
+        let until = open.intended.until;
+        let why = format!("the attempt of entry {} ran out at {} and is not fenced", open.seq, human_text(until));
+        return stuck(saturating_add(until, TO_FENCE), why);
+    }
+    let last = record.attempts.last.as_deref().unwrap_or("nothing was tried yet");
+    if record.attempts.refused >= REFUSALS {
+        let why = format!("the apiserver refused it {} times: {last}", record.attempts.refused);
+        return stuck(record.since?, why);
+    }
+    if let Some(since) = record.attempts.busy_since {
+        return stuck(saturating_add(since, PATIENCE), format!("it changes all the time since {}", human_text(since)));
+    }
+    let waits_by_name = record.attempts.skipped.iter().any(|why| match why {
+        SkipReason::Stopped | SkipReason::Budget | SkipReason::Wave | SkipReason::Doubt => true,
+        SkipReason::Busy | SkipReason::Changed | SkipReason::Abandoned => false,
+    });
+    let due = due_since(policy?, record).filter(|_| !waits_by_name)?;
+    stuck(saturating_add(due, PATIENCE), format!("it is due since {}, and {last}", human_text(due)))
+}
+
+/// The instant at which the last guard that waits for time alone clears; `None` where another one stands. Telling the
+/// owner is ours to do, and so nothing that is waited for.
+fn due_since(policy: &Policy, record: &Record) -> Option<Timestamp> {
+    // Before all time every guard stands that time can clear, and names its end.
+    guards(policy, record, None, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
+        Verdict::Clear => Some(due),
+        Verdict::Waits(Some(until)) => Some(due.max(until)),
+        Verdict::Waits(None) if guard.name == "told" => Some(due),
+        Verdict::Waits(None) | Verdict::Refuses => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Entry, Keys, Mode, Policies, Uid, policy::Common};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).expect("a small number is an instant")
+    }
+
+    fn policies(mode: Mode, has_channel: bool) -> Policies {
+        let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "0"});
+        let raw = serde_json::from_value(raw).expect("it is a policy");
+        Policies::new(&[raw], &Common { mode, keys: Keys::default(), exclude: &[], has_channel }).expect("it is valid")
+    }
+
+    /// When a namespace whose life ended at minute 60 counts as stuck, after these entries at these minutes.
+    fn from(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<Timestamp> {
+        let policy = policies.iter().next().expect("there is one");
+        let deadline = json!({"at": at(60), "by": {"source": "policy"}});
+        let adopted = json!({"policy": "ci", "policy_hash": policy.hash, "mode": policy.mode, "created": at(0),
+            "ci": [], "deadline": deadline});
+        let stale = json!({"from": "unknown", "to": "stale", "reason": "it is old", "evidence": [],
+            "finalize_at": null});
+        let all = [(0, "Adopted", adopted), (60, "StatusChanged", stale)];
+        let entry = |(number, (minute, kind, data)): (u64, &(i64, &str, Value))| -> Entry {
+            serde_json::from_value(json!({"uid": "u", "seq": number, "at": at(*minute), "actor": "action/a",
+                "name": "ci-1", "token": "t", "kind": kind, "data": data}))
+            .expect("it is an entry")
+        };
+        let history: Vec<_> = (1..).zip(all.iter().chain(more)).map(entry).collect();
+        stuck(Some(policy), &Record::of(Uid::new("u"), &history)).map(|stuck| stuck.from)
+    }
+
+    fn intended() -> (i64, &'static str, Value) {
+        let data = json!({"action": "delete", "due_to": 2, "attempt": 1, "holder": "action/a", "until": at(62),
+            "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
+            "evidence_at": at(61), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce",
+            "told": "no_channel"});
+        (61, "ActionIntended", data)
+    }
+
+    fn skipped(why: &str, not_before: Option<i64>) -> (i64, &'static str, Value) {
+        let not_before = not_before.map(at);
+        (61, "ActionSkipped", json!({"of": null, "action": "delete", "why": why, "detail": "", "not_before": not_before}))
+    }
+
+    #[test]
+    fn what_is_due_and_not_tried_is_stuck_after_a_quarter_of_an_hour() {
+        assert_eq!(from(&policies(Mode::Enforce, false), &[]), Some(at(75)));
+        assert_eq!(from(&policies(Mode::Enforce, true), &[]), Some(at(75)), "nor was its owner told");
+    }
+
+    #[test]
+    fn what_is_not_to_be_done_is_not_stuck() {
+        assert_eq!(from(&policies(Mode::Observe, false), &[]), None);
+        assert_eq!(from(&policies(Mode::Enforce, false), &[(61, "Protected", json!({"on": true}))]), None);
+        assert_eq!(from(&policies(Mode::Enforce, false), &[(61, "Gone", json!({}))]), None);
+    }
+
+    #[test]
+    fn what_waits_for_something_it_names_is_not_stuck() {
+        let policies = policies(Mode::Enforce, false);
+        for why in ["stopped", "budget", "wave", "doubt"] {
+            assert_eq!(from(&policies, &[skipped(why, None)]), None, "{why}");
+        }
+        assert_eq!(from(&policies, &[skipped("changed", Some(90))]), Some(at(105)), "its time counts from there");
+    }
+
+    #[test]
+    fn an_attempt_that_is_not_fenced_and_a_deletion_that_does_not_end_are_stuck() {
+        let policies = policies(Mode::Enforce, false);
+        assert_eq!(from(&policies, &[intended()]), Some(at(64)));
+        let done = (61, "ActionDone", json!({"of": 3, "observed": false}));
+        assert_eq!(from(&policies, &[intended(), done]), Some(at(76)));
+    }
+
+    #[test]
+    fn five_refusals_are_stuck_and_four_are_not() {
+        let policies = policies(Mode::Enforce, false);
+        let refused = json!({"of": 3, "action": "delete", "why": "refused", "detail": "no", "not_before": at(90)});
+        let entries = |count: usize| -> Vec<_> {
+            std::iter::once(intended())
+                .chain(std::iter::repeat_n((61, "ActionFailed", refused.clone()), count))
+                .collect()
+        };
+        assert_eq!(from(&policies, &entries(4)), Some(at(105)), "in time, when nobody tries the fifth time");
+        assert_eq!(from(&policies, &entries(5)), Some(at(60)));
+    }
+}
