@@ -28,7 +28,7 @@ pub use mistake::{Mistake, Refused};
 pub use raw::{LogFormat, Readable};
 pub use settings::{
     ApiSettings, GuardSettings, NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings,
-    TlsSettings, WebhookSettings, WorkerSettings,
+    TlsSettings, WORKER_LIFE, WebhookSettings, WorkerSettings,
 };
 pub use source::{Source, variable};
 pub use tree::Origin;

@@ -117,7 +117,11 @@ mod tests {
 
     fn skipped(why: &str, not_before: Option<i64>) -> (i64, &'static str, Value) {
         let not_before = not_before.map(at);
-        (61, "ActionSkipped", json!({"of": null, "action": "delete", "why": why, "detail": "", "not_before": not_before}))
+        (
+            61,
+            "ActionSkipped",
+            json!({"of": null, "action": "delete", "why": why, "detail": "", "not_before": not_before}),
+        )
     }
 
     #[test]

@@ -182,16 +182,25 @@ pub struct RawGuard {
     /// Variable: `NSM__GUARD__STOP_POLICY`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_policy: Option<String>,
+    /// The ValidatingAdmissionPolicy that refuses what is not to be deleted. A worker deletes nothing before it saw
+    /// that policy refuse the deletion of its own namespace (`POD_NAMESPACE`), tried without effect (`dryRun`) at its
+    /// start and every 10 minutes. Default: none, nothing is tried. Variable: `NSM__GUARD__MARK_POLICY`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark_policy: Option<String>,
 }
 
-/// The workers that carry out what is due.
+/// The workers that carry out what is due. Each ends after 30 minutes, at the end of what it does then, so that a new
+/// image and a new machine come into use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawWorkers {
-    /// How many work at the same time, at least 1. Default: 4. Variable: `NSM__WORKERS__MAX`.
+    /// How many wait for work when there is none. Without one, what falls due waits until a worker has started: a few
+    /// seconds in a cluster. Default: 0. Variable: `NSM__WORKERS__MIN`.
+    pub min: u32,
+    /// How many work at the same time, at least 1 and at least `min`. Default: 4. Variable: `NSM__WORKERS__MAX`.
     #[schemars(range(min = 1))]
     pub max: u32,
-    /// How long one waits for work before it ends. Default: `30s`. Variable: `NSM__WORKERS__IDLE_FOR`.
+    /// How long one waits for work before it ends, where more than `min` are there. Default: `30s`. Variable: `NSM__WORKERS__IDLE_FOR`.
     pub idle_for: Period,
 }
 
@@ -260,7 +269,7 @@ impl Default for RawApi {
 
 impl Default for RawWorkers {
     fn default() -> Self {
-        Self { max: 4, idle_for: Period::from_secs(30) }
+        Self { min: 0, max: 4, idle_for: Period::from_secs(30) }
     }
 }
 

@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
 
+/// How long a worker lives: then another takes its place, so that a new image comes into use within this time.
+pub const WORKER_LIFE: Duration = Duration::from_secs(30 * 60);
+
 /// Everything that is configured, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -88,11 +91,14 @@ pub struct TlsSettings {
 pub struct GuardSettings {
     /// The ValidatingAdmissionPolicy that a stop binds, and its binding's name.
     pub stop_policy: Option<String>,
+    /// The ValidatingAdmissionPolicy that a worker wants to see at work before it deletes.
+    pub mark_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSettings {
-    /// At least 1.
+    pub min: u32,
+    /// At least 1, and at least `min`.
     pub max: u32,
     pub idle_for: Duration,
 }
@@ -150,6 +156,10 @@ impl Settings {
         if raw.workers.max == 0 {
             errors.push(invalid("workers.max", "at least 1 is needed; to delete nothing, say `mode: observe`"));
         }
+        if raw.workers.min > raw.workers.max {
+            let why = format!("more than `workers.max`, which is {}, are never there", raw.workers.max);
+            errors.push(invalid("workers.min", why));
+        }
         let telemetry = errors.take(telemetry(&raw.telemetry));
         let (
             Some(policies),
@@ -176,7 +186,11 @@ impl Settings {
             notices,
             api,
             guard,
-            workers: WorkerSettings { max: raw.workers.max, idle_for: raw.workers.idle_for.get().unsigned_abs() },
+            workers: WorkerSettings {
+                min: raw.workers.min,
+                max: raw.workers.max,
+                idle_for: raw.workers.idle_for.get().unsigned_abs(),
+            },
             telemetry,
             hash: hash(&raw, &policies),
             policies,
@@ -262,11 +276,14 @@ fn api(raw: &RawApi) -> Result<ApiSettings, Vec<Invalid>> {
 }
 
 fn guard(raw: &RawGuard) -> Result<GuardSettings, Vec<Invalid>> {
-    if let Some(name) = raw.stop_policy.as_ref().filter(|name| !is_object_name(name)) {
-        let why = format!("`{name}` is not the name of an object; write that of a ValidatingAdmissionPolicy");
-        return fail("guard.stop_policy", why);
+    let keys = [("guard.stop_policy", &raw.stop_policy), ("guard.mark_policy", &raw.mark_policy)];
+    for (key, name) in keys {
+        if let Some(name) = name.as_ref().filter(|name| !is_object_name(name)) {
+            let why = format!("`{name}` is not the name of an object; write that of a ValidatingAdmissionPolicy");
+            return fail(key, why);
+        }
     }
-    Ok(GuardSettings { stop_policy: raw.stop_policy.clone() })
+    Ok(GuardSettings { stop_policy: raw.stop_policy.clone(), mark_policy: raw.mark_policy.clone() })
 }
 
 /// Whether a text is a DNS subdomain name (RFC 1123), as objects of the cluster have.

@@ -149,6 +149,7 @@ fn what_can_never_hold_is_refused() {
         "@:1: `budget`: both of its numbers are 0, so nothing would ever be deleted; say so with `mode: observe`",
     );
     check("workers: {max: 0}\n", "@:1: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`");
+    check("workers: {min: 5}\n", "@:1: `workers.min`: more than `workers.max`, which is 4, are never there");
     check(
         "telemetry: {log: \"kube=loud\"}\n",
         "@:1: `telemetry.log`: `kube=loud` cannot be read: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5; write a level such as `info`",
@@ -172,6 +173,10 @@ fn what_can_never_hold_is_refused() {
     check(
         "api: {tls: {cert_file: a, key_file: \"\"}}\n",
         "@:1: `api.tls.key_file`: it is empty; write the path of a file in PEM",
+    );
+    check(
+        "guard: {mark_policy: a_b}\n",
+        "@:1: `guard.mark_policy`: `a_b` is not the name of an object; write that of a ValidatingAdmissionPolicy",
     );
     check(
         "guard: {stop_policy: Stop}\n",
