@@ -146,6 +146,16 @@ pub async fn managed(store: &dyn Store) -> Result<u64> {
     }
 }
 
+/// How many slots of a window are taken, and how many there are once the first was.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn used(store: &dyn Store, kind: ClaimKind, window: Window) -> Result<(u64, Option<u64>)> {
+    // Slots are claimed in their order, so the last one tells how many are taken.
+    let last = store.last_claim(kind, &window.start().to_string()).await?.map_or(0, |last| last.number);
+    Ok((last, limit(store, kind, window).await?))
+}
+
 async fn limit(store: &dyn Store, kind: ClaimKind, window: Window) -> Result<Option<u64>> {
     let group = window.start().to_string();
     let first = store.claims(kind, &group, 0, 1).await?.into_iter().find(|claim| claim.number == 0);

@@ -1,0 +1,209 @@
+//! What running parts of the program tell of themselves in the store, so that people see who is there and what it is at.
+//!
+//! Nothing is decided on a beat: who beats may be frozen the next moment, and who does not may only be cut off.
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::Actor;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+
+use crate::{
+    context::Context,
+    store::{Heartbeat, Store, StoreError},
+};
+
+/// The role of collectors, as in their beats.
+pub const COLLECTOR: &str = "collector";
+
+/// The role of action workers, as in their beats.
+pub const WORKER: &str = "action";
+
+/// How often whoever has something to do beats.
+pub const BUSY: Duration = Duration::from_secs(10);
+
+/// How often whoever waits beats.
+pub const AT_REST: Duration = Duration::from_secs(30);
+
+/// Who was not heard of for so long counts as dead: three beats at rest.
+pub const DEAD_AFTER: SignedDuration = SignedDuration::from_secs(90);
+
+/// Who was not heard of for so long is forgotten.
+pub const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// More than ever beat at a time.
+pub const MOST: usize = 10_000;
+
+/// What an action worker tells of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkerBody {
+    /// What it carries out now; `None`: it waits.
+    pub doing: Option<Doing>,
+    /// Tasks it brought to an end: carried out, or found not to be due.
+    pub done: u64,
+    /// Tasks it could not carry out for want of the store or the cluster.
+    pub failed: u64,
+    /// The hash of the configuration it has.
+    pub config: String,
+    /// Why it deletes nothing, whatever is due; `None` where nothing is in the way.
+    pub unarmed: Option<String>,
+}
+
+/// One task in hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doing {
+    /// The task's id.
+    pub task: String,
+    /// Known once its record was read.
+    pub namespace: Option<String>,
+    pub since: Timestamp,
+}
+
+/// What a controller that leads tells of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ControllerBody {
+    /// Messages that wait for a worker, where it keeps workers and the queue said so lately.
+    pub backlog: Option<u64>,
+    /// Tasks that are due, handed out and not resolved, where it plans.
+    pub outstanding: Option<u64>,
+    /// Jobs of its kind that run.
+    pub running: u64,
+    /// Jobs of its kind that there should be.
+    pub wanted: u64,
+    /// What keeps its jobs from being as they should, the latest first.
+    pub troubles: Vec<JobTrouble>,
+}
+
+/// Why jobs are not as they should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTrouble {
+    /// `failed`: one ended badly; `refused`: none may be started; `unreachable`: nobody answers.
+    pub reason: String,
+    /// What was said last.
+    pub what: String,
+    /// When it began.
+    pub since: Timestamp,
+    /// How often in a row.
+    pub times: u64,
+    /// Nothing is tried before.
+    pub not_before: Timestamp,
+}
+
+/// The beats of one part of this process. Best effort: a store out of reach stops nothing.
+#[derive(Debug)]
+pub struct Pulse {
+    role: &'static str,
+    started: Timestamp,
+    /// When the last beat was sent.
+    last: Option<Instant>,
+    every: Duration,
+}
+
+impl Pulse {
+    #[must_use]
+    pub fn new(role: &'static str, context: &Context) -> Self {
+        Self { role, started: context.clock.now(), last: None, every: AT_REST }
+    }
+
+    /// Beats as often as this from now on.
+    pub const fn every(&mut self, every: Duration) {
+        self.every = every;
+    }
+
+    /// Beats once, at once.
+    pub async fn beat(&mut self, context: &Context, body: Value) {
+        self.last = Some(Instant::now());
+        let (id, role) = (id(context, self.role), self.role.to_owned());
+        let beat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
+        if let Err(error) = context.store.beat(&beat).await {
+            debug!("the {} could not tell that it lives: {error}", self.role);
+        }
+    }
+
+    /// Waits until a beat is due.
+    pub async fn due(&self) {
+        if let Some(last) = self.last {
+            sleep_until(last + self.every).await;
+        }
+    }
+
+    /// Brings something to its end, and beats meanwhile. The beats wait for nothing but the store, and nothing waits
+    /// for them.
+    pub async fn beside<T>(&mut self, context: &Context, body: impl Fn() -> Value, work: impl Future<Output = T>) -> T {
+        let beating = async {
+            loop {
+                self.due().await;
+                self.beat(context, body()).await;
+            }
+        };
+        // In this order, so that a run can be repeated.
+        tokio::select! {
+            biased;
+            outcome = pin!(work) => outcome,
+            never = beating => never,
+        }
+    }
+
+    /// It ends as it should, and nobody is to look for it.
+    pub async fn end(self, context: &Context) {
+        if let Err(error) = context.store.forget_beat(&id(context, self.role)).await {
+            debug!("the {} could not tell that it ends: {error}", self.role);
+        }
+    }
+}
+
+/// Removes the last beats of those of a role that were not heard of for an hour. At the limit of what is read some stay.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn forget_dead(store: &dyn Store, role: &str, now: Timestamp) -> Result<(), StoreError> {
+    for beat in store.beats(MOST).await? {
+        if beat.role == role && now.duration_since(beat.at) > FORGOTTEN_AFTER {
+            store.forget_beat(&beat.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether somebody who was heard of then counts as alive.
+#[must_use]
+pub fn is_alive(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) <= DEAD_AFTER
+}
+
+/// Roles of one process beat apart.
+fn id(context: &Context, role: &str) -> String {
+    Actor::role(role, &context.instance).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_reads_as_before() {
+        let since = Timestamp::UNIX_EPOCH;
+        let doing = Some(Doing { task: "u/delete/3".into(), namespace: Some("ci-1".into()), since });
+        let worker = WorkerBody { doing, done: 2, failed: 1, config: "c".into(), unarmed: None };
+        let told = json!({"doing": {"task": "u/delete/3", "namespace": "ci-1",
+            "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "unarmed": null});
+        assert_eq!(serde_json::to_value(&worker).unwrap(), told);
+        let trouble =
+            JobTrouble { reason: "refused".into(), what: "exceeded quota".into(), since, times: 3, not_before: since };
+        let controller =
+            ControllerBody { backlog: Some(7), outstanding: Some(8), running: 1, wanted: 2, troubles: vec![trouble] };
+        let told = json!({"backlog": 7, "outstanding": 8, "running": 1, "wanted": 2, "troubles": [
+            {"reason": "refused", "what": "exceeded quota", "since": "1970-01-01T00:00:00Z", "times": 3,
+                "not_before": "1970-01-01T00:00:00Z"}]});
+        assert_eq!(serde_json::to_value(&controller).unwrap(), told);
+        assert_eq!(serde_json::from_value::<WorkerBody>(json!({"later": 1})).unwrap(), WorkerBody::default());
+        assert_eq!(serde_json::from_value::<ControllerBody>(json!({})).unwrap(), ControllerBody::default());
+    }
+}

@@ -1,0 +1,453 @@
+//! The whole on one page, for people and programs: `nsm status` and `nsm workers` show it, and the API serves it.
+//!
+//! It is read from the store alone, so that it shows what is on record, wherever it is asked for. Nothing is decided on
+//! it: lists may lag.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lifecycle::{Actor, Mode, Record, Status, Uid, record::Phase, stuck};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    beats::{self, ControllerBody, Doing, JobTrouble, WorkerBody, is_alive},
+    config::{Ration, Settings},
+    controls,
+    ration::{self, Window},
+    store::{ClaimKind, Heartbeat, Result, Store},
+};
+
+/// How many snapshots are read at once.
+const PAGE: usize = 500;
+
+/// The most that is listed of what is stuck or under way. All are counted.
+const LISTED: usize = 100;
+
+/// The whole on one page. Fields are only ever added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    /// When it was looked.
+    pub at: Timestamp,
+    /// As whoever looks is configured.
+    pub mode: Mode,
+    pub configuration: Configuration,
+    /// The stop in force.
+    pub stop: Option<Decreed>,
+    /// The approval in force.
+    pub approval: Option<Decreed>,
+    /// The doubt about this store that nobody answered.
+    pub doubt: Option<Decreed>,
+    /// Controllers that told lately that they lead, or told it last.
+    pub controllers: Vec<Controller>,
+    /// Who watches namespaces.
+    pub collectors: Vec<Collector>,
+    pub workers: WorkerCount,
+    /// Messages that wait for a worker, where a controller knows.
+    pub backlog: Option<u64>,
+    /// Managed namespaces by status; what is missing is 0.
+    pub namespaces: BTreeMap<Status, u64>,
+    pub managed: u64,
+    /// Attempts under way, the first of them.
+    pub under_way: Vec<UnderWay>,
+    pub under_way_in_all: u64,
+    /// What is to be done and waits for nothing that it names, the first of them.
+    pub stuck: Vec<StuckLine>,
+    pub stuck_in_all: u64,
+    /// Deletions in the present window.
+    pub budget: Use,
+    /// Deletions that nobody foretold in the present window.
+    pub waves: Use,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The hash of the one in force; `None`: none was decreed yet, and nothing is deleted.
+    pub in_force: Option<String>,
+    pub since: Option<Timestamp>,
+    /// The hash of the one that whoever looks has. With another one nothing is deleted.
+    pub here: String,
+}
+
+/// What somebody decreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decreed {
+    pub by: Actor,
+    pub at: Timestamp,
+    pub why: Option<String>,
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Controller {
+    pub role: String,
+    /// The holder of the lease, where there is one.
+    pub instance: String,
+    pub since: Timestamp,
+    pub last_beat: Timestamp,
+    pub alive: bool,
+    /// Jobs of its kind that run, and that there should be.
+    pub running: u64,
+    pub wanted: u64,
+    pub troubles: Vec<JobTrouble>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collector {
+    pub instance: String,
+    pub since: Timestamp,
+    pub last_beat: Timestamp,
+    pub alive: bool,
+    /// The shard and how many there are, where it told.
+    pub shard: Option<u64>,
+    pub of: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerCount {
+    pub working: u64,
+    pub waiting: u64,
+    /// They ended without telling, within the last hour.
+    pub dead: u64,
+}
+
+/// An attempt under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    pub namespace: String,
+    pub uid: Uid,
+    /// The number of its entry.
+    pub entry: u64,
+    pub holder: String,
+    pub since: Timestamp,
+    /// From here on anybody may fence it.
+    pub until: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StuckLine {
+    pub namespace: String,
+    pub uid: Uid,
+    pub since: Timestamp,
+    pub why: String,
+}
+
+/// How much of a ration is used in the present window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    pub used: u64,
+    pub limit: u64,
+    /// When the next window begins.
+    pub next: Timestamp,
+}
+
+/// One action worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerLine {
+    pub instance: String,
+    pub since: Timestamp,
+    pub last_beat: Timestamp,
+    /// It was heard of lately.
+    pub alive: bool,
+    /// What it carries out; `None`: it waits.
+    pub doing: Option<Doing>,
+    pub done: u64,
+    pub failed: u64,
+    /// The hash of its configuration.
+    pub config: String,
+    /// Why it deletes nothing, whatever is due.
+    pub unarmed: Option<String>,
+}
+
+/// Every action worker that told of itself within the last hour, the oldest first.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn workers(store: &dyn Store, now: Timestamp) -> Result<Vec<WorkerLine>> {
+    let beats = store.beats(beats::MOST).await?;
+    let mut lines: Vec<_> =
+        beats.iter().filter(|beat| beat.role == beats::WORKER).map(|beat| line(beat, now)).collect();
+    lines.sort_by(|a, b| (a.since, &a.instance).cmp(&(b.since, &b.instance)));
+    Ok(lines)
+}
+
+/// The whole, as it is now by the store. `now` is the time of whoever looks.
+///
+/// # Errors
+/// When the store is out of reach or damaged.
+pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) -> Result<Overview> {
+    let in_force = controls::config(store).await?;
+    let stop = controls::stopped(store).await?;
+    let approval = controls::approval(store, now).await?;
+    let doubt = controls::doubt(store).await?;
+    let beats = store.beats(beats::MOST).await?;
+    let snapshots = Snapshots::read(store, settings, now).await?;
+    let controllers: Vec<_> = beats.iter().filter_map(|beat| controller(beat, now)).collect();
+    let backlog = beats.iter().filter(|beat| is_alive(beat.at, now));
+    let backlog = backlog.filter_map(|beat| body::<ControllerBody>(beat).backlog).next_back();
+    Ok(Overview {
+        at: now,
+        mode: settings.mode,
+        configuration: Configuration {
+            since: in_force.as_ref().map(|decree| decree.at),
+            in_force: in_force.map(|decree| decree.body.hash),
+            here: settings.hash.clone(),
+        },
+        stop: stop.map(|it| Decreed { by: it.actor, at: it.at, why: it.body.reason, until: None }),
+        approval: approval.map(|it| Decreed { by: it.actor, at: it.at, why: None, until: Some(it.body.until) }),
+        doubt: doubt.map(|it| Decreed {
+            by: it.actor,
+            at: it.at,
+            why: Some(format!("namespace `{}`: {}", it.body.namespace, it.body.why)),
+            until: None,
+        }),
+        controllers,
+        collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
+        workers: count(&beats, now),
+        backlog,
+        budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, now).await?,
+        waves: used(store, ClaimKind::Waves, settings.waves, snapshots.managed, now).await?,
+        namespaces: snapshots.by_status,
+        managed: snapshots.managed,
+        under_way: snapshots.under_way,
+        under_way_in_all: snapshots.under_way_in_all,
+        stuck: snapshots.stuck,
+        stuck_in_all: snapshots.stuck_in_all,
+    })
+}
+
+/// What follows from the snapshots.
+#[derive(Debug, Default)]
+struct Snapshots {
+    by_status: BTreeMap<Status, u64>,
+    managed: u64,
+    under_way: Vec<UnderWay>,
+    under_way_in_all: u64,
+    stuck: Vec<StuckLine>,
+    stuck_in_all: u64,
+}
+
+impl Snapshots {
+    async fn read(store: &dyn Store, settings: &Settings, now: Timestamp) -> Result<Self> {
+        let mut all = Self::default();
+        let mut after: Option<Uid> = None;
+        loop {
+            let page = store.snapshots(after.as_ref(), PAGE).await?;
+            page.iter().filter(|record| record.phase != Phase::Gone).for_each(|record| all.add(record, settings, now));
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    fn add(&mut self, record: &Record, settings: &Settings, now: Timestamp) {
+        if record.is_managed() {
+            *self.by_status.entry(record.status).or_default() += 1;
+            self.managed += 1;
+        }
+        let (namespace, uid) = (&record.name, &record.uid);
+        if let Some(open) = &record.open {
+            self.under_way_in_all += 1;
+            if self.under_way.len() < LISTED {
+                self.under_way.push(UnderWay {
+                    namespace: namespace.clone(),
+                    uid: uid.clone(),
+                    entry: open.seq,
+                    holder: open.intended.holder.clone(),
+                    since: open.at,
+                    until: open.intended.until,
+                });
+            }
+        }
+        let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
+        if let Some(stuck) = stuck(policy, record).filter(|stuck| stuck.from <= now) {
+            self.stuck_in_all += 1;
+            if self.stuck.len() < LISTED {
+                let (since, why) = (stuck.from, stuck.why);
+                self.stuck.push(StuckLine { namespace: namespace.clone(), uid: uid.clone(), since, why });
+            }
+        }
+    }
+}
+
+fn line(beat: &Heartbeat, now: Timestamp) -> WorkerLine {
+    let WorkerBody { doing, done, failed, config, unarmed } = body(beat);
+    WorkerLine {
+        instance: instance(beat),
+        since: beat.started,
+        last_beat: beat.at,
+        alive: is_alive(beat.at, now),
+        doing,
+        done,
+        failed,
+        config,
+        unarmed,
+    }
+}
+
+fn controller(beat: &Heartbeat, now: Timestamp) -> Option<Controller> {
+    if !beat.role.ends_with("-controller") {
+        return None;
+    }
+    let ControllerBody { running, wanted, troubles, .. } = body(beat);
+    Some(Controller {
+        role: beat.role.clone(),
+        instance: instance(beat),
+        since: beat.started,
+        last_beat: beat.at,
+        alive: is_alive(beat.at, now),
+        running,
+        wanted,
+        troubles,
+    })
+}
+
+fn collector(beat: &Heartbeat, now: Timestamp) -> Option<Collector> {
+    if beat.role != beats::COLLECTOR {
+        return None;
+    }
+    let number = |key| beat.body.get(key).and_then(serde_json::Value::as_u64);
+    Some(Collector {
+        instance: instance(beat),
+        since: beat.started,
+        last_beat: beat.at,
+        alive: is_alive(beat.at, now),
+        shard: number("shard"),
+        of: number("of"),
+    })
+}
+
+fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
+    let mut count = WorkerCount::default();
+    for beat in beats.iter().filter(|beat| beat.role == beats::WORKER) {
+        match (is_alive(beat.at, now), body::<WorkerBody>(beat).doing.is_some()) {
+            (false, _) => count.dead += 1,
+            (true, true) => count.working += 1,
+            (true, false) => count.waiting += 1,
+        }
+    }
+    count
+}
+
+async fn used(store: &dyn Store, kind: ClaimKind, ration: Ration, managed: u64, now: Timestamp) -> Result<Use> {
+    let window = Window::of(now);
+    let (used, limit) = ration::used(store, kind, window).await?;
+    Ok(Use { used, limit: limit.unwrap_or_else(|| ration.limit(managed)), next: window.end() })
+}
+
+/// What somebody told of himself; what cannot be read, of another version, reads as nothing.
+fn body<T: DeserializeOwned + Default>(beat: &Heartbeat) -> T {
+    serde_json::from_value(beat.body.clone()).unwrap_or_default()
+}
+
+/// The instance without its role.
+fn instance(beat: &Heartbeat) -> String {
+    let id = beat.id.strip_prefix(&beat.role).and_then(|id| id.strip_prefix('/'));
+    id.unwrap_or(&beat.id).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        config::Source,
+        store::{Claim, SharedStore, open},
+    };
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-08-17T{text}Z").parse().unwrap()
+    }
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    fn settings() -> Settings {
+        let policy = r#"[{"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "0"}]"#;
+        let variables = [("STORE__URL", "sqlite:/x"), ("MODE", "enforce"), ("POLICIES", policy)];
+        Source::new(None, variables.map(|(name, value)| (format!("NSM__{name}"), value.to_owned()))).load().unwrap()
+    }
+
+    async fn beat(store: &SharedStore, role: &str, id: &str, last: &str, body: Value) {
+        let (id, role) = (format!("{role}/{id}"), role.to_owned());
+        store.beat(&Heartbeat { id, role, started: at("08:00:00"), at: at(last), body }).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn workers_are_dead_or_alive_by_their_last_beat() {
+        let (_directory, store) = store().await;
+        beat(&store, "action", "b", "09:59:00", json!({"done": 3})).await;
+        beat(&store, "action", "a", "09:58:29", json!("of a later version")).await;
+        beat(&store, "collector", "c", "09:59:00", json!({})).await;
+        let lines = workers(&*store, at("10:00:00")).await.unwrap();
+        let told: Vec<_> = lines.iter().map(|line| (line.instance.as_str(), line.alive, line.done)).collect();
+        assert_eq!(told, [("a", false, 0), ("b", true, 3)]);
+    }
+
+    #[tokio::test]
+    async fn an_empty_store_has_a_page() {
+        let (_directory, store) = store().await;
+        let page = overview(&*store, &settings(), at("10:04:00")).await.unwrap();
+        assert_eq!((page.managed, page.stop, page.configuration.in_force), (0, None, None));
+        assert_eq!(page.budget, Use { used: 0, limit: 20, next: at("10:10:00") });
+    }
+
+    #[tokio::test]
+    async fn the_page_tells_who_leads_what_waits_and_what_is_stuck() {
+        let (_directory, store) = store().await;
+        let settings = settings();
+        let trouble = json!({"reason": "refused", "what": "exceeded quota", "since": at("09:50:00"), "times": 4,
+            "not_before": at("10:00:08")});
+        let told = json!({"backlog": 7, "running": 1, "wanted": 3, "troubles": [trouble]});
+        beat(&store, "action-controller", "p.1", "09:59:50", told).await;
+        beat(&store, "collector", "c.1", "09:59:50", json!({"shard": 1, "of": 2})).await;
+        beat(&store, "action", "w.1", "09:59:50", json!({"doing": {"task": "u/delete/2", "since": at("09:59:45")}}))
+            .await;
+        let policy = settings.policies.iter().next().unwrap();
+        let history = [
+            (
+                "08:00:00",
+                "Adopted",
+                json!({"policy": "ci", "policy_hash": policy.hash, "mode": "enforce",
+                "created": at("08:00:00"), "ci": [], "deadline": {"at": at("09:00:00"), "by": {"source": "policy"}}}),
+            ),
+            (
+                "09:00:00",
+                "StatusChanged",
+                json!({"from": "unknown", "to": "stale", "reason": "it is old",
+                "evidence": [], "finalize_at": null}),
+            ),
+        ];
+        let entry = |(seq, (time, kind, data)): (u64, (&str, &str, Value))| -> lifecycle::Entry {
+            serde_json::from_value(json!({"uid": "u", "seq": seq, "at": at(time), "actor": "collector/c.1",
+                "name": "ci-1", "token": "t", "kind": kind, "data": data}))
+            .unwrap()
+        };
+        let history: Vec<_> = (1..).zip(history).map(entry).collect();
+        store.put_snapshot(&Record::of(Uid::new("u"), &history)).await.unwrap();
+        let claim = |number, body| Claim {
+            kind: ClaimKind::Slots,
+            group: at("10:00:00").to_string(),
+            number,
+            at: at("10:00:00"),
+            actor: Actor::role("action", "w.1"),
+            token: number.to_string(),
+            body,
+        };
+        store.claim(&claim(0, json!({"limit": 5}))).await.unwrap();
+        store.claim(&claim(1, json!({"uid": "x"}))).await.unwrap();
+        let page = overview(&*store, &settings, at("10:00:00")).await.unwrap();
+        let [leader] = page.controllers.as_slice() else { panic!("{:?}", page.controllers) };
+        assert_eq!((leader.instance.as_str(), leader.alive, leader.troubles[0].times), ("p.1", true, 4));
+        assert_eq!((page.collectors[0].shard, page.collectors[0].of, page.backlog), (Some(1), Some(2), Some(7)));
+        assert_eq!(page.workers, WorkerCount { working: 1, waiting: 0, dead: 0 });
+        assert_eq!(page.namespaces, BTreeMap::from([(Status::Stale, 1)]));
+        assert_eq!((page.stuck[0].namespace.as_str(), page.stuck[0].since), ("ci-1", at("09:15:00")));
+        assert_eq!(page.budget, Use { used: 1, limit: 5, next: at("10:10:00") });
+    }
+}
