@@ -17,15 +17,8 @@ use crate::{
     view::table::BAD,
 };
 
-/// Threads that run tasks. Almost everything waits for somebody else's answer, and each thread keeps memory of its own.
-const WORKERS: usize = 2;
-
-/// Threads for what blocks: the store uses five, the rest is looking up names and reading files.
-const BLOCKING: usize = 16;
-
 fn main() -> ExitCode {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    match runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING).enable_all().build() {
+    match common::process::runtime() {
         Ok(runtime) => runtime.block_on(run()),
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} cannot start threads: {error}");

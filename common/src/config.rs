@@ -27,8 +27,8 @@ mod tests;
 pub use mistake::{Mistake, Refused};
 pub use raw::{LogFormat, Readable};
 pub use settings::{
-    ApiSettings, GuardSettings, NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings,
-    TlsSettings, WORKER_LIFE, WebhookSettings, WorkerSettings,
+    AdminSettings, ApiSettings, GuardSettings, LeadershipSettings, NoticeSettings, QueueSettings, Ration, Settings,
+    StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings, WorkerSettings,
 };
 pub use source::{Source, variable};
 pub use tree::Origin;

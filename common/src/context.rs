@@ -5,7 +5,9 @@ use std::sync::Arc;
 use lifecycle::Actor;
 use tokio::sync::watch;
 
-use crate::{clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, web::Web};
+use crate::{
+    clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, vitals::Vitals, web::Web,
+};
 
 /// The edges of a role: the ports, the cluster, the time, and the configuration as it is now.
 #[derive(Clone, Debug)]
@@ -15,8 +17,9 @@ pub struct Context {
     pub cluster: Cluster,
     pub clock: Clock,
     pub web: Web,
+    pub vitals: Vitals,
     pub settings: watch::Receiver<Arc<Settings>>,
-    /// Tells this process from every other, in the history: host and process.
+    /// Tells this process from every other, in the history: see [`crate::process::instance`].
     pub instance: String,
 }
 

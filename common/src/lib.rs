@@ -4,6 +4,7 @@
 //! A role never learns which adapter it got: [`store::open`], [`queue::open`] and [`jobs::LocalJobs`] are chosen once,
 //! by the scheme of a URL, and each adapter passes the contract suite of its port (`tests/contract`).
 
+pub mod admin;
 pub mod beats;
 pub mod clock;
 pub mod cluster;
@@ -14,9 +15,11 @@ pub mod history;
 pub mod jobs;
 pub mod mirroring;
 pub mod nudge;
+pub mod process;
 pub mod queue;
 pub mod ration;
 pub mod status;
 pub mod stop;
 pub mod store;
+pub mod vitals;
 pub mod web;

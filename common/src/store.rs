@@ -78,6 +78,17 @@ pub enum StoreError {
     Refused { doing: String, why: String },
 }
 
+impl StoreError {
+    /// Whether the same call may go well later, without anybody's help.
+    #[must_use]
+    pub const fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Damaged { .. } | Self::Refused { .. } => false,
+        }
+    }
+}
+
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

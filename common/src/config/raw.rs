@@ -44,6 +44,10 @@ pub struct Raw {
     pub api: RawApi,
     /// What else keeps deletions back, in the apiserver itself. Default: nothing.
     pub guard: RawGuard,
+    /// Health and metrics of each process in a cluster: `/livez`, `/readyz`, `/metrics`.
+    pub admin: RawAdmin,
+    /// How the controllers of a cluster agree on who leads.
+    pub leadership: RawLeadership,
     /// What the program tells about itself.
     pub telemetry: RawTelemetry,
 }
@@ -189,6 +193,29 @@ pub struct RawGuard {
     pub mark_policy: Option<String>,
 }
 
+/// Health and metrics of each process in a cluster: `/livez`, `/readyz`, `/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawAdmin {
+    /// The address and port to listen on, such as `0.0.0.0:9181`. Default: none, nobody listens. Takes hold at the
+    /// next start. Variable: `NSM__ADMIN__LISTEN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+}
+
+/// How the controllers of a cluster agree on who leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLeadership {
+    /// How long a leader that is not heard of stays the leader, from `3s` to `5m`, in whole seconds: after twice this
+    /// time another leads. Default: `10s`. Takes hold at the next start. Variable: `NSM__LEADERSHIP__LEASE`.
+    pub lease: Period,
+    /// What begins the names of the leases, and tells this installation from others in its namespace: at most 32 small
+    /// letters, digits and dashes. Default: `namespace-manager`. Takes hold at the next start. Variable:
+    /// `NSM__LEADERSHIP__NAME`.
+    pub name: String,
+}
+
 /// The workers that carry out what is due. Each ends after 30 minutes, at the end of what it does then, so that a new
 /// image and a new machine come into use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -264,6 +291,12 @@ impl Default for RawWaves {
 impl Default for RawApi {
     fn default() -> Self {
         Self { listen: None, tls: None, audience: "namespace-manager".to_owned(), open: Vec::new() }
+    }
+}
+
+impl Default for RawLeadership {
+    fn default() -> Self {
+        Self { lease: Period::from_secs(10), name: "namespace-manager".to_owned() }
     }
 }
 

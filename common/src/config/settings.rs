@@ -1,5 +1,7 @@
 //! The configuration as it is used: checked once, so that nobody checks again.
 
+mod leadership;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use lifecycle::{
@@ -9,6 +11,8 @@ use lifecycle::{
 use tracing_subscriber::EnvFilter;
 
 use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
+
+pub use self::leadership::LeadershipSettings;
 
 /// How long a worker lives: then another takes its place, so that a new image comes into use within this time.
 pub const WORKER_LIFE: Duration = Duration::from_secs(30 * 60);
@@ -28,6 +32,8 @@ pub struct Settings {
     pub workers: WorkerSettings,
     pub api: ApiSettings,
     pub guard: GuardSettings,
+    pub admin: AdminSettings,
+    pub leadership: LeadershipSettings,
     pub telemetry: TelemetrySettings,
     /// Changes with anything that can change a decision: whoever acts names the configuration it acts under.
     pub hash: String,
@@ -95,6 +101,11 @@ pub struct GuardSettings {
     pub mark_policy: Option<String>,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminSettings {
+    pub listen: Option<SocketAddr>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerSettings {
     pub min: u32,
@@ -137,6 +148,8 @@ impl Settings {
         let notices = errors.take(notices(&raw));
         let api = errors.take(api(&raw.api));
         let guard = errors.take(guard(&raw.guard));
+        let admin = errors.take(listen("admin.listen", raw.admin.listen.as_deref()));
+        let leadership = errors.take(leadership::check(&raw.leadership));
         let has_channel = raw.notices.webhook.is_some();
         let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel };
         let policies = errors.take(Policies::new(&raw.policies, &common));
@@ -161,6 +174,7 @@ impl Settings {
             errors.push(invalid("workers.min", why));
         }
         let telemetry = errors.take(telemetry(&raw.telemetry));
+        let processes = admin.zip(leadership).zip(telemetry);
         let (
             Some(policies),
             Some(url),
@@ -169,8 +183,8 @@ impl Settings {
             Some(notices),
             Some(api),
             Some(guard),
-            Some(telemetry),
-        ) = (policies, store_url, budget, waves, notices, api, guard, telemetry)
+            Some(((admin, leadership), telemetry)),
+        ) = (policies, store_url, budget, waves, notices, api, guard, processes)
         else {
             return Err(errors);
         };
@@ -186,6 +200,8 @@ impl Settings {
             notices,
             api,
             guard,
+            admin: AdminSettings { listen: admin },
+            leadership,
             workers: WorkerSettings {
                 min: raw.workers.min,
                 max: raw.workers.max,
@@ -207,6 +223,9 @@ impl Settings {
             ("queue.url", self.queue != newer.queue),
             ("api.listen", self.api.listen != newer.api.listen),
             ("api.tls", self.api.tls != newer.api.tls),
+            ("admin.listen", self.admin != newer.admin),
+            ("leadership.lease", self.leadership.lease != newer.leadership.lease),
+            ("leadership.name", self.leadership.name != newer.leadership.name),
             ("telemetry.log", old.log != new.log),
             ("telemetry.format", old.format != new.format),
         ]
@@ -250,14 +269,7 @@ fn notices(raw: &Raw) -> Result<NoticeSettings, Vec<Invalid>> {
 
 fn api(raw: &RawApi) -> Result<ApiSettings, Vec<Invalid>> {
     let mut errors = Vec::new();
-    let listen = raw.listen.as_ref().and_then(|text| match text.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let why = format!("`{text}` is not an address with a port; write for example `127.0.0.1:9180`");
-            errors.push(invalid("api.listen", why));
-            None
-        }
-    });
+    let listen = errors.take(listen("api.listen", raw.listen.as_deref()));
     if raw.audience.trim().is_empty() {
         errors.push(invalid("api.audience", "it is empty, and would take tokens made for others; leave it out"));
     }
@@ -272,7 +284,21 @@ fn api(raw: &RawApi) -> Result<ApiSettings, Vec<Invalid>> {
     let mut open = raw.open.clone();
     open.sort_unstable();
     open.dedup();
-    if errors.is_empty() { Ok(ApiSettings { listen, tls, audience: raw.audience.clone(), open }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(ApiSettings { listen: listen.flatten(), tls, audience: raw.audience.clone(), open })
+    } else {
+        Err(errors)
+    }
+}
+
+fn listen(key: &str, text: Option<&str>) -> Result<Option<SocketAddr>, Vec<Invalid>> {
+    match text.map(|text| (text, text.parse())) {
+        None => Ok(None),
+        Some((_, Ok(address))) => Ok(Some(address)),
+        Some((text, Err(_))) => {
+            fail(key, format!("`{text}` is not an address with a port; write for example `127.0.0.1:9180`"))
+        }
+    }
 }
 
 fn guard(raw: &RawGuard) -> Result<GuardSettings, Vec<Invalid>> {

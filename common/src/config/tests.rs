@@ -61,6 +61,8 @@ fn what_is_opened_is_a_list_in_files_and_in_variables() {
     assert_eq!(settings.api.open, [Readable::Metrics, Readable::Status]);
     let settings = load(&[], &[("NSM__API__OPEN", "[records]")]).unwrap();
     assert_eq!(settings.api.open, [Readable::Records]);
+    assert_eq!((settings.leadership.lease.as_secs(), &*settings.leadership.name), (10, "namespace-manager"));
+    assert_eq!(settings.admin.listen, None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use common::{
     config::Settings,
     context::Context,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
+    vitals::Vitals,
 };
 use futures::future::BoxFuture;
 use tokio::{sync::watch, task::JoinSet, time::sleep};
@@ -45,6 +46,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             move || world.clock(number)
         }),
         web: owners::web(edge),
+        vitals: Vitals::default(),
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };

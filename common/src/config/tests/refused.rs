@@ -148,6 +148,19 @@ fn what_can_never_hold_is_refused() {
         "budget: {at_least: 0, share: 0}\n",
         "@:1: `budget`: both of its numbers are 0, so nothing would ever be deleted; say so with `mode: observe`",
     );
+    for lease in ["2s", "6m", "3.5s"] {
+        check(
+            &format!("leadership: {{lease: {lease}}}\n"),
+            &format!(
+                "@:1: `leadership.lease`: `{lease}` is not from `3s` to `5m` in whole seconds; write for example `10s`"
+            ),
+        );
+    }
+    check(
+        "leadership: {name: Nsm-}\n",
+        "@:1: `leadership.name`: `Nsm-` does not begin the name of an object; write at most 32 small letters, digits \
+         and dashes, with a letter at its begin and no dash at its end",
+    );
     check("workers: {max: 0}\n", "@:1: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`");
     check("workers: {min: 5}\n", "@:1: `workers.min`: more than `workers.max`, which is 4, are never there");
     check(

@@ -9,6 +9,7 @@ use common::cluster::Cluster;
 use common::config::Source;
 use common::context::Context;
 use common::jobs::{LocalJobs, PerKind, SharedJobs};
+use common::vitals::Vitals;
 use common::web::Web;
 use common::{queue, store};
 use jiff::Timestamp;
@@ -38,8 +39,16 @@ impl Roles {
             (store::open(&settings.store.url).await?, queue::open(&settings.queue.url).await?)
         };
         let instance = "in-process".to_owned();
-        let context =
-            Context { store, queue, cluster, clock: Clock::told(tell), web: Web::system(), settings, instance };
+        let context = Context {
+            store,
+            queue,
+            cluster,
+            clock: Clock::told(tell),
+            web: Web::system(),
+            vitals: Vitals::default(),
+            settings,
+            instance,
+        };
 
         let (collect, act) = (context.clone(), context.clone());
         let programs = PerKind {

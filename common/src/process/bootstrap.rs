@@ -1,0 +1,109 @@
+//! Whatever a role needs, in the order in which it can be had.
+
+use std::{fmt::Display, sync::OnceLock, time::Duration};
+
+use anyhow::Context as _;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::{Failure, Tasks};
+use crate::{
+    admin::{self, StoreOnceOpen},
+    clock::Clock,
+    cluster::Cluster,
+    config::{self, Settings, Source, variable},
+    context::Context,
+    queue,
+    store::{self, OpenError, SharedStore},
+    vitals::Vitals,
+    web::Web,
+};
+
+/// How long a store that is out of reach is left alone, at first and at most.
+const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// Makes a role's context, and starts what serves it: the admin server first, so that a pod that waits is seen to.
+pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mut Tasks) -> Result<Context, Failure> {
+    let (vitals, opened) = <(Vitals, StoreOnceOpen)>::default();
+    if let Some(address) = settings.admin.listen {
+        let served = admin::serve(address, vitals.clone(), opened.clone(), tasks.cancel.clone()).await?;
+        tasks.spawn("admin server", async { served.await.context("cannot serve") });
+    }
+    let cluster = Cluster::connect(None, None).await.map_err(configuration)?;
+    let queue = queue::open(&settings.queue.url).await.map_err(configuration)?;
+    let store = open(&settings).await?;
+    let store = OnceLock::get_or_init(&opened, || store).clone();
+    let settings = tasks.follow(source, settings);
+    let (clock, web) = (Clock::system(), Web::system());
+    Ok(Context { store, queue, cluster, clock, web, settings, vitals, instance: instance() })
+}
+
+/// Opens the store, and waits for it where it is out of reach.
+async fn open(settings: &Settings) -> Result<SharedStore, Failure> {
+    let mut rest = REST.0;
+    let mut waited = false;
+    loop {
+        match store::open(&settings.store.url).await {
+            Ok(store) => {
+                if waited {
+                    info!("the store answers");
+                }
+                return Ok(store);
+            }
+            Err(OpenError::Store(error)) if error.is_worth_another_try() => {
+                if !std::mem::replace(&mut waited, true) {
+                    warn!("nothing begins before the store answers: {error}");
+                }
+            }
+            Err(error @ (OpenError::Unsupported { .. } | OpenError::Malformed)) => return Err(configuration(error)),
+            Err(error @ (OpenError::Foreign { .. } | OpenError::Store(_))) => {
+                return Err(anyhow::Error::from(error).context("cannot open the store").into());
+            }
+        }
+        sleep(rest).await;
+        rest = (rest * 2).min(REST.1);
+    }
+}
+
+impl Tasks {
+    /// Follows the configuration, as one of the tasks.
+    pub fn follow(
+        &mut self,
+        source: Source,
+        first: Settings,
+    ) -> tokio::sync::watch::Receiver<std::sync::Arc<Settings>> {
+        let (settings, follow) = config::watch(source, first);
+        let cancel = self.cancel.clone();
+        self.spawn("configuration", async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = follow => {}
+            }
+            Ok(())
+        });
+        settings
+    }
+}
+
+/// Tells this process from every other, in the history and as a leader: the pod and its uid, for names of pods come
+/// again; outside of a pod the machine and the process.
+#[must_use]
+pub fn instance() -> String {
+    if let (Some(name), Some(uid)) = (variable("POD_NAME"), variable("POD_UID")) {
+        return format!("{name}.{uid}");
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "localhost" } else { host };
+    format!("{host}-{}", std::process::id())
+}
+
+/// The namespace that this process belongs to: its pod's, else that of the kubeconfig.
+#[must_use]
+pub fn namespace(cluster: &Cluster) -> String {
+    variable("POD_NAMESPACE").unwrap_or_else(|| cluster.client.default_namespace().to_owned())
+}
+
+fn configuration(error: impl Display) -> Failure {
+    Failure::Configuration(format!("{error:#}"))
+}
