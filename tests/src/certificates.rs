@@ -1,4 +1,4 @@
-//! The certificates and keys of a control plane: ECDSA, made anew for each.
+//! The certificates and keys of servers: ECDSA, made anew for each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,9 +30,32 @@ pub(crate) struct Certificates {
     pub service_account_public_key: PathBuf,
 }
 
+/// A server's certificate with its key, and the authority that signed it: files in PEM.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub authority: PathBuf,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
 impl Certificates {
     /// Makes all of them in `directory`.
     pub(crate) fn create(directory: &Path) -> Result<Self> {
+        let Pair { authority, certificate, key } = Pair::create(directory, "apiserver", &SERVER_NAMES)?;
+        let service_accounts = KeyPair::generate()?;
+        Ok(Self {
+            authority,
+            server: certificate,
+            server_key: key,
+            service_account_key: write(directory, "service-accounts.key", service_accounts.serialize_pem())?,
+            service_account_public_key: write(directory, "service-accounts.pub", service_accounts.public_key_pem())?,
+        })
+    }
+}
+
+impl Pair {
+    /// Makes an authority, and a certificate for a server that is called by these names and addresses, in `directory`.
+    pub(crate) fn create(directory: &Path, server: &str, names: &[&str]) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "testbed");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -41,24 +64,21 @@ impl Certificates {
         let authority = params.self_signed(&key)?;
         let issuer = Issuer::new(params, key);
 
-        let mut params = CertificateParams::new(SERVER_NAMES.map(String::from))?;
-        params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+        params.distinguished_name.push(DnType::CommonName, server);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let server_key = KeyPair::generate()?;
-        let server = params.signed_by(&server_key, &issuer)?;
-
-        let service_accounts = KeyPair::generate()?;
-        let write = |name: &str, pem: String| {
-            let path = directory.join(name);
-            fs::write(&path, pem).with_context(|| format!("cannot write `{}`", path.display()))?;
-            Ok::<_, anyhow::Error>(path)
-        };
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &issuer)?;
         Ok(Self {
-            authority: write("ca.crt", authority.pem())?,
-            server: write("apiserver.crt", server.pem())?,
-            server_key: write("apiserver.key", server_key.serialize_pem())?,
-            service_account_key: write("service-accounts.key", service_accounts.serialize_pem())?,
-            service_account_public_key: write("service-accounts.pub", service_accounts.public_key_pem())?,
+            authority: write(directory, "ca.crt", authority.pem())?,
+            certificate: write(directory, &format!("{server}.crt"), certificate.pem())?,
+            key: write(directory, &format!("{server}.key"), key.serialize_pem())?,
         })
     }
+}
+
+fn write(directory: &Path, name: &str, pem: String) -> Result<PathBuf> {
+    let path = directory.join(name);
+    fs::write(&path, pem).with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(path)
 }

@@ -5,6 +5,8 @@
 //! frozen, killed and restarted. Most tests take the one of their process, [`ControlPlane::shared`], and keep apart by names
 //! ([`temp_namespace`]); a test that breaks the server starts its own.
 //!
+//! A [`Broker`] is RabbitMQ as Debian installs it, with directories, ports and users of its own. It is ready in about five seconds.
+//!
 //! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
 //! ends with the test process, even if that is killed ([`family`]).
 //!
@@ -14,6 +16,7 @@
 
 mod audit;
 pub mod bench;
+mod broker;
 mod certificates;
 mod control_plane;
 mod eventually;
@@ -29,6 +32,7 @@ mod servers;
 mod user;
 
 pub use audit::{AuditEvent, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes};
+pub use broker::{Broker, BrokerOptions};
 pub use control_plane::{ControlPlane, Options};
 pub use eventually::eventually;
 pub use namespaces::temp_namespace;

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -14,6 +14,9 @@ use crate::{eventually, family};
 
 /// Lines of the log that are shown when something failed.
 const TAIL: usize = 40;
+
+/// How long a signal may take to stop every thread: thousands of times what it takes.
+const FROZEN: Duration = Duration::from_secs(5);
 
 /// A child process whose output goes to a file. Dropping it kills it, and shows the end of its log if the test is failing.
 #[derive(Debug)]
@@ -71,7 +74,14 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn freeze(&mut self) -> Result<()> {
-        self.signal(Signal::SIGSTOP)
+        self.signal(Signal::SIGSTOP)?;
+        // The signal is sent by then, and some of its threads may go on for a moment.
+        let end = Instant::now() + FROZEN;
+        while !self.stands_still()? {
+            ensure!(Instant::now() < end, "`{}` did not stop within {FROZEN:?}", self.name);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Continues after [`Process::freeze`] (SIGCONT).
@@ -120,6 +130,19 @@ impl Process {
             self.name,
             shown.join("\n")
         )
+    }
+
+    /// Whether all its threads are stopped (state `T`, proc_pid_stat(5)).
+    fn stands_still(&self) -> Result<bool> {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            // A thread may end while it is looked at.
+            let stat = std::fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+            let state = stat.rsplit_once(") ").map_or("T", |(_, rest)| rest);
+            if !state.starts_with('T') {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn signal(&mut self, signal: Signal) -> Result<()> {
