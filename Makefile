@@ -1,7 +1,7 @@
 # Every command a contributor needs. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help servers test demo bench chaos mutants control-plane fmt clean-cache
+.PHONY: help servers test demo bench chaos mutants control-plane cluster fmt clean-cache
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf 'make %-15s %s\n' "$$name" "$$what"; done
@@ -21,6 +21,11 @@ bench: servers ## Measure it on real control planes; N="50 200" selects how many
 
 control-plane: servers ## Start an empty control plane to play with, until Ctrl-C
 	@cargo run --locked -p tests --bin control-plane
+
+cluster: ## Start a real cluster with one node to play with, until Ctrl-C (as root)
+	@dev/servers --all >/dev/null
+	@cargo build --locked -p tests --bin cluster
+	@cargo run --quiet --locked -p tests --bin cluster
 
 servers: ## Build etcd and Kubernetes from source into the cache (minutes, once)
 	@dev/servers

@@ -1,6 +1,7 @@
 //! The certificates and keys of servers: ECDSA, made anew for each.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -18,19 +19,30 @@ const SERVER_NAMES: [&str; 6] = [
     "kubernetes.default.svc.cluster.local",
 ];
 
-/// Files in PEM.
+/// Everything a control plane shows and checks: files in PEM.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    /// The authority that signed the server's certificate.
-    pub authority: PathBuf,
-    pub server: PathBuf,
-    pub server_key: PathBuf,
+    /// Signed the certificates of servers, and of the apiserver as a client of kubelets.
+    pub authority: Authority,
+    pub server: Pair,
+    /// As which the apiserver calls kubelets.
+    pub kubelet_client: Pair,
+    /// As which the apiserver calls the servers it aggregates. Its authority is another: whoever that signs may speak for others.
+    pub proxy_client: Pair,
     /// Signs and verifies the tokens of service accounts.
     pub service_account_key: PathBuf,
     pub service_account_public_key: PathBuf,
 }
 
-/// A server's certificate with its key, and the authority that signed it: files in PEM.
+/// Signs the certificates of others.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    directory: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+    pub certificate: PathBuf,
+}
+
+/// A certificate with its key, and that of the authority that signed it: files in PEM.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub authority: PathBuf,
@@ -39,16 +51,57 @@ pub(crate) struct Pair {
 }
 
 impl Certificates {
-    /// Makes all of them in `directory`.
-    pub(crate) fn create(directory: &Path) -> Result<Self> {
-        let Pair { authority, certificate, key } = Pair::create(directory, "apiserver", &SERVER_NAMES)?;
+    /// Makes all of them in `directory`, for an apiserver at `address`.
+    pub(crate) fn create(directory: &Path, address: Ipv4Addr) -> Result<Self> {
+        let authority = Authority::create(directory, "ca")?;
+        let address = address.to_string();
+        let names: Vec<&str> = SERVER_NAMES.into_iter().chain([address.as_str()]).collect();
         let service_accounts = KeyPair::generate()?;
         Ok(Self {
+            server: authority.server("apiserver", &names)?,
+            kubelet_client: authority.client("kubelet-client", "system:masters")?,
+            proxy_client: Authority::create(directory, "proxy-ca")?.client("proxy-client", "proxies")?,
             authority,
-            server: certificate,
-            server_key: key,
             service_account_key: write(directory, "service-accounts.key", service_accounts.serialize_pem())?,
             service_account_public_key: write(directory, "service-accounts.pub", service_accounts.public_key_pem())?,
+        })
+    }
+}
+
+impl Authority {
+    fn create(directory: &Path, file: &str) -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "testbed");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let key = KeyPair::generate()?;
+        let certificate = write(directory, &format!("{file}.crt"), params.self_signed(&key)?.pem())?;
+        Ok(Self { directory: directory.to_owned(), issuer: Issuer::new(params, key), certificate })
+    }
+
+    /// For a server that is called by these names and addresses.
+    pub(crate) fn server(&self, server: &str, names: &[&str]) -> Result<Pair> {
+        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(server, params)
+    }
+
+    /// For a client that a server of Kubernetes takes for a member of `group`.
+    fn client(&self, client: &str, group: &str) -> Result<Pair> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::OrganizationName, group);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(client, params)
+    }
+
+    fn sign(&self, name: &str, mut params: CertificateParams) -> Result<Pair> {
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Pair {
+            authority: self.certificate.clone(),
+            certificate: write(&self.directory, &format!("{name}.crt"), certificate.pem())?,
+            key: write(&self.directory, &format!("{name}.key"), key.serialize_pem())?,
         })
     }
 }
@@ -56,24 +109,7 @@ impl Certificates {
 impl Pair {
     /// Makes an authority, and a certificate for a server that is called by these names and addresses, in `directory`.
     pub(crate) fn create(directory: &Path, server: &str, names: &[&str]) -> Result<Self> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "testbed");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let key = KeyPair::generate()?;
-        let authority = params.self_signed(&key)?;
-        let issuer = Issuer::new(params, key);
-
-        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
-        params.distinguished_name.push(DnType::CommonName, server);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &issuer)?;
-        Ok(Self {
-            authority: write(directory, "ca.crt", authority.pem())?,
-            certificate: write(directory, &format!("{server}.crt"), certificate.pem())?,
-            key: write(directory, &format!("{server}.key"), key.serialize_pem())?,
-        })
+        Authority::create(directory, "ca")?.server(server, names)
     }
 }
 

@@ -3,6 +3,7 @@
 mod commands;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::audit::{self, AuditEvent};
+use crate::certificates::Authority;
 use crate::{Process, User, eventually, family, kubeconfig, port, servers};
 use commands::Layout;
 
@@ -79,21 +81,25 @@ impl ControlPlane {
     /// # Errors
     /// The servers' binaries are missing, or a server does not start; then the error ends with its log.
     pub async fn start(options: Options) -> Result<Self> {
+        Self::start_with(&servers::directory()?, Ipv4Addr::LOCALHOST, &options).await
+    }
+
+    /// The same, with these binaries, and an apiserver that listens on this address of the machine.
+    pub(crate) async fn start_with(binaries: &Path, address: Ipv4Addr, options: &Options) -> Result<Self> {
         let mut tries = 1;
         loop {
-            match Self::start_on(port::free()?, &options).await {
+            match Self::start_on(binaries, SocketAddrV4::new(address, port::free_at(address)?), options).await {
                 Err(error) if tries < PORTS && format!("{error:#}").contains("address already in use") => tries += 1,
                 started => return started,
             }
         }
     }
 
-    async fn start_on(port: u16, options: &Options) -> Result<Self> {
-        let binaries = servers::directory()?;
+    async fn start_on(binaries: &Path, address: SocketAddrV4, options: &Options) -> Result<Self> {
         let directory = family::directory("plane")?;
         let users: Vec<User> = std::iter::once(User::admin()).chain(options.users.iter().cloned()).collect();
         let tokens: Vec<String> = users.iter().map(|_| format!("{:032x}", rand::random::<u128>())).collect();
-        let layout = Layout::create(directory.path(), port, &users, &tokens)?;
+        let layout = Layout::create(directory.path(), address, &users, &tokens)?;
         let mut kubeconfigs = BTreeMap::new();
         for (number, (user, token)) in users.iter().zip(&tokens).enumerate() {
             let path = directory.path().join(format!("user-{number}.kubeconfig"));
@@ -102,10 +108,10 @@ impl ControlPlane {
             ensure!(earlier.is_none(), "user `{}` is given twice", user.name);
         }
 
-        let etcd = Process::spawn("etcd", &mut layout.etcd(&binaries))?;
-        let apiserver = Mutex::new(Process::spawn("kube-apiserver", &mut layout.apiserver(&binaries))?);
+        let etcd = Process::spawn("etcd", &mut layout.etcd(binaries))?;
+        let apiserver = Mutex::new(Process::spawn("kube-apiserver", &mut layout.apiserver(binaries))?);
         let mut plane = Self {
-            binaries,
+            binaries: binaries.to_owned(),
             layout,
             kubeconfigs,
             controller_manager: None,
@@ -154,6 +160,27 @@ impl ControlPlane {
         let kubeconfig = Kubeconfig::read_from(self.kubeconfig(user)?)?;
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
         Ok(Client::try_from(config)?)
+    }
+
+    /// Directory of these servers' binaries.
+    pub(crate) fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+
+    /// File with the certificate of the authority that vouches for the apiserver.
+    #[must_use]
+    pub fn authority(&self) -> &Path {
+        self.layout.authority()
+    }
+
+    /// Signs what clients that trust [`ControlPlane::authority`] accept.
+    pub(crate) fn signer(&self) -> &Authority {
+        self.layout.signer()
+    }
+
+    /// Starts a scheduler that calls the apiserver as `user`.
+    pub(crate) fn start_scheduler(&self, user: &str) -> Result<Process> {
+        Process::spawn("kube-scheduler", &mut self.layout.scheduler(&self.binaries, self.kubeconfig(user)?))
     }
 
     /// Every request answered so far, in the order of the answers. The last ones may take a moment to appear: a client has its answer before the
@@ -246,7 +273,7 @@ impl ControlPlane {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{SocketAddr, TcpListener};
 
     use super::*;
 
@@ -254,8 +281,9 @@ mod tests {
     #[tokio::test]
     async fn says_when_the_port_is_taken() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let error = ControlPlane::start_on(port, &Options::default()).await.unwrap_err();
+        let SocketAddr::V4(address) = taken.local_addr().unwrap() else { panic!("an address of version 4") };
+        let error =
+            ControlPlane::start_on(&servers::directory().unwrap(), address, &Options::default()).await.unwrap_err();
         assert!(format!("{error:#}").contains("address already in use"), "{error:#}");
     }
 }

@@ -18,11 +18,23 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-/// Kills group `$1` until nobody is left in it, then removes directory `$2`. Bounded, because a dead process stays in its
-/// group where nobody collects it (a container whose first process does not).
+/// Kills group `$1` until nobody is left in it, then removes the control groups named after directory `$2` (those of nodes, which become
+/// empty as the kernel ends their processes), and the directory. Bounded, because a dead process stays in its group where nobody
+/// collects it (a container whose first process does not).
 const REAPER: &str = r#"
 cat >/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10; do kill -s KILL -- "-$1" 2>/dev/null || break; sleep 0.1; done
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    left=
+    for group in /sys/fs/cgroup/"${2##*/}"-* /sys/fs/cgroup/*/"${2##*/}"-*; do
+        if [ -d "$group" ]; then
+            find "$group" -depth -type d -exec rmdir {} +
+            if [ -d "$group" ]; then left=1; fi
+        fi
+    done
+    [ "$left" ] || break
+    sleep 0.1
+done
 rm -rf -- "$2"
 "#;
 
@@ -48,12 +60,32 @@ pub(crate) fn log(name: &str, number: usize) -> Result<PathBuf> {
     Ok(family()?.directory.join(format!("{number}-{name}.log")))
 }
 
+/// What this family's things are called where names are shared with other processes.
+pub(crate) fn name() -> Result<String> {
+    let name = family()?.directory.file_name().context("the directory has a name")?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+/// The process group of the family.
+pub(crate) fn group() -> Result<i32> {
+    Ok(family()?.group)
+}
+
 /// Starts `command` as a member of the family.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
+    spawn_with(command, Stdio::null())
+}
+
+/// The same, with a pipe as its input that only the test process holds open: the child sees its end when the test process ends, however.
+pub(crate) fn spawn_tied(command: &mut Command) -> Result<Child> {
+    spawn_with(command, Stdio::piped())
+}
+
+fn spawn_with(command: &mut Command, input: Stdio) -> Result<Child> {
     let program = Path::new(command.get_program()).to_owned();
     command
         .process_group(family()?.group)
-        .stdin(Stdio::null())
+        .stdin(input)
         .spawn()
         .with_context(|| format!("cannot start `{}`", program.display()))
 }

@@ -1,4 +1,5 @@
-//! The testbed: real servers for tests, started and ended by the tests themselves, as an ordinary user and without a container.
+//! The testbed: real servers for tests, started and ended by the tests themselves, without a container, and but for one of
+//! them as an ordinary user.
 //!
 //! A [`ControlPlane`] is etcd, kube-apiserver and (if wanted) kube-controller-manager on one loopback port in a directory of its own. It has
 //! users with tokens, RBAC, and an audit log that tells what was really asked of it. It is ready in about three seconds and can be
@@ -6,6 +7,9 @@
 //! ([`temp_namespace`]); a test that breaks the server starts its own.
 //!
 //! A [`Broker`] is RabbitMQ as Debian installs it, with directories, ports and users of its own. It is ready in about five seconds.
+//!
+//! A [`Cluster`] is a control plane with a scheduler and a node on which pods run, with Services and DNS. It needs root and packages of
+//! Debian, and is ready in about ten seconds. [`image`] makes the images that it runs.
 //!
 //! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
 //! ends with the test process, even if that is killed ([`family`]).
@@ -18,9 +22,11 @@ mod audit;
 pub mod bench;
 mod broker;
 mod certificates;
+mod cluster;
 mod control_plane;
 mod eventually;
 mod family;
+pub mod image;
 mod kubeconfig;
 mod namespaces;
 pub mod oracle;
@@ -33,6 +39,7 @@ mod user;
 
 pub use audit::{AuditEvent, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes};
 pub use broker::{Broker, BrokerOptions};
+pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use eventually::eventually;
 pub use namespaces::temp_namespace;

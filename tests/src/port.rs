@@ -10,8 +10,13 @@ const RANGE: std::ops::Range<u16> = 15_000..32_000;
 
 /// A port of 127.0.0.1 on which nobody listens now. Somebody may before the server does: starting has to be tried again.
 pub(crate) fn free() -> Result<u16> {
+    free_at(Ipv4Addr::LOCALHOST)
+}
+
+/// The same for another address of this machine.
+pub(crate) fn free_at(address: Ipv4Addr) -> Result<u16> {
     std::iter::repeat_with(|| rand::random_range(RANGE))
         .take(100)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .context("cannot find a free port")
+        .find(|port| TcpListener::bind((address, *port)).is_ok())
+        .with_context(|| format!("cannot find a free port of {address}"))
 }

@@ -32,12 +32,27 @@ impl Process {
     /// # Errors
     /// The program cannot be started, or no log can be written.
     pub fn spawn(name: &str, command: &mut Command) -> Result<Self> {
+        Self::start(name, command, family::spawn)
+    }
+
+    /// The same, with an input that ends when this process does ([`family::spawn_tied`]).
+    pub(crate) fn spawn_tied(name: &str, command: &mut Command) -> Result<Self> {
+        Self::start(name, command, family::spawn_tied)
+    }
+
+    fn start(name: &str, command: &mut Command, spawn: fn(&mut Command) -> Result<Child>) -> Result<Self> {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let log = family::log(name, STARTED.fetch_add(1, Ordering::Relaxed))?;
         let output = File::create(&log).with_context(|| format!("cannot create `{}`", log.display()))?;
         command.stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(output));
-        let child = family::spawn(command)?;
+        let child = spawn(command)?;
         Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// Name for messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Process id.

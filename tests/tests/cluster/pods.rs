@@ -1,0 +1,74 @@
+//! Pods on the shared cluster.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use testbed::{Cluster, eventually};
+
+const LATER: Duration = Duration::from_secs(60);
+
+/// Runs a shell script in a pod of its own, waits until it ended, and returns its phase and its output.
+async fn run(cluster: &Cluster, namespace: &str, pod: &str, script: &str) -> Result<(String, String)> {
+    let image = format!("--image={}", cluster.busybox());
+    let arguments = ["run", pod, "--namespace", namespace, &image, "--restart=Never", "--", "sh", "-c", script];
+    cluster.kubectl(arguments).await?;
+    let phase = eventually("the pod has ended", LATER, async || {
+        let query = ["get", "pod", pod, "--namespace", namespace, "--output=jsonpath={.status.phase}"];
+        let phase = cluster.kubectl(query).await?;
+        ensure!(phase == "Succeeded" || phase == "Failed", "{phase}");
+        Ok(phase)
+    })
+    .await?;
+    Ok((phase, cluster.kubectl(["logs", pod, "--namespace", namespace]).await?))
+}
+
+#[tokio::test]
+async fn a_pod_reaches_a_server_of_this_machine_by_the_name_of_a_service() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    cluster
+        .in_temp_namespace(async |namespace| {
+            let server = TcpListener::bind((cluster.host_address(), 0))?;
+            let port = server.local_addr()?.port();
+            let serve = std::thread::spawn(move || -> Result<()> {
+                let (mut connection, _) = server.accept()?;
+                connection.write_all(b"hello pod\n").context("cannot answer")
+            });
+            cluster.expose("outside", namespace, port).await?;
+            // The rules of a new Service take a moment; until then a connection is refused.
+            let script = format!("until nc outside.{namespace}.svc.cluster.local {port}; do sleep 0.1; done");
+            let (phase, output) = run(cluster, namespace, "client", &script).await?;
+            assert_eq!((phase.as_str(), output.as_str()), ("Succeeded", "hello pod\n"));
+            serve.join().expect("it does not panic")
+        })
+        .await
+}
+
+#[tokio::test]
+async fn the_apiserver_knows_what_a_pod_does_and_how_it_ended() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    cluster
+        .in_temp_namespace(async |namespace| {
+            let (phase, output) = run(cluster, namespace, "failing", "echo out; exit 3").await?;
+            assert_eq!((phase.as_str(), output.as_str()), ("Failed", "out\n"));
+            Ok(())
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_failure_tells_what_the_pods_did() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    let failure = cluster
+        .in_temp_namespace(async |namespace| -> Result<()> {
+            run(cluster, namespace, "talker", "echo the last words").await?;
+            anyhow::bail!("the reason")
+        })
+        .await;
+    let told = format!("{:#}", failure.unwrap_err());
+    for words in ["the reason", "talker", "Completed", "Scheduled", "the last words"] {
+        ensure!(told.contains(words), "`{words}` is missing: {told}");
+    }
+    Ok(())
+}
