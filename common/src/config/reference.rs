@@ -78,6 +78,21 @@ mod tests {
         holds("config.schema.json", &format!("{:#}\n", schema()));
     }
 
+    /// What the chart takes as `config` is the configuration; its own values stand beside it, written by hand.
+    #[test]
+    fn the_schema_of_the_chart_is_current() {
+        let page = "../charts/namespace-manager/values.schema.json";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+        let mut whole: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let mut config = schema();
+        let parts = config.as_object_mut().unwrap();
+        parts.remove("$schema");
+        // References start at the root of the whole.
+        whole["$defs"] = parts.remove("$defs").unwrap();
+        whole["properties"]["config"] = config;
+        holds(page, &format!("{whole:#}\n"));
+    }
+
     #[test]
     fn the_example_is_a_configuration_and_says_what_the_sample_says() {
         let load = |text: &str| {

@@ -1,0 +1,43 @@
+{{- /* What each role may do, and nothing else: docs/security.md shows it, and a test holds the two together.
+       `cluster`: in the whole cluster; `own`: in the release's namespace. */ -}}
+{{- define "nsm.rules" -}}
+{{- $name := include "nsm.fullname" . -}}
+collect-controller:
+  own:
+    # The lease. `create` knows no names.
+    - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
+    - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-collect-controller], verbs: [get, patch]}
+    # What it keeps running, within what the policy `{{ $name }}-workers` allows.
+    - {apiGroups: [batch], resources: [jobs], verbs: [create, get, list, watch, delete]}
+    - {apiGroups: [batch], resources: [cronjobs], verbs: [create, update, list, watch, delete]}
+    # Why a Job does not come to anything.
+    - {apiGroups: [""], resources: [pods, events], verbs: [list]}
+action-controller:
+  own:
+    - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
+    - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-action-controller], verbs: [get, patch]}
+    - {apiGroups: [batch], resources: [jobs], verbs: [create, get, list, watch, delete]}
+    - {apiGroups: [""], resources: [pods, events], verbs: [list]}
+  cluster:
+    # The fence of an intent that expired.
+    - {apiGroups: [""], resources: [namespaces], verbs: [patch]}
+collector:
+  cluster:
+    # `patch` writes annotations.
+    - {apiGroups: [""], resources: [namespaces], verbs: [get, list, watch, patch]}
+    - {apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch]}
+action:
+  cluster:
+    # `patch` writes the annotations of notices and fences. `delete` comes with the mode, within what the policies `{{ $name }}-mark` and
+    # `{{ $name }}-stop` allow.
+    - {apiGroups: [""], resources: [namespaces], verbs: [get, patch{{ if eq (dig "mode" "observe" (.Values.config | default dict)) "enforce" }}, delete{{ end }}]}
+api:
+  cluster:
+    # Who asks, and whether they may.
+    - {apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]}
+    - {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}
+    # The stop, by its binding (`create` knows no names), and the fences that follow.
+    - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], verbs: [create]}
+    - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], resourceNames: [{{ $name }}-stop], verbs: [get, delete]}
+    - {apiGroups: [""], resources: [namespaces], verbs: [patch]}
+{{- end -}}

@@ -1,0 +1,118 @@
+//! What is rendered from values.
+
+use anyhow::Result;
+use lifecycle::system::SYSTEM_NAMESPACES;
+use serde_json::{Value, json};
+
+use super::harness::{FULL, Helm, everything, find};
+
+pub(super) fn render(values: &Value) -> Vec<Value> {
+    Helm::new().unwrap().render(values).unwrap()
+}
+
+fn policy(objects: &[Value], which: &str) -> String {
+    find(objects, "ValidatingAdmissionPolicy", &format!("{FULL}-{which}"))["spec"].to_string()
+}
+
+pub(super) fn worker_verbs(objects: &[Value]) -> String {
+    find(objects, "ClusterRole", &format!("{FULL}-action"))["rules"][0]["verbs"].to_string()
+}
+
+#[test]
+fn helm_finds_nothing_to_complain_of() -> Result<()> {
+    let helm = Helm::new()?;
+    for values in [json!({}), everything()] {
+        let said = helm.lint(&values)?;
+        assert!(said.contains("0 chart(s) failed"), "{said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_worker_may_delete_where_the_configuration_enforces() {
+    let objects = render(&json!({"config": {"mode": "enforce"}}));
+    assert_eq!(worker_verbs(&objects), r#"["get","patch","delete"]"#);
+}
+
+#[test]
+fn the_last_guard_knows_every_system_namespace() {
+    let mark = policy(&render(&json!({})), "mark");
+    for pattern in SYSTEM_NAMESPACES {
+        let condition = match pattern.strip_suffix('*') {
+            Some(prefix) => format!("!oldObject.metadata.name.startsWith('{prefix}')"),
+            None => format!("oldObject.metadata.name != '{pattern}'"),
+        };
+        assert!(mark.contains(&condition), "the policy lets `{pattern}` pass: {mark}");
+    }
+    let conditions = mark.matches("oldObject.metadata.name.startsWith(").count() + mark.matches("name != '").count();
+    assert_eq!(conditions, SYSTEM_NAMESPACES.len() + 1, "it holds more than the list and the release's namespace");
+}
+
+#[test]
+fn nothing_binds_the_stop_and_no_policy_has_parameters() {
+    for values in [json!({}), everything()] {
+        let objects = render(&values);
+        policy(&objects, "stop");
+        for object in objects.iter().filter(|object| object["kind"] == "ValidatingAdmissionPolicyBinding") {
+            assert_ne!(object["spec"]["policyName"], format!("{FULL}-stop"));
+            assert_eq!(object["spec"]["validationActions"], json!(["Deny"]));
+            assert_eq!(object["spec"]["paramRef"], Value::Null);
+        }
+        for object in objects.iter().filter(|object| object["kind"] == "ValidatingAdmissionPolicy") {
+            assert_eq!(object["spec"]["failurePolicy"], "Fail");
+            assert_eq!(object["spec"]["paramKind"], Value::Null);
+        }
+    }
+}
+
+/// The annotation that, where it changes, replaces the pods.
+fn restarts(config: &Value) -> Value {
+    let objects = render(&json!({"config": config}));
+    let deployment = find(&objects, "Deployment", &format!("{FULL}-api"));
+    deployment["spec"]["template"]["metadata"]["annotations"]["namespace-manager.io/restart"].clone()
+}
+
+#[test]
+fn pods_are_replaced_for_what_waits_for_a_restart_and_for_nothing_else() {
+    let before = restarts(&json!({}));
+    assert!(before.is_string());
+    let taken_in = json!({"mode": "enforce", "budget": {"at_least": 7}, "workers": {"max": 9}, "exclude": ["a"]});
+    assert_eq!(restarts(&taken_in), before);
+    for waits in [
+        json!({"store": {"url": "mongodb://other:27017/nsm"}}),
+        json!({"queue": {"url": "amqp://other:5672"}}),
+        json!({"telemetry": {"log": "debug"}}),
+    ] {
+        assert_ne!(restarts(&waits), before, "{waits}");
+    }
+}
+
+#[test]
+fn a_name_that_is_too_long_for_jobs_is_refused() {
+    let helm = Helm::new().unwrap();
+    let arguments = ["template", "a-release-with-a-name-so-very-long", &Helm::chart(), "--kube-version", "1.34.4"];
+    let error = helm.run(&arguments).unwrap_err().to_string();
+    assert!(error.contains("choose a shorter release name"), "{error}");
+}
+
+#[test]
+fn a_release_that_is_called_so_is_not_called_so_twice() {
+    let helm = Helm::new().unwrap();
+    let text = helm.run(&["template", "namespace-manager", &Helm::chart(), "--kube-version", "1.34.4"]).unwrap();
+    assert!(text.contains("name: namespace-manager-api\n"), "{text}");
+}
+
+/// The ports that the network policy of all pods opens to the outside.
+fn egress(config: &Value) -> Vec<u64> {
+    let objects = render(&json!({"config": config}));
+    let rules = find(&objects, "NetworkPolicy", FULL)["spec"]["egress"].as_array().unwrap();
+    rules.iter().flat_map(|rule| rule["ports"].as_array().unwrap()).map(|port| port["port"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn the_network_is_open_for_the_ports_of_the_urls() {
+    assert_eq!(egress(&json!({})), [53, 53, 443, 6443, 27017, 5672]);
+    let urls = |store: &str, queue: &str| json!({"store": {"url": store}, "queue": {"url": queue}});
+    assert_eq!(egress(&urls("mongodb://a.b:1234/nsm?tls=true", "amqps://c/nsm")), [53, 53, 443, 6443, 1234, 5671]);
+    assert_eq!(egress(&urls("mongodb://a/nsm", "amqp://c:5/nsm")), [53, 53, 443, 6443, 27017, 5]);
+}
