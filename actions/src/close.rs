@@ -12,7 +12,7 @@ use lifecycle::{
 };
 use tracing::{info, warn};
 
-use crate::{Worker, send::Sent};
+use crate::{send::Sent, worker::Worker};
 
 /// How often an outcome is written again under the next number when somebody else's entry came first.
 const TRIES: usize = 16;

@@ -13,11 +13,11 @@ use tokio::time::{Duration, Instant};
 use tracing::info;
 
 use crate::{
-    Worker,
     close::{self, Fate},
     look::{self, Looked},
     permit,
     send::{self, Sent},
+    worker::Worker,
 };
 
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
@@ -38,6 +38,7 @@ const HAND_OVER: Duration = Duration::from_secs(20);
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let mut record = load(&*worker.context.store, &task.uid).await?;
+        worker.is_about(&record.name);
         let known = record.head;
         let round = round(worker, task, &mut record).await;
         // Only where something is new: the planner, told of nothing, would offer the same task again at once, and

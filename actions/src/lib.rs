@@ -6,77 +6,98 @@
 //!
 //! Absent on purpose: a retry of a DELETE, a decision on a list, and any use of what the message said.
 
+mod canary;
 mod close;
 mod delete;
 mod look;
 mod notify;
 mod permit;
 mod send;
+mod tasks;
 mod webhook;
+mod worker;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use common::{context::Context, queue::Route, ration::Claims};
-use lifecycle::{Action, Actor, Task};
+use common::{
+    beats::{self, AT_REST, BUSY, Pulse},
+    config::WORKER_LIFE,
+    context::Context,
+};
+use lifecycle::Task;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+
+use crate::{tasks::Tasks, worker::Worker};
 
 /// How long a worker rests after a task that could not be carried out for want of the store or the cluster.
 const REST: Duration = Duration::from_secs(1);
 
-/// One worker: what its attempts share.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    pub(crate) context: Context,
-    pub(crate) actor: Actor,
-    pub(crate) claims: Claims,
-}
-
-/// Works through the task queue until it was empty for the configured time, or `cancel` says to end.
+/// Works through the task queue until it was empty for the configured time and this worker is not one of those that are
+/// to wait, until the worker's life is over, or `cancel` says to end.
 ///
 /// An attempt that was begun is brought to its end before a cancellation counts: all its steps have deadlines.
 ///
 /// # Errors
-/// When the queue cannot be used.
+/// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<()> {
-    let idle_for = context.settings().workers.idle_for;
-    let mut tasks = context.queue.consume(Route::Tasks).await.context("cannot consume tasks")?;
-    let worker = Worker { actor: context.actor("action"), claims: Claims::default(), context };
+    let turns = context.vitals.watch("worker", AT_REST);
+    let worker = Worker::new(context);
+    let mut pulse = Pulse::new(beats::WORKER, &worker.context);
+    // Who beats is not stuck: each step of a task has a deadline.
+    let body = || {
+        turns.turned();
+        worker.body()
+    };
+    work(&worker, &mut pulse, &cancel, body).await;
+    pulse.end(&worker.context).await;
+    Ok(())
+}
+
+async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, body: impl Fn() -> Value) {
+    let over = Instant::now() + WORKER_LIFE;
+    let mut tasks = Tasks::new();
+    let context = &worker.context;
     loop {
+        let idle_for = context.settings().workers.idle_for;
+        pulse.every(AT_REST);
+        // In this order, so that a run can be repeated.
         let next = tokio::select! {
             biased;
-            () = cancel.cancelled() => return Ok(()),
-            next = tasks.next(idle_for) => next.context("cannot take the next task")?,
+            () = cancel.cancelled() => return,
+            () = sleep_until(over) => {
+                debug!("this worker has lived for {WORKER_LIFE:?}, so it ends");
+                return;
+            }
+            next = pulse.beside(context, &body, tasks.next(context, idle_for)) => next,
         };
         let Some(delivery) = next else {
+            if worker.is_to_wait(pulse.started()).await {
+                continue;
+            }
             debug!("no task came for {idle_for:?}, so this worker ends");
-            return Ok(());
+            return;
         };
         let Some(task) = delivery.message().and_then(|message| Task::from_id(&message.about)) else {
             warn!("a message on the task queue is not a task; it goes to the dead letters");
-            delivery.reject().await.context("cannot reject a message")?;
+            tasks.settled(delivery.reject()).await;
             continue;
         };
+        worker.begin(&task);
+        pulse.every(BUSY);
         // Whatever came of it, the planner offers again what is still due: a failure must not bring the message back
         // at once.
-        let outcome = worker.carry_out(&task).await;
-        delivery.ack().await.context("cannot acknowledge a task")?;
+        let outcome = pulse.beside(context, &body, worker.carry_out(&task)).await;
+        worker.end(outcome.is_ok());
+        tasks.settled(delivery.ack()).await;
         if let Err(error) = outcome {
             warn!(task = %task.id(), "task `{}` was not carried out and will be offered again: {error:#}", task.id());
             tokio::select! {
-                () = cancel.cancelled() => return Ok(()),
-                () = tokio::time::sleep(REST) => {}
+                () = cancel.cancelled() => return,
+                () = sleep(REST) => {}
             }
-        }
-    }
-}
-
-impl Worker {
-    async fn carry_out(&self, task: &Task) -> anyhow::Result<()> {
-        match task.action {
-            Action::Delete => delete::carry_out(self, task).await,
-            Action::Notify => notify::carry_out(self, task).await,
         }
     }
 }

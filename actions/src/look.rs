@@ -15,7 +15,7 @@ use lifecycle::{
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::{Worker, permit::Refusal};
+use crate::{permit::Refusal, worker::Worker};
 
 /// Everything an intent needs to say.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use lifecycle::{
 use tracing::{info, warn};
 
 use crate::{
-    Worker,
     webhook::{self, Message, Told},
+    worker::Worker,
 };
 
 /// The only channel there is so far, as the history names it.
@@ -44,6 +44,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
     let store = &*worker.context.store;
     for _ in 0..ROUNDS {
         let mut record = load(store, &task.uid).await?;
+        worker.is_about(&record.name);
         let settings = worker.context.settings();
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let due = |policy: &&Policy| plan::plan(Some(policy), &record, worker.context.clock.now()).tasks.contains(task);

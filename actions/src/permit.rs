@@ -4,7 +4,7 @@ use common::{config::Settings, controls};
 use jiff::Timestamp;
 use lifecycle::entry::SkipReason;
 
-use crate::Worker;
+use crate::worker::Worker;
 
 /// Why not.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
             doubt.body.namespace, doubt.body.why
         );
         return Ok(Some(refuse(SkipReason::Doubt, detail)));
+    }
+    if let Some(missing) = worker.canary.missing(&worker.context).await {
+        return Ok(Some(refuse(SkipReason::Doubt, missing)));
     }
     let cluster = &worker.context.cluster;
     if !cluster.clock.compare(worker.context.clock.now()).is_true() {

@@ -13,7 +13,7 @@ use common::{
     config::Settings,
 };
 
-use crate::{Worker, look::Permit};
+use crate::{look::Permit, worker::Worker};
 
 /// How long an intent is its holder's: 20 s to hand the request over, 10 s for the answer, and some to write it down.
 const HELD_FOR: SignedDuration = SignedDuration::from_secs(45);

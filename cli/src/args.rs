@@ -77,6 +77,10 @@ pub(crate) enum Command {
         #[arg(value_name = "NAME|UID")]
         namespace: String,
     },
+    /// Tell on one page how everything is: who leads, what waits, what is stuck
+    Status,
+    /// List the workers, and what each is at
+    Workers,
     /// Ask that a namespace is not deleted for some time
     Keep {
         name: String,

@@ -4,9 +4,11 @@ mod config;
 mod history;
 mod ls;
 mod standalone;
+mod status;
 mod switch;
 mod why;
 mod wish;
+mod workers;
 
 use clap::CommandFactory as _;
 use jiff::Timestamp;
@@ -27,6 +29,8 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>) -> Result<(), Failure> 
         Command::Ls { all } => ls::ls(&reach, &screen, all).await,
         Command::Why { namespace } => why::why(&reach, &screen, &namespace).await,
         Command::History { namespace } => history::history(&reach, &screen, &namespace).await,
+        Command::Status => status::status(&reach, &screen).await,
+        Command::Workers => workers::workers(&reach, &screen).await,
         Command::Keep { name, end, reason } => {
             let end = |now: Timestamp| match (end.until, end.period) {
                 (Some(until), _) => until,

@@ -1,6 +1,13 @@
 //! All roles in this process, on SQLite and an in-memory queue: the whole of Namespace Manager on a laptop.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use common::{
@@ -86,11 +93,16 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
 /// What jobs this process can run.
 fn jobs(context: &Context, max_workers: usize) -> LocalJobs {
     let (collect, act) = (context.clone(), context.clone());
+    // Each worker signs with a number of its own: they work side by side, and tell of themselves apart.
+    let worker = AtomicU64::new(0);
     LocalJobs::new(
         PerKind { collector: 1, action: max_workers },
         PerKind {
             collector: Arc::new(move |_, cancel| Box::pin(collectors::run(collect.clone(), cancel))),
-            action: Arc::new(move |_, cancel| Box::pin(actions::run(act.clone(), cancel))),
+            action: Arc::new(move |_, cancel| {
+                let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
+                Box::pin(actions::run(Context { instance, ..act.clone() }, cancel))
+            }),
         },
     )
 }

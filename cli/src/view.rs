@@ -1,11 +1,13 @@
 //! What people see: values in, text out. Nothing here reads a store, a cluster, a clock or a terminal.
 
 pub(crate) mod chronicle;
+pub(crate) mod crew;
 pub(crate) mod difference;
 pub(crate) mod effective;
 pub(crate) mod listing;
 pub(crate) mod moment;
 pub(crate) mod outlook;
+pub(crate) mod page;
 pub(crate) mod reasons;
 pub(crate) mod table;
 #[cfg(test)]

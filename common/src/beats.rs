@@ -110,6 +110,12 @@ impl Pulse {
         Self { role, started: context.clock.now(), last: None, every: AT_REST }
     }
 
+    /// When it began, as its beats say.
+    #[must_use]
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// Beats as often as this from now on.
     pub const fn every(&mut self, every: Duration) {
         self.every = every;

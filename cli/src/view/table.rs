@@ -65,6 +65,10 @@ impl Cell {
         Self(comfy_table::Cell::new(text).add_attribute(Attribute::Dim))
     }
 
+    pub(crate) fn bad(text: &str) -> Self {
+        Self(comfy_table::Cell::new(text).fg(Color::DarkRed))
+    }
+
     pub(crate) fn status(status: Status) -> Self {
         let color = match tone(status) {
             GOOD => Color::DarkGreen,

@@ -1,5 +1,6 @@
 //! `nsm ls`, `nsm why` and `nsm history`: they read, and need no cluster.
 
+use common::store::Heartbeat;
 use serde_json::json;
 
 use crate::world::{World, adopted, became_ok, gone};
@@ -41,9 +42,26 @@ async fn the_fields_of_every_answer_are_stable() {
 }
 
 #[tokio::test]
+async fn workers_and_status_are_read_from_the_store() {
+    let world = world().await;
+    let empty = world.nsm("workers");
+    assert!(empty.out.is_empty() && empty.err.contains("no worker is there"), "{empty:?}");
+    let at = "2020-01-01T00:00:00Z".parse().unwrap();
+    let body = json!({"doing": {"task": "u1/delete/3", "namespace": "ci-42", "since": at}, "done": 2, "config": "c"});
+    let beat = Heartbeat { id: "action/pod-1.u".into(), role: "action".into(), started: at, at, body };
+    world.store.beat(&beat).await.unwrap();
+    insta::assert_snapshot!("workers", world.nsm("workers -o json").done());
+    let status: serde_json::Value = serde_json::from_str(&world.nsm("status -o json").done()).unwrap();
+    assert_eq!(status["namespaces"], json!({"ok": 1, "unknown": 1}));
+    assert_eq!((&status["workers"]["dead"], &status["mode"]), (&json!(1), &json!("enforce")));
+    let page = world.nsm("status").done();
+    assert!(page.contains("2 managed: 1 unknown, 1 ok") && page.contains("none is in force yet"), "{page}");
+}
+
+#[tokio::test]
 async fn yaml_says_the_same_as_json() {
     let world = world().await;
-    for command in ["ls", "history ci-42", "why ci-42", "config check"] {
+    for command in ["ls", "workers", "history ci-42", "why ci-42", "config check"] {
         let json: serde_json::Value = serde_json::from_str(&world.nsm(&format!("{command} -o json")).done()).unwrap();
         let yaml = world.nsm(&format!("{command} -o yaml")).done();
         assert_eq!(serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap(), json, "{yaml}");

@@ -1,6 +1,12 @@
 //! A machine: a process with all roles, that dies and is started again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
     clock::Clock,
@@ -60,7 +66,13 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
     let (collect, act, keep, plan) = (own(), own(), own(), own());
     let programs = PerKind {
         collector: program(move |cancel| Box::pin(collectors::run(collect.clone(), cancel))),
-        action: program(move |cancel| Box::pin(actions::run(act.clone(), cancel))),
+        action: program({
+            let worker = AtomicU64::new(0);
+            move |cancel| {
+                let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
+                Box::pin(actions::run(Context { instance, ..act.clone() }, cancel))
+            }
+        }),
     };
     let jobs: SharedJobs = Arc::new(LocalJobs::new(PerKind { collector: 1, action: 2 }, programs));
     let mut roles = JoinSet::new();

@@ -1,0 +1,106 @@
+//! One worker: what its attempts share, and what it tells of itself.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::{
+    beats::{self, Doing, WorkerBody, is_alive},
+    context::Context,
+    ration::Claims,
+};
+use jiff::Timestamp;
+use lifecycle::{Action, Actor, Task};
+use serde_json::Value;
+
+use crate::{canary::Canary, delete, notify};
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) context: Context,
+    pub(crate) actor: Actor,
+    pub(crate) claims: Claims,
+    pub(crate) canary: Canary,
+    at: Mutex<At>,
+}
+
+/// What it is at, for whoever looks.
+#[derive(Debug, Default)]
+struct At {
+    doing: Option<Doing>,
+    done: u64,
+    failed: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(context: Context) -> Self {
+        Self {
+            actor: context.actor(beats::WORKER),
+            claims: Claims::default(),
+            canary: Canary::default(),
+            at: Mutex::default(),
+            context,
+        }
+    }
+
+    pub(crate) async fn carry_out(&self, task: &Task) -> anyhow::Result<()> {
+        match task.action {
+            Action::Delete => delete::carry_out(self, task).await,
+            Action::Notify => notify::carry_out(self, task).await,
+        }
+    }
+
+    /// Takes a task in hand.
+    pub(crate) fn begin(&self, task: &Task) {
+        let since = self.context.clock.now();
+        self.at().doing = Some(Doing { task: task.id(), namespace: None, since });
+    }
+
+    /// The namespace the task in hand is about, by its record.
+    pub(crate) fn is_about(&self, namespace: &str) {
+        if let Some(doing) = &mut self.at().doing {
+            doing.namespace = Some(namespace.to_owned());
+        }
+    }
+
+    /// The task in hand is over.
+    pub(crate) fn end(&self, well: bool) {
+        let mut at = self.at();
+        at.doing = None;
+        if well {
+            at.done += 1;
+        } else {
+            at.failed += 1;
+        }
+    }
+
+    /// What it tells of itself.
+    pub(crate) fn body(&self) -> Value {
+        let At { doing, done, failed } = &*self.at();
+        let body = WorkerBody {
+            doing: doing.clone(),
+            done: *done,
+            failed: *failed,
+            config: self.context.settings().hash.clone(),
+            unarmed: self.canary.known(),
+        };
+        serde_json::to_value(body).expect("plain data serializes")
+    }
+
+    /// Whether this is one of those that are to wait for work though there is none: of all that are alive, those that
+    /// began first. Whoever cannot ask waits: another would only take its place.
+    pub(crate) async fn is_to_wait(&self, started: Timestamp) -> bool {
+        let min = self.context.settings().workers.min as usize;
+        if min == 0 {
+            return false;
+        }
+        let Ok(beats) = self.context.store.beats(beats::MOST).await else {
+            return true;
+        };
+        let (now, own) = (self.context.clock.now(), (started, self.actor.as_str()));
+        let others = beats.iter().filter(|beat| beat.role == beats::WORKER && is_alive(beat.at, now));
+        others.filter(|beat| (beat.started, beat.id.as_str()) < own).count() < min
+    }
+
+    fn at(&self) -> MutexGuard<'_, At> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

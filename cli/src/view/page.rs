@@ -1,0 +1,242 @@
+//! The answer of `nsm status`: the whole on one page.
+
+use common::{
+    beats::JobTrouble,
+    status::{Collector, Controller, Decreed, Overview, Use},
+};
+use jiff::Timestamp;
+use lifecycle::Status;
+
+use super::{
+    moment::{age, both, relative},
+    table::{BAD, CARE, GOOD, STRONG, tone},
+    words,
+};
+
+/// The page as text.
+pub(crate) fn text(page: &Overview) -> String {
+    let now = page.at;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, text: String| lines.push(format!("{STRONG}{name:<14}{STRONG:#}{text}\n"));
+    line("mode", words::mode(page.mode).to_owned());
+    line("configuration", configuration(page));
+    line("deletions", deletions(page));
+    if let Some(approval) = &page.approval {
+        line("approved", format!("beyond the wave, {}", decreed(approval, now)));
+    }
+    all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none told of itself");
+    let troubles = page.controllers.iter().flat_map(|it| it.troubles.iter().map(|trouble| (&it.role, trouble)));
+    for (role, trouble) in troubles {
+        line("trouble", format!("{CARE}{role}{CARE:#}: {}", self::trouble(trouble, now)));
+    }
+    all(&mut line, "collectors", page.collectors.iter().map(|it| collector(it, now)), "none told of itself");
+    line("workers", workers(page));
+    line("namespaces", namespaces(page));
+    line("budget", format!("{}; {}", used(&page.budget, "deletions"), used(&page.waves, "not foretold")));
+    let next = page.budget.next;
+    line("", format!("in these ten minutes; the next begin {}", relative(next, now)));
+    let under_way = page.under_way.iter().map(|it| {
+        let since = age(it.since, now);
+        format!("`{}` by `{}` since {since} (entry {})", it.namespace, it.holder, it.entry)
+    });
+    all(&mut line, "under way", under_way, "nothing");
+    let stuck = page.stuck.iter().map(|it| {
+        let since = both(it.since, now);
+        format!("{BAD}{}{BAD:#}, since {since}: {}", it.namespace, it.why)
+    });
+    all(&mut line, "stuck", stuck, "nothing");
+    for (what, listed, total) in [
+        ("under way", page.under_way.len() as u64, page.under_way_in_all),
+        ("stuck", page.stuck.len() as u64, page.stuck_in_all),
+    ] {
+        if total > listed {
+            line("", format!("and {} more {what}", total - listed));
+        }
+    }
+    lines.concat()
+}
+
+/// One line each, the name before the first alone.
+fn all(line: &mut impl FnMut(&str, String), name: &str, texts: impl Iterator<Item = String>, none: &str) {
+    let mut name = name;
+    let mut any = false;
+    for text in texts {
+        line(std::mem::take(&mut name), text);
+        any = true;
+    }
+    if !any {
+        line(name, none.to_owned());
+    }
+}
+
+fn configuration(page: &Overview) -> String {
+    let it = &page.configuration;
+    match (&it.in_force, it.since) {
+        (Some(hash), Some(since)) if *hash == it.here => format!("{hash}, in force since {}", both(since, page.at)),
+        (Some(hash), _) => format!("{hash} is in force, and {CARE}{} is here{CARE:#}: they differ", it.here),
+        (None, _) => format!("{CARE}none is in force yet{CARE:#}, so nothing is deleted"),
+    }
+}
+
+fn deletions(page: &Overview) -> String {
+    match (&page.stop, &page.doubt) {
+        (Some(stop), _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
+        (None, Some(doubt)) => format!("{BAD}none, this store is in doubt{BAD:#}: {}", decreed(doubt, page.at)),
+        (None, None) => format!("{GOOD}not stopped{GOOD:#}"),
+    }
+}
+
+fn decreed(it: &Decreed, now: Timestamp) -> String {
+    let until = it.until.map_or(String::new(), |until| format!(", until {}", both(until, now)));
+    let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    format!("{} {}{until}{why}", it.by, both(it.at, now))
+}
+
+fn controller(it: &Controller, now: Timestamp) -> String {
+    let jobs = format!("{} of {} jobs run", it.running, it.wanted);
+    format!(
+        "{} `{}` leads since {}, {jobs}{}",
+        it.role,
+        it.instance,
+        age(it.since, now),
+        beat(it.alive, it.last_beat, now)
+    )
+}
+
+fn collector(it: &Collector, now: Timestamp) -> String {
+    let shard = match (it.shard, it.of) {
+        (Some(shard), Some(of)) => format!("shard {shard} of {of}: "),
+        _ => String::new(),
+    };
+    format!("{shard}`{}` since {}{}", it.instance, age(it.since, now), beat(it.alive, it.last_beat, now))
+}
+
+fn beat(alive: bool, at: Timestamp, now: Timestamp) -> String {
+    if alive { String::new() } else { format!(", {BAD}not heard of since {}{BAD:#}", age(at, now)) }
+}
+
+fn trouble(it: &JobTrouble, now: Timestamp) -> String {
+    let times =
+        if it.times == 1 { "once".to_owned() } else { format!("{} times since {}", it.times, age(it.since, now)) };
+    let next = if it.not_before > now { format!("; next try {}", relative(it.not_before, now)) } else { String::new() };
+    format!("jobs {} {times}: {}{next}", it.reason, it.what)
+}
+
+fn workers(page: &Overview) -> String {
+    let it = page.workers;
+    let dead = if it.dead > 0 { format!(", {CARE}{} dead{CARE:#}", it.dead) } else { String::new() };
+    let backlog = page.backlog.map_or(String::new(), |backlog| format!("; tasks that wait: {backlog}"));
+    format!("{} at work, {} waiting{dead}{backlog}", it.working, it.waiting)
+}
+
+fn namespaces(page: &Overview) -> String {
+    let some = |status: &Status| page.namespaces.get(status).filter(|count| **count > 0);
+    let each = Status::ALL.into_iter().filter_map(|status| {
+        let tone = tone(status);
+        some(&status).map(|count| format!("{count} {tone}{status}{tone:#}"))
+    });
+    let each: Vec<_> = each.collect();
+    if each.is_empty() {
+        "none is managed".to_owned()
+    } else {
+        format!("{} managed: {}", page.managed, each.join(", "))
+    }
+}
+
+fn used(it: &Use, what: &str) -> String {
+    format!("{} of {} {what}", it.used, it.limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use common::status::{Configuration, StuckLine, UnderWay, WorkerCount};
+    use lifecycle::{Actor, Mode, Uid};
+
+    use super::{super::told::at, *};
+
+    fn calm() -> Overview {
+        Overview {
+            at: at("10:04:00"),
+            mode: Mode::Enforce,
+            configuration: Configuration {
+                in_force: Some("c0ffee".into()),
+                since: Some(at("08:00:00")),
+                here: "c0ffee".into(),
+            },
+            stop: None,
+            approval: None,
+            doubt: None,
+            controllers: vec![Controller {
+                role: "action-controller".into(),
+                instance: "pod-a.1".into(),
+                since: at("08:00:00"),
+                last_beat: at("10:03:50"),
+                alive: true,
+                running: 1,
+                wanted: 1,
+                troubles: Vec::new(),
+            }],
+            collectors: vec![Collector {
+                instance: "pod-c.1".into(),
+                since: at("09:50:00"),
+                last_beat: at("10:03:50"),
+                alive: true,
+                shard: Some(0),
+                of: Some(2),
+            }],
+            workers: WorkerCount { working: 1, waiting: 0, dead: 0 },
+            backlog: Some(3),
+            namespaces: BTreeMap::from([(Status::Ok, 40), (Status::Stale, 2)]),
+            managed: 42,
+            under_way: Vec::new(),
+            under_way_in_all: 0,
+            stuck: Vec::new(),
+            stuck_in_all: 0,
+            budget: Use { used: 4, limit: 20, next: at("10:10:00") },
+            waves: Use { used: 0, limit: 10, next: at("10:10:00") },
+        }
+    }
+
+    fn plain(page: &Overview) -> String {
+        anstream::adapter::strip_str(&text(page)).to_string()
+    }
+
+    #[test]
+    fn a_calm_day_fits_a_few_lines() {
+        insta::assert_snapshot!(plain(&calm()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_since_when_and_why() {
+        let by = Actor::person("bob");
+        let mut page = calm();
+        page.stop = Some(Decreed { by: by.clone(), at: at("10:00:00"), why: Some("maintenance".into()), until: None });
+        page.approval = Some(Decreed { by, at: at("09:30:00"), why: None, until: Some(at("10:30:00")) });
+        page.configuration.here = "decaf".into();
+        page.controllers[0].alive = false;
+        page.controllers[0].troubles = vec![JobTrouble {
+            reason: "refused".into(),
+            what: "exceeded quota".into(),
+            since: at("09:54:00"),
+            times: 4,
+            not_before: at("10:04:08"),
+        }];
+        page.collectors.clear();
+        page.workers.dead = 2;
+        page.under_way = vec![UnderWay {
+            namespace: "ci-1".into(),
+            uid: Uid::new("u1"),
+            entry: 7,
+            holder: "action/pod-w.1".into(),
+            since: at("10:03:58"),
+            until: at("10:04:43"),
+        }];
+        page.under_way_in_all = 1;
+        let why = "it is due since 2026-08-17 09:30:00 UTC, and nothing was tried yet".into();
+        page.stuck = vec![StuckLine { namespace: "ci-2".into(), uid: Uid::new("u2"), since: at("09:45:00"), why }];
+        page.stuck_in_all = 3;
+        insta::assert_snapshot!(plain(&page));
+    }
+}
