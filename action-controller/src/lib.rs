@@ -37,6 +37,7 @@ const REST: Duration = Duration::from_secs(1);
 pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) -> anyhow::Result<()> {
     let mut events = context.queue.consume(Route::Events).await.context("cannot consume events")?;
     let mut settings = context.settings.clone();
+    let turns = context.vitals.watch("planner", EVENT_WAIT);
     let mut planner = Planner::new(context);
     let mut tail = interval_at(Instant::now(), TAIL_EVERY);
     tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,6 +46,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let mut trouble = false;
     settings.mark_unchanged();
     loop {
+        turns.turned();
         let turned = async {
             planner.look_at_all_if_wanted().await?;
             planner.look_at_due().await

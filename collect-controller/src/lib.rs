@@ -36,7 +36,9 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
 
     let mut in_force: Option<String> = None;
     let mut backoff = BACKOFF.0;
+    let turns = context.vitals.watch("collect-controller", LOOK_EVERY);
     loop {
+        turns.turned();
         let hash = settings.borrow_and_update().hash.clone();
         if in_force.as_ref() != Some(&hash) {
             match accept_config(store, &actor, &hash, context.clock.now()).await {

@@ -76,7 +76,9 @@ impl Resident {
     async fn run(mut self, cancel: CancellationToken) {
         let mut settings = self.collector.context.settings.clone();
         let mut watch = watch::namespaces(&self.collector.context.cluster, settings.borrow_and_update().clone());
+        let turns = self.collector.context.vitals.watch("collector", LONGEST_SLEEP);
         loop {
+            turns.turned();
             self.compare_with_store().await;
             self.begin_turns();
             let (until_due, rest) = (self.until_due(), self.rest.filter(|_| self.is_resting()));
