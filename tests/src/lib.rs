@@ -11,6 +11,8 @@
 //! A [`Cluster`] is a control plane with a scheduler and a node on which pods run, with Services and DNS. It needs root and packages of
 //! Debian, and is ready in about ten seconds. [`image`] makes the images that it runs.
 //!
+//! A [`MongoServer`] is SecantusDB, which speaks the protocol of MongoDB and is ready in a second; a [`JavaMongo`] is another such server, in memory.
+//!
 //! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
 //! ends with the test process, even if that is killed ([`family`]).
 //!
@@ -29,6 +31,7 @@ mod family;
 mod helm;
 pub mod image;
 mod kubeconfig;
+mod mongo;
 mod namespaces;
 pub mod oracle;
 mod port;
@@ -44,6 +47,7 @@ pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use eventually::eventually;
 pub use helm::helm;
+pub use mongo::{JavaMongo, MongoOptions, MongoServer};
 pub use namespaces::temp_namespace;
 pub use process::Process;
 pub use program::program;

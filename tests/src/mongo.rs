@@ -1,0 +1,271 @@
+//! SecantusDB, a server that speaks the protocol of MongoDB, as one thing to start, use, disturb and end.
+
+mod java;
+mod tls;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use mongodb::bson::doc;
+use mongodb::options::{ClientOptions, Credential, Tls, TlsOptions};
+use mongodb::{Client, Database};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::{Process, eventually, family, port, servers};
+pub use java::JavaMongo;
+use tls::Identity;
+
+/// Many times what a start takes on two idle cores.
+const START: Duration = Duration::from_secs(60);
+/// For one answer, in which a password is hashed.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often another port is tried when somebody took the one that was free.
+const PORTS: usize = 5;
+
+/// What a server is made of.
+#[derive(Clone, Debug)]
+pub struct MongoOptions {
+    /// Where it listens. Pods reach it on `0.0.0.0` alone.
+    pub listen: IpAddr,
+    /// Who may connect, with which password, and do everything. Nobody: everybody may.
+    pub user: Option<(String, String)>,
+    /// Whether it speaks TLS (alone), with a certificate of its own authority: [`MongoServer::authority`].
+    pub tls: bool,
+    /// Names and addresses under which it is called, for its certificate, besides those of loopback.
+    pub names: Vec<String>,
+}
+
+impl Default for MongoOptions {
+    /// On loopback, without users and without TLS.
+    fn default() -> Self {
+        Self { listen: Ipv4Addr::LOCALHOST.into(), user: None, tls: false, names: Vec::new() }
+    }
+}
+
+/// A running SecantusDB on a port and in a directory of its own. It ends when this is dropped.
+///
+/// It syncs its log at each commit: without, it loses what it acknowledged when it is killed.
+#[derive(Debug)]
+pub struct MongoServer {
+    binary: PathBuf,
+    listen: IpAddr,
+    port: u16,
+    identity: Option<Identity>,
+    /// Whoever may change users, and its password.
+    admin: Option<(String, String)>,
+    // Fields are dropped in this order.
+    server: Mutex<Process>,
+    directory: TempDir,
+}
+
+impl MongoServer {
+    /// The server of this test process, started at first use with the default options. Do not disturb it: others are
+    /// using it, each a database of its own ([`MongoServer::fresh_url`]).
+    ///
+    /// # Errors
+    /// It could not be started. This is tried once.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Result<MongoServer, String>> = OnceCell::const_new();
+        let start = async || Self::start(MongoOptions::default()).await.map_err(|error| format!("{error:#}"));
+        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Starts a server and waits until it serves: less than a second, two with a user.
+    ///
+    /// # Errors
+    /// Its binary is missing, or it does not start; then the error ends with its log.
+    pub async fn start(options: MongoOptions) -> Result<Self> {
+        let mut tries = 1;
+        loop {
+            match Self::start_on(port::free()?, &options).await {
+                Err(error) if tries < PORTS && is_taken(&error) => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_on(port: u16, options: &MongoOptions) -> Result<Self> {
+        let binary = servers::complete_directory()?.join("secantusd-rs");
+        let directory = family::directory("mongo")?;
+        let identity = options.tls.then(|| Identity::create(directory.path(), &options.names)).transpose()?;
+        // Users are made while everybody may.
+        let command = &mut command(&binary, options.listen, port, directory.path(), identity.as_ref(), false);
+        let server = Mutex::new(Process::spawn("secantusd-rs", command)?);
+        let listen = options.listen;
+        let mut mongo = Self { binary, listen, port, identity, admin: None, server, directory };
+        mongo.wait_until_ready().await?;
+        if let Some((user, password)) = &options.user {
+            let admin = ("testbed".to_owned(), format!("{:032x}", rand::random::<u128>()));
+            let database = mongo.admin().await?;
+            for (user, password) in [(&admin.0, &admin.1), (user, password)] {
+                let create = doc! { "createUser": user, "pwd": password, "roles": ["root"] };
+                database.run_command(create).await.with_context(|| format!("cannot create user `{user}`"))?;
+            }
+            mongo.admin = Some(admin);
+            mongo.kill();
+            mongo.restart().await?;
+        }
+        Ok(mongo)
+    }
+
+    /// The URL of a database without credentials, for a client on this machine.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        self.url_at(&format!("{}:{}", Ipv4Addr::LOCALHOST, self.port), database)
+    }
+
+    /// The same where it is reached by another way, `HOST:PORT`.
+    #[must_use]
+    pub fn url_at(&self, address: &str, database: &str) -> String {
+        let tls = if self.identity.is_some() { "&tls=true" } else { "" };
+        // It advertises the address it listens on, which may be every address.
+        format!("mongodb://{address}/{database}?directConnection=true{tls}")
+    }
+
+    /// The URL of a database that nobody else uses.
+    #[must_use]
+    pub fn fresh_url(&self) -> String {
+        self.url(&fresh_database())
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The certificate of the authority that signed the server's, where it speaks TLS.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Path> {
+        self.identity.as_ref().map(|identity| identity.authority.as_path())
+    }
+
+    /// A database, for a look or a change past the program that is tested. It belongs to the calling runtime.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn database(&self, name: &str) -> Result<Database> {
+        let mut options = ClientOptions::parse(self.url(name)).await?;
+        options.server_selection_timeout = Some(LOOK);
+        options.connect_timeout = Some(LOOK);
+        if let Some(authority) = self.authority() {
+            options.tls = Some(Tls::Enabled(TlsOptions::builder().ca_file_path(authority.to_owned()).build()));
+        }
+        if let Some((user, password)) = &self.admin {
+            let source = "admin".to_owned();
+            let credential = Credential::builder().username(user.clone()).password(password.clone()).source(source);
+            options.credential = Some(credential.build());
+        }
+        Ok(Client::with_options(options)?.database(name))
+    }
+
+    /// Gives a user another password. Who is connected stays connected.
+    ///
+    /// # Errors
+    /// The server runs without users, or cannot be reached.
+    pub async fn set_password(&self, user: &str, password: &str) -> Result<()> {
+        ensure!(self.admin.is_some(), "the server has no users: name one in `MongoOptions::user`");
+        let update = doc! { "updateUser": user, "pwd": password };
+        let updated = self.admin().await?.run_command(update).await;
+        updated.map(drop).with_context(|| format!("cannot change the password of `{user}`"))
+    }
+
+    /// Stops its execution (SIGSTOP): connections stay open and are accepted, nothing answers. To be followed by
+    /// [`MongoServer::thaw`].
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.server().freeze()
+    }
+
+    /// Continues after [`MongoServer::freeze`].
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.server().thaw()
+    }
+
+    /// Ends it on the spot (SIGKILL): connections break, new ones are refused.
+    pub fn kill(&self) {
+        self.server().kill();
+    }
+
+    /// Starts it again after [`MongoServer::kill`], with the same address and data, and waits until it serves.
+    ///
+    /// # Errors
+    /// It runs, or does not become ready.
+    pub async fn restart(&self) -> Result<()> {
+        {
+            let mut server = self.server();
+            ensure!(server.exited()?.is_some(), "the server runs");
+            let auth = self.admin.is_some();
+            let identity = self.identity.as_ref();
+            let command = &mut command(&self.binary, self.listen, self.port, self.directory.path(), identity, auth);
+            *server = Process::spawn("secantusd-rs", command)?;
+        }
+        self.wait_until_ready().await
+    }
+
+    async fn wait_until_ready(&self) -> Result<()> {
+        let ready = eventually("the server answers", START, async || {
+            let ended = self.server().exited()?;
+            if ended.is_none() {
+                self.admin().await?.run_command(doc! { "ping": 1 }).await?;
+            }
+            Ok(ended)
+        });
+        match ready.await {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => bail!("secantusd-rs ended ({status})\n{}", self.server().log_tail()),
+            Err(error) => Err(error.context(format!("secantusd-rs did not start\n{}", self.server().log_tail()))),
+        }
+    }
+
+    async fn admin(&self) -> Result<Database> {
+        self.database("admin").await
+    }
+
+    fn server(&self) -> MutexGuard<'_, Process> {
+        self.server.lock().expect("nobody panics while holding it")
+    }
+}
+
+/// The name of a database that nobody else uses.
+fn fresh_database() -> String {
+    format!("nsm-{:016x}", rand::random::<u64>())
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let text = format!("{error:#}").to_lowercase();
+    text.contains("address already in use") || text.contains("address in use")
+}
+
+fn command(
+    binary: &Path,
+    listen: IpAddr,
+    port: u16,
+    directory: &Path,
+    identity: Option<&Identity>,
+    auth: bool,
+) -> Command {
+    let mut command = Command::new(binary);
+    // A configuration that lies about somewhere is not ours.
+    command.current_dir(directory).env("HOME", directory);
+    command.args(["--host", &listen.to_string(), "--port", &port.to_string()]);
+    command.arg("--storage-path").arg(directory.join("data"));
+    command.args(["--cache-size", "128M", "--log-file-max", "8MB", "--log-level", "WARNING", "--sync-on-commit"]);
+    if let Some(identity) = identity {
+        command.arg("--tls-cert-file").arg(&identity.certificate).arg("--tls-key-file").arg(&identity.key);
+    }
+    if auth {
+        command.arg("--auth");
+    }
+    command
+}
