@@ -64,7 +64,7 @@ impl<'g> Reach<'g> {
             );
             return Err(Failure::new(Code::OutOfReach, text));
         }
-        Ok(store::open(url).await?)
+        Ok(store::open_with(url, &settings.store.access).await?)
     }
 
     pub(crate) async fn cluster(&self) -> Result<Cluster, Failure> {

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use common::{
     clock::Clock,
     cluster::Cluster,
-    config::{Settings, Source},
+    config::{Settings, Source, StoreSettings},
     context::Context,
     jobs::{LocalJobs, PerKind, SharedJobs},
     process::{Signals, Tasks, instance},
@@ -41,7 +41,8 @@ pub(crate) struct ClusterChoice {
 pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterChoice) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
-    let store = store::open(&settings.store.url).await.context("cannot open the store")?;
+    let StoreSettings { url, access } = &settings.store;
+    let store = store::open_with(url, access).await.context("cannot open the store")?;
     let queue = queue::open(&settings.queue.url).await.context("cannot open the queue")?;
     let listener = match settings.api.listen {
         Some(address) => Some(
@@ -58,7 +59,7 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     info!(
         "managing namespaces in mode {mode:?}, store `{}`; the apiserver's admission policies are not installed by a \
          standalone process, so the deletion protocol is the only guard",
-        context.settings().store.url
+        context.settings().store.shown()
     );
 
     let local = Arc::new(jobs(&context, max_workers));

@@ -4,17 +4,22 @@
 //! (`<uid>:<number>`) and claims (`<kind>:<group>:<number>`), needs no transaction, and every adapter proves by the
 //! contract suite that of any number of writers exactly one gets the id (architecture.md section 3).
 
+mod mongo;
 mod sqlite;
 
-use std::{fmt::Debug, path::Path, sync::Arc};
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use lifecycle::{Actor, Entry, Record, Uid};
+use lifecycle::{Actor, Entry, Record, Uid, time::cut_to_millis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::sqlite::SqliteStore;
+use self::{mongo::MongoStore, sqlite::SqliteStore};
 
 /// What became of an insert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +98,9 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Only the scheme is told: the rest of a store's URL may hold credentials.
-    #[error("no store has the scheme `{scheme}`; supported is `sqlite:PATH`")]
+    #[error("no store has the scheme `{scheme}`; supported are `sqlite:PATH` and `mongodb://HOST/DATABASE`")]
     Unsupported { scheme: String },
-    #[error("the store's url is not one; supported is `sqlite:PATH`")]
+    #[error("the store's url is not one; supported are `sqlite:PATH` and `mongodb://HOST/DATABASE`")]
     Malformed,
     /// It holds something, but no store that this version of the program may use.
     #[error("cannot use {place} as a store: {why}")]
@@ -146,6 +151,9 @@ pub trait Store: Debug + Send + Sync {
     /// Snapshots by uid, strictly after `after`, at most `limit`. May lag behind the histories.
     async fn snapshots(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Record>>;
 
+    /// The uids that have a snapshot, whichever version of the fold made it, strictly after `after`, at most `limit`.
+    async fn uids(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Uid>>;
+
     /// Inserts a claim under `(kind, group, number)`.
     async fn claim(&self, claim: &Claim) -> Result<Inserted>;
 
@@ -180,16 +188,40 @@ pub trait Store: Debug + Send + Sync {
 /// A store shared by the roles of a process.
 pub type SharedStore = Arc<dyn Store>;
 
+/// What opens a store besides its URL: files, which are read again when they change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    pub username_file: Option<PathBuf>,
+    pub password_file: Option<PathBuf>,
+    /// The authorities that may have signed the server's certificate, in PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Opens the store at a URL that needs nothing else, as [`open_with`].
+///
+/// # Errors
+/// As [`open_with`].
+pub async fn open(url: &str) -> std::result::Result<SharedStore, OpenError> {
+    open_with(url, &Access::default()).await
+}
+
 /// Opens the store at a URL, and makes a new one where there is none.
 ///
 /// # Errors
 /// When the URL names no kind of store, or what is there cannot be used.
-pub async fn open(url: &str) -> std::result::Result<SharedStore, OpenError> {
+pub async fn open_with(url: &str, access: &Access) -> std::result::Result<SharedStore, OpenError> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Arc::new(SqliteStore::open(Path::new(path)).await?)),
+        Some(("mongodb" | "mongodb+srv", _)) => Ok(Arc::new(MongoStore::open(url, access).await?)),
         Some((scheme, _)) if is_scheme(scheme) => Err(OpenError::Unsupported { scheme: scheme.to_owned() }),
         _ => Err(OpenError::Malformed),
     }
+}
+
+/// The first whole millisecond that is not before an instant.
+fn first_millisecond(at: Timestamp) -> i64 {
+    let floor = at.as_millisecond();
+    if cut_to_millis(at) < at { floor + 1 } else { floor }
 }
 
 /// Whether a text is the scheme of a URL (RFC 3986 section 3.1), and so no part of a password.

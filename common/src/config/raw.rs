@@ -56,11 +56,24 @@ pub struct Raw {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawStore {
-    /// `sqlite:` and the path of a file. Default: `sqlite:$XDG_STATE_HOME/namespace-manager/nsm.db`, under
-    /// `~/.local/state` where `XDG_STATE_HOME` is not set. Takes hold at the next start. Variable:
-    /// `NSM__STORE__URL`.
+    /// `sqlite:` and the path of a file, for one machine, or `mongodb://HOST:PORT/DATABASE?tls=true` (also
+    /// `mongodb+srv://…`) for many. Consistency and deadlines are the program's, whatever the URL says of them.
+    /// Default: `sqlite:$XDG_STATE_HOME/namespace-manager/nsm.db`, under `~/.local/state` where `XDG_STATE_HOME` is
+    /// not set. Takes hold at the next start. Variable: `NSM__STORE__URL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// A file with the name of the server's user. When it changes, as the two others, it is taken in while running.
+    /// Users are looked up in `admin` unless the URL says `authSource=…`. Default: none, the URL's. Variable:
+    /// `NSM__STORE__USERNAME_FILE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username_file: Option<String>,
+    /// A file with the user's password. Default: none, the URL's. Variable: `NSM__STORE__PASSWORD_FILE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<String>,
+    /// A file with the authorities, in PEM, that may have signed the server's certificate; with it the connection is
+    /// always by TLS. Default: none, those of the web. Variable: `NSM__STORE__CA_FILE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
 }
 
 /// How the roles wake each other.

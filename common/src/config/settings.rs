@@ -1,6 +1,7 @@
 //! The configuration as it is used: checked once, so that nobody checks again.
 
 mod leadership;
+mod store;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -12,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
 
-pub use self::leadership::LeadershipSettings;
+pub use self::{leadership::LeadershipSettings, store::StoreSettings};
 
 /// How long a worker lives: then another takes its place, so that a new image comes into use within this time.
 pub const WORKER_LIFE: Duration = Duration::from_secs(30 * 60);
@@ -39,12 +40,6 @@ pub struct Settings {
     pub hash: String,
     /// As it was written, defaults filled in.
     pub raw: Raw,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreSettings {
-    /// For [`crate::store`].
-    pub url: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,10 +148,7 @@ impl Settings {
         let has_channel = raw.notices.webhook.is_some();
         let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel };
         let policies = errors.take(Policies::new(&raw.policies, &common));
-        let store_url = errors.take(raw.store.url.clone().map_or(store_url, Ok).or_else(|why| fail("store.url", why)));
-        if store_url.as_ref().is_some_and(|url| url.trim().is_empty()) {
-            errors.push(invalid("store.url", "it is empty; write for example `sqlite:/var/lib/nsm/nsm.db`"));
-        }
+        let store = errors.take(store::check(&raw.store, store_url));
         if raw.queue.url.trim().is_empty() {
             errors.push(invalid("queue.url", "it is empty; write `memory:`"));
         }
@@ -177,14 +169,14 @@ impl Settings {
         let processes = admin.zip(leadership).zip(telemetry);
         let (
             Some(policies),
-            Some(url),
+            Some(store),
             Some(budget),
             Some(waves),
             Some(notices),
             Some(api),
             Some(guard),
             Some(((admin, leadership), telemetry)),
-        ) = (policies, store_url, budget, waves, notices, api, guard, processes)
+        ) = (policies, store, budget, waves, notices, api, guard, processes)
         else {
             return Err(errors);
         };
@@ -193,7 +185,7 @@ impl Settings {
         }
         Ok(Self {
             mode: raw.mode,
-            store: StoreSettings { url },
+            store,
             queue: QueueSettings { url: raw.queue.url.clone() },
             budget,
             waves,
@@ -219,7 +211,10 @@ impl Settings {
     pub fn waiting_for_restart(&self, newer: &Self) -> Vec<&'static str> {
         let (old, new) = (&self.telemetry, &newer.telemetry);
         [
-            ("store.url", self.store != newer.store),
+            ("store.url", self.store.url != newer.store.url),
+            ("store.username_file", self.store.access.username_file != newer.store.access.username_file),
+            ("store.password_file", self.store.access.password_file != newer.store.access.password_file),
+            ("store.ca_file", self.store.access.ca_file != newer.store.access.ca_file),
             ("queue.url", self.queue != newer.queue),
             ("api.listen", self.api.listen != newer.api.listen),
             ("api.tls", self.api.tls != newer.api.tls),

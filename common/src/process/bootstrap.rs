@@ -43,7 +43,7 @@ async fn open(settings: &Settings) -> Result<SharedStore, Failure> {
     let mut rest = REST.0;
     let mut waited = false;
     loop {
-        match store::open(&settings.store.url).await {
+        match store::open_with(&settings.store.url, &settings.store.access).await {
             Ok(store) => {
                 if waited {
                     info!("the store answers");

@@ -14,11 +14,11 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use lifecycle::{Entry, Record, Uid, time::cut_to_millis};
+use lifecycle::{Entry, Record, Uid};
 use tokio::{task::spawn_blocking, time::timeout};
 
 use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
-use super::{Claim, ClaimKind, Heartbeat, Inserted, OpenError, Place, Result, Store, StoreError};
+use super::{Claim, ClaimKind, Heartbeat, Inserted, OpenError, Place, Result, Store, StoreError, first_millisecond};
 
 /// The port's: every call ends within it.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -121,6 +121,12 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn uids(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Uid>> {
+        let after = after.cloned();
+        let query = move |connection: &rusqlite::Connection| queries::uids(connection, after.as_ref(), limit);
+        self.read(|| "list uids".to_owned(), query).await
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Inserted> {
         let doing = || format!("claim {} `{}` number {}", claim.kind.as_str(), claim.group, claim.number);
         self.write(doing, Change::claim(claim)).await
@@ -171,12 +177,6 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<()> {
         self.write(|| "write".to_owned(), Ok(Change::Ping)).await.map(drop)
     }
-}
-
-/// The first whole millisecond that is not before an instant.
-fn first_millisecond(at: Timestamp) -> i64 {
-    let floor = at.as_millisecond();
-    if cut_to_millis(at) < at { floor + 1 } else { floor }
 }
 
 async fn within_deadline<T>(

@@ -5,6 +5,7 @@ mod claims;
 mod crashes;
 mod forgetting;
 mod histories;
+mod mongo;
 mod races;
 mod snapshots;
 mod sqlite;
@@ -62,6 +63,7 @@ macro_rules! suite {
                 a_snapshot_of_another_fold_is_replaced
                 snapshots_are_listed_by_uid_and_by_pages
                 an_unreadable_snapshot_is_none_and_makes_no_page_short
+                uids_are_listed_whoever_folded_and_by_pages
             }
             claims {
                 a_claim_is_read_as_it_was_made

@@ -36,6 +36,7 @@ enum Question {
     Put(Box<Record>),
     Snapshot(Uid),
     Snapshots(Option<Uid>, usize),
+    Uids(Option<Uid>, usize),
     Claim(Claim),
     Claims(ClaimKind, String, u64, usize),
     Last(ClaimKind, String),
@@ -58,7 +59,7 @@ impl Question {
         let token = dice.one_of(&["t", "u", "v"]).to_owned();
         let name = dice.one_of(&["n", "m"]).to_owned();
         let actor = Actor::person("me");
-        match dice.below(18) {
+        match dice.below(19) {
             0..4 => {
                 let fact = Fact::Protected(Protected { on: seq.is_multiple_of(2) });
                 Self::Append(Box::new(Entry { uid, seq, at, actor, name, token, fact }))
@@ -83,6 +84,7 @@ impl Question {
             14 => Self::Beats(limit),
             15 => Self::ForgetBeat(name),
             16 => Self::Forget(uid),
+            17 => Self::Uids(dice.happens(500).then_some(uid), limit),
             _ => Self::ForgetClaims(kind, group, limit),
         }
     }
@@ -96,6 +98,7 @@ impl Question {
             Self::Put(record) => told(store.put_snapshot(record).await),
             Self::Snapshot(uid) => told(store.snapshot(uid).await),
             Self::Snapshots(after, limit) => told(store.snapshots(after.as_ref(), *limit).await),
+            Self::Uids(after, limit) => told(store.uids(after.as_ref(), *limit).await),
             Self::Claim(claim) => told(store.claim(claim).await),
             Self::Claims(kind, group, from, limit) => told(store.claims(*kind, group, *from, *limit).await),
             Self::Last(kind, group) => told(store.last_claim(*kind, group).await),

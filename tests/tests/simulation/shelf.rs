@@ -80,6 +80,12 @@ impl Store for Shelf {
         Ok(records.take(limit).cloned().collect())
     }
 
+    async fn uids(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Uid>> {
+        let documents = self.read();
+        let uids = documents.snapshots.keys().filter(|uid| after.is_none_or(|after| *uid > after));
+        Ok(uids.take(limit).cloned().collect())
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Inserted> {
         let mut documents = self.read();
         let id = (claim.kind, claim.group.clone(), claim.number);

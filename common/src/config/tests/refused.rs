@@ -67,7 +67,7 @@ fn a_value_of_the_wrong_kind_is_refused() {
     check("- mode: observe\n", "@:1: it must hold keys with values, such as `mode: observe`, and holds a list");
     check(
         "store: db://user:s3cret@example.org\n",
-        "@:1: `store`: it must be a map of settings and is an address (known: url)",
+        "@:1: `store`: it must be a map of settings and is an address (known: url, username_file, password_file, ca_file)",
     );
     check("observe\n", "@:1: it must hold keys with values, such as `mode: observe`, and holds the text `observe`");
     check(
@@ -279,5 +279,21 @@ fn a_variable_that_is_wrong_is_refused_by_its_name() {
         "NSM__STORE____URL",
         "x",
         "environment variable NSM__STORE____URL: it is not the name of a setting; write `NSM__SECTION__KEY`",
+    );
+}
+
+#[test]
+fn files_that_open_a_store_are_for_a_server_and_whole() {
+    check(
+        "store: {url: \"sqlite:/a\", ca_file: /b}\n",
+        "@:1: `store.ca_file`: a store in a file needs none; name a server in `store.url`, or leave it out",
+    );
+    check(
+        "store: {url: \"mongodb://a/b\", username_file: /b}\n",
+        "@:1: `store.username_file`: `store.password_file` is missing beside it",
+    );
+    check(
+        "store: {url: \"mongodb://a/b\", password_file: \"\"}\n",
+        "@:1: `store.password_file`: it is empty; write the path of a file, or leave it out",
     );
 }

@@ -17,6 +17,7 @@ const TAIL_AFTER: &str = "SELECT uid, seq, document FROM entries WHERE (at, uid,
 const UIDS_NAMED: &str = "SELECT uid FROM entries WHERE name = ?1 AND seq = 1 ORDER BY at DESC, uid DESC LIMIT ?2";
 const SNAPSHOT: &str = "SELECT document FROM snapshots WHERE uid = ?1 AND fold = ?2";
 const SNAPSHOTS: &str = "SELECT document FROM snapshots WHERE uid > ?1 AND fold = ?2 ORDER BY uid";
+const UIDS: &str = "SELECT uid FROM snapshots WHERE uid > ?1 ORDER BY uid LIMIT ?2";
 const CLAIMS: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 AND number >= ?3
     ORDER BY number LIMIT ?4";
 const LAST_CLAIM: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 ORDER BY number DESC LIMIT 1";
@@ -69,6 +70,13 @@ pub(super) fn snapshots(connection: &Connection, after: Option<&Uid>, limit: usi
         found.extend(record(&document(row)?));
     }
     Ok(found)
+}
+
+pub(super) fn uids(connection: &Connection, after: Option<&Uid>, limit: usize) -> Result<Vec<Uid>, Failure> {
+    let uid = |row: &Row<'_>| row.get::<_, String>(0).map(Uid::new);
+    let mut query = connection.prepare_cached(UIDS)?;
+    let found = query.query_map(params![after.map_or("", Uid::as_str), count(limit)], uid)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn claims(
@@ -198,6 +206,7 @@ mod tests {
     #[test]
     fn snapshots_are_ranges_of_their_key() {
         check(SNAPSHOT, "SEARCH snapshots USING PRIMARY KEY (uid=?)");
+        check(UIDS, "SEARCH snapshots USING PRIMARY KEY (uid>?)");
         check(SNAPSHOTS, "SEARCH snapshots USING PRIMARY KEY (uid>?)");
     }
 

@@ -74,3 +74,14 @@ pub(crate) async fn an_unreadable_snapshot_is_none_and_makes_no_page_short(bench
     assert_eq!(store.snapshot(&Uid::new("b")).await.unwrap(), None);
     assert_eq!(store.snapshots(None, 2).await.unwrap(), [record("a", 1), record("d", 1)]);
 }
+
+pub(crate) async fn uids_are_listed_whoever_folded_and_by_pages(bench: &impl Bench) {
+    let store = bench.open().await;
+    bench.plant_snapshot(&of_fold(FOLD_VERSION + 1, record("b", 1))).await;
+    for uid in ["c", "a"] {
+        store.put_snapshot(&record(uid, 1)).await.unwrap();
+    }
+    let page = async |after: Option<&str>, limit| store.uids(after.map(Uid::new).as_ref(), limit).await.unwrap();
+    assert_eq!(page(None, 2).await, ["a", "b"].map(Uid::new));
+    assert_eq!(page(Some("b"), 9).await, ["c"].map(Uid::new));
+}

@@ -138,6 +138,10 @@ impl Store for StoreEdge {
         self.ask("list snapshots", self.inner.snapshots(after, limit)).await
     }
 
+    async fn uids(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Uid>> {
+        self.ask("list uids", self.inner.uids(after, limit)).await
+    }
+
     async fn claim(&self, claim: &Claim) -> Result<Inserted> {
         let (world, inner, who, claim) = (self.edge.world.clone(), self.inner.clone(), self.edge.who, claim.clone());
         let what = format!("claim {} {} {}", claim.kind.as_str(), claim.group, claim.number);

@@ -94,8 +94,14 @@ async fn a_relative_path_stays_the_same_file() {
 #[tokio::test]
 async fn another_scheme_is_named_and_nothing_else_of_the_url() {
     let check = async |url, text| assert_eq!(refusal(url).await.to_string(), text);
-    check("couch://eve:secret@db/nsm", "no store has the scheme `couch`; supported is `sqlite:PATH`").await;
-    check("/var/lib/nsm.db", "the store's url is not one; supported is `sqlite:PATH`").await;
-    check("s3cr3t/eve:x", "the store's url is not one; supported is `sqlite:PATH`").await;
-    check("sqlite:", "the store's url is not one; supported is `sqlite:PATH`").await;
+    check(
+        "couch://eve:secret@db/nsm",
+        "no store has the scheme `couch`; supported are `sqlite:PATH` and `mongodb://HOST/DATABASE`",
+    )
+    .await;
+    check("/var/lib/nsm.db", "the store's url is not one; supported are `sqlite:PATH` and `mongodb://HOST/DATABASE`")
+        .await;
+    check("s3cr3t/eve:x", "the store's url is not one; supported are `sqlite:PATH` and `mongodb://HOST/DATABASE`")
+        .await;
+    check("sqlite:", "the store's url is not one; supported are `sqlite:PATH` and `mongodb://HOST/DATABASE`").await;
 }

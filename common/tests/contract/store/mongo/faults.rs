@@ -1,0 +1,179 @@
+//! What happens to a server while the store is open: it freezes, dies, comes back, or its answer is lost. The store
+//! says so in time, loses nothing it acknowledged, and goes on by itself.
+
+use std::time::{Duration, Instant};
+
+use common::{
+    history::token,
+    store::{ClaimKind, Heartbeat, Inserted, SharedStore, StoreError},
+};
+use lifecycle::{Record, Uid};
+use serde_json::json;
+use testbed::{MongoOptions, MongoServer, eventually};
+use tokio::task::JoinSet;
+
+use super::proxy::Proxy;
+use crate::store::{append, at, claims::claim, entry, history, seqs};
+
+/// A second more than the port's deadline, on a machine that does other things too.
+const IN_TIME: Duration = Duration::from_secs(5);
+
+/// For a driver to see that a server is back.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn server() -> MongoServer {
+    MongoServer::start(MongoOptions::default()).await.unwrap()
+}
+
+async fn is_back(store: &SharedStore) {
+    eventually("the store is back", SOON, async || Ok(store.ping().await?)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_to_a_frozen_server_ends_in_time_and_the_store_goes_on_when_it_thaws() {
+    let server = server().await;
+    let store = common::store::open(&server.fresh_url()).await.unwrap();
+    append(&*store, &[entry("u", 1)]).await;
+    server.freeze().unwrap();
+    let mut calls = JoinSet::new();
+    for number in 0..16 {
+        let store = store.clone();
+        calls.spawn(async move {
+            let start = Instant::now();
+            let failed = call(&store, number).await;
+            (number, failed, start.elapsed())
+        });
+    }
+    for (number, failed, took) in calls.join_all().await {
+        assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "call {number}: {failed:?}");
+        assert!(took < IN_TIME, "call {number} took {took:?}");
+    }
+    server.thaw().unwrap();
+    is_back(&store).await;
+    // Frozen requests may have been carried out when it thawed, and then they count.
+    let known = seqs(&history(&*store, "u").await);
+    assert!(known == [1] || known == [1, 2], "{known:?}");
+}
+
+/// Each call of the port.
+async fn call(store: &SharedStore, number: u32) -> Result<(), StoreError> {
+    let uid = Uid::new("u");
+    let beat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(0), body: json!({}) };
+    match number {
+        0 => store.append(&entry("u", 2)).await.map(drop),
+        1 => store.history(&uid, 0, 9).await.map(drop),
+        2 => store.tail(at(0), None, 9).await.map(drop),
+        3 => store.uids_named("n", 9).await.map(drop),
+        4 => store.put_snapshot(&Record::of(uid, &[entry("u", 1)])).await,
+        5 => store.snapshot(&uid).await.map(drop),
+        6 => store.snapshots(None, 9).await.map(drop),
+        7 => store.claim(&claim(ClaimKind::Slots, "w", 1)).await.map(drop),
+        8 => store.claims(ClaimKind::Slots, "w", 0, 9).await.map(drop),
+        9 => store.last_claim(ClaimKind::Controls, "stop").await.map(drop),
+        10 => store.beat(&beat).await,
+        11 => store.beats(9).await.map(drop),
+        12 => store.forget_beat("b").await,
+        13 => store.forget(&Uid::new("v")).await,
+        14 => store.forget_claims(ClaimKind::Waves, "w", 9).await.map(drop),
+        _ => store.ping().await,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_killed_has_what_it_acknowledged_and_is_found_again() {
+    let server = server().await;
+    let store = common::store::open(&server.fresh_url()).await.unwrap();
+    let mut acknowledged = Vec::new();
+    for death in 0..3 {
+        let writer = async {
+            let mut own = Vec::new();
+            let mut seq = acknowledged.len() as u64;
+            loop {
+                seq += 1;
+                let entry = entry("u", seq);
+                // What is not acknowledged may be there for all that: then the number is its own.
+                match store.append(&entry).await {
+                    Ok(Inserted::Written) => own.push(entry.token),
+                    other => break (own, other),
+                }
+            }
+        };
+        let killer = async {
+            // Somewhere in the middle of it.
+            tokio::time::sleep(Duration::from_millis(200 + 70 * death)).await;
+            server.kill();
+        };
+        let ((own, failed), ()) = tokio::join!(writer, killer);
+        assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
+        assert!(!own.is_empty(), "nothing was written before death {death}");
+        acknowledged.extend(own);
+        server.restart().await.unwrap();
+        is_back(&store).await;
+        let tokens: Vec<_> = history(&*store, "u").await.into_iter().map(|entry| entry.token).collect();
+        assert_eq!(tokens[..acknowledged.len()], acknowledged, "death {death}");
+        acknowledged = tokens;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_whose_answer_was_lost_was_written() {
+    let server = MongoServer::shared().await.unwrap();
+    let proxy = Proxy::to(server.port()).await;
+    let database = format!("nsm-{}", token());
+    let store = common::store::open(&server.url_at(&proxy.address(), &database)).await.unwrap();
+    let other = common::store::open(&server.url(&database)).await.unwrap();
+
+    let own = entry("u", 1);
+    proxy.lose_the_answer_to(&own.token);
+    assert_eq!(store.append(&own).await.unwrap(), Inserted::Written);
+    assert!(proxy.has_lost_it());
+    assert_eq!(history(&*other, "u").await, [own]);
+
+    let own = claim(ClaimKind::Slots, "w", 1);
+    proxy.lose_the_answer_to(&own.token);
+    assert_eq!(store.claim(&own).await.unwrap(), Inserted::Written);
+    assert!(proxy.has_lost_it());
+    assert_eq!(other.last_claim(ClaimKind::Slots, "w").await.unwrap(), Some(own));
+
+    // Somebody else's document is not taken for one's own, also when the refusal is what gets lost.
+    append(&*other, &[entry("u", 2)]).await;
+    let late = entry("u", 2);
+    proxy.lose_the_answer_to(&late.token);
+    assert_eq!(store.append(&late).await.unwrap(), Inserted::Taken);
+    assert!(proxy.has_lost_it());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forgetting_that_is_cut_short_leaves_no_gap_and_is_finished_by_a_repeat() {
+    let server = MongoServer::shared().await.unwrap();
+    let proxy = Proxy::to(server.port()).await;
+    let database = format!("nsm-{}", token());
+    let store = common::store::open(&server.url(&database)).await.unwrap();
+    let cut = common::store::open(&server.url_at(&proxy.address(), &database)).await.unwrap();
+    let mut entries = Vec::new();
+    for seq in 1..=700 {
+        let entry = entry("u", seq);
+        append(&*store, std::slice::from_ref(&entry)).await;
+        entries.push(entry);
+    }
+    let record = Record::of(Uid::new("u"), &entries);
+    store.put_snapshot(&record).await.unwrap();
+
+    proxy.lose_the_answer_to("deletes");
+    cut.forget(&record.uid).await.unwrap_err();
+    assert!(proxy.has_lost_it());
+    assert!(seqs(&history(&*store, "u").await).into_iter().eq(1..=200), "the newest go first");
+    assert_eq!(common::history::load(&*store, &record.uid).await.unwrap(), record, "it says how it ended");
+    cut.forget(&record.uid).await.unwrap();
+    assert_eq!(history(&*store, "u").await, []);
+    assert_eq!(store.snapshot(&record.uid).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_listens_opening_fails_in_time_and_shows_no_password() {
+    let start = Instant::now();
+    let error = common::store::open("mongodb://eve:s3cret@127.0.0.1:1/nsm").await.unwrap_err().to_string();
+    assert!(start.elapsed() < IN_TIME, "{:?}", start.elapsed());
+    assert!(error.starts_with("cannot open store `mongodb://127.0.0.1:1/nsm`: "), "{error}");
+    assert!(!error.contains("s3cret") && !error.contains("eve"), "{error}");
+}
