@@ -1,4 +1,6 @@
-//! What a store file says, read as the JSON that is in it.
+//! What a store says, read as the JSON that is in its file, or from its database.
+
+mod database;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,6 +66,15 @@ impl Ledger {
         let entries = documents(&connection, "SELECT document FROM entries ORDER BY uid, seq").with_context(file)?;
         let claims = documents(&connection, "SELECT document FROM claims ORDER BY kind, bundle, number");
         Ok(Self::of(entries, claims.with_context(file)?))
+    }
+
+    /// Reads the database at a `mongodb://` URL, also beside a program that writes it.
+    ///
+    /// # Errors
+    /// It cannot be reached, or holds what is no entry.
+    pub async fn read_database(url: &str) -> Result<Self> {
+        let (entries, claims) = database::read(url).await?;
+        Ok(Self::of(entries, claims))
     }
 
     /// The ledger of these entries and claims.
