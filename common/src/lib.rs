@@ -13,6 +13,7 @@ pub mod context;
 pub mod controls;
 pub mod history;
 pub mod jobs;
+pub mod leadership;
 pub mod mirroring;
 pub mod nudge;
 pub mod process;
