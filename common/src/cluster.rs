@@ -1,9 +1,11 @@
 //! The cluster: a client that tries once, knows the apiserver's time, and never waits for ever.
 
 mod answer;
+mod binding;
 mod fence;
 mod metadata;
 mod namespaces;
+mod review;
 
 use std::{path::Path, time::Duration};
 
@@ -18,9 +20,11 @@ use kube::{
 use tower::util::MapResponseLayer;
 
 pub use answer::{Answer, Trouble};
+pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
 pub use metadata::NamespaceMeta;
 pub use namespaces::{facts, look, patch_annotations};
+pub use review::{GROUP, bearer, may};
 
 use crate::clock::ApiClock;
 

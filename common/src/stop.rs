@@ -1,13 +1,14 @@
-//! Throwing the stop: the switch first, then a fence for everything that may still be on its way, then the word that
-//! it holds (safety.md section 2).
+//! Throwing the stop: the switch in the store and the binding in the apiserver, then a fence for everything that may
+//! still be on its way, then the word that it holds (safety.md sections 2 and 3).
 
+use futures::{StreamExt as _, stream};
 use jiff::SignedDuration;
-use lifecycle::{Actor, Keys, Record, Uid, time::saturating_add};
+use lifecycle::{Actor, Fact, Keys, Record, Uid, time::saturating_add};
 
 use crate::{
     clock::Clock,
-    cluster::{Cluster, fence},
-    controls::{self, Stop},
+    cluster::{Cluster, bind, fence, unbind},
+    controls::{self, Decree, Stop},
     history::{Appended, append, load},
     store::{Place, Result, Store},
 };
@@ -21,40 +22,175 @@ const PAGE: usize = 500;
 /// How often an outcome is written again under the next number when somebody else's entry came first.
 const TRIES: usize = 8;
 
-/// What the stop found under way.
+/// How many namespaces are fenced at the same time: a worker that was frozen may wake at any moment.
+const AT_ONCE: usize = 16;
+
+/// Where a stop is thrown and taken back, and by whom. What is out of reach says why.
+#[derive(Debug)]
+pub struct Switchboard<'a> {
+    pub store: std::result::Result<&'a dyn Store, String>,
+    pub cluster: std::result::Result<&'a Cluster, String>,
+    pub keys: &'a Keys,
+    /// The admission policy that refuses all deletions; `None` where no policy is installed.
+    pub policy: Option<&'a str>,
+    pub actor: &'a Actor,
+    pub clock: &'a Clock,
+}
+
+/// A stop that holds, by the switch, by the binding, or by both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Thrown {
-    /// Namespaces whose open intents are closed now.
+    /// What could not be done, and why: with this not empty the stop holds by one half alone, or what was under way is
+    /// not known.
+    pub failed: Vec<String>,
+    /// Namespaces whose open intents can no longer be carried out.
     pub fenced: Vec<String>,
+    /// Namespaces whose deletion had been accepted before the stop.
+    pub accepted: Vec<String>,
     /// Namespaces that may still be deleted by a request sent before the stop, and why nobody knows.
     pub unfenced: Vec<(String, String)>,
 }
 
-/// Throws the stop. When it returns and names nothing unfenced, no deletion of this program will be accepted until the
-/// stop is taken back (safety.md S13).
-///
-/// A worker that wrote its intent before the switch was thrown is found here and fenced; one that writes it afterwards
-/// reads the switch once more before it sends.
-///
-/// # Errors
-/// When the switch is not known to be durable, or the intents could not be read: throw it again.
-pub async fn throw(
-    store: &dyn Store,
-    cluster: &Cluster,
-    keys: &Keys,
-    actor: &Actor,
-    reason: Option<String>,
-    clock: &Clock,
-) -> Result<Thrown> {
-    controls::set_stop(store, actor, &Stop { on: true, reason }, clock.now()).await?;
-    let mut thrown = Thrown::default();
-    for mut record in open_intents(store, clock).await? {
-        match close(store, cluster, keys, actor, &mut record, clock).await? {
-            Ok(()) => thrown.fenced.push(record.name),
-            Err(why) => thrown.unfenced.push((record.name, why)),
+/// What was in force before deletions went on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenBack {
+    pub stop: Option<Decree<Stop>>,
+    /// Whether the admission policy was bound.
+    pub was_bound: bool,
+}
+
+/// Why nothing is stopped, or why deletions stay stopped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unchanged(String);
+
+impl Switchboard<'_> {
+    /// Throws the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
+    /// accepted until the stop is taken back (safety.md S13). Safe to repeat.
+    ///
+    /// A worker that wrote its intent before the switch was thrown is found here and fenced; one that writes it
+    /// afterwards reads the switch once more before it sends. One that does neither meets the binding.
+    ///
+    /// # Errors
+    /// When neither half is known to hold.
+    pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Thrown, Unchanged> {
+        let (switched, bound) = tokio::join!(self.switch_on(reason), self.bind());
+        let mut thrown = Thrown::default();
+        match (&switched, &bound) {
+            (Err(why), Some(Ok(()))) => {
+                thrown.failed.push(format!(
+                    "the switch is not known to be written, and what was under way was not looked for, so the stop \
+                     rests on the admission policy alone: {why}"
+                ));
+                return Ok(thrown);
+            }
+            (Err(why), None) => return Err(Unchanged(format!("nothing is known to be stopped: {why}"))),
+            (Err(why), Some(Err(also))) => {
+                return Err(Unchanged(format!("nothing is known to be stopped: {why}; {also}")));
+            }
+            (Ok(_), Some(Err(why))) => {
+                thrown
+                    .failed
+                    .push(format!("the apiserver does not refuse by itself, the stop rests on the switch: {why}"));
+            }
+            (Ok(_), None | Some(Ok(()))) => {}
         }
+        if let Ok(store) = switched {
+            self.fence_all(store, &mut thrown).await;
+        }
+        Ok(thrown)
     }
-    Ok(thrown)
+
+    /// Takes the stop back: the binding first, so that no worker runs into it. Safe to repeat.
+    ///
+    /// # Errors
+    /// When deletions are not known to go on; what is left of the stop holds.
+    pub async fn take_back(&self, reason: Option<String>) -> std::result::Result<TakenBack, Unchanged> {
+        let stays = |why: String| Unchanged(format!("deletions stay stopped: {why}"));
+        let store = self.store.clone().map_err(stays)?;
+        let was_bound = match (self.policy, &self.cluster) {
+            (None, _) => false,
+            (Some(policy), Ok(cluster)) => unbind(cluster, policy).await.map_err(|error| stays(error.to_string()))?,
+            (Some(_), Err(why)) => return Err(stays(why.clone())),
+        };
+        let failed = |error: &dyn std::error::Error| {
+            let half = if was_bound { "the admission policy is no longer bound, but " } else { "" };
+            stays(format!("{half}the switch could not be taken back: {error}"))
+        };
+        let stop = controls::stopped(store).await.map_err(|error| failed(&error))?;
+        if stop.is_some() {
+            let off = Stop { on: false, reason };
+            controls::set_stop(store, self.actor, &off, self.clock.now()).await.map_err(|error| failed(&error))?;
+        }
+        Ok(TakenBack { stop, was_bound })
+    }
+
+    async fn switch_on(&self, reason: Option<String>) -> std::result::Result<&dyn Store, String> {
+        let store = self.store.clone()?;
+        let on = Stop { on: true, reason };
+        controls::set_stop(store, self.actor, &on, self.clock.now()).await.map_err(|error| error.to_string())?;
+        Ok(store)
+    }
+
+    async fn bind(&self) -> Option<std::result::Result<(), String>> {
+        let policy = self.policy?;
+        Some(match &self.cluster {
+            Ok(cluster) => bind(cluster, policy).await.map_err(|error| error.to_string()),
+            Err(why) => Err(why.clone()),
+        })
+    }
+
+    async fn fence_all(&self, store: &dyn Store, thrown: &mut Thrown) {
+        let open = match open_intents(store, self.clock).await {
+            Ok(open) => open,
+            Err(error) => return thrown.failed.push(format!("what was under way is not known: {error}")),
+        };
+        let mut closing = stream::iter(open).map(|record| self.close(store, record)).buffer_unordered(AT_ONCE);
+        while let Some((name, closed)) = closing.next().await {
+            match closed {
+                Ok(true) => thrown.accepted.push(name),
+                Ok(false) => thrown.fenced.push(name),
+                Err(why) => thrown.unfenced.push((name, why)),
+            }
+        }
+        thrown.accepted.sort();
+        thrown.fenced.sort();
+        thrown.unfenced.sort();
+    }
+
+    /// Fences an open intent and writes its outcome: whether its deletion had been accepted, or why it may still be
+    /// carried out.
+    async fn close(&self, store: &dyn Store, mut record: Record) -> (String, std::result::Result<bool, String>) {
+        let name = record.name.clone();
+        let Some(open) = record.open.clone() else { return (name, Ok(false)) };
+        let cluster = match &self.cluster {
+            Ok(cluster) => cluster,
+            Err(why) => return (name, Err(why.clone())),
+        };
+        let proof = match fence(cluster, &name, &record.uid, self.keys, open.seq, &open.intended).await {
+            Ok(proof) => proof,
+            Err(trouble) => return (name, Err(trouble.to_string())),
+        };
+        let fact = proof.outcome(open.seq, &open.intended);
+        let accepted = matches!(fact, Fact::ActionDone(_));
+        for _ in 0..TRIES {
+            if record.open.as_ref().is_none_or(|still| still.seq != open.seq) {
+                break;
+            }
+            // The fence stands, whoever writes down what it proved.
+            match append(store, &mut record, self.actor, fact.clone(), self.clock.now()).await {
+                Ok(Appended::Written) => {
+                    let _ = store.put_snapshot(&record).await;
+                }
+                Ok(Appended::Conflict) => match load(store, &record.uid).await {
+                    Ok(newer) => record = newer,
+                    Err(_) => break,
+                },
+                Err(_) => break,
+            }
+        }
+        (name, Ok(accepted))
+    }
 }
 
 /// Every record with an open intent: those whose snapshot shows one, and those whose history got one lately.
@@ -73,7 +209,8 @@ async fn open_intents(store: &dyn Store, clock: &Clock) -> Result<Vec<Record>> {
     let mut after: Option<Place> = None;
     loop {
         let page = store.tail(from, after.as_ref(), PAGE).await?;
-        candidates.extend(page.iter().map(|entry| entry.uid.clone()));
+        let begun = page.iter().filter(|entry| matches!(entry.fact, Fact::ActionIntended(_)));
+        candidates.extend(begun.map(|entry| entry.uid.clone()));
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
             _ => break,
@@ -87,36 +224,4 @@ async fn open_intents(store: &dyn Store, clock: &Clock) -> Result<Vec<Record>> {
         }
     }
     Ok(open)
-}
-
-/// Fences an open intent and writes its outcome. The inner error says why it may still be carried out.
-async fn close(
-    store: &dyn Store,
-    cluster: &Cluster,
-    keys: &Keys,
-    actor: &Actor,
-    record: &mut Record,
-    clock: &Clock,
-) -> Result<std::result::Result<(), String>> {
-    let Some(open) = record.open.clone() else {
-        return Ok(Ok(()));
-    };
-    let proof = match fence(cluster, &record.name, &record.uid, keys, open.seq, &open.intended).await {
-        Ok(proof) => proof,
-        Err(trouble) => return Ok(Err(trouble.to_string())),
-    };
-    let fact = proof.outcome(open.seq, &open.intended);
-    for _ in 0..TRIES {
-        if record.open.as_ref().is_none_or(|still| still.seq != open.seq) {
-            break;
-        }
-        match append(store, record, actor, fact.clone(), clock.now()).await? {
-            Appended::Written => {
-                let _ = store.put_snapshot(record).await;
-            }
-            Appended::Conflict => *record = load(store, &record.uid).await?,
-        }
-    }
-    // The fence stands, whoever writes down what it proved.
-    Ok(Ok(()))
 }

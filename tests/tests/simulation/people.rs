@@ -6,7 +6,7 @@ use common::{
     clock::Clock,
     cluster::Cluster,
     controls::{self, Stop},
-    stop,
+    stop::Switchboard,
     store::SharedStore,
 };
 use jiff::SignedDuration;
@@ -210,7 +210,11 @@ async fn obey(
                 let world = world.clone();
                 move || world.now()
             });
-            let thrown = stop::throw(store, cluster, &Keys::default(), &me, None, &clock).await?;
+            let (keys, actor) = (&Keys::default(), &me);
+            let board =
+                Switchboard { store: Ok(store), cluster: Ok(cluster), keys, policy: None, actor, clock: &clock };
+            let thrown = board.throw(None).await?;
+            anyhow::ensure!(thrown.failed.is_empty(), "{:?}", thrown.failed);
             world.tell(
                 "operator",
                 &format!("it is stopped, fenced: {:?}, not fenced: {:?}", thrown.fenced, thrown.unfenced),
