@@ -1,58 +1,42 @@
-//! HTTP over the record store: health, and the metrics that lifecycle.md section 7 promises.
+//! HTTP over the record store: what is known, why, what comes next, and the decrees of people.
 //!
-//! It reads the store and nothing else, so that it shows what is on record and not what a process happens to know.
+//! It answers from the store, so that it shows what is on record and not what a process happens to know; only `why` also
+//! looks at the namespace itself. Health can always be asked for. Everything else needs a token that the cluster accepts
+//! and a right that it grants ([`access`]), unless the configuration opens it. The answers are [`answers`], which `nsm`
+//! gives beside the store too; the page that describes them, `/api/openapi.json`, is made from their types.
 
+mod access;
+pub mod answers;
+mod fault;
+mod limits;
 mod metrics;
+mod openapi;
+mod routes;
+mod serve;
 
-use std::{future::Future, io};
+use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use common::store::SharedStore;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use common::{clock::Clock, cluster::Cluster, config::Settings, context::Context, store::SharedStore};
+use tokio::sync::watch;
 
-/// The media type of the metrics.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use fault::{Complaint, Refusal};
+pub use openapi::openapi;
+pub use routes::{Approved, Because, router};
+pub use serve::serve;
 
-/// Every route.
-pub fn router(store: SharedStore) -> Router {
-    Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/api/metrics", get(metrics_of))
-        .with_state(store)
+/// What the routes work with.
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub store: SharedStore,
+    /// Says who asks and whether they may, and is fenced by a stop.
+    pub cluster: Cluster,
+    pub clock: Clock,
+    pub settings: watch::Receiver<Arc<Settings>>,
 }
 
-/// Serves until cancelled; requests under way are answered.
-///
-/// # Errors
-/// When the socket fails.
-pub fn serve(
-    listener: TcpListener,
-    store: SharedStore,
-    cancel: CancellationToken,
-) -> impl Future<Output = io::Result<()>> {
-    let served = axum::serve(listener, router(store)).with_graceful_shutdown(cancel.cancelled_owned());
-    async { served.await }
-}
-
-/// Whether the store answers.
-async fn ready(State(store): State<SharedStore>) -> Response {
-    match store.ping().await {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-    }
-}
-
-async fn metrics_of(State(store): State<SharedStore>) -> Response {
-    match metrics::text(&*store).await {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+impl From<&Context> for Api {
+    fn from(context: &Context) -> Self {
+        let Context { store, cluster, clock, settings, .. } = context.clone();
+        Self { store, cluster, clock, settings }
     }
 }

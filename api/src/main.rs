@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use api::Api;
 use common::process::{self, Lasts, Running};
 use tokio::net::TcpListener;
 
@@ -15,5 +16,5 @@ async fn serve(running: Running) -> anyhow::Result<()> {
     let cannot = || format!("cannot listen on `{address}` (`api.listen`)");
     let listener = TcpListener::bind(address).await.with_context(cannot)?;
     tracing::info!("the records are served on `{}`", listener.local_addr().with_context(cannot)?);
-    api::serve(listener, running.context.store, running.cancel).await.context("cannot serve")
+    api::serve(listener, Api::from(&running.context), running.cancel).await
 }

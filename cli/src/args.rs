@@ -40,6 +40,15 @@ pub(crate) struct Global {
     /// The context of the kubeconfig. Default: its current one
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
+    /// The address of the API, to ask it instead of the store. Default: none
+    #[arg(long, global = true, value_name = "URL", env = "NSM_API", hide_env_values = true)]
+    pub(crate) api: Option<String>,
+    /// A file with the token for the API (`kubectl create token NAME --audience namespace-manager`). Default: none
+    #[arg(long, global = true, value_name = "FILE", env = "NSM_TOKEN_FILE", hide_env_values = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The authority of the API's certificate. Default: those that this machine trusts
+    #[arg(long, global = true, value_name = "FILE", env = "NSM_API_CA", hide_env_values = true)]
+    pub(crate) api_ca: Option<PathBuf>,
     /// How answers are written: `table` for people; `json` and `yaml` for programs, with stable fields
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) output: Format,

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use api::answers::Unanswered;
 use common::{
     cluster::{Answer, Trouble},
     config::Refused,
+    stop::Unchanged,
     store::{OpenError, StoreError},
 };
 
@@ -61,6 +63,22 @@ impl From<OpenError> for Failure {
             OpenError::Store(error) => error.into(),
             other => Self::new(Code::Configuration, other.to_string()),
         }
+    }
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NotFound(text) => Self::new(Code::NotFound, text),
+            Unanswered::Store(error) => error.into(),
+            Unanswered::Cluster(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<Unchanged> for Failure {
+    fn from(unchanged: Unchanged) -> Self {
+        Self::new(Code::OutOfReach, unchanged.to_string())
     }
 }
 

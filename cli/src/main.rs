@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod failure;
 mod reach;
+mod remote;
 mod screen;
 mod standalone;
 mod view;

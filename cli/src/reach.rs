@@ -5,24 +5,18 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 use common::{
     clock::Clock,
     cluster::{Cluster, REQUEST_TIMEOUT},
-    config::{Settings, Source, suggest::nearest, variable},
-    store::{self, SharedStore, Store},
+    config::{Settings, Source, variable},
+    store::{self, SharedStore},
 };
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{Api, api::PostParams};
-use lifecycle::{Record, Uid};
 
 use crate::{
     args::Global,
     failure::{Code, Failure, causes},
+    remote::Remote,
 };
-
-/// How many uids of one name are told apart.
-pub(crate) const UIDS: usize = 100;
-
-/// How many snapshots are read at once.
-const PAGE: usize = 500;
 
 /// How long a cluster that is only good to have may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -43,12 +37,22 @@ impl<'g> Reach<'g> {
         self.clock.now()
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     pub(crate) fn source(&self) -> Source {
         Source::of_process(self.global.config.clone())
     }
 
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         Ok(self.source().load()?)
+    }
+
+    /// The API, where it is to be asked instead of the store.
+    pub(crate) fn remote(&self) -> Result<Option<Remote>, Failure> {
+        let Global { api, token_file, api_ca, .. } = self.global;
+        api.as_ref().map(|api| Remote::new(api, token_file.as_deref(), api_ca.as_deref())).transpose()
     }
 
     /// The store, where there is one already: a reader makes none.
@@ -106,36 +110,4 @@ pub(crate) async fn cluster_user(cluster: &Cluster) -> String {
     let asked = tokio::time::timeout(REQUEST_TIMEOUT, reviews.create(&params, &question)).await;
     let name = asked.ok().and_then(Result::ok).and_then(|review| review.status?.user_info?.username);
     name.unwrap_or_else(local_user)
-}
-
-/// Every record the store has a snapshot of; may lag behind the histories.
-pub(crate) async fn snapshots(store: &dyn Store) -> Result<Vec<Record>, Failure> {
-    let mut all: Vec<Record> = Vec::new();
-    loop {
-        let page = store.snapshots(all.last().map(|record| &record.uid), PAGE).await?;
-        let full = page.len() == PAGE;
-        all.extend(page);
-        if !full {
-            return Ok(all);
-        }
-    }
-}
-
-/// The uids a person may mean, the most recent first.
-pub(crate) async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, Failure> {
-    let named = store.uids_named(name_or_uid, UIDS).await?;
-    if !named.is_empty() {
-        return Ok(named);
-    }
-    let uid = Uid::new(name_or_uid);
-    if !store.history(&uid, 0, 1).await?.is_empty() {
-        return Ok(vec![uid]);
-    }
-    let records = snapshots(store).await?;
-    let meant = nearest(name_or_uid, records.iter().map(|record| record.name.as_str()));
-    let meant = meant.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-    let text = format!(
-        "nothing is recorded of a namespace `{name_or_uid}`{meant} (`nsm ls --all` lists those with a history)"
-    );
-    Err(Failure::new(Code::NotFound, text))
 }

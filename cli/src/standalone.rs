@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use api::Api;
 use common::{
     clock::Clock,
     cluster::Cluster,
@@ -65,9 +66,8 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     let local = Arc::new(jobs(&context, max_workers));
     let jobs: SharedJobs = local.clone();
     if let Some(listener) = listener {
-        info!("health and metrics are served on `{}`", listener.local_addr()?);
-        let served = api::serve(listener, context.store.clone(), cancel.clone());
-        tasks.spawn("api", async { served.await.context("cannot serve") });
+        info!("the API is served on `{}`", listener.local_addr()?);
+        tasks.spawn("api", api::serve(listener, Api::from(&context), cancel.clone()));
     }
     tasks.spawn("collect-controller", collect_controller::run(context.clone(), jobs.clone(), cancel.clone()));
     tasks.spawn("action-controller", action_controller::run(context, jobs, cancel));

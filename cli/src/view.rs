@@ -5,11 +5,11 @@ pub(crate) mod crew;
 pub(crate) mod difference;
 pub(crate) mod effective;
 pub(crate) mod listing;
-pub(crate) mod moment;
-pub(crate) mod outlook;
 pub(crate) mod page;
 pub(crate) mod reasons;
 pub(crate) mod table;
 #[cfg(test)]
+#[path = "../../api/src/answers/told.rs"]
 pub(crate) mod told;
-pub(crate) mod words;
+
+pub(crate) use api::answers::{moment, words};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
+use utoipa::ToSchema;
 
 use crate::{
     context::Context,
@@ -54,7 +55,7 @@ pub struct WorkerBody {
 }
 
 /// One task in hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Doing {
     /// The task's id.
     pub task: String,
@@ -80,7 +81,7 @@ pub struct ControllerBody {
 }
 
 /// Why jobs are not as they should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobTrouble {
     /// `failed`: one ended badly; `refused`: none may be started; `unreachable`: nobody answers.
     pub reason: String,

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lifecycle::{Actor, Mode, Record, Status, Uid, record::Phase, stuck};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
 use crate::{
     beats::{self, ControllerBody, Doing, JobTrouble, WorkerBody, is_alive},
     config::{Ration, Settings},
-    controls,
+    controls::{self, Approval, Decree, Doubt, Stop},
     ration::{self, Window},
     store::{ClaimKind, Heartbeat, Result, Store},
 };
@@ -24,7 +25,7 @@ const PAGE: usize = 500;
 const LISTED: usize = 100;
 
 /// The whole on one page. Fields are only ever added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
     /// When it was looked.
     pub at: Timestamp,
@@ -60,7 +61,7 @@ pub struct Overview {
 }
 
 /// The configuration in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Configuration {
     /// The hash of the one in force; `None`: none was decreed yet, and nothing is deleted.
     pub in_force: Option<String>,
@@ -70,7 +71,8 @@ pub struct Configuration {
 }
 
 /// What somebody decreed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Standing)]
 pub struct Decreed {
     pub by: Actor,
     pub at: Timestamp,
@@ -78,7 +80,7 @@ pub struct Decreed {
     pub until: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Controller {
     pub role: String,
     /// The holder of the lease, where there is one.
@@ -92,7 +94,7 @@ pub struct Controller {
     pub troubles: Vec<JobTrouble>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Collector {
     pub instance: String,
     pub since: Timestamp,
@@ -103,7 +105,7 @@ pub struct Collector {
     pub of: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerCount {
     pub working: u64,
     pub waiting: u64,
@@ -112,7 +114,7 @@ pub struct WorkerCount {
 }
 
 /// An attempt under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnderWay {
     pub namespace: String,
     pub uid: Uid,
@@ -124,7 +126,7 @@ pub struct UnderWay {
     pub until: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StuckLine {
     pub namespace: String,
     pub uid: Uid,
@@ -133,7 +135,7 @@ pub struct StuckLine {
 }
 
 /// How much of a ration is used in the present window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Use {
     pub used: u64,
     pub limit: u64,
@@ -142,7 +144,7 @@ pub struct Use {
 }
 
 /// One action worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerLine {
     pub instance: String,
     pub since: Timestamp,
@@ -193,14 +195,9 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
             in_force: in_force.map(|decree| decree.body.hash),
             here: settings.hash.clone(),
         },
-        stop: stop.map(|it| Decreed { by: it.actor, at: it.at, why: it.body.reason, until: None }),
-        approval: approval.map(|it| Decreed { by: it.actor, at: it.at, why: None, until: Some(it.body.until) }),
-        doubt: doubt.map(|it| Decreed {
-            by: it.actor,
-            at: it.at,
-            why: Some(format!("namespace `{}`: {}", it.body.namespace, it.body.why)),
-            until: None,
-        }),
+        stop: stop.map(Decreed::from),
+        approval: approval.map(Decreed::from),
+        doubt: doubt.map(Decreed::from),
         controllers,
         collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
         workers: count(&beats, now),
@@ -214,6 +211,25 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         stuck: snapshots.stuck,
         stuck_in_all: snapshots.stuck_in_all,
     })
+}
+
+impl From<Decree<Stop>> for Decreed {
+    fn from(stop: Decree<Stop>) -> Self {
+        Self { by: stop.actor, at: stop.at, why: stop.body.reason, until: None }
+    }
+}
+
+impl From<Decree<Approval>> for Decreed {
+    fn from(approval: Decree<Approval>) -> Self {
+        Self { by: approval.actor, at: approval.at, why: None, until: Some(approval.body.until) }
+    }
+}
+
+impl From<Decree<Doubt>> for Decreed {
+    fn from(doubt: Decree<Doubt>) -> Self {
+        let Doubt { namespace, why } = doubt.body;
+        Self { by: doubt.actor, at: doubt.at, why: Some(format!("namespace `{namespace}`: {why}")), until: None }
+    }
 }
 
 /// What follows from the snapshots.

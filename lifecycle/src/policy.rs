@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::{
     Keys, Namespace, Status,
@@ -19,7 +20,7 @@ use crate::{
 pub const MIN_TTL: Period = Period::from_secs(10);
 
 /// Whether deletions are carried out or only recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Judge, annotate and record what would have been done; delete nothing.

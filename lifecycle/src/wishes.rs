@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     Keys, Namespace,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// When a namespace's time to live ends, and by whose word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Deadline {
     /// The first instant at which the time is over.
     pub at: Timestamp,
@@ -21,7 +22,7 @@ pub struct Deadline {
 }
 
 /// Whose word set a deadline. The owner's own text is kept, so that a later change of it shows as the owner's wish.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "source", content = "text", rename_all = "snake_case")]
 pub enum DeadlineBy {
     /// The policy's ttl.

@@ -1,36 +1,40 @@
 //! `nsm history`.
 
-use common::store::Store;
-use lifecycle::{Entry, Uid};
+use api::answers::chronicle::{self, Page};
 
 use crate::{
     failure::Failure,
-    reach::{Reach, uids},
+    reach::Reach,
     screen::Screen,
-    view::chronicle::{self, Chronicle},
+    view::chronicle::{Chronicle, text},
 };
 
-/// How many entries are read at once.
-const PAGE: usize = 500;
-
 pub(super) async fn history(reach: &Reach<'_>, screen: &Screen, namespace: &str) -> Result<(), Failure> {
-    let settings = reach.settings()?;
-    let store = reach.store(&settings).await?;
-    let mut all = Vec::new();
-    for uid in uids(&*store, namespace).await?.iter().rev() {
-        all.extend(Chronicle::of(entries(&*store, uid).await?));
-    }
-    screen.answer(&all, |width| chronicle::text(&all, reach.now(), width))
+    let all = match reach.remote()? {
+        Some(api) => histories(namespace, async |which, after| api.history(which, after).await).await?,
+        None => {
+            let store = reach.store(&reach.settings()?).await?;
+            let page = async |which: &str, after| Ok(chronicle::history(&*store, which, after, chronicle::MOST).await?);
+            histories(namespace, page).await?
+        }
+    };
+    screen.answer(&all, |width| text(&all, reach.now(), width))
 }
 
-async fn entries(store: &dyn Store, uid: &Uid) -> Result<Vec<Entry>, Failure> {
-    let mut all: Vec<Entry> = Vec::new();
-    loop {
-        let page = store.history(uid, all.last().map_or(0, |entry| entry.seq), PAGE).await?;
-        let full = page.len() == PAGE;
-        all.extend(page);
-        if !full {
-            return Ok(all);
+/// The histories of all that bore a name, the oldest first, each page by page.
+async fn histories(
+    namespace: &str,
+    page: impl AsyncFn(&str, u64) -> Result<Page, Failure>,
+) -> Result<Vec<Chronicle>, Failure> {
+    let mut all = Vec::new();
+    for uid in page(namespace, 0).await?.uids {
+        let Page { name, uid, mut entries, mut next, .. } = page(&uid, 0).await?;
+        while let Some(after) = next {
+            let more = page(&uid, after).await?;
+            entries.extend(more.entries);
+            next = more.next;
         }
+        all.push(Chronicle { name, uid, entries });
     }
+    Ok(all)
 }

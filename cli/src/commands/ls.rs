@@ -1,45 +1,57 @@
 //! `nsm ls`.
 
-use common::controls;
+use api::answers::listing::{self, Asked, Listing};
+use common::{
+    config::Settings,
+    store::{Store, StoreError},
+};
+use jiff::Timestamp;
+use lifecycle::Uid;
 
 use crate::{
     failure::Failure,
-    reach::{Reach, snapshots},
+    reach::Reach,
     screen::Screen,
-    view::{listing, moment::both},
+    view::{listing::table, moment::both},
 };
 
 pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, all: bool) -> Result<(), Failure> {
-    let settings = reach.settings()?;
-    let store = reach.store(&settings).await?;
     let now = reach.now();
-    let stopped = controls::stopped(&*store).await?;
-    let mut records = snapshots(&*store).await?;
-    records.retain(|record| all || record.is_managed());
-    records.sort_by(|a, b| (&a.name, a.created, &a.uid).cmp(&(&b.name, b.created, &b.uid)));
-    let lines: Vec<_> = records
-        .iter()
-        .map(|record| {
-            let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-            listing::Line::of(record, policy, stopped.is_some(), now)
-        })
-        .collect();
-    screen.answer(
-        &lines,
-        |width| {
-            if lines.is_empty() { String::new() } else { listing::table(&lines, now).text(width) }
-        },
-    )?;
+    let mut listing = match reach.remote()? {
+        Some(api) => api.namespaces(all).await?,
+        None => {
+            let settings = reach.settings()?;
+            let store = reach.store(&settings).await?;
+            whole(&*store, &settings, &Asked { all, ..Asked::default() }, now).await?
+        }
+    };
+    listing.items.sort_by(|a, b| (&a.name, a.created, &a.uid).cmp(&(&b.name, b.created, &b.uid)));
+    let lines = &listing.items;
+    screen.answer(lines, |width| if lines.is_empty() { String::new() } else { table(lines, now).text(width) })?;
     if lines.is_empty() {
         screen.note("nothing is managed; `nsm config check` tells what the policies are");
     }
-    if let Some(stop) = stopped {
-        let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
-        screen.note(&format!("all deletions are stopped, by {} {}{reason}", stop.actor, both(stop.at, now)));
+    if let Some(stop) = listing.stop {
+        let reason = stop.why.map_or(String::new(), |why| format!(": {why}"));
+        screen.note(&format!("all deletions are stopped, by {} {}{reason}", stop.by, both(stop.at, now)));
     }
-    if let Some(doubt) = controls::doubt(&*store).await? {
-        let why = &doubt.body.why;
+    if let Some(doubt) = listing.doubt {
+        let why = doubt.why.unwrap_or_default();
         screen.note(&format!("nothing is deleted, this store is in doubt since {}: {why}", both(doubt.at, now)));
     }
     Ok(())
+}
+
+/// Every page, as one.
+async fn whole(store: &dyn Store, settings: &Settings, asked: &Asked, now: Timestamp) -> Result<Listing, StoreError> {
+    let mut items = Vec::new();
+    let mut after: Option<Uid> = None;
+    loop {
+        let mut page = listing::listing(store, settings, asked, after.as_ref(), listing::MOST, now).await?;
+        items.append(&mut page.items);
+        match page.next {
+            Some(next) => after = Some(Uid::new(next)),
+            None => return Ok(Listing { items, ..page }),
+        }
+    }
 }

@@ -5,8 +5,13 @@ use common::status;
 use crate::{failure::Failure, reach::Reach, screen::Screen, view::page};
 
 pub(super) async fn status(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
-    let settings = reach.settings()?;
-    let store = reach.store(&settings).await?;
-    let overview = status::overview(&*store, &settings, reach.now()).await?;
+    let overview = match reach.remote()? {
+        Some(api) => api.status().await?,
+        None => {
+            let settings = reach.settings()?;
+            let store = reach.store(&settings).await?;
+            status::overview(&*store, &settings, reach.now()).await?
+        }
+    };
     screen.answer(&overview, |_| page::text(&overview))
 }

@@ -153,6 +153,11 @@ impl<'r> Target<'r> {
             self.screen.note("by this configuration no policy applies to it, so nothing would delete it anyway");
             return None;
         }
+        if self.reach.remote().is_ok_and(|api| api.is_some()) {
+            self.screen
+                .note(&format!("it is written, which is what counts; `nsm history {name}` tells when it is recorded"));
+            return None;
+        }
         let store = match self.reach.store(&self.settings).await {
             Ok(store) => store,
             Err(failure) => {

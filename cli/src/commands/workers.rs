@@ -5,10 +5,14 @@ use common::status;
 use crate::{failure::Failure, reach::Reach, screen::Screen, view::crew};
 
 pub(super) async fn workers(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
-    let settings = reach.settings()?;
-    let store = reach.store(&settings).await?;
     let now = reach.now();
-    let lines = status::workers(&*store, now).await?;
+    let lines = match reach.remote()? {
+        Some(api) => api.workers().await?,
+        None => {
+            let store = reach.store(&reach.settings()?).await?;
+            status::workers(&*store, now).await?
+        }
+    };
     screen
         .answer(&lines, |width| if lines.is_empty() { String::new() } else { crew::table(&lines, now).text(width) })?;
     if lines.is_empty() {

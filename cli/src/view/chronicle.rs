@@ -1,13 +1,13 @@
 //! The answer of `nsm history`.
 
+use api::answers::chronicle::Told;
 use jiff::Timestamp;
-use lifecycle::{Entry, time::human_text};
+use lifecycle::time::human_text;
 use serde::Serialize;
 
 use super::{
     moment::relative,
     table::{STRONG, Table},
-    words::words,
 };
 
 /// The history of one namespace.
@@ -17,26 +17,6 @@ pub(crate) struct Chronicle {
     pub(crate) uid: String,
     /// In order, the first has number 1.
     pub(crate) entries: Vec<Told>,
-}
-
-/// An entry as it is stored, with what it says.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Told {
-    /// What it says, in words; not stable.
-    pub(crate) text: String,
-    #[serde(flatten)]
-    pub(crate) entry: Entry,
-}
-
-impl Chronicle {
-    pub(crate) fn of(entries: Vec<Entry>) -> Option<Self> {
-        let last = entries.last()?;
-        Some(Self {
-            name: last.name.clone(),
-            uid: last.uid.to_string(),
-            entries: entries.into_iter().map(|entry| Told { text: words(&entry), entry }).collect(),
-        })
-    }
 }
 
 /// Histories one after another, the oldest first.

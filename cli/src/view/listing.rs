@@ -1,57 +1,13 @@
 //! The lines of `nsm ls`.
 
+use api::answers::listing::Line;
 use jiff::Timestamp;
-use lifecycle::{Policy, Record, Status, record::Phase};
-use serde::Serialize;
+use lifecycle::record::Phase;
 
 use super::{
     moment,
-    outlook::{Outlook, outlook},
     table::{Cell, Table},
 };
-
-/// One namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Line {
-    pub(crate) name: String,
-    pub(crate) uid: String,
-    /// `managed`, `released` or `gone`.
-    pub(crate) phase: Phase,
-    pub(crate) status: Status,
-    /// When the status was entered.
-    pub(crate) since: Option<Timestamp>,
-    /// The namespace's creation.
-    pub(crate) created: Option<Timestamp>,
-    /// The CI label `author`, else `team`, as it was at adoption.
-    pub(crate) owner: Option<String>,
-    pub(crate) policy: Option<String>,
-    pub(crate) protected: bool,
-    pub(crate) kept_until: Option<Timestamp>,
-    pub(crate) next: Outlook,
-}
-
-impl Line {
-    pub(crate) fn of(record: &Record, policy: Option<&Policy>, stopped: bool, now: Timestamp) -> Self {
-        Self {
-            name: record.name.clone(),
-            uid: record.uid.to_string(),
-            phase: record.phase,
-            status: record.status,
-            since: record.since,
-            created: record.created,
-            owner: owner(record).map(str::to_owned),
-            policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
-            protected: record.protected,
-            kept_until: record.kept.as_ref().and_then(|kept| kept.until).filter(|until| now < *until),
-            next: outlook(policy, record, stopped, now),
-        }
-    }
-}
-
-/// Who to ask about a namespace.
-pub(crate) fn owner(record: &Record) -> Option<&str> {
-    record.ci("author").or_else(|| record.ci("team"))
-}
 
 /// The lines as a table.
 pub(crate) fn table(lines: &[Line], now: Timestamp) -> Table {

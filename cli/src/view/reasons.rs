@@ -2,112 +2,15 @@
 
 use std::fmt::Write as _;
 
+use api::answers::why::{Shown, Stands, Why};
 use jiff::Timestamp;
-use lifecycle::{
-    Condition, Guard, Mode, Record, Status, Truth, Verdict,
-    record::Phase,
-    time::human_text,
-    wishes::{Deadline, Malformed},
-};
-use serde::Serialize;
+use lifecycle::{Condition, Truth, record::Phase, time::human_text};
 
 use super::{
-    listing::owner,
     moment::{both, relative},
-    outlook::Outlook,
     table::{BAD, CARE, GOOD, STRONG, tone},
     words,
 };
-
-/// Everything that is known about why a namespace is as it is, and what stands before its deletion.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Why {
-    pub(crate) name: String,
-    pub(crate) uid: String,
-    /// `new`, `managed`, `released` or `gone`.
-    pub(crate) phase: Phase,
-    pub(crate) status: Status,
-    /// When the status was entered.
-    pub(crate) since: Option<Timestamp>,
-    /// Why the status was entered.
-    pub(crate) reason: String,
-    pub(crate) owner: Option<String>,
-    /// The policy it was last judged under.
-    pub(crate) policy: Option<String>,
-    pub(crate) mode: Option<Mode>,
-    pub(crate) created: Option<Timestamp>,
-    /// When its time is over, and by whose word.
-    pub(crate) deadline: Option<Deadline>,
-    /// What the status rests on.
-    pub(crate) evidence: Vec<Condition>,
-    pub(crate) next: Outlook,
-    /// Everything before the deletion.
-    pub(crate) guards: Vec<Shown>,
-    /// What its owner wrote and nobody can read.
-    pub(crate) malformed: Vec<String>,
-    /// What the answer does not hold, and why.
-    pub(crate) notes: Vec<String>,
-}
-
-/// One guard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Shown {
-    /// One word, stable.
-    pub(crate) name: &'static str,
-    /// `clear`, `waits` or `refuses`.
-    pub(crate) verdict: &'static str,
-    /// Until when it waits, where that is a matter of time.
-    pub(crate) until: Option<Timestamp>,
-    pub(crate) why: String,
-}
-
-impl Why {
-    pub(crate) fn of(record: &Record, evidence: Vec<Condition>, next: Outlook) -> Self {
-        Self {
-            name: record.name.clone(),
-            uid: record.uid.to_string(),
-            phase: record.phase,
-            status: record.status,
-            since: record.since,
-            reason: record.reason.clone(),
-            owner: owner(record).map(str::to_owned),
-            policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
-            mode: record.terms.as_ref().map(|terms| terms.mode),
-            created: record.created,
-            deadline: record.deadline.clone(),
-            evidence,
-            next,
-            guards: Vec::new(),
-            malformed: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
-    pub(crate) fn set_malformed(&mut self, found: &[Malformed]) {
-        self.malformed = found.iter().map(Malformed::to_string).collect();
-    }
-}
-
-impl Shown {
-    pub(crate) fn clear(name: &'static str, why: impl Into<String>) -> Self {
-        Self { name, verdict: "clear", until: None, why: why.into() }
-    }
-
-    pub(crate) fn refuses(name: &'static str, why: impl Into<String>) -> Self {
-        Self { name, verdict: "refuses", until: None, why: why.into() }
-    }
-}
-
-impl From<Guard> for Shown {
-    fn from(guard: Guard) -> Self {
-        let (verdict, until) = match guard.verdict {
-            Verdict::Clear => ("clear", None),
-            Verdict::Waits(until) => ("waits", until),
-            Verdict::Refuses => ("refuses", None),
-        };
-        Self { name: guard.name, verdict, until, why: guard.why }
-    }
-}
 
 /// The answer for a terminal.
 pub(crate) fn text(why: &Why, now: Timestamp) -> String {
@@ -183,9 +86,9 @@ fn evidence(condition: &Condition, now: Timestamp) -> String {
 
 fn shown(guard: &Shown, now: Timestamp) -> String {
     let (sign, style) = match guard.verdict {
-        "clear" => ("✓", GOOD),
-        "waits" => ("…", CARE),
-        _ => ("✗", BAD),
+        Stands::Clear => ("✓", GOOD),
+        Stands::Waits => ("…", CARE),
+        Stands::Refuses => ("✗", BAD),
     };
     let until = match guard.until {
         None => String::new(),
@@ -197,14 +100,12 @@ fn shown(guard: &Shown, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::guards;
+    use api::answers::outlook::outlook;
+    use lifecycle::{Mode, guards};
     use serde_json::json;
 
     use super::{
-        super::{
-            outlook::outlook,
-            told::{adopted, at, changed, policies, record},
-        },
+        super::told::{adopted, at, changed, policies, record},
         *,
     };
 

@@ -35,7 +35,7 @@ async fn a_stop_names_what_it_could_not_cut_off() {
     world.tell("ci-42", "u1", &[adopted(), ("2020-01-01T00:00:03Z", "ActionIntended", intended)]).await;
     let said = world.nsm("stop");
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.err.contains("could not be cut off:\n  ci-42: "), "{said:?}");
+    assert!(said.err.contains("could not be cut off: ci-42: "), "{said:?}");
     assert!(common::controls::stopped(&*world.store).await.unwrap().is_some(), "the stop stands nevertheless");
 }
 

@@ -7,15 +7,16 @@ use lifecycle::{
     record::{Damage, Phase},
     time::saturating_add,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What happens next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Outlook {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Outlook {
     /// A sentence without full stop.
-    pub(crate) what: String,
+    pub what: String,
     /// When; `null` where it is not a matter of time.
-    pub(crate) at: Option<Timestamp>,
+    pub at: Option<Timestamp>,
 }
 
 impl Outlook {
@@ -30,7 +31,8 @@ impl Outlook {
 
 /// What happens next by the record and the policy it is under, if the configuration has that policy. `stopped`: all
 /// deletions are.
-pub(crate) fn outlook(policy: Option<&Policy>, record: &Record, stopped: bool, now: Timestamp) -> Outlook {
+#[must_use]
+pub fn outlook(policy: Option<&Policy>, record: &Record, stopped: bool, now: Timestamp) -> Outlook {
     match record.phase {
         Phase::Gone => return Outlook::waits_for("nothing, it is gone"),
         Phase::New => return Outlook::waits_for("it is yet to be adopted"),

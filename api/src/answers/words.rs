@@ -8,7 +8,8 @@ use lifecycle::{
 };
 
 /// What an entry says, a sentence without full stop.
-pub(crate) fn words(entry: &Entry) -> String {
+#[must_use]
+pub fn words(entry: &Entry) -> String {
     match &entry.fact {
         Fact::Adopted(adopted) => {
             let created = human_text(adopted.created);
@@ -67,7 +68,8 @@ pub(crate) fn words(entry: &Entry) -> String {
 }
 
 /// What ends a namespace's time, and by whose word.
-pub(crate) fn end(deadline: Option<&Deadline>) -> String {
+#[must_use]
+pub fn end(deadline: Option<&Deadline>) -> String {
     let Some(Deadline { at, by }) = deadline else {
         return "nothing sets an end".to_owned();
     };
@@ -80,7 +82,8 @@ pub(crate) fn end(deadline: Option<&Deadline>) -> String {
 }
 
 /// The mode in one word.
-pub(crate) const fn mode(mode: Mode) -> &'static str {
+#[must_use]
+pub const fn mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Observe => "observe",
         Mode::Enforce => "enforce",
@@ -118,7 +121,8 @@ fn skipped(skipped: &ActionSkipped) -> String {
 }
 
 /// How long a namespace was given, in words.
-pub(crate) fn lifetime(created: jiff::Timestamp, deadline: &Deadline) -> String {
+#[must_use]
+pub fn lifetime(created: jiff::Timestamp, deadline: &Deadline) -> String {
     duration::text(lifecycle::wishes::lifetime(created, deadline))
 }
 

@@ -7,7 +7,8 @@ const UNITS: [(i64, &str, &str); 5] =
     [(7 * 86_400, "week", "w"), (86_400, "day", "d"), (3_600, "hour", "h"), (60, "minute", "m"), (1, "second", "s")];
 
 /// How far away an instant is: `in 4 minutes`, `in 1 hour 55 minutes`, `2 days ago`, `now`.
-pub(crate) fn relative(at: Timestamp, now: Timestamp) -> String {
+#[must_use]
+pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let distance = between(now, at);
     let text = words(distance);
     match (text.is_empty(), distance.is_negative()) {
@@ -18,12 +19,14 @@ pub(crate) fn relative(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// An instant with how far away it is: `2026-08-17 09:50:41 UTC (4 minutes ago)`.
-pub(crate) fn both(at: Timestamp, now: Timestamp) -> String {
+#[must_use]
+pub fn both(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", human_text(at), relative(at, now))
 }
 
 /// An age in its two largest units: `3d4h`, `5m10s`.
-pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
+#[must_use]
+pub fn age(since: Timestamp, now: Timestamp) -> String {
     let mut rest = between(since, now).as_secs().max(0);
     let mut text = String::new();
     let mut parts = 0;

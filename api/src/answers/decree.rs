@@ -1,0 +1,120 @@
+//! What people decree for all namespaces: stop, resume, approve, vouch.
+
+use common::{
+    controls,
+    status::Decreed as Standing,
+    stop::{Switchboard, Unchanged},
+    store::{Store, StoreError},
+};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::Actor;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What was decreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decreed {
+    /// `stop`, `resume`, `approve` or `vouch`.
+    pub decree: Kind,
+    pub by: Actor,
+    pub at: Timestamp,
+    /// Until when an approval holds.
+    pub until: Option<Timestamp>,
+    /// The namespaces whose deletion was under way, and can no longer happen by it.
+    pub fenced: Vec<String>,
+    /// Those whose deletion may still happen or had been accepted before, and why.
+    pub not_fenced: Vec<String>,
+    /// What else could not be done, and why. The decree holds all the same.
+    pub failed: Vec<String>,
+    /// The stop that was taken back.
+    pub ended: Option<Standing>,
+    /// Whether the admission policy that refuses deletions was in force until now.
+    pub unbound: bool,
+    /// The doubt about the store: as it stands at an approval, and as it was answered when somebody vouches.
+    pub doubt: Option<Standing>,
+}
+
+/// Which decree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Stop,
+    Resume,
+    Approve,
+    Vouch,
+}
+
+impl Decreed {
+    fn new(decree: Kind, by: &Actor, at: Timestamp) -> Self {
+        Self {
+            decree,
+            by: by.clone(),
+            at,
+            until: None,
+            fenced: Vec::new(),
+            not_fenced: Vec::new(),
+            failed: Vec::new(),
+            ended: None,
+            unbound: false,
+            doubt: None,
+        }
+    }
+
+    /// Whether all of it is done.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.failed.is_empty() && self.not_fenced.is_empty()
+    }
+}
+
+/// Stops all deletions, and answers when none can be accepted any more.
+///
+/// # Errors
+/// When nothing is known to be stopped.
+pub async fn stop(board: &Switchboard<'_>, reason: Option<String>) -> Result<Decreed, Unchanged> {
+    let mut decreed = Decreed::new(Kind::Stop, board.actor, board.clock.now());
+    let thrown = board.throw(reason).await?;
+    let before = |name| format!("{name}: its deletion had been accepted before the stop");
+    let unknown = |(name, why)| format!("{name}: {why}");
+    decreed.not_fenced = thrown.accepted.into_iter().map(before).collect();
+    decreed.not_fenced.extend(thrown.unfenced.into_iter().map(unknown));
+    (decreed.fenced, decreed.failed) = (thrown.fenced, thrown.failed);
+    Ok(decreed)
+}
+
+/// Lets deletions go on.
+///
+/// # Errors
+/// When they are not known to.
+pub async fn resume(board: &Switchboard<'_>, reason: Option<String>) -> Result<Decreed, Unchanged> {
+    let mut decreed = Decreed::new(Kind::Resume, board.actor, board.clock.now());
+    let back = board.take_back(reason).await?;
+    (decreed.ended, decreed.unbound) = (back.stop.map(Standing::from), back.was_bound);
+    Ok(decreed)
+}
+
+/// Lets deletions go beyond the wave for a length of time.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn approve(
+    store: &dyn Store,
+    actor: &Actor,
+    period: SignedDuration,
+    now: Timestamp,
+) -> Result<Decreed, StoreError> {
+    let mut decreed = Decreed::new(Kind::Approve, actor, now);
+    decreed.until = Some(controls::approve(store, actor, period, now).await?);
+    decreed.doubt = controls::doubt(store).await?.map(Standing::from);
+    Ok(decreed)
+}
+
+/// Vouches that this store is the right one.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Decreed, StoreError> {
+    let mut decreed = Decreed::new(Kind::Vouch, actor, now);
+    decreed.doubt = controls::vouch(store, actor, now).await?.map(Standing::from);
+    Ok(decreed)
+}

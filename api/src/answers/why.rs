@@ -1,0 +1,318 @@
+//! Why a namespace is as it is, and what stands before its deletion.
+
+use std::time::Duration;
+
+use common::{
+    cluster::{Answer, Cluster, Trouble, look},
+    config::Settings,
+    controls::{self, Decree, Stop},
+    history,
+    store::Store,
+};
+use jiff::Timestamp;
+use lifecycle::{
+    Condition, Fact, Fresh, Guard, Mode, Namespace, Policy, Record, Status, Verdict, guards,
+    plan::is_foretold,
+    record::Phase,
+    wishes::{self, Deadline, Malformed},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    Unanswered,
+    listing::owner,
+    moment::both,
+    outlook::{Outlook, outlook},
+    uids,
+};
+
+/// How long the cluster, which is only good to have, may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Everything that is known about why a namespace is as it is, and what stands before its deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Why {
+    pub name: String,
+    pub uid: String,
+    /// `new`, `managed`, `released` or `gone`.
+    pub phase: Phase,
+    pub status: Status,
+    /// When the status was entered.
+    pub since: Option<Timestamp>,
+    /// Why the status was entered.
+    pub reason: String,
+    pub owner: Option<String>,
+    /// The policy it was last judged under.
+    pub policy: Option<String>,
+    pub mode: Option<Mode>,
+    pub created: Option<Timestamp>,
+    /// When its time is over, and by whose word.
+    pub deadline: Option<Deadline>,
+    /// What the status rests on.
+    pub evidence: Vec<Condition>,
+    pub next: Outlook,
+    /// Everything before the deletion.
+    pub guards: Vec<Shown>,
+    /// What its owner wrote and nobody can read.
+    pub malformed: Vec<String>,
+    /// What the answer does not hold, and why.
+    pub notes: Vec<String>,
+}
+
+/// One guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Shown {
+    /// One word, stable.
+    pub name: String,
+    pub verdict: Stands,
+    /// Until when it waits, where that is a matter of time.
+    pub until: Option<Timestamp>,
+    pub why: String,
+}
+
+/// Whether a guard stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stands {
+    /// It does not.
+    Clear,
+    /// It does for now.
+    Waits,
+    /// It does as things are.
+    Refuses,
+}
+
+/// Why the namespace of this uid, or the last that bore this name, is as it is. Without a cluster, the answer says why
+/// the namespace itself was not looked at.
+///
+/// # Errors
+/// When there is no such namespace, or the store is out of reach.
+pub async fn why(
+    store: &dyn Store,
+    settings: &Settings,
+    cluster: Result<&Cluster, String>,
+    name_or_uid: &str,
+    now: Timestamp,
+) -> Result<Why, Unanswered> {
+    let uids = match uids(store, name_or_uid).await {
+        Ok(uids) => uids,
+        Err(Unanswered::NotFound(text)) => {
+            let Ok(cluster) = cluster else { return Err(Unanswered::NotFound(text)) };
+            return match look_soon(cluster, name_or_uid, settings).await {
+                Ok(Some(namespace)) => Ok(unrecorded(settings, &namespace, now)),
+                Ok(None) | Err(_) => Err(Unanswered::NotFound(text)),
+            };
+        }
+        Err(other) => return Err(other),
+    };
+    let record = history::load(store, &uids[0]).await?;
+    let mut answer = recorded(store, settings, &record, cluster, now).await?;
+    if uids.len() > 1 {
+        let (before, name) = (uids.len() - 1, &record.name);
+        let note = format!("this name was borne before, by {before} of those that `nsm history {name}` tells of");
+        answer.notes.push(note);
+    }
+    Ok(answer)
+}
+
+impl Why {
+    /// What a record says, without what stands before the deletion.
+    #[must_use]
+    pub fn of(record: &Record, evidence: Vec<Condition>, next: Outlook) -> Self {
+        Self {
+            name: record.name.clone(),
+            uid: record.uid.to_string(),
+            phase: record.phase,
+            status: record.status,
+            since: record.since,
+            reason: record.reason.clone(),
+            owner: owner(record).map(str::to_owned),
+            policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
+            mode: record.terms.as_ref().map(|terms| terms.mode),
+            created: record.created,
+            deadline: record.deadline.clone(),
+            evidence,
+            next,
+            guards: Vec::new(),
+            malformed: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn set_malformed(&mut self, found: &[Malformed]) {
+        self.malformed = found.iter().map(Malformed::to_string).collect();
+    }
+}
+
+impl Shown {
+    fn clear(name: &str, why: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), verdict: Stands::Clear, until: None, why: why.into() }
+    }
+
+    fn refuses(name: &str, why: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), verdict: Stands::Refuses, until: None, why: why.into() }
+    }
+}
+
+impl From<Guard> for Shown {
+    fn from(guard: Guard) -> Self {
+        let (verdict, until) = match guard.verdict {
+            Verdict::Clear => (Stands::Clear, None),
+            Verdict::Waits(until) => (Stands::Waits, until),
+            Verdict::Refuses => (Stands::Refuses, None),
+        };
+        Self { name: guard.name.to_owned(), verdict, until, why: guard.why }
+    }
+}
+
+async fn recorded(
+    store: &dyn Store,
+    settings: &Settings,
+    record: &Record,
+    cluster: Result<&Cluster, String>,
+    now: Timestamp,
+) -> Result<Why, Unanswered> {
+    let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
+    let stopped = controls::stopped(store).await?;
+    let next = outlook(policy, record, stopped.is_some(), now);
+    let mut answer = Why::of(record, evidence(store, record).await?, next);
+    if record.phase == Phase::Gone {
+        return Ok(answer);
+    }
+    let object = match cluster {
+        Ok(cluster) => look_soon(cluster, &record.name, settings).await.map_err(|trouble| trouble.to_string()),
+        Err(why) => Err(why),
+    };
+    let object = match object {
+        Ok(Some(namespace)) => Some(namespace),
+        Ok(None) => {
+            answer.notes.push("the cluster has no namespace of this name now".to_owned());
+            None
+        }
+        Err(why) => {
+            answer.notes.push(format!("the namespace itself was not looked at: {why}"));
+            None
+        }
+    };
+    if let Some(namespace) = &object {
+        if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
+            answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
+        }
+        answer.set_malformed(&wishes::malformed(namespace, &settings.policies.keys));
+    }
+    let Some(policy) = policy else {
+        answer.notes.push(
+            "what stands before its deletion is not known: this configuration lacks its policy; name the one that the \
+             manager runs with (`--config`)"
+                .to_owned(),
+        );
+        return Ok(answer);
+    };
+    answer.guards = before_deletion(store, settings, policy, record, object.as_ref(), stopped, now).await?;
+    if let Some(in_force) = controls::config(store).await?
+        && in_force.body.hash != settings.hash
+    {
+        answer.notes.push(format!(
+            "this is judged by another configuration ({}) than the manager runs with ({}); name that one (`--config`)",
+            settings.hash, in_force.body.hash
+        ));
+    }
+    Ok(answer)
+}
+
+async fn before_deletion(
+    store: &dyn Store,
+    settings: &Settings,
+    policy: &Policy,
+    record: &Record,
+    object: Option<&Namespace>,
+    stopped: Option<Decree<Stop>>,
+    now: Timestamp,
+) -> Result<Vec<Shown>, Unanswered> {
+    let lineage = controls::lineage(store).await?;
+    let fresh = object.map(|namespace| Fresh {
+        namespace,
+        policy: settings.policies.for_namespace(namespace),
+        lineage: &lineage,
+    });
+    let mut all: Vec<Shown> = guards(policy, record, fresh.as_ref(), now).into_iter().map(Shown::from).collect();
+    all.push(match stopped {
+        None => Shown::clear("stop", "nobody stopped deletions"),
+        Some(stop) => {
+            let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
+            Shown::refuses("stop", format!("{} stopped all deletions {}{reason}", stop.actor, both(stop.at, now)))
+        }
+    });
+    all.push(match controls::doubt(store).await? {
+        None => Shown::clear("store", "nobody doubts this store"),
+        Some(doubt) => Shown::refuses(
+            "store",
+            format!(
+                "it is in doubt since {}: {}; `nsm approve --store` vouches for it",
+                both(doubt.at, now),
+                doubt.body.why
+            ),
+        ),
+    });
+    if policy.deletes(record.status) {
+        all.push(match (is_foretold(record), controls::approval(store, now).await?) {
+            (true, _) => Shown::clear("wave", "it was foretold"),
+            (false, Some(approval)) => Shown::clear(
+                "wave",
+                format!(
+                    "it was not foretold, which {} approved until {}",
+                    approval.actor,
+                    both(approval.body.until, now)
+                ),
+            ),
+            (false, None) => Shown::clear("wave", "it was not foretold, so it takes its turn in the waves"),
+        });
+    }
+    Ok(all)
+}
+
+/// What the change to the present status rested on.
+async fn evidence(store: &dyn Store, record: &Record) -> Result<Vec<Condition>, Unanswered> {
+    let Some(before) = record.episode.checked_sub(1) else { return Ok(Vec::new()) };
+    let entry = store.history(&record.uid, before, 1).await?.pop();
+    Ok(match entry.map(|entry| entry.fact) {
+        Some(Fact::StatusChanged(change)) => change.evidence,
+        _ => Vec::new(),
+    })
+}
+
+/// A namespace of the cluster that nothing is recorded of.
+fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why {
+    let mut record = Record::new(namespace.uid.clone());
+    record.name.clone_from(&namespace.name);
+    record.created = Some(namespace.created);
+    let policy = settings.policies.for_namespace(namespace);
+    let mut answer = Why::of(&record, Vec::new(), outlook(policy, &record, false, now));
+    answer.policy = policy.map(|policy| policy.name.clone());
+    (answer.reason, answer.next.what) = match policy {
+        Some(policy) => (
+            format!("policy `{}` applies to it, and it was not seen yet", policy.name),
+            "it is adopted as soon as the manager sees it; is it running?".to_owned(),
+        ),
+        None if settings.policies.is_out_of_bounds(&namespace.name) => {
+            ("its name is one of those that are never managed".to_owned(), "nothing".to_owned())
+        }
+        None => ("no policy applies to it".to_owned(), "nothing".to_owned()),
+    };
+    answer.deadline = policy.and_then(|policy| wishes::deadline(namespace, policy, &policy.keys));
+    answer.set_malformed(&wishes::malformed(namespace, &settings.policies.keys));
+    answer
+}
+
+/// Reads a namespace, if the cluster answers soon.
+async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result<Option<Namespace>, Trouble> {
+    match tokio::time::timeout(PATIENCE, look(cluster, name, &settings.policies)).await {
+        Ok(looked) => looked,
+        Err(_) => Err(Trouble {
+            doing: format!("read namespace `{name}`"),
+            answer: Answer::Unclear,
+            why: format!("the apiserver did not answer within {} s", PATIENCE.as_secs()),
+        }),
+    }
+}

@@ -1,0 +1,117 @@
+//! Every route, and what it needs.
+
+mod decrees;
+mod records;
+mod whole;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{from_fn_with_state, map_response},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use common::config::Readable;
+
+pub use self::decrees::{Approved, Because};
+pub(crate) use self::{decrees::*, records::*, whole::*};
+use crate::{
+    Api,
+    access::{Access, Need, admit},
+    fault::Fault,
+    limits::{BODY, Room, limit},
+    metrics,
+    openapi::openapi,
+};
+
+/// The media type of the metrics.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const RECORDS: Option<Readable> = Some(Readable::Records);
+const STATUS: Option<Readable> = Some(Readable::Status);
+const METRICS: Option<Readable> = Some(Readable::Metrics);
+
+/// The routes that are guarded: path, what it needs, and what answers.
+fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
+    let right = |verb, resource, open| Need::Right { verb, resource, open };
+    let decree = right("update", "controls", None);
+    [
+        ("/api/metrics", right("get", "metrics", METRICS), get(metrics_of)),
+        ("/api/openapi.json", Need::Token, get(page)),
+        ("/api/v1/namespaces", right("list", "records", RECORDS), get(namespaces)),
+        ("/api/v1/namespaces/{namespace}", right("get", "records", RECORDS), get(namespace)),
+        ("/api/v1/namespaces/{namespace}/history", right("get", "records", RECORDS), get(history)),
+        ("/api/v1/status", right("get", "status", STATUS), get(status)),
+        ("/api/v1/workers", right("list", "status", STATUS), get(workers)),
+        ("/api/v1/stop", decree, post(stop)),
+        ("/api/v1/resume", decree, post(resume)),
+        ("/api/v1/approve", decree, post(approve)),
+    ]
+}
+
+/// Every route.
+pub fn router(api: Api) -> Router {
+    let access = Arc::new(Access::default());
+    let mut routes = Router::new();
+    for (path, need, answer) in guarded() {
+        let guard = from_fn_with_state((api.clone(), access.clone(), need), admit);
+        routes = routes.route(path, answer.fallback(async || Fault::no_such_method()).layer(guard));
+    }
+    routes
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(from_fn_with_state(Room::default(), limit))
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .fallback(async || Fault::no_such_route())
+        .method_not_allowed_fallback(async || Fault::no_such_method())
+        .layer(map_response(closed))
+        .with_state(api)
+}
+
+/// Whether it runs.
+#[utoipa::path(get, path = "/livez", responses((status = 200, body = String, content_type = "text/plain")))]
+#[expect(dead_code, reason = "read by the macro that describes it")]
+fn live() {}
+
+/// Whether the store answers.
+#[utoipa::path(get, path = "/readyz", responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = 503, body = String, content_type = "text/plain", description = "The store does not answer"),
+))]
+async fn ready(State(api): State<Api>) -> Response {
+    match api.store.ping().await {
+        Ok(()) => "ok\n".into_response(),
+        // It is asked without a token, so it does not say why.
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+    }
+}
+
+/// The status of every managed namespace, for Prometheus.
+#[utoipa::path(get, path = "/api/metrics", security(("token" = [])), responses(
+    (status = 200, body = String, content_type = "application/openmetrics-text"),
+    crate::fault::Refusals,
+))]
+async fn metrics_of(State(api): State<Api>) -> Result<Response, Fault> {
+    let text = metrics::text(&*api.store).await?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+/// This page.
+#[utoipa::path(get, path = "/api/openapi.json", security(("token" = [])), responses(
+    (status = 200, body = Object),
+    crate::fault::Refusals,
+))]
+async fn page() -> Response {
+    Json(openapi()).into_response()
+}
+
+/// Nothing here may be kept by whoever stands between, or be taken for what it is not.
+async fn closed(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
