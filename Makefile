@@ -1,7 +1,7 @@
 # Every command a contributor needs. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help servers test demo bench chaos mutants control-plane cluster fmt clean-cache
+.PHONY: help servers test demo bench chaos mutants control-plane cluster image fmt clean-cache
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf 'make %-15s %s\n' "$$name" "$$what"; done
@@ -23,9 +23,13 @@ control-plane: servers ## Start an empty control plane to play with, until Ctrl-
 	@cargo run --locked -p tests --bin control-plane
 
 cluster: ## Start a real cluster with one node to play with, until Ctrl-C (as root)
+	@dev/packages
 	@dev/servers --all >/dev/null
 	@cargo build --locked -p tests --bin cluster
 	@cargo run --quiet --locked -p tests --bin cluster
+
+image: ## Build the image of the release, and say how large everything in it is
+	@dev/image
 
 servers: ## Build etcd and Kubernetes from source into the cache (minutes, once)
 	@dev/servers

@@ -8,6 +8,7 @@ mod needs;
 mod servers;
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::Path;
@@ -118,9 +119,7 @@ impl Cluster {
             busybox: runtime.busybox,
             directory,
         };
-        let manifest = cluster.directory.path().join("dns.yaml");
-        std::fs::write(&manifest, DNS.replace("IMAGE", &runtime.dns.name))?;
-        cluster.kubectl([OsStr::new("apply"), OsStr::new("--filename"), manifest.as_os_str()]).await?;
+        cluster.apply(&DNS.replace("IMAGE", &runtime.dns.name)).await?;
         tell("waiting for the node");
         cluster.wait_for_node().await?;
         tell("waiting for DNS");
@@ -246,6 +245,16 @@ impl Cluster {
     /// It fails; then the error tells what it complained of.
     pub async fn kubectl(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
         self.run(&mut self.client_command("kubectl", arguments)?).await
+    }
+
+    /// Creates or changes what a manifest (YAML or JSON) describes, as the administrator.
+    ///
+    /// # Errors
+    /// The apiserver refuses it.
+    pub async fn apply(&self, manifest: &str) -> Result<String> {
+        let mut file = tempfile::NamedTempFile::new_in(self.directory.path())?;
+        file.write_all(manifest.as_bytes())?;
+        self.kubectl([OsStr::new("apply"), OsStr::new("--filename"), file.path().as_os_str()]).await
     }
 
     /// Runs helm as the administrator and returns what it prints. It finds no settings, caches or plugins of the user who runs the tests.

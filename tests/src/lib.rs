@@ -36,6 +36,7 @@ mod namespaces;
 pub mod oracle;
 mod port;
 mod process;
+pub mod product;
 mod program;
 pub mod receiver;
 mod servers;

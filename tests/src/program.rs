@@ -19,28 +19,30 @@ pub fn program(name: &str) -> Result<Command> {
     let directory = test.ancestors().skip(1).find(|directory| directory.join(name).is_file());
     let binary =
         directory.with_context(|| format!("no binary `{name}` above `{}`: {BUILD}", test.display()))?.join(name);
-    ensure_fresh(&binary)?;
+    ensure_fresh(&binary, BUILD)?;
     Ok(Command::new(binary))
 }
 
-fn ensure_fresh(binary: &Path) -> Result<()> {
-    let built = modified(binary)?;
-    for source in sources(binary)? {
-        ensure!(modified(&source)? <= built, "`{}` is older than `{}`: {BUILD}", binary.display(), source.display());
+/// Checks that no source is younger than `binary`; `build` says what to do then.
+pub(crate) fn ensure_fresh(binary: &Path, build: &str) -> Result<()> {
+    let built = modified(binary, build)?;
+    for source in sources(binary, build)? {
+        let changed = modified(&source, build)?;
+        ensure!(changed <= built, "`{}` is older than `{}`: {build}", binary.display(), source.display());
     }
     Ok(())
 }
 
 /// The files of this workspace that `binary` was built from: cargo writes them beside it, as `BINARY: FILE FILE …`.
-fn sources(binary: &Path) -> Result<Vec<PathBuf>> {
+fn sources(binary: &Path, build: &str) -> Result<Vec<PathBuf>> {
     let list = binary.with_extension("d");
-    let text = std::fs::read_to_string(&list).with_context(|| format!("cannot read `{}`: {BUILD}", list.display()))?;
+    let text = std::fs::read_to_string(&list).with_context(|| format!("cannot read `{}`: {build}", list.display()))?;
     let (_, files) = text.split_once(": ").with_context(|| format!("`{}` lists no files", list.display()))?;
     Ok(files.replace("\\ ", "\0").split_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect())
 }
 
-fn modified(path: &Path) -> Result<std::time::SystemTime> {
-    let metadata = path.metadata().with_context(|| format!("cannot look at `{}`: {BUILD}", path.display()))?;
+fn modified(path: &Path, build: &str) -> Result<std::time::SystemTime> {
+    let metadata = path.metadata().with_context(|| format!("cannot look at `{}`: {build}", path.display()))?;
     Ok(metadata.modified()?)
 }
 
@@ -60,7 +62,7 @@ mod tests {
         File::create(&source).unwrap().set_modified(changed).unwrap();
         let escaped = source.to_str().unwrap().replace(' ', "\\ ");
         std::fs::write(list, format!("{}: {escaped}\n", binary.display())).unwrap();
-        let said = ensure_fresh(&binary).err().map(|error| error.to_string());
+        let said = ensure_fresh(&binary, BUILD).err().map(|error| error.to_string());
         match complaint {
             None => assert_eq!(said, None),
             Some(words) => assert!(said.as_deref().unwrap_or_default().contains(words), "{said:?}"),

@@ -1,24 +1,10 @@
 //! What a node needs of the machine, said before anything is started.
 
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
-/// Programs and the Debian packages they come from.
-const PROGRAMS: [(&str, &str); 12] = [
-    ("busybox", "busybox-static"),
-    ("cc", "gcc"),
-    ("conntrack", "conntrack"),
-    ("containerd", "containerd"),
-    ("ctr", "containerd"),
-    ("ip", "iproute2"),
-    ("ipset", "ipset"),
-    ("iptables", "iptables"),
-    ("nsenter", "util-linux"),
-    ("runc", "runc"),
-    ("socat", "socat"),
-    ("unshare", "util-linux"),
-];
 /// Where Debian puts the plugins that connect pods.
 pub(super) const PLUGINS: &str = "/usr/lib/cni";
 
@@ -28,23 +14,14 @@ pub(super) fn check() -> Result<()> {
         nix::unistd::geteuid().is_root(),
         "a cluster with a node needs root: it makes namespaces, network interfaces and control groups of its own"
     );
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = |program: &str| std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
-    let mut missing: Vec<&str> =
-        PROGRAMS.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();
-    if !Path::new(PLUGINS).join("bridge").is_file() {
-        missing.push("containernetworking-plugins");
-    }
-    missing.dedup();
-    ensure!(
-        missing.is_empty(),
-        "a cluster with a node needs what is missing here: run `apt-get install {}`",
-        missing.join(" ")
-    );
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev/packages");
+    let output = Command::new(&script).output().with_context(|| format!("cannot run `{}`", script.display()))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", complaint.trim_start_matches("error: ").trim_end());
     // Where it is a module, nobody has needed it yet. Where it is not, there is nothing to load.
     let bridges = Path::new("/proc/sys/net/bridge");
     if !bridges.exists() {
-        let _ = std::process::Command::new("modprobe").arg("br_netfilter").output();
+        let _ = Command::new("modprobe").arg("br_netfilter").output();
         ensure!(bridges.exists(), "the kernel cannot filter bridges (module br_netfilter): Services would not work");
     }
     Ok(())

@@ -2,12 +2,11 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use testbed::{Cluster, eventually};
 
-const LATER: Duration = Duration::from_secs(60);
+use crate::LATER;
 
 /// Runs a shell script in a pod of its own, waits until it ended, and returns its phase and its output.
 async fn run(cluster: &Cluster, namespace: &str, pod: &str, script: &str) -> Result<(String, String)> {
