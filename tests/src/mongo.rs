@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use mongodb::bson::doc;
+use futures::future::try_join_all;
+use mongodb::bson::{Document, doc};
 use mongodb::options::{ClientOptions, Credential, Tls, TlsOptions};
 use mongodb::{Client, Database};
 use tempfile::TempDir;
@@ -24,6 +25,8 @@ use tls::Identity;
 const START: Duration = Duration::from_secs(60);
 /// For one answer, in which a password is hashed.
 const LOOK: Duration = Duration::from_secs(5);
+/// So many that none of its files is left out: there are 16.
+const COLLECTIONS: usize = 200;
 /// How often another port is tried when somebody took the one that was free.
 const PORTS: usize = 5;
 
@@ -75,7 +78,7 @@ impl MongoServer {
         SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
     }
 
-    /// Starts a server and waits until it serves: less than a second, two with a user.
+    /// Starts a server and waits until it serves: about two seconds.
     ///
     /// # Errors
     /// Its binary is missing, or it does not start; then the error ends with its log.
@@ -99,6 +102,7 @@ impl MongoServer {
         let listen = options.listen;
         let mut mongo = Self { binary, listen, port, identity, admin: None, server, directory };
         mongo.wait_until_ready().await?;
+        mongo.lay_out().await?;
         if let Some((user, password)) = &options.user {
             let admin = ("testbed".to_owned(), format!("{:032x}", rand::random::<u128>()));
             let database = mongo.admin().await?;
@@ -107,10 +111,28 @@ impl MongoServer {
                 database.run_command(create).await.with_context(|| format!("cannot create user `{user}`"))?;
             }
             mongo.admin = Some(admin);
-            mongo.kill();
-            mongo.restart().await?;
         }
+        // In order, so that its files are whole: killed while it makes one, it cannot use that ever again.
+        mongo.end().await?;
+        mongo.restart().await?;
         Ok(mongo)
+    }
+
+    /// Makes every file it keeps documents in: it has some, by a hash of the collection, and makes each at first use.
+    async fn lay_out(&self) -> Result<()> {
+        let database = self.database("layout").await?;
+        let insert = async |number: usize| {
+            let collection = database.collection::<Document>(&format!("c{number}"));
+            collection.insert_one(doc! { "_id": number.to_string() }).await
+        };
+        try_join_all((0..COLLECTIONS).map(insert)).await?;
+        Ok(database.drop().await?)
+    }
+
+    /// Asks it to end, and waits for that.
+    async fn end(&self) -> Result<()> {
+        self.server().ask_to_end()?;
+        eventually("the server has ended", START, async || self.server().exited()?.context("it runs")).await.map(drop)
     }
 
     /// The URL of a database without credentials, for a client on this machine.
@@ -268,4 +290,29 @@ fn command(
         command.arg("--auth");
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn has_all_its_files_before_anybody_can_kill_it() {
+        let server = MongoServer::start(MongoOptions::default()).await.unwrap();
+        let files = || {
+            let data = std::fs::read_dir(server.directory.path().join("data")).unwrap();
+            let mut files: Vec<_> = data.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            files.retain(|file| !file.starts_with("WiredTigerLog"));
+            files.sort_unstable();
+            files
+        };
+        let before = files();
+        let database = server.database("more").await.unwrap();
+        let insert = async |number: usize| {
+            let collection = database.collection::<Document>(&format!("d{number}"));
+            collection.insert_one(doc! { "_id": "a" }).await
+        };
+        try_join_all((0..300).map(insert)).await.unwrap();
+        assert_eq!(files(), before);
+    }
 }

@@ -112,8 +112,16 @@ impl Process {
     /// # Errors
     /// It has ended before, or still runs after `deadline`.
     pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
-        self.signal(Signal::SIGTERM)?;
+        self.ask_to_end()?;
         self.wait(deadline).await
+    }
+
+    /// Asks it to end (SIGTERM), and does not wait for that.
+    ///
+    /// # Errors
+    /// It has ended before.
+    pub fn ask_to_end(&mut self) -> Result<()> {
+        self.signal(Signal::SIGTERM)
     }
 
     /// Waits for its end.
