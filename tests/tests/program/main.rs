@@ -9,6 +9,7 @@
 mod harness;
 
 mod apiserver;
+mod churn;
 mod clock;
 mod configuration;
 mod doubt;

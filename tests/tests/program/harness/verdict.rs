@@ -33,8 +33,7 @@ impl World {
         let lives = namespaces.iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_none());
         let alive = lives.filter_map(ResourceExt::uid).collect();
         let deletes = accepted_namespace_deletes(&self.requests()?);
-        // A story whose program never came to open its store has no histories.
-        let ledger = if self.store().exists() { self.ledger()? } else { Default::default() };
+        let ledger = self.whole_ledger().await?;
         let told = self.told();
         let (user, faults) = (told.user.to_owned(), told.faults);
         let mut found = judge(&Run { ledger: ledger.clone(), deletes, user, alive, faults });

@@ -39,13 +39,16 @@ pub(super) struct Told {
     /// Of all namespaces of the story.
     pub(super) names: Vec<String>,
     logs: Vec<PathBuf>,
+    /// The URL of the database where the store is one and no file.
+    database: Option<String>,
     /// What was done to the apiserver.
     pub(super) faults: Faults,
 }
 
 impl World {
     pub(super) async fn new(plane: Plane, configure: impl FnOnce(&mut Value)) -> Result<Self> {
-        let told = Told { user: WORKER, names: Vec::new(), logs: Vec::new(), faults: Faults::default() };
+        let told =
+            Told { user: WORKER, names: Vec::new(), logs: Vec::new(), database: None, faults: Faults::default() };
         let world = Self {
             client: plane.client(User::ADMIN).await?,
             plane,
@@ -72,6 +75,8 @@ impl World {
             }],
         });
         change(&mut config);
+        let url = config["store"]["url"].as_str().filter(|url| url.starts_with("mongodb://"));
+        self.told().database = url.map(str::to_owned);
         self.write_config(&format!("{config:#}\n"))
     }
 
@@ -97,6 +102,11 @@ impl World {
     /// Lets nsm call the apiserver as this user from its next start on.
     pub(crate) fn be(&self, user: &'static str) {
         self.told().user = user;
+    }
+
+    /// As whom nsm calls the apiserver.
+    pub(crate) fn user(&self) -> &'static str {
+        self.told().user
     }
 
     /// Keeps the apiserver from executing for so long.
@@ -228,6 +238,17 @@ impl World {
     /// What the store says now.
     pub(crate) fn ledger(&self) -> Result<Ledger> {
         Ledger::read(&self.store())
+    }
+
+    /// What the store says now, be it a file or a database. A story whose program never came to open its store has no
+    /// histories.
+    pub(crate) async fn whole_ledger(&self) -> Result<Ledger> {
+        let database = self.told().database.clone();
+        match database {
+            Some(url) => Ledger::read_database(&url).await,
+            None if self.store().exists() => self.ledger(),
+            None => Ok(Ledger::default()),
+        }
     }
 
     /// The ends of the logs of its processes.
