@@ -37,7 +37,7 @@ pub(crate) async fn keep_enough(context: &Context, jobs: &SharedJobs) -> anyhow:
                 if let JobState::Failed(why) = &ended {
                     warn!("worker `{name}` failed: {why}");
                 }
-                jobs.forget(&name).await?;
+                jobs.stop(&name).await?;
                 if matches!(ended, JobState::Complete) && jobs.start(&spec).await? == Started::Now {
                     running += 1;
                 }

@@ -83,7 +83,7 @@ async fn keep_running(jobs: &SharedJobs) -> anyhow::Result<Kept> {
     Ok(match jobs.start(&spec).await? {
         Started::Now | Started::Exists(JobState::Running) => Kept::Running,
         Started::Exists(ended) => {
-            jobs.forget(COLLECTOR).await?;
+            jobs.stop(COLLECTOR).await?;
             Kept::Ended(match ended {
                 JobState::Failed(why) => why,
                 JobState::Complete | JobState::Running => "it said that it was done".to_owned(),

@@ -19,6 +19,7 @@ use kube::{
 };
 use tower::util::MapResponseLayer;
 
+pub(crate) use answer::within;
 pub use answer::{Answer, Trouble};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};

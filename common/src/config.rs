@@ -25,10 +25,10 @@ mod yaml;
 mod tests;
 
 pub use mistake::{Mistake, Refused};
-pub use raw::{LogFormat, Readable};
+pub use raw::{LogFormat, Readable, Sweep};
 pub use settings::{
-    AdminSettings, ApiSettings, GuardSettings, LeadershipSettings, NoticeSettings, QueueSettings, Ration, Settings,
-    StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings, WorkerSettings,
+    AdminSettings, ApiSettings, GuardSettings, JobSettings, LeadershipSettings, NoticeSettings, QueueSettings, Ration,
+    Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings, WorkerSettings,
 };
 pub use source::{Source, variable};
 pub use tree::Origin;

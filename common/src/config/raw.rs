@@ -2,6 +2,8 @@
 //!
 //! A section is a struct with a default, and a field of [`Raw`]; what it means once checked is in `settings.rs`.
 
+mod jobs;
+
 use lifecycle::{
     Mode,
     duration::Period,
@@ -10,6 +12,8 @@ use lifecycle::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::jobs::{RawJobs, Sweep};
 
 /// Everything that can be configured, for all roles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +42,8 @@ pub struct Raw {
     pub waves: RawWaves,
     /// How owners are told what is about to happen. Default: no channel, so that nobody is told and nothing waits.
     pub notices: RawNotices,
+    /// The jobs that watch and judge namespaces, and keep house.
+    pub jobs: RawJobs,
     /// The workers that carry out what is due.
     pub workers: RawWorkers,
     /// HTTP over the record store, for people and programs.

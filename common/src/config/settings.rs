@@ -1,5 +1,6 @@
 //! The configuration as it is used: checked once, so that nobody checks again.
 
+mod jobs;
 mod leadership;
 mod store;
 
@@ -13,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
 
-pub use self::{leadership::LeadershipSettings, store::StoreSettings};
+pub use self::{jobs::JobSettings, leadership::LeadershipSettings, store::StoreSettings};
 
 /// How long a worker lives: then another takes its place, so that a new image comes into use within this time.
 pub const WORKER_LIFE: Duration = Duration::from_secs(30 * 60);
@@ -30,6 +31,7 @@ pub struct Settings {
     /// Deletions per window that were not foretold (safety.md S7).
     pub waves: Ration,
     pub notices: NoticeSettings,
+    pub jobs: JobSettings,
     pub workers: WorkerSettings,
     pub api: ApiSettings,
     pub guard: GuardSettings,
@@ -165,6 +167,7 @@ impl Settings {
             let why = format!("more than `workers.max`, which is {}, are never there", raw.workers.max);
             errors.push(invalid("workers.min", why));
         }
+        let jobs = errors.take(jobs::jobs(&raw.jobs));
         let telemetry = errors.take(telemetry(&raw.telemetry));
         let processes = admin.zip(leadership).zip(telemetry);
         let (
@@ -175,8 +178,9 @@ impl Settings {
             Some(notices),
             Some(api),
             Some(guard),
+            Some(jobs),
             Some(((admin, leadership), telemetry)),
-        ) = (policies, store, budget, waves, notices, api, guard, processes)
+        ) = (policies, store, budget, waves, notices, api, guard, jobs, processes)
         else {
             return Err(errors);
         };
@@ -190,6 +194,7 @@ impl Settings {
             budget,
             waves,
             notices,
+            jobs,
             api,
             guard,
             admin: AdminSettings { listen: admin },
@@ -221,6 +226,7 @@ impl Settings {
             ("admin.listen", self.admin != newer.admin),
             ("leadership.lease", self.leadership.lease != newer.leadership.lease),
             ("leadership.name", self.leadership.name != newer.leadership.name),
+            ("jobs.templates", self.jobs.templates != newer.jobs.templates),
             ("telemetry.log", old.log != new.log),
             ("telemetry.format", old.format != new.format),
         ]

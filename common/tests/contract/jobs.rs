@@ -1,23 +1,37 @@
 //! The job runner's suite.
 
 mod ends;
+mod kubernetes;
 mod local;
+mod schedules;
 mod starts;
 
 use std::time::Duration;
 
 use common::jobs::{JobKind, JobRunner, JobSpec, JobState, SharedJobs, Started};
 
-/// A runner of one program for both kinds, which does what its first argument says:
+/// A runner of one program for both kinds, with room for some jobs, which does what its first argument says:
 ///
 /// - `end`: ends, if what follows is `with these arguments`;
 /// - `fail`: fails, saying what follows;
 /// - `panic`: dies;
 /// - `stay`: stays until it is told to end.
 ///
-/// Two collectors and three actions may run at a time.
 pub(crate) trait Bench {
     async fn open(&self) -> SharedJobs;
+
+    /// The schedules there are: each name with its arguments.
+    async fn schedules(&self) -> Vec<(String, Vec<String>)>;
+}
+
+/// Waits until a job is as wanted.
+async fn until(what: &str, jobs: &dyn JobRunner, name: &str, wanted: impl Fn(Option<&JobState>) -> bool) {
+    let wait = async {
+        while !wanted(jobs.state(name).await.unwrap().as_ref()) {
+            jobs.changed(Duration::from_millis(200)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LONG, wait).await.is_ok(), "{what} has not come");
 }
 
 /// Long enough for whatever is to come.
@@ -30,10 +44,9 @@ macro_rules! suite {
             starts {
                 starting_twice_starts_one
                 of_concurrent_starts_one_starts
-                an_ended_job_exists_until_it_is_forgotten
-                a_running_job_is_not_forgotten
-                each_kind_has_its_own_limit
-                an_end_makes_room
+                an_ended_job_exists_and_the_next_try_has_a_name_of_its_own
+                a_job_is_told_with_its_arguments
+                a_stopped_job_ends_and_leaves_nothing
                 a_name_is_one_that_kubernetes_takes
             }
             ends {
@@ -45,6 +58,9 @@ macro_rules! suite {
                 waiting_for_an_end_is_bounded
                 of_a_stranger_nothing_is_known
             }
+            schedules {
+                a_schedule_is_made_changed_and_ended
+            }
         }
     };
     (@ $adapter:ident, $bench:path, $runs:meta, $($group:ident { $($test:ident)* })*) => {
@@ -52,7 +68,7 @@ macro_rules! suite {
             $($(
                 #[$runs]
                 async fn $test() {
-                    $crate::jobs::$group::$test(&$bench()).await;
+                    $crate::jobs::$group::$test(&$bench().await).await;
                 }
             )*)*
         }

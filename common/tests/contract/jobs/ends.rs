@@ -62,5 +62,5 @@ pub(crate) async fn waiting_for_an_end_is_bounded(bench: &impl Bench) {
 pub(crate) async fn of_a_stranger_nothing_is_known(bench: &impl Bench) {
     let jobs = bench.open().await;
     assert_eq!(jobs.state("stranger").await.unwrap(), None);
-    jobs.forget("stranger").await.unwrap();
+    jobs.stop("stranger").await.unwrap();
 }

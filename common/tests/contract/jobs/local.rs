@@ -6,7 +6,9 @@ use std::{
 };
 
 use anyhow::{bail, ensure};
-use common::jobs::{JobRunner, JobSpec, JobState, LocalJobs, PerKind, Program, SharedJobs, Started};
+use common::jobs::{
+    Every, JobKind, JobRunner, JobSpec, JobState, LocalJobs, PerKind, Program, Schedule, SharedJobs, Started,
+};
 use futures::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,17 +17,21 @@ use super::{Bench, LONG, end, job, start, suite};
 
 suite!(contract, super::Local::new, tokio::test(start_paused = true));
 
-pub(crate) struct Local;
+pub(crate) struct Local(Arc<LocalJobs>);
 
 impl Local {
-    pub(crate) const fn new() -> Self {
-        Self
+    pub(crate) async fn new() -> Self {
+        Self(Arc::new(runner()))
     }
 }
 
 impl Bench for Local {
     async fn open(&self) -> SharedJobs {
-        Arc::new(runner())
+        self.0.clone()
+    }
+
+    async fn schedules(&self) -> Vec<(String, Vec<String>)> {
+        self.0.schedules().into_iter().map(|schedule| (schedule.name, schedule.args)).collect()
     }
 }
 
@@ -148,14 +154,14 @@ async fn a_thousand_ended_jobs_are_remembered() {
     assert_eq!(jobs.state("job-1").await.unwrap(), Some(JobState::Complete));
 }
 
-/// Its former run was the oldest that ended, until it was forgotten.
+/// Its former run was the oldest that ended, until it was cleared away.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_runs_again_is_not_forgotten_for_its_former_run() {
     let jobs = runner();
     let ends = ["end", "with these arguments"];
     start(&jobs, &job("again", &ends)).await;
     end(&jobs, "again").await;
-    jobs.forget("again").await.unwrap();
+    jobs.stop("again").await.unwrap();
     start(&jobs, &job("again", &["stay"])).await;
     for number in 0..=1_000 {
         let name = format!("job-{number}");
@@ -163,4 +169,81 @@ async fn a_job_that_runs_again_is_not_forgotten_for_its_former_run() {
         end(&jobs, &name).await;
     }
     assert_eq!(jobs.state("again").await.unwrap(), Some(JobState::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_has_its_own_limit() {
+    let jobs = runner();
+    for (kind, names) in [(JobKind::Collector, ["c1", "c2"].as_slice()), (JobKind::Action, &["a1", "a2", "a3"])] {
+        for name in names {
+            start(&jobs, &JobSpec { kind, ..job(name, &["stay"]) }).await;
+        }
+        let beyond = jobs.start(&JobSpec { kind, ..job("beyond", &["stay"]) }).await.unwrap();
+        assert!(matches!(&beyond, Started::Refused(why) if why.contains("limit")), "{beyond:?}");
+        assert_eq!(jobs.running(kind).await.unwrap(), names);
+    }
+    assert_eq!(jobs.state("beyond").await.unwrap(), None);
+    jobs.stop("a1").await.unwrap();
+    super::until("its end", &jobs, "a1", |state| state.is_none()).await;
+    start(&jobs, &job("beyond", &["stay"])).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_stopped_and_does_not_end_is_cut_off_after_the_grace() {
+    let jobs = runner();
+    start(&jobs, &job("a", &["deaf"])).await;
+    let begin = Instant::now();
+    jobs.stop("a").await.unwrap();
+    assert_eq!(jobs.state("a").await.unwrap(), Some(JobState::Running), "it ends still");
+    super::until("its end", &jobs, "a", |state| state.is_none()).await;
+    assert_eq!(begin.elapsed().as_secs(), 30);
+}
+
+fn minutely(args: &[&str]) -> Schedule {
+    Schedule {
+        name: "tick".to_owned(),
+        kind: JobKind::Collector,
+        args: job("", args).args,
+        every: Every::of(Duration::from_secs(60)).unwrap(),
+        deadline: Duration::from_secs(150),
+    }
+}
+
+/// The names of all runs so far.
+async fn runs(jobs: &LocalJobs) -> Vec<String> {
+    jobs.jobs(JobKind::Collector).await.unwrap().into_iter().map(|job| job.name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_runs_at_once_and_then_at_its_time() {
+    let jobs = runner();
+    let schedule = [minutely(&["end", "with these arguments"])];
+    jobs.schedule(&schedule).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    jobs.schedule(&schedule).await.unwrap();
+    assert_eq!(runs(&jobs).await, ["tick-1"], "what did not change does not begin anew");
+    tokio::time::sleep(Duration::from_secs(91)).await;
+    assert_eq!(runs(&jobs).await, ["tick-1", "tick-2", "tick-3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_lasts_is_not_joined_by_the_next_and_ends_at_its_deadline() {
+    let jobs = runner();
+    jobs.schedule(&[minutely(&["stay"])]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(140)).await;
+    assert_eq!(runs(&jobs).await, ["tick-1"]);
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(runs(&jobs).await, ["tick-1", "tick-2"], "what was missed is left out");
+    assert!(matches!(jobs.state("tick-1").await.unwrap(), Some(JobState::Failed(why)) if why.contains("deadline")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_ends_ends_its_run() {
+    let jobs = runner();
+    jobs.schedule(&[minutely(&["stay"])]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    jobs.schedule(&[]).await.unwrap();
+    super::until("its end", &jobs, "tick-1", |state| state.is_none()).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(runs(&jobs).await, [""; 0]);
 }

@@ -1,0 +1,66 @@
+//! The section `jobs`, checked.
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::SignedDuration;
+use lifecycle::{duration::Period, policy::Invalid};
+
+use super::invalid;
+use crate::{
+    config::raw::{RawJobs, Sweep},
+    jobs::Every,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSettings {
+    pub sweep: Sweep,
+    /// 2 minutes to 1 day, whole seconds.
+    pub resident_for: Duration,
+    /// 1 to 100.
+    pub shards: u32,
+    pub sweep_every: Every,
+    pub prune_every: Every,
+    pub retention: SignedDuration,
+    pub templates: Option<PathBuf>,
+}
+
+/// Checks the section.
+pub(super) fn jobs(raw: &RawJobs) -> Result<JobSettings, Vec<Invalid>> {
+    const MOST_SHARDS: u32 = 100;
+    const STAYS: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(86_400));
+    let mut errors = Vec::new();
+    let resident_for = Duration::from_secs(raw.resident_for.get().unsigned_abs().as_secs());
+    if !(STAYS.0..=STAYS.1).contains(&resident_for) {
+        errors.push(invalid("jobs.resident_for", "it must be 2 minutes to 1 day; write for example `30m`"));
+    }
+    if !(1..=MOST_SHARDS).contains(&raw.shards) {
+        let why = format!("`{}` is not a number from 1 to {MOST_SHARDS}; one job serves thousands", raw.shards);
+        errors.push(invalid("jobs.shards", why));
+    }
+    let mut every = |key, period: Period| {
+        let every = Every::of(period.get().unsigned_abs());
+        if every.is_none() {
+            let why = "no cron expression says it exactly; write what divides an hour into minutes or a day into hours, \
+                       such as `1m`, `5m`, `1h`, `6h`, or `1d` or `1w`";
+            errors.push(invalid(key, why));
+        }
+        every
+    };
+    let (sweep_every, prune_every) =
+        (every("jobs.sweep_every", raw.sweep_every), every("jobs.prune_every", raw.prune_every));
+    if raw.templates.as_ref().is_some_and(|directory| directory.trim().is_empty()) {
+        errors.push(invalid("jobs.templates", "it is empty; name a directory, or remove the key"));
+    }
+    let (Some(sweep_every), Some(prune_every), true) = (sweep_every, prune_every, errors.is_empty()) else {
+        return Err(errors);
+    };
+    Ok(JobSettings {
+        sweep: raw.sweep,
+        resident_for,
+        shards: raw.shards,
+        sweep_every,
+        prune_every,
+        retention: raw.retention.get(),
+        templates: raw.templates.as_ref().map(PathBuf::from),
+    })
+}
