@@ -1,5 +1,6 @@
 //! A real cluster with one node: pods run.
 
+mod disturb;
 mod images;
 mod leftovers;
 mod link;

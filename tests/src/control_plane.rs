@@ -132,6 +132,11 @@ impl ControlPlane {
         self.layout.url()
     }
 
+    /// Where the apiserver listens.
+    pub(crate) fn address(&self) -> SocketAddrV4 {
+        self.layout.address
+    }
+
     /// Path of a kubeconfig with which `user` reaches this control plane.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub(super) struct Layout {
     directory: PathBuf,
     certificates: Certificates,
     /// Of the apiserver.
-    address: SocketAddrV4,
+    pub(super) address: SocketAddrV4,
 }
 
 impl Layout {

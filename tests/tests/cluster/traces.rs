@@ -1,6 +1,7 @@
 //! What a node leaves on a machine: found by other means than those that remove it.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,8 +12,8 @@ use anyhow::{Context, Result};
 pub(crate) struct Traces {
     /// Of the family that made it.
     pub(crate) directory: PathBuf,
-    /// Of all its processes.
-    process_namespace: PathBuf,
+    /// Of all its processes: kept open, or the kernel gives its number to the next.
+    process_namespace: File,
     /// `198.18.0.`, with the addresses of both ends of its link.
     network: String,
 }
@@ -20,16 +21,17 @@ pub(crate) struct Traces {
 impl Traces {
     /// Of a running cluster whose files are below `directory`, and whose node has this address.
     pub(crate) fn of(directory: &Path, node_address: &str) -> Result<Self> {
-        let ours = fs::read_link("/proc/self/ns/pid")?;
+        let ours = fs::metadata("/proc/self/ns/pid")?.ino();
         let first = processes()?.into_iter().find(|process| {
             process.arguments.starts_with("sh ")
                 && process.arguments.contains(&*directory.to_string_lossy())
-                && process.process_namespace.as_ref().is_some_and(|namespace| *namespace != ours)
+                && process.process_namespace.is_some_and(|namespace| namespace != ours)
         });
+        let first = first.context("the node's first process")?;
         let network = node_address.rsplit_once('.').context("an address")?.0;
         Ok(Self {
             directory: directory.to_owned(),
-            process_namespace: first.and_then(|first| first.process_namespace).context("the node's first process")?,
+            process_namespace: File::open(format!("/proc/{}/ns/pid", first.id))?,
             network: format!("{network}."),
         })
     }
@@ -71,7 +73,8 @@ impl Traces {
 
     /// Processes in the node's namespace, the pods' (which have one below it) not counted: they cannot outlive it.
     pub(crate) fn node_processes(&self) -> Result<Vec<String>> {
-        let inside = |process: &Process| process.process_namespace.as_ref() == Some(&self.process_namespace);
+        let namespace = self.process_namespace.metadata()?.ino();
+        let inside = |process: &Process| process.process_namespace == Some(namespace);
         Ok(processes()?.into_iter().filter(inside).map(|process| process.arguments).collect())
     }
 
@@ -96,7 +99,7 @@ struct Process {
     id: i32,
     parent: u32,
     arguments: String,
-    process_namespace: Option<PathBuf>,
+    process_namespace: Option<u64>,
 }
 
 /// Those that live: a dead one has no arguments.
@@ -110,7 +113,7 @@ fn processes() -> Result<Vec<Process>> {
             let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
             let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
             let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
-            let process_namespace = fs::read_link(entry.path().join("ns/pid")).ok();
+            let process_namespace = fs::metadata(entry.path().join("ns/pid")).ok().map(|namespace| namespace.ino());
             all.push(Process { id, parent: parent.unwrap_or(0), arguments, process_namespace });
         }
     }
