@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use self::{
-    bootstrap::{instance, namespace},
+    bootstrap::{instance, jobs, namespace},
     logging::log,
     signals::Signals,
     tasks::Tasks,

@@ -12,7 +12,6 @@ mod crowd;
 mod expiry;
 mod floor;
 mod ledger;
-mod relay;
 mod report;
 mod requests;
 mod rest;

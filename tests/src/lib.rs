@@ -39,6 +39,7 @@ mod process;
 pub mod product;
 mod program;
 pub mod receiver;
+pub mod relay;
 mod servers;
 mod user;
 

@@ -1,6 +1,10 @@
 //! Whatever a role needs, in the order in which it can be had.
 
-use std::{fmt::Display, sync::OnceLock, time::Duration};
+use std::{
+    fmt::Display,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use tokio::time::sleep;
@@ -13,6 +17,7 @@ use crate::{
     cluster::Cluster,
     config::{self, Settings, Source, variable},
     context::Context,
+    jobs::{KubernetesJobs, Place, SharedJobs},
     queue,
     store::{self, OpenError, SharedStore},
     vitals::Vitals,
@@ -67,11 +72,7 @@ async fn open(settings: &Settings) -> Result<SharedStore, Failure> {
 
 impl Tasks {
     /// Follows the configuration, as one of the tasks.
-    pub fn follow(
-        &mut self,
-        source: Source,
-        first: Settings,
-    ) -> tokio::sync::watch::Receiver<std::sync::Arc<Settings>> {
+    pub fn follow(&mut self, source: Source, first: Settings) -> tokio::sync::watch::Receiver<Arc<Settings>> {
         let (settings, follow) = config::watch(source, first);
         let cancel = self.cancel.clone();
         self.spawn("configuration", async move {
@@ -102,6 +103,18 @@ pub fn instance() -> String {
 #[must_use]
 pub fn namespace(cluster: &Cluster) -> String {
     variable("POD_NAMESPACE").unwrap_or_else(|| cluster.client.default_namespace().to_owned())
+}
+
+/// The runner of jobs in the cluster, in the namespace of this process. It looks from now on.
+///
+/// # Errors
+/// When the configuration does not say what a job's pod looks like.
+pub fn jobs(context: &Context) -> anyhow::Result<SharedJobs> {
+    let settings = context.settings();
+    let templates = settings.jobs.templates.clone().context("no pod can be started: set `jobs.templates`")?;
+    let place =
+        Place { namespace: namespace(&context.cluster), installation: settings.leadership.name.clone(), templates };
+    Ok(Arc::new(KubernetesJobs::new(&context.cluster.client, place)))
 }
 
 fn configuration(error: impl Display) -> Failure {

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::expiry::Spread;
-use super::relay::Bytes;
 use super::scene::Scene;
+use crate::relay::Bytes;
 
 /// As kubectl lists (`--chunk-size`).
 const PAGE: u32 = 500;

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::relay::Bytes;
 use super::requests::{Verbs, Window};
 use super::scene::{MANAGER, Manager, Scene};
 use super::usage::{self, Memory};
 use crate::AuditEvent;
+use crate::relay::Bytes;
 
 /// Nothing on the wire for so long is taken for rest.
 const QUIET: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-use super::relay::Relay;
+use crate::relay::Relay;
 use crate::{ControlPlane, Options, Process, User, program};
 
 /// The user nsm runs as, and nobody else: what the audit log says of it is caused by nsm.
@@ -63,8 +63,8 @@ impl Scene {
         let store = directory.join("bench.db");
         let path = store.to_str().context("the directory of temporary files has a name in UTF-8")?;
         std::fs::write(&config, CONFIG.replace("{store}", path)).context("cannot write the configuration")?;
-        let (manager_relay, manager_kubeconfig) = relayed(&plane, MANAGER).await?;
-        let (bare_relay, bare_kubeconfig) = relayed(&plane, BARE).await?;
+        let (manager_relay, manager_kubeconfig) = Relay::to_apiserver(&plane, MANAGER).await?;
+        let (bare_relay, bare_kubeconfig) = Relay::to_apiserver(&plane, BARE).await?;
         Ok(Self { plane, manager_relay, bare_relay, store, program, config, manager_kubeconfig, bare_kubeconfig })
     }
 
@@ -115,17 +115,4 @@ impl Manager {
     pub(super) fn log_tail(&self) -> String {
         self.process.log_tail()
     }
-}
-
-/// A relay for a user, and a kubeconfig that leads through it.
-async fn relayed(plane: &ControlPlane, user: &str) -> Result<(Relay, PathBuf)> {
-    let original = plane.kubeconfig(user)?;
-    let port = plane.url().rsplit(':').next().and_then(|port| port.parse().ok()).context("the URL has a port")?;
-    let relay = Relay::start(port).await?;
-    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(original)?)?;
-    let server = file.pointer_mut("/clusters/0/cluster/server").context("a kubeconfig names its server")?;
-    *server = format!("https://127.0.0.1:{}", relay.port()).into();
-    let path = original.with_file_name(format!("{user}-relayed.kubeconfig"));
-    std::fs::write(&path, file.to_string()).with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok((relay, path))
 }

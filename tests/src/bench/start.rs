@@ -13,10 +13,10 @@ use kube::runtime::watcher::{self, Event, watcher};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::relay::Bytes;
 use super::requests::{Verbs, Window};
 use super::scene::{MANAGER, Manager, Scene};
 use super::{PREFIX, ledger, usage};
+use crate::relay::Bytes;
 use crate::{AuditEvent, User};
 
 /// Far beyond what it has ever taken.
