@@ -72,12 +72,12 @@ pub fn router(api: Api) -> Router {
 }
 
 /// Whether it runs.
-#[utoipa::path(get, path = "/livez", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/livez", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
 #[expect(dead_code, reason = "read by the macro that describes it")]
 fn live() {}
 
 /// Whether the store answers.
-#[utoipa::path(get, path = "/readyz", responses(
+#[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, body = String, content_type = "text/plain"),
     (status = 503, body = String, content_type = "text/plain", description = "The store does not answer"),
 ))]
@@ -90,7 +90,7 @@ async fn ready(State(api): State<Api>) -> Response {
 }
 
 /// The status of every managed namespace, for Prometheus.
-#[utoipa::path(get, path = "/api/metrics", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/api/metrics", tag = "metrics", security(("token" = [])), responses(
     (status = 200, body = String, content_type = "application/openmetrics-text"),
     crate::fault::Refusals,
 ))]
@@ -100,7 +100,7 @@ async fn metrics_of(State(api): State<Api>) -> Result<Response, Fault> {
 }
 
 /// This page.
-#[utoipa::path(get, path = "/api/openapi.json", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/api/openapi.json", tag = "page", security(("token" = [])), responses(
     (status = 200, body = Object),
     crate::fault::Refusals,
 ))]

@@ -12,6 +12,7 @@ pub const MOST: usize = 1_000;
 
 /// A page of the history of one namespace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = History)]
 pub struct Page {
     /// The name it bore last.
     pub name: String,

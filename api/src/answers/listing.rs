@@ -46,6 +46,7 @@ pub struct Listing {
 
 /// One namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Namespace)]
 pub struct Line {
     pub name: String,
     pub uid: String,

@@ -49,7 +49,7 @@ pub struct Approved {
 /// Stop all deletions, at once.
 ///
 /// It is answered when no deletion will be accepted any more, but for those named in `not_fenced`. Safe to repeat.
-#[utoipa::path(post, path = "/api/v1/stop", request_body = Because, security(("token" = [])), responses(
+#[utoipa::path(post, path = "/api/v1/stop", tag = "controls", request_body = Because, security(("token" = [])), responses(
     (status = 200, body = Decreed),
     Refusals,
 ))]
@@ -65,7 +65,7 @@ pub(crate) async fn stop(
 }
 
 /// Let deletions go on after a stop.
-#[utoipa::path(post, path = "/api/v1/resume", request_body = Because, security(("token" = [])), responses(
+#[utoipa::path(post, path = "/api/v1/resume", tag = "controls", request_body = Because, security(("token" = [])), responses(
     (status = 200, body = Decreed),
     Refusals,
 ))]
@@ -81,7 +81,7 @@ pub(crate) async fn resume(
 }
 
 /// Allow deletions beyond the wave for some time, or vouch for the store.
-#[utoipa::path(post, path = "/api/v1/approve", request_body = Approved, security(("token" = [])), responses(
+#[utoipa::path(post, path = "/api/v1/approve", tag = "controls", request_body = Approved, security(("token" = [])), responses(
     (status = 200, body = Decreed),
     Refusals,
 ))]

@@ -60,7 +60,7 @@ pub(crate) struct WhichEntries {
 /// Namespaces, and what happens next to each.
 ///
 /// They are ordered by uid. A page may hold fewer than were asked for; what counts is `next`.
-#[utoipa::path(get, path = "/api/v1/namespaces", params(WhichNamespaces), security(("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/namespaces", tag = "records", params(WhichNamespaces), security(("token" = [])), responses(
     (status = 200, body = Listing),
     Refusals,
 ))]
@@ -78,7 +78,7 @@ pub(crate) async fn namespaces(
 }
 
 /// Why a namespace is as it is, and what stands before its deletion.
-#[utoipa::path(get, path = "/api/v1/namespaces/{namespace}", security(("token" = [])),
+#[utoipa::path(get, path = "/api/v1/namespaces/{namespace}", tag = "records", security(("token" = [])),
     params(("namespace" = String, Path, description = "Its name, then the last that bore it is meant; or its uid", max_length = 253)),
     responses(
         (status = 200, body = Why),
@@ -95,7 +95,7 @@ pub(crate) async fn namespace(
 }
 
 /// Everything that ever happened to a namespace, also after it is gone.
-#[utoipa::path(get, path = "/api/v1/namespaces/{namespace}/history", security(("token" = [])),
+#[utoipa::path(get, path = "/api/v1/namespaces/{namespace}/history", tag = "records", security(("token" = [])),
     params(
         ("namespace" = String, Path, description = "Its name, then the last that bore it is meant; or its uid", max_length = 253),
         WhichEntries,

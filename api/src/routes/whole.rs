@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The whole on one page: what is in force, who is there, what is under way, what is stuck.
-#[utoipa::path(get, path = "/api/v1/status", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/status", tag = "status", security(("token" = [])), responses(
     (status = 200, body = Overview),
     Refusals,
 ))]
@@ -19,7 +19,7 @@ pub(crate) async fn status(State(api): State<Api>) -> Result<Json<Overview>, Fau
 }
 
 /// Every action worker that told of itself within the last hour, the oldest first.
-#[utoipa::path(get, path = "/api/v1/workers", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/workers", tag = "status", security(("token" = [])), responses(
     (status = 200, body = Vec<WorkerLine>),
     Refusals,
 ))]
