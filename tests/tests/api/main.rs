@@ -1,0 +1,10 @@
+//! The API as a process on a real apiserver: whose tokens it takes, what a stop binds, and `nsm` through it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod nsm;
+mod page;
+mod stop;
+mod tls;
+mod tokens;
+mod world;
