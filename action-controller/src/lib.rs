@@ -3,19 +3,34 @@
 //! The [`planner`] knows of every namespace when something of it falls due, and learns of changes in three ways of
 //! which any two may fail: events from the queue, a look at the tail of the history every 30 s, and all snapshots at
 //! the start and every ten minutes. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
+//!
+//! Neither the queue nor the jobs can end it: without the queue it plans from the history, without jobs it says why.
 
+mod deletions;
+mod events;
+mod metrics;
 mod planner;
+mod troubles;
 mod workers;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use common::{context::Context, jobs::SharedJobs, queue::Route};
+use common::{
+    beats::{self, ControllerBody, Pulse},
+    context::Context,
+    jobs::SharedJobs,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
-use crate::{planner::Planner, workers::keep_enough};
+use crate::{events::Events, metrics::Metrics, planner::Planner, workers::Workers};
+
+/// The role, as in its beats.
+pub const ROLE: &str = "action-controller";
 
 /// How often the tail of the history is read: what no event told of is found by then.
 const TAIL_EVERY: Duration = Duration::from_secs(30);
@@ -24,26 +39,31 @@ const TAIL_EVERY: Duration = Duration::from_secs(30);
 /// right since, is told of by nothing else.
 const ALL_EVERY: Duration = Duration::from_secs(600);
 
-/// How long one wait for an event lasts at most.
-const EVENT_WAIT: Duration = Duration::from_secs(30);
+/// How long one wait for a job's end lasts at most.
+const JOBS_WAIT: Duration = Duration::from_secs(30);
 
-/// How long to rest when the store or the queue is out of reach.
+/// How long to rest when the store is out of reach.
 const REST: Duration = Duration::from_secs(1);
 
 /// Plans and hands out until cancelled.
 ///
 /// # Errors
-/// When the queue cannot be consumed or jobs cannot be started at all.
+/// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) -> anyhow::Result<()> {
-    let mut events = context.queue.consume(Route::Events).await.context("cannot consume events")?;
+    let metrics = Metrics::new(&context);
+    let turns = context.vitals.watch("planner", TAIL_EVERY);
+    let mut events = Events::new();
     let mut settings = context.settings.clone();
-    let turns = context.vitals.watch("planner", EVENT_WAIT);
-    let mut planner = Planner::new(context);
+    let mut pulse = Pulse::new(ROLE, &context);
+    let mut workers = Workers::new(jobs.clone(), metrics.clone());
+    let mut planner = Planner::new(context.clone(), metrics.clone());
     let mut tail = interval_at(Instant::now(), TAIL_EVERY);
     tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
     all.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = false;
+    // Messages of an earlier leader may wait.
+    let mut may_wait = true;
     settings.mark_unchanged();
     loop {
         turns.turned();
@@ -59,25 +79,48 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         } else if turned.is_ok() {
             trouble = false;
         }
-        keep_enough(planner.context(), &jobs).await?;
-        let wait = if trouble { REST } else { planner.until_due() };
+        let outstanding = planner.outstanding();
+        may_wait |= planner.has_handed_out() || outstanding > 0;
+        let again = workers.keep_enough(&context, may_wait).await;
+        may_wait = false;
+        metrics.outstanding.set(i64::try_from(outstanding).unwrap_or(i64::MAX));
+        metrics.stuck.set(i64::try_from(planner.stuck()).unwrap_or(i64::MAX));
+        let wait = if trouble { REST } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;
-            () = cancel.cancelled() => return Ok(()),
+            () = cancel.cancelled() => {
+                pulse.end(&context).await;
+                return Ok(());
+            }
             Ok(()) = settings.changed() => planner.want_all(),
-            _ = all.tick() => planner.want_all(),
-            _ = tail.tick() => planner.want_tail(),
-            () = sleep(wait) => {}
-            () = jobs.changed(EVENT_WAIT) => {}
-            delivery = events.next(EVENT_WAIT) => {
-                if let Some(delivery) = delivery.context("cannot take the next event")? {
-                    if let Some(message) = delivery.message() {
-                        planner.hint(&message.about);
-                    }
-                    delivery.ack().await.context("cannot acknowledge an event")?;
+            _ = all.tick() => {
+                planner.want_all();
+                if let Err(error) = beats::forget_dead(&*context.store, common::beats::WORKER, context.clock.now()).await {
+                    debug!("workers that died long ago are still listed: {error}");
                 }
             }
+            _ = tail.tick() => planner.want_tail(),
+            () = pulse.due() => {
+                let body = body(&mut workers, outstanding, &context);
+                pulse.beat(&context, body).await;
+            }
+            () = sleep(wait) => {}
+            () = jobs.changed(JOBS_WAIT) => {}
+            about = events.next(&context) => about.iter().for_each(|about| planner.hint(about)),
         }
     }
+}
+
+/// What it tells of itself.
+fn body(workers: &mut Workers, outstanding: usize, context: &Context) -> serde_json::Value {
+    let (backlog, running, wanted) = workers.numbers();
+    let body = ControllerBody {
+        backlog,
+        outstanding: Some(outstanding as u64),
+        running,
+        wanted,
+        troubles: workers.troubles(context.clock.now()),
+    };
+    serde_json::to_value(body).expect("plain data serializes")
 }

@@ -9,13 +9,17 @@ use common::{
     context::Context,
     history::load,
     nudge,
+    queue::Route,
     store::{Place, StoreError},
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Record, Uid, plan,
+    Record, Task, Uid, plan, stuck,
     time::{between, saturating_add},
 };
+use tracing::debug;
+
+use crate::{deletions::Deletions, metrics::Metrics};
 
 /// How many snapshots or entries are read at once.
 const PAGE: usize = 500;
@@ -38,6 +42,12 @@ pub(crate) struct Planner {
     tail_wanted: bool,
     /// The last look at the tail of the history.
     looked: Timestamp,
+    deletions: Deletions,
+    metrics: Metrics,
+    /// Whether anything was handed out since somebody asked.
+    handed_out: bool,
+    /// How many messages wait for a worker, as asked in this round of looks.
+    waiting: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -45,16 +55,43 @@ struct Known {
     /// The number of the last entry looked at.
     head: u64,
     due: Option<Timestamp>,
+    /// What was due at the last look, and was handed out then or before.
+    handed_out: Vec<Task>,
+    /// From here on it counts as stuck.
+    stuck_from: Option<Timestamp>,
 }
 
 impl Planner {
-    pub(crate) fn new(context: Context) -> Self {
+    pub(crate) fn new(context: Context, metrics: Metrics) -> Self {
         let looked = context.clock.now();
-        Self { context, due: BTreeSet::new(), known: BTreeMap::new(), all_wanted: true, tail_wanted: false, looked }
+        Self {
+            context,
+            due: BTreeSet::new(),
+            known: BTreeMap::new(),
+            all_wanted: true,
+            tail_wanted: false,
+            looked,
+            deletions: Deletions::default(),
+            metrics,
+            handed_out: false,
+            waiting: None,
+        }
     }
 
-    pub(crate) const fn context(&self) -> &Context {
-        &self.context
+    /// Whether anything was handed out since this was asked last.
+    pub(crate) const fn has_handed_out(&mut self) -> bool {
+        std::mem::replace(&mut self.handed_out, false)
+    }
+
+    /// Tasks that are due and not known to be resolved.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.known.values().map(|known| known.handed_out.len()).sum()
+    }
+
+    /// Namespaces about which something is to be done, and that wait for nothing that is named.
+    pub(crate) fn stuck(&self) -> usize {
+        let now = self.context.clock.now();
+        self.known.values().filter(|known| known.stuck_from.is_some_and(|from| from <= now)).count()
     }
 
     /// Something was written about this namespace, somebody says.
@@ -94,6 +131,7 @@ impl Planner {
     /// # Errors
     /// When the store is out of reach: the rest stays due.
     pub(crate) async fn look_at_due(&mut self) -> Result<(), StoreError> {
+        self.waiting = None;
         // The time anew for each: were the clock set back meanwhile, what is to be looked at again soon would be due at
         // once, for as long as it was ahead.
         while let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= self.context.clock.now()).cloned() {
@@ -139,6 +177,9 @@ impl Planner {
         loop {
             let page = self.context.store.tail(from, after.as_ref(), PAGE).await?;
             for entry in &page {
+                if let Some(cause) = self.deletions.accepted(&*self.context.store, entry).await? {
+                    self.metrics.deleted(cause);
+                }
                 if self.known.get(&entry.uid).is_none_or(|known| known.head < entry.seq) {
                     moved.insert(entry.uid.clone());
                 }
@@ -151,6 +192,7 @@ impl Planner {
         for uid in moved {
             self.set_due(&uid, Some(now));
         }
+        self.deletions.through(from);
         self.looked = now;
         Ok(())
     }
@@ -161,17 +203,46 @@ impl Planner {
         let settings = self.context.settings();
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let plan = plan(policy, record, now);
-        for task in &plan.tasks {
-            nudge::task(&*self.context.queue, task).await;
+        let before = self.known.get(&record.uid).map_or(&[][..], |known| &known.handed_out);
+        if before != plan.tasks || !self.still_waits().await {
+            for task in &plan.tasks {
+                self.handed_out |= nudge::task(&*self.context.queue, task).await;
+                self.metrics.offered.inc();
+            }
+            // They wait now.
+            self.waiting = None;
         }
         let again = (!plan.tasks.is_empty()).then(|| saturating_add(now, OFFER_AGAIN));
         let due = [plan.due, again].into_iter().flatten().min();
-        self.known.entry(record.uid.clone()).or_default().head = record.head;
+        let known = self.known.entry(record.uid.clone()).or_default();
+        known.head = record.head;
+        known.handed_out = plan.tasks;
+        known.stuck_from = stuck(policy, record).map(|stuck| stuck.from);
         self.set_due(&record.uid, due);
         if due.is_none() && record.phase == lifecycle::record::Phase::Gone {
             // Nothing will ever be due; the tail may name it once more and finds nothing either.
             self.known.remove(&record.uid);
         }
+    }
+
+    /// Whether what was handed out before may all wait in the queue still. Then it is not handed out a second time: while
+    /// no worker can be started, the queue would fill with what it holds already. Whatever was lost shows in this: there
+    /// waits less than is outstanding, and a queue that is worked through is empty in the end.
+    async fn still_waits(&mut self) -> bool {
+        let outstanding = self.outstanding();
+        if outstanding == 0 {
+            return false;
+        }
+        if self.waiting.is_none() {
+            self.waiting = match self.context.queue.backlog(Route::Tasks).await {
+                Ok(waiting) => Some(waiting),
+                Err(error) => {
+                    debug!("nobody knows how many tasks wait for a worker: {error}");
+                    Some(0)
+                }
+            };
+        }
+        self.waiting.is_some_and(|waiting| waiting >= outstanding)
     }
 
     fn set_due(&mut self, uid: &Uid, due: Option<Timestamp>) {
