@@ -15,6 +15,7 @@ demo: ## See it work on a control plane of its own (KEEP=1: and stay to look aro
 	@cargo run --quiet --locked --bin demo $(if $(KEEP),-- --keep)
 
 bench: servers ## Measure it on real control planes; N="50 200" selects how many namespaces
+	@$(if $(N),,dev/servers --all >/dev/null)
 	@cargo build --release --locked --bin nsm --bin bench
 	@cargo run --quiet --release --locked --bin bench -- $(N)
 	@$(if $(N),,cargo bench --locked -p lifecycle -p common --bench decide --bench store)

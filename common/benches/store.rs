@@ -1,4 +1,5 @@
-//! How long the embedded store takes, on the disk of the temporary directory.
+//! How long the stores take on the disk of the temporary directory: the embedded one, and a database on SecantusDB, which
+//! speaks the protocol of MongoDB. No real mongod was run.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use lifecycle::{
     wishes::{Deadline, DeadlineBy},
 };
 use tempfile::TempDir;
+use testbed::{MongoOptions, MongoServer};
 use tokio::{runtime::Runtime, task::JoinSet};
 
 /// As many as a collector takes turns at once.
@@ -26,24 +28,52 @@ const PAGE: usize = 500;
 /// Entries of the history that is loaded.
 const HISTORY: u64 = 10;
 
-/// A store of its own, in a directory that goes with it.
+/// The adapters that are measured.
+const ADAPTERS: [Adapter; 2] = [Adapter::Sqlite, Adapter::Secantus];
+
+#[derive(Clone, Copy)]
+enum Adapter {
+    Sqlite,
+    Secantus,
+}
+
+/// A store of its own, which goes with it.
 struct Place {
     runtime: Runtime,
     store: SharedStore,
     _directory: TempDir,
+    _server: Option<MongoServer>,
+}
+
+impl Adapter {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Secantus => "SecantusDB",
+        }
+    }
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(adapter: Adapter) -> Self {
         let directory = TempDir::new().expect("the temporary directory can be written");
-        let url = format!("sqlite:{}", directory.path().join("store.db").display());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("threads can be started");
+        let server = match adapter {
+            Adapter::Sqlite => None,
+            Adapter::Secantus => {
+                Some(runtime.block_on(MongoServer::start(MongoOptions::default())).expect("the server starts"))
+            }
+        };
+        let url = server.as_ref().map_or_else(
+            || format!("sqlite:{}", directory.path().join("store.db").display()),
+            |server| server.url("bench"),
+        );
         let store = runtime.block_on(store::open(&url)).expect("a new store can be opened");
-        Self { runtime, store, _directory: directory }
+        Self { runtime, store, _directory: directory, _server: server }
     }
 }
 
@@ -92,8 +122,12 @@ async fn append(store: &dyn Store, entry: &Entry) {
 
 /// Durable appends, each writer to a history of its own and one after the other.
 fn appends(criterion: &mut Criterion) {
-    let place = Place::new();
-    let mut group = criterion.benchmark_group("append");
+    ADAPTERS.into_iter().for_each(|adapter| appends_to(criterion, adapter));
+}
+
+fn appends_to(criterion: &mut Criterion, adapter: Adapter) {
+    let place = Place::new(adapter);
+    let mut group = criterion.benchmark_group(format!("{}, append", adapter.name()));
     let mut turn = 0_u64;
     for writers in WRITERS {
         group.throughput(Throughput::Elements(1));
@@ -126,7 +160,12 @@ async fn append_all(store: &SharedStore, turn: u64, writers: u64, count: u64) ->
 }
 
 fn reads(criterion: &mut Criterion) {
-    let place = Place::new();
+    ADAPTERS.into_iter().for_each(|adapter| reads_of(criterion, adapter));
+}
+
+fn reads_of(criterion: &mut Criterion, adapter: Adapter) {
+    let place = Place::new(adapter);
+    let name = adapter.name();
     let store = &*place.store;
     let record = place.runtime.block_on(async {
         let mut record = Record::new(Uid::new("load"));
@@ -142,14 +181,14 @@ fn reads(criterion: &mut Criterion) {
         record
     });
 
-    criterion.bench_function("load/history of 10", |bencher| {
+    criterion.bench_function(&format!("{name}, load/history of 10"), |bencher| {
         bencher.iter(|| place.runtime.block_on(load(store, &record.uid)).expect("the store is there"));
     });
     place.runtime.block_on(store.put_snapshot(&record)).expect("the store is there");
-    criterion.bench_function("load/from a snapshot", |bencher| {
+    criterion.bench_function(&format!("{name}, load/from a snapshot"), |bencher| {
         bencher.iter(|| place.runtime.block_on(load(store, &record.uid)).expect("the store is there"));
     });
-    let mut group = criterion.benchmark_group("snapshots");
+    let mut group = criterion.benchmark_group(format!("{name}, snapshots"));
     group.throughput(Throughput::Elements(PAGE as u64));
     group.bench_function("page of 500", |bencher| {
         let page = || place.runtime.block_on(store.snapshots(None, PAGE)).expect("the store is there");
