@@ -46,7 +46,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         if record.head != known {
             // It shows in lists from here on, also where the round broke off.
             let _ = worker.context.store.put_snapshot(&record).await;
-            nudge::event(&*worker.context.queue, &task.uid).await;
+            nudge::event(&*worker.context.queue, &record).await;
         }
         if round? == Round::Over {
             break;

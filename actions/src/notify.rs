@@ -55,7 +55,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             Intent::Send(notice) => notice,
             Intent::Settled => {
                 let _ = store.put_snapshot(&record).await;
-                nudge::event(&*worker.context.queue, &task.uid).await;
+                nudge::event(&*worker.context.queue, &record).await;
                 return Ok(());
             }
             Intent::Again => continue,
@@ -73,7 +73,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             let name = &record.name;
             warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {trouble:#}");
         }
-        nudge::event(&*worker.context.queue, &task.uid).await;
+        nudge::event(&*worker.context.queue, &record).await;
         return Ok(());
     }
     Ok(())

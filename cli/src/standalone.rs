@@ -44,7 +44,7 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
     let StoreSettings { url, access } = &settings.store;
     let store = store::open_with(url, access).await.context("cannot open the store")?;
-    let queue = queue::open(&settings.queue.url).await.context("cannot open the queue")?;
+    let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
     let listener = match settings.api.listen {
         Some(address) => Some(
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}` (`api.listen`)"))?,

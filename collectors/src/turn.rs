@@ -104,7 +104,7 @@ impl Collector {
             self.mirror(&settings, &mut record, &seen_now, &seen, wrote, &mut left).await?;
         }
         if wrote {
-            nudge::event(&*self.context.queue, uid).await;
+            nudge::event(&*self.context.queue, &record).await;
             self.events.tell(&seen_now.namespace, policy, &written).await;
         }
         left.record = Some(record);
@@ -281,7 +281,7 @@ impl Collector {
             if appended == Appended::Written {
                 info!(namespace.name = %name, "namespace `{name}` is gone");
                 self.remember(&record).await;
-                nudge::event(&*self.context.queue, uid).await;
+                nudge::event(&*self.context.queue, &record).await;
                 break;
             }
         }

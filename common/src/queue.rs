@@ -1,14 +1,16 @@
 //! The queue: nudges and hands out work. Every message is a hint; losing all of them costs latency and nothing else.
 
+mod amqp;
 mod memory;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 
-use self::memory::MemoryQueue;
-use crate::store::is_scheme;
+use self::{amqp::AmqpQueue, memory::MemoryQueue};
+use crate::{config::QueueSettings, store::is_scheme};
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,9 +43,9 @@ pub enum QueueError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Only the scheme is told: the rest of a queue's URL may hold credentials.
-    #[error("no queue has the scheme `{scheme}`; supported is `memory:`")]
+    #[error("no queue has the scheme `{scheme}`; supported are `memory:`, `amqp://HOST:PORT/VHOST` and `amqps://…`")]
     Unsupported { scheme: String },
-    #[error("the queue's url is not one; supported is `memory:`")]
+    #[error("the queue's url is not one; supported are `memory:`, `amqp://HOST:PORT/VHOST` and `amqps://…`")]
     Malformed,
 }
 
@@ -60,7 +62,9 @@ pub trait Delivery: Debug + Send {
     async fn reject(self: Box<Self>) -> Result<()>;
 }
 
-/// A consumer of one route. Several share the messages.
+/// A consumer of one route. Several share the messages. It outlives outages: while there is no queue, no message comes.
+///
+/// A consumer has one message in hand at a time: the next may wait until that is settled.
 #[async_trait]
 pub trait Consumer: Debug + Send {
     /// The next message, or `None` when none came within `wait`. Safe to cancel: nothing is lost.
@@ -73,22 +77,38 @@ pub trait Queue: Debug + Send + Sync {
     /// Hands a message over; when it returns, the queue has it. Of identical messages that wait at the same time, one
     /// may be delivered for all.
     async fn publish(&self, route: Route, message: &Message) -> Result<()>;
-    /// Begins to consume.
+    /// As [`publish`](Self::publish) to [`Route::Events`], under a topic by which others may choose.
+    async fn publish_event(&self, topic: &str, message: &Message) -> Result<()> {
+        let _ = topic;
+        self.publish(Route::Events, message).await
+    }
+    /// Begins to consume. It does not fail because the queue is out of reach.
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>>;
     /// How many messages wait for a worker.
     async fn backlog(&self, route: Route) -> Result<usize>;
+    /// Registers what it counts, if anything.
+    fn register(&self, _registry: &mut Registry) {}
 }
 
 /// A queue shared by the roles of a process.
 pub type SharedQueue = Arc<dyn Queue>;
 
-/// Opens the queue at a URL.
+/// Opens the queue at a URL that needs nothing else, as [`open_with`].
+///
+/// # Errors
+/// As [`open_with`].
+pub async fn open(url: &str) -> std::result::Result<SharedQueue, OpenError> {
+    open_with(&QueueSettings::at(url)).await
+}
+
+/// Opens the queue. It need not be within reach yet.
 ///
 /// # Errors
 /// When the URL names no kind of queue.
-pub async fn open(url: &str) -> std::result::Result<SharedQueue, OpenError> {
-    match url.split_once(':') {
+pub async fn open_with(settings: &QueueSettings) -> std::result::Result<SharedQueue, OpenError> {
+    match settings.url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryQueue::default())),
+        Some(("amqp" | "amqps", _)) => Ok(Arc::new(AmqpQueue::new(settings)?)),
         Some((scheme, _)) if is_scheme(scheme) && scheme != "memory" => {
             Err(OpenError::Unsupported { scheme: scheme.to_owned() })
         }

@@ -66,18 +66,27 @@ const BANNED: [(&str, &str); 4] = [
 ];
 
 /// Crates that come in twice for now, each because of the crate named.
-const TWICE: [(&str, &str); 16] = [
+const TWICE: [(&str, &str); 25] = [
     ("base64", "kube-client is ahead of others"),
+    ("block-buffer", "comes with sha2"),
+    ("const-oid", "comes with sha2"),
     ("core-foundation", "hickory-resolver is behind, for another platform"),
+    ("cpufeatures", "comes with sha2"),
+    ("crypto-common", "comes with sha2"),
+    ("digest", "comes with sha2"),
     ("getrandom", "ring is behind"),
     ("granit-parser", "comes with serde-saphyr"),
     ("hashbrown", "indexmap is ahead of hashlink"),
+    ("hmac", "comes with sha2"),
     ("nom", "amq-protocol is ahead of others"),
+    ("pbkdf2", "comes with sha2"),
     ("pem", "rcgen is ahead of kube-client"),
     ("r-efi", "comes with getrandom, for another platform"),
     ("rand", "proptest is behind"),
     ("rand_core", "comes with rand"),
     ("serde-saphyr", "kube-client is behind"),
+    ("sha1", "comes with sha2"),
+    ("sha2", "p12-keystore, which lapin needs for TLS, is behind"),
     ("syn", "serde_derive is ahead of other macros"),
     ("synstructure", "comes with syn"),
     ("thiserror", "kube-leader-election is behind"),

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::jobs::{RawJobs, Sweep};
 
+/// What the names at a broker begin with unless something else is said.
+pub(super) const DEFAULT_QUEUE_PREFIX: &str = "nsm";
+
 /// Everything that can be configured, for all roles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -86,8 +89,25 @@ pub struct RawStore {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawQueue {
-    /// `memory:`, within one process. Default: `memory:`. Takes hold at the next start. Variable: `NSM__QUEUE__URL`.
+    /// `memory:`, within one process, or a broker's `amqp://HOST:PORT/VHOST` or `amqps://…` (RabbitMQ). Default:
+    /// `memory:`. Takes hold at the next start. Variable: `NSM__QUEUE__URL`.
     pub url: String,
+    /// What the names of all exchanges and queues at the broker begin with: letters, digits, dashes, underscores.
+    /// Default: `nsm`. Takes hold at the next start. Variable: `NSM__QUEUE__PREFIX`.
+    pub prefix: String,
+    /// A file with the user's name at the broker; read again for each connection, as the other two. Default: none, so
+    /// that the URL's counts. Takes hold at the next start. Variable: `NSM__QUEUE__USERNAME_FILE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username_file: Option<String>,
+    /// A file with the user's password. Default: none. Takes hold at the next start. Variable:
+    /// `NSM__QUEUE__PASSWORD_FILE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<String>,
+    /// A file with the certificates, in PEM, of those that may have signed the broker's. `amqps://…` needs it; the
+    /// system's are in `/etc/ssl/certs/ca-certificates.crt` on most. Default: none. Takes hold at the next start.
+    /// Variable: `NSM__QUEUE__CA_FILE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
 }
 
 /// The annotations written on namespaces, and read from them.
@@ -277,7 +297,13 @@ pub enum LogFormat {
 
 impl Default for RawQueue {
     fn default() -> Self {
-        Self { url: "memory:".to_owned() }
+        Self {
+            url: "memory:".to_owned(),
+            prefix: DEFAULT_QUEUE_PREFIX.to_owned(),
+            username_file: None,
+            password_file: None,
+            ca_file: None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod leadership;
+mod queue;
 mod store;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -14,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
 
-pub use self::{jobs::JobSettings, leadership::LeadershipSettings, store::StoreSettings};
+pub use self::{jobs::JobSettings, leadership::LeadershipSettings, queue::QueueSettings, store::StoreSettings};
 
 /// How long a worker lives: then another takes its place, so that a new image comes into use within this time.
 pub const WORKER_LIFE: Duration = Duration::from_secs(30 * 60);
@@ -42,12 +43,6 @@ pub struct Settings {
     pub hash: String,
     /// As it was written, defaults filled in.
     pub raw: Raw,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueSettings {
-    /// For [`crate::queue`].
-    pub url: String,
 }
 
 /// How many of something are allowed: the larger of a number, and a share of the namespaces that are managed.
@@ -151,9 +146,7 @@ impl Settings {
         let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel };
         let policies = errors.take(Policies::new(&raw.policies, &common));
         let store = errors.take(store::check(&raw.store, store_url));
-        if raw.queue.url.trim().is_empty() {
-            errors.push(invalid("queue.url", "it is empty; write `memory:`"));
-        }
+        let queue = errors.take(queue::check(&raw.queue));
         let budget = errors.take(ration("budget", raw.budget.at_least, raw.budget.share));
         let waves = errors.take(ration("waves", raw.waves.at_least, raw.waves.share));
         if raw.budget.at_least == 0 && raw.budget.share == 0.0 {
@@ -169,7 +162,7 @@ impl Settings {
         }
         let jobs = errors.take(jobs::jobs(&raw.jobs));
         let telemetry = errors.take(telemetry(&raw.telemetry));
-        let processes = admin.zip(leadership).zip(telemetry);
+        let processes = admin.zip(leadership).zip(telemetry).zip(queue);
         let (
             Some(policies),
             Some(store),
@@ -179,7 +172,7 @@ impl Settings {
             Some(api),
             Some(guard),
             Some(jobs),
-            Some(((admin, leadership), telemetry)),
+            Some((((admin, leadership), telemetry), queue)),
         ) = (policies, store, budget, waves, notices, api, guard, jobs, processes)
         else {
             return Err(errors);
@@ -190,7 +183,7 @@ impl Settings {
         Ok(Self {
             mode: raw.mode,
             store,
-            queue: QueueSettings { url: raw.queue.url.clone() },
+            queue,
             budget,
             waves,
             notices,
@@ -220,7 +213,8 @@ impl Settings {
             ("store.username_file", self.store.access.username_file != newer.store.access.username_file),
             ("store.password_file", self.store.access.password_file != newer.store.access.password_file),
             ("store.ca_file", self.store.access.ca_file != newer.store.access.ca_file),
-            ("queue.url", self.queue != newer.queue),
+            ("queue.url", self.queue.url != newer.queue.url),
+            ("queue", self.queue.is_reached_otherwise(&newer.queue)),
             ("api.listen", self.api.listen != newer.api.listen),
             ("api.tls", self.api.tls != newer.api.tls),
             ("admin.listen", self.admin != newer.admin),

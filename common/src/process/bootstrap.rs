@@ -35,7 +35,8 @@ pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mu
         tasks.spawn("admin server", async { served.await.context("cannot serve") });
     }
     let cluster = Cluster::connect(None, None).await.map_err(configuration)?;
-    let queue = queue::open(&settings.queue.url).await.map_err(configuration)?;
+    let queue = queue::open_with(&settings.queue).await.map_err(configuration)?;
+    vitals.register(|registry| queue.register(registry));
     let store = open(&settings).await?;
     let store = OnceLock::get_or_init(&opened, || store).clone();
     let settings = tasks.follow(source, settings);

@@ -1,5 +1,6 @@
 //! The queue's suite.
 
+mod amqp;
 mod deliveries;
 mod memory;
 mod waiting;

@@ -60,7 +60,12 @@ async fn two_queues_of_one_process_are_apart() {
 #[tokio::test]
 async fn another_scheme_is_named_and_nothing_else_of_the_url() {
     let check = async |url, text| assert_eq!(queue::open(url).await.unwrap_err().to_string(), text);
-    check("pigeon://eve:secret@loft", "no queue has the scheme `pigeon`; supported is `memory:`").await;
-    check("memory", "the queue's url is not one; supported is `memory:`").await;
-    check("memory:here", "the queue's url is not one; supported is `memory:`").await;
+    check(
+        "pigeon://eve:secret@loft",
+        "no queue has the scheme `pigeon`; supported are `memory:`, `amqp://HOST:PORT/VHOST` and `amqps://…`",
+    )
+    .await;
+    let malformed = "the queue's url is not one; supported are `memory:`, `amqp://HOST:PORT/VHOST` and `amqps://…`";
+    check("memory", malformed).await;
+    check("memory:here", malformed).await;
 }

@@ -36,7 +36,7 @@ impl Roles {
         let cluster = Cluster::connect(Some(world.plane.kubeconfig(user)?), None).await?;
         let (store, queue) = {
             let settings = settings.borrow().clone();
-            (store::open(&settings.store.url).await?, queue::open(&settings.queue.url).await?)
+            (store::open(&settings.store.url).await?, queue::open_with(&settings.queue).await?)
         };
         let instance = "in-process".to_owned();
         let context = Context {
