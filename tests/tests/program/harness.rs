@@ -1,6 +1,7 @@
 //! What stories are told with.
 
 mod command;
+mod fleet;
 mod namespace;
 mod plane;
 mod roles;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use testbed::eventually;
 
 pub(crate) use command::{Answer, Nsm};
+pub(crate) use fleet::{Fleet, fleet};
 pub(crate) use namespace::{Demo, key_of};
 pub(crate) use plane::{NO_DELETE, NO_PATCH, Plane};
 pub(crate) use roles::Roles;

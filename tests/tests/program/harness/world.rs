@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::oracle::{Faults, Ledger};
-use testbed::{User, eventually, program};
+use testbed::{Process, User, eventually, program};
 use tokio::time::sleep;
 
 use super::plane::WORKER;
@@ -95,8 +96,22 @@ impl World {
         self.path("nsm.db")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file of this world's.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// The name of the manager's own namespace, once [`World::make_home`] made it.
+    pub(crate) fn home(&self) -> String {
+        format!("home-{}", self.name)
+    }
+
+    /// Makes the manager's own namespace: the apiserver lets nobody delete `default`, whatever a policy says.
+    pub(crate) async fn make_home(&self) -> Result<()> {
+        let metadata = ObjectMeta { name: Some(self.home()), ..ObjectMeta::default() };
+        let home = Namespace { metadata, ..Namespace::default() };
+        self.namespaces().create(&PostParams::default(), &home).await.context("cannot make a home")?;
+        Ok(())
     }
 
     /// Lets nsm call the apiserver as this user from its next start on.
@@ -135,9 +150,21 @@ impl World {
         let kubeconfig = self.plane.kubeconfig(self.told().user)?;
         let mut command = program("nsm")?;
         command.arg("standalone").arg("--config").arg(self.config()).arg("--kubeconfig").arg(kubeconfig);
+        command.env("POD_NAMESPACE", self.home());
         let nsm = Nsm::spawn(command.args(arguments))?;
         self.told().logs.push(nsm.log_path().to_owned());
         Ok(nsm)
+    }
+
+    /// Starts a role as a process, as a pod of this name would be, which calls the apiserver as this user.
+    pub(crate) fn role(&self, role: &str, arguments: &[String], pod: &str, user: &str) -> Result<Process> {
+        let mut command = program(role)?;
+        command.args(arguments).env("NO_COLOR", "1");
+        command.env("CONFIG_PATH", self.config()).env("KUBECONFIG", self.plane.kubeconfig(user)?);
+        command.env("POD_NAME", pod).env("POD_UID", "uid").env("POD_NAMESPACE", self.home());
+        let process = Process::spawn(role, &mut command)?;
+        self.told().logs.push(process.log_path().to_owned());
+        Ok(process)
     }
 
     /// Runs `nsm` with this installation's configuration, as a person with all rights.
