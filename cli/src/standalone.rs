@@ -99,7 +99,7 @@ fn jobs(context: &Context, max_workers: usize) -> LocalJobs {
     LocalJobs::new(
         PerKind { collector: 1, action: max_workers },
         PerKind {
-            collector: Arc::new(move |_, cancel| Box::pin(collectors::run(collect.clone(), cancel))),
+            collector: Arc::new(move |args, cancel| Box::pin(collectors::run_job(collect.clone(), args, cancel))),
             action: Arc::new(move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
                 Box::pin(actions::run(Context { instance, ..act.clone() }, cancel))

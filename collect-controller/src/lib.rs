@@ -1,42 +1,53 @@
 //! Keeps collectors running, and puts configurations in force.
 //!
 //! It begins the store's next epoch, so that what is marked from now on tells this store from every other, and
-//! decrees the configuration that workers must have. It starts a collector by its arguments and knows nothing of what
-//! a collector does.
+//! decrees the configuration that workers must have. What jobs there should be follows from the configuration and the
+//! time ([`plan`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
+//! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
+//! told.
+
+mod keeper;
+mod metrics;
+mod plan;
+mod troubles;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use common::{
+    beats::Pulse,
     context::Context,
     controls::{accept_config, begin_epoch},
-    jobs::{JobKind, JobSpec, JobState, SharedJobs, Started},
+    jobs::SharedJobs,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// The one collector's name.
-const COLLECTOR: &str = "collector-0";
+use crate::{keeper::Keeper, metrics::Metrics};
 
-/// How long a collector that ended is left alone, at first and at most.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The role, as in its beats.
+pub const ROLE: &str = "collect-controller";
+
+/// How soon a configuration that could not be put in force is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether all is as it should be, when nothing says that it is not.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// Keeps a collector running until cancelled.
+/// Keeps collectors running until cancelled.
 ///
 /// # Errors
-/// When the store cannot be written at the start, or jobs cannot be started at all.
+/// When the store cannot be written at the start.
 pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) -> anyhow::Result<()> {
-    let actor = context.actor("collect-controller");
+    let actor = context.actor(ROLE);
     let mut settings = context.settings.clone();
     let store = &*context.store;
     begin_epoch(store, &actor, context.clock.now()).await.context("cannot begin an epoch in the store")?;
 
     let mut in_force: Option<String> = None;
-    let mut backoff = BACKOFF.0;
-    let turns = context.vitals.watch("collect-controller", LOOK_EVERY);
+    let mut keeper = Keeper::new(jobs.clone(), Metrics::new(&context.vitals));
+    let mut pulse = Pulse::new(ROLE, &context).later();
+    let turns = context.vitals.watch(ROLE, LOOK_EVERY);
     loop {
         turns.turned();
         let hash = settings.borrow_and_update().hash.clone();
@@ -49,46 +60,23 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
                 Err(error) => warn!("configuration {hash} is not in force yet: {error}"),
             }
         }
-        let wait = match keep_running(&jobs).await? {
-            Kept::Running => {
-                backoff = BACKOFF.0;
-                LOOK_EVERY
-            }
-            Kept::Ended(why) => {
-                warn!("the collector ended and is started again in {} s: {why}", backoff.as_secs());
-                let wait = backoff;
-                backoff = (backoff * 2).min(BACKOFF.1);
-                wait
-            }
-        };
-        let wait = if in_force.is_some() { wait } else { wait.min(BACKOFF.0) };
+        let again = keeper.keep(&context.settings().jobs, context.clock.now()).await;
+        let wait = if in_force.is_some() { LOOK_EVERY } else { AGAIN };
+        let wait = again.map_or(wait, |again| again.min(wait));
+        // In this order, so that a run can be repeated.
         tokio::select! {
             biased;
-            () = cancel.cancelled() => return Ok(()),
+            () = cancel.cancelled() => {
+                pulse.end(&context).await;
+                return Ok(());
+            }
             Ok(()) = settings.changed() => {}
+            () = pulse.due() => {
+                let body = keeper.body(context.clock.now());
+                pulse.beat(&context, body).await;
+            }
             () = jobs.changed(wait) => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
-}
-
-enum Kept {
-    Running,
-    /// It ended, was cleared away, and is started again at the next look.
-    Ended(String),
-}
-
-async fn keep_running(jobs: &SharedJobs) -> anyhow::Result<Kept> {
-    let spec = JobSpec { name: COLLECTOR.to_owned(), kind: JobKind::Collector, args: Vec::new(), deadline: None };
-    Ok(match jobs.start(&spec).await? {
-        Started::Now | Started::Exists(JobState::Running) => Kept::Running,
-        Started::Exists(ended) => {
-            jobs.stop(COLLECTOR).await?;
-            Kept::Ended(match ended {
-                JobState::Failed(why) => why,
-                JobState::Complete | JobState::Running => "it said that it was done".to_owned(),
-            })
-        }
-        Started::Refused(why) => Kept::Ended(why),
-    })
 }

@@ -4,13 +4,50 @@
 //! namespace when it changed or when something of it falls due, and at rest nothing is read and nothing is written.
 //! A turn ([`turn`]) takes no hint: it decides on the whole of what is known and seen.
 //!
-//! Two collectors at once are harmless: they contend for entry numbers, and the later one loads again.
+//! Where many share the namespaces out, each has a [`Shard`]; where none is to stay, a sweep takes a turn for all and
+//! ends. Two collectors at once are harmless: they contend for entry numbers, and the later one loads again.
 
 mod events;
 mod listing;
 mod memory;
+mod prune;
 mod resident;
+mod shard;
 mod turn;
 mod watch;
+mod work;
 
-pub use resident::run;
+use common::context::Context;
+use tokio_util::sync::CancellationToken;
+
+use self::resident::Stays;
+pub use self::{
+    shard::Shard,
+    work::{Arguments, Work},
+};
+
+/// Does what a collector is started for, until it is through or cancelled. Turns that were begun are brought to their
+/// end.
+///
+/// # Errors
+/// When the store cannot be read at the start, later it is waited for; or what need not be remembered cannot be removed.
+pub async fn run(context: Context, work: Work, cancel: CancellationToken) -> anyhow::Result<()> {
+    match work {
+        Work::Resident { shard, slot: None } => resident::run(context, shard, Stays::UntilAsked, cancel).await,
+        Work::Resident { shard, slot: Some(slot) } => resident::run(context, shard, Stays::ForSlot(slot), cancel).await,
+        Work::Sweep { shard } => resident::run(context, shard, Stays::ForOneLook, cancel).await,
+        Work::Prune => tokio::select! {
+            biased;
+            () = cancel.cancelled() => Ok(()),
+            pruned = prune::prune(&context) => pruned,
+        },
+    }
+}
+
+/// Does what a job's arguments say.
+///
+/// # Errors
+/// As [`run`], and when they are none of a collector's.
+pub async fn run_job(context: Context, args: Vec<String>, cancel: CancellationToken) -> anyhow::Result<()> {
+    run(context, Work::of(&args)?, cancel).await
+}

@@ -2,27 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
+use collectors::Arguments;
 use common::process::{self, Lasts};
 
-/// Watches namespaces, judges them and writes their history. Started by the collect-controller.
-#[derive(Debug, Parser)]
-#[command(name = "collector", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Watch and judge until asked to end
-    Resident,
-}
-
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Resident => {
-            process::run("collector", Lasts::UntilDone, |running| collectors::run(running.context, running.cancel))
-        }
-    }
+    let Arguments { work } = Arguments::parse();
+    process::run("collector", Lasts::UntilDone, move |running| collectors::run(running.context, work, running.cancel))
 }

@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     due: Option<Timestamp>,
     /// A turn is being taken; `true`: another is wanted after it.
     turning: Option<bool>,
+    /// Another collector's by now: it is forgotten after the turn that is being taken.
+    is_elsewhere: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +58,18 @@ impl Memory {
         let uid = namespace.uid.clone();
         let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
         seen.namespace = Some(namespace);
-        seen.is_missed = false;
+        (seen.is_missed, seen.is_elsewhere) = (false, false);
         self.wake(&uid);
+    }
+
+    /// A namespace is another collector's.
+    pub(crate) fn elsewhere(&mut self, uid: &Uid) {
+        let Some(seen) = self.seen.get_mut(uid) else { return };
+        if seen.turning.is_some() {
+            seen.is_elsewhere = true;
+        } else {
+            self.forget(uid);
+        }
     }
 
     /// A namespace is no longer there.
@@ -149,10 +161,8 @@ impl Memory {
     pub(crate) fn end(&mut self, uid: &Uid, left: Left) {
         let Some(seen) = self.seen.get_mut(uid) else { return };
         let again = seen.turning.take().unwrap_or(false);
-        if left.gone && seen.namespace.is_none() {
-            self.set_due(uid, None);
-            self.seen.remove(uid);
-            return;
+        if left.gone && seen.namespace.is_none() || seen.is_elsewhere {
+            return self.forget(uid);
         }
         seen.record = left.record;
         seen.repaired_at = left.repaired_at;
@@ -178,9 +188,19 @@ impl Memory {
         }
     }
 
+    /// Whether nobody waits for anything.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.seen.values().all(|seen| seen.line.is_none() && seen.turning.is_none())
+    }
+
     /// How many are in mind.
     pub(crate) fn len(&self) -> usize {
         self.seen.len()
+    }
+
+    fn forget(&mut self, uid: &Uid) {
+        self.set_due(uid, None);
+        self.seen.remove(uid);
     }
 
     fn set_due(&mut self, uid: &Uid, due: Option<Timestamp>) {
@@ -225,6 +245,7 @@ impl Seen {
             line: None,
             due: None,
             turning: None,
+            is_elsewhere: false,
         }
     }
 }
@@ -305,6 +326,30 @@ mod tests {
         memory.begin();
         memory.there(namespace("a", "1"));
         memory.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
+        assert_eq!(turns(&mut memory), ["a"]);
+    }
+
+    #[test]
+    fn what_became_another_collectors_is_left_to_it() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        memory.there(namespace("b", "1"));
+        memory.begin();
+        memory.elsewhere(&Uid::new("a"));
+        memory.elsewhere(&Uid::new("b"));
+        assert_eq!(memory.len(), 1, "the turn of `a` is being taken");
+        memory.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
+        assert_eq!((memory.len(), memory.next_due(), turns(&mut memory)), (0, None, Vec::new()));
+    }
+
+    #[test]
+    fn one_that_came_back_from_another_collector_during_a_turn_stays() {
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"));
+        memory.begin();
+        memory.elsewhere(&Uid::new("a"));
+        memory.there(namespace("a", "2"));
+        memory.end(&Uid::new("a"), Left::default());
         assert_eq!(turns(&mut memory), ["a"]);
     }
 

@@ -1,10 +1,28 @@
 //! The resident collector's loop: the watch fills the memory, the memory says whose turn it is.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use common::{context::Context, controls, store::StoreError};
-use futures::StreamExt as _;
-use lifecycle::{Uid, time::between};
+use common::{
+    beats::{self, CollectorBody, Pulse},
+    config::Settings,
+    context::Context,
+    controls,
+    jobs::Slot,
+    store::StoreError,
+};
+use futures::{StreamExt as _, stream::BoxStream};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Uid,
+    time::{between, saturating_add},
+};
 use tokio::{
     sync::{Mutex, Semaphore},
     task::JoinSet,
@@ -16,6 +34,7 @@ use tracing::{info, warn};
 use crate::{
     events::Events,
     memory::{Left, Memory},
+    shard::Shard,
     turn::{Collector, SharedCollector},
     watch::{self, Watched},
 };
@@ -32,22 +51,73 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long turns rest when the store is out of reach, at first and at most.
 const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
-/// Watches and judges until cancelled. Turns that were begun are brought to their end.
+/// How long a collector stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stays {
+    UntilAsked,
+    /// Until the slot is over and its successor has begun.
+    ForSlot(Slot),
+    /// Until each namespace of a complete list had its turn.
+    ForOneLook,
+}
+
+/// Watches and judges the namespaces of a shard as long as it stays, or until cancelled. Turns that were begun are
+/// brought to their end.
 ///
 /// # Errors
 /// When the store cannot be read at the start; later it is waited for.
-pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: CancellationToken) -> anyhow::Result<()> {
     let collector = Arc::new(Collector {
-        actor: context.actor("collector"),
+        actor: context.actor(beats::COLLECTOR),
+        shard,
         events: Events::new(&context),
         lineage: Mutex::new(controls::lineage(&*context.store).await?),
         asking: Mutex::new(()),
         annotating: Semaphore::new(PATCHES_AT_ONCE),
-        context,
+        context: context.clone(),
     });
-    collector.settle().await?;
-    Resident::new(collector).run(cancel).await;
+    let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
+    collector.settle(predecessor(stays, length, now)).await?;
+    let resident = Resident::new(collector, stays);
+    let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
+    let is_over = async {
+        match stays {
+            Stays::ForSlot(slot) => sleep(slot.stay(length, now)).await,
+            Stays::UntilAsked | Stays::ForOneLook => std::future::pending().await,
+        }
+    };
+    let over = cancel.child_token();
+    let work = async {
+        tokio::select! {
+            biased;
+            () = resident.run(over.clone()) => {}
+            never = async {
+                is_over.await;
+                info!("the slot of this collector is over");
+                over.cancel();
+                std::future::pending().await
+            } => never,
+        }
+    };
+    let mut pulse = Pulse::new(beats::COLLECTOR, &context).later();
+    let body = || {
+        let watched = watched.load(Ordering::Relaxed);
+        let body = CollectorBody { shard: shard.number, of: shard.of, slot: slot.map(Slot::begins), watched };
+        serde_json::to_value(body).expect("plain data serializes")
+    };
+    pulse.beside(&context, body, work).await;
+    pulse.end(&context).await;
     Ok(())
+}
+
+/// When whoever was here before began; `None`: as long ago as the controller's former start.
+fn predecessor(stays: Stays, length: Duration, now: Timestamp) -> Option<Timestamp> {
+    const SWEEPS: SignedDuration = SignedDuration::from_hours(1);
+    match stays {
+        Stays::UntilAsked => None,
+        Stays::ForSlot(slot) => Some(slot.before(length).begins()),
+        Stays::ForOneLook => Some(saturating_add(now, -SWEEPS)),
+    }
 }
 
 struct Resident {
@@ -59,10 +129,15 @@ struct Resident {
     /// A complete list that has yet to be compared with the store.
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
+    stays: Stays,
+    /// A complete list was compared with the store.
+    is_compared: bool,
+    /// How many namespaces there are in this shard, for people.
+    watched: Arc<AtomicU64>,
 }
 
 impl Resident {
-    fn new(collector: SharedCollector) -> Self {
+    fn new(collector: SharedCollector, stays: Stays) -> Self {
         Self {
             collector,
             memory: Memory::default(),
@@ -70,17 +145,30 @@ impl Resident {
             rest: None,
             complete: None,
             watch_is_broken: false,
+            stays,
+            is_compared: false,
+            watched: Arc::default(),
+        }
+    }
+
+    const fn slot(&self) -> Option<Slot> {
+        match self.stays {
+            Stays::ForSlot(slot) => Some(slot),
+            Stays::UntilAsked | Stays::ForOneLook => None,
         }
     }
 
     async fn run(mut self, cancel: CancellationToken) {
         let mut settings = self.collector.context.settings.clone();
-        let mut watch = watch::namespaces(&self.collector.context.cluster, settings.borrow_and_update().clone());
+        let mut watch = self.watch(settings.borrow_and_update().clone());
         let turns = self.collector.context.vitals.watch("collector", LONGEST_SLEEP);
         loop {
             turns.turned();
             self.compare_with_store().await;
             self.begin_turns();
+            if self.is_through() {
+                break;
+            }
             let (until_due, rest) = (self.until_due(), self.rest.filter(|_| self.is_resting()));
             // In this order, so that a run can be repeated: what ends makes room before what comes takes it.
             tokio::select! {
@@ -92,7 +180,7 @@ impl Resident {
                 () = rested(rest), if rest.is_some() => {}
                 Ok(()) = settings.changed() => {
                     info!("the configuration changed: every namespace is judged again");
-                    watch = watch::namespaces(&self.collector.context.cluster, settings.borrow_and_update().clone());
+                    watch = self.watch(settings.borrow_and_update().clone());
                     self.memory.wake_all();
                 }
             }
@@ -102,9 +190,25 @@ impl Resident {
         }
     }
 
+    fn watch(&self, settings: Arc<Settings>) -> BoxStream<'static, Watched> {
+        watch::namespaces(&self.collector.context.cluster, settings, self.collector.shard)
+    }
+
+    /// Whether a sweep has seen to everything.
+    fn is_through(&self) -> bool {
+        let sweeps = matches!(self.stays, Stays::ForOneLook);
+        sweeps && self.is_compared && self.turns.is_empty() && self.memory.is_idle()
+    }
+
     fn take_in(&mut self, watched: Watched) {
+        self.apply(watched);
+        self.watched.store(self.memory.len() as u64, Ordering::Relaxed);
+    }
+
+    fn apply(&mut self, watched: Watched) {
         match watched {
             Watched::There(namespace) => self.memory.there(namespace),
+            Watched::Elsewhere(uid) => self.memory.elsewhere(&uid),
             Watched::Vanished(uid) => self.memory.vanished(&uid),
             Watched::Complete(all) => {
                 if std::mem::take(&mut self.watch_is_broken) {
@@ -129,7 +233,10 @@ impl Resident {
         }
         let Some(listed) = self.complete.take() else { return };
         match self.collector.missing(&listed).await {
-            Ok(missing) => missing.iter().for_each(|uid| self.memory.missed(uid)),
+            Ok(missing) => {
+                missing.iter().for_each(|uid| self.memory.missed(uid));
+                self.is_compared = true;
+            }
             Err(error) => {
                 self.complete = Some(listed);
                 self.store_is_away(&error);

@@ -26,6 +26,7 @@ use tracing::{error, info, warn};
 use crate::{
     events::Events,
     memory::{Left, Seen},
+    shard::Shard,
 };
 
 /// The most entries one turn writes: a history settles in far fewer.
@@ -54,6 +55,7 @@ const IN_FORCE_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) context: Context,
+    pub(crate) shard: Shard,
     pub(crate) actor: Actor,
     pub(crate) events: Events,
     /// What this store may have marked; read again when a mark does not belong to it.

@@ -13,6 +13,8 @@ use kube::runtime::{
 };
 use lifecycle::{Namespace, Uid};
 
+use crate::shard::Shard;
+
 /// How many objects one page of a list holds. Of a page three copies exist while it is read.
 const PAGE: u32 = 250;
 
@@ -21,40 +23,55 @@ const PAGE: u32 = 250;
 pub(crate) enum Watched {
     /// A namespace as it is now.
     There(Namespace),
+    /// A namespace that is another collector's, or was.
+    Elsewhere(Uid),
     /// A namespace that is no longer there: the apiserver said so.
     Vanished(Uid),
-    /// A list came through whole: these are all there are. A list that broke off leads to none of these.
+    /// A list came through whole: these are all there are, whoever's they are. A list that broke off leads to none of these.
     Complete(BTreeSet<Uid>),
     /// Nothing came; the watch goes on by itself, with backoff.
     Broken(String),
 }
 
-/// Watches the metadata of all namespaces, cut down to what the configuration refers to.
-pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>) -> BoxStream<'static, Watched> {
+/// Watches the metadata of all namespaces, cut down to what the configuration refers to. Those of other shards are named,
+/// so that nobody takes them for gone.
+pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>, shard: Shard) -> BoxStream<'static, Watched> {
     let config = watcher::Config::default().page_size(PAGE);
     let events = watcher(cluster.metadata(), config).default_backoff();
-    translate(events, settings).boxed()
+    translate(events, settings, shard).boxed()
 }
 
 fn translate(
     events: impl Stream<Item = watcher::Result<Event<NamespaceMeta>>> + Send + 'static,
     settings: Arc<Settings>,
+    shard: Shard,
 ) -> impl Stream<Item = Watched> + Send {
     let mut listed = BTreeSet::new();
     events.filter_map(move |event| {
+        let policies = &settings.policies;
+        let there = |namespace: Namespace| match shard.holds(&namespace, &policies.keys) {
+            true => Watched::There(namespace),
+            false => Watched::Elsewhere(namespace.uid),
+        };
         let watched = match event {
             Ok(Event::Init) => {
                 listed.clear();
                 None
             }
             Ok(Event::InitApply(object)) => {
-                let found = facts(object.metadata, &settings.policies);
+                let found = facts(object.metadata, policies);
                 listed.extend(found.iter().map(|namespace| namespace.uid.clone()));
-                found.map(Watched::There)
+                found.map(there)
             }
             Ok(Event::InitDone) => Some(Watched::Complete(std::mem::take(&mut listed))),
-            Ok(Event::Apply(object)) => facts(object.metadata, &settings.policies).map(Watched::There),
-            Ok(Event::Delete(object)) => object.metadata.uid.map(|uid| Watched::Vanished(Uid::new(uid))),
+            Ok(Event::Apply(object)) => facts(object.metadata, policies).map(there),
+            Ok(Event::Delete(object)) => {
+                let uid = object.metadata.uid.clone().map(Uid::new);
+                match facts(object.metadata, policies).map(there) {
+                    Some(elsewhere @ Watched::Elsewhere(_)) => Some(elsewhere),
+                    _ => uid.map(Watched::Vanished),
+                }
+            }
             Err(error) => Some(Watched::Broken(error.to_string())),
         };
         std::future::ready(watched)
@@ -83,13 +100,19 @@ mod tests {
     /// What the events lead to, in words.
     #[track_caller]
     fn check(events: Vec<watcher::Result<Event<NamespaceMeta>>>, expected: &str) {
+        check_in(Shard::WHOLE, events, expected);
+    }
+
+    #[track_caller]
+    fn check_in(shard: Shard, events: Vec<watcher::Result<Event<NamespaceMeta>>>, expected: &str) {
         let settings =
             Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
-        let watched = translate(stream::iter(events), Arc::new(settings)).collect::<Vec<_>>();
+        let watched = translate(stream::iter(events), Arc::new(settings), shard).collect::<Vec<_>>();
         let words: Vec<_> = futures::executor::block_on(watched)
             .into_iter()
             .map(|watched| match watched {
                 Watched::There(namespace) => format!("there:{}", namespace.uid),
+                Watched::Elsewhere(uid) => format!("elsewhere:{uid}"),
                 Watched::Vanished(uid) => format!("vanished:{uid}"),
                 Watched::Complete(all) => {
                     format!("complete:{}", all.iter().map(Uid::as_str).collect::<Vec<_>>().join("+"))
@@ -132,5 +155,27 @@ mod tests {
     #[test]
     fn what_the_apiserver_reports_as_deleted_has_vanished() {
         check(vec![Ok(Event::Apply(object("a"))), Ok(Event::Delete(object("a")))], "there:a vanished:a");
+    }
+
+    /// Were the list of all cut down to a shard's, each collector would end what the others hold.
+    #[test]
+    fn a_list_names_what_is_of_other_shards_too() {
+        let shard_of_a = (0..2).find(|number| Shard { number: *number, of: 2 }.holds(&seen("a"), &keys())).unwrap();
+        let other = Shard { number: 1 - shard_of_a, of: 2 };
+        let listed = || vec![Ok(Event::Init), Ok(Event::InitApply(object("a"))), Ok(Event::InitDone)];
+        check_in(Shard { number: shard_of_a, of: 2 }, listed(), "there:a complete:a");
+        check_in(other, listed(), "elsewhere:a complete:a");
+        check_in(other, vec![Ok(Event::Delete(object("a")))], "elsewhere:a");
+        check_in(Shard { number: shard_of_a, of: 2 }, vec![Ok(Event::Delete(object("a")))], "vanished:a");
+    }
+
+    fn keys() -> lifecycle::Keys {
+        lifecycle::Keys::default()
+    }
+
+    fn seen(uid: &str) -> Namespace {
+        let settings =
+            Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
+        facts(object(uid).metadata, &settings.policies).unwrap()
     }
 }

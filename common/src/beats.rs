@@ -54,6 +54,19 @@ pub struct WorkerBody {
     pub unarmed: Option<String>,
 }
 
+/// What a collector tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectorBody {
+    /// Which part of all namespaces it watches, from 0 on.
+    pub shard: u32,
+    /// How many parts there are.
+    pub of: u32,
+    /// When its slot began; `None`: it stays until asked to end.
+    pub slot: Option<Timestamp>,
+    /// How many namespaces it watches.
+    pub watched: u64,
+}
+
 /// One task in hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Doing {
@@ -109,6 +122,12 @@ impl Pulse {
     #[must_use]
     pub fn new(role: &'static str, context: &Context) -> Self {
         Self { role, started: context.clock.now(), last: None, every: AT_REST }
+    }
+
+    /// Beats for the first time when a second beat would be due: who has just begun has better things to do.
+    #[must_use]
+    pub fn later(self) -> Self {
+        Self { last: Some(Instant::now()), ..self }
     }
 
     /// When it began, as its beats say.
@@ -210,6 +229,9 @@ mod tests {
             {"reason": "refused", "what": "exceeded quota", "since": "1970-01-01T00:00:00Z", "times": 3,
                 "not_before": "1970-01-01T00:00:00Z"}]});
         assert_eq!(serde_json::to_value(&controller).unwrap(), told);
+        let collector = CollectorBody { shard: 1, of: 2, slot: Some(since), watched: 3 };
+        let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3});
+        assert_eq!(serde_json::to_value(&collector).unwrap(), told);
         assert_eq!(serde_json::from_value::<WorkerBody>(json!({"later": 1})).unwrap(), WorkerBody::default());
         assert_eq!(serde_json::from_value::<ControllerBody>(json!({})).unwrap(), ControllerBody::default());
     }

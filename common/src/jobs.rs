@@ -3,6 +3,7 @@
 mod every;
 mod kubernetes;
 mod local;
+mod slot;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -12,6 +13,7 @@ pub use self::{
     every::Every,
     kubernetes::{KubernetesJobs, Place},
     local::{LocalJobs, Program},
+    slot::{OVERLAP, Slot},
 };
 
 /// The most letters of a job's name: with the name of the installation before it, and what a CronJob hangs on to it, it

@@ -83,6 +83,8 @@ struct LocalJob {
     stop: CancellationToken,
     /// Nothing is to be left of it once it ended.
     is_cleared: bool,
+    /// A schedule's run, which takes nobody's room.
+    is_scheduled: bool,
 }
 
 impl LocalJobs {
@@ -215,12 +217,19 @@ impl Inner {
         if self.stop.is_cancelled() {
             return Ok(Started::Refused("this process is about to end".to_owned()));
         }
-        if let Some(limit) = limit.filter(|limit| jobs.running(|job| job.kind == kind).len() >= *limit) {
+        let counts = |job: &LocalJob| job.kind == kind && !job.is_scheduled;
+        if let Some(limit) = limit.filter(|limit| jobs.running(counts).len() >= *limit) {
             return Ok(Started::Refused(format!("{limit} jobs of its kind run already, which is the limit")));
         }
         let stop = self.stop.child_token();
-        let job =
-            LocalJob { kind, args: args.clone(), state: JobState::Running, stop: stop.clone(), is_cleared: false };
+        let job = LocalJob {
+            kind,
+            args: args.clone(),
+            state: JobState::Running,
+            stop: stop.clone(),
+            is_cleared: false,
+            is_scheduled: limit.is_none(),
+        };
         jobs.by_name.insert(name.clone(), job);
         let (inner, program) = (Arc::clone(self), Arc::clone(self.programs.of(kind)));
         self.tasks.spawn(async move {

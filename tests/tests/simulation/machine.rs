@@ -65,10 +65,10 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
     };
     let (collect, act, keep, plan) = (own(), own(), own(), own());
     let programs = PerKind {
-        collector: program(move |cancel| Box::pin(collectors::run(collect.clone(), cancel))),
+        collector: program(move |args, cancel| Box::pin(collectors::run_job(collect.clone(), args, cancel))),
         action: program({
             let worker = AtomicU64::new(0);
-            move |cancel| {
+            move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
                 Box::pin(actions::run(Context { instance, ..act.clone() }, cancel))
             }
@@ -100,7 +100,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
 }
 
 fn program(
-    run: impl Fn(CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync + 'static,
+    run: impl Fn(Vec<String>, CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync + 'static,
 ) -> Program {
-    Arc::new(move |_, cancel| run(cancel))
+    Arc::new(run)
 }

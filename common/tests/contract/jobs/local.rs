@@ -247,3 +247,14 @@ async fn a_schedule_that_ends_ends_its_run() {
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert_eq!(runs(&jobs).await, [""; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_schedules_run_takes_nobodys_room() {
+    let jobs = runner();
+    jobs.schedule(&[minutely(&["stay"])]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(runs(&jobs).await, ["tick-1"]);
+    for name in ["a", "b"] {
+        start(&jobs, &JobSpec { kind: JobKind::Collector, ..job(name, &["stay"]) }).await;
+    }
+}

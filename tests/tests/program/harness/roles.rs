@@ -52,8 +52,8 @@ impl Roles {
 
         let (collect, act) = (context.clone(), context.clone());
         let programs = PerKind {
-            collector: program(move |cancel| Box::pin(collectors::run(collect.clone(), cancel))),
-            action: program(move |cancel| Box::pin(actions::run(act.clone(), cancel))),
+            collector: program(move |args, cancel| Box::pin(collectors::run_job(collect.clone(), args, cancel))),
+            action: program(move |_, cancel| Box::pin(actions::run(act.clone(), cancel))),
         };
         let jobs = Arc::new(LocalJobs::new(PerKind { collector: 1, action: 2 }, programs));
         let cancel = CancellationToken::new();
@@ -80,7 +80,7 @@ impl Roles {
 }
 
 fn program(
-    run: impl Fn(CancellationToken) -> futures::future::BoxFuture<'static, Result<()>> + Send + Sync + 'static,
+    run: impl Fn(Vec<String>, CancellationToken) -> futures::future::BoxFuture<'static, Result<()>> + Send + Sync + 'static,
 ) -> common::jobs::Program {
-    Arc::new(move |_, cancel| run(cancel))
+    Arc::new(run)
 }
