@@ -148,6 +148,9 @@ async fn killed_again_and_again_the_broker_keeps_what_it_confirmed() {
                 Ok(())
             });
             flows.await.unwrap();
+            // RabbitMQ 3.10 writes down late which queues it has; one that was declared just before the kill would be
+            // there, but without a leader, and stay so.
+            broker.control(&["eval", "lists:foreach(fun dets:sync/1, dets:all())."]).await.unwrap();
             broker.kill();
             broker.restart().await.unwrap();
         }
