@@ -1,6 +1,11 @@
-//! The gauge of every managed namespace's status, under the names that dashboards already know.
+//! The gauge of every managed namespace's status, under the names that dashboards already know, and those of the whole.
 
-use common::store::{Result, Store};
+use common::{
+    config::Settings,
+    status,
+    store::{Result, Store},
+};
+use jiff::Timestamp;
 use lifecycle::{Record, Uid};
 use prometheus_client::{
     encoding::text::encode,
@@ -18,13 +23,13 @@ type Labels = Vec<(&'static str, String)>;
 ///
 /// # Errors
 /// When the store is out of reach.
-pub(crate) async fn text(store: &dyn Store) -> Result<String> {
-    let status = Family::<Labels, Gauge>::default();
+pub(crate) async fn text(store: &dyn Store, settings: &Settings, now: Timestamp) -> Result<String> {
+    let statuses = Family::<Labels, Gauge>::default();
     let mut after: Option<Uid> = None;
     loop {
         let page = store.snapshots(after.as_ref(), PAGE).await?;
         for record in page.iter().filter(|record| record.is_managed()) {
-            status.get_or_create(&labels(record)).set(record.status.gauge());
+            statuses.get_or_create(&labels(record)).set(record.status.gauge());
         }
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
@@ -34,7 +39,8 @@ pub(crate) async fn text(store: &dyn Store) -> Result<String> {
     let mut registry = Registry::default();
     let help = "Status of a managed namespace: ok 0, stale 1, failing 2, failed 3, unstable 4, cancelled 5, \
                 superseded 6, unknown -1";
-    registry.register("namespace_manager_ns_status", help, status);
+    registry.register("namespace_manager_ns_status", help, statuses);
+    status::register(&status::overview(store, settings, now).await?, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).expect("a string takes whatever is written to it");
     Ok(text)
@@ -55,9 +61,14 @@ fn labels(record: &Record) -> Labels {
 
 #[cfg(test)]
 mod tests {
+    use common::config::Source;
     use lifecycle::{Status, entry::Pair, record::Phase};
 
     use super::*;
+
+    fn settings() -> Settings {
+        Source::new(None, [("HOME".to_owned(), "/home/someone".to_owned())]).load().unwrap()
+    }
 
     #[tokio::test]
     async fn a_managed_namespace_shows_its_status_under_the_known_names() {
@@ -72,7 +83,7 @@ mod tests {
         (gone.name, gone.phase, gone.head) = ("ci-2".into(), Phase::Gone, 1);
         store.put_snapshot(&gone).await.unwrap();
 
-        let text = text(&*store).await.unwrap();
+        let text = text(&*store, &settings(), Timestamp::UNIX_EPOCH).await.unwrap();
 
         let line = "namespace_manager_ns_status{environment=\"unknown\",project=\"unknown\",team=\"blue\",\
                     user=\"unknown\",pipelineId=\"unknown\",projectId=\"unknown\",namespace=\"ci-1\"} 1\n";
@@ -85,6 +96,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store =
             common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        assert!(text(&*store).await.unwrap().ends_with("# EOF\n"));
+        let text = text(&*store, &settings(), Timestamp::UNIX_EPOCH).await.unwrap();
+        assert!(text.contains("\nnamespace_manager_managed 0\n") && text.ends_with("# EOF\n"), "{text}");
     }
 }

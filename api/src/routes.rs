@@ -89,13 +89,14 @@ async fn ready(State(api): State<Api>) -> Response {
     }
 }
 
-/// The status of every managed namespace, for Prometheus.
+/// The status of every managed namespace, and of the whole, for Prometheus.
 #[utoipa::path(get, path = "/api/metrics", tag = "metrics", security(("token" = [])), responses(
     (status = 200, body = String, content_type = "application/openmetrics-text"),
     crate::fault::Refusals,
 ))]
 async fn metrics_of(State(api): State<Api>) -> Result<Response, Fault> {
-    let text = metrics::text(&*api.store).await?;
+    let settings = api.settings.borrow().clone();
+    let text = metrics::text(&*api.store, &settings, api.clock.now()).await?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 

@@ -3,6 +3,8 @@
 //! It is read from the store alone, so that it shows what is on record, wherever it is asked for. Nothing is decided on
 //! it: lists may lag.
 
+mod gauges;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -17,6 +19,8 @@ use crate::{
     ration::{self, Window},
     store::{ClaimKind, Heartbeat, Result, Store},
 };
+
+pub use gauges::register;
 
 /// How many snapshots are read at once.
 const PAGE: usize = 500;
@@ -465,5 +469,26 @@ mod tests {
         assert_eq!(page.namespaces, BTreeMap::from([(Status::Stale, 1)]));
         assert_eq!((page.stuck[0].namespace.as_str(), page.stuck[0].since), ("ci-1", at("09:15:00")));
         assert_eq!(page.budget, Use { used: 1, limit: 5, next: at("10:10:00") });
+
+        let mut registry = prometheus_client::registry::Registry::default();
+        register(&page, &mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "stopped 0",
+            "store_doubted 0",
+            "configuration_differs 1",
+            "managed 1",
+            "under_way 0",
+            "budget_used 1",
+            "budget_limit 5",
+            "waves_used 0",
+            "waves_limit 10",
+            "collectors 1",
+            "job_troubles{role=\"action-controller\"} 1",
+            "job_troubles{role=\"collect-controller\"} 0",
+        ] {
+            assert!(text.contains(&format!("\nnamespace_manager_{line}\n")), "no `{line}` in {text}");
+        }
     }
 }

@@ -17,10 +17,9 @@ action-controller:
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
     - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-action-controller], verbs: [get, patch]}
     - {apiGroups: [batch], resources: [jobs], verbs: [create, get, list, watch, delete]}
+    # Its runner of Jobs looks at schedules too, and has none.
+    - {apiGroups: [batch], resources: [cronjobs], verbs: [list, watch]}
     - {apiGroups: [""], resources: [pods, events], verbs: [list]}
-  cluster:
-    # The fence of an intent that expired.
-    - {apiGroups: [""], resources: [namespaces], verbs: [patch]}
 collector:
   cluster:
     # `patch` writes annotations.
@@ -36,8 +35,8 @@ api:
     # Who asks, and whether they may.
     - {apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]}
     - {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}
-    # The stop, by its binding (`create` knows no names), and the fences that follow.
-    - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], verbs: [create]}
-    - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], resourceNames: [{{ $name }}-stop], verbs: [get, delete]}
+    # The stop, by its binding, which is applied, so that even `create` is limited to its name. And the fences that follow.
+    - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], resourceNames: [{{ $name }}-stop], verbs: [create, patch, delete]}
+    - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicies], resourceNames: [{{ $name }}-stop], verbs: [get]}
     - {apiGroups: [""], resources: [namespaces], verbs: [patch]}
 {{- end -}}

@@ -64,7 +64,7 @@ async fn everything_is_taken() -> Result<()> {
 
 #[tokio::test]
 async fn restricted_pod_security_lets_every_pod_in() -> Result<()> {
-    let release = Release::none().await?;
+    let release = with_monitoring().await?;
     release.install("nsm", &everything())?;
     let objects = release.helm.render(&everything())?;
     let mut templates = Vec::new();
@@ -101,7 +101,7 @@ pub(super) fn job_template(objects: &[Value], component: &str) -> Result<Value> 
 /// The apiserver's own check of the expressions: a field that does not exist would refuse everything, or nothing.
 #[tokio::test]
 async fn no_policy_has_an_expression_of_the_wrong_type() -> Result<()> {
-    let release = Release::none().await?;
+    let release = with_monitoring().await?;
     release.install("nsm", &everything())?;
     for which in ["mark", "stop", "changes", "workers"] {
         let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{FULL}-{which}");

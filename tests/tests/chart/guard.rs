@@ -40,18 +40,19 @@ async fn with_preconditions(admin: &Caller, name: &str) -> Result<Value> {
     Ok(json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}))
 }
 
-/// Throws the stop with the rights of the API's ServiceAccount.
+/// Throws the stop with the rights of the API's ServiceAccount, as the API does.
 async fn stop(api: &Caller) -> Result<Answered> {
-    api.post(
-        BINDINGS,
-        &json!({
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {"name": STOP},
-            "spec": {"policyName": STOP, "validationActions": ["Deny"]},
-        }),
-    )
-    .await
+    bind(api, STOP, STOP).await
+}
+
+async fn bind(api: &Caller, name: &str, policy: &str) -> Result<Answered> {
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": policy, "validationActions": ["Deny"]},
+    });
+    api.apply(&format!("{BINDINGS}/{name}"), &binding).await
 }
 
 /// Waits until the worker's deletion of a managed namespace is refused by the stop; asked dry, so that nothing comes of a lost race.
@@ -225,7 +226,8 @@ async fn a_stop_holds_whatever_becomes_of_the_release() -> Result<()> {
     let answer = worker.delete(&path("lab-a"), &dry()).await?;
     assert!(answer.code == 403, "{}", answer.body);
 
-    // The API takes back what it made, and can take back nothing else.
+    // The API takes back what it made, and can make and take back nothing else.
+    bind(&api, "other", STOP).await?.refused_by_rbac();
     api.delete(&format!("{BINDINGS}/{MARK}"), &Value::Null).await?.refused_by_rbac();
     api.delete(&format!("{BINDINGS}/{STOP}"), &Value::Null).await?.accepted();
     resumed(&worker, "ci-a").await?;

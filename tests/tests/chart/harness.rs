@@ -7,6 +7,7 @@ mod release;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 pub(crate) use caller::{Answered, Caller};
@@ -28,6 +29,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// A file of the checkout.
+pub(crate) fn file(path: &str) -> Result<String> {
+    std::fs::read_to_string(root().join(path)).with_context(|| format!("cannot read `{path}`"))
+}
+
 /// Values with which everything that the chart can render is rendered.
 pub(crate) fn everything() -> Value {
     let peer = json!([{"ipBlock": {"cidr": "10.0.0.0/8"}}]);
@@ -36,6 +42,7 @@ pub(crate) fn everything() -> Value {
         "imagePullSecrets": [{"name": "registry"}],
         "config": {
             "mode": "enforce",
+            "api": {"open": ["metrics"]},
             "annotations": {"former_prefixes": ["old.example.org/"]},
             "exclude": ["infra-.*", "a\\d{2}(x|y)"],
             "store": {"url": "mongodb://mongodb.stores:27018/nsm"},

@@ -8,7 +8,11 @@
 mod harness;
 
 mod admission;
+mod alerts;
+mod configuration;
 mod guard;
+mod pages;
 mod rendering;
+mod rights;
 mod schema;
 mod workers;

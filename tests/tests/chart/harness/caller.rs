@@ -50,6 +50,16 @@ impl Caller {
     /// Sends a request with a body of JSON, `null` for none, and returns the answer whatever it says.
     pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Answered> {
         let kind = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        self.send_as(kind, method, path, body).await
+    }
+
+    /// Server-side apply.
+    pub(crate) async fn apply(&self, path: &str, body: &Value) -> Result<Answered> {
+        let path = format!("{path}?fieldManager=test&force=true");
+        self.send_as("application/apply-patch+yaml", Method::PATCH, &path, body).await
+    }
+
+    async fn send_as(&self, kind: &str, method: Method, path: &str, body: &Value) -> Result<Answered> {
         let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
         let request = Request::builder().method(method).uri(path).header("content-type", kind).body(bytes)?;
         match self.0.request::<Value>(request).await {

@@ -1,0 +1,42 @@
+//! The page as gauges, for alerts: what `nsm status` shows to people, Prometheus sees all the time. What a leader counts
+//! by itself is not told twice.
+
+use prometheus_client::{
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use super::Overview;
+
+/// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
+pub fn register(page: &Overview, registry: &mut Registry) {
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(whole(value));
+        registry.register(format!("namespace_manager_{name}"), help, gauge);
+    };
+    let differs = page.configuration.in_force.as_ref() != Some(&page.configuration.here);
+    gauge("stopped", "Whether all deletions are stopped", page.stop.is_some().into());
+    gauge("store_doubted", "Whether the store may be another one than before", page.doubt.is_some().into());
+    gauge("configuration_differs", "Whether another configuration is in force than the one here", differs.into());
+    gauge("managed", "Namespaces that are managed", page.managed);
+    gauge("under_way", "Deletions under way", page.under_way_in_all);
+    gauge("budget_used", "Deletions in these ten minutes", page.budget.used);
+    gauge("budget_limit", "Deletions that are allowed in these ten minutes", page.budget.limit);
+    gauge("waves_used", "Deletions that nobody foretold in these ten minutes", page.waves.used);
+    gauge("waves_limit", "Deletions that nobody foretold and that are allowed in these ten minutes", page.waves.limit);
+    let collectors = page.collectors.iter().filter(|it| it.alive).count();
+    gauge("collectors", "Collectors that were heard of lately", collectors.try_into().unwrap_or(u64::MAX));
+
+    let troubles = Family::<Vec<(&str, &str)>, Gauge>::default();
+    for role in ["collect-controller", "action-controller"] {
+        let of_role = page.controllers.iter().filter(|it| it.role == role && it.alive);
+        let count = of_role.map(|it| it.troubles.len()).sum::<usize>().try_into().unwrap_or(u64::MAX);
+        troubles.get_or_create(&vec![("role", role)]).set(whole(count));
+    }
+    registry.register("namespace_manager_job_troubles", "What keeps Jobs from being as they should", troubles);
+}
+
+fn whole(value: u64) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}

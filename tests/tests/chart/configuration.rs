@@ -1,0 +1,47 @@
+//! The configuration that is rendered, read by our own parser.
+
+use anyhow::{Context, Result};
+use common::config::{Settings, Source};
+use lifecycle::Mode;
+use serde_json::{Value, json};
+
+use super::harness::{FULL, HOME, everything, find};
+use super::rendering::{render, worker_verbs};
+
+/// Loads the configuration that was rendered, with our own parser.
+pub(super) fn settings(objects: &[Value]) -> Result<Settings> {
+    let directory = tempfile::tempdir()?;
+    let text = find(objects, "ConfigMap", &format!("{FULL}-config"))["data"]["config.yaml"].as_str();
+    std::fs::write(directory.path().join("config.yaml"), text.context("no config.yaml")?)?;
+    Ok(Source::new(Some(directory.path().to_owned()), []).load()?)
+}
+
+#[test]
+fn the_defaults_delete_nothing_and_have_limits() -> Result<()> {
+    let objects = render(&json!({}));
+    let settings = settings(&objects)?;
+    assert_eq!(settings.mode, Mode::Observe);
+    assert_eq!((settings.budget.limit(0), settings.waves.limit(0)), (20, 10));
+    assert_eq!(worker_verbs(&objects), r#"["get","patch"]"#);
+    for component in ["collect-controller", "action-controller", "api"] {
+        assert_eq!(find(&objects, "Deployment", &format!("{FULL}-{component}"))["spec"]["replicas"], 2);
+    }
+    Ok(())
+}
+
+#[test]
+fn our_own_parser_takes_every_configuration_that_is_rendered() -> Result<()> {
+    let settings = settings(&render(&everything()))?;
+    assert_eq!(settings.mode, Mode::Enforce);
+    assert_eq!(settings.raw.exclude, ["infra-.*", "a\\d{2}(x|y)", HOME]);
+    let webhook = settings.notices.webhook.context("no webhook")?;
+    assert_eq!(webhook.secret_file, Some("/etc/namespace-manager-secrets/webhook/secret".into()));
+    Ok(())
+}
+
+/// The name begins with the release's, which `exclude` leaves to people: the policy holds it, and the configuration too.
+#[test]
+fn the_releases_own_namespace_is_excluded() -> Result<()> {
+    assert_eq!(settings(&render(&json!({})))?.raw.exclude, [HOME]);
+    Ok(())
+}
