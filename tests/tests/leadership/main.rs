@@ -159,9 +159,11 @@ async fn action_controllers_replaced_one_by_one_leave_no_gap() {
 }
 
 async fn replaced(world: &World) -> Result<()> {
-    let mut old = [world.replica("one").await?, world.replica("two").await?];
-    old[0].leads(SOON).await?;
-    old[1].waits().await?;
+    let mut one = world.replica("one").await?;
+    one.leads(SOON).await?;
+    let mut two = world.replica("two").await?;
+    two.waits().await?;
+    let mut old = [one, two];
     let mut new = Vec::new();
     let names = ["three", "four"];
     for (number, old) in old.iter_mut().enumerate() {
