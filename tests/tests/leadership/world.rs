@@ -149,23 +149,13 @@ impl World {
         lease.spec.and_then(|spec| spec.holder_identity).context("the lease names nobody")
     }
 
-    /// Waits until another than this one leads.
-    pub(crate) async fn somebody_leads(&self, former: &str, deadline: Duration) -> Result<()> {
-        eventually("another leads", deadline, async || {
-            let holder = self.holder().await?;
-            ensure!(!holder.is_empty() && holder != former, "the lease names `{holder}`");
-            Ok(())
-        })
-        .await
-    }
-
-    /// Waits until one of them leads and is confirmed in it, and the other does not.
-    pub(crate) async fn settles(&self, one: &mut Replica, two: &mut Replica) -> Result<()> {
-        eventually("exactly one leads", HANDOVER, async || {
+    /// Waits until one of them leads and works, and no other.
+    pub(crate) async fn one_leads(&self, replicas: &mut [Replica], deadline: Duration) -> Result<()> {
+        eventually("exactly one leads", deadline, async || {
             let holder = self.holder().await?;
             let mut leading = Vec::new();
-            for replica in [&mut *one, &mut *two] {
-                if replica.runs()? && replica.says_that_it_leads() {
+            for replica in replicas.iter_mut() {
+                if replica.runs()? && replica.says_that_it_leads() && replica.has_begun() {
                     leading.push(replica.instance.clone());
                 }
             }
