@@ -90,6 +90,10 @@ impl Election {
                 self.mend().await;
                 Answer::Theirs { holder: String::new() }
             }
+            // It was missing, and another was faster to make it.
+            Ok(Err(Error::CreateLease(kube::Error::Api(status)))) if status.code == 409 => {
+                Answer::Theirs { holder: "another candidate".to_owned() }
+            }
             Ok(Err(error)) => return Answer::Unknown(causes(&error)),
             Err(_) => return Answer::Unknown(format!("no answer within {} s", self.patience().as_secs())),
         };

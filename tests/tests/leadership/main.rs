@@ -6,9 +6,10 @@
 mod crowd;
 mod world;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
@@ -135,7 +136,7 @@ async fn spoiled(world: &World, spoil: impl AsyncFnOnce() -> Result<()>) -> Resu
     let mut two = world.replica("two").await?;
     two.waits().await?;
     spoil().await?;
-    world.settles(&mut one, &mut two).await
+    world.one_leads(&mut [one, two], HANDOVER).await
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn a_lease_that_a_clock_far_ahead_left_behind_is_freed() {
     story(COLLECT, async |world| {
         let ahead = "2999-01-01T00:00:00.000000Z";
         world.patch_lease(json!({"spec": {"holderIdentity": "gone", "acquireTime": ahead, "renewTime": ahead, "leaseDurationSeconds": 6, "leaseTransitions": 1}})).await?;
-        world.replica("one").await?.leads(HANDOVER).await
+        world.replica("one").await?.leads(SOON).await
     })
     .await;
 }
@@ -159,20 +160,21 @@ async fn action_controllers_replaced_one_by_one_leave_no_gap() {
 }
 
 async fn replaced(world: &World) -> Result<()> {
-    let mut old = [world.replica("one").await?, world.replica("two").await?];
-    old[0].leads(SOON).await?;
-    old[1].waits().await?;
-    let mut new = Vec::new();
-    let names = ["three", "four"];
-    for (number, old) in old.iter_mut().enumerate() {
-        let mut next = world.replica(names[number]).await?;
+    let mut one = world.replica("one").await?;
+    one.leads(SOON).await?;
+    let mut two = world.replica("two").await?;
+    two.waits().await?;
+    let mut replicas = VecDeque::from([one, two]);
+    for name in ["three", "four"] {
+        let mut next = world.replica(name).await?;
         next.waits().await?;
+        replicas.push_back(next);
+        let mut old = replicas.pop_front().context("there are three")?;
         let asked = Instant::now();
         let status = old.process.terminate(SOON).await?;
         ensure!(status.success(), "asked to end, it did with {status}\n{}", old.process.log_tail());
-        new.push(next);
-        world.somebody_leads(&old.instance, GAP.saturating_sub(asked.elapsed())).await?;
-        eprintln!("{}: {:?} from SIGTERM to the next leader", world.role, asked.elapsed());
+        world.one_leads(replicas.make_contiguous(), GAP.saturating_sub(asked.elapsed())).await?;
+        eprintln!("{}: {:?} from SIGTERM to the next leader at work", world.role, asked.elapsed());
     }
     Ok(())
 }
