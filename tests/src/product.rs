@@ -9,7 +9,7 @@ use crate::image::{Image, Recipe};
 use crate::{family, program};
 
 /// What has to be in the image, in `/usr/local/bin`.
-pub const BINARIES: [&str; 4] = ["action", "api", "collector", "nsm"];
+pub const BINARIES: [&str; 6] = ["action", "action-controller", "api", "collect-controller", "collector", "nsm"];
 /// Who they run as: nobody that any machine knows.
 pub const USER: u32 = 65532;
 /// Where Debian keeps the authorities, and where TLS libraries look for them.
@@ -28,7 +28,7 @@ impl Build {
     fn profile(self) -> &'static str {
         match self {
             Self::Test => "testimage",
-            Self::Release => "release",
+            Self::Release => "image",
         }
     }
 
