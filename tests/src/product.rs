@@ -28,7 +28,7 @@ impl Build {
     fn profile(self) -> &'static str {
         match self {
             Self::Test => "testimage",
-            Self::Release => "release",
+            Self::Release => "image",
         }
     }
 
