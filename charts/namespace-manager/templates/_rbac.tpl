@@ -35,8 +35,8 @@ api:
     # Who asks, and whether they may.
     - {apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]}
     - {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}
-    # The stop, by its binding, which is applied, so that even `create` is limited to its name. And the fences that follow.
+    # The stop, by its binding, which is applied, so that even `create` is limited to its name. And the fences that follow; `why` looks at the namespace.
     - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], resourceNames: [{{ $name }}-stop], verbs: [create, patch, delete]}
     - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicies], resourceNames: [{{ $name }}-stop], verbs: [get]}
-    - {apiGroups: [""], resources: [namespaces], verbs: [patch]}
+    - {apiGroups: [""], resources: [namespaces], verbs: [get, patch]}
 {{- end -}}
