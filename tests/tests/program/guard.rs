@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use testbed::eventually;
 
-use crate::harness::{LATER, NO_DELETE, SOON, World, plain, story};
+use crate::harness::{LATER, NO_DELETE, World, plain, story};
 
 /// Lets workers want to see the policy of this story at work. Returns its name.
 async fn guard(world: &World) -> Result<String> {
@@ -63,7 +63,8 @@ async fn a_worker_deletes_nothing_before_the_policy_refused_it() {
             let detail = skipped.text("detail").unwrap_or_default();
             ensure!(detail.starts_with(&format!("the admission policy `{policy}` is not in force")), "{detail}");
         }
-        eventually("a worker says why it deletes nothing", SOON, async || {
+        // An idle worker tells of itself every half minute.
+        eventually("a worker says why it deletes nothing", LATER, async || {
             let workers: Value = serde_json::from_str(&world.nsm_ok(&["workers", "-o", "json"]).await?)?;
             let why = workers[0]["unarmed"].as_str().unwrap_or_default();
             ensure!(why.contains("is not in force"), "{workers:#}");

@@ -17,7 +17,7 @@ use crate::harness::{Demo, Fleet, LATER, SOON, fleet, plain};
 
 #[tokio::test]
 async fn workers_killed_again_and_again_delete_each_namespace_once() {
-    fleet(plain, async |fleet| {
+    fleet(patient, async |fleet| {
         let crowd = fleet.world.crowd(40, &[("ttl", "1s")]).await?;
         let mut killed = 0;
         while killed < 24 && !fleet.world.left_of(&crowd).await?.is_empty() {
@@ -40,7 +40,7 @@ async fn workers_killed_again_and_again_delete_each_namespace_once() {
 
 #[tokio::test]
 async fn what_a_stopped_worker_had_begun_is_brought_to_its_end_by_another() {
-    fleet(plain, async |fleet| {
+    fleet(patient, async |fleet| {
         let crowd = fleet.world.crowd(60, &[("ttl", "1s")]).await?;
         let mut first = fleet.worker().await?;
         let begun = stop_in_the_middle(&mut first, &fleet.world.store()).await?;
@@ -130,6 +130,11 @@ async fn the_same_task_told_many_times_is_carried_out_once_and_forged_ones_never
 }
 
 /// Waits until the history of each says that it was deleted, once, and shows by another one that all goes on.
+/// The last worker is there still when the intents of the others have run out: nobody starts another here.
+fn patient(config: &mut serde_json::Value) {
+    config["workers"] = json!({"idle_for": "5m"});
+}
+
 async fn each_is_done_once(fleet: &Fleet<'_>, crowd: &[Demo]) -> Result<()> {
     for demo in crowd {
         demo.records("ActionDone", |_| true).await?;

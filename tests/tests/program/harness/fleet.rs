@@ -56,7 +56,6 @@ impl<'w> Fleet<'w> {
             asked.into_iter().next().map(|(_, arguments)| arguments).context("there is no Job")
         })
         .await?;
-        let arguments = if arguments.is_empty() { vec!["resident".to_owned()] } else { arguments };
         let collector = world.role("collector", &arguments, "collector", WORKER)?;
         Ok(Self { world, jobs, workers: AtomicUsize::new(0), _others: [collect, act, collector] })
     }
