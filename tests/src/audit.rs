@@ -1,5 +1,6 @@
 //! What was really asked of an apiserver, as its own audit log tells it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -43,6 +44,9 @@ pub struct AuditEvent {
     /// When the answer was complete.
     #[serde(rename = "stageTimestamp")]
     pub answered_at: Timestamp,
+    /// What the apiserver's parts remark, such as who decided about a right.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Who asked.
@@ -100,6 +104,12 @@ impl AuditEvent {
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         self.response_status.as_ref()?.code
+    }
+
+    /// Whether it was refused for want of a right: quotas and admission policies may answer with the same status.
+    #[must_use]
+    pub fn is_without_right(&self) -> bool {
+        self.annotations.get("authorization.k8s.io/decision").is_some_and(|decision| decision == "forbid")
     }
 
     /// Whether nothing was to be changed. The apiserver reads the options of a DELETE from its body, and from the query only if there is no body.

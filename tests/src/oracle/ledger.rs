@@ -77,6 +77,15 @@ impl Ledger {
         Ok(Self::of(entries, claims))
     }
 
+    /// Reads a database that somebody opened, with whatever password it takes.
+    ///
+    /// # Errors
+    /// It cannot be reached, or holds what is no entry.
+    pub async fn read_in(database: &mongodb::Database) -> Result<Self> {
+        let (entries, claims) = database::read_in(database).await?;
+        Ok(Self::of(entries, claims))
+    }
+
     /// The ledger of these entries and claims.
     #[must_use]
     pub fn of(entries: Vec<Entry>, claims: Vec<Claim>) -> Self {

@@ -17,11 +17,16 @@ const CLAIMS: [&str; 3] = ["slots", "waves", "controls"];
 pub(super) async fn read(url: &str) -> Result<(Vec<Entry>, Vec<Claim>)> {
     let client = Client::with_uri_str(url).await.context("not the URL of a database")?;
     let database = client.default_database().context("the URL names no database")?;
-    let mut entries: Vec<Entry> = documents(&database, "entries").await?;
+    read_in(&database).await
+}
+
+/// The same, of a database that somebody opened.
+pub(super) async fn read_in(database: &Database) -> Result<(Vec<Entry>, Vec<Claim>)> {
+    let mut entries: Vec<Entry> = documents(database, "entries").await?;
     entries.sort_by(|a, b| (&a.uid, a.seq).cmp(&(&b.uid, b.seq)));
     let mut claims: Vec<Claim> = Vec::new();
     for collection in CLAIMS {
-        claims.extend(documents(&database, collection).await?);
+        claims.extend(documents(database, collection).await?);
     }
     claims.sort_by(|a, b| (&a.kind, &a.group, a.number).cmp(&(&b.kind, &b.group, b.number)));
     Ok((entries, claims))

@@ -1,0 +1,295 @@
+//! The days of an installation.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use testbed::{Installation, eventually};
+
+use crate::cast::Actor;
+use crate::stage::{HOME, LATER, RELEASE, SOON, Stage};
+
+/// How long the work may be without anybody who leads it, when leaders are restarted one after the other.
+const GAP: SignedDuration = SignedDuration::from_secs(5);
+
+const CONTROLLERS: [&str; 2] = ["collect-controller", "action-controller"];
+
+/// The chart's defaults are safe: with nothing said about the mode, nothing is deleted, and the workers have no right to.
+pub(crate) async fn observes_by_default(stage: &Stage) -> Result<()> {
+    let actor = Actor::enter(stage, "ci-observed", &[("ttl", "10s")]).await?;
+    stage
+        .release("install", |values| drop(values["config"].as_object_mut().map(|config| config.remove("mode"))))
+        .await?;
+    actor.shows(stage, "status", "stale").await?;
+    actor.records(stage, "WouldHave").await?;
+    actor.lives(stage).await?;
+    let may = stage
+        .home
+        .cluster
+        .kubectl(["auth", "can-i", "delete", "namespaces", "--as", &Installation::user("action")])
+        .await;
+    ensure!(may.is_err(), "in observe mode the workers may delete namespaces: {may:?}");
+    actor.leaves(stage).await
+}
+
+/// Namespaces with pods in them live for as long as they are given, and no other is touched.
+pub(crate) async fn lives_and_dies(stage: &Stage) -> Result<()> {
+    let stranger = Actor::enter_working(stage, "somebody-else", &[]).await?;
+    stage.release("upgrade", |_| ()).await?;
+    let mut dying = Vec::new();
+    for number in 0..6 {
+        dying.push(Actor::enter_working(stage, &format!("ci-expiring-{number}"), &[]).await?);
+    }
+    let kept = Actor::enter(stage, "ci-kept", &[("keep_until", "2999-01-01T00:00:00Z")]).await?;
+    let protected = Actor::enter(stage, "ci-protected", &[("protect", "")]).await?;
+    let longer = Actor::enter(stage, "ci-longer", &[("ttl", "1h")]).await?;
+    let first = Actor::enter(stage, "ci-reborn", &[("ttl", "1h")]).await?;
+    first.shows(stage, "status", "ok").await?;
+    first.leaves(stage).await?;
+    let reborn = Actor::enter(stage, "ci-reborn", &[]).await?;
+
+    for actor in dying.iter().chain([&reborn]) {
+        actor.dies(stage).await?;
+    }
+    for actor in [&kept, &protected] {
+        actor.shows(stage, "status", "stale").await?;
+        actor.lives(stage).await?;
+    }
+    longer.lives(stage).await?;
+    stranger.lives(stage).await?;
+    ensure!(stage.history(&stranger.uid).await?.0.is_empty(), "`somebody-else` is none of its business");
+    ensure!(stage.history(&first.uid).await?.of_kind("ActionIntended").next().is_none(), "its owner deleted it");
+    for actor in [&kept, &protected, &longer, &stranger] {
+        actor.leaves(stage).await?;
+    }
+    // Nobody works while nothing is to be done.
+    eventually("the workers ended", SOON, async || {
+        let running = pods(stage, "action").await?;
+        ensure!(running.is_empty(), "{running:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// What people see, from within a pod that holds nothing but the image and the configuration.
+pub(crate) async fn is_asked_by_people(stage: &Stage) -> Result<()> {
+    let actor = Actor::enter(stage, "ci-asked", &[("ttl", "1h")]).await?;
+    actor.shows(stage, "status", "ok").await?;
+    let listed = stage.home.nsm(&["ls"]).await?;
+    ensure!(listed.contains("ci-asked"), "{listed}");
+    let told = stage.home.nsm(&["history", "ci-expiring-0"]).await?;
+    ensure!(told.contains("its deletion was accepted"), "{told}");
+    for command in [&["why", "ci-asked"][..], &["status"], &["workers"]] {
+        stage.home.nsm(command).await?;
+    }
+    actor.leaves(stage).await
+}
+
+/// Both controllers are restarted one pod after the other, as an upgrade does it, while namespaces die: somebody leads all
+/// the time, but for moments.
+pub(crate) async fn is_restarted_during_work(stage: &Stage) -> Result<()> {
+    let mut dying = Vec::new();
+    for number in 0..20 {
+        let ttl = format!("{}s", 10 + number);
+        dying.push(Actor::enter(stage, &format!("ci-restart-{number}"), &[("ttl", &ttl)]).await?);
+    }
+    let work = async {
+        for controller in CONTROLLERS {
+            stage.home.cluster.kubectl(["rollout", "restart", "--namespace", HOME, &deployment(controller)]).await?;
+            let wait = ["rollout", "status", "--namespace", HOME, &deployment(controller), "--timeout=2m"];
+            stage.home.cluster.kubectl(wait).await?;
+        }
+        for actor in &dying {
+            actor.dies(stage).await?;
+        }
+        Ok(())
+    };
+    let mut vacancies = CONTROLLERS.map(|controller| Vacancy::of(stage, controller));
+    let [collect, action] = &mut vacancies;
+    tokio::select! {
+        worked = work => worked,
+        ended = collect.watch() => ended,
+        ended = action.watch() => ended,
+    }?;
+    for vacancy in vacancies {
+        ensure!(vacancy.longest <= GAP, "nobody led `{}` for {:#}", vacancy.lease, vacancy.longest);
+    }
+    Ok(())
+}
+
+/// The pods that lead are killed without a word: the others take over, and the work goes on.
+pub(crate) async fn loses_its_leaders(stage: &Stage) -> Result<()> {
+    let actor = Actor::enter(stage, "ci-orphan", &[("ttl", "15s")]).await?;
+    for controller in CONTROLLERS {
+        let before = holder(stage, controller).await?.context("somebody leads")?;
+        let pod = before.split('.').next().context("a holder is a pod")?;
+        let kill = ["delete", "pod", "--namespace", HOME, pod, "--grace-period=0", "--force"];
+        stage.home.cluster.kubectl(kill).await?;
+        eventually(&format!("another leads `{controller}`"), SOON, async || {
+            let now = holder(stage, controller).await?;
+            ensure!(now.as_ref().is_some_and(|now| *now != before), "{now:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    actor.dies(stage).await
+}
+
+/// A stop holds in the apiserver itself, whatever is installed over it, until somebody takes it back.
+pub(crate) async fn is_stopped_and_upgraded(stage: &Stage) -> Result<()> {
+    stage.home.nsm(&["stop", "--reason", "a story"]).await?;
+    let actor = Actor::enter(stage, "ci-stopped", &[("ttl", "5s")]).await?;
+    actor.shows(stage, "status", "stale").await?;
+    actor.records(stage, "ActionSkipped").await?;
+    stage.release("upgrade", |values| values["config"]["workers"]["idle_for"] = json!("11s")).await?;
+    stage.home.cluster.kubectl(["get", "validatingadmissionpolicybinding", &format!("{RELEASE}-stop")]).await?;
+    actor.lives(stage).await?;
+    stage.home.nsm(&["resume"]).await?;
+    actor.dies(stage).await
+}
+
+/// Collectors as CronJobs: nobody watches in between, and the same comes of it.
+pub(crate) async fn sweeps_by_cron(stage: &Stage) -> Result<()> {
+    stage.release("upgrade", |values| values["config"]["jobs"]["sweep"] = json!("cron")).await?;
+    let cronjobs: Api<CronJob> = Api::namespaced(stage.home.client.clone(), HOME);
+    eventually("a sweep is scheduled, and no collector is resident", LATER, async || {
+        let running = pods(stage, "collector").await?;
+        ensure!(!running.iter().any(|name| name.contains("-collector-")), "{running:?}");
+        let names: Vec<_> = cronjobs.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
+        ensure!(names.iter().any(|name| name.contains("-sweep-")), "{names:?}");
+        ensure!(names.iter().any(|name| name.ends_with("-prune")), "{names:?}");
+        Ok(())
+    })
+    .await?;
+    let actor = Actor::enter(stage, "ci-swept", &[("ttl", "5s")]).await?;
+    actor.dies(stage).await.context("swept")?;
+    // Housekeeping is a day away: now is as good.
+    let prune = format!("cronjob/{RELEASE}-prune");
+    stage.home.cluster.kubectl(["create", "job", "--namespace", HOME, "prune-now", "--from", &prune]).await?;
+    let done = ["wait", "--namespace", HOME, "--for=condition=complete", "job/prune-now", "--timeout=60s"];
+    stage.home.cluster.kubectl(done).await?;
+    let jobs: Api<Job> = Api::namespaced(stage.home.client.clone(), HOME);
+    jobs.delete("prune-now", &DeleteParams::background()).await?;
+    stage.release("upgrade", |_| ()).await?;
+    eventually("a collector is resident again, and no sweep is scheduled", LATER, async || {
+        let names: Vec<_> = cronjobs.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
+        ensure!(!names.iter().any(|name| name.contains("-sweep-")), "{names:?}");
+        let running = pods(stage, "collector").await?;
+        ensure!(running.iter().any(|name| name.contains("-collector-")), "{running:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// What keeps Jobs from starting is told to people, and the apiserver is not asked over and over.
+pub(crate) async fn is_refused_its_jobs(stage: &Stage) -> Result<()> {
+    let quotas: Api<ResourceQuota> = Api::namespaced(stage.home.client.clone(), HOME);
+    let quota: ResourceQuota = serde_json::from_value(json!({
+        "metadata": {"name": "no-more-jobs"},
+        "spec": {"hard": {"count/jobs.batch": "0"}},
+    }))?;
+    quotas.create(&PostParams::default(), &quota).await?;
+    let actor = Actor::enter(stage, "ci-unserved", &[("ttl", "5s")]).await?;
+    actor.shows(stage, "status", "stale").await?;
+    eventually("the refusal is told", SOON, async || {
+        let status = stage.home.nsm(&["status"]).await?;
+        ensure!(status.contains("no-more-jobs"), "{status}");
+        Ok(())
+    })
+    .await?;
+    actor.lives(stage).await?;
+    quotas.delete("no-more-jobs", &DeleteParams::default()).await?;
+    actor.dies(stage).await
+}
+
+/// `helm rollback` touches no namespace.
+pub(crate) async fn is_rolled_back(stage: &Stage) -> Result<()> {
+    let actor = Actor::enter(stage, "ci-rolled-back", &[("ttl", "1h")]).await?;
+    actor.shows(stage, "status", "ok").await?;
+    stage.home.cluster.helm(["rollback", RELEASE, "--namespace", HOME, "--wait", "--timeout", "2m"]).await?;
+    actor.lives(stage).await?;
+    let witness = Actor::enter(stage, "ci-after-rollback", &[("ttl", "5s")]).await?;
+    witness.dies(stage).await?;
+    actor.lives(stage).await
+}
+
+/// Two of them would take each other's work for mistakes.
+pub(crate) async fn a_second_release_is_refused(stage: &Stage) -> Result<()> {
+    let chart = stage.home.chart();
+    let chart = chart.to_str().context("a path in UTF-8")?;
+    match stage.home.cluster.helm(["install", "another", chart, "--namespace", "default"]).await {
+        Ok(said) => anyhow::bail!("it was installed: {said}"),
+        Err(error) => ensure!(format!("{error:#}").contains("installed in this cluster already"), "{error:#}"),
+    }
+    Ok(())
+}
+
+/// `helm uninstall` leaves every namespace as it is, and nothing of itself.
+pub(crate) async fn is_uninstalled(stage: &Stage) -> Result<()> {
+    let rolled_back = stage.namespaces().get("ci-rolled-back").await?;
+    stage.home.cluster.helm(["uninstall", RELEASE, "--namespace", HOME, "--wait", "--timeout", "2m"]).await?;
+    let now = stage.namespaces().get("ci-rolled-back").await?;
+    ensure!(now.uid() == rolled_back.uid() && now.metadata.deletion_timestamp.is_none(), "{now:?}");
+    eventually("nothing of the release is left", SOON, async || {
+        let left = stage.home.cluster.kubectl(["get", "all,cronjobs", "--namespace", HOME, "--output=name"]).await?;
+        let left: Vec<_> = left.lines().filter(|name| name.contains(RELEASE)).collect();
+        ensure!(left.is_empty(), "{left:?}");
+        Ok(())
+    })
+    .await
+}
+
+fn deployment(controller: &str) -> String {
+    format!("deployment/{RELEASE}-{controller}")
+}
+
+async fn pods(stage: &Stage, component: &str) -> Result<BTreeSet<String>> {
+    let pods: Api<Pod> = Api::namespaced(stage.home.client.clone(), HOME);
+    let listed = pods.list(&ListParams::default().labels(&format!("app.kubernetes.io/component={component}"))).await?;
+    let is_running = |pod: &&Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running");
+    Ok(listed.iter().filter(is_running).map(ResourceExt::name_any).collect())
+}
+
+fn lease(controller: &str) -> String {
+    format!("{RELEASE}-{controller}")
+}
+
+async fn holder(stage: &Stage, controller: &str) -> Result<Option<String>> {
+    let leases: Api<Lease> = Api::namespaced(stage.home.client.clone(), HOME);
+    let spec = leases.get_opt(&lease(controller)).await?.and_then(|lease| lease.spec);
+    Ok(spec.and_then(|spec| spec.holder_identity).filter(|holder| !holder.is_empty()))
+}
+
+/// For how long nobody led.
+struct Vacancy<'s> {
+    stage: &'s Stage,
+    controller: &'static str,
+    lease: String,
+    since: Option<Timestamp>,
+    longest: SignedDuration,
+}
+
+impl<'s> Vacancy<'s> {
+    fn of(stage: &'s Stage, controller: &'static str) -> Self {
+        Self { stage, controller, lease: lease(controller), since: None, longest: SignedDuration::ZERO }
+    }
+
+    /// Looks all the time; never ends by itself.
+    async fn watch(&mut self) -> Result<()> {
+        loop {
+            let (held, now) = (holder(self.stage, self.controller).await?.is_some(), Timestamp::now());
+            let since = *self.since.get_or_insert(now);
+            self.longest = self.longest.max(now.duration_since(since));
+            if held {
+                self.since = None;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+}
