@@ -8,6 +8,7 @@
 //!
 //! It measures and judges nothing: what is to be reached is printed beside what was, and no test depends on it.
 
+pub mod cluster;
 mod crowd;
 mod expiry;
 mod floor;
@@ -25,7 +26,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
-pub use report::table;
+pub use report::{cluster_table, table};
 
 /// What is measured unless it is said otherwise.
 pub const SIZES: [usize; 4] = [50, 200, 1_000, 5_000];
@@ -46,6 +47,8 @@ pub struct Run {
     pub processors: usize,
     pub rest_seconds: f64,
     pub sizes: Vec<Size>,
+    /// The same program in pods, where that was measured.
+    pub cluster: Vec<cluster::Size>,
 }
 
 /// Everything measured with so many namespaces.
@@ -61,16 +64,17 @@ pub struct Size {
     pub floors: floor::Floors,
 }
 
-/// Measures with each of `sizes`; at rest for so long.
+/// Measures one process with each of `sizes`, and the installation in a cluster with each of `in_cluster`; at rest for so long.
 ///
 /// # Errors
-/// The control plane or nsm do not do what they are expected to.
-pub async fn run(sizes: &[usize], rest: Duration) -> Result<Run> {
+/// The control plane, nsm or the release do not do what they are expected to.
+pub async fn run(sizes: &[usize], in_cluster: &[usize], rest: Duration) -> Result<Run> {
     let began = Timestamp::now();
     let mut measured = Vec::new();
     for &namespaces in sizes {
         measured.push(measure(namespaces, rest).await?);
     }
+    let cluster = if in_cluster.is_empty() { Vec::new() } else { cluster::run(in_cluster, rest).await? };
     Ok(Run {
         began,
         took_seconds: Timestamp::now().duration_since(began).as_secs_f64(),
@@ -78,6 +82,7 @@ pub async fn run(sizes: &[usize], rest: Duration) -> Result<Run> {
         processors: std::thread::available_parallelism()?.get(),
         rest_seconds: rest.as_secs_f64(),
         sizes: measured,
+        cluster,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -30,17 +31,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Creates so many namespaces and waits until kube-controller-manager has given each what it gives it.
 pub(super) async fn create(scene: &Scene, count: usize) -> Result<()> {
     let client = scene.plane.client(User::ADMIN).await?;
-    let made = (0..count).map(|number| namespace(format!("crowd-{number}"), number, None));
-    create_all(&client, made, count).await?;
+    create_more(&client, 0..count).await?;
     settle(&client, count).await
 }
 
-/// Creates a namespace for each lifetime, as fast as the apiserver takes them.
-pub(super) async fn create_short_lived(scene: &Scene, lifetimes: &[Duration]) -> Result<()> {
-    let client = scene.plane.client(User::ADMIN).await?;
+/// Creates the namespaces with these numbers.
+pub(super) async fn create_more(client: &Client, numbers: Range<usize>) -> Result<()> {
+    let count = numbers.len();
+    create_all(client, numbers.map(|number| namespace(format!("crowd-{number}"), number, None)), count).await
+}
+
+/// Creates a namespace for each lifetime, as fast as the apiserver takes them. Their names begin with `prefix`.
+pub(super) async fn create_short_lived(client: &Client, prefix: &str, lifetimes: &[Duration]) -> Result<()> {
     let made = lifetimes.iter().enumerate();
-    let made = made.map(|(number, lifetime)| namespace(format!("short-{number}"), number, Some(*lifetime)));
-    create_all(&client, made, lifetimes.len()).await
+    let made = made.map(|(number, lifetime)| namespace(format!("{prefix}-{number}"), number, Some(*lifetime)));
+    create_all(client, made, lifetimes.len()).await
 }
 
 /// A member of the crowd with what pipelines write on their namespaces.

@@ -12,7 +12,7 @@ use super::scene::{MANAGER, Manager, Scene};
 use super::usage::Memory;
 use super::{crowd, ledger};
 use crate::oracle::Entry;
-use crate::{AuditEvent, accepted_namespace_deletes};
+use crate::{AuditEvent, User, accepted_namespace_deletes};
 
 /// How many expire.
 const COUNT: u32 = 100;
@@ -66,7 +66,8 @@ impl Spread {
 pub(super) async fn measure(scene: &Scene, manager: &mut Manager) -> Result<Expiry> {
     let from = Timestamp::now();
     let lifetimes: Vec<_> = (0..COUNT).map(|number| FIRST + SPREAD * number / (COUNT - 1)).collect();
-    crowd::create_short_lived(scene, &lifetimes).await?;
+    let client = scene.plane.client(User::ADMIN).await?;
+    crowd::create_short_lived(&client, "short", &lifetimes).await?;
     ledger::wait_for(scene, manager, "ActionDone", from, lifetimes.len()).await?;
     let nothing = Spread::default();
     Ok(Expiry {

@@ -2,7 +2,7 @@
 
 use super::expiry::Spread;
 use super::requests::Verbs;
-use super::{Run, Size, VISIBLE_FOR};
+use super::{Run, Size, VISIBLE_FOR, cluster};
 
 /// Verbs that change something.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
@@ -89,6 +89,46 @@ pub fn table(run: &Run) -> String {
         row.push(line.to_reach.to_owned());
         rows.push(row);
     }
+    aligned(&rows)
+}
+
+/// The table of the installation in a cluster.
+#[must_use]
+pub fn cluster_table(sizes: &[cluster::Size]) -> String {
+    let mut rows = vec![vec!["namespaces, in a cluster".to_owned()]];
+    rows[0].extend(sizes.iter().map(|size| thousands(size.namespaces)));
+    rows[0].push("to reach".to_owned());
+    let mut row = |what: String, cell: &dyn Fn(&cluster::Size) -> String, to_reach: &str| {
+        let mut row = vec![what];
+        row.extend(sizes.iter().map(cell));
+        row.push(to_reach.to_owned());
+        rows.push(row);
+    };
+    for (phase, of) in [
+        ("at rest", (|size| &size.rest) as fn(&cluster::Size) -> &cluster::Phase),
+        ("100 expire within a minute", |size| &size.churn),
+    ] {
+        row(format!("**{phase}, per minute**"), &|_| String::new(), "");
+        for part in cluster::PARTS {
+            row(part.to_owned(), &|size| rates(of(size), part), "");
+        }
+        row("pods started, per hour".to_owned(), &|size| format!("{:.0}", of(size).pods_per_hour), "");
+    }
+    row("deadline to DELETE, p50 / p99".to_owned(), &|size| spread(size.deadline_to_delete), "p99 of 10 s");
+    row("created to mirrored".to_owned(), &|size| seconds(size.mirrored_seconds), "");
+    row("PSS of the two leaders".to_owned(), &|size| bytes(size.leaders.pss), "80 MB at 1,000");
+    row("RSS of the two leaders".to_owned(), &|size| bytes(size.leaders.rss), "");
+    aligned(&rows)
+}
+
+fn rates(phase: &cluster::Phase, part: &str) -> String {
+    let rates = phase.requests.get(part).into_iter().flatten();
+    let rates: Vec<_> = rates.map(|(verb, rate)| format!("{rate:.1} {verb}")).collect();
+    if rates.is_empty() { "none".to_owned() } else { rates.join(", ") }
+}
+
+/// Rows in Markdown, the first as the head.
+fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..rows[0].len()).map(width).collect();
     let print = |row: &Vec<String>| {

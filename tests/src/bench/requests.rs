@@ -35,12 +35,17 @@ impl Window {
     /// What `user`, or anybody, asked in it. A watch is logged when it ends, and counts when it began.
     pub(super) fn verbs(&self, audit: &[AuditEvent], user: Option<&str>) -> Verbs {
         let mut verbs = Verbs::new();
-        let is_within = |event: &&AuditEvent| self.from <= event.received_at && event.received_at < self.to;
+        let is_within = |event: &&AuditEvent| self.has(event.received_at);
         let is_theirs = |event: &&AuditEvent| user.is_none_or(|user| event.user.username == user);
         for event in audit.iter().filter(is_within).filter(is_theirs) {
             *verbs.entry(event.verb.clone()).or_default() += 1;
         }
         verbs
+    }
+
+    /// Whether an instant is in it.
+    pub(super) fn has(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
     }
 
     /// How many times it would fit into a minute.

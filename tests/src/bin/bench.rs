@@ -1,4 +1,5 @@
-//! Measures Namespace Manager on real control planes: `bench [NAMESPACES…]`, without numbers the usual ones.
+//! Measures Namespace Manager on real control planes: `bench [NAMESPACES…]`, without numbers the usual ones; or as it runs in
+//! a real cluster: `bench --cluster [NAMESPACES…]`, which needs root and what `dev/image --test` builds.
 //!
 //! The table goes to standard output, everything measured to `target/bench/DATE.json`. `NSM_BENCH_REST` is how many seconds
 //! are measured at rest, a minute unless it says otherwise.
@@ -15,26 +16,43 @@ const REST: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let sizes = sizes()?;
+    let (sizes, in_cluster) = sizes()?;
     let run = tokio::select! {
-        run = bench::run(&sizes, rest()?) => run?,
+        run = bench::run(&sizes, &in_cluster, rest()?) => run?,
         // Everything that was started ends with this process.
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
     };
     let file = save(&run)?;
     let mut out = std::io::stdout();
-    write!(out, "{}", bench::table(&run))?;
-    writeln!(out, "\n{:.0} s; all figures are in {}", run.took_seconds, file.display())?;
+    if !run.sizes.is_empty() {
+        writeln!(out, "{}", bench::table(&run))?;
+    }
+    if !run.cluster.is_empty() {
+        writeln!(out, "{}", bench::cluster_table(&run.cluster))?;
+    }
+    writeln!(out, "{:.0} s; all figures are in {}", run.took_seconds, file.display())?;
     Ok(())
 }
 
-fn sizes() -> Result<Vec<usize>> {
-    let given = std::env::args().skip(1).map(|argument| {
+/// How many namespaces are measured in one process, and in a cluster.
+fn sizes() -> Result<(Vec<usize>, Vec<usize>)> {
+    let mut cluster_alone = false;
+    let mut given = Vec::new();
+    for argument in std::env::args().skip(1) {
+        if argument == "--cluster" {
+            cluster_alone = true;
+            continue;
+        }
         let size = argument.replace([',', '_'], "").parse().ok().filter(|size| *size > 0);
-        size.with_context(|| format!("`{argument}` is no number of namespaces; usage: bench [NAMESPACES…]"))
-    });
-    let given = given.collect::<Result<Vec<_>>>()?;
-    Ok(if given.is_empty() { bench::SIZES.into() } else { given })
+        let usage = "usage: bench [--cluster] [NAMESPACES…]";
+        given.push(size.with_context(|| format!("`{argument}` is no number of namespaces; {usage}"))?);
+    }
+    Ok(match (cluster_alone, given.is_empty()) {
+        (true, true) => (Vec::new(), bench::cluster::SIZES.into()),
+        (true, false) => (Vec::new(), given),
+        (false, true) => (bench::SIZES.into(), Vec::new()),
+        (false, false) => (given, Vec::new()),
+    })
 }
 
 fn rest() -> Result<Duration> {
