@@ -230,12 +230,16 @@ pub(crate) async fn a_second_release_is_refused(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// `helm uninstall` leaves every namespace as it is, and nothing of itself.
+/// `helm uninstall` leaves every namespace as it is; with the second command of the page on operations nothing of the
+/// release is left.
 pub(crate) async fn is_uninstalled(stage: &Stage) -> Result<()> {
     let rolled_back = stage.namespaces().get("ci-rolled-back").await?;
     stage.home.cluster.helm(["uninstall", RELEASE, "--namespace", HOME, "--wait", "--timeout", "2m"]).await?;
     let now = stage.namespaces().get("ci-rolled-back").await?;
     ensure!(now.uid() == rolled_back.uid() && now.metadata.deletion_timestamp.is_none(), "{now:?}");
+    let instance = format!("app.kubernetes.io/instance={RELEASE}");
+    let rest = ["delete", "jobs,cronjobs", "--namespace", HOME, "--selector", &instance];
+    stage.home.cluster.kubectl(rest).await?;
     eventually("nothing of the release is left", SOON, async || {
         let left = stage.home.cluster.kubectl(["get", "all,cronjobs", "--namespace", HOME, "--output=name"]).await?;
         let left: Vec<_> = left.lines().filter(|name| name.contains(RELEASE)).collect();
