@@ -1,6 +1,6 @@
 //! What the action-controller counts.
 
-use common::context::Context;
+use common::{context::Context, jobs::Outcome};
 use lifecycle::Status;
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
@@ -16,18 +16,6 @@ pub(crate) struct Metrics {
     jobs: Family<Vec<(&'static str, String)>, Counter>,
     deleted: Family<Vec<(&'static str, String)>, Counter>,
     owner: String,
-}
-
-/// What became of a worker's job, or of a try to start one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Started,
-    Complete,
-    Failed,
-    Refused,
-    Unreachable,
-    /// Its program did not begin in time.
-    Pending,
 }
 
 impl Metrics {
@@ -87,25 +75,5 @@ impl Metrics {
     /// deletion shows no increase to Prometheus.
     fn labels(&self, status: Status) -> Vec<(&'static str, String)> {
         vec![("owner", self.owner.clone()), ("status", status.to_string())]
-    }
-}
-
-impl Outcome {
-    const ALL: [Self; 6] =
-        [Self::Started, Self::Complete, Self::Failed, Self::Refused, Self::Unreachable, Self::Pending];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Complete => "complete",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::Pending => "pending",
-        }
-    }
-
-    fn labels(self) -> Vec<(&'static str, String)> {
-        vec![("outcome", self.as_str().to_owned())]
     }
 }

@@ -12,17 +12,14 @@ use common::{
     beats::JobTrouble,
     config::WORKER_LIFE,
     context::Context,
-    jobs::{Job, JobKind, JobSpec, JobState, SharedJobs, Started, turn_name, turn_of},
+    jobs::{Job, JobKind, JobSpec, JobState, Outcome, SharedJobs, Started, turn_name, turn_of},
     queue::Route,
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::{
-    metrics::{Metrics, Outcome},
-    troubles::Troubles,
-};
+use crate::{metrics::Metrics, troubles::Troubles};
 
 /// How many waiting tasks are worth one more worker.
 const TASKS_PER_WORKER: usize = 8;

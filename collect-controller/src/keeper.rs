@@ -9,17 +9,13 @@ use std::{
 use common::{
     beats::ControllerBody,
     config::JobSettings,
-    jobs::{Job, JobKind, JobSpec, JobState, Schedule, SharedJobs, Started, turn_name, turn_of},
+    jobs::{Job, JobKind, JobSpec, JobState, Outcome, Schedule, SharedJobs, Started, turn_name, turn_of},
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use crate::{
-    metrics::{Metrics, Outcome},
-    plan::Plan,
-    troubles::Troubles,
-};
+use crate::{metrics::Metrics, plan::Plan, troubles::Troubles};
 
 /// How long a job whose program does not begin is left alone: an image may take as long to fetch.
 const BEGINS_WITHIN: Duration = Duration::from_secs(300);

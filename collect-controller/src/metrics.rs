@@ -1,6 +1,6 @@
 //! What the collect-controller counts.
 
-use common::vitals::Vitals;
+use common::{jobs::Outcome, vitals::Vitals};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 /// Its numbers. Clones share them.
@@ -9,19 +9,6 @@ pub(crate) struct Metrics {
     pub(crate) running: Gauge,
     pub(crate) wanted: Gauge,
     jobs: Family<Vec<(&'static str, String)>, Counter>,
-}
-
-/// What became of a collector's job, or of a try to start one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Started,
-    /// It ended by itself, in its time or before.
-    Complete,
-    Failed,
-    Refused,
-    Unreachable,
-    /// Its program did not begin in time.
-    Pending,
 }
 
 impl Metrics {
@@ -51,25 +38,5 @@ impl Metrics {
 
     pub(crate) fn job(&self, outcome: Outcome) {
         self.jobs.get_or_create(&outcome.labels()).inc();
-    }
-}
-
-impl Outcome {
-    const ALL: [Self; 6] =
-        [Self::Started, Self::Complete, Self::Failed, Self::Refused, Self::Unreachable, Self::Pending];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Complete => "complete",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::Pending => "pending",
-        }
-    }
-
-    fn labels(self) -> Vec<(&'static str, String)> {
-        vec![("outcome", self.as_str().to_owned())]
     }
 }

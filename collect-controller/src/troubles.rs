@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::beats::JobTrouble;
+use common::{beats::JobTrouble, jobs::Outcome};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::time::saturating_add;
 use tokio::time::Instant;
 use tracing::warn;
-
-use crate::metrics::Outcome;
 
 /// The pause after the first and after many in a row: a cluster in which nobody watches is one in which nothing ends.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

@@ -3,6 +3,7 @@
 mod every;
 mod kubernetes;
 mod local;
+mod outcome;
 mod slot;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ pub use self::{
     every::Every,
     kubernetes::{KubernetesJobs, Place},
     local::{LocalJobs, Program},
+    outcome::Outcome,
     slot::{OVERLAP, Slot},
 };
 
