@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, workers::Workers};
+use crate::{metrics::Metrics, planner::Planner, workers::Workers};
 
 /// A memory queue that counts what is asked of it.
 #[derive(Debug)]
@@ -288,6 +288,28 @@ async fn what_waits_in_the_queue_is_not_handed_out_again_and_what_was_lost_is() 
     run_for(&scene, Does::Drains(Duration::ZERO), Duration::from_secs(300)).await;
     let offers = scene.queue.tasks.load(Ordering::Relaxed);
     assert!((9..=11).contains(&offers), "{offers} times in five minutes");
+}
+
+/// What is to be looked at again soon would be due at once, for as long as the clock was ahead: nobody would get to anything else.
+#[tokio::test(start_paused = true)]
+async fn a_round_ends_though_the_clock_is_set_back_in_the_middle_of_it() {
+    let mut scene = Scene::new(0, 4).await;
+    due(&scene, "u1").await;
+    // So many times more the clock is told a day ahead.
+    let ahead = Arc::new(AtomicU64::new(u64::MAX));
+    let (told, began) = (ahead.clone(), Instant::now());
+    scene.context.clock = Clock::told(move || {
+        let is_ahead = told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let off = SignedDuration::from_hours(if is_ahead { 24 } else { 0 });
+        at(0) + SignedDuration::try_from(began.elapsed()).unwrap() + off
+    });
+    let mut planner = Planner::new(scene.context.clone(), Metrics::default());
+    planner.look_at_all_if_wanted().await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    ahead.store(1, Ordering::Relaxed);
+    timeout(Duration::from_secs(1), planner.look_at_due()).await.expect("the round ends").unwrap();
+    assert_eq!(ahead.load(Ordering::Relaxed), 0, "it looked");
+    assert!(planner.until_due() > Duration::from_secs(20));
 }
 
 #[tokio::test(start_paused = true)]

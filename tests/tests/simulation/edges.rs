@@ -1,5 +1,6 @@
 //! The ways out of a process, with all that can go wrong on them.
 
+pub(crate) mod jobs;
 pub(crate) mod network;
 pub(crate) mod owners;
 pub(crate) mod queue;

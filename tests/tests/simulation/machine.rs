@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,9 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Dice,
-    edges::{Edge, network, owners, queue::QueueEdge, store::StoreEdge},
-    world::{Who, World},
+    edges::{Edge, jobs::JobsEdge, network, owners, queue::QueueEdge, store::StoreEdge},
+    pods::Pods,
+    world::{Who, World, lock},
 };
+
+/// What a quota lets in: three shards, their successors, and one more.
+const MOST_COLLECTORS: usize = 7;
 
 /// Lives, dies, and lives again, as long as the story lasts.
 pub(crate) async fn run(world: Arc<World>, number: usize) {
@@ -51,30 +55,41 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             let world = world.clone();
             move || world.clock(number)
         }),
-        web: owners::web(edge),
+        web: owners::web(edge.clone()),
         vitals: Vitals::default(),
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
-    // A channel each: one for all would wake its readers in an order that nobody can repeat.
-    let mut channels: Vec<watch::Sender<Arc<Settings>>> = Vec::new();
-    let mut own = || {
-        let (sender, settings) = watch::channel(first.clone());
-        channels.push(sender);
-        Context { settings, ..context.clone() }
-    };
+    let jobs_edge = edge;
+    let settings = Arc::new(Channels::new(first));
+    let own = || Context { settings: settings.another(), ..context.clone() };
     let (collect, act, keep, plan) = (own(), own(), own(), own());
+    let pods = Arc::new(Pods::new(world, &context.instance));
     let programs = PerKind {
-        collector: program(move |args, cancel| Box::pin(collectors::run_job(collect.clone(), args, cancel))),
+        collector: program({
+            let (pods, settings) = (pods.clone(), settings.clone());
+            move |args, cancel| {
+                let (pod, what) = (pods.next(), args.first().cloned().unwrap_or_default());
+                let context = Context { instance: pod.instance(), settings: settings.another(), ..collect.clone() };
+                let work = collectors::run_job(context, args, cancel);
+                Box::pin(pod.lives(what, work))
+            }
+        }),
         action: program({
             let worker = AtomicU64::new(0);
             move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
-                Box::pin(actions::run(Context { instance, ..act.clone() }, cancel))
+                let work = actions::run(Context { instance, ..act.clone() }, cancel);
+                Box::pin(pods.next().lives("work".to_owned(), work))
             }
         }),
     };
-    let jobs: SharedJobs = Arc::new(LocalJobs::new(PerKind { collector: 1, action: 2 }, programs));
+    let jobs: SharedJobs = if world.plot.pods.is_some() {
+        let limits = PerKind { collector: MOST_COLLECTORS, action: 2 };
+        Arc::new(JobsEdge { edge: jobs_edge, inner: Arc::new(LocalJobs::new(limits, programs)) })
+    } else {
+        Arc::new(LocalJobs::new(PerKind { collector: 1, action: 2 }, programs))
+    };
     let mut roles = JoinSet::new();
     roles.spawn(collect_controller::run(keep, jobs.clone(), CancellationToken::new()));
     roles.spawn(action_controller::run(plan, jobs, CancellationToken::new()));
@@ -92,8 +107,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
                 Err(error) => error.to_string(),
             },
             Ok(()) = configured.changed() => {
-                let settings = world.settings[*configured.borrow_and_update()].clone();
-                channels.iter().for_each(|channel| drop(channel.send_replace(settings.clone())));
+                settings.send(&world.settings[*configured.borrow_and_update()]);
             }
         }
     }
@@ -103,4 +117,33 @@ fn program(
     run: impl Fn(Vec<String>, CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync + 'static,
 ) -> Program {
     Arc::new(run)
+}
+
+/// How each reader learns of a configuration, by a channel of its own: one for all would wake its readers in an order
+/// that nobody can repeat.
+struct Channels(Mutex<Configured>);
+
+struct Configured {
+    now: Arc<Settings>,
+    readers: Vec<watch::Sender<Arc<Settings>>>,
+}
+
+impl Channels {
+    fn new(first: Arc<Settings>) -> Self {
+        Self(Mutex::new(Configured { now: first, readers: Vec::new() }))
+    }
+
+    fn another(&self) -> watch::Receiver<Arc<Settings>> {
+        let mut configured = lock(&self.0);
+        configured.readers.retain(|reader| !reader.is_closed());
+        let (reader, receiver) = watch::channel(configured.now.clone());
+        configured.readers.push(reader);
+        receiver
+    }
+
+    fn send(&self, newer: &Arc<Settings>) {
+        let mut configured = lock(&self.0);
+        configured.now.clone_from(newer);
+        configured.readers.iter().for_each(|reader| drop(reader.send_replace(newer.clone())));
+    }
 }

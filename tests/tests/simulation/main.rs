@@ -20,6 +20,7 @@ mod judge;
 mod machine;
 mod people;
 mod plot;
+mod pods;
 mod shelf;
 mod story;
 mod tally;
@@ -46,7 +47,7 @@ const REMEMBERED: [u64; 5] = [757, 805, 100_003, 101_575, 300_227];
 const ON_SQLITE: u64 = 40;
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 43] = [
+const MUST_HAPPEN: [&str; 48] = [
     "DELETE accepted",
     "deed: Approve",
     "deed: Compact",
@@ -86,9 +87,14 @@ const MUST_HAPPEN: [&str; 43] = [
     "fault: Store reply lost",
     "fault: message lost",
     "fault: message tripled",
+    "fault: a pod died",
     "fault: process died",
     "fault: watch expired (410)",
     "fence stands",
+    "pods: `resident` came to its end",
+    "pods: `sweep` came to its end",
+    "pods: `work` came to its end",
+    "pods: a job was refused",
     "stop acknowledged",
 ];
 

@@ -20,6 +20,8 @@ pub(crate) struct Plot {
     pub(crate) cast: Vec<Member>,
     pub(crate) weather: Weather,
     pub(crate) queue: QueueWay,
+    /// How collectors and workers are pods; `None`: each machine is one process.
+    pub(crate) pods: Option<Pods>,
     /// A machine dies after each effect whose number can be divided by this.
     pub(crate) dies_every: Option<u64>,
     /// How long deleted namespaces take to go.
@@ -86,6 +88,20 @@ pub(crate) enum QueueWay {
     Works,
     LosesAll,
     Triples,
+}
+
+/// How jobs are run where each is a pod: residents relieve each other, collectors share the namespaces out, or only look
+/// now and then.
+#[derive(Clone, Debug)]
+pub(crate) struct Pods {
+    /// How many collectors share the namespaces out, by the configuration's place.
+    pub(crate) shards: [u64; 2],
+    /// Whether collectors sweep, by the configuration's place.
+    pub(crate) sweeps: [bool; 2],
+    /// How long a resident stays, in seconds.
+    pub(crate) resident_for: u64,
+    /// How long a pod lives at most, in seconds; `None`: as long as it likes.
+    pub(crate) die_within: Option<u64>,
 }
 
 /// When somebody does something.
@@ -204,11 +220,35 @@ impl Plot {
             variants,
             weather: Weather::of(&mut dice, troubled_for),
             queue: dice.one_of(&[QueueWay::Works, QueueWay::Works, QueueWay::LosesAll, QueueWay::Triples]),
+            pods: Pods::of(seed),
             dies_every: dice.happens(300).then(|| dice.between(3, 90)),
             ends_after: Duration::from_secs(dice.one_of(&[0, 1, 5, 30, 100])),
-            deeds: deeds(&mut dice, cast.len(), machines, troubled_for),
+            deeds: deeds(&mut dice, cast.len(), machines, troubled_for)
+                .into_iter()
+                .chain(pause(seed, machines))
+                .collect(),
             cast,
         }
+    }
+}
+
+impl Pods {
+    /// Thrown apart from all else: what the story of a seed was before there were pods, it still is without them.
+    fn of(seed: u64) -> Option<Self> {
+        let mut dice = Dice::new(seed, "pods");
+        if crate::REMEMBERED.contains(&seed) || !dice.happens(400) {
+            return None;
+        }
+        let shards = dice.one_of(&[1, 1, 2, 3]);
+        let sweeps = dice.happens(250);
+        // The second configuration may share out and look in another way.
+        let changes = dice.happens(500);
+        Some(Self {
+            shards: [shards, if changes { dice.between(1, 3) } else { shards }],
+            sweeps: [sweeps, if changes { dice.happens(300) } else { sweeps }],
+            resident_for: dice.one_of(&[120, 180, 300]),
+            die_within: dice.one_of(&[None, None, Some(30), Some(200)]),
+        })
     }
 }
 
@@ -291,6 +331,19 @@ fn deeds(dice: &mut Dice, cast: usize, machines: usize, troubled_for: Duration) 
         deeds.push((when, deed));
     }
     deeds
+}
+
+/// A process that stands still after it took something, while somebody throws the stop: what it knew by then is out of date when it goes
+/// on. Chance alone brings the two together too seldom. Thrown apart, as [`Pods::of`] is.
+fn pause(seed: u64, machines: usize) -> Vec<(When, Deed)> {
+    let mut dice = Dice::new(seed, "pause");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(150) {
+        return Vec::new();
+    }
+    let when = When::After(Moment::Claim, dice.between(1, 16));
+    let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
+    let resume = When::At(Duration::from_secs(dice.between(200, 400)));
+    vec![(when, Deed::Freeze(machine, dice.one_of(&[8, 20]))), (when, Deed::Stop), (resume, Deed::Resume)]
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {

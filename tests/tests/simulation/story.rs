@@ -14,7 +14,7 @@ use crate::{
     chance::Dice,
     judge::Violation,
     machine, people,
-    plot::{Plot, Variant},
+    plot::Plot,
     shelf::Shelf,
     tally::Tally,
     world::{World, lock},
@@ -54,7 +54,7 @@ pub(crate) fn tell(seed: u64, shelved: Shelved) -> Told {
 }
 
 async fn play(plot: Plot, shelved: Shelved) -> Told {
-    let settings = plot.variants.iter().map(configure).collect();
+    let settings = (0..plot.variants.len()).map(|place| configure(&plot, place)).collect();
     let directory = tempfile::tempdir().expect("a directory can be made");
     let store: SharedStore = match shelved {
         Shelved::InMemory => Arc::new(Shelf::default()),
@@ -137,8 +137,9 @@ fn is_chase(world: &World) -> bool {
     steps > MOST_STEPS
 }
 
-/// A configuration as the product reads it.
-fn configure(variant: &Variant) -> Arc<Settings> {
+/// The configuration at a place, as the product reads it.
+fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
+    let variant = &plot.variants[place];
     let policy = |name: &str, applies_to: serde_json::Value, ttl: u64| {
         json!({
             "name": name,
@@ -165,6 +166,14 @@ fn configure(variant: &Variant) -> Arc<Settings> {
     ];
     if variant.tells {
         variables.push(("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()));
+    }
+    if let Some(pods) = &plot.pods {
+        variables.extend([
+            ("NSM__JOBS__SHARDS", pods.shards[place].to_string()),
+            ("NSM__JOBS__SWEEP", if pods.sweeps[place] { "cron" } else { "resident" }.to_owned()),
+            ("NSM__JOBS__SWEEP_EVERY", "1m".to_owned()),
+            ("NSM__JOBS__RESIDENT_FOR", format!("{}s", pods.resident_for)),
+        ]);
     }
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
     Arc::new(Source::new(None, variables).load().expect("the story's configuration is one"))
