@@ -1,6 +1,7 @@
 //! Namespaces come and go by the hundred while something is done to a server that nsm rests on. Afterwards everything
 //! is as if nothing had been: what was to be deleted is, what was not lives, and nothing is left half done.
 
+mod broker;
 mod store;
 
 use std::collections::BTreeSet;
@@ -33,20 +34,20 @@ const STOP_MAY_TAKE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How much happens.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
+struct Size {
     /// Namespaces, at least.
     namespaces: usize,
     /// A new one so often.
     every: Duration,
     /// How often each fault is injected.
-    pub(crate) faults: usize,
+    faults: usize,
 }
 
 impl Size {
     /// In the test command: a minute or two.
-    pub(crate) const REDUCED: Self = Self { namespaces: 300, every: Duration::from_millis(250), faults: 3 };
+    const REDUCED: Self = Self { namespaces: 300, every: Duration::from_millis(250), faults: 3 };
     /// For `make chaos`.
-    pub(crate) const FULL: Self = Self { namespaces: 300, every: Duration::from_secs(1), faults: 20 };
+    const FULL: Self = Self { namespaces: 300, every: Duration::from_secs(1), faults: 20 };
 }
 
 /// What its owner does with a namespace.
@@ -73,13 +74,76 @@ impl Owner {
     }
 }
 
-/// Runs nsm while namespaces come and go and `disturb` does what it does, and sees that all ends well. What the oracle
-/// says comes after, as with every story.
-pub(crate) async fn churn(world: &World, size: Size, disturb: impl AsyncFnOnce(&World) -> Result<()>) -> Result<()> {
-    let mut nsm = world.start().await?;
+/// What can be the matter with a server.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// SIGKILL, and nobody is there for a while.
+    Killed,
+    /// SIGSTOP: connections stay, nothing answers.
+    Frozen,
+    /// SIGKILL, and at once there again.
+    Restarted,
+}
+
+const FAULTS: [Fault; 3] = [Fault::Killed, Fault::Frozen, Fault::Restarted];
+
+/// A server that something can be the matter with.
+trait Server {
+    fn kill(&self);
+    fn freeze(&self) -> Result<()>;
+    fn thaw(&self) -> Result<()>;
+    async fn restart(&self) -> Result<()>;
+}
+
+/// Disturbs a server so many times in each way, and waits each time until `goes_on` says that nsm works again. In the
+/// middle somebody throws the stop.
+async fn disturb(
+    world: &World,
+    server: &impl Server,
+    times: usize,
+    goes_on: impl AsyncFn() -> Result<()>,
+) -> Result<()> {
+    goes_on().await?;
+    for time in 0..times {
+        for fault in FAULTS {
+            inject(server, fault).await?;
+            goes_on().await?;
+        }
+        if time == times / 2 {
+            stop_for_a_while(world).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn inject(server: &impl Server, fault: Fault) -> Result<()> {
+    // Longer than the deadline of a call, or shorter.
+    let time = Duration::from_millis(rand::random_range(500..7_000));
+    eprintln!("the server is {fault:?}, for {time:?}");
+    match fault {
+        Fault::Killed => {
+            server.kill();
+            sleep(time).await;
+            server.restart().await
+        }
+        Fault::Frozen => {
+            server.freeze()?;
+            sleep(time).await;
+            server.thaw()
+        }
+        Fault::Restarted => {
+            server.kill();
+            server.restart().await
+        }
+    }
+}
+
+/// Lets namespaces come and go, while nsm runs and `disturb` does what it does, and sees that all ends well. What the
+/// oracle says comes after, as with every story.
+async fn churn(world: &World, size: Size, disturb: impl Future<Output = Result<()>>) -> Result<()> {
     let (disturbed, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let disturbing = async {
-        let outcome = disturb(world).await;
+        let outcome = disturb.await;
         disturbed.store(true, Ordering::Relaxed);
         outcome.context("while the server was disturbed")
     };
@@ -90,7 +154,6 @@ pub(crate) async fn churn(world: &World, size: Size, disturb: impl AsyncFnOnce(&
         outcome
     };
     tokio::try_join!(living, finish(world, &ended))?;
-    ensure!(nsm.process().exited()?.is_none(), "nsm ended by itself");
     world.witness().await
 }
 
@@ -162,11 +225,11 @@ async fn settle(world: &World, made: &[(Owner, Demo)]) -> Result<()> {
 }
 
 /// Throws the stop and takes it back: in between nothing is deleted, whatever falls due.
-pub(crate) async fn stop_for_a_while(world: &World) -> Result<()> {
+async fn stop_for_a_while(world: &World) -> Result<()> {
     let answer = world.nsm(&["stop", "--reason", "a test"]).await?;
     let acknowledged = now();
     // It fails, and holds for all that, where a deletion had been accepted before and its outcome was not yet known.
-    ensure!(answer.code == Some(0) || answer.err.contains("the stop is written"), "{answer:?}");
+    ensure!(answer.code == Some(0) || answer.err.contains("the stop holds"), "{answer:?}");
     until(acknowledged + STOP_MAY_TAKE + SignedDuration::from_secs(5)).await?;
     world.log_is_complete().await?;
     let late: Vec<_> = accepted_namespace_deletes(&world.requests()?)

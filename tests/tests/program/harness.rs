@@ -16,7 +16,7 @@ use serde_json::Value;
 use testbed::eventually;
 
 pub(crate) use command::{Answer, Nsm};
-pub(crate) use fleet::{Fleet, fleet};
+pub(crate) use fleet::{Fleet, fleet, fleet_on};
 pub(crate) use namespace::{Demo, key_of};
 pub(crate) use plane::{NO_DELETE, NO_PATCH, Plane};
 pub(crate) use roles::Roles;

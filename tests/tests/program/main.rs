@@ -9,6 +9,7 @@
 mod harness;
 
 mod apiserver;
+mod broker;
 mod churn;
 mod clock;
 mod configuration;

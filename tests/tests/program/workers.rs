@@ -135,7 +135,7 @@ fn patient(config: &mut serde_json::Value) {
     config["workers"] = json!({"idle_for": "5m"});
 }
 
-async fn each_is_done_once(fleet: &Fleet<'_>, crowd: &[Demo]) -> Result<()> {
+pub(crate) async fn each_is_done_once(fleet: &Fleet<'_>, crowd: &[Demo]) -> Result<()> {
     for demo in crowd {
         demo.records("ActionDone", |_| true).await?;
     }

@@ -6,10 +6,9 @@ use anyhow::{Result, ensure};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use testbed::{MongoOptions, MongoServer, eventually};
-use tokio::time::sleep;
 
-use super::{Size, churn, stop_for_a_while};
-use crate::harness::{Plane, World, story_on};
+use super::{Server, Size, churn, disturb};
+use crate::harness::{Plane, story_on};
 
 const DATABASE: &str = "nsm";
 
@@ -17,18 +16,23 @@ const DATABASE: &str = "nsm";
 /// less than this.
 const BACK: Duration = Duration::from_secs(60);
 
-/// What can be the matter with a server.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// SIGKILL, and nobody is there for a while.
-    Killed,
-    /// SIGSTOP: connections stay, nothing answers.
-    Frozen,
-    /// SIGKILL, and at once there again.
-    Restarted,
-}
+impl Server for MongoServer {
+    fn kill(&self) {
+        Self::kill(self);
+    }
 
-const FAULTS: [Fault; 3] = [Fault::Killed, Fault::Frozen, Fault::Restarted];
+    fn freeze(&self) -> Result<()> {
+        Self::freeze(self)
+    }
+
+    fn thaw(&self) -> Result<()> {
+        Self::thaw(self)
+    }
+
+    async fn restart(&self) -> Result<()> {
+        Self::restart(self).await
+    }
+}
 
 #[tokio::test]
 async fn a_store_that_dies_freezes_and_comes_back_breaks_no_rule() {
@@ -46,46 +50,13 @@ async fn disturbed(size: Size) {
     let url = server.url(DATABASE);
     let keep_there = |config: &mut serde_json::Value| config["store"]["url"] = url.as_str().into();
     story_on(Plane::own().await, keep_there, async |world| {
-        churn(world, size, async |world| disturb(world, &server, size.faults).await).await
+        let mut nsm = world.start().await?;
+        let entries = server.database(DATABASE).await?.collection("entries");
+        churn(world, size, disturb(world, &server, size.faults, async || goes_on(&entries).await)).await?;
+        ensure!(nsm.process().exited()?.is_none(), "nsm ended by itself");
+        Ok(())
     })
     .await;
-}
-
-async fn disturb(world: &World, server: &MongoServer, times: usize) -> Result<()> {
-    let entries = server.database(DATABASE).await?.collection("entries");
-    goes_on(&entries).await?;
-    for time in 0..times {
-        for fault in FAULTS {
-            inject(server, fault).await?;
-            goes_on(&entries).await?;
-        }
-        if time == times / 2 {
-            stop_for_a_while(world).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn inject(server: &MongoServer, fault: Fault) -> Result<()> {
-    // Longer than the deadline of a call, or shorter.
-    let time = Duration::from_millis(rand::random_range(500..7_000));
-    eprintln!("the store is {fault:?}, for {time:?}");
-    match fault {
-        Fault::Killed => {
-            server.kill();
-            sleep(time).await;
-            server.restart().await
-        }
-        Fault::Frozen => {
-            server.freeze()?;
-            sleep(time).await;
-            server.thaw()
-        }
-        Fault::Restarted => {
-            server.kill();
-            server.restart().await
-        }
-    }
 }
 
 /// Waits until something new is in the store.

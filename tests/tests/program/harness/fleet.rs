@@ -3,6 +3,7 @@
 //! The story is the kubelet: the controllers make Jobs, which stay objects, and it starts their programs when it likes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use anyhow::{Context, Result, ensure};
 use common::config::Source;
@@ -21,17 +22,25 @@ pub(crate) struct Fleet<'w> {
     pub(crate) world: &'w World,
     jobs: Api<Job>,
     workers: AtomicUsize,
-    _others: [Process; 3],
+    others: Mutex<[Process; 3]>,
 }
 
 /// Tells a story of a fleet. `configure` changes the configuration it begins with.
 pub(crate) async fn fleet(configure: impl Fn(&mut Value), tell: impl AsyncFnOnce(&Fleet<'_>) -> Result<()>) {
-    story(plain, async |world| tell(&Fleet::start(world, configure).await?).await).await;
+    fleet_on(Broker::shared().await.expect("the broker starts"), configure, tell).await;
+}
+
+/// As [`fleet`], with a broker of the story's own.
+pub(crate) async fn fleet_on(
+    broker: &Broker,
+    configure: impl Fn(&mut Value),
+    tell: impl AsyncFnOnce(&Fleet<'_>) -> Result<()>,
+) {
+    story(plain, async |world| tell(&Fleet::start(world, broker, configure).await?).await).await;
 }
 
 impl<'w> Fleet<'w> {
-    async fn start(world: &'w World, configure: impl Fn(&mut Value)) -> Result<Self> {
-        let broker = Broker::shared().await?;
+    async fn start(world: &'w World, broker: &Broker, configure: impl Fn(&mut Value)) -> Result<Self> {
         let templates = world.path("pods");
         std::fs::create_dir(&templates)?;
         let pod = json!({
@@ -44,7 +53,8 @@ impl<'w> Fleet<'w> {
         world.configure(|config| {
             config["queue"] = json!({"url": broker.url_with_credentials(), "prefix": world.name});
             config["leadership"] = json!({"name": "nsm"});
-            config["jobs"] = json!({"templates": templates});
+            // Nobody starts the successor of a collector whose slot is over.
+            config["jobs"] = json!({"templates": templates, "resident_for": "1d"});
             configure(config);
         })?;
         world.make_home().await?;
@@ -57,7 +67,12 @@ impl<'w> Fleet<'w> {
         })
         .await?;
         let collector = world.role("collector", &arguments, "collector", WORKER)?;
-        Ok(Self { world, jobs, workers: AtomicUsize::new(0), _others: [collect, act, collector] })
+        Ok(Self { world, jobs, workers: AtomicUsize::new(0), others: Mutex::new([collect, act, collector]) })
+    }
+
+    /// The collector and the controllers.
+    pub(crate) fn others(&self) -> MutexGuard<'_, [Process; 3]> {
+        self.others.lock().expect("nobody panics while holding it")
     }
 
     /// The names of the workers' Jobs, and their arguments.
