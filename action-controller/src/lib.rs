@@ -10,6 +10,7 @@ mod deletions;
 mod events;
 mod metrics;
 mod planner;
+pub mod program;
 mod troubles;
 mod workers;
 

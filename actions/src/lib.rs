@@ -12,6 +12,7 @@ mod delete;
 mod look;
 mod notify;
 mod permit;
+pub mod program;
 mod send;
 mod tasks;
 mod webhook;

@@ -2,27 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use common::process::{self, Lasts};
-
-/// Carries out what is due to namespaces, by the deletion protocol. Started by the action-controller.
-#[derive(Debug, Parser)]
-#[command(name = "action", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Work through the queue until it was empty for a while
-    Work,
-}
-
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Work => {
-            process::run("action", Lasts::UntilDone, |running| actions::run(running.context, running.cancel))
-        }
-    }
+    actions::program::main()
 }

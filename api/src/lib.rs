@@ -11,6 +11,7 @@ mod fault;
 mod limits;
 mod metrics;
 mod openapi;
+pub mod program;
 mod routes;
 mod serve;
 

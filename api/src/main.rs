@@ -2,19 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use api::Api;
-use common::process::{self, Lasts, Running};
-use tokio::net::TcpListener;
-
 fn main() -> ExitCode {
-    process::run("api", Lasts::UntilAsked, serve)
-}
-
-async fn serve(running: Running) -> anyhow::Result<()> {
-    let address = running.context.settings().api.listen.context("nobody can ask it anything: set `api.listen`")?;
-    let cannot = || format!("cannot listen on `{address}` (`api.listen`)");
-    let listener = TcpListener::bind(address).await.with_context(cannot)?;
-    tracing::info!("the records are served on `{}`", listener.local_addr().with_context(cannot)?);
-    api::serve(listener, Api::from(&running.context), running.cancel).await
+    api::program::main()
 }

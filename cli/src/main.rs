@@ -5,6 +5,7 @@ mod commands;
 mod failure;
 mod reach;
 mod remote;
+mod roles;
 mod screen;
 mod standalone;
 mod view;
@@ -19,6 +20,9 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    if let Some(main) = std::env::args_os().next().and_then(|program| roles::called(program.as_ref())) {
+        return main();
+    }
     match common::process::runtime() {
         Ok(runtime) => runtime.block_on(run()),
         Err(error) => {

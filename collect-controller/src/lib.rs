@@ -9,6 +9,7 @@
 mod keeper;
 mod metrics;
 mod plan;
+pub mod program;
 mod troubles;
 
 use std::time::Duration;

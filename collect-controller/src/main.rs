@@ -2,19 +2,6 @@
 
 use std::process::ExitCode;
 
-use common::{
-    leadership::lead,
-    process::{self, Lasts, Running},
-};
-
-/// How the lease is called, beside the installation's name.
-const ROLE: &str = "collect-controller";
-
 fn main() -> ExitCode {
-    process::run(ROLE, Lasts::UntilAsked, |running| lead(ROLE, running, work))
-}
-
-async fn work(running: Running) -> anyhow::Result<()> {
-    let jobs = process::jobs(&running.context)?;
-    collect_controller::run(running.context, jobs, running.cancel).await
+    collect_controller::program::main()
 }

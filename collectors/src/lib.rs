@@ -10,6 +10,7 @@
 mod events;
 mod listing;
 mod memory;
+pub mod program;
 mod prune;
 mod resident;
 mod shard;

@@ -1,4 +1,5 @@
-//! The image of Namespace Manager: all its binaries, and the authorities the internet trusts. No shell, no user, nothing else.
+//! The image of Namespace Manager: its one program under the names of all its binaries, and the authorities the internet trusts. No
+//! shell, no user, nothing else.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,8 +9,10 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::image::{Image, Recipe};
 use crate::{family, program};
 
-/// What has to be in the image, in `/usr/local/bin`.
-pub const BINARIES: [&str; 6] = ["action", "action-controller", "api", "collect-controller", "collector", "nsm"];
+/// What is in the image, in `/usr/local/bin`: it is every role when it is called so.
+pub const PROGRAM: &str = "nsm";
+/// The roles, which are links to [`PROGRAM`].
+pub const ROLES: [&str; 5] = ["action", "action-controller", "api", "collect-controller", "collector"];
 /// Who they run as: nobody that any machine knows.
 pub const USER: u32 = 65532;
 /// Where Debian keeps the authorities, and where TLS libraries look for them.
@@ -39,7 +42,7 @@ impl Build {
         }
     }
 
-    /// The directory of the binaries that `dev/image` built.
+    /// The directory of the program that `dev/image` built.
     ///
     /// # Errors
     /// It cannot be found out where this program was built.
@@ -51,17 +54,18 @@ impl Build {
     /// Writes the image to a file in `directory`.
     ///
     /// # Errors
-    /// A binary was not built, or its sources have changed since; or this machine has no authorities.
+    /// It was not built, or its sources have changed since; or this machine has no authorities.
     pub fn image(self, directory: &Path) -> Result<Image> {
         let built = self.directory()?;
         let authorities = Path::new(AUTHORITIES);
         ensure!(authorities.is_file(), "`{AUTHORITIES}` is missing: install the package ca-certificates");
-        let mut recipe = Recipe::new().file(AUTHORITIES.trim_start_matches('/'), authorities);
-        for name in BINARIES {
-            let binary = built.join(name);
-            program::ensure_fresh(&binary, self.command())?;
-            recipe = recipe.program(&format!("usr/local/bin/{name}"), &binary);
-        }
+        let binary = built.join(PROGRAM);
+        program::ensure_fresh(&binary, self.command())?;
+        let recipe = Recipe::new()
+            .file(AUTHORITIES.trim_start_matches('/'), authorities)
+            .program(&format!("usr/local/bin/{PROGRAM}"), &binary);
+        let link = |recipe: Recipe, role: &str| recipe.link(&format!("usr/local/bin/{role}"), PROGRAM);
+        let recipe = ROLES.into_iter().fold(recipe, link);
         recipe.user(USER).entrypoint(&["/usr/local/bin/nsm"]).write("namespace-manager", directory)
     }
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testbed::product::{self, BINARIES, Build};
+use testbed::product::{self, Build, PROGRAM, ROLES};
 
 const MB: f64 = 1e6;
 /// What the project allows itself.
@@ -26,14 +27,12 @@ fn main() -> Result<()> {
     fs::create_dir_all(&directory)?;
     let image = Build::Release.image(&directory)?;
     let mut out = std::io::stdout();
-    let built = Build::Release.directory()?;
-    for name in BINARIES {
-        writeln!(out, "{name:20} {:6.1} MB", megabytes(&built.join(name))?)?;
-    }
+    let program = Build::Release.directory()?.join(PROGRAM);
+    writeln!(out, "{PROGRAM:20} {:6.1} MB, and links to it: {}", megabytes(&program)?, ROLES.join(", "))?;
     let (unpacked, compressed) = (image.unpacked as f64 / MB, compressed(&image.archive)?);
     writeln!(out, "{:20} {unpacked:6.1} MB (at most {UNPACKED_LIMIT})", "unpacked")?;
     writeln!(out, "{:20} {compressed:6.1} MB (at most {COMPRESSED_LIMIT})", "compressed")?;
-    let start = start(&built.join("action"))?;
+    let start = start(&program)?;
     let (shown, limit) = (start.as_secs_f64() * 1e3, START_LIMIT.as_millis());
     writeln!(
         out,
@@ -73,7 +72,7 @@ fn start(binary: &Path) -> Result<Duration> {
     let mut times = Vec::new();
     for _ in 0..STARTS {
         let mut command = Command::new(binary);
-        command.arg("work").env("CONFIG_PATH", &config).env("KUBECONFIG", &kubeconfig);
+        command.arg0("action").arg("work").env("CONFIG_PATH", &config).env("KUBECONFIG", &kubeconfig);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let began = Instant::now();
         let mut process = command.spawn().with_context(|| format!("cannot start `{}`", binary.display()))?;

@@ -1,15 +1,16 @@
 //! The process itself: killed, asked to end, run twice.
 
+use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-use testbed::eventually;
+use testbed::{Process, eventually, program};
 use tokio::time::sleep;
 
-use crate::harness::{LATER, plain, story};
+use crate::harness::{LATER, SOON, plain, story};
 
 #[tokio::test]
 async fn killed_again_and_again_while_namespaces_expire_it_deletes_each_once() {
@@ -99,6 +100,32 @@ async fn two_on_one_store_delete_each_namespace_once_and_share_the_budget() {
             Ok(())
         })
         .await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// As in the image, which holds one program and links to it.
+#[tokio::test]
+async fn called_as_a_role_nsm_is_that_role() {
+    story(plain, async |world| {
+        for role in ["action", "action-controller", "api", "collect-controller", "collector"] {
+            let mut nsm = program("nsm")?;
+            nsm.arg0(format!("/usr/local/bin/{role}")).env("CONFIG_PATH", world.config()).env("NO_COLOR", "1");
+            nsm.env("KUBECONFIG", world.plane.kubeconfig(world.user())?).env("POD_NAMESPACE", world.home());
+            match role {
+                "action" => drop(nsm.arg("work")),
+                "collector" => drop(nsm.arg("prune")),
+                _ => {}
+            }
+            let process = Process::spawn(role, &mut nsm)?;
+            eventually(&format!("{role} begins"), SOON, async || {
+                let log = process.log();
+                ensure!(log.contains(&format!(": {role} `")) && log.contains("` begins"), "{log}");
+                Ok(())
+            })
+            .await?;
+        }
         Ok(())
     })
     .await;

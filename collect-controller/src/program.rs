@@ -1,0 +1,21 @@
+//! collect-controller: keeps collectors running, as a process of its own that is elected.
+
+use std::process::ExitCode;
+
+use common::{
+    leadership::lead,
+    process::{self, Lasts, Running},
+};
+
+/// How the lease is called, beside the installation's name.
+const ROLE: &str = "collect-controller";
+
+/// Runs it until it is told to end.
+pub fn main() -> ExitCode {
+    process::run(ROLE, Lasts::UntilAsked, |running| lead(ROLE, running, work))
+}
+
+async fn work(running: Running) -> anyhow::Result<()> {
+    let jobs = process::jobs(&running.context)?;
+    crate::run(running.context, jobs, running.cancel).await
+}

@@ -1,0 +1,14 @@
+//! collector: watches namespaces, judges them and writes their history, as a job of its own.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use common::process::{self, Lasts};
+
+use crate::Arguments;
+
+/// Does what its arguments say, until it is through or told to end.
+pub fn main() -> ExitCode {
+    let Arguments { work } = Arguments::parse();
+    process::run("collector", Lasts::UntilDone, move |running| crate::run(running.context, work, running.cancel))
+}
