@@ -12,7 +12,7 @@ use common::{
     beats::JobTrouble,
     config::WORKER_LIFE,
     context::Context,
-    jobs::{Job, JobKind, JobSpec, JobState, Outcome, SharedJobs, Started, turn_name, turn_of},
+    jobs::{BEGINS_WITHIN, Job, JobKind, JobSpec, JobState, Outcome, Pending, SharedJobs, Started, turn_name, turn_of},
     queue::Route,
 };
 use jiff::Timestamp;
@@ -30,9 +30,6 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How long a worker may take beyond its life: what it carries out last has deadlines of its own, and it had to begin.
 const OVERTIME: Duration = Duration::from_secs(600);
 
-/// How long a job whose program does not begin is left alone: an image may take as long to fetch.
-const BEGINS_WITHIN: Duration = Duration::from_secs(300);
-
 /// How many numbers are tried in a row where jobs of theirs ended that the runner does not show.
 const TURNS: u32 = 8;
 
@@ -47,8 +44,7 @@ pub(crate) struct Workers {
     ended: BTreeSet<String>,
     /// The last number given to a job, by place: a name that was used is not used again.
     turns: BTreeMap<usize, u32>,
-    /// Since when a job waits for its program to begin, by name.
-    pending: BTreeMap<String, Instant>,
+    pending: Pending,
     running: usize,
     wanted: usize,
 }
@@ -62,7 +58,7 @@ impl Workers {
             backlog: None,
             ended: BTreeSet::new(),
             turns: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            pending: Pending::default(),
             running: 0,
             wanted: 0,
         }
@@ -106,18 +102,20 @@ impl Workers {
     }
 
     pub(crate) fn troubles(&mut self, now: Timestamp) -> Vec<JobTrouble> {
-        self.troubles.told(now)
+        [self.pending.told(), self.troubles.told(now)].concat()
     }
 
     /// Counts what ended since the last look, and ends what does not begin.
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
-        self.pending.retain(|name, _| {
-            jobs.iter().any(|job| job.name == *name && job.trouble.is_some() && job.state == JobState::Running)
-        });
+        for (name, why) in self.pending.take_in(jobs, now) {
+            self.trouble(Outcome::Pending, format!("worker `{name}` did not begin: {why}"), now);
+            if let Err(error) = self.jobs.stop(&name).await {
+                debug!("worker `{name}` could not be ended: {error}");
+            }
+        }
         for job in jobs {
             match &job.state {
-                JobState::Running => self.wait_for_begin(job, now).await,
                 JobState::Complete if self.ended.insert(job.name.clone()) => {
                     self.metrics.job(Outcome::Complete);
                     self.troubles.end(Outcome::Failed);
@@ -126,22 +124,8 @@ impl Workers {
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
                     self.trouble(Outcome::Failed, format!("worker `{}` failed: {why}", job.name), now);
                 }
-                JobState::Complete | JobState::Failed(_) => {}
+                JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
-        }
-    }
-
-    /// A job whose program does not begin may be made as things were: without it, one is made as they are.
-    async fn wait_for_begin(&mut self, job: &Job, now: Timestamp) {
-        let Some(why) = &job.trouble else { return };
-        let since = *self.pending.entry(job.name.clone()).or_insert_with(Instant::now);
-        if since.elapsed() < BEGINS_WITHIN {
-            return;
-        }
-        self.pending.remove(&job.name);
-        self.trouble(Outcome::Pending, format!("worker `{}` did not begin: {why}", job.name), now);
-        if let Err(error) = self.jobs.stop(&job.name).await {
-            debug!("worker `{}` could not be ended: {error}", job.name);
         }
     }
 

@@ -9,16 +9,13 @@ use std::{
 use common::{
     beats::ControllerBody,
     config::JobSettings,
-    jobs::{Job, JobKind, JobSpec, JobState, Outcome, Schedule, SharedJobs, Started, turn_name, turn_of},
+    jobs::{Job, JobKind, JobSpec, JobState, Outcome, Pending, Schedule, SharedJobs, Started, turn_name, turn_of},
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::{metrics::Metrics, plan::Plan, troubles::Troubles};
-
-/// How long a job whose program does not begin is left alone: an image may take as long to fetch.
-const BEGINS_WITHIN: Duration = Duration::from_secs(300);
 
 /// How long residents are left to begin before anything else is scheduled.
 const SCHEDULES_AFTER: Duration = Duration::from_secs(60);
@@ -42,8 +39,7 @@ pub(crate) struct Keeper {
     ended: BTreeSet<String>,
     /// The last number given to a try, by the name of the first: a name that was used is not used again.
     turns: BTreeMap<String, u32>,
-    /// Since when a job waits for its program to begin, by name.
-    pending: BTreeMap<String, Instant>,
+    pending: Pending,
     running: usize,
     wanted: usize,
 }
@@ -57,7 +53,7 @@ impl Keeper {
             began: Instant::now(),
             ended: BTreeSet::new(),
             turns: BTreeMap::new(),
-            pending: BTreeMap::new(),
+            pending: Pending::default(),
             running: 0,
             wanted: 0,
         }
@@ -86,7 +82,7 @@ impl Keeper {
         let body = ControllerBody {
             running: self.running as u64,
             wanted: self.wanted as u64,
-            troubles: self.troubles.told(now),
+            troubles: [self.pending.told(), self.troubles.told(now)].concat(),
             ..ControllerBody::default()
         };
         serde_json::to_value(body).expect("plain data serializes")
@@ -169,31 +165,19 @@ impl Keeper {
     /// Counts what ended since the last look, tells what failed, and ends what does not begin.
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
-        self.pending.retain(|name, _| {
-            jobs.iter().any(|job| job.name == *name && !job.has_begun && job.state == JobState::Running)
-        });
+        for (name, why) in self.pending.take_in(jobs, now) {
+            self.trouble(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
+            self.stop(&name).await;
+        }
         for job in jobs {
             match &job.state {
-                JobState::Running => self.wait_for_begin(job, now).await,
                 JobState::Complete if self.ended.insert(job.name.clone()) => self.metrics.job(Outcome::Complete),
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
                     self.trouble(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
                 }
-                JobState::Complete | JobState::Failed(_) => {}
+                JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
         }
-    }
-
-    /// A job whose program does not begin may be made as things were: without it, one is made as they are.
-    async fn wait_for_begin(&mut self, job: &Job, now: Timestamp) {
-        let Some(why) = &job.trouble else { return };
-        let since = *self.pending.entry(job.name.clone()).or_insert_with(Instant::now);
-        if since.elapsed() < BEGINS_WITHIN {
-            return;
-        }
-        self.pending.remove(&job.name);
-        self.trouble(about(&job.name), Outcome::Pending, format!("job `{}` did not begin: {why}", job.name), now);
-        self.stop(&job.name).await;
     }
 
     /// Ends residents that are not of the shards there should be. A predecessor of one that should be ends by itself.

@@ -4,6 +4,7 @@ mod every;
 mod kubernetes;
 mod local;
 mod outcome;
+mod pending;
 mod slot;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ pub use self::{
     kubernetes::{KubernetesJobs, Place},
     local::{LocalJobs, Program},
     outcome::Outcome,
+    pending::{BEGINS_WITHIN, Pending},
     slot::{OVERLAP, Slot},
 };
 

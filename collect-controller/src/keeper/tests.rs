@@ -15,29 +15,39 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// Jobs of this process that are relieved as those of a cluster are.
+/// Jobs of this process that are relieved as those of a cluster are, and take as long to begin.
 #[derive(Debug)]
-struct Relieved(LocalJobs);
+struct Relieved {
+    jobs: LocalJobs,
+    begin_after: Duration,
+    started: Mutex<BTreeMap<String, Instant>>,
+}
 
 #[async_trait]
 impl JobRunner for Relieved {
     async fn start(&self, spec: &JobSpec) -> Result<Started> {
-        self.0.start(spec).await
+        self.started.lock().unwrap().entry(spec.name.clone()).or_insert_with(Instant::now);
+        self.jobs.start(spec).await
     }
     async fn state(&self, name: &str) -> Result<Option<JobState>> {
-        self.0.state(name).await
+        self.jobs.state(name).await
     }
     async fn jobs(&self, kind: JobKind) -> Result<Vec<Job>> {
-        self.0.jobs(kind).await
+        let mut jobs = self.jobs.jobs(kind).await?;
+        let started = self.started.lock().unwrap();
+        for job in &mut jobs {
+            job.has_begun = started.get(&job.name).is_none_or(|started| started.elapsed() >= self.begin_after);
+        }
+        Ok(jobs)
     }
     async fn changed(&self, wait: Duration) {
-        self.0.changed(wait).await;
+        self.jobs.changed(wait).await;
     }
     async fn stop(&self, name: &str) -> Result<()> {
-        self.0.stop(name).await
+        self.jobs.stop(name).await
     }
     async fn schedule(&self, schedules: &[Schedule]) -> Result<()> {
-        self.0.schedule(schedules).await
+        self.jobs.schedule(schedules).await
     }
     fn hands_over(&self) -> bool {
         true
@@ -57,6 +67,11 @@ struct Scene {
 impl Scene {
     /// With room for so many jobs.
     fn new(limit: usize, fails: bool) -> Self {
+        Self::slow(limit, fails, Duration::ZERO)
+    }
+
+    /// As `new`, with jobs that take so long to begin.
+    fn slow(limit: usize, fails: bool, begin_after: Duration) -> Self {
         let starts = Starts::default();
         let program: Program = {
             let starts = Arc::clone(&starts);
@@ -76,7 +91,7 @@ impl Scene {
         };
         let limits = PerKind { collector: limit, action: 0 };
         let local = LocalJobs::new(limits, PerKind { collector: program.clone(), action: program });
-        let jobs = Arc::new(Relieved(local));
+        let jobs = Arc::new(Relieved { jobs: local, begin_after, started: Mutex::default() });
         let keeper = Keeper::new(jobs.clone(), Metrics::default());
         Self { jobs, keeper, starts, began: Instant::now() }
     }
@@ -151,9 +166,11 @@ async fn where_there_is_no_room_the_others_run_and_people_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn of_another_number_of_shards_the_former_end_once_the_new_have_begun() {
-    let mut scene = Scene::new(10, false);
+    let mut scene = Scene::slow(10, false, LOOK * 3);
     scene.keep(&[], LOOK).await;
     assert_eq!(scene.running().await, ["collector-0-0"]);
+    scene.keep(&[("SHARDS", "2")], LOOK * 2).await;
+    assert_eq!(scene.running().await, ["collector-0-0", "collector-0-0-1", "collector-1-0"], "it watches meanwhile");
     scene.keep(&[("SHARDS", "2")], LOOK * 3).await;
     assert_eq!(scene.running().await, ["collector-0-0-1", "collector-1-0"]);
     let of = |number| format!("resident --shard {number} --of 2 --slot 0");
@@ -166,10 +183,10 @@ async fn with_sweeps_no_collector_stays() {
     scene.keep(&[], LOOK).await;
     scene.keep(&[("SWEEP", "cron")], LOOK).await;
     assert_eq!(scene.running().await.into_iter().filter(|name| name.starts_with("collector")).count(), 0);
-    let schedules: BTreeSet<_> = scene.jobs.0.schedules().into_iter().map(|schedule| schedule.name).collect();
+    let schedules: BTreeSet<_> = scene.jobs.jobs.schedules().into_iter().map(|schedule| schedule.name).collect();
     assert_eq!(schedules, BTreeSet::from(["prune".to_owned(), "sweep-0".to_owned()]));
     scene.keep(&[], LOOK * 2).await;
-    assert_eq!(scene.jobs.0.schedules().len(), 1);
+    assert_eq!(scene.jobs.jobs.schedules().len(), 1);
 }
 
 #[test]
