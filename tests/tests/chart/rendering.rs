@@ -87,19 +87,33 @@ fn pods_are_replaced_for_what_waits_for_a_restart_and_for_nothing_else() {
     }
 }
 
+/// The templates of a release of this name, in this namespace.
+fn template(name: &str, namespace: &str) -> Result<String> {
+    let chart = Helm::chart();
+    Helm::new()?.run(&["template", name, &chart, "--kube-version", "1.34.4", "--namespace", namespace])
+}
+
 #[test]
 fn a_name_that_is_too_long_for_jobs_is_refused() {
-    let helm = Helm::new().unwrap();
-    let arguments = ["template", "a-release-with-a-name-so-very-long", &Helm::chart(), "--kube-version", "1.34.4"];
-    let error = helm.run(&arguments).unwrap_err().to_string();
+    let error = template("a-release-with-a-name-so-very-long", "tools").unwrap_err().to_string();
     assert!(error.contains("choose a shorter release name"), "{error}");
 }
 
 #[test]
 fn a_release_that_is_called_so_is_not_called_so_twice() {
-    let helm = Helm::new().unwrap();
-    let text = helm.run(&["template", "namespace-manager", &Helm::chart(), "--kube-version", "1.34.4"]).unwrap();
+    let text = template("namespace-manager", "tools").unwrap();
     assert!(text.contains("name: namespace-manager-api\n"), "{text}");
+}
+
+/// There no worker could tell our guard from another.
+#[test]
+fn a_namespace_that_nobody_can_delete_is_no_home() {
+    for namespace in ["default", "kube-system", "kube-public"] {
+        let error = template("nsm", namespace).unwrap_err().to_string();
+        assert!(error.contains(&format!("cannot work in the namespace `{namespace}`")), "{error}");
+        assert!(error.contains("--create-namespace"), "{error}");
+    }
+    template("nsm", "kube-node-lease").unwrap();
 }
 
 /// The ports that the network policy of all pods opens to the outside.
