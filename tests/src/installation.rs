@@ -12,6 +12,7 @@ use mongodb::Database;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::image::Image;
 use crate::oracle::Ledger;
 use crate::{Broker, BrokerOptions, Cluster, MongoOptions, MongoServer, Options, product};
 
@@ -36,12 +37,19 @@ impl Installation {
     /// The release, and what the names of its objects begin with.
     pub const RELEASE: &str = "namespace-manager";
 
-    /// Starts cluster, broker and store, and brings in the image: about half a minute once the image's binaries are built.
+    /// Starts cluster, broker and store, and brings in the image that tests are made with: about half a minute.
     ///
     /// # Errors
     /// As [`Cluster::start`]; or the binaries of the image are not built.
     pub async fn prepare() -> Result<Self> {
-        let image = product::image()?;
+        Self::prepare_with(product::image()?).await
+    }
+
+    /// As [`prepare`](Self::prepare), with this image.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub async fn prepare_with(image: &Image) -> Result<Self> {
         let cluster = Cluster::start(Options::default()).await?;
         cluster.import(image).await?;
         let (repository, tag) = image.name.rsplit_once(':').context("an image has a tag")?;
@@ -114,6 +122,13 @@ impl Installation {
         let file = file.to_str().context("a path in UTF-8")?;
         let wait = ["--values", file, "--wait", "--timeout", "2m"];
         self.cluster.helm([action, Self::RELEASE, CHART, "--namespace", Self::HOME].iter().chain(&wait)).await
+    }
+
+    /// The image, as a pod names it.
+    #[must_use]
+    pub fn image(&self) -> String {
+        let (repository, tag) = &self.image;
+        format!("{repository}:{tag}")
     }
 
     /// The chart's directory.

@@ -26,11 +26,13 @@ async fn story(stage: &Stage) -> Result<()> {
     steps::observes_by_default(stage).await.context("in observe mode")?;
     steps::lives_and_dies(stage).await.context("in enforce mode")?;
     steps::is_asked_by_people(stage).await.context("asked by people")?;
+    steps::is_asked_by_a_pod(stage).await.context("asked by a pod")?;
     steps::is_restarted_during_work(stage).await.context("restarted during work")?;
     steps::loses_its_leaders(stage).await.context("without its leaders")?;
     steps::is_stopped_and_upgraded(stage).await.context("stopped and upgraded")?;
     steps::sweeps_by_cron(stage).await.context("swept by CronJobs")?;
     steps::is_refused_its_jobs(stage).await.context("refused its Jobs")?;
+    steps::is_refused_its_pods(stage).await.context("refused its pods")?;
     steps::is_rolled_back(stage).await.context("rolled back")?;
     steps::a_second_release_is_refused(stage).await.context("a second release")?;
     stage.verdict().await.context("before the oracle")?;

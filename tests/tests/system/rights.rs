@@ -11,13 +11,8 @@ use crate::stage::{HOME, RELEASE, Stage};
 const PARTS: [&str; 5] = ["collect-controller", "action-controller", "collector", "action", "api"];
 
 /// What no day of the story asks for, each with what asks for it.
-const ON_OTHER_DAYS: [(&str, &str, &str, &str); 14] = [
-    ("collect-controller", "events", "list", "a Job whose pods do not start"),
-    ("collect-controller", "pods", "list", "a Job whose pods do not start"),
-    ("collect-controller", "cronjobs", "update", "another period of the sweeps"),
+const ON_OTHER_DAYS: [(&str, &str, &str, &str); 7] = [
     ("collect-controller", "jobs", "get", "a Job of the same name that somebody else started"),
-    ("action-controller", "events", "list", "a Job whose pods do not start"),
-    ("action-controller", "pods", "list", "a Job whose pods do not start"),
     ("action-controller", "jobs", "delete", "a Job whose pods do not start"),
     ("action-controller", "jobs", "get", "a Job of the same name that somebody else started"),
     ("collector", "events", "patch", "the same event again"),
@@ -29,8 +24,6 @@ const ON_OTHER_DAYS: [(&str, &str, &str, &str); 14] = [
         "create",
         "the apiserver itself, when a binding is applied that is not there",
     ),
-    ("api", "tokenreviews", "create", "a request with a token"),
-    ("api", "subjectaccessreviews", "create", "a request with a token"),
 ];
 
 /// A group, a resource with its subresource, and a verb.

@@ -69,6 +69,10 @@ pub(crate) async fn lives_and_dies(stage: &Stage) -> Result<()> {
         actor.leaves(stage).await?;
     }
     // Nobody works while nothing is to be done.
+    workers_end(stage).await
+}
+
+async fn workers_end(stage: &Stage) -> Result<()> {
     eventually("the workers ended", SOON, async || {
         let running = pods(stage, "action").await?;
         ensure!(running.is_empty(), "{running:?}");
@@ -88,6 +92,61 @@ pub(crate) async fn is_asked_by_people(stage: &Stage) -> Result<()> {
     for command in [&["why", "ci-asked"][..], &["status"], &["workers"]] {
         stage.home.nsm(command).await?;
     }
+    actor.leaves(stage).await
+}
+
+/// What another program reads of the API, by the token of its pod, and only once somebody gave it the right.
+pub(crate) async fn is_asked_by_a_pod(stage: &Stage) -> Result<()> {
+    const READER: &str = "reader";
+    let cluster = &stage.home.cluster;
+    let actor = Actor::enter(stage, "ci-read", &[("ttl", "1h")]).await?;
+    actor.shows(stage, "status", "ok").await?;
+    cluster.kubectl(["create", "namespace", READER]).await?;
+    let ask = async |name: &str| {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": READER},
+            "spec": {
+                "restartPolicy": "Never",
+                "containers": [{
+                    "name": "nsm",
+                    "image": stage.home.image(),
+                    "command": ["nsm", "ls", "--api", format!("http://{RELEASE}-api.{HOME}:443"), "--token-file", "/token/token"],
+                    "volumeMounts": [{"name": "token", "mountPath": "/token"}],
+                }],
+                "volumes": [{"name": "token", "projected": {"sources": [
+                    {"serviceAccountToken": {"path": "token", "audience": "namespace-manager"}},
+                ]}}],
+            },
+        });
+        cluster.apply(&pod.to_string()).await?;
+        let pods: Api<Pod> = Api::namespaced(stage.home.client.clone(), READER);
+        eventually("the pod asked", SOON, async || {
+            let phase = pods.get(name).await?.status.and_then(|status| status.phase);
+            ensure!(matches!(phase.as_deref(), Some("Succeeded" | "Failed")), "{phase:?}");
+            Ok(())
+        })
+        .await?;
+        cluster.kubectl(["logs", "--namespace", READER, name]).await
+    };
+    let refused = ask("before").await?;
+    ensure!(refused.contains("may not list `records`") && !refused.contains("ci-read"), "{refused}");
+    let role = format!("--clusterrole={RELEASE}-reader");
+    let account = format!("--serviceaccount={READER}:default");
+    cluster.kubectl(["create", "clusterrolebinding", "namespaces-readers", &role, &account]).await?;
+    let listed = eventually("it may read", SOON, {
+        let count = std::cell::Cell::new(0);
+        async move || {
+            count.set(count.get() + 1);
+            let listed = ask(&format!("after-{}", count.get())).await?;
+            ensure!(listed.contains("ci-read"), "{listed}");
+            Ok(listed)
+        }
+    })
+    .await?;
+    ensure!(!listed.contains("kube-system"), "{listed}");
+    cluster.kubectl(["delete", "namespace", READER, "--wait=false"]).await?;
     actor.leaves(stage).await
 }
 
@@ -156,14 +215,16 @@ pub(crate) async fn is_stopped_and_upgraded(stage: &Stage) -> Result<()> {
 
 /// Collectors as CronJobs: nobody watches in between, and the same comes of it.
 pub(crate) async fn sweeps_by_cron(stage: &Stage) -> Result<()> {
-    stage.release("upgrade", |values| values["config"]["jobs"]["sweep"] = json!("cron")).await?;
+    let jobs = json!({"sweep": "cron", "prune_every": "1w"});
+    stage.release("upgrade", |values| values["config"]["jobs"] = jobs).await?;
     let cronjobs: Api<CronJob> = Api::namespaced(stage.home.client.clone(), HOME);
     eventually("a sweep is scheduled, and no collector is resident", LATER, async || {
         let running = pods(stage, "collector").await?;
         ensure!(!running.iter().any(|name| name.contains("-collector-")), "{running:?}");
         let names: Vec<_> = cronjobs.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
         ensure!(names.iter().any(|name| name.contains("-sweep-")), "{names:?}");
-        ensure!(names.iter().any(|name| name.ends_with("-prune")), "{names:?}");
+        let prune = cronjobs.get(&format!("{RELEASE}-prune")).await?.spec.map(|spec| spec.schedule);
+        ensure!(prune.as_deref() == Some("0 0 * * 0"), "{prune:?}");
         Ok(())
     })
     .await?;
@@ -189,23 +250,52 @@ pub(crate) async fn sweeps_by_cron(stage: &Stage) -> Result<()> {
 
 /// What keeps Jobs from starting is told to people, and the apiserver is not asked over and over.
 pub(crate) async fn is_refused_its_jobs(stage: &Stage) -> Result<()> {
-    let quotas: Api<ResourceQuota> = Api::namespaced(stage.home.client.clone(), HOME);
-    let quota: ResourceQuota = serde_json::from_value(json!({
-        "metadata": {"name": "no-more-jobs"},
-        "spec": {"hard": {"count/jobs.batch": "0"}},
-    }))?;
-    quotas.create(&PostParams::default(), &quota).await?;
+    limit(stage, "no-more-jobs", "count/jobs.batch").await?;
     let actor = Actor::enter(stage, "ci-unserved", &[("ttl", "5s")]).await?;
     actor.shows(stage, "status", "stale").await?;
-    eventually("the refusal is told", SOON, async || {
+    is_told(stage, "no-more-jobs", 1).await?;
+    actor.lives(stage).await?;
+    lift(stage, "no-more-jobs").await?;
+    actor.dies(stage).await
+}
+
+/// What keeps the pods of Jobs from starting is told as well, for a collector and for a worker.
+pub(crate) async fn is_refused_its_pods(stage: &Stage) -> Result<()> {
+    // Whoever runs goes on: there is to be no worker any more, and later no collector.
+    workers_end(stage).await?;
+    limit(stage, "no-more-pods", "count/pods").await?;
+    let actor = Actor::enter(stage, "ci-unmanned", &[("ttl", "5s")]).await?;
+    actor.shows(stage, "status", "stale").await?;
+    let residents = "app.kubernetes.io/component=collector";
+    stage.home.cluster.kubectl(["delete", "jobs", "--namespace", HOME, "--selector", residents]).await?;
+    is_told(stage, "no-more-pods", 2).await?;
+    actor.lives(stage).await?;
+    lift(stage, "no-more-pods").await?;
+    actor.dies(stage).await
+}
+
+/// Lets nothing more of this be made in the manager's namespace.
+async fn limit(stage: &Stage, name: &str, what: &str) -> Result<()> {
+    let quota = json!({"metadata": {"name": name}, "spec": {"hard": {what: "0"}}});
+    let quotas: Api<ResourceQuota> = Api::namespaced(stage.home.client.clone(), HOME);
+    quotas.create(&PostParams::default(), &serde_json::from_value(quota)?).await?;
+    Ok(())
+}
+
+async fn lift(stage: &Stage, name: &str) -> Result<()> {
+    let quotas: Api<ResourceQuota> = Api::namespaced(stage.home.client.clone(), HOME);
+    quotas.delete(name, &DeleteParams::default()).await?;
+    Ok(())
+}
+
+/// Waits until `nsm status` names this so often.
+async fn is_told(stage: &Stage, what: &str, times: usize) -> Result<()> {
+    eventually(&format!("`{what}` is told"), LATER, async || {
         let status = stage.home.nsm(&["status"]).await?;
-        ensure!(status.contains("no-more-jobs"), "{status}");
+        ensure!(status.matches(what).count() >= times, "{status}");
         Ok(())
     })
-    .await?;
-    actor.lives(stage).await?;
-    quotas.delete("no-more-jobs", &DeleteParams::default()).await?;
-    actor.dies(stage).await
+    .await
 }
 
 /// `helm rollback` touches no namespace.
@@ -223,7 +313,7 @@ pub(crate) async fn is_rolled_back(stage: &Stage) -> Result<()> {
 pub(crate) async fn a_second_release_is_refused(stage: &Stage) -> Result<()> {
     let chart = stage.home.chart();
     let chart = chart.to_str().context("a path in UTF-8")?;
-    match stage.home.cluster.helm(["install", "another", chart, "--namespace", "default"]).await {
+    match stage.home.cluster.helm(["install", "another", chart, "--namespace", "another"]).await {
         Ok(said) => anyhow::bail!("it was installed: {said}"),
         Err(error) => ensure!(format!("{error:#}").contains("installed in this cluster already"), "{error:#}"),
     }
