@@ -14,11 +14,12 @@ demo: ## See it work on a control plane of its own (KEEP=1: and stay to look aro
 	@cargo build --locked --bin nsm --bin demo
 	@cargo run --quiet --locked --bin demo $(if $(KEEP),-- --keep)
 
-bench: servers ## Measure it on real control planes; N="50 200" selects how many namespaces
+bench: servers ## Measure it on real control planes, and as root in a real cluster; N="50 200": these numbers, without the cluster
 	@$(if $(N),,dev/servers --all >/dev/null)
 	@cargo build --release --locked --bin nsm --bin bench
 	@cargo run --quiet --release --locked --bin bench -- $(N)
 	@$(if $(N),,cargo bench --locked -p lifecycle -p common --bench decide --bench store)
+	@$(if $(N),,dev/packages && dev/image && cargo run --quiet --release --locked --bin bench -- --cluster)
 
 control-plane: servers ## Start an empty control plane to play with, until Ctrl-C
 	@cargo run --locked -p tests --bin control-plane

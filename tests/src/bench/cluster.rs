@@ -21,6 +21,7 @@ use super::expiry::Spread;
 use super::requests::{Verbs, Window};
 use super::usage::Memory;
 use super::{PREFIX, VISIBLE_FOR, crowd};
+use crate::product::Build;
 use crate::{AuditEvent, Installation, accepted_namespace_deletes, eventually};
 
 /// What is measured unless it is said otherwise.
@@ -72,7 +73,8 @@ pub struct Leaders {
 pub async fn run(sizes: &[usize], rest: Duration) -> Result<Vec<Size>> {
     let say = |what: &str| eprintln!("cluster: {what}");
     say("starting a node, and installing the release");
-    let home = Installation::prepare().await?;
+    let directory = tempfile::tempdir()?;
+    let home = Installation::prepare_with(&Build::Release.image(directory.path())?).await?;
     home.release("install", |values| {
         let config = &mut values["config"];
         config["mode"] = json!("enforce");

@@ -1,5 +1,5 @@
 //! Measures Namespace Manager on real control planes: `bench [NAMESPACES…]`, without numbers the usual ones; or as it runs in
-//! a real cluster: `bench --cluster [NAMESPACES…]`, which needs root and what `dev/image --test` builds.
+//! a real cluster: `bench --cluster [NAMESPACES…]`, which needs root and the image that `dev/image` builds.
 //!
 //! The table goes to standard output, everything measured to `target/bench/DATE.json`. `NSM_BENCH_REST` is how many seconds
 //! are measured at rest, a minute unless it says otherwise.
