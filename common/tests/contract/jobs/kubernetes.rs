@@ -371,7 +371,8 @@ async fn at_rest_nothing_is_asked() {
     assert!(marker.items.is_empty());
     let after = eventually("the log has what was asked last", LONG, async || {
         let asked = asked();
-        anyhow::ensure!(asked.last().is_some_and(|line| line.contains("marker")), "{:?}", asked.last());
+        // A run of the schedule, when a minute begins just now, asks more after it.
+        anyhow::ensure!(asked.iter().any(|line| line.contains("marker")), "{:?}", asked.last());
         Ok(asked)
     })
     .await
