@@ -60,7 +60,6 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
-    let jobs_edge = edge;
     let settings = Arc::new(Channels::new(first));
     let own = || Context { settings: settings.another(), ..context.clone() };
     let (collect, act, keep, plan) = (own(), own(), own(), own());
@@ -86,7 +85,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
     };
     let jobs: SharedJobs = if world.plot.pods.is_some() {
         let limits = PerKind { collector: MOST_COLLECTORS, action: 2 };
-        Arc::new(JobsEdge { edge: jobs_edge, inner: Arc::new(LocalJobs::new(limits, programs)) })
+        Arc::new(JobsEdge { edge, inner: Arc::new(LocalJobs::new(limits, programs)) })
     } else {
         Arc::new(LocalJobs::new(PerKind { collector: 1, action: 2 }, programs))
     };

@@ -135,6 +135,7 @@ pub(crate) async fn is_asked_by_a_pod(stage: &Stage) -> Result<()> {
     let role = format!("--clusterrole={RELEASE}-reader");
     let account = format!("--serviceaccount={READER}:default");
     cluster.kubectl(["create", "clusterrolebinding", "namespaces-readers", &role, &account]).await?;
+    // The API remembers an answer of the apiserver for ten seconds.
     let listed = eventually("it may read", SOON, {
         let count = std::cell::Cell::new(0);
         async move || {
