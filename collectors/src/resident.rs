@@ -206,20 +206,21 @@ impl Resident {
     }
 
     fn apply(&mut self, watched: Watched) {
+        let was_broken = std::mem::replace(&mut self.watch_is_broken, matches!(watched, Watched::Broken(_)));
+        if was_broken && !self.watch_is_broken {
+            info!("the apiserver answers again");
+        }
         match watched {
             Watched::There(namespace) => self.memory.there(namespace),
             Watched::Elsewhere(uid) => self.memory.elsewhere(&uid),
             Watched::Vanished(uid) => self.memory.vanished(&uid),
             Watched::Complete(all) => {
-                if std::mem::take(&mut self.watch_is_broken) {
-                    info!("the apiserver answers again");
-                }
                 self.memory.complete(&all);
                 info!("{} namespaces are watched", self.memory.len());
                 self.complete = Some(all);
             }
             Watched::Broken(why) => {
-                if !std::mem::replace(&mut self.watch_is_broken, true) {
+                if !was_broken {
                     warn!("the watch on namespaces broke and is begun again: {why}");
                 }
             }

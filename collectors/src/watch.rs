@@ -3,14 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use common::{
-    cluster::{Cluster, NamespaceMeta, facts},
+    cluster::{Cluster, NamespaceMeta, facts, watch},
     config::Settings,
 };
 use futures::{Stream, StreamExt as _, stream::BoxStream};
-use kube::runtime::{
-    WatchStreamExt as _,
-    watcher::{self, Event, watcher},
-};
+use kube::runtime::watcher::{self, Event};
 use lifecycle::{Namespace, Uid};
 
 use crate::shard::Shard;
@@ -37,8 +34,7 @@ pub(crate) enum Watched {
 /// so that nobody takes them for gone.
 pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>, shard: Shard) -> BoxStream<'static, Watched> {
     let config = watcher::Config::default().page_size(PAGE);
-    let events = watcher(cluster.metadata(), config).default_backoff();
-    translate(events, settings, shard).boxed()
+    translate(watch(cluster.metadata(), config), settings, shard).boxed()
 }
 
 fn translate(

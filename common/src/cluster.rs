@@ -5,19 +5,23 @@ mod binding;
 mod fence;
 mod metadata;
 mod namespaces;
+mod patience;
+mod refusal;
 mod review;
+mod watching;
 
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use http::Response;
+use axum::body::{Bytes, HttpBody};
+use http::{Request, Response};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use kube::{
     Api, Client,
-    client::ClientBuilder,
+    client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tower::util::MapResponseLayer;
+use tower::{BoxError, Service, layer::layer_fn, util::MapResponseLayer};
 
 pub(crate) use answer::within;
 pub use answer::{Answer, Trouble};
@@ -26,10 +30,12 @@ pub use fence::{Fenced, fence};
 pub use metadata::NamespaceMeta;
 pub use namespaces::{facts, look, patch_annotations};
 pub use review::{GROUP, bearer, may};
+pub use watching::watch;
 
 use crate::clock::ApiClock;
+use patience::Patient;
 
-/// How long one request may take, watches excepted.
+/// How long an answer may take, and each further piece of it; a watch may take longer for what follows.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long it may take to reach the apiserver.
@@ -80,18 +86,41 @@ impl Cluster {
         // of its intent (safety.md section 2, step 7).
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
+        let builder =
+            ClientBuilder::try_from(config).context("cannot use the certificates or keys of the kubeconfig")?;
+        Ok(Self::over(builder))
+    }
+
+    /// Reaches a cluster through a service, which may be anything that answers.
+    pub fn through<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self::over(ClientBuilder::new(service, "default"))
+    }
+
+    fn over<S, B>(builder: ClientBuilder<S>) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let clock = ApiClock::default();
-        let client = ClientBuilder::try_from(config)
-            .context("cannot use the certificates or keys of the kubeconfig")?
-            .with_layer(&MapResponseLayer::new({
-                let clock = clock.clone();
-                move |response: Response<_>| {
-                    clock.see(response.headers());
-                    response
-                }
-            }))
-            .build();
-        Ok(Self { client, clock })
+        let sees = MapResponseLayer::new({
+            let clock = clock.clone();
+            move |response: Response<B>| {
+                clock.see(response.headers());
+                response
+            }
+        });
+        let client = builder.with_layer(&sees).with_layer(&layer_fn(Patient)).build();
+        Self { client, clock }
     }
 
     /// The namespaces of the cluster.

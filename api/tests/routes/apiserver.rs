@@ -9,9 +9,9 @@ use std::{
 };
 
 use axum::http::{Request, Response, StatusCode};
-use common::{clock::ApiClock, cluster::Cluster};
+use common::cluster::Cluster;
 use http_body_util::BodyExt as _;
-use kube::{Client, client::Body};
+use kube::client::Body;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ impl Apiserver {
             let apiserver = apiserver.clone();
             async move { Ok::<_, Infallible>(apiserver.answer(request).await) }
         });
-        Cluster { client: Client::new(service, "default"), clock: ApiClock::default() }
+        Cluster::through(service)
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {

@@ -92,7 +92,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(300).collect()
 }
 

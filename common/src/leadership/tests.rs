@@ -12,14 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{
-    clock::{ApiClock, Clock},
-    cluster::Cluster,
-    config::Source,
-    context::Context,
-    queue, store,
-    web::Web,
-};
+use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, queue, store, web::Web};
 
 const LEASE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);
@@ -114,14 +107,13 @@ impl Candidate {
     async fn start(server: &Server, instance: &str) -> Self {
         let server = server.clone();
         let service = tower::service_fn(move |request| server.clone().answer(request));
-        let client = kube::Client::new(service, "default");
         let dir = tempfile::tempdir().unwrap();
         let settings = Source::new(None, [("HOME".to_owned(), dir.path().display().to_string())]).load().unwrap();
         let running = Running {
             context: Context {
                 store: store::open(&settings.store.url).await.unwrap(),
                 queue: queue::open("memory:").await.unwrap(),
-                cluster: Cluster { client, clock: ApiClock::default() },
+                cluster: Cluster::through(service),
                 clock: Clock::system(),
                 web: Web::system(),
                 vitals: Vitals::default(),

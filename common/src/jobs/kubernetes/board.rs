@@ -11,10 +11,7 @@ use futures::StreamExt as _;
 use k8s_openapi::api::batch::v1::{CronJob, Job as KubeJob};
 use kube::{
     Api, Resource,
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{self, Event, watcher},
-    },
+    runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
 use tokio::{sync::Notify, time::timeout};
@@ -24,7 +21,7 @@ use super::{
     super::{JobError, JobKind, JobState, Result},
     render,
 };
-use crate::cluster::REQUEST_TIMEOUT;
+use crate::cluster::{REQUEST_TIMEOUT, watch};
 
 /// What is kept of an object.
 pub(super) trait Kept: Clone + Debug + PartialEq + Send + 'static {
@@ -201,8 +198,7 @@ impl<T: Kept> Known<T> {
 
 /// Keeps a board current, for ever.
 pub(super) async fn follow<T: Kept>(api: Api<T::Of>, selector: String, board: Arc<Board<T>>) {
-    let events = watcher(api, watcher::Config::default().labels(&selector)).default_backoff();
-    let mut events = pin!(events);
+    let mut events = pin!(watch(api, watcher::Config::default().labels(&selector)));
     while let Some(event) = events.next().await {
         board.take_in(event);
     }

@@ -17,10 +17,14 @@ pub(crate) const NO_DELETE: &str = "no-delete";
 /// May do all but annotate namespaces.
 pub(crate) const NO_PATCH: &str = "no-patch";
 
-const RIGHTS: [(&str, &[&str]); 3] = [
+/// May do all but watch namespaces.
+pub(crate) const NO_WATCH: &str = "no-watch";
+
+const RIGHTS: [(&str, &[&str]); 4] = [
     (WORKER, &["get", "list", "watch", "patch", "delete"]),
     (NO_DELETE, &["get", "list", "watch", "patch"]),
     (NO_PATCH, &["get", "list", "watch", "delete"]),
+    (NO_WATCH, &["get", "list", "patch", "delete"]),
 ];
 
 /// A control plane with nsm's users, shared or the story's own.
@@ -47,6 +51,12 @@ impl Plane {
             grant(&client, user, verbs).await?;
         }
         Ok(Self(Arc::new(plane)))
+    }
+
+    /// Lets this user do from now on what [`WORKER`] may.
+    pub(crate) async fn promote(&self, user: &str) -> Result<()> {
+        let (_, verbs) = RIGHTS[0];
+        grant(&self.client(User::ADMIN).await?, user, verbs).await
     }
 }
 

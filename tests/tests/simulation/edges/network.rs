@@ -6,7 +6,7 @@ use axum::body::{Body as Page, Bytes};
 use common::cluster::Cluster;
 use futures::{StreamExt as _, stream};
 use http::{Method, Request, Response, header};
-use kube::{Client, client::Body};
+use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -21,30 +21,15 @@ use crate::{
 
 type Broken = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the apiserver ends a watch after, unless the client asks for less.
-const WATCH: Duration = Duration::from_secs(290);
-
 /// How many objects a page holds, whatever the client asks for: an apiserver may give fewer.
 const PAGE: usize = 2;
 
 /// A cluster as this process reaches it.
 pub(crate) fn cluster(edge: Edge) -> Cluster {
-    let clock = common::clock::ApiClock::default();
-    let client = {
-        let clock = clock.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let (edge, clock) = (edge.clone(), clock.clone());
-            async move {
-                let answer = carry(&edge, request).await;
-                if let Ok(answer) = &answer {
-                    clock.see(answer.headers());
-                }
-                answer
-            }
-        });
-        Client::new(service, "default")
-    };
-    Cluster { client, clock }
+    Cluster::through(tower::service_fn(move |request: Request<Body>| {
+        let edge = edge.clone();
+        async move { carry(&edge, request).await }
+    }))
 }
 
 /// A request, taken apart.
@@ -242,6 +227,8 @@ fn watch(edge: &Edge, asked: &Asked, number: u64) -> Result<Response<Page>, Brok
     let world = edge.world.clone();
     let from: u64 = asked.parameter("resourceVersion").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut dice = Dice::new(world.plot.seed, ("watch", number));
+    let lasts = asked.parameter("timeoutSeconds").and_then(|text| text.parse().ok());
+    let lasts = Duration::from_secs(lasts.ok_or("a watch says how long it lasts")?);
     let rate = world.rate(Way::Apiserver);
     let cut_after = dice.happens(rate).then(|| dice.below(6));
     let silent_after = dice.happens(rate / 2).then(|| dice.below(6));
@@ -249,7 +236,7 @@ fn watch(edge: &Edge, asked: &Asked, number: u64) -> Result<Response<Page>, Brok
         edge: edge.clone(),
         from,
         pending: VecDeque::new(),
-        ends: Instant::now() + WATCH,
+        ends: Instant::now() + lasts,
         told: 0,
         cut_after,
         silent_after,

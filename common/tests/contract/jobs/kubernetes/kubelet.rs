@@ -1,14 +1,12 @@
 //! What a kubelet would say of pods that run the suite's program, without running anything.
 
+use common::cluster::watch;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, ResourceExt as _,
     api::{Patch, PatchParams},
-    runtime::{
-        WatchStreamExt as _,
-        watcher::{Config, watcher},
-    },
+    runtime::{WatchStreamExt as _, watcher::Config},
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -23,7 +21,7 @@ impl Kubelet {
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let mut following = JoinSet::new();
         following.spawn(async move {
-            let mut changes = Box::pin(watcher(pods.clone(), Config::default()).default_backoff().applied_objects());
+            let mut changes = Box::pin(watch(pods.clone(), Config::default()).applied_objects());
             while let Some(change) = changes.next().await {
                 let Ok(pod) = change else { continue };
                 let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
