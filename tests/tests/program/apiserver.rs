@@ -60,10 +60,11 @@ async fn without_the_right_to_watch_it_says_so_and_watches_as_soon_as_it_may() {
         world.be(NO_WATCH);
         let nsm = world.start().await?;
         nsm.says("the watch on namespaces broke").await?;
-        nsm.says("cannot watch resource").await?;
         world.plane.promote(NO_WATCH).await?;
         let witness = [world.namespace(&[("ttl", "1s")]).await?];
-        world.are_deleted(&witness, LATER).await
+        world.are_deleted(&witness, LATER).await?;
+        nsm.says("cannot watch resource").await?;
+        Ok(())
     })
     .await;
 }
