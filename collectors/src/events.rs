@@ -2,29 +2,52 @@
 
 use std::time::Duration;
 
-use common::context::Context;
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use common::{
+    clock::Clock,
+    cluster::{Cluster, FIELD_MANAGER},
+    context::Context,
+};
+use k8s_openapi::{
+    api::{core::v1::ObjectReference, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
+use kube::{
+    Api,
+    api::{ObjectMeta, PostParams},
+};
 use lifecycle::{Fact, Namespace, Policy, Status, time::human_text, wishes};
 use tracing::debug;
 
 /// How long an Event may take: nothing waits for it longer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Writes Events.
+/// The longest note the apiserver takes, in bytes.
+const LONGEST_NOTE: usize = 1024;
+
+/// Writes Events, each as one of its own. Entries are too few to be counted together, and who does that needs the right to
+/// change everybody's Events.
 #[derive(Clone)]
-pub(crate) struct Events(Recorder);
+pub(crate) struct Events {
+    cluster: Cluster,
+    clock: Clock,
+    instance: String,
+}
+
+/// What an Event says.
+struct Told {
+    kind: &'static str,
+    reason: &'static str,
+    note: String,
+}
 
 impl Events {
     pub(crate) fn new(context: &Context) -> Self {
-        let reporter =
-            Reporter { controller: "namespace-manager".to_owned(), instance: Some(context.instance.clone()) };
-        Self(Recorder::new(context.cluster.client.clone(), reporter))
+        Self { cluster: context.cluster.clone(), clock: context.clock.clone(), instance: context.instance.clone() }
     }
 
     /// Tells what was just recorded of a namespace, where people want to know it. Best effort.
     pub(crate) async fn tell(&self, namespace: &Namespace, policy: Option<&Policy>, written: &[Fact]) {
-        let mut events: Vec<_> = written.iter().filter_map(event).collect();
+        let mut events: Vec<_> = written.iter().filter_map(told).collect();
         let wishes_changed =
             written.iter().any(|fact| matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_)));
         if let Some(policy) = policy.filter(|_| wishes_changed) {
@@ -40,16 +63,39 @@ impl Events {
             uid: Some(namespace.uid.to_string()),
             ..ObjectReference::default()
         };
-        for event in events {
-            let published = tokio::time::timeout(TIMEOUT, self.0.publish(&event, &reference)).await;
-            if !matches!(published, Ok(Ok(()))) {
+        let api: Api<Event> = Api::namespaced(self.cluster.client.clone(), &namespace.name);
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        for told in events {
+            let event = self.event(told, &reference);
+            let written = tokio::time::timeout(TIMEOUT, api.create(&params, &event)).await;
+            if !matches!(written, Ok(Ok(_))) {
                 debug!("an Event in namespace `{}` was not written", namespace.name);
             }
         }
     }
+
+    fn event(&self, Told { kind, reason, note }: Told, regarding: &ObjectReference) -> Event {
+        let metadata = ObjectMeta {
+            // The apiserver makes a name of it, and of what begins names it takes a hyphen for the end, and no dot.
+            generate_name: regarding.name.as_ref().map(|name| format!("{name}-")),
+            ..ObjectMeta::default()
+        };
+        Event {
+            metadata,
+            event_time: Some(MicroTime(self.clock.now())),
+            type_: Some(kind.to_owned()),
+            reason: Some(reason.to_owned()),
+            note: Some(note[..note.floor_char_boundary(LONGEST_NOTE)].to_owned()),
+            action: Some("Judge".to_owned()),
+            reporting_controller: Some("namespace-manager".to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            regarding: Some(regarding.clone()),
+            ..Event::default()
+        }
+    }
 }
 
-fn event(fact: &Fact) -> Option<Event> {
+fn told(fact: &Fact) -> Option<Told> {
     match fact {
         Fact::StatusChanged(change) if change.to == Status::Stale => Some(warning("Stale", change.reason.clone())),
         Fact::Kept(kept) => Some(match kept.until {
@@ -64,18 +110,12 @@ fn event(fact: &Fact) -> Option<Event> {
     }
 }
 
-fn normal(reason: &str, note: String) -> Event {
-    Event {
-        type_: EventType::Normal,
-        reason: reason.to_owned(),
-        note: Some(note),
-        action: "Judge".to_owned(),
-        secondary: None,
-    }
+const fn normal(reason: &'static str, note: String) -> Told {
+    Told { kind: "Normal", reason, note }
 }
 
-fn warning(reason: &str, note: String) -> Event {
-    Event { type_: EventType::Warning, ..normal(reason, note) }
+const fn warning(reason: &'static str, note: String) -> Told {
+    Told { kind: "Warning", reason, note }
 }
 
 impl std::fmt::Debug for Events {

@@ -8,7 +8,7 @@ collect-controller:
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
     - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-collect-controller], verbs: [get, patch]}
     # What it keeps running, within what the policy `{{ $name }}-workers` allows.
-    - {apiGroups: [batch], resources: [jobs], verbs: [create, get, list, watch, delete]}
+    - {apiGroups: [batch], resources: [jobs], verbs: [create, list, watch, delete]}
     - {apiGroups: [batch], resources: [cronjobs], verbs: [create, update, list, watch, delete]}
     # Why a Job does not come to anything.
     - {apiGroups: [""], resources: [pods, events], verbs: [list]}
@@ -16,7 +16,7 @@ action-controller:
   own:
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
     - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-action-controller], verbs: [get, patch]}
-    - {apiGroups: [batch], resources: [jobs], verbs: [create, get, list, watch, delete]}
+    - {apiGroups: [batch], resources: [jobs], verbs: [create, list, watch, delete]}
     # Its runner of Jobs looks at schedules too, and has none.
     - {apiGroups: [batch], resources: [cronjobs], verbs: [list, watch]}
     - {apiGroups: [""], resources: [pods, events], verbs: [list]}
@@ -24,7 +24,7 @@ collector:
   cluster:
     # `patch` writes annotations.
     - {apiGroups: [""], resources: [namespaces], verbs: [get, list, watch, patch]}
-    - {apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch]}
+    - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
 action:
   cluster:
     # `patch` writes the annotations of notices and fences. `delete` comes with the mode, within what the policies `{{ $name }}-mark` and

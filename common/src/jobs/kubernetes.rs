@@ -4,7 +4,7 @@
 //! that follows from what it is for: whoever starts it a second time finds the first. Kubernetes starts its pod once and
 //! clears it away when it ended; that it is tried again, and when, is for the caller to say.
 //!
-//! The rights it needs in its namespace: `create`, `get`, `list`, `watch`, `delete` on `jobs`; `create`, `update`, `list`,
+//! The rights it needs in its namespace: `create`, `list`, `watch`, `delete` on `jobs`; `create`, `update`, `list`,
 //! `watch`, `delete` on `cronjobs` for who has schedules; `list` on `pods` and `events`, to tell why one does not start.
 
 mod ailment;
@@ -20,7 +20,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, PostParams, Preconditions},
+    api::{DeleteParams, ListParams, PostParams, Preconditions},
 };
 use serde::de::DeserializeOwned;
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
@@ -79,7 +79,12 @@ impl KubernetesJobs {
     /// What became of the start of a job whose name is taken.
     async fn existing(&self, spec: &JobSpec, name: &str) -> Result<Started> {
         let doing = format!("start job `{}`", spec.name);
-        let found = ask(&doing, self.jobs.get(name)).await.map_err(job_error)?;
+        // A list of one, for which the watch needs the right already.
+        let of = ListParams::default().fields(&format!("metadata.name={name}"));
+        let found = ask(&doing, self.jobs.list(&of)).await.map_err(job_error)?.items.pop();
+        let Some(found) = found else {
+            return Err(JobError { doing, why: format!("the Job `{name}` that was in its way is gone") });
+        };
         let seen = Seen::of(found).filter(|(_, seen)| seen.installation == self.render.installation());
         let Some((_, seen)) = seen else {
             return Err(JobError { doing, why: format!("a Job `{name}` exists that is none of this installation's") });

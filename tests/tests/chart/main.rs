@@ -15,4 +15,5 @@ mod pages;
 mod rendering;
 mod rights;
 mod schema;
+mod seldom;
 mod workers;

@@ -81,7 +81,7 @@ async fn grant(client: &Client) -> Result<()> {
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": CONTROLLER},
         "rules": [
             {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
-            {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "list", "watch", "delete"]},
+            {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "list", "watch", "delete"]},
             {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["create", "update", "list", "watch", "delete"]},
             {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
             {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["patch"]},

@@ -5,6 +5,7 @@
 //! It is one story, because an installation is one: every step finds what the one before left.
 
 mod cast;
+mod hold;
 mod rights;
 mod stage;
 mod steps;

@@ -13,6 +13,7 @@ use serde_json::json;
 use testbed::{Installation, eventually};
 
 use crate::cast::Actor;
+use crate::hold::Hold;
 use crate::stage::{HOME, LATER, RELEASE, SOON, Stage};
 
 /// How long the work may be without anybody who leads it, when leaders are restarted one after the other.
@@ -201,9 +202,15 @@ pub(crate) async fn loses_its_leaders(stage: &Stage) -> Result<()> {
     actor.dies(stage).await
 }
 
-/// A stop holds in the apiserver itself, whatever is installed over it, until somebody takes it back.
+/// A stop fences the deletion that is on its way, and holds in the apiserver itself, whatever is installed over it, until
+/// somebody takes it back.
 pub(crate) async fn is_stopped_and_upgraded(stage: &Stage) -> Result<()> {
-    stage.home.nsm(&["stop", "--reason", "a story"]).await?;
+    let (held, hold) = Hold::of(stage, "ci-held").await?;
+    let told = stage.home.nsm(&["stop", "--reason", "a story"]).await?;
+    held.lives(stage).await?;
+    let history = stage.history(&held.uid).await?;
+    ensure!(history.of_kind("ActionFailed").next().is_some(), "nothing was fenced: {told}\n{:?}", history.0);
+    hold.end(stage).await?;
     let actor = Actor::enter(stage, "ci-stopped", &[("ttl", "5s")]).await?;
     actor.shows(stage, "status", "stale").await?;
     actor.records(stage, "ActionSkipped").await?;
@@ -211,6 +218,7 @@ pub(crate) async fn is_stopped_and_upgraded(stage: &Stage) -> Result<()> {
     stage.home.cluster.kubectl(["get", "validatingadmissionpolicybinding", &format!("{RELEASE}-stop")]).await?;
     actor.lives(stage).await?;
     stage.home.nsm(&["resume"]).await?;
+    held.dies(stage).await?;
     actor.dies(stage).await
 }
 

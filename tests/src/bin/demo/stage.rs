@@ -61,7 +61,7 @@ impl Stage {
         let plane = ControlPlane::start(Options { users, ..Options::default() }).await?;
         let admin = plane.client(User::ADMIN).await?;
         let namespaces = |verbs: &[&str]| json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs});
-        let events = json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]});
+        let events = json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]});
         grant(&admin, MANAGER, &[namespaces(&["get", "list", "watch", "patch", "delete"]), events]).await?;
         grant(&admin, PIPELINE, &[namespaces(&["create", "delete"])]).await?;
         grant(&admin, OWNER, &[namespaces(&["get", "patch"])]).await?;

@@ -47,6 +47,11 @@ impl Caller {
         Ok(Self(Client::try_from(config)?))
     }
 
+    /// As our own code asks.
+    pub(crate) fn client(&self) -> Client {
+        self.0.clone()
+    }
+
     /// Sends a request with a body of JSON, `null` for none, and returns the answer whatever it says.
     pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Answered> {
         let kind = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };

@@ -76,7 +76,7 @@ async fn grant(client: &Client, user: &str, verbs: &[&str]) -> Result<()> {
         "metadata": {"name": user},
         "rules": [
             {"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs},
-            {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+            {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         ],
     });
     let binding = json!({

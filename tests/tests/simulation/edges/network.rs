@@ -106,10 +106,6 @@ impl Asked {
     }
 
     fn what(&self) -> String {
-        if self.is_event() {
-            // The client library names an Event by the machine's own clock.
-            return "write an Event".to_owned();
-        }
         let watch = if self.is_watch() { " (watch)" } else { "" };
         format!("{} {}{watch}", self.method, self.path)
     }

@@ -1,0 +1,101 @@
+//! The rights that no day of an installation asks for: each is taken away from the part that has it, and then what it does
+//! with it is refused. Our own code asks here, with the tokens of the parts' own ServiceAccounts.
+
+use anyhow::{Context, Result, ensure};
+use common::clock::ApiClock;
+use common::cluster::{Cluster, bind, unbind};
+use common::jobs::{JobKind, JobRunner as _, JobSpec, JobState, KubernetesJobs, Place, Started};
+use http::Method;
+use serde_json::{Value, json};
+use testbed::eventually;
+
+use super::admission::job_template;
+use super::harness::{FULL, HOME, Release, SOON};
+
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+const STOP: &str = "nsm-namespace-manager-stop";
+
+/// Takes this verb on this resource out of a role.
+async fn take(release: &Release, role: &str, resource: &str, verb: &str) -> Result<()> {
+    let mut object = release.admin.get(role).await?.accepted().clone();
+    let rules = object["rules"].as_array_mut().context("a role has rules")?;
+    let mut taken = 0;
+    for rule in rules.iter_mut().filter(|rule| rule["resources"] == json!([resource])) {
+        let verbs = rule["verbs"].as_array_mut().context("a rule has verbs")?;
+        let before = verbs.len();
+        verbs.retain(|given| given != verb);
+        taken += before - verbs.len();
+    }
+    ensure!(taken == 1, "`{role}` grants {verb} on {resource} {taken} times");
+    release.admin.send(Method::PUT, role, &object).await?.accepted();
+    Ok(())
+}
+
+/// A Job whose pods do not start is removed after five minutes, and another is tried. Its name is asked for first, by whoever
+/// finds it taken.
+#[tokio::test]
+async fn the_action_controller_removes_a_job() -> Result<()> {
+    let values = json!({"config": {"mode": "enforce"}});
+    let release = Release::installed(&values).await?;
+    let controller = release.role("action-controller").await?;
+    let templates = tempfile::tempdir()?;
+    let objects: Vec<Value> = release.helm.render(&values)?;
+    for kind in ["collector", "action"] {
+        std::fs::write(templates.path().join(format!("{kind}.yaml")), job_template(&objects, kind)?.to_string())?;
+    }
+    let runner = || {
+        let (namespace, installation) = (HOME.to_owned(), FULL.to_owned());
+        KubernetesJobs::new(
+            &controller.client(),
+            Place { namespace, installation, templates: templates.path().to_owned() },
+        )
+    };
+    let job = |name: &str| JobSpec {
+        name: name.to_owned(),
+        kind: JobKind::Action,
+        args: vec!["work".to_owned()],
+        deadline: None,
+    };
+    let jobs = runner();
+    for name in ["worker-0", "worker-1"] {
+        ensure!(jobs.start(&job(name)).await? == Started::Now, "`{name}` was there");
+        // By somebody who may not have seen it yet.
+        ensure!(runner().start(&job(name)).await? == Started::Exists(JobState::Running), "`{name}` is not there");
+    }
+    jobs.stop("worker-0").await?;
+
+    take(&release, &format!("{RBAC}/namespaces/{HOME}/roles/{FULL}-action-controller"), "jobs", "delete").await?;
+    let refused = eventually("the right is gone", SOON, async || {
+        // Of a name that nobody has: nothing is lost while the right is still there.
+        let path = format!("/apis/batch/v1/namespaces/{HOME}/jobs/none");
+        let answer = controller.delete(&path, &Value::Null).await?;
+        ensure!(answer.code == 403, "{} {}", answer.code, answer.body);
+        jobs.stop("worker-1").await.err().context("it was removed")
+    })
+    .await?;
+    assert!(refused.why.contains("cannot delete resource \"jobs\""), "{refused}");
+    Ok(())
+}
+
+/// The stop is applied, so that the right can be limited to its name; of a binding that is not there the apiserver asks for
+/// the right to create it, and its log says nothing of that.
+#[tokio::test]
+async fn the_api_creates_the_binding_of_the_stop() -> Result<()> {
+    let release = Release::installed(&json!({"config": {"mode": "enforce"}})).await?;
+    let api = Cluster { client: release.role("api").await?.client(), clock: ApiClock::default() };
+    bind(&api, STOP).await?;
+    ensure!(unbind(&api, STOP).await?, "it was not bound");
+
+    let role = format!("{RBAC}/clusterroles/{FULL}-api");
+    take(&release, &role, "validatingadmissionpolicybindings", "create").await?;
+    let refused = eventually("the right is gone", SOON, async || {
+        let refused = bind(&api, STOP).await.err();
+        if refused.is_none() {
+            unbind(&api, STOP).await?;
+        }
+        refused.context("it was bound")
+    })
+    .await?;
+    assert!(refused.why.contains("cannot create resource"), "{refused}");
+    Ok(())
+}
