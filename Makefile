@@ -36,7 +36,7 @@ image: ## Build the image of the release, and say how large everything in it is
 servers: ## Build etcd and Kubernetes from source into the cache (minutes, once)
 	@dev/servers
 
-chaos: ## Simulate stories with everything going wrong, for FOR seconds (600), from SEED on; then break real servers for half an hour
+chaos: ## Simulate stories with everything going wrong, for FOR seconds (600), from SEED on; then break real servers for a quarter of an hour
 	@NSM_CHAOS_FOR=$(or $(FOR),600) $(if $(SEED),NSM_SEED=$(SEED)) cargo test --quiet --locked -p tests --test simulation chaos -- --ignored --exact --nocapture
 	@dev/servers --all >/dev/null
 	@cargo build --quiet --locked --bin nsm

@@ -2,12 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
-use testbed::Installation;
+use testbed::{AuditEvent, Installation, eventually};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -53,8 +53,19 @@ impl Hold {
         Ok((actor, Self { _connection: asked?.0 }))
     }
 
-    /// The apiserver says no, for it was not answered; the worker does not know what that means, and fences.
-    pub(crate) async fn end(self, stage: &Stage) -> Result<()> {
+    /// Ends when the worker has given up on an answer, after ten seconds, and has made a fence of its own, whoever else made one.
+    pub(crate) async fn end(self, stage: &Stage, held: &Actor) -> Result<()> {
+        let worker = Installation::user("action");
+        eventually("the worker has fenced", SOON, async || {
+            let requests = stage.requests().await?;
+            let mut patches = requests.iter().filter(|event| event.verb == "patch" && event.user.username == worker);
+            let is_held = |event: &AuditEvent| {
+                event.object_ref.as_ref().is_some_and(|object| object.name.as_ref() == Some(&held.name))
+            };
+            ensure!(patches.any(is_held), "it patched nothing");
+            Ok(())
+        })
+        .await?;
         Self::webhooks(stage).delete(Self::NAME, &DeleteParams::default()).await?;
         Ok(())
     }

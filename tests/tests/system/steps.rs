@@ -210,7 +210,7 @@ pub(crate) async fn is_stopped_and_upgraded(stage: &Stage) -> Result<()> {
     held.lives(stage).await?;
     let history = stage.history(&held.uid).await?;
     ensure!(history.of_kind("ActionFailed").next().is_some(), "nothing was fenced: {told}\n{:?}", history.0);
-    hold.end(stage).await?;
+    hold.end(stage, &held).await?;
     let actor = Actor::enter(stage, "ci-stopped", &[("ttl", "5s")]).await?;
     actor.shows(stage, "status", "stale").await?;
     actor.records(stage, "ActionSkipped").await?;

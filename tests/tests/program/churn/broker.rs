@@ -37,7 +37,7 @@ async fn a_broker_that_dies_freezes_and_comes_back_breaks_no_rule() {
 }
 
 #[tokio::test]
-#[ignore = "takes a quarter of an hour: make chaos"]
+#[ignore = "takes eight minutes: make chaos"]
 async fn at_length() {
     disturbed(Size::FULL).await;
 }
