@@ -11,6 +11,7 @@
 
 mod layers;
 mod mistake;
+mod prometheus;
 pub mod raw;
 mod read;
 pub mod reference;
@@ -25,6 +26,7 @@ mod yaml;
 mod tests;
 
 pub use mistake::{Mistake, Refused};
+pub use prometheus::{Login, PrometheusSettings, RawPrometheus, Trust};
 pub use raw::{LogFormat, Readable, Sweep};
 pub use settings::{
     AdminSettings, ApiSettings, GuardSettings, JobSettings, LeadershipSettings, NoticeSettings, QueueSettings, Ration,

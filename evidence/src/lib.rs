@@ -4,6 +4,7 @@
 //! alike. Each source yields a [`lifecycle::Reading`] whose conditions have three values; a source that could not be
 //! read is not an error of the judgement but an Unknown in it.
 //!
-//! The only source so far is [`age`].
+//! The sources so far are [`age`] and [`prometheus`].
 
 pub mod age;
+pub mod prometheus;

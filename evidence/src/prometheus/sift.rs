@@ -1,0 +1,115 @@
+//! Which of the alerts count, and for whom.
+
+use std::collections::HashMap;
+
+use common::config::PrometheusSettings;
+use jiff::Timestamp;
+
+use super::{
+    alert::Failing,
+    answer::{Seen, State},
+};
+
+/// The most alerts of one namespace that are kept whole; of others is known since when they fire.
+pub(super) const MOST: usize = 50;
+
+/// The longest name of a namespace (RFC 1123): an alert about a longer one is about nothing.
+const LONGEST_NAME: usize = 63;
+
+/// What an answer says of all namespaces.
+#[derive(Clone, Debug)]
+pub(super) struct Sifted {
+    /// Why it proves nothing that no alert fires, if so.
+    pub(super) silence: Result<(), String>,
+    /// By name.
+    pub(super) namespaces: HashMap<String, Alerts>,
+}
+
+/// What an answer says of the namespaces of one name, the one that is there and those that were.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alerts {
+    /// With the instant since when, the newest first: at most [`MOST`].
+    pub(super) firing: Vec<(Timestamp, Failing)>,
+    /// The others that fire.
+    pub(super) older: Vec<Timestamp>,
+    /// Since when the newest alert is pending that may have fired before Prometheus was started.
+    pub(super) pending: Option<Timestamp>,
+    /// Whether a value is not to be told.
+    pub(super) is_unclear: bool,
+}
+
+/// Keeps what counts, by namespace: what is about none, or nobody's, is left behind.
+pub(super) fn sift(settings: &PrometheusSettings, seen: &[Seen], now: Timestamp) -> Sifted {
+    let watchdog = watchdog(settings, seen);
+    let mut namespaces: HashMap<String, Alerts> = HashMap::new();
+    for seen in seen.iter().filter(|seen| counts(settings, seen)) {
+        if seen.state == State::Inactive || (seen.state == State::Pending && !may_have_fired(settings, watchdog, seen))
+        {
+            continue;
+        }
+        let Some(name) = label(seen, "namespace").filter(|name| name.len() <= LONGEST_NAME) else { continue };
+        let alerts = namespaces.entry(name.to_owned()).or_default();
+        match seen.state {
+            State::Firing => alerts.firing.push((seen.since, Failing::new(&seen.labels, &seen.annotations))),
+            State::Pending => alerts.pending = alerts.pending.max(Some(seen.since)),
+            State::Unclear => alerts.is_unclear = true,
+            State::Inactive => {}
+        }
+    }
+    for alerts in namespaces.values_mut() {
+        alerts.firing.sort_unstable_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
+        alerts.older = alerts.firing.split_off(alerts.firing.len().min(MOST)).into_iter().map(|(at, _)| at).collect();
+    }
+    Sifted { silence: silence(settings, watchdog, now), namespaces }
+}
+
+/// Since when the alert that always fires does. Of several, which several Prometheus may have, the youngest: what that
+/// one cannot see yet is not known.
+fn watchdog(settings: &PrometheusSettings, seen: &[Seen]) -> Option<Timestamp> {
+    let name = settings.watchdog.as_deref()?;
+    let is_it = |seen: &&Seen| seen.state == State::Firing && label(seen, "alertname") == Some(name);
+    seen.iter().filter(is_it).filter(|seen| is_ours(settings, seen)).map(|seen| seen.since).max()
+}
+
+fn silence(settings: &PrometheusSettings, watchdog: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
+    let Some(name) = settings.watchdog.as_deref() else { return Ok(()) };
+    let Some(since) = watchdog else {
+        return Err(format!(
+            "the alert `{name}`, which always fires, is missing, so that its rules may be missing too"
+        ));
+    };
+    if settings.query.is_none() && now.duration_since(since) < settings.warm_up {
+        let warm_up = lifecycle::duration::text(settings.warm_up);
+        return Err(format!("Prometheus has evaluated its rules for less than {warm_up} so far"));
+    }
+    Ok(())
+}
+
+/// Whether an alert is pending since Prometheus was started. One whose rule waits for less than ten minutes
+/// (`--rules.alert.for-grace-period`) begins to wait afresh then, though it fired before; one that waits for longer fires
+/// again after two evaluations.
+fn may_have_fired(settings: &PrometheusSettings, watchdog: Option<Timestamp>, seen: &Seen) -> bool {
+    // What tells the value of an expression does not tell since when.
+    let start = watchdog.filter(|_| settings.query.is_none());
+    start.is_some_and(|start| seen.since.duration_since(start) <= settings.warm_up)
+}
+
+/// Whether an alert is one that says something is wrong.
+fn counts(settings: &PrometheusSettings, seen: &Seen) -> bool {
+    let Some(name) = label(seen, "alertname") else { return false };
+    let severity = label(seen, "severity").unwrap_or_default();
+    settings.watchdog.as_deref() != Some(name)
+        && is_ours(settings, seen)
+        && !settings.ignore_severities.contains(severity)
+        && (severity == "critical" || !settings.allow.contains(name))
+}
+
+/// Whether an alert is one of this cluster.
+fn is_ours(settings: &PrometheusSettings, seen: &Seen) -> bool {
+    settings.cluster.as_ref().is_none_or(|(name, value)| label(seen, name) == Some(value))
+}
+
+/// To Prometheus an empty label is none.
+fn label<'a>(seen: &'a Seen, name: &str) -> Option<&'a str> {
+    seen.labels.get(name).map(String::as_str).filter(|value| !value.is_empty())
+}
