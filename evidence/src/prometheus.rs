@@ -36,7 +36,7 @@ impl Prometheus {
         Self { settings }
     }
 
-    /// Asks it once, for all namespaces. It takes at most [`ask::LIMIT`] and some megabytes.
+    /// Asks it once, for all namespaces. It takes at most ten seconds.
     pub async fn look(&self, now: Timestamp) -> Look {
         Look::read(&self.settings, ask::ask(&self.settings).await, now)
     }

@@ -36,7 +36,7 @@ pub(crate) struct Certificates {
 
 /// Signs the certificates of others.
 #[derive(Debug)]
-pub(crate) struct Authority {
+pub struct Authority {
     directory: PathBuf,
     issuer: Issuer<'static, KeyPair>,
     pub certificate: PathBuf,
@@ -44,7 +44,7 @@ pub(crate) struct Authority {
 
 /// A certificate with its key, and that of the authority that signed it: files in PEM.
 #[derive(Debug)]
-pub(crate) struct Pair {
+pub struct Pair {
     pub authority: PathBuf,
     pub certificate: PathBuf,
     pub key: PathBuf,
@@ -69,7 +69,11 @@ impl Certificates {
 }
 
 impl Authority {
-    fn create(directory: &Path, file: &str) -> Result<Self> {
+    /// Makes one in `directory`, whose certificate is `FILE.crt`.
+    ///
+    /// # Errors
+    /// Files cannot be written.
+    pub fn create(directory: &Path, file: &str) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "testbed");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -80,14 +84,20 @@ impl Authority {
     }
 
     /// For a server that is called by these names and addresses.
-    pub(crate) fn server(&self, server: &str, names: &[&str]) -> Result<Pair> {
+    ///
+    /// # Errors
+    /// Files cannot be written, or this is no name.
+    pub fn server(&self, server: &str, names: &[&str]) -> Result<Pair> {
         let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(server, params)
     }
 
     /// For a client that a server of Kubernetes takes for a member of `group`.
-    fn client(&self, client: &str, group: &str) -> Result<Pair> {
+    ///
+    /// # Errors
+    /// Files cannot be written.
+    pub fn client(&self, client: &str, group: &str) -> Result<Pair> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::OrganizationName, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -108,7 +118,10 @@ impl Authority {
 
 impl Pair {
     /// Makes an authority, and a certificate for a server that is called by these names and addresses, in `directory`.
-    pub(crate) fn create(directory: &Path, server: &str, names: &[&str]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Files cannot be written, or this is no name.
+    pub fn create(directory: &Path, server: &str, names: &[&str]) -> Result<Self> {
         Authority::create(directory, "ca")?.server(server, names)
     }
 }

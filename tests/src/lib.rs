@@ -8,6 +8,8 @@
 //!
 //! A [`Broker`] is RabbitMQ as Debian installs it, with directories, ports and users of its own. It is ready in about five seconds.
 //!
+//! A [`Prometheus`] is that of Debian, with rules of its own that are evaluated every second. It is ready in a second.
+//!
 //! A [`Cluster`] is a control plane with a scheduler and a node on which pods run, with Services and DNS. It needs root and packages of
 //! Debian, and is ready in about ten seconds. [`image`] makes the images that it runs.
 //!
@@ -39,6 +41,7 @@ mod port;
 mod process;
 pub mod product;
 mod program;
+mod prometheus;
 pub mod receiver;
 pub mod relay;
 mod servers;
@@ -46,6 +49,7 @@ mod user;
 
 pub use audit::{AuditEvent, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes};
 pub use broker::{Broker, BrokerOptions};
+pub use certificates::{Authority, Pair};
 pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use eventually::eventually;
@@ -55,4 +59,5 @@ pub use mongo::{JavaMongo, MongoOptions, MongoServer};
 pub use namespaces::temp_namespace;
 pub use process::Process;
 pub use program::program;
+pub use prometheus::Prometheus;
 pub use user::User;

@@ -51,7 +51,7 @@ struct Alerts {
 
 /// An answer of `/api/v1/alerts`.
 pub(super) fn alerts(body: &[u8]) -> Result<Vec<Seen>, String> {
-    open::<Alerts>(body)?.alerts.iter().map(alert).collect()
+    open::<Alerts>(body)?.alerts.into_iter().map(|told| alert(&told)).collect()
 }
 
 /// An answer of `/api/v1/query`.

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::alert::bounded;
 
 /// How long it may take until the last byte is there, reading secrets included.
-pub(super) const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// The largest body that is taken, counted as it comes: 10,000 alerts.
 const LARGEST: usize = 8 * 1024 * 1024;
