@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, hint::black_box};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record, Truth, Uid,
-    absorb, decide, guards,
+    Actor, Checked, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
+    Truth, Uid, absorb, decide, guards,
     keys::{CI_LABELS, Lineage},
     mirror, plan,
     policy::{Common, RawPolicy},
@@ -42,6 +42,7 @@ impl Case {
                 reason: "our clock agrees with the apiserver's to within 30s".to_owned(),
                 observed_at: now,
             },
+            health: Checked::Off,
         };
         let seen = absorb(None, reading.clone(), now);
         let record = settled(&policies, Record::new(seen.namespace.uid.clone()), &seen, now);
@@ -71,7 +72,8 @@ fn policies() -> Policies {
         .chain([ours.to_owned()])
         .map(|text| serde_json::from_str(&text).expect("the policy was written by hand"))
         .collect();
-    let common = Common { mode: Mode::Enforce, keys: Keys::default(), exclude: &[], has_channel: false };
+    let common =
+        Common { mode: Mode::Enforce, keys: Keys::default(), exclude: &[], has_channel: false, prometheus_every: None };
     Policies::new(&raw, &common).expect("the policies were written by hand")
 }
 

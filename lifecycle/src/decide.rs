@@ -3,11 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
+    Checked, Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
     entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, Terms},
+    health::Step,
     keys::CI_LABELS,
     record::Phase,
-    time::{between, saturating_add},
+    time::{between, cut_to_millis, saturating_add},
     wishes::{self, Deadline},
 };
 
@@ -22,6 +23,8 @@ pub struct Decision {
     pub entry: Option<Fact>,
     /// When time alone may change the answer.
     pub due: Option<Timestamp>,
+    /// When another look at the health may change the answer, if it finds what the last one found.
+    pub look: Option<Timestamp>,
 }
 
 /// Decides the next entry from what is known and what is seen. `policy` is the one that applies to the namespace as
@@ -57,7 +60,7 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     }
     if let Some(open) = &record.open {
         // From then on anybody may close it. When it ran out, only an entry changes anything.
-        return Decision { entry: None, due: Some(open.intended.until).filter(|until| now < *until) };
+        return Decision { due: Some(open.intended.until).filter(|until| now < *until), ..Decision::default() };
     }
     if !is_timed {
         return Decision::default();
@@ -69,12 +72,12 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if let Some(fact) = moved_deadline(policy, record, namespace) {
         return Decision::of(fact);
     }
-    judge(record, seen, now)
+    judge(policy, record, seen, now)
 }
 
 impl Decision {
     const fn of(fact: Fact) -> Self {
-        Self { entry: Some(fact), due: None }
+        Self { entry: Some(fact), due: None, look: None }
     }
 }
 
@@ -158,43 +161,71 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Op
 }
 
 /// The status machine: the first rule that applies wins, one step at a time.
-fn judge(record: &Record, seen: &Observation, now: Timestamp) -> Decision {
+fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let deadline = record.deadline.as_ref();
     let expired = deadline.is_some_and(|deadline| now >= deadline.at);
-    let to = match (record.status, expired) {
-        (Status::Stale, true) => None,
-        (_, true) => record.status.may_become(Status::Stale).then_some(Status::Stale),
-        (Status::Stale, false) => is_clearly_early(record, now).then_some(Status::Unknown),
-        (Status::Cancelled | Status::Superseded, false) => Some(Status::Unknown),
-        // Health is off: nothing is failing.
-        (Status::Unknown | Status::Unstable | Status::Failing | Status::Failed, false) => Some(Status::Ok),
-        (Status::Ok, false) => None,
+    let step = match (record.status, expired) {
+        (Status::Stale, true) => Step::Rest,
+        (_, true) if record.status.may_become(Status::Stale) => Step::To(Status::Stale),
+        (_, true) => Step::Rest,
+        (Status::Stale, false) if is_clearly_early(record, now) => Step::To(Status::Unknown),
+        (Status::Stale, false) => Step::Rest,
+        (Status::Cancelled | Status::Superseded, false) => Step::To(Status::Unknown),
+        (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, false) => {
+            by_health(policy, record, seen)
+        }
     };
     let due = deadline.map(|deadline| deadline.at).filter(|at| now < *at);
-    let Some(to) = to else {
-        return Decision { entry: None, due };
-    };
-    let finalize_at = match to {
-        Status::Ok | Status::Stale => deadline.map(|deadline| deadline.at),
-        Status::Unknown
-        | Status::Unstable
-        | Status::Failing
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Superseded => None,
+    let to = match step {
+        Step::To(to) => to,
+        Step::LookAgain(at) => return Decision { entry: None, due, look: Some(at) },
+        Step::Rest => return Decision { entry: None, due, look: None },
     };
     let age = age(record, deadline, expired, now);
-    let reason = match to {
-        Status::Ok => "its health is not checked".to_owned(),
-        _ => age.reason.clone(),
-    };
+    let health = seen.health.seen().filter(|_| policy.health.is_some()).map(|health| &health.look.condition);
     Decision::of(Fact::StatusChanged(StatusChanged {
         from: record.status,
         to,
-        reason,
-        evidence: vec![age, seen.clock.clone()],
-        finalize_at,
+        reason: reason(record, to, &age, health, now),
+        evidence: [Some(age), Some(seen.clock.clone()), health.cloned()].into_iter().flatten().collect(),
+        finalize_at: finalize_at(policy, deadline, to, cut_to_millis(now)),
     }))
+}
+
+/// Rule 4: where nothing is checked, nothing is failing.
+fn by_health(policy: &Policy, record: &Record, seen: &Observation) -> Step {
+    match (&policy.health, &seen.health) {
+        (None, _) | (_, Checked::Off) if record.status == Status::Ok => Step::Rest,
+        (None, _) | (_, Checked::Off) => Step::To(Status::Ok),
+        (Some(_), Checked::Unseen) => Step::Rest,
+        (Some(terms), Checked::Seen(health)) => health.streak.step(terms, record),
+    }
+}
+
+/// When the step after this status falls due, if time alone brings one.
+fn finalize_at(policy: &Policy, deadline: Option<&Deadline>, to: Status, now: Timestamp) -> Option<Timestamp> {
+    let after = |time| Some(saturating_add(now, time));
+    match (to, &policy.health) {
+        (Status::Ok | Status::Stale, _) => deadline.map(|deadline| deadline.at),
+        (Status::Unstable, Some(health)) => after(health.settling.saturating_add(health.grace)),
+        (Status::Failing, Some(health)) => after(health.grace),
+        (Status::Failed, _) => after(policy.visible_for.max(policy.grace(Status::Failed))),
+        (Status::Unknown | Status::Unstable | Status::Failing | Status::Cancelled | Status::Superseded, _) => None,
+    }
+}
+
+/// Why, in words.
+fn reason(record: &Record, to: Status, age: &Condition, health: Option<&Condition>, now: Timestamp) -> String {
+    let found = health.map_or_else(|| "its health is not checked".into(), |health| wishes::shorten(&health.reason));
+    let stood = || {
+        let seconds = record.since.map_or(0, |since| between(since, now).as_secs());
+        format!("it has been {} for {}: {found}", record.status, duration::text(SignedDuration::from_secs(seconds)))
+    };
+    match to {
+        Status::Ok | Status::Unstable => found.into_owned(),
+        Status::Failing | Status::Failed => stood(),
+        Status::Unknown | Status::Stale | Status::Cancelled | Status::Superseded => age.reason.clone(),
+    }
 }
 
 /// Whether the end was moved since it came, or lies further ahead than clocks can be apart.

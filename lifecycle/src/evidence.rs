@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Namespace;
+use crate::{
+    Namespace,
+    health::{Checkup, Health, Look, Streak},
+};
 
 /// Whether something holds. `Unknown` is a value: it moves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,12 +29,23 @@ pub struct Condition {
     pub observed_at: Timestamp,
 }
 
+/// What is known of something that a policy may leave unchecked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked<T> {
+    /// No policy asks for it.
+    Off,
+    /// Nobody looked yet.
+    Unseen,
+    Seen(T),
+}
+
 /// What one look at a namespace brought: its facts, and whether the clock can be trusted to tell its age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub namespace: Namespace,
     /// True: our clock agrees with the apiserver's (safety.md section 2, step 2).
     pub clock: Condition,
+    pub health: Checked<Checkup>,
 }
 
 /// What is seen of a namespace by now.
@@ -39,6 +53,7 @@ pub struct Reading {
 pub struct Observation {
     pub namespace: Namespace,
     pub clock: Condition,
+    pub health: Checked<Health>,
 }
 
 impl Condition {
@@ -61,31 +76,74 @@ impl fmt::Display for Truth {
 /// Makes a reading part of what is seen.
 ///
 /// A reading of another uid under the same name starts afresh: nothing of the former namespace is carried over. Of two
-/// looks at the clock the later one counts, unless it lies in the future: then the clock was set back since.
+/// looks at the clock the later one counts, unless it lies in the future: then the clock was set back since. Of two looks
+/// at the health likewise.
 #[must_use]
 pub fn absorb(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
-    let Reading { namespace, clock } = reading;
+    let Reading { namespace, clock, health } = reading;
+    let seen = seen.filter(|seen| seen.namespace.uid == namespace.uid);
+    let (clock_before, health_before) = seen.map(|seen| (seen.clock, seen.health)).unzip();
+    Observation {
+        namespace,
+        clock: absorb_clock(clock_before, clock, now),
+        health: absorb_health(health_before, health, now),
+    }
+}
+
+fn absorb_clock(seen: Option<Condition>, clock: Condition, now: Timestamp) -> Condition {
     match seen {
-        Some(seen)
-            if seen.namespace.uid == namespace.uid
-                && clock.observed_at < seen.clock.observed_at
-                && seen.clock.observed_at <= now =>
-        {
-            // Two looks overtook each other. The facts come from the watch, whose order is the apiserver's, so they
-            // are taken; what the clock said is kept from the later look.
-            Observation { namespace, clock: seen.clock }
-        }
-        _ => {
-            let clock = if clock.observed_at > now {
-                Condition {
-                    truth: Truth::Unknown,
-                    reason: "the look at the clock lies in the future".to_owned(),
-                    observed_at: now,
-                }
-            } else {
-                clock
+        // Two looks overtook each other. What the clock said is kept from the later look.
+        Some(seen) if clock.observed_at < seen.observed_at && seen.observed_at <= now => seen,
+        _ => not_from_the_future(clock, "clock", now),
+    }
+}
+
+fn absorb_health(seen: Option<Checked<Health>>, checked: Checked<Checkup>, now: Timestamp) -> Checked<Health> {
+    let mut checkup = match checked {
+        Checked::Off => return Checked::Off,
+        Checked::Unseen => {
+            return match seen {
+                Some(seen @ Checked::Seen(_)) => seen,
+                Some(Checked::Off | Checked::Unseen) | None => Checked::Unseen,
             };
-            Observation { namespace, clock }
+        }
+        Checked::Seen(checkup) => checkup,
+    };
+    if checkup.look.condition.observed_at > now {
+        let condition = not_from_the_future(checkup.look.condition, "health", now);
+        checkup.look = Look { condition, failing: Vec::new() };
+    }
+    let before = match seen {
+        // What was seen in the future was seen before the clock was set back: its timers start again.
+        Some(Checked::Seen(before)) if before.streak.looked_at <= now => Some(before),
+        _ => None,
+    };
+    let streak = Streak::follow(before.as_ref().map(|before| &before.streak), &checkup);
+    let look = match before {
+        Some(before) if checkup.look.condition.observed_at < before.look.condition.observed_at => before.look,
+        _ => checkup.look,
+    };
+    Checked::Seen(Health { look, streak })
+}
+
+fn not_from_the_future(look: Condition, at_what: &str, now: Timestamp) -> Condition {
+    if look.observed_at <= now {
+        return look;
+    }
+    Condition {
+        truth: Truth::Unknown,
+        reason: format!("the look at the {at_what} lies in the future"),
+        observed_at: now,
+    }
+}
+
+impl<T> Checked<T> {
+    /// What was seen, if anybody looked.
+    #[must_use]
+    pub const fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Off | Self::Unseen => None,
         }
     }
 }

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Mode, Namespace, Policy, Record,
+    Mode, Namespace, Policy, Record, Status,
     keys::Lineage,
-    record::{Damage, Delivery, Phase},
+    record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
     wishes,
 };
@@ -76,13 +76,42 @@ pub fn guards(policy: &Policy, record: &Record, fresh: Option<&Fresh<'_>>, now: 
     all
 }
 
-/// When the deletion that the record leads to falls due, whether or not the owner was told: it is what a notice
-/// announces. `None` where no deletion is in sight.
+/// A deletion that is in sight, as a notice announces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// The status that leads to it.
+    pub about: Status,
+    /// When it falls due, whether or not the owner was told.
+    pub at: Timestamp,
+}
+
+/// The deletion that the record leads to under this policy; `None` where none is in sight.
+///
+/// What has failed, was cancelled or superseded is deleted for that, when its status stood long enough; everything else
+/// when its time to live is over.
 #[must_use]
-pub fn deletion_deadline(record: &Record) -> Option<Timestamp> {
+pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
+    let (of_life, of_status) = ends_in_sight(record);
+    match of_status.filter(|_| policy.deletes(record.status)) {
+        Some(at) => Some(Deletion { about: record.status, at }),
+        None => of_life.filter(|_| policy.deletes(Status::Stale)).map(|at| Deletion { about: Status::Stale, at }),
+    }
+}
+
+/// When a deletion would fall due by the time to live, and by the status, each not before a wish to keep is over.
+pub(crate) fn ends_in_sight(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
     let kept = record.kept.as_ref().and_then(|kept| kept.until);
-    let end = record.deadline.as_ref()?.at;
-    Some(kept.map_or(end, |kept| end.max(kept)))
+    let held = |end: Timestamp| kept.map_or(end, |kept| end.max(kept));
+    let of_status = has_end_of_its_own(record.status).then(|| record.finalize_at.or(record.since)).flatten();
+    (record.deadline.as_ref().map(|deadline| held(deadline.at)), of_status.map(held))
+}
+
+/// Whether a status leads to a deletion that the time to live does not set.
+const fn has_end_of_its_own(status: Status) -> bool {
+    match status {
+        Status::Failed | Status::Cancelled | Status::Superseded => true,
+        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => false,
+    }
 }
 
 fn clear(name: &'static str, why: impl Into<String>) -> Guard {
@@ -171,7 +200,8 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Guard {
     let Some(since) = record.since else {
         return waits("visible", None, "its status has yet to be recorded");
     };
-    let until = saturating_add(since, policy.visible_for);
+    let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
+    let until = saturating_add(since, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
         waits("visible", Some(until), format!("its status stands to be read until {}", human_text(until)))
     } else {
@@ -185,7 +215,7 @@ fn told(policy: &Policy, record: &Record) -> Guard {
     }
     let notice = record.notice(record.status).filter(|notice| notice.counts);
     match notice {
-        Some(notice) if Some(notice.intended.deadline) == deletion_deadline(record) => match notice.delivery {
+        Some(notice) if is_of(notice, deletion(policy, record)) => match notice.delivery {
             Delivery::Open => waits("told", None, "the notice to its owner is being sent"),
             Delivery::Sent => clear("told", format!("its owner was told at {}", human_text(notice.at))),
             Delivery::Undeliverable => {
@@ -195,6 +225,11 @@ fn told(policy: &Policy, record: &Record) -> Guard {
         },
         _ => waits("told", None, "its owner has yet to be told of this deletion"),
     }
+}
+
+/// Whether a notice announces this deletion as it stands now.
+pub(crate) fn is_of(notice: &Notice, deletion: Option<Deletion>) -> bool {
+    deletion.is_some_and(|it| it.about == notice.intended.about && it.at == notice.intended.deadline)
 }
 
 fn promise(record: &Record, now: Timestamp) -> Guard {

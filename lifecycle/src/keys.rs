@@ -16,6 +16,7 @@ pub const STATUS: &str = "status";
 pub const STATUS_TIMESTAMP: &str = "status_timestamp";
 pub const STATUS_TIMEFRAME: &str = "status_timeframe";
 pub const STATUS_FINALIZE_AT: &str = "status_finalize_at";
+pub const FAILING_RESOURCES: &str = "failing_resources";
 pub const NOTIFIED_STATUS: &str = "notified_status";
 pub const NOTIFIED_TIMESTAMP: &str = "notified_timestamp";
 pub const RECORD: &str = "record";

@@ -19,6 +19,7 @@ pub mod duration;
 pub mod entry;
 pub mod evidence;
 pub mod guards;
+pub mod health;
 pub mod keys;
 pub mod matching;
 pub mod mirror;
@@ -34,7 +35,7 @@ pub mod wishes;
 
 pub use decide::{Decision, decide};
 pub use entry::{Action, Actor, Entry, Fact};
-pub use evidence::{Condition, Observation, Reading, Truth, absorb};
+pub use evidence::{Checked, Condition, Observation, Reading, Truth, absorb};
 pub use guards::{Fresh, Guard, Verdict, guards};
 pub use keys::Keys;
 pub use mirror::mirror;

@@ -3,27 +3,33 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::{
-    Observation, Record, Status, duration,
+    Checked, Observation, Record, Status, Truth, duration,
     keys::{
-        MANAGED, NAMESPACE, NOTIFIED_STATUS, NOTIFIED_TIMESTAMP, STATUS, STATUS_FINALIZE_AT, STATUS_TIMEFRAME,
-        STATUS_TIMESTAMP,
+        FAILING_RESOURCES, MANAGED, NAMESPACE, NOTIFIED_STATUS, NOTIFIED_TIMESTAMP, STATUS, STATUS_FINALIZE_AT,
+        STATUS_TIMEFRAME, STATUS_TIMESTAMP,
     },
-    time::annotation_text,
+    time::{annotation_text, between},
     wishes,
 };
 
 /// All there are, but the mark of whose record they show.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     MANAGED,
     NAMESPACE,
     STATUS,
     STATUS_TIMESTAMP,
     STATUS_TIMEFRAME,
     STATUS_FINALIZE_AT,
+    FAILING_RESOURCES,
     NOTIFIED_STATUS,
     NOTIFIED_TIMESTAMP,
 ];
+
+/// The most that `failing_resources` may hold, in bytes (lifecycle.md section 1).
+const MOST_FAILING: usize = 16 * 1024;
 
 /// The annotations a namespace should carry, keys without prefix; `None` is to be absent. What is not named is left
 /// alone. Empty where nothing is to be written: it is not ours, is going away, or a request about it is under way.
@@ -42,23 +48,52 @@ pub fn mirror(record: &Record, seen: &Observation) -> BTreeMap<&'static str, Opt
         let release = record.phase == crate::record::Phase::Released;
         return OURS.into_iter().filter(|_| release).map(|key| (key, None)).collect();
     }
-    let deadline = match record.status {
-        Status::Ok | Status::Stale => record.deadline.as_ref(),
-        Status::Unknown
-        | Status::Unstable
-        | Status::Failing
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Superseded => None,
+    let deadline = record.deadline.as_ref();
+    let (timeframe, finalize_at) = match record.status {
+        Status::Ok | Status::Stale => {
+            (deadline.map(|end| wishes::lifetime(namespace.created, end)), deadline.map(|end| end.at))
+        }
+        Status::Unstable | Status::Failing | Status::Superseded => {
+            (record.since.zip(record.finalize_at).map(|(since, end)| between(since, end)), record.finalize_at)
+        }
+        Status::Unknown | Status::Failed | Status::Cancelled => (None, None),
     };
-    BTreeMap::from([
+    let mut carried = BTreeMap::from([
         (MANAGED, Some("true".to_owned())),
         (NAMESPACE, Some(namespace.name.clone())),
         (STATUS, Some(record.status.to_string())),
         (STATUS_TIMESTAMP, record.since.map(annotation_text)),
-        (STATUS_TIMEFRAME, deadline.map(|end| duration::text(wishes::lifetime(namespace.created, end)))),
-        (STATUS_FINALIZE_AT, deadline.map(|end| annotation_text(end.at))),
+        (STATUS_TIMEFRAME, timeframe.map(duration::text)),
+        (STATUS_FINALIZE_AT, finalize_at.map(annotation_text)),
         (NOTIFIED_STATUS, record.notified.map(|notified| notified.about.to_string())),
         (NOTIFIED_TIMESTAMP, record.notified.map(|notified| annotation_text(notified.at))),
-    ])
+    ]);
+    match &seen.health {
+        Checked::Off => {
+            carried.insert(FAILING_RESOURCES, None);
+        }
+        Checked::Seen(health) if health.look.condition.truth != Truth::Unknown => {
+            carried.insert(FAILING_RESOURCES, Some(failing_resources(&health.look.failing)));
+        }
+        // What was known before is still the last that is known.
+        Checked::Unseen | Checked::Seen(_) => {}
+    }
+    carried
+}
+
+/// What fails, as a list in JSON. Where it is too long, a last element says how many were cut.
+fn failing_resources(failing: &[Value]) -> String {
+    const LAST: usize = 64;
+    let mut used = LAST;
+    let fits = |item: &&Value| {
+        used += item.to_string().len() + 1;
+        used <= MOST_FAILING
+    };
+    let mut shown: Vec<_> = failing.iter().take_while(fits).cloned().collect();
+    let cut = failing.len() - shown.len();
+    if cut > 0 {
+        let words = format!("and {cut} more");
+        shown.push(if failing.iter().all(Value::is_string) { json!(words) } else { json!({ "cut": words }) });
+    }
+    Value::Array(shown).to_string()
 }

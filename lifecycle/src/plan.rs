@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Mode, Policy, Record, Status, Uid,
-    guards::{Guard, Verdict, deletion_deadline, guards},
+    guards::{Deletion, Guard, Verdict, deletion, guards, is_of},
     record::Delivery,
     time::{between, saturating_add},
 };
@@ -114,11 +114,10 @@ pub fn told_lately(record: &Record, about: Status, now: Timestamp) -> Option<Tim
     (told && between(notice.at, now) < FLAPPING).then_some(notice.at)
 }
 
-/// What a notice sent now can promise about a deletion with this deadline (lifecycle.md section 5).
+/// What a notice sent now can promise about this deletion (lifecycle.md section 5).
 #[must_use]
-pub fn promise(policy: &Policy, deadline: Timestamp, now: Timestamp) -> Timestamp {
-    let grace = policy.warning.map_or(SignedDuration::ZERO, |warning| warning.grace);
-    deadline.max(saturating_add(now, grace))
+pub fn promise(policy: &Policy, deletion: &Deletion, now: Timestamp) -> Timestamp {
+    deletion.at.max(saturating_add(now, policy.grace(deletion.about)))
 }
 
 fn delete(policy: &Policy, record: &Record, guards: &[Guard]) -> Plan {
@@ -148,25 +147,30 @@ enum Notify {
     At(Timestamp),
 }
 
-/// The notice about the deletion that age leads to: before its deadline by the policy's warning, or at once where
-/// that has passed.
+/// The notice about the deletion in sight: where its time to live leads to it, ahead of its deadline by the policy's
+/// warning; at once where that has passed or its status leads to it.
 fn notify(policy: &Policy, record: &Record, guards: &[Guard], now: Timestamp) -> Option<Notify> {
     let warning = policy.warning.as_ref()?;
     let ahead = |name: &str| guards.iter().all(|guard| guard.name != name || guard.is_clear());
-    let wanted = policy.mode == Mode::Enforce
-        && policy.deletes(Status::Stale)
-        && ["history", "managed", "policy", "protect", "intent"].into_iter().all(ahead);
+    let wanted =
+        policy.mode == Mode::Enforce && ["history", "managed", "policy", "protect", "intent"].into_iter().all(ahead);
     if !wanted {
         return None;
     }
-    let deadline = deletion_deadline(record)?;
-    let told = record.notice(Status::Stale).filter(|notice| notice.counts && notice.intended.deadline == deadline);
+    let deletion = deletion(policy, record)?;
+    let due_to = match deletion.about {
+        Status::Stale => record.deadline_set_by,
+        _ => record.deadline_set_by.max(record.episode),
+    };
+    let told = record.notice(deletion.about).filter(|notice| notice.counts && is_of(notice, Some(deletion)));
     if let Some(told) = told {
-        return (told.delivery == Delivery::Open).then_some(Notify::Now(record.deadline_set_by));
+        return (told.delivery == Delivery::Open).then_some(Notify::Now(due_to));
     }
-    let before = warning.before(between(record.created?, deadline));
-    let at = saturating_add(deadline, -before);
-    Some(if now >= at { Notify::Now(record.deadline_set_by) } else { Notify::At(at) })
+    let at = match deletion.about {
+        Status::Stale => saturating_add(deletion.at, -warning.before(between(record.created?, deletion.at))),
+        _ => Timestamp::MIN,
+    };
+    Some(if now >= at { Notify::Now(due_to) } else { Notify::At(at) })
 }
 
 #[cfg(test)]

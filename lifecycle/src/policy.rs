@@ -61,9 +61,42 @@ pub struct RawPolicy {
     /// How long before the deadline the owner is told; never more than half the ttl.
     #[serde(default = "default_warn_before")]
     pub warn_before: Period,
+    /// What is checked besides the age.
+    #[serde(default, skip_serializing_if = "RawChecks::is_default")]
+    pub checks: RawChecks,
     /// What follows from a status.
     #[serde(default)]
     pub on: BTreeMap<Status, RawOnStatus>,
+}
+
+/// What is checked besides the age of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawChecks {
+    /// Where it is read whether something fails. `auto`: wherever it can be, and nowhere where no source is configured.
+    pub health: HealthSource,
+    /// How long a namespace is `unstable` before it is `failing`; may be 0. Time in which nothing was known does not
+    /// count, here and below.
+    pub settling_period: Pause,
+    /// How long it is `failing` before it has `failed`; may be 0.
+    pub grace_period: Pause,
+    /// After how many looks in a row that find something failing it is `unstable`; at least 1.
+    pub fail_after: u32,
+    /// After how many looks in a row that find nothing failing it is `ok` again, from `failing` or `failed`; at least 1.
+    pub recover_after: u32,
+}
+
+/// Where the health of namespaces is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthSource {
+    /// Where a source is configured: Prometheus.
+    #[default]
+    Auto,
+    /// The alerts of Prometheus.
+    Prometheus,
+    /// Nowhere: nothing counts as failing.
+    Off,
 }
 
 /// What follows from a status.
@@ -73,8 +106,8 @@ pub struct RawOnStatus {
     /// Whether the namespace is deleted.
     #[serde(default = "yes")]
     pub delete: bool,
-    /// The least time between the notice and the deletion; may be 0. Default: 0 where the ttl is at most an hour,
-    /// else 10m.
+    /// The least time between the notice and the deletion; may be 0. Default of `stale`: 0 where the ttl is at most an
+    /// hour, else 10m; of `failed`: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<Pause>,
 }
@@ -88,6 +121,23 @@ pub struct Common<'a> {
     pub exclude: &'a [String],
     /// Whether there is a channel by which owners are told.
     pub has_channel: bool,
+    /// How often the alerts of Prometheus are read; `None`: no Prometheus is configured.
+    pub prometheus_every: Option<SignedDuration>,
+}
+
+/// By which rules the health of a namespace is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct HealthTerms {
+    /// How long it is unstable before it is failing.
+    pub settling: SignedDuration,
+    /// How long it is failing before it has failed.
+    pub grace: SignedDuration,
+    /// Looks in a row, at least 1.
+    pub fail_after: u32,
+    /// Looks in a row, at least 1.
+    pub recover_after: u32,
+    /// How often is looked.
+    pub every: SignedDuration,
 }
 
 /// How an owner is told of a deletion.
@@ -95,8 +145,11 @@ pub struct Common<'a> {
 pub struct Warning {
     /// How long before the deadline.
     before: SignedDuration,
-    /// The least time between the notice and the deletion.
-    pub grace: SignedDuration,
+    /// The least time between the notice and the deletion of what is stale.
+    grace: SignedDuration,
+    /// The same of what has failed.
+    #[serde(skip)]
+    failed_grace: SignedDuration,
 }
 
 /// One policy, checked.
@@ -113,6 +166,8 @@ pub struct Policy {
     pub visible_for: SignedDuration,
     /// `None`: no channel is configured, so nobody is told and nothing waits for it.
     pub warning: Option<Warning>,
+    /// `None`: its health is not checked.
+    pub health: Option<HealthTerms>,
     deletes: Vec<Status>,
     pub keys: Keys,
 }
@@ -149,6 +204,27 @@ const fn default_visible_for() -> Pause {
     Pause::from_secs(5)
 }
 
+/// The least time between a notice and the deletion unless the configuration says otherwise, of all but short lives.
+const GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+impl Default for RawChecks {
+    fn default() -> Self {
+        Self {
+            health: HealthSource::Auto,
+            settling_period: Pause::from_secs(300),
+            grace_period: Pause::from_secs(3_600),
+            fail_after: 1,
+            recover_after: 2,
+        }
+    }
+}
+
+impl RawChecks {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Warning {
     /// How long before the end of a life of this length the owner is told.
     #[must_use]
@@ -158,6 +234,16 @@ impl Warning {
 }
 
 impl Policy {
+    /// The least time between a notice about this status and the deletion it announces; zero where nobody is told.
+    #[must_use]
+    pub fn grace(&self, about: Status) -> SignedDuration {
+        self.warning.map_or(SignedDuration::ZERO, |warning| match about {
+            Status::Failed => warning.failed_grace,
+            Status::Cancelled | Status::Superseded => SignedDuration::ZERO,
+            Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => warning.grace,
+        })
+    }
+
     /// Whether a namespace in this status is deleted.
     #[must_use]
     pub fn deletes(&self, status: Status) -> bool {
@@ -262,8 +348,13 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
     {
         refuse(".max_ttl", format!("`{max}` is shorter than this policy's ttl `{ttl}`; raise it or leave it out"));
     }
-    for status in raw.on.keys().filter(|status| **status != Status::Stale) {
-        let why = format!("nothing this policy checks leads to `{status}`; remove it (reachable: stale)");
+    let health = health(&raw.checks, common, &mut refuse);
+    let deletable: &[Status] = if health.is_some() { &[Status::Stale, Status::Failed] } else { &[Status::Stale] };
+    for status in raw.on.keys().filter(|status| !deletable.contains(status)) {
+        let reachable = deletable.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
+        let why = format!(
+            "nothing this policy checks leads to a deletion of what is `{status}`; remove it (possible: {reachable})"
+        );
         refuse(&format!(".on.{status}"), why);
     }
     let applies_to = Match::new(&raw.applies_to, raw.require, &common.keys)
@@ -288,13 +379,16 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         grace: match stale.and_then(|on| on.grace) {
             Some(grace) => grace.get(),
             None if short_lived => SignedDuration::ZERO,
-            None => SignedDuration::from_mins(10),
+            None => GRACE,
         },
+        failed_grace: raw.on.get(&Status::Failed).and_then(|on| on.grace).map_or(GRACE, Pause::get),
     });
-    let deletes = if stale.is_none_or(|on| on.delete) { vec![Status::Stale] } else { Vec::new() };
+    let is_deleted = |status: &&Status| raw.on.get(status).is_none_or(|on| on.delete);
+    let basis = (raw, mode, warning, &common.keys.prefix, &common.keys.former);
     Ok(Policy {
         name: raw.name.clone(),
-        hash: hash(&(raw, mode, warning, &common.keys.prefix, &common.keys.former)),
+        // Where no health is checked the hash is what it was before health could be.
+        hash: health.map_or_else(|| hash(&basis), |health| hash(&(&basis, health))),
         mode,
         applies_to,
         ttl: raw.ttl.map(Period::get),
@@ -302,8 +396,34 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         max_keep: raw.max_keep.get(),
         visible_for: raw.visible_for.get(),
         warning,
-        deletes,
+        health,
+        deletes: deletable.iter().filter(is_deleted).copied().collect(),
         keys: common.keys.clone(),
+    })
+}
+
+/// By which rules health is judged; `None`: it is not.
+fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthTerms> {
+    for (key, count) in [("fail_after", raw.fail_after), ("recover_after", raw.recover_after)] {
+        if count == 0 {
+            refuse(&format!(".checks.{key}"), "it takes at least 1 look to tell".to_owned());
+        }
+    }
+    let every = match (raw.health, common.prometheus_every) {
+        (HealthSource::Off, _) | (HealthSource::Auto, None) => return None,
+        (HealthSource::Auto | HealthSource::Prometheus, Some(every)) => every,
+        (HealthSource::Prometheus, None) => {
+            let why = "no Prometheus is configured; give `prometheus.url`, or choose `auto` or `off`";
+            refuse(".checks.health", why.to_owned());
+            return None;
+        }
+    };
+    Some(HealthTerms {
+        settling: raw.settling_period.get(),
+        grace: raw.grace_period.get(),
+        fail_after: raw.fail_after,
+        recover_after: raw.recover_after,
+        every,
     })
 }
 

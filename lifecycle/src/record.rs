@@ -7,12 +7,12 @@ use utoipa::ToSchema;
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
     entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
-    guards::deletion_deadline,
+    guards::ends_in_sight,
     wishes::{self, Deadline, DeadlineBy},
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// Everything that follows from the first `head` entries of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Record {
     /// The number of the entry that brought the status: it names the episode.
     pub episode: u64,
     pub reason: String,
+    /// When the next step of the status falls due, as it was seen when the status was entered.
+    pub finalize_at: Option<Timestamp>,
     pub deadline: Option<Deadline>,
     /// The number of the entry since which the owner is to be told of the deletion as it stands: the deadline was set,
     /// a keep moved the deletion, or what was told before came to count for nothing. It names the task of the notice.
@@ -166,6 +168,7 @@ impl Record {
             since: None,
             episode: 0,
             reason: String::new(),
+            finalize_at: None,
             deadline: None,
             deadline_set_by: 0,
             foretold_since: None,
@@ -225,10 +228,10 @@ impl Record {
                 self.terms = Some(adopted.terms.clone());
                 self.set_deadline(adopted.deadline.clone(), entry);
                 self.foretold_since = Some(entry.at);
-                self.enter(Status::Unknown, entry, "adopted");
+                self.enter(Status::Unknown, entry, "adopted", None);
             }
             Fact::PolicyChanged(terms) => self.change_terms(terms, entry),
-            Fact::StatusChanged(change) => self.enter(change.to, entry, &change.reason),
+            Fact::StatusChanged(change) => self.enter(change.to, entry, &change.reason, change.finalize_at),
             Fact::DeadlineMoved(moved) => {
                 let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
                 if is_earlier {
@@ -241,9 +244,9 @@ impl Record {
                 self.set_deadline(moved.deadline.clone(), entry);
             }
             Fact::Kept(kept) => {
-                let before = deletion_deadline(self);
+                let before = ends_in_sight(self);
                 self.kept = kept.wish.is_some().then(|| kept.clone());
-                if deletion_deadline(self) != before {
+                if ends_in_sight(self) != before {
                     self.deadline_set_by = entry.seq;
                 }
             }
@@ -307,8 +310,9 @@ impl Record {
         }
     }
 
-    fn enter(&mut self, status: Status, entry: &Entry, reason: &str) {
+    fn enter(&mut self, status: Status, entry: &Entry, reason: &str, finalize_at: Option<Timestamp>) {
         self.status = status;
+        self.finalize_at = finalize_at;
         self.since = Some(entry.at);
         self.episode = entry.seq;
         reason.clone_into(&mut self.reason);

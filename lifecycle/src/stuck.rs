@@ -86,7 +86,11 @@ mod tests {
     fn policies(mode: Mode, has_channel: bool) -> Policies {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "0"});
         let raw = serde_json::from_value(raw).expect("it is a policy");
-        Policies::new(&[raw], &Common { mode, keys: Keys::default(), exclude: &[], has_channel }).expect("it is valid")
+        Policies::new(
+            &[raw],
+            &Common { mode, keys: Keys::default(), exclude: &[], has_channel, prometheus_every: None },
+        )
+        .expect("it is valid")
     }
 
     /// When a namespace whose life ended at minute 60 counts as stuck, after these entries at these minutes.

@@ -152,7 +152,7 @@ pub fn lifetime(created: Timestamp, deadline: &Deadline) -> SignedDuration {
 }
 
 /// What strangers write is kept to 256 bytes, cut at a character.
-fn shorten(text: &str) -> std::borrow::Cow<'_, str> {
+pub(crate) fn shorten(text: &str) -> std::borrow::Cow<'_, str> {
     const MOST: usize = 256;
     if text.len() <= MOST {
         return text.into();

@@ -13,7 +13,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Condition, Mode, Namespace, Observation, Policies, Truth, Uid, policy::RawPolicy, time::saturating_add,
+    Checked, Condition, Mode, Namespace, Observation, Policies, Truth, Uid,
+    health::{Health, Look, Streak},
+    policy::RawPolicy,
+    time::saturating_add,
 };
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select, test_runner::RngAlgorithm};
 use serde_json::{Value, json};
@@ -148,8 +151,18 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
     (truth, instant()).prop_map(|(truth, observed_at)| Condition { truth, reason: "a look".to_owned(), observed_at })
 }
 
+/// Any state of a check of health: that nobody looks, that nobody looked yet, and any streak that a look left behind.
+pub(crate) fn health() -> impl Strategy<Value = Checked<Health>> {
+    let streak = (0..9_u64, any::<bool>(), instant(), instant(), instant(), any::<bool>());
+    let seen = (condition(), streak).prop_map(|(condition, (episode, fails, since, standing, looked_at, is_known))| {
+        let streak = Streak { episode, fails, since, standing, looked_at, is_known };
+        Checked::Seen(Health { look: Look { condition, failing: Vec::new() }, streak })
+    });
+    prop_oneof![1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 6 => seen]
+}
+
 pub(crate) fn observation() -> impl Strategy<Value = Observation> {
-    (namespace(), condition()).prop_map(|(namespace, clock)| Observation { namespace, clock })
+    (namespace(), condition(), health()).prop_map(|(namespace, clock, health)| Observation { namespace, clock, health })
 }
 
 /// Configurations that differ in everything a decision can depend on, each with two policies.
@@ -160,7 +173,7 @@ static CONFIGURATIONS: LazyLock<Vec<Arc<Policies>>> = LazyLock::new(|| {
         json!({ "ttl": "1h", "visible_for": 0 }),
         json!({ "ttl": "1h", "max_ttl": "2h", "warn_before": "30m", "on": { "stale": { "grace": "5m" } } }),
         json!({ "ttl": "2h", "max_keep": "1h", "visible_for": "30m" }),
-        json!({ "max_ttl": "3h" }),
+        json!({ "max_ttl": "3h", "checks": { "settling_period": 0, "grace_period": "12h", "recover_after": 1 } }),
         json!({ "ttl": "1h", "on": { "stale": { "delete": false } } }),
         json!({}),
     ]
@@ -175,7 +188,9 @@ static CONFIGURATIONS: LazyLock<Vec<Arc<Policies>>> = LazyLock::new(|| {
         let raw = [policy(review), policy(team)];
         for (mode, has_channel) in [(Mode::Enforce, true), (Mode::Enforce, false), (Mode::Observe, at % 2 == 0)] {
             let former = if has_channel { vec![OLD.to_owned()] } else { Vec::new() };
-            all.push(Settings { mode, has_channel, former, exclude: Vec::new() }.policies(&raw));
+            // A policy that asks for nothing is judged by its alerts where Prometheus is configured.
+            let prometheus_every = (at % 3 == 0).then(|| SignedDuration::from_hours(6));
+            all.push(Settings { mode, has_channel, former, exclude: Vec::new(), prometheus_every }.policies(&raw));
         }
     }
     all

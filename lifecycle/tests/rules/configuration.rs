@@ -1,8 +1,9 @@
 //! What is refused at start, by which key, and what configured values come to mean.
 
+use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies, Status,
-    policy::{Common, Invalid, RawPolicy},
+    policy::{Common, HealthTerms, Invalid, RawPolicy},
 };
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ use crate::world::{dawn, namespace};
 fn configured(policies: &[Value], keys: &Keys, exclude: &[String]) -> Result<Policies, Vec<Invalid>> {
     let raw: Vec<RawPolicy> =
         policies.iter().map(|policy| serde_json::from_value(policy.clone()).expect("well-formed")).collect();
-    Policies::new(&raw, &Common { mode: Mode::Enforce, keys: keys.clone(), exclude, has_channel: true })
+    let common = Common { mode: Mode::Enforce, keys: keys.clone(), exclude, has_channel: true, prometheus_every: None };
+    Policies::new(&raw, &common)
 }
 
 fn keys_of(found: Result<Policies, Vec<Invalid>>) -> Vec<String> {
@@ -227,8 +229,7 @@ fn the_grace_is_none_where_the_ttl_is_at_most_an_hour() {
     #[track_caller]
     fn check(policy: &Value, minutes: i64) {
         let policies = configured(std::slice::from_ref(policy), &Keys::default(), &[]).unwrap();
-        let warning = policies.named("a").unwrap().warning.expect("a channel is configured");
-        assert_eq!(warning.grace.as_mins(), minutes, "{policy}");
+        assert_eq!(policies.named("a").unwrap().grace(Status::Stale).as_mins(), minutes, "{policy}");
     }
     check(&with("ttl", json!("1h")), 0);
     check(&with("ttl", json!("61m")), 10);
@@ -237,11 +238,77 @@ fn the_grace_is_none_where_the_ttl_is_at_most_an_hour() {
     check(&with("on", json!({ "stale": { "grace": 0 } })), 0);
 }
 
+/// A policy where the alerts of Prometheus are read every minute.
+fn checked(policy: &Value) -> Result<Policies, Vec<Invalid>> {
+    let raw = serde_json::from_value(policy.clone()).expect("well-formed");
+    let every = Some(SignedDuration::from_mins(1));
+    let (mode, keys) = (Mode::Enforce, Keys::default());
+    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, prometheus_every: every })
+}
+
+#[test]
+fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
+    let health = |policies: Result<Policies, _>| policies.unwrap().iter().next().unwrap().health;
+    let sourceless = |policy: &Value| configured(std::slice::from_ref(policy), &Keys::default(), &[]);
+    let of = |source: &str| with("checks", json!({ "health": source }));
+    let minutes = SignedDuration::from_mins;
+    let usual =
+        HealthTerms { settling: minutes(5), grace: minutes(60), fail_after: 1, recover_after: 2, every: minutes(1) };
+    assert_eq!(health(checked(&with("ttl", json!("1h")))), Some(usual));
+    assert_eq!(health(checked(&of("prometheus"))), Some(usual));
+    assert_eq!(health(checked(&of("off"))), None);
+    assert_eq!(health(sourceless(&of("auto"))), None);
+    assert_eq!(keys_of(sourceless(&of("prometheus"))), ["policies[0].checks.health"]);
+    is_no_policy(&of("nagios"), "unknown variant `nagios`");
+    is_no_policy(&with("checks", json!({ "heath": "off" })), "unknown field `heath`");
+}
+
+#[test]
+fn looks_in_a_row_are_counted_from_one() {
+    let never = with("checks", json!({ "fail_after": 0, "recover_after": 0 }));
+    let expected = ["policies[0].checks.fail_after", "policies[0].checks.recover_after"];
+    assert_eq!(keys_of(checked(&never)), expected);
+    refuses(&[never], &expected);
+}
+
+#[test]
+fn what_has_failed_is_deleted_ten_minutes_after_it_was_told_unless_a_policy_says_otherwise() {
+    #[track_caller]
+    fn check(on: &Value, expected: Option<i64>) {
+        let policies = checked(&with("on", on.clone())).unwrap();
+        let policy = policies.iter().next().unwrap();
+        let found = policy.deletes(Status::Failed).then(|| policy.grace(Status::Failed).as_mins());
+        assert_eq!(found, expected, "{on}");
+    }
+    check(&json!({}), Some(10));
+    check(&json!({ "failed": { "grace": "5m" } }), Some(5));
+    check(&json!({ "failed": { "grace": 0 } }), Some(0));
+    check(&json!({ "failed": { "delete": false } }), None);
+    check(&json!({ "stale": { "delete": false } }), Some(10));
+    for status in ["ok", "unknown", "unstable", "failing", "cancelled", "superseded"] {
+        let policy = with("on", json!({ status: {} }));
+        assert_eq!(keys_of(checked(&policy)), [format!("policies[0].on.{status}")]);
+    }
+}
+
+#[test]
+fn the_hash_is_what_it_was_where_no_health_is_checked() {
+    // Of the version before there were checks: another hash would make every namespace change its policy at an upgrade.
+    let policies = configured(&[with("ttl", json!("1h"))], &Keys::default(), &[]).unwrap();
+    assert_eq!(policies.iter().next().unwrap().hash, "88fd8f4259778707");
+    let hash = |policy: &Value| checked(policy).unwrap().iter().next().unwrap().hash.clone();
+    let usual = hash(&with("ttl", json!("1h")));
+    assert_ne!(usual, "88fd8f4259778707");
+    let mut other = with("ttl", json!("1h"));
+    other["checks"] = json!({ "grace_period": "2h" });
+    assert_ne!(usual, hash(&other));
+}
+
 #[test]
 fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
     let hash = |policy: &Value, mode: Mode, has_channel: bool| {
         let raw: RawPolicy = serde_json::from_value(policy.clone()).unwrap();
-        let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel };
+        let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel, prometheus_every: None };
         Policies::new(&[raw], &common).unwrap().iter().next().unwrap().hash.clone()
     };
     let usual = hash(&with("ttl", json!("1h")), Mode::Enforce, true);

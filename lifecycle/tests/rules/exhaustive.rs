@@ -223,6 +223,7 @@ fn differs(world: &mut World, model: &mut Model) -> Option<String> {
             Some(open) => Some(open.intended.until),
             None => (model.clock_known && model.now < model.end).then(|| at(model.end)),
         },
+        look: None,
     };
     let expected = (
         model.status,

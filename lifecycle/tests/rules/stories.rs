@@ -65,7 +65,9 @@ macro_rules! stories {
 stories! {
     a_cap_cannot_take_back_a_promise
     a_gap_stops_what_destroys
+    a_keep_holds_what_has_failed
     a_policy_cannot_take_back_a_promise
+    a_policy_may_leave_what_has_failed
     a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
@@ -73,6 +75,7 @@ stories! {
     an_excluded_name_is_released
     an_expired_intent_is_offered_again
     an_open_intent_blocks_statuses_but_not_wishes
+    an_outage_of_prometheus_stops_the_timers
     an_owner_can_take_back_a_promise
     an_unknown_entry_stops_what_destroys
     backoff
@@ -85,6 +88,7 @@ stories! {
     expires_at_before_creation
     former_prefixes
     global_observe_outranks
+    health_is_not_checked_any_more
     keep
     keep_again_after_it_was_over
     keep_is_capped_and_cannot_slide
@@ -94,6 +98,7 @@ stories! {
     no_channel_waits_for_nobody
     no_end_is_set
     nobody_is_told_of_nothing
+    nobody_looks_and_nothing_is_known
     notice_again_when_the_deadline_moves
     notice_at_once
     notice_before_the_deadline
@@ -116,6 +121,8 @@ stories! {
     two_clocks
     unknown_clock_keeps_what_is_stale
     unknown_clock_moves_nothing
+    what_fails_is_told_and_deleted
+    what_recovers_after_it_was_told_stays
 }
 
 #[test]

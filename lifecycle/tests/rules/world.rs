@@ -9,8 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Actor, Condition, Decision, Entry, Fact, Fresh, Guard, Mode, Namespace, Observation, Plan, Policies,
-    Policy, Reading, Record, Task, Truth, Uid, absorb, decide, guards,
+    Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Guard, Mode, Namespace, Observation, Plan,
+    Policies, Policy, Reading, Record, Task, Truth, Uid, absorb, decide, guards,
+    health::{Checkup, Look},
     keys::Lineage,
     mirror, plan,
     policy::{Common, RawPolicy},
@@ -28,7 +29,7 @@ pub(crate) fn dawn() -> Timestamp {
 pub(crate) const SETTLES_WITHIN: usize = 16;
 
 /// How often time alone may wake a namespace before something is wrong.
-const WAKES: usize = 64;
+const WAKES: usize = 1_024;
 
 /// What a configuration says for all policies.
 #[derive(Clone, Debug)]
@@ -37,18 +38,31 @@ pub(crate) struct Settings {
     pub(crate) has_channel: bool,
     pub(crate) former: Vec<String>,
     pub(crate) exclude: Vec<String>,
+    pub(crate) prometheus_every: Option<SignedDuration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { mode: Mode::Enforce, has_channel: false, former: Vec::new(), exclude: Vec::new() }
+        Self {
+            mode: Mode::Enforce,
+            has_channel: false,
+            former: Vec::new(),
+            exclude: Vec::new(),
+            prometheus_every: None,
+        }
     }
 }
 
 impl Settings {
     pub(crate) fn policies(&self, raw: &[RawPolicy]) -> Arc<Policies> {
         let keys = lifecycle::Keys { former: self.former.clone(), ..lifecycle::Keys::default() };
-        let common = Common { mode: self.mode, keys, exclude: &self.exclude, has_channel: self.has_channel };
+        let common = Common {
+            mode: self.mode,
+            keys,
+            exclude: &self.exclude,
+            has_channel: self.has_channel,
+            prometheus_every: self.prometheus_every,
+        };
         Arc::new(Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}")))
     }
 }
@@ -69,6 +83,10 @@ pub(crate) struct World {
     pub(crate) history: Vec<Entry>,
     pub(crate) seen: Option<Observation>,
     pub(crate) clock: Truth,
+    /// What the next look at the health finds; `None`: nobody looks.
+    pub(crate) health: Option<Truth>,
+    looked: Option<Look>,
+    look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
     pub(crate) log: Vec<(Timestamp, Event)>,
     offered: Vec<Task>,
@@ -97,6 +115,9 @@ impl World {
             history: Vec::new(),
             seen: None,
             clock: Truth::True,
+            health: Some(Truth::False),
+            looked: None,
+            look_at: None,
             now,
             log: Vec::new(),
             offered: Vec::new(),
@@ -118,10 +139,35 @@ impl World {
             Truth::Unknown => "the apiserver's time is not known",
         };
         let clock = Condition { truth: self.clock, reason: reason.to_owned(), observed_at: self.now };
-        let reading = Reading { namespace: self.namespace.clone(), clock };
+        let health = self.check_up();
+        let reading = Reading { namespace: self.namespace.clone(), clock, health };
         let seen = absorb(self.seen.take(), reading, self.now);
         self.seen = Some(seen.clone());
         seen
+    }
+
+    /// A look at the health where one is due, and else the last one.
+    fn check_up(&mut self) -> Checked<Checkup> {
+        let Some(every) = self.applies().and_then(|policy| policy.health).map(|terms| terms.every) else {
+            return Checked::Off;
+        };
+        let is_due = self.looked.as_ref().is_none_or(|look| self.next_look(look, every) <= self.now);
+        if let Some(truth) = self.health.filter(|_| is_due) {
+            let (reason, failing) = match truth {
+                Truth::True => ("alert `Down` fires", vec![serde_json::json!({ "labels": { "alertname": "Down" } })]),
+                Truth::False => ("no alert fires", Vec::new()),
+                Truth::Unknown => ("Prometheus does not answer", Vec::new()),
+            };
+            let condition = Condition { truth, reason: reason.to_owned(), observed_at: self.now };
+            self.looked = Some(Look { condition, failing });
+        }
+        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
+        self.looked.clone().map_or(Checked::Unseen, |look| Checked::Seen(Checkup { look, episode, every }))
+    }
+
+    fn next_look(&self, last: &Look, every: SignedDuration) -> Timestamp {
+        let next = saturating_add(last.condition.observed_at, every);
+        self.look_at.map_or(next, |at| at.min(next))
     }
 
     pub(crate) fn applies(&self) -> Option<&Policy> {
@@ -169,7 +215,12 @@ impl World {
         let seen = self.look();
         let due = loop {
             let decision = decide(self.applies(), &self.record, &seen, self.now);
-            let Some(fact) = decision.entry else { break decision.due };
+            let Some(fact) = decision.entry else {
+                self.look_at = decision.look;
+                let every = self.applies().and_then(|policy| policy.health).map(|terms| terms.every);
+                let next = self.looked.as_ref().zip(every).map(|(last, every)| self.next_look(last, every));
+                break decision.due.into_iter().chain(next.filter(|at| *at > self.now)).min();
+            };
             self.append("collector", fact);
             rounds += 1;
             assert!(rounds <= SETTLES_WITHIN, "no rest after {rounds} entries: {:?}", self.history);

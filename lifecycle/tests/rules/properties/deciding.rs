@@ -2,10 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Condition, Decision, Entry, Fact, Observation, Policies, Reading, Record, Truth, Uid, absorb, decide,
-    entry::MAX_ENTRY_BYTES, record::Phase,
+    Checked, Condition, Decision, Entry, Fact, Observation, Policies, Reading, Record, Status, Truth, Uid, absorb,
+    decide,
+    entry::MAX_ENTRY_BYTES,
+    health::{Checkup, Look},
+    record::Phase,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::select};
 
 use crate::{
     any::{any_history, cases, entries, instant, long, near, observation, policies},
@@ -118,6 +121,42 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_known_of_the_health_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
+        // Safety.md S8. The clock may move it all the same.
+        match &mut case.seen.health {
+            Checked::Seen(health) if !nobody_looked => health.streak.is_known = false,
+            health => *health = Checked::Unseen,
+        }
+        let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|policy| policy.health.is_some());
+        let decision = case.decide();
+        if let Some(Fact::StatusChanged(change)) = &decision.entry && is_checked {
+            prop_assert!(matches!(change.to, Status::Stale | Status::Unknown), "{decision:?}");
+        }
+        prop_assert_eq!(decision.look, None);
+    }
+
+    #[test]
+    fn no_look_at_the_health_can_make_it_panic(
+        seen in observation(), looked in instant(), truth in select(vec![Truth::True, Truth::False, Truth::Unknown]),
+        episode in (0..9_u64, instant()), now in instant(), mut case in case(),
+    ) {
+        let condition = Condition { truth, reason: "a look".to_owned(), observed_at: looked };
+        let checkup = Checkup {
+            look: Look { condition, failing: Vec::new() },
+            episode,
+            every: jiff::SignedDuration::from_secs(30),
+        };
+        let reading = Reading {
+            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Checked::Seen(checkup),
+        };
+        case.seen = absorb(Some(seen), reading.clone(), now);
+        let _decision = case.decide();
+        // And the same look once more says nothing new.
+        let again = absorb(Some(case.seen.clone()), reading, now);
+        prop_assert_eq!(again.health.seen().map(|health| &health.streak), case.seen.health.seen().map(|health| &health.streak));
+    }
+
+    #[test]
     fn while_an_intent_is_open_only_wishes_are_written(case in case()) {
         let decision = case.decide();
         if case.record.open.is_some() {
@@ -160,7 +199,8 @@ proptest! {
     ) {
         let (mut seen, mut again) = (seen, again);
         (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
-        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone() };
+        let health = Checked::Off;
+        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health };
         let found = absorb(Some(seen.clone()), reading, now);
         prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
         let is_same = seen.namespace.uid == again.namespace.uid;

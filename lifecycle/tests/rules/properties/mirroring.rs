@@ -62,9 +62,15 @@ proptest! {
         prop_assert_eq!(value("managed"), Some("true"));
         prop_assert_eq!(value("namespace"), Some(seen.namespace.name.as_str()));
         prop_assert_eq!(value("status"), Some(record.status.as_str()));
-        let end = record.deadline.as_ref().map(|deadline| deadline.at);
-        let end = end.filter(|_| matches!(record.status, Status::Ok | Status::Stale));
-        let lifetime = end.map(|end| duration::text(between(seen.namespace.created, end).max(SignedDuration::ZERO)));
+        let (from, end) = match record.status {
+            Status::Ok | Status::Stale => {
+                (Some(seen.namespace.created), record.deadline.as_ref().map(|deadline| deadline.at))
+            }
+            Status::Unstable | Status::Failing | Status::Superseded => (record.since, record.finalize_at),
+            Status::Unknown | Status::Failed | Status::Cancelled => (None, None),
+        };
+        let length = |(from, end)| duration::text(between(from, end).max(SignedDuration::ZERO));
+        let lifetime = from.zip(end).map(length);
         prop_assert_eq!(value("status_timeframe"), lifetime.as_deref());
         prop_assert_eq!(&wanted["status_finalize_at"], &end.map(annotation_text));
         prop_assert_eq!(&wanted["status_timestamp"], &record.since.map(annotation_text));

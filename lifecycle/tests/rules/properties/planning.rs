@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Entry, Fact, Fresh, Guard, Mode, Namespace, Plan, Policy, Record, Status, Uid, Verdict, guards,
+    guards::Deletion,
     keys::Lineage,
     plan,
     plan::{is_foretold, promise},
@@ -93,6 +94,21 @@ impl<'a> Oracle<'a> {
         deadline.and_then(|(_, deadline)| deadline.as_ref()).map(|deadline| deadline.at)
     }
 
+    /// When the time of its status is over, or its time to live where the status does not lead to a deletion of its own.
+    fn deletion(&self) -> Option<Timestamp> {
+        match self.status() {
+            Some((_, status)) if self.policy.deletes(status) && status != Status::Stale => self.end_of_status(),
+            _ => self.deadline(),
+        }
+    }
+
+    fn end_of_status(&self) -> Option<Timestamp> {
+        let (since, status) = self.status()?;
+        let Fact::StatusChanged(change) = &since.fact else { return None };
+        let is_one = matches!(status, Status::Failed | Status::Cancelled | Status::Superseded);
+        is_one.then(|| change.finalize_at.unwrap_or(since.at))
+    }
+
     /// The notices about a status that bind still: those after the owner's last wish for an earlier end.
     fn notices(&self, about: Status) -> Vec<&'a Entry> {
         let (mut notices, mut end) = (Vec::new(), None);
@@ -123,7 +139,7 @@ impl<'a> Oracle<'a> {
     }
 
     fn is_told(&self, about: Status) -> bool {
-        let deletion = self.deadline().map(|end| self.kept().flatten().map_or(end, |kept| kept.max(end)));
+        let deletion = self.deletion().map(|end| self.kept().flatten().map_or(end, |kept| kept.max(end)));
         let Some(entry) = self.notices(about).into_iter().next_back() else { return false };
         let Fact::NoticeIntended(notice) = &entry.fact else { return false };
         let after = || self.history.iter().filter(|later| later.seq > entry.seq);
@@ -180,6 +196,7 @@ impl<'a> Oracle<'a> {
             && !protected.is_some_and(|(_, on)| on)
             && self.kept().is_none_or(|until| until.is_some_and(|until| self.now >= until))
             && self.now >= saturating_add(since.at, self.policy.visible_for)
+            && self.end_of_status().is_none_or(|end| self.now >= end)
             && self.promises_are_over(status)
             && pause.flatten().is_none_or(|until| self.now >= until)
     }
@@ -274,7 +291,8 @@ proptest! {
         let fresh = Fresh { namespace: &object, policy: None, lineage: &lineage };
         prop_assert!(guards(&policy, &record, Some(&fresh), now).iter().any(|guard| !guard.is_clear()));
         let (_foretold, _tasks) = (is_foretold(&record), plan(Some(&policy), &record, now));
-        prop_assert!(promise(&policy, now, now) >= now);
+        let deletion = Deletion { about: record.status, at: now };
+        prop_assert!(promise(&policy, &deletion, now) >= now);
     }
 
     #[test]

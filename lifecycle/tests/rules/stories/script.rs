@@ -163,6 +163,8 @@ fn configure(line: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> P
                     ("channel", "") => settings.has_channel = true,
                     ("no-channel", "") => settings.has_channel = false,
                     ("former", prefix) => settings.former = vec![prefix.to_owned()],
+                    ("prometheus", every) => settings.prometheus_every = Some(length(every)?),
+                    ("no-prometheus", "") => settings.prometheus_every = None,
                     ("exclude", pattern) => settings.exclude = vec![pattern.to_owned()],
                     _ => return Err(format!("`{word}` is no setting")),
                 }
@@ -192,6 +194,12 @@ fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
             }
             "grace" => policy["on"]["stale"]["grace"] = json!(value),
             "delete" => policy["on"]["stale"]["delete"] = Value::Bool(value == "yes"),
+            "failed-grace" => policy["on"]["failed"]["grace"] = json!(value),
+            "delete-failed" => policy["on"]["failed"]["delete"] = Value::Bool(value == "yes"),
+            "health" | "settling_period" | "grace_period" => policy["checks"][key] = json!(value),
+            "fail_after" | "recover_after" => {
+                policy["checks"][key] = json!(value.parse::<u32>().map_err(|error| error.to_string())?);
+            }
             _ => policy[key] = json!(value),
         }
     }
@@ -219,6 +227,10 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["clock", "known"] => Step::Clock(Truth::True),
         ["clock", "off"] => Step::Clock(Truth::False),
         ["clock", "unknown"] => Step::Clock(Truth::Unknown),
+        ["health", "fails"] => Step::Health(Some(Truth::True)),
+        ["health", "is", "fine"] => Step::Health(Some(Truth::False)),
+        ["health", "is", "unknown"] => Step::Health(Some(Truth::Unknown)),
+        ["nobody", "looks", "at", "health"] => Step::Health(None),
         ["clock", "jumps", by] => Step::Jump(signed(by)?),
         ["clock", "jumps", by, "and", "is", "off"] => {
             return Ok(Deed::Steps(vec![Step::Jump(signed(by)?), Step::Clock(Truth::False)]));

@@ -9,7 +9,7 @@ use lifecycle::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, NoticeIntended, NoticeSent,
         NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
     },
-    guards::deletion_deadline,
+    guards::deletion,
     plan::{promise, told_lately},
     record::Delivery,
     time::saturating_add,
@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Annotate(String, Option<String>),
     Label(String, Option<String>),
     Clock(Truth),
+    /// What looks at the health find from now on.
+    Health(Option<Truth>),
     /// The wall clock moves, and nothing else.
     Jump(SignedDuration),
     /// Somebody else deletes the namespace.
@@ -68,6 +70,7 @@ impl World {
                 self.touch();
             }
             Step::Clock(truth) => self.clock = *truth,
+            Step::Health(truth) => self.health = *truth,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {
@@ -102,12 +105,13 @@ impl World {
     }
 
     fn notify(&mut self, step: &Step) -> Result<(), &'static str> {
-        let about = lifecycle::Status::Stale;
+        let policy = self.standing().ok_or("no policy stands")?;
+        let deletion = deletion(policy, &self.record).ok_or("no deletion is in sight")?;
+        let about = deletion.about;
         if matches!(step, Step::IntendNotice) {
             self.offers(Action::Notify).ok_or("no notice is offered")?;
-            let policy = self.standing().ok_or("no policy stands")?;
-            let deadline = deletion_deadline(&self.record).ok_or("no deletion is in sight")?;
-            let promise = promise(policy, deadline, self.now);
+            let deadline = deletion.at;
+            let promise = promise(policy, &deletion, self.now);
             let (channel, why) = ("chat".to_owned(), "its owner was told lately".to_owned());
             let fact = match told_lately(&self.record, about, self.now) {
                 Some(_) => Fact::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why }),

@@ -1,0 +1,159 @@
+//! The health of a namespace over time: what holds since when, and how much of that time counts (lifecycle.md
+//! section 4, rule 4).
+//!
+//! Time counts from one known look to the next. What lies between looks of which one could not be taken, or that lie too
+//! far apart, counts for nothing: the instants that timers start from move ahead by it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Condition, Record, Status, Truth,
+    policy::HealthTerms,
+    time::{between, saturating_add},
+};
+
+/// How many periods may lie between two looks for the time between to count: one look may be late, none may be missing.
+const LOOKS_APART: i32 = 2;
+
+/// What one look at the health of a namespace found. True: something fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub condition: Condition,
+    /// What fails, as the annotation `failing_resources` shows it: objects for alerts, names for resources.
+    pub failing: Vec<Value>,
+}
+
+/// A look, and what its time is counted for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkup {
+    pub look: Look,
+    /// The number of the entry that brought the status of now, and its instant.
+    pub episode: (u64, Timestamp),
+    /// How often is looked.
+    pub every: SignedDuration,
+}
+
+/// Since when the health of a namespace is what it is. All instants are of looks, moved ahead by the time that does not
+/// count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streak {
+    /// The number of the entry that brought the status whose time is counted.
+    pub episode: u64,
+    /// What the last known look said.
+    pub fails: bool,
+    /// Since when known looks say so.
+    pub since: Timestamp,
+    /// Since when the status stands.
+    pub standing: Timestamp,
+    /// The last look, known or not.
+    pub looked_at: Timestamp,
+    /// Whether the last look brought an answer.
+    pub is_known: bool,
+}
+
+/// What is seen of the health of a namespace by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub look: Look,
+    pub streak: Streak,
+}
+
+/// What follows from the health of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    To(Status),
+    /// Nothing yet; at this instant another look may say otherwise.
+    LookAgain(Timestamp),
+    Rest,
+}
+
+impl Streak {
+    /// Takes in the next look.
+    #[must_use]
+    pub(crate) fn follow(before: Option<&Self>, checkup: &Checkup) -> Self {
+        let condition = &checkup.look.condition;
+        let at = condition.observed_at;
+        let fails = match condition.truth {
+            Truth::True => Some(true),
+            Truth::False => Some(false),
+            Truth::Unknown => None,
+        };
+        let (episode, began) = checkup.episode;
+        let Some(before) = before else {
+            let fails = fails.unwrap_or(false);
+            let is_known = condition.truth != Truth::Unknown;
+            return Self { episode, fails, since: at, standing: at, looked_at: at, is_known };
+        };
+        if at <= before.looked_at {
+            // Nothing new was seen; the status may have changed since.
+            let standing = if before.episode == episode { before.standing } else { before.looked_at.max(began) };
+            return Self { episode, standing, ..before.clone() };
+        }
+        let gap = between(before.looked_at, at);
+        let counts = before.is_known && fails.is_some() && gap <= checkup.every * LOOKS_APART;
+        let lost = if counts { SignedDuration::ZERO } else { gap };
+        let standing = match (before.episode == episode, counts) {
+            (true, _) => saturating_add(before.standing, lost),
+            (false, true) => began.clamp(before.looked_at, at),
+            (false, false) => at,
+        };
+        let is_other = fails.is_some_and(|fails| fails != before.fails);
+        Self {
+            episode,
+            fails: fails.unwrap_or(before.fails),
+            since: if is_other { at } else { saturating_add(before.since, lost) },
+            standing,
+            looked_at: at,
+            is_known: fails.is_some(),
+        }
+    }
+
+    /// Takes in that somebody looked without a break until then, and always got an answer: what one collector saw counts
+    /// for the next.
+    #[must_use]
+    pub fn looked_until(self, at: Timestamp) -> Self {
+        let looked_at = if self.is_known { self.looked_at.max(at) } else { self.looked_at };
+        Self { looked_at, ..self }
+    }
+
+    /// Whether a timer runs on it in this status, so that losing it would cost time.
+    #[must_use]
+    pub const fn is_timed(&self, status: Status) -> bool {
+        match status {
+            Status::Unstable | Status::Failing | Status::Failed => true,
+            Status::Unknown | Status::Ok => self.fails,
+            Status::Stale | Status::Cancelled | Status::Superseded => false,
+        }
+    }
+
+    /// How long known looks have said the same.
+    fn held(&self) -> SignedDuration {
+        between(self.since, self.looked_at)
+    }
+
+    /// How long the status has stood, as far as that is known.
+    fn stood(&self, record: &Record) -> SignedDuration {
+        if self.episode == record.episode { between(self.standing, self.looked_at) } else { SignedDuration::ZERO }
+    }
+
+    /// What follows for a namespace of this record, whose health alone decides.
+    pub(crate) fn step(&self, terms: &HealthTerms, record: &Record) -> Step {
+        if !self.is_known {
+            return Step::Rest;
+        }
+        let looks = |count: u32| terms.every.saturating_mul(i32::try_from(count - 1).unwrap_or(i32::MAX));
+        let (to, time, needed) = match (record.status, self.fails) {
+            (Status::Unknown | Status::Ok, true) => (Status::Unstable, self.held(), looks(terms.fail_after)),
+            (Status::Unstable, true) => (Status::Failing, self.stood(record), terms.settling),
+            (Status::Failing, true) => (Status::Failed, self.stood(record), terms.grace),
+            (Status::Unknown | Status::Unstable, false) => (Status::Ok, self.held(), SignedDuration::ZERO),
+            (Status::Failing | Status::Failed, false) => (Status::Ok, self.held(), looks(terms.recover_after)),
+            (Status::Ok, false)
+            | (Status::Failed, true)
+            | (Status::Stale | Status::Cancelled | Status::Superseded, _) => return Step::Rest,
+        };
+        if time >= needed { Step::To(to) } else { Step::LookAgain(saturating_add(self.looked_at, needed - time)) }
+    }
+}
