@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     Fact, Policy, Record, Status, Task, absorb,
     entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
-    guards::deletion_deadline,
+    guards::deletion,
     plan::{self, promise, told_lately},
     record::{Delivery, Notice},
     time::{between, human_text},
@@ -90,10 +90,10 @@ enum Intent {
 
 /// The notice that is under way already, or a new one with its promise, or the word that a recent one stands for it.
 async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow::Result<Intent> {
-    let about = Status::Stale;
-    let Some(deadline) = deletion_deadline(record) else {
+    let Some(deletion) = deletion(policy, record) else {
         return Ok(Intent::Settled);
     };
+    let (about, deadline) = (deletion.about, deletion.at);
     let open = |notice: &&Notice| notice.delivery == Delivery::Open && notice.intended.deadline == deadline;
     if let Some(notice) = record.notice(about).filter(open) {
         return Ok(Intent::Send(notice.clone()));
@@ -108,7 +108,7 @@ async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow
         None => Fact::NoticeIntended(NoticeIntended {
             about,
             deadline,
-            promise: promise(policy, deadline, now),
+            promise: promise(policy, &deletion, now),
             channel: WEBHOOK.to_owned(),
         }),
     };
@@ -140,7 +140,7 @@ async fn close(
     };
     for _ in 0..ROUNDS {
         let open = record
-            .notice(Status::Stale)
+            .notice(notice.intended.about)
             .is_some_and(|known| known.seq == notice.seq && known.delivery == Delivery::Open);
         if !open {
             return Ok(());
@@ -194,7 +194,7 @@ fn message(record: &Record, notice: &Notice) -> Message {
         uid: record.uid.to_string(),
         status: record.status,
         about: notice.intended.about,
-        reason: format!("its time to live ends at {}", human_text(notice.intended.deadline)),
+        reason: reason(record, notice),
         deadline: notice.intended.deadline,
         not_before: notice.promise,
         owner: record.ci.clone(),
@@ -203,6 +203,14 @@ fn message(record: &Record, notice: &Notice) -> Message {
              `nsm why {0}`",
             record.name
         ),
+    }
+}
+
+/// Why it is deleted, in words.
+fn reason(record: &Record, notice: &Notice) -> String {
+    match notice.intended.about {
+        Status::Stale => format!("its time to live ends at {}", human_text(notice.intended.deadline)),
+        about => format!("it is {about}: {}", record.reason),
     }
 }
 

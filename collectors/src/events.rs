@@ -15,7 +15,7 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use lifecycle::{Fact, Namespace, Policy, Status, time::human_text, wishes};
+use lifecycle::{Fact, Namespace, Policy, Status, entry::StatusChanged, time::human_text, wishes};
 use tracing::debug;
 
 /// How long an Event may take: nothing waits for it longer.
@@ -97,7 +97,7 @@ impl Events {
 
 fn told(fact: &Fact) -> Option<Told> {
     match fact {
-        Fact::StatusChanged(change) if change.to == Status::Stale => Some(warning("Stale", change.reason.clone())),
+        Fact::StatusChanged(change) => of_status(change),
         Fact::Kept(kept) => Some(match kept.until {
             Some(until) => normal("Kept", format!("it is kept until {}", human_text(until))),
             None => normal("Kept", "it is no longer kept".to_owned()),
@@ -107,6 +107,21 @@ fn told(fact: &Fact) -> Option<Told> {
             if protected.on { "nothing will be done to it" } else { "it is no longer protected" }.to_owned(),
         )),
         _ => None,
+    }
+}
+
+fn of_status(change: &StatusChanged) -> Option<Told> {
+    let note = || change.reason.clone();
+    match change.to {
+        Status::Stale => Some(warning("Stale", note())),
+        Status::Unstable => Some(warning("Unstable", note())),
+        Status::Failing => Some(warning("Failing", note())),
+        Status::Failed => Some(warning("Failed", note())),
+        Status::Ok => match change.from {
+            Status::Unstable | Status::Failing | Status::Failed => Some(normal("Recovered", note())),
+            Status::Unknown | Status::Ok | Status::Stale | Status::Cancelled | Status::Superseded => None,
+        },
+        Status::Unknown | Status::Cancelled | Status::Superseded => None,
     }
 }
 

@@ -8,6 +8,7 @@
 //! ends. Two collectors at once are harmless: they contend for entry numbers, and the later one loads again.
 
 mod events;
+mod health;
 mod listing;
 mod memory;
 pub mod program;

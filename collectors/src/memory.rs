@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
-use lifecycle::{Namespace, Record, Uid};
+use lifecycle::{
+    Namespace, Record, Uid,
+    health::{Health, Streak},
+};
 
 /// One turn in so many is of the second line, however many wait in the first: what waits there comes to an end.
 const SECOND_EVERY: usize = 8;
@@ -37,6 +40,10 @@ pub(crate) struct Seen {
     pub(crate) unsure: Option<u32>,
     /// An entry of ours has yet to show in the annotations.
     pub(crate) owed: bool,
+    /// Its health as of the last turn.
+    pub(crate) health: Option<Health>,
+    /// What the store keeps of that, as far as we know.
+    pub(crate) kept: Option<Streak>,
     /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
     line: Option<Line>,
     due: Option<Timestamp>,
@@ -98,6 +105,17 @@ impl Memory {
     pub(crate) fn wake_all(&mut self) {
         let all: Vec<_> = self.seen.keys().cloned().collect();
         all.iter().for_each(|uid| self.wake(uid));
+    }
+
+    /// It is the turn of those of which this is so.
+    pub(crate) fn wake_where(&mut self, is_so: impl Fn(&Seen) -> bool) {
+        let uids: Vec<_> = self.seen.iter().filter(|(_, seen)| is_so(seen)).map(|(uid, _)| uid.clone()).collect();
+        uids.iter().for_each(|uid| self.wake(uid));
+    }
+
+    /// Everything in mind.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Uid, &Seen)> {
+        self.seen.iter()
     }
 
     /// It is this one's turn, after the one that is being taken.
@@ -169,6 +187,10 @@ impl Memory {
         seen.failures = left.failures;
         seen.unsure = left.unsure;
         seen.owed = left.owed;
+        if !left.again {
+            // A turn that broke off knows less of it than the one before.
+            (seen.health, seen.kept) = (left.health, left.kept);
+        }
         if let Some(patched) = left.patched
             && let Some(namespace) = &mut seen.namespace
             && namespace.resource_version == patched.0
@@ -224,6 +246,10 @@ pub(crate) struct Left {
     pub(crate) unsure: Option<u32>,
     /// The annotations are to be written once nobody waits to be judged.
     pub(crate) owed: bool,
+    pub(crate) health: Option<Health>,
+    pub(crate) kept: Option<Streak>,
+    /// When a look at its health may bring another status.
+    pub(crate) look_at: Option<Timestamp>,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.
     pub(crate) patched: Option<(String, Namespace)>,
     /// Its end is written: it can be forgotten.
@@ -242,6 +268,8 @@ impl Seen {
             failures: 0,
             unsure: None,
             owed: false,
+            health: None,
+            kept: None,
             line: None,
             due: None,
             turning: None,

@@ -10,13 +10,14 @@ use std::{
 };
 
 use common::{
-    beats::{self, CollectorBody, Pulse},
-    config::Settings,
+    beats::{self, Checks, CollectorBody, Pulse},
+    config::{PrometheusSettings, Settings},
     context::Context,
     controls,
     jobs::Slot,
-    store::StoreError,
+    store::{Observed, StoreError},
 };
+use evidence::health::{self, Rounds};
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -26,13 +27,14 @@ use lifecycle::{
 use tokio::{
     sync::{Mutex, Semaphore},
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     events::Events,
+    health::Health,
     memory::{Left, Memory},
     shard::Shard,
     turn::{Collector, SharedCollector},
@@ -47,6 +49,12 @@ const PATCHES_AT_ONCE: usize = 16;
 
 /// How long the loop sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// How far apart two looks at the health of all lie at least.
+const LOOKS_APART: Duration = Duration::from_secs(1);
+
+/// How long the end may take to write down until when timers have run.
+const TO_KEEP: Duration = Duration::from_secs(10);
 
 /// How long turns rest when the store is out of reach, at first and at most.
 const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
@@ -74,11 +82,13 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         lineage: Mutex::new(controls::lineage(&*context.store).await?),
         asking: Mutex::new(()),
         annotating: Semaphore::new(PATCHES_AT_ONCE),
+        health: Health::default(),
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
     collector.settle(predecessor(stays, length, now)).await?;
-    let resident = Resident::new(collector, stays);
+    collector.health.inherit(&*context.store, shard).await?;
+    let resident = Resident::new(Arc::clone(&collector), stays);
     let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
     let is_over = async {
         match stays {
@@ -102,8 +112,10 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let mut pulse = Pulse::new(beats::COLLECTOR, &context).later();
     let body = || {
         let watched = watched.load(Ordering::Relaxed);
-        let body = CollectorBody { shard: shard.number, of: shard.of, slot: slot.map(Slot::begins), watched };
-        serde_json::to_value(body).expect("plain data serializes")
+        let slot = slot.map(Slot::begins);
+        let (looked, outages, checks) = (None, Vec::new(), Checks::default());
+        let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks };
+        serde_json::to_value(collector.health.tell(body)).expect("plain data serializes")
     };
     pulse.beside(&context, body, work).await;
     pulse.end(&context).await;
@@ -124,12 +136,18 @@ struct Resident {
     collector: SharedCollector,
     memory: Memory,
     turns: JoinSet<(Uid, Result<Left, StoreError>)>,
+    /// The look at the health of all that is being taken.
+    looks: JoinSet<Option<Rounds>>,
+    last_look: Option<Instant>,
+    next_look: Instant,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// A complete list that has yet to be compared with the store.
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
     stays: Stays,
+    /// Where health is looked at.
+    prometheus: Option<PrometheusSettings>,
     /// A complete list was compared with the store.
     is_compared: bool,
     /// How many namespaces there are in this shard, for people.
@@ -138,10 +156,15 @@ struct Resident {
 
 impl Resident {
     fn new(collector: SharedCollector, stays: Stays) -> Self {
+        let prometheus = collector.context.settings().prometheus.clone();
         Self {
             collector,
+            prometheus,
             memory: Memory::default(),
             turns: JoinSet::new(),
+            looks: JoinSet::new(),
+            last_look: None,
+            next_look: Instant::now(),
             rest: None,
             complete: None,
             watch_is_broken: false,
@@ -166,6 +189,7 @@ impl Resident {
             turns.turned();
             self.compare_with_store().await;
             self.begin_turns();
+            self.begin_look();
             if self.is_through() {
                 break;
             }
@@ -175,12 +199,14 @@ impl Resident {
                 biased;
                 () = cancel.cancelled() => break,
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
+                Some(looked) = self.looks.join_next() => self.end_look(looked),
                 () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
                 Some(watched) = watch.next() => self.take_in(watched),
                 () = rested(rest), if rest.is_some() => {}
                 Ok(()) = settings.changed() => {
                     info!("the configuration changed: every namespace is judged again");
                     watch = self.watch(settings.borrow_and_update().clone());
+                    self.look_elsewhere();
                     self.memory.wake_all();
                 }
             }
@@ -188,6 +214,72 @@ impl Resident {
         while let Some(ended) = self.turns.join_next().await {
             self.end_turn(ended);
         }
+        self.looks.shutdown().await;
+        self.keep_observations().await;
+    }
+
+    /// Begins a look at the health of all, where one is due.
+    fn begin_look(&mut self) {
+        let settings = self.collector.context.settings();
+        let now = Instant::now();
+        if settings.prometheus.is_none() || !self.looks.is_empty() || now < self.next_look {
+            return;
+        }
+        self.last_look = Some(now);
+        self.next_look = now + settings.check_every;
+        let clock = self.collector.context.clock.clone();
+        self.looks.spawn(async move { health::look(&settings, &clock).await });
+    }
+
+    fn end_look(&mut self, looked: Result<Option<Rounds>, tokio::task::JoinError>) {
+        // One that was begun under another configuration is broken off.
+        let Ok(Some(rounds)) = looked else { return };
+        let (rounds, health) = (Arc::new(rounds), &self.collector.health);
+        health.take(Arc::clone(&rounds));
+        let settings = self.collector.context.settings();
+        self.memory.wake_where(|seen| health.is_news(&settings, &rounds, seen));
+    }
+
+    /// Where the sources of health are others now, what the former said is forgotten.
+    fn look_elsewhere(&mut self) {
+        let settings = self.collector.context.settings();
+        if self.prometheus != settings.prometheus {
+            self.prometheus.clone_from(&settings.prometheus);
+            self.looks.abort_all();
+            self.collector.health.forget();
+        }
+        self.next_look = Instant::now();
+    }
+
+    /// Looks sooner where that may bring another status, but not all the time.
+    fn look_by(&mut self, at: Timestamp) {
+        let until = Duration::try_from(between(self.collector.context.clock.now(), at)).unwrap_or(Duration::ZERO);
+        let earliest = self.last_look.map_or_else(Instant::now, |last| last + LOOKS_APART);
+        let wanted = Instant::now().checked_add(until).unwrap_or(self.next_look);
+        self.next_look = self.next_look.min(wanted.max(earliest));
+    }
+
+    /// Writes down until when timers have run, for whoever comes next. Best effort: without it they start again.
+    async fn keep_observations(&self) {
+        let store = &*self.collector.context.store;
+        let timed = self.memory.all().filter_map(|(uid, seen)| {
+            let (record, health) = (seen.record.as_ref()?, seen.health.as_ref()?);
+            health.streak.is_timed(record.status).then_some((uid, &health.streak))
+        });
+        let keep = async {
+            for (uid, streak) in timed {
+                if store.put_observation(uid, &Observed { health: Some(streak.clone()) }).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(TO_KEEP, keep).await;
+    }
+
+    /// Whether the health of all was looked at, where it is to be.
+    fn has_looked(&self) -> bool {
+        let is_checked = self.collector.context.settings().prometheus.is_some();
+        !is_checked || self.collector.health.last().is_some()
     }
 
     fn watch(&self, settings: Arc<Settings>) -> BoxStream<'static, Watched> {
@@ -197,7 +289,7 @@ impl Resident {
     /// Whether a sweep has seen to everything.
     fn is_through(&self) -> bool {
         let sweeps = matches!(self.stays, Stays::ForOneLook);
-        sweeps && self.is_compared && self.turns.is_empty() && self.memory.is_idle()
+        sweeps && self.is_compared && self.has_looked() && self.turns.is_empty() && self.memory.is_idle()
     }
 
     fn take_in(&mut self, watched: Watched) {
@@ -263,6 +355,9 @@ impl Resident {
                 if !self.is_resting() && self.rest.take().is_some() {
                     info!("the store answers again");
                 }
+                if let Some(at) = left.look_at {
+                    self.look_by(at);
+                }
                 self.memory.end(&uid, left);
             }
             Err(error) => {
@@ -289,9 +384,11 @@ impl Resident {
 
     fn until_due(&self) -> Duration {
         let now = self.collector.context.clock.now();
-        self.memory.next_due().map_or(LONGEST_SLEEP, |due| {
+        let until_due = self.memory.next_due().map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
-        })
+        });
+        let looks = self.prometheus.is_some() && self.looks.is_empty();
+        if looks { until_due.min(self.next_look.saturating_duration_since(Instant::now())) } else { until_due }
     }
 }
 

@@ -9,13 +9,14 @@ use common::{
     controls::{self, Doubt},
     history::{Appended, append_named, load, load_and_mend},
     mirroring, nudge,
-    store::StoreError,
+    store::{Observed, StoreError},
 };
-use evidence::age;
+use evidence::{age, health::checkup};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Fact, Observation, Record, Uid, absorb, decide,
+    Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Truth, Uid, absorb, decide,
     entry::Gone,
+    health::{Health, Streak},
     keys::{Lineage, Mismatch},
     record::Phase,
     time::saturating_add,
@@ -64,6 +65,7 @@ pub(crate) struct Collector {
     pub(crate) asking: Mutex<()>,
     /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
     pub(crate) annotating: Semaphore,
+    pub(crate) health: crate::health::Health,
 }
 
 impl Collector {
@@ -78,32 +80,42 @@ impl Collector {
             return self.end(uid, seen.is_missed).await;
         };
         let now = self.time().await;
-        let seen_now = absorb(None, age::reading(namespace, &self.context.cluster, now), now);
 
         let mut record = match seen.record.clone() {
             // Whoever carries out an intent tells the history alone: what was open may be closed by now.
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
+        let seen_now = self.observe(&settings, &record, namespace, &seen, now).await?;
         let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
 
-        let (written, mut due) = self.judge(&settings, &mut record, &seen_now).await?;
+        let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
         if record.open.is_some() {
             due = Some(saturating_add(now, OPEN_AGAIN));
         }
         let mut left = Left {
             due: if seen_now.clock.is_true() { due } else { Some(saturating_add(now, CLOCK_AGAIN)) },
             repaired_at: seen.repaired_at,
+            look_at,
+            kept: self.keep(&record, &seen_now, seen.kept.clone()).await?,
+            health: seen_now.health.seen().cloned(),
             ..Left::default()
         };
         let wrote = !written.is_empty();
+        let why = if wrote {
+            Why::Wrote
+        } else if failing(seen.health.as_ref()) != failing(seen_now.health.seen()) {
+            Why::Fails
+        } else {
+            Why::Differs
+        };
         let policy = settings.policies.for_namespace(&seen_now.namespace);
         // What is about to be deleted has to be seen for a while, so that is shown at once.
         let can_wait = pressed && policy.is_none_or(|policy| !policy.deletes(record.status));
         if belongs && can_wait && (wrote || seen.owed) {
             left.owed = !mirroring::difference(&settings, &record, &seen_now).is_empty();
         } else if belongs {
-            self.mirror(&settings, &mut record, &seen_now, &seen, wrote, &mut left).await?;
+            self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
         }
         if wrote {
             nudge::event(&*self.context.queue, &record).await;
@@ -120,17 +132,65 @@ impl Collector {
         Ok(left)
     }
 
-    /// Decides and appends until nothing is left to decide. Returns what was written, and when to ask again.
+    /// What is seen of a namespace by now. Where a collector begins, it goes on with the timers that another left.
+    async fn observe(
+        &self,
+        settings: &Settings,
+        record: &Record,
+        namespace: Namespace,
+        before: &Seen,
+        now: Timestamp,
+    ) -> Result<Observation, StoreError> {
+        let policy = settings.policies.for_namespace(&namespace);
+        let health = checkup(policy, self.health.last().as_deref(), record, &namespace);
+        let known = match (&before.health, &health) {
+            (Some(known), _) => Some(known.clone()),
+            (None, Checked::Seen(checkup)) if is_timed(policy, record.status) => {
+                let kept = self.context.store.observation(&record.uid).await?;
+                let streak = kept.and_then(|kept| kept.health).map(|streak| self.health.continued(streak, record));
+                // What was seen then says nothing that the look of now does not say.
+                streak.map(|streak| Health { look: checkup.look.clone(), streak })
+            }
+            (None, _) => None,
+        };
+        let reading = Reading { health, ..age::reading(namespace, &self.context.cluster, now) };
+        let seen = known.map(|health| Observation {
+            namespace: reading.namespace.clone(),
+            clock: reading.clock.clone(),
+            health: Checked::Seen(health),
+        });
+        Ok(absorb(seen, reading, now))
+    }
+
+    /// Writes down since when the health is what it is, where that changed and a timer runs on it. Returns what is
+    /// written down then.
+    async fn keep(
+        &self,
+        record: &Record,
+        seen: &Observation,
+        kept: Option<Streak>,
+    ) -> Result<Option<Streak>, StoreError> {
+        let Some(streak) = seen.health.seen().map(|health| &health.streak) else { return Ok(kept) };
+        let is_kept = kept.as_ref().is_some_and(|kept| kept.says_the_same(streak));
+        if is_kept || !record.is_managed() || !streak.is_timed(record.status) {
+            return Ok(kept);
+        }
+        self.context.store.put_observation(&record.uid, &Observed { health: Some(streak.clone()) }).await?;
+        Ok(Some(streak.clone()))
+    }
+
+    /// Decides and appends until nothing is left to decide. Returns what was written, when to ask again, and when to
+    /// look at the health again.
     async fn judge(
         &self,
         settings: &Settings,
         record: &mut Record,
         seen: &Observation,
-    ) -> Result<(Vec<Fact>, Option<Timestamp>), StoreError> {
+    ) -> Result<(Vec<Fact>, Option<Timestamp>, Option<Timestamp>), StoreError> {
         let store = &*self.context.store;
         let policy = settings.policies.for_namespace(&seen.namespace);
         let mut written = Vec::new();
-        let mut due = None;
+        let (mut due, mut look_at) = (None, None);
         for _ in 0..MOST_STEPS {
             let now = self.context.clock.now();
             if seen.clock.is_true() && !self.context.cluster.clock.compare(now).is_true() {
@@ -140,7 +200,7 @@ impl Collector {
             }
             let decision = decide(policy, record, seen, now);
             let Some(fact) = decision.entry else {
-                due = decision.due;
+                (due, look_at) = (decision.due, decision.look);
                 break;
             };
             if follows_from_configuration(&fact) && !self.is_in_force(settings).await? {
@@ -158,7 +218,7 @@ impl Collector {
         if !written.is_empty() {
             self.remember(record).await;
         }
-        Ok((written, due))
+        Ok((written, due, look_at))
     }
 
     /// Whether nobody decreed another configuration than ours. Two at once would take turns at every namespace, and
@@ -175,16 +235,17 @@ impl Collector {
         record: &mut Record,
         seen: &Observation,
         before: &Seen,
-        wrote: bool,
+        why: Why,
         left: &mut Left,
     ) -> Result<(), StoreError> {
         if mirroring::difference(settings, record, seen).is_empty() {
             return Ok(());
         }
         let now = self.context.clock.now();
-        if !wrote {
+        let repairs = why == Why::Differs && !before.owed;
+        if why != Why::Wrote {
             let again_from = before.repaired_at.map(|at| saturating_add(at, REPAIR_EVERY));
-            if let Some(from) = again_from.filter(|from| now < *from && !before.owed) {
+            if let Some(from) = again_from.filter(|from| now < *from && repairs) {
                 left.due = Some(left.due.map_or(from, |due| due.min(from)));
                 return Ok(());
             }
@@ -195,7 +256,7 @@ impl Collector {
         if difference.is_empty() {
             return Ok(());
         }
-        if !wrote && !before.owed {
+        if repairs {
             left.repaired_at = Some(now);
         }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
@@ -316,6 +377,33 @@ impl Collector {
 /// the same under each.
 const fn follows_from_configuration(fact: &Fact) -> bool {
     matches!(fact, Fact::Adopted(_) | Fact::PolicyChanged(_) | Fact::Released(_))
+}
+
+/// Why annotations are to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// An entry of ours has to show.
+    Wrote,
+    /// Other things fail than before.
+    Fails,
+    /// They are not what they should be, whoever changed them.
+    Differs,
+}
+
+/// What is known to fail.
+fn failing(health: Option<&Health>) -> Option<&[serde_json::Value]> {
+    health.filter(|health| health.look.condition.truth != Truth::Unknown).map(|health| &health.look.failing[..])
+}
+
+/// Whether a timer may run on the health in this status.
+fn is_timed(policy: Option<&Policy>, status: Status) -> bool {
+    match status {
+        Status::Unstable | Status::Failing | Status::Failed => true,
+        Status::Unknown | Status::Ok => {
+            policy.and_then(|policy| policy.health).is_some_and(|terms| terms.fail_after > 1)
+        }
+        Status::Stale | Status::Cancelled | Status::Superseded => false,
+    }
 }
 
 fn log(record: &Record, fact: &Fact) {

@@ -65,6 +65,45 @@ pub struct CollectorBody {
     pub slot: Option<Timestamp>,
     /// How many namespaces it watches.
     pub watched: u64,
+    /// The looks at the health of all that it took without a break, each with an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<Looked>,
+    /// The sources that it cannot read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
+    /// What came of the checks of single namespaces since it began.
+    #[serde(default, skip_serializing_if = "Checks::is_none")]
+    pub checks: Checks,
+}
+
+/// Looks without a break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    pub since: Timestamp,
+    pub until: Timestamp,
+}
+
+/// A source that tells nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Outage {
+    pub source: String,
+    pub since: Timestamp,
+    pub why: String,
+}
+
+/// What came of the checks of single namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Checks {
+    /// It is known whether something fails.
+    pub known: u64,
+    pub unknown: u64,
+}
+
+impl Checks {
+    const fn is_none(&self) -> bool {
+        self.known == 0 && self.unknown == 0
+    }
 }
 
 /// One task in hand.
@@ -229,9 +268,21 @@ mod tests {
             {"reason": "refused", "what": "exceeded quota", "since": "1970-01-01T00:00:00Z", "times": 3,
                 "not_before": "1970-01-01T00:00:00Z"}]});
         assert_eq!(serde_json::to_value(&controller).unwrap(), told);
-        let collector = CollectorBody { shard: 1, of: 2, slot: Some(since), watched: 3 };
+        let looked = Some(Looked { since, until: since });
+        let outage = Outage { source: "prometheus".into(), since, why: "it does not answer".into() };
+        let checks = Checks { known: 4, unknown: 5 };
+        let (slot, outages) = (Some(since), vec![outage]);
+        let collector = CollectorBody { shard: 1, of: 2, slot, watched: 3, looked, outages, checks };
+        let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3,
+            "looked": {"since": "1970-01-01T00:00:00Z", "until": "1970-01-01T00:00:00Z"},
+            "outages": [{"source": "prometheus", "since": "1970-01-01T00:00:00Z", "why": "it does not answer"}],
+            "checks": {"known": 4, "unknown": 5}});
+        assert_eq!(serde_json::to_value(&collector).unwrap(), told);
+        let (looked, outages, checks) = (None, Vec::new(), Checks::default());
+        let collector = CollectorBody { looked, outages, checks, ..collector };
         let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3});
         assert_eq!(serde_json::to_value(&collector).unwrap(), told);
+        assert_eq!(serde_json::from_value::<CollectorBody>(told).unwrap(), collector);
         assert_eq!(serde_json::from_value::<WorkerBody>(json!({"later": 1})).unwrap(), WorkerBody::default());
         assert_eq!(serde_json::from_value::<ControllerBody>(json!({})).unwrap(), ControllerBody::default());
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
-    beats::{self, ControllerBody, Doing, JobTrouble, WorkerBody, is_alive},
+    beats::{self, Checks, CollectorBody, ControllerBody, Doing, JobTrouble, Outage, WorkerBody, is_alive},
     config::{Ration, Settings},
     controls::{self, Approval, Decree, Doubt, Stop},
     ration::{self, Window},
@@ -46,6 +46,12 @@ pub struct Overview {
     pub controllers: Vec<Controller>,
     /// Who watches namespaces.
     pub collectors: Vec<Collector>,
+    /// The sources of evidence that collectors cannot read: what rests on them does not change.
+    #[serde(default)]
+    pub outages: Vec<Outage>,
+    /// What came of the checks of single namespaces since each collector began, by its instance.
+    #[serde(default, skip)]
+    pub checks: BTreeMap<String, Checks>,
     pub workers: WorkerCount,
     /// Messages that wait for a worker, where a controller knows.
     pub backlog: Option<u64>,
@@ -204,6 +210,8 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         doubt: doubt.map(Decreed::from),
         controllers,
         collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
+        outages: outages(&beats, now),
+        checks: living(&beats, now).map(|(beat, body)| (instance(beat), body.checks)).collect(),
         workers: count(&beats, now),
         backlog,
         budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, now).await?,
@@ -289,6 +297,26 @@ impl Snapshots {
             }
         }
     }
+}
+
+/// The collectors that were heard of lately, with what they tell.
+fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbeat, CollectorBody)> {
+    let of_role = beats.iter().filter(move |beat| beat.role == beats::COLLECTOR && is_alive(beat.at, now));
+    of_role.filter_map(|beat| Some((beat, serde_json::from_value(beat.body.clone()).ok()?)))
+}
+
+/// The outages that collectors tell of, each source once, since the first of them.
+fn outages(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
+    let mut found: BTreeMap<String, Outage> = BTreeMap::new();
+    for outage in living(beats, now).flat_map(|(_, body)| body.outages) {
+        match found.get(&outage.source) {
+            Some(known) if known.since <= outage.since => {}
+            Some(_) | None => {
+                found.insert(outage.source.clone(), outage);
+            }
+        }
+    }
+    found.into_values().collect()
 }
 
 fn line(beat: &Heartbeat, now: Timestamp) -> WorkerLine {

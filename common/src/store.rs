@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use lifecycle::{Actor, Entry, Record, Uid, time::cut_to_millis};
+use lifecycle::{Actor, Entry, Record, Uid, health::Streak, time::cut_to_millis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -66,6 +66,13 @@ pub struct Heartbeat {
     /// The last beat.
     pub at: Timestamp,
     pub body: Value,
+}
+
+/// What was observed of a namespace over time, so that whoever looks next goes on from there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observed {
+    pub health: Option<Streak>,
 }
 
 /// Why the store could not be used. Nothing may be concluded from it: the write may have happened.
@@ -154,6 +161,12 @@ pub trait Store: Debug + Send + Sync {
     /// The uids that have a snapshot, whichever version of the fold made it, strictly after `after`, at most `limit`.
     async fn uids(&self, after: Option<&Uid>, limit: usize) -> Result<Vec<Uid>>;
 
+    /// Keeps what was observed of a namespace, whatever was there. Losing it restarts timers, and never ends one.
+    async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()>;
+
+    /// What was last observed of a namespace, if that can be read.
+    async fn observation(&self, uid: &Uid) -> Result<Option<Observed>>;
+
     /// Inserts a claim under `(kind, group, number)`.
     async fn claim(&self, claim: &Claim) -> Result<Inserted>;
 
@@ -172,7 +185,7 @@ pub trait Store: Debug + Send + Sync {
     /// Removes the last beat of an instance, if there is one.
     async fn forget_beat(&self, id: &str) -> Result<()>;
 
-    /// Removes everything about a namespace that is gone: its history, and then its snapshot. Safe to repeat. Where it
+    /// Removes everything about a namespace that is gone: what was observed, its history, and then its snapshot. Safe to repeat. Where it
     /// ends half way, the history is shorter, has no gap, and a snapshot that was there still says how it ended.
     async fn forget(&self, uid: &Uid) -> Result<()>;
 

@@ -2,12 +2,12 @@
 
 use common::cluster::{Cluster, Trouble, look};
 use jiff::Timestamp;
-use lifecycle::{Namespace, Policies, Reading};
+use lifecycle::{Checked, Namespace, Policies, Reading};
 
 /// What is seen of a namespace that a watch or a look just brought.
 #[must_use]
 pub fn reading(namespace: Namespace, cluster: &Cluster, now: Timestamp) -> Reading {
-    Reading { namespace, clock: cluster.clock.compare(now) }
+    Reading { namespace, clock: cluster.clock.compare(now), health: Checked::Unseen }
 }
 
 /// Reads one namespace afresh; `None` where a live apiserver says that there is none of this name.

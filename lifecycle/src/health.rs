@@ -111,11 +111,20 @@ impl Streak {
     }
 
     /// Takes in that somebody looked without a break until then, and always got an answer: what one collector saw counts
-    /// for the next.
+    /// for the next. `episode` is the number of the entry that brought the status of now, and its instant.
     #[must_use]
-    pub fn looked_until(self, at: Timestamp) -> Self {
-        let looked_at = if self.is_known { self.looked_at.max(at) } else { self.looked_at };
-        Self { looked_at, ..self }
+    pub fn looked_until(self, at: Timestamp, episode: (u64, Timestamp)) -> Self {
+        if !self.is_known || at <= self.looked_at {
+            return self;
+        }
+        let standing = if self.episode == episode.0 { self.standing } else { episode.1.clamp(self.looked_at, at) };
+        Self { episode: episode.0, standing, looked_at: at, ..self }
+    }
+
+    /// Whether another says the same, whenever was looked last: then it need not be written down again.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        *self == Self { looked_at: self.looked_at, ..other.clone() }
     }
 
     /// Whether a timer runs on it in this status, so that losing it would cost time.

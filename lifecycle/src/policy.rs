@@ -80,9 +80,10 @@ pub struct RawChecks {
     pub settling_period: Pause,
     /// How long it is `failing` before it has `failed`; may be 0.
     pub grace_period: Pause,
-    /// After how many looks in a row that find something failing it is `unstable`; at least 1.
+    /// After how many looks in a row that find something failing it is `unstable`; at least 1. Default: 1.
     pub fail_after: u32,
     /// After how many looks in a row that find nothing failing it is `ok` again, from `failing` or `failed`; at least 1.
+    /// Default: 2.
     pub recover_after: u32,
 }
 
@@ -352,9 +353,12 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
     let deletable: &[Status] = if health.is_some() { &[Status::Stale, Status::Failed] } else { &[Status::Stale] };
     for status in raw.on.keys().filter(|status| !deletable.contains(status)) {
         let reachable = deletable.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
-        let why = format!(
-            "nothing this policy checks leads to a deletion of what is `{status}`; remove it (possible: {reachable})"
-        );
+        let why = match (health, status) {
+            (Some(_), Status::Ok | Status::Unstable | Status::Failing) => {
+                format!("what is `{status}` is never deleted; remove it (possible: {reachable})")
+            }
+            _ => format!("nothing this policy checks leads to `{status}`; remove it (reachable: {reachable})"),
+        };
         refuse(&format!(".on.{status}"), why);
     }
     let applies_to = Match::new(&raw.applies_to, raw.require, &common.keys)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Mode, Policy, Record, Status, Verdict,
-    guards::{PROMISE_MARGIN, deletion_deadline, guards},
+    guards::{PROMISE_MARGIN, deletion, guards},
     record::{Damage, Phase},
     time::saturating_add,
 };
@@ -62,12 +62,12 @@ pub fn outlook(policy: Option<&Policy>, record: &Record, stopped: bool, now: Tim
     match (policy.deletes(record.status), policy.mode, stopped) {
         (false, _, _) => ahead(policy, record, now),
         (true, Mode::Enforce, true) => Outlook::waits_for("it waits to be deleted: all deletions are stopped"),
-        (true, Mode::Observe, _) | (true, Mode::Enforce, false) => deletion(policy, record, now),
+        (true, Mode::Observe, _) | (true, Mode::Enforce, false) => at_hand(policy, record, now),
     }
 }
 
 /// It is in a status that leads to its deletion.
-fn deletion(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
+fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
     let (mut latest, mut kept) = (now, false);
     for guard in guards(policy, record, None, now) {
         match guard.verdict {
@@ -92,15 +92,27 @@ fn deletion(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
     }
 }
 
+/// When it has failed, if it goes on failing and that is known all the time.
+const fn fails_at(record: &Record) -> Option<Timestamp> {
+    match record.status {
+        Status::Unstable | Status::Failing => record.finalize_at,
+        Status::Unknown | Status::Ok | Status::Failed | Status::Stale | Status::Cancelled | Status::Superseded => None,
+    }
+}
+
 /// Its time is not over yet.
 fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
-    let Some(end) = deletion_deadline(record) else {
-        return Outlook::waits_for("nothing, no end is set");
-    };
-    if !policy.deletes(Status::Stale) {
-        let at = record.deadline.as_ref().map_or(end, |deadline| deadline.at);
-        return Outlook::at("it becomes stale, and stays", at);
+    let end = deletion(policy, record).map(|deletion| deletion.at);
+    if let Some(failed) = fails_at(record).filter(|at| end.is_none_or(|end| *at < end)) {
+        let then = if policy.deletes(Status::Failed) { "is then deleted" } else { "stays" };
+        return Outlook::at(format!("unless it recovers it has failed, and {then}"), failed.max(now));
     }
+    let Some(end) = end else {
+        return match &record.deadline {
+            Some(deadline) => Outlook::at("it becomes stale, and stays", deadline.at),
+            None => Outlook::waits_for("nothing, no end is set"),
+        };
+    };
     let promised = record.notice(Status::Stale).map(|notice| saturating_add(notice.promise, PROMISE_MARGIN));
     let at = promised.map_or(end, |promised| promised.max(end)).max(now);
     let kept = record.deadline.as_ref().is_some_and(|deadline| deadline.at < end);
@@ -114,6 +126,8 @@ fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+    use lifecycle::{Keys, Policies, policy::Common};
     use serde_json::{Value, json};
 
     use super::{
@@ -177,6 +191,30 @@ mod tests {
         assert_eq!(next(&[adopted(&policies)]), "it is deleted");
         let protected = ("09:00:00", "Protected", json!({"on": true}));
         assert_eq!(next(&[adopted(&policies), protected, stale()]), "nothing, it is protected");
+    }
+
+    #[test]
+    fn what_fails_has_failed_some_time_unless_its_life_ends_before() {
+        let unstable = |finalize_at: &str| {
+            let (time, kind, mut data) = changed("09:00:00", "ok", "unstable", "down");
+            data["finalize_at"] = json!(at(finalize_at));
+            (time, kind, data)
+        };
+        let stays = "unless it recovers it has failed, and stays";
+        check(Mode::Enforce, &[unstable("10:05:00")], "09:00:00", &format!("{stays} @10:05:00"));
+        check(Mode::Enforce, &[unstable("10:05:00")], "10:10:00", &format!("{stays} @10:10:00"));
+        check(Mode::Enforce, &[unstable("12:30:00")], "10:00:00", "it is deleted @12:00:00");
+        let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h"})).unwrap();
+        let (mode, keys, every) = (Mode::Enforce, Keys::default(), Some(SignedDuration::from_secs(30)));
+        let common = Common { mode, keys, exclude: &[], has_channel: false, prometheus_every: every };
+        let policies = Policies::new(&[raw], &common).unwrap();
+        let next =
+            |entry| outlook(policies.iter().next(), &record(&[adopted(&policies), entry]), false, at("09:30:00"));
+        let expected = Outlook::at("unless it recovers it has failed, and is then deleted", at("10:05:00"));
+        assert_eq!(next(unstable("10:05:00")), expected);
+        let (time, kind, mut data) = changed("09:00:00", "failing", "failed", "down");
+        data["finalize_at"] = json!(at("09:40:00"));
+        assert_eq!(next((time, kind, data)), Outlook::at("it is deleted", at("09:40:00")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The answer of `nsm status`: the whole on one page.
 
 use common::{
-    beats::JobTrouble,
+    beats::{JobTrouble, Outage},
     status::{Collector, Controller, Decreed, Overview, Use},
 };
 use jiff::Timestamp;
@@ -30,6 +30,13 @@ pub(crate) fn text(page: &Overview) -> String {
         line("trouble", format!("{CARE}{role}{CARE:#}: {}", self::trouble(trouble, now)));
     }
     all(&mut line, "collectors", page.collectors.iter().map(|it| collector(it, now)), "none told of itself");
+    for outage in &page.outages {
+        let Outage { source, since, why } = outage;
+        line(
+            "outage",
+            format!("{BAD}{source}{BAD:#} since {}, so what rests on it does not change: {why}", both(*since, now)),
+        );
+    }
     line("workers", workers(page));
     line("namespaces", namespaces(page));
     line("budget", format!("{}; {}", used(&page.budget, "deletions"), used(&page.waves, "not foretold")));
@@ -186,6 +193,8 @@ mod tests {
                 shard: Some(0),
                 of: Some(2),
             }],
+            outages: Vec::new(),
+            checks: BTreeMap::new(),
             workers: WorkerCount { working: 1, waiting: 0, dead: 0 },
             backlog: Some(3),
             namespaces: BTreeMap::from([(Status::Ok, 40), (Status::Stale, 2)]),
@@ -224,6 +233,8 @@ mod tests {
             not_before: at("10:04:08"),
         }];
         page.collectors.clear();
+        let (source, why) = ("prometheus".into(), "it does not answer".into());
+        page.outages = vec![Outage { source, since: at("10:01:00"), why }];
         page.workers.dead = 2;
         page.under_way = vec![UnderWay {
             namespace: "ci-1".into(),

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::jobs::{RawJobs, Sweep};
+use super::prometheus::RawPrometheus;
 
 /// What the names at a broker begin with unless something else is said.
 pub(super) const DEFAULT_QUEUE_PREFIX: &str = "nsm";
@@ -38,6 +39,11 @@ pub struct Raw {
     pub exclude: Vec<String>,
     /// What should happen to which namespaces. Default: none, so that nothing is managed. Variable: `NSM__POLICIES`.
     pub policies: Vec<RawPolicy>,
+    /// How the health of namespaces is looked at, where policies ask for it.
+    pub health: RawHealth,
+    /// The Prometheus whose alerts say which namespaces are failing. Default: none, and then nothing counts as failing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<RawPrometheus>,
     /// How many deletions are allowed in 10 minutes: the larger of its two numbers.
     pub budget: RawBudget,
     /// How many deletions that nobody could foresee are allowed in 10 minutes without an approval (`nsm approve`):
@@ -128,6 +134,15 @@ pub struct RawAnnotations {
 pub struct RawCi {
     /// What begins each key: a DNS name and `/`. Default: `cicd.skao.int/`. Variable: `NSM__CI__PREFIX`.
     pub prefix: String,
+}
+
+/// How the health of namespaces is looked at, where policies ask for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawHealth {
+    /// How often is looked, for all namespaces at once; at least `1s`. With `jobs.sweep: cron` no more often than that
+    /// sweeps. Default: `30s`. Variable: `NSM__HEALTH__CHECK_EVERY`.
+    pub check_every: Period,
 }
 
 /// How many deletions are allowed in 10 minutes: the larger of its two numbers.
@@ -316,6 +331,12 @@ impl Default for RawAnnotations {
 impl Default for RawCi {
     fn default() -> Self {
         Self { prefix: DEFAULT_CI_PREFIX.to_owned() }
+    }
+}
+
+impl Default for RawHealth {
+    fn default() -> Self {
+        Self { check_every: Period::from_secs(30) }
     }
 }
 

@@ -7,13 +7,18 @@ mod store;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies,
+    duration::Period,
     policy::{self, Common, Invalid},
 };
 use tracing_subscriber::EnvFilter;
 
-use super::raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable};
+use super::{
+    prometheus::{PrometheusSettings, RawPrometheus},
+    raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable, Sweep},
+};
 
 pub use self::{jobs::JobSettings, leadership::LeadershipSettings, queue::QueueSettings, store::StoreSettings};
 
@@ -27,6 +32,9 @@ pub struct Settings {
     pub store: StoreSettings,
     pub queue: QueueSettings,
     pub policies: Policies,
+    /// How often the health of all namespaces is looked at, where there is a source of it.
+    pub check_every: Duration,
+    pub prometheus: Option<PrometheusSettings>,
     /// Deletions per window (safety.md S6).
     pub budget: Ration,
     /// Deletions per window that were not foretold (safety.md S7).
@@ -143,7 +151,14 @@ impl Settings {
         let admin = errors.take(listen("admin.listen", raw.admin.listen.as_deref()));
         let leadership = errors.take(leadership::check(&raw.leadership));
         let has_channel = raw.notices.webhook.is_some();
-        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel };
+        let prometheus = errors.take(raw.prometheus.as_ref().map(RawPrometheus::check).transpose());
+        let check_every = check_every(&raw).unwrap_or_else(|why| {
+            errors.push(why);
+            Duration::MAX
+        });
+        let prometheus_every =
+            raw.prometheus.is_some().then(|| SignedDuration::try_from(check_every).unwrap_or(SignedDuration::MAX));
+        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel, prometheus_every };
         let policies = errors.take(Policies::new(&raw.policies, &common));
         let store = errors.take(store::check(&raw.store, store_url));
         let queue = errors.take(queue::check(&raw.queue));
@@ -162,7 +177,7 @@ impl Settings {
         }
         let jobs = errors.take(jobs::jobs(&raw.jobs));
         let telemetry = errors.take(telemetry(&raw.telemetry));
-        let processes = admin.zip(leadership).zip(telemetry).zip(queue);
+        let processes = admin.zip(leadership).zip(telemetry).zip(queue).zip(prometheus);
         let (
             Some(policies),
             Some(store),
@@ -172,7 +187,7 @@ impl Settings {
             Some(api),
             Some(guard),
             Some(jobs),
-            Some((((admin, leadership), telemetry), queue)),
+            Some(((((admin, leadership), telemetry), queue), prometheus)),
         ) = (policies, store, budget, waves, notices, api, guard, jobs, processes)
         else {
             return Err(errors);
@@ -200,6 +215,8 @@ impl Settings {
             telemetry,
             hash: hash(&raw, &policies),
             policies,
+            check_every,
+            prometheus,
             raw,
         })
     }
@@ -232,9 +249,31 @@ impl Settings {
 
 /// Everything that can change a decision, and nothing else: where things are kept and logged does not.
 fn hash(raw: &Raw, policies: &Policies) -> String {
-    let Raw { mode, store: _, queue: _, annotations, ci, exclude, policies: written, budget, waves, .. } = raw;
+    let Raw {
+        mode, store: _, queue: _, annotations, ci, exclude, policies: written, budget, waves, prometheus, ..
+    } = raw;
     let checked: Vec<_> = policies.iter().map(|policy| &policy.hash).collect();
-    policy::hash(&(mode, annotations, ci, exclude, written, checked, budget, waves))
+    let basis = (mode, annotations, ci, exclude, written, checked, budget, waves);
+    match prometheus {
+        None => policy::hash(&basis),
+        Some(prometheus) => policy::hash(&(basis, prometheus)),
+    }
+}
+
+/// How often health is looked at: one that sweeps looks once in each sweep.
+fn check_every(raw: &Raw) -> Result<Duration, Invalid> {
+    const LEAST: Duration = Duration::from_secs(1);
+    let every = |period: Period| period.get().unsigned_abs();
+    let asked = every(raw.health.check_every);
+    if asked < LEAST {
+        let why =
+            format!("`{}` is too often for a source that serves others too; use at least 1s", raw.health.check_every);
+        return Err(invalid("health.check_every", why));
+    }
+    Ok(match raw.jobs.sweep {
+        Sweep::Resident => asked,
+        Sweep::Cron => asked.max(every(raw.jobs.sweep_every)),
+    })
 }
 
 fn ration(section: &str, at_least: u64, share: f64) -> Result<Ration, Vec<Invalid>> {

@@ -2,7 +2,7 @@
 //! by itself is not told twice.
 
 use prometheus_client::{
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -27,6 +27,21 @@ pub fn register(page: &Overview, registry: &mut Registry) {
     gauge("waves_limit", "Deletions that nobody foretold and that are allowed in these ten minutes", page.waves.limit);
     let collectors = page.collectors.iter().filter(|it| it.alive).count();
     gauge("collectors", "Collectors that were heard of lately", collectors.try_into().unwrap_or(u64::MAX));
+
+    let outages = Family::<Vec<(&str, String)>, Gauge>::default();
+    for outage in &page.outages {
+        outages.get_or_create(&vec![("source", outage.source.clone())]).set(1);
+    }
+    registry.register("namespace_manager_source_outage", "A source of evidence that cannot be read", outages);
+
+    let checks = Family::<Vec<(&str, String)>, Counter>::default();
+    for (owner, of_owner) in &page.checks {
+        for (result, count) in [("success", of_owner.known), ("failure", of_owner.unknown)] {
+            let labels = vec![("owner", owner.clone()), ("result", result.to_owned())];
+            checks.get_or_create(&labels).inc_by(count);
+        }
+    }
+    registry.register("namespace_manager_ns_check", "Checks of the health of single namespaces", checks);
 
     let troubles = Family::<Vec<(&str, &str)>, Gauge>::default();
     for role in ["collect-controller", "action-controller"] {

@@ -1,7 +1,7 @@
 //! A store that many processes share: a database of a server that speaks the protocol of MongoDB.
 //!
-//! Collections: `entries` (the histories), `namespaces` (snapshots), `slots`, `waves` and `controls` (claims), `workers`
-//! (heartbeats), `meta` (the layout). Everything rests on one thing alone, the insert under an id of the writer's
+//! Collections: `entries` (the histories), `namespaces` (snapshots), `observations`, `slots`, `waves` and `controls`
+//! (claims), `workers` (heartbeats), `meta` (the layout). Everything rests on one thing alone, the insert under an id of the writer's
 //! choice: no transaction, no update that decides, no index that is unique besides the one on `_id`.
 
 mod documents;
@@ -27,7 +27,7 @@ use mongodb::{
 use tokio::time::timeout;
 
 use self::{failure::Failure, link::Link};
-use super::{Access, Claim, ClaimKind, Heartbeat, Inserted, OpenError, Place, Result, Store, StoreError};
+use super::{Access, Claim, ClaimKind, Heartbeat, Inserted, Observed, OpenError, Place, Result, Store, StoreError};
 
 /// The port's: every call ends within it.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -43,6 +43,7 @@ const REMOVED_AT_ONCE: i64 = 500;
 
 const ENTRIES: &str = "entries";
 const SNAPSHOTS: &str = "namespaces";
+const OBSERVATIONS: &str = "observations";
 const BEATS: &str = "workers";
 const META: &str = "meta";
 
@@ -188,6 +189,26 @@ impl Store for MongoStore {
                 read(find, limit, |document| text(&document, "_id").map(Uid::new)).await
             },
         )
+        .await
+    }
+
+    async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()> {
+        let doing = || format!("keep what was observed of `{uid}`");
+        let place = self.link.place();
+        let document = documents::of_observation(uid, observed)
+            .map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
+        let filter = doc! { "_id": uid.as_str() };
+        self.call(doing, |database| put(database.collection(OBSERVATIONS), filter.clone(), document.clone())).await
+    }
+
+    async fn observation(&self, uid: &Uid) -> Result<Option<Observed>> {
+        let doing = || format!("read what was observed of `{uid}`");
+        self.call(doing, |database| async move {
+            let observations = database.collection::<Document>(OBSERVATIONS);
+            let found = observations.find_one(doc! { "_id": uid.as_str() }).await?;
+            // One that cannot be read is as good as none: it restarts timers, and ends none.
+            Ok(found.and_then(|document| documents::to_observation(document).ok()))
+        })
         .await
     }
 
@@ -346,9 +367,10 @@ async fn put_snapshot(
     put(collection, filter, document).await
 }
 
-/// Removes a history from its end, so that what is left when this ends half way has no gap; then its snapshot, which
+/// Removes what was observed, and a history from its end, so that what is left when this ends half way has no gap; then its snapshot, which
 /// until then says how it ended.
 async fn forget(database: Database, uid: &Uid) -> std::result::Result<(), Failure> {
+    database.collection::<Document>(OBSERVATIONS).delete_one(doc! { "_id": uid.as_str() }).await?;
     let entries = database.collection::<Document>(ENTRIES);
     loop {
         let find = entries.find(doc! { "uid": uid.as_str() }).projection(doc! { "_id": 1 }).sort(doc! { "seq": -1 });

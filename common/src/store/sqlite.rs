@@ -18,7 +18,9 @@ use lifecycle::{Entry, Record, Uid};
 use tokio::{task::spawn_blocking, time::timeout};
 
 use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
-use super::{Claim, ClaimKind, Heartbeat, Inserted, OpenError, Place, Result, Store, StoreError, first_millisecond};
+use super::{
+    Claim, ClaimKind, Heartbeat, Inserted, Observed, OpenError, Place, Result, Store, StoreError, first_millisecond,
+};
 
 /// The port's: every call ends within it.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -125,6 +127,17 @@ impl Store for SqliteStore {
         let after = after.cloned();
         let query = move |connection: &rusqlite::Connection| queries::uids(connection, after.as_ref(), limit);
         self.read(|| "list uids".to_owned(), query).await
+    }
+
+    async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()> {
+        let change = Change::observation(uid, observed);
+        self.write(|| format!("keep what was observed of `{uid}`"), change).await.map(drop)
+    }
+
+    async fn observation(&self, uid: &Uid) -> Result<Option<Observed>> {
+        let doing = || format!("read what was observed of `{uid}`");
+        let uid = uid.clone();
+        self.read(doing, move |connection| queries::observation(connection, &uid)).await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Inserted> {

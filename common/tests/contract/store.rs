@@ -6,6 +6,7 @@ mod crashes;
 mod forgetting;
 mod histories;
 mod mongo;
+mod observations;
 mod races;
 mod snapshots;
 mod sqlite;
@@ -27,6 +28,8 @@ pub(crate) trait Bench {
     async fn plant_entry(&self, document: &Value);
 
     async fn plant_snapshot(&self, document: &Value);
+
+    async fn plant_observation(&self, uid: &Uid, document: &Value);
 
     async fn open(&self) -> SharedStore {
         store::open(&self.url()).await.unwrap()
@@ -72,6 +75,10 @@ macro_rules! suite {
                 groups_and_kinds_are_apart
                 claims_are_read_by_number_and_by_pages
                 the_last_claim_has_the_highest_number
+            }
+            observations {
+                what_was_observed_last_is_read_as_it_was_put
+                what_a_later_version_observed_does_not_hinder_reading
             }
             beats {
                 the_last_beat_of_each_instance_is_kept

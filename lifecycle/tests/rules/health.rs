@@ -236,13 +236,14 @@ fn when_to_look_again_is_when_the_next_step_can_be_taken() {
 
 #[test]
 fn what_one_saw_without_a_break_counts_for_the_next() {
-    let mut patient = Patient::new(&terms()).looks("----");
+    let mut patient = Patient::new(&terms()).looks("---");
     let (before, now) = (patient.streak().clone(), patient.now);
     // Another took over an hour later, and looked a minute before.
     let later = saturating_add(now, SignedDuration::from_mins(60));
     patient.now = later;
     let mut alone = patient.clone();
-    *patient.streak() = before.clone().looked_until(later);
+    let episode = (patient.record.episode, patient.record.since.unwrap());
+    *patient.streak() = before.clone().looked_until(later, episode);
     patient.look('-');
     assert_eq!(patient.had(), "unstable failing failed");
     // Whoever does not know that starts the timer again.
@@ -250,7 +251,7 @@ fn what_one_saw_without_a_break_counts_for_the_next() {
     assert_eq!(alone.had(), "unstable failing");
     // And after an outage there was no such time.
     let unknown = Streak { is_known: false, ..before };
-    assert_eq!(unknown.clone().looked_until(later), unknown);
+    assert_eq!(unknown.clone().looked_until(later, episode), unknown);
 }
 
 #[test]

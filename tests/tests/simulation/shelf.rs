@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Place, Result, Store, StoreError};
+use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed, Place, Result, Store, StoreError};
 use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 
@@ -18,6 +18,7 @@ pub(crate) struct Shelf(Mutex<Documents>);
 struct Documents {
     entries: BTreeMap<(Uid, u64), Entry>,
     snapshots: BTreeMap<Uid, Record>,
+    observations: BTreeMap<Uid, Observed>,
     claims: BTreeMap<(ClaimKind, String, u64), Claim>,
     beats: BTreeMap<String, Heartbeat>,
 }
@@ -59,6 +60,15 @@ impl Store for Shelf {
             documents.entries.values().filter(|entry| entry.seq == 1 && entry.name == name).collect();
         found.sort_by(|a, b| (b.at, &b.uid).cmp(&(a.at, &a.uid)));
         Ok(found.into_iter().take(limit).map(|entry| entry.uid.clone()).collect())
+    }
+
+    async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()> {
+        self.read().observations.insert(uid.clone(), observed.clone());
+        Ok(())
+    }
+
+    async fn observation(&self, uid: &Uid) -> Result<Option<Observed>> {
+        Ok(self.read().observations.get(uid).cloned())
     }
 
     async fn put_snapshot(&self, record: &Record) -> Result<()> {
@@ -123,6 +133,7 @@ impl Store for Shelf {
         let mut documents = self.read();
         documents.entries.retain(|(of, _), _| of != uid);
         documents.snapshots.remove(uid);
+        documents.observations.remove(uid);
         Ok(())
     }
 

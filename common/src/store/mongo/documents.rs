@@ -4,13 +4,13 @@
 //! that whatever a later version writes is kept to the byte.
 
 use jiff::Timestamp;
-use lifecycle::{Entry, Record, entry::MAX_ENTRY_BYTES, record::Snapshot};
+use lifecycle::{Entry, Record, Uid, entry::MAX_ENTRY_BYTES, record::Snapshot};
 use mongodb::bson::{Bson, DateTime, Document};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat};
+use crate::store::{Claim, ClaimKind, Heartbeat, Observed};
 
 /// An entry's document, of a weight that a store takes.
 pub(super) fn of_entry(entry: &Entry) -> Result<Document, Failure> {
@@ -33,6 +33,10 @@ pub(super) fn of_beat(beat: &Heartbeat) -> Result<Document, Failure> {
     let mut document = of(&beat.id, json(beat)?, &[("at", beat.at), ("started", beat.started)])?;
     document.remove("id");
     Ok(document)
+}
+
+pub(super) fn of_observation(uid: &Uid, observed: &Observed) -> Result<Document, Failure> {
+    of(uid.as_str(), json(observed)?, &[])
 }
 
 /// `seq` is the number it was folded at.
@@ -64,6 +68,10 @@ pub(super) fn to_beat(mut document: Document) -> Result<Heartbeat, Failure> {
     let id = document.get("_id").cloned().unwrap_or(Bson::Null);
     document.insert("id", id);
     to(document, "a heartbeat").map(|(_, beat)| beat)
+}
+
+pub(super) fn to_observation(document: Document) -> Result<Observed, Failure> {
+    to(document, "an observation").map(|(_, observed)| observed)
 }
 
 pub(super) fn to_snapshot(document: Document) -> Result<Snapshot, Failure> {

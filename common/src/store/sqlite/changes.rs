@@ -1,7 +1,7 @@
 //! What is written: rows under ids nobody used before, and snapshots.
 
 use lifecycle::{
-    Entry, Record,
+    Entry, Record, Uid,
     entry::MAX_ENTRY_BYTES,
     record::{FOLD_VERSION, Snapshot},
 };
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Inserted};
+use crate::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed};
 
 /// One write. Several of them share a transaction.
 #[derive(Debug)]
@@ -34,6 +34,10 @@ pub(super) enum Change {
     Snapshot {
         uid: String,
         head: i64,
+        document: String,
+    },
+    Observation {
+        uid: String,
         document: String,
     },
     Beat {
@@ -95,6 +99,10 @@ impl Change {
         })
     }
 
+    pub(super) fn observation(uid: &Uid, observed: &Observed) -> Result<Self, Failure> {
+        Ok(Self::Observation { uid: uid.as_str().to_owned(), document: json(observed)? })
+    }
+
     pub(super) fn beat(beat: &Heartbeat) -> Result<Self, Failure> {
         Ok(Self::Beat { id: beat.id.clone(), document: json(beat)? })
     }
@@ -130,6 +138,12 @@ impl Change {
                     .execute(params![uid, FOLD_VERSION, head, document])?;
                 1
             }
+            Self::Observation { uid, document } => connection
+                .prepare_cached(
+                    "INSERT INTO observations (uid, document) VALUES (?1, ?2)
+                     ON CONFLICT (uid) DO UPDATE SET document = excluded.document",
+                )?
+                .execute(params![uid, document])?,
             Self::Beat { id, document } => connection
                 .prepare_cached(
                     "INSERT INTO heartbeats (id, document) VALUES (?1, ?2)
@@ -141,6 +155,7 @@ impl Change {
                 1
             }
             Self::Forget { uid } => {
+                connection.prepare_cached("DELETE FROM observations WHERE uid = ?1")?.execute([uid])?;
                 connection.prepare_cached("DELETE FROM entries WHERE uid = ?1")?.execute([uid])?;
                 connection.prepare_cached("DELETE FROM snapshots WHERE uid = ?1")?.execute([uid])?;
                 1
@@ -174,6 +189,7 @@ impl Change {
                 (query.query_row(params![kind, group, number], |row| row.get(0)).optional()?, token)
             }
             Self::Snapshot { .. }
+            | Self::Observation { .. }
             | Self::Beat { .. }
             | Self::ForgetBeat { .. }
             | Self::Forget { .. }

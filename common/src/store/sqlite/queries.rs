@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Place};
+use crate::store::{Claim, ClaimKind, Heartbeat, Observed, Place};
 
 const HISTORY: &str = "SELECT uid, seq, document FROM entries WHERE uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const TAIL_FROM: &str = "SELECT uid, seq, document FROM entries WHERE at >= ?1 ORDER BY at, uid, seq LIMIT ?2";
@@ -18,6 +18,7 @@ const UIDS_NAMED: &str = "SELECT uid FROM entries WHERE name = ?1 AND seq = 1 OR
 const SNAPSHOT: &str = "SELECT document FROM snapshots WHERE uid = ?1 AND fold = ?2";
 const SNAPSHOTS: &str = "SELECT document FROM snapshots WHERE uid > ?1 AND fold = ?2 ORDER BY uid";
 const UIDS: &str = "SELECT uid FROM snapshots WHERE uid > ?1 ORDER BY uid LIMIT ?2";
+const OBSERVATION: &str = "SELECT document FROM observations WHERE uid = ?1";
 const CLAIMS: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 AND number >= ?3
     ORDER BY number LIMIT ?4";
 const LAST_CLAIM: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 ORDER BY number DESC LIMIT 1";
@@ -77,6 +78,13 @@ pub(super) fn uids(connection: &Connection, after: Option<&Uid>, limit: usize) -
     let mut query = connection.prepare_cached(UIDS)?;
     let found = query.query_map(params![after.map_or("", Uid::as_str), count(limit)], uid)?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// An observation that cannot be read is as good as none: it restarts timers, and ends none.
+pub(super) fn observation(connection: &Connection, uid: &Uid) -> Result<Option<Observed>, Failure> {
+    let mut query = connection.prepare_cached(OBSERVATION)?;
+    let found = query.query_row([uid.as_str()], document).optional()?;
+    Ok(found.and_then(|document| serde_json::from_str(&document).ok()))
 }
 
 pub(super) fn claims(

@@ -12,10 +12,14 @@ pub(super) const ADDED: &str = "
         id TEXT PRIMARY KEY,
         document TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS observations (
+        uid TEXT PRIMARY KEY,
+        document TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// The newest table of [`ADDED`]: a file that has it has all.
-pub(super) const NEWEST: &str = "heartbeats";
+pub(super) const NEWEST: &str = "observations";
 
 /// Documents are JSON texts, so that unknown fields survive; the columns beside them are what is searched.
 ///

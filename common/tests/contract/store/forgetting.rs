@@ -1,6 +1,6 @@
 //! Forgetting: whole histories of what is gone, and windows that are over.
 
-use common::store::{Claim, ClaimKind, Inserted, StoreError};
+use common::store::{Claim, ClaimKind, Inserted, Observed, StoreError};
 use lifecycle::{
     Record, Uid,
     record::{FOLD_VERSION, Snapshot},
@@ -17,9 +17,14 @@ pub(crate) async fn a_history_is_forgotten_with_its_snapshot_and_no_other_is(ben
     for entries in [&gone, &other] {
         store.put_snapshot(&Record::of(entries[0].uid.clone(), entries)).await.unwrap();
     }
+    for uid in ["u", "u:1"] {
+        store.put_observation(&Uid::new(uid), &Observed::default()).await.unwrap();
+    }
     for _ in 0..2 {
         store.forget(&Uid::new("u")).await.unwrap();
     }
+    assert_eq!(store.observation(&Uid::new("u")).await.unwrap(), None);
+    assert_eq!(store.observation(&Uid::new("u:1")).await.unwrap(), Some(Observed::default()));
     assert_eq!(history(&*store, "u").await, []);
     assert_eq!(store.snapshot(&Uid::new("u")).await.unwrap(), None);
     assert_eq!(store.uids_named("name-of-u", 9).await.unwrap(), []);

@@ -65,6 +65,15 @@ impl Bench for Place {
         self.database().await.collection::<Document>("entries").insert_one(planted).await.unwrap();
     }
 
+    async fn plant_observation(&self, uid: &lifecycle::Uid, document: &Value) {
+        let observations = self.database().await.collection::<Document>("observations");
+        let id = doc! { "_id": uid.as_str() };
+        let mut planted = serialize_to_document(document).unwrap();
+        planted.insert("_id", uid.as_str());
+        observations.delete_many(id).await.unwrap();
+        observations.insert_one(planted).await.unwrap();
+    }
+
     async fn plant_snapshot(&self, document: &Value) {
         let record = &document["record"];
         let (uid, fold) = (record["uid"].as_str().unwrap(), document["fold"].as_i64().unwrap());

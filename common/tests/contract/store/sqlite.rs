@@ -60,6 +60,11 @@ impl Bench for File {
         assert_eq!(self.sqlite().execute(insert, row), Ok(1));
     }
 
+    async fn plant_observation(&self, uid: &lifecycle::Uid, document: &Value) {
+        let insert = "INSERT OR REPLACE INTO observations (uid, document) VALUES (?1, ?2)";
+        assert_eq!(self.sqlite().execute(insert, params![uid.as_str(), document.to_string()]), Ok(1));
+    }
+
     async fn plant_snapshot(&self, document: &Value) {
         let (fold, record) = (document["fold"].as_i64(), &document["record"]);
         let row = params![record["uid"].as_str(), fold, record["head"].as_i64(), document.to_string()];

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Place, Result, SharedStore, Store, StoreError};
+use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed, Place, Result, SharedStore, Store, StoreError};
 use jiff::Timestamp;
 use lifecycle::{Entry, Fact, Record, Uid};
 use tokio::time::sleep;
@@ -123,6 +123,15 @@ impl Store for StoreEdge {
 
     async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>> {
         self.ask("find uids", self.inner.uids_named(name, limit)).await
+    }
+
+    async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()> {
+        let (inner, uid, observed) = (self.inner.clone(), uid.clone(), observed.clone());
+        self.write("put an observation", async move { inner.put_observation(&uid, &observed).await }).await
+    }
+
+    async fn observation(&self, uid: &Uid) -> Result<Option<Observed>> {
+        self.ask("read an observation", self.inner.observation(uid)).await
     }
 
     async fn put_snapshot(&self, record: &Record) -> Result<()> {

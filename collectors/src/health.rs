@@ -1,0 +1,120 @@
+//! The health of all namespaces: looked at again and again, once for all; and what is told of that.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use common::{
+    beats::{self, Checks, CollectorBody, Looked, Outage},
+    config::Settings,
+    store::{Store, StoreError},
+};
+use evidence::health::{PROMETHEUS, Rounds};
+use jiff::SignedDuration;
+use lifecycle::{Record, Status, Truth, health::Streak, time::between};
+use tracing::{info, warn};
+
+use crate::{memory::Seen, shard::Shard};
+
+/// How many periods may lie between two looks for one to follow on the other, as for a single namespace.
+const LOOKS_APART: i32 = 2;
+
+/// What is known of the health of all, shared by the turns of a collector.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Arc<Rounds>>,
+    /// Looks without a break: ours, and those of whoever was here before, if ours follow on them.
+    run: Option<Looked>,
+    outage: Option<Outage>,
+    checks: Checks,
+}
+
+impl Health {
+    /// Takes over from whoever looked at this shard before.
+    pub(crate) async fn inherit(&self, store: &dyn Store, shard: Shard) -> Result<(), StoreError> {
+        let beats = store.beats(beats::MOST).await?;
+        let of_shard = beats.iter().filter(|beat| beat.role == beats::COLLECTOR).filter_map(|beat| {
+            let body: CollectorBody = serde_json::from_value(beat.body.clone()).ok()?;
+            body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
+        });
+        self.state().run = of_shard.max_by_key(|looked| looked.until);
+        Ok(())
+    }
+
+    /// The last look there was.
+    pub(crate) fn last(&self) -> Option<Arc<Rounds>> {
+        self.state().last.clone()
+    }
+
+    /// A streak that was written down, up to where whoever wrote it looked.
+    pub(crate) fn continued(&self, streak: Streak, record: &Record) -> Streak {
+        let run = self.state().run.filter(|run| run.since <= streak.looked_at);
+        match (run, record.since) {
+            (Some(run), Some(since)) => streak.looked_until(run.until, (record.episode, since)),
+            _ => streak,
+        }
+    }
+
+    /// The sources are others now: what the former said counts no more.
+    pub(crate) fn forget(&self) {
+        *self.state() = State { checks: self.state().checks, ..State::default() };
+    }
+
+    /// Takes in a look.
+    pub(crate) fn take(&self, rounds: Arc<Rounds>) {
+        let mut state = self.state();
+        let (at, every) = (rounds.at(), SignedDuration::try_from(rounds.every()).unwrap_or(SignedDuration::MAX));
+        match rounds.outage() {
+            None => {
+                if state.outage.take().is_some() {
+                    info!("{PROMETHEUS} tells of the health of namespaces again");
+                }
+                let follows = |run: &Looked| between(run.until, at) <= every.saturating_mul(LOOKS_APART);
+                let since = state.run.filter(follows).map_or(at, |run| run.since);
+                state.run = Some(Looked { since, until: at });
+            }
+            Some(why) => {
+                if state.outage.is_none() {
+                    warn!("the health of namespaces is not known, and does not change: {PROMETHEUS}: {why}");
+                }
+                let since = state.outage.as_ref().map_or(at, |outage| outage.since);
+                state.outage = Some(Outage { source: PROMETHEUS.to_owned(), since, why: why.to_owned() });
+                state.run = None;
+            }
+        }
+        state.last = Some(rounds);
+    }
+
+    /// Whether a look says something that a namespace's turn is to be taken for; counts it.
+    pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &Seen) -> bool {
+        let Some((namespace, record)) = seen.namespace.as_ref().zip(seen.record.as_ref()) else { return false };
+        let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
+        if !record.is_managed() || policy.is_none_or(|policy| policy.health.is_none()) {
+            return false;
+        }
+        let truth = rounds.of(&namespace.name, namespace.created).condition.truth;
+        let mut state = self.state();
+        match truth {
+            Truth::True | Truth::False => state.checks.known += 1,
+            Truth::Unknown => state.checks.unknown += 1,
+        }
+        let Some(streak) = seen.health.as_ref().map(|health| &health.streak) else { return true };
+        match record.status {
+            Status::Ok => truth == Truth::True || streak.is_timed(Status::Ok),
+            Status::Unknown | Status::Unstable | Status::Failing | Status::Failed => true,
+            Status::Stale | Status::Cancelled | Status::Superseded => false,
+        }
+    }
+
+    /// Tells of it in a beat.
+    pub(crate) fn tell(&self, body: CollectorBody) -> CollectorBody {
+        let state = self.state();
+        let outages = state.outage.iter().cloned().collect();
+        CollectorBody { looked: state.run, outages, checks: state.checks, ..body }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
