@@ -68,7 +68,7 @@ pub(crate) async fn prepare(
         debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
     }
-    if !seen.clock.is_true() || !cause(record, &seen, now).is_true() {
+    if !holds(record, &cause(record, &seen, now), &seen) {
         return Ok(Looked::NotNow);
     }
     let window = window(worker);
@@ -103,8 +103,7 @@ pub(crate) async fn prepare(
         return Ok(Looked::NotNow);
     }
     let cause = cause(record, &last, now);
-    if !cause.is_true() || !last.clock.is_true() {
-        debug!("namespace `{}` is not deleted now: {}", record.name, cause.reason);
+    if !holds(record, &cause, &last) {
         return Ok(Looked::NotNow);
     }
     if self::window(worker) != window {
@@ -155,6 +154,16 @@ fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Condition {
         Status::Failed => seen.health.seen().map_or_else(unseen, |health| health.look.condition.clone()),
         Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Cancelled | Status::Superseded => {
             as_recorded(Truth::False)
+        }
+    }
+}
+
+fn holds(record: &Record, cause: &Condition, seen: &Observation) -> bool {
+    match [cause, &seen.clock].into_iter().find(|condition| !condition.is_true()) {
+        None => true,
+        Some(condition) => {
+            debug!("namespace `{}` is not deleted now: {}", record.name, condition.reason);
+            false
         }
     }
 }

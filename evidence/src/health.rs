@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Namespace, Policy, Record,
     health::{Checkup, Look},
+    time::saturating_add,
 };
 use serde_json::json;
 
@@ -42,7 +43,9 @@ pub fn checkup(
     if policy.is_none_or(|policy| policy.health.is_none()) {
         return Checked::Off;
     }
-    let Some(rounds) = rounds else { return Checked::Unseen };
+    // What was looked at before there was this namespace says nothing of it. Its creation is told in whole seconds.
+    let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
+    let Some(rounds) = rounds.filter(|rounds| rounds.at() >= born) else { return Checked::Unseen };
     let episode = (record.episode, record.since.unwrap_or(rounds.at()));
     Checked::Seen(Checkup { look: rounds.of(&namespace.name, namespace.created), episode, every: rounds.every })
 }

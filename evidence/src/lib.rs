@@ -7,8 +7,5 @@
 //! The sources so far are [`age`] and [`prometheus`].
 
 pub mod age;
-<<<<<<< HEAD
-=======
 pub mod health;
->>>>>>> 3996cef (Judge namespaces by the alerts of Prometheus)
 pub mod prometheus;

@@ -11,6 +11,8 @@ use crate::NamespaceDelete;
 const HAND_OVER: SignedDuration = SignedDuration::from_secs(20);
 /// The oldest that evidence may be when the intent is written.
 const EVIDENCE: SignedDuration = SignedDuration::from_secs(60);
+/// The statuses that may lead to a deletion.
+const DELETABLE: [&str; 4] = ["stale", "failed", "cancelled", "superseded"];
 /// Instants in the history are cut to milliseconds.
 const CUT: SignedDuration = SignedDuration::from_millis(1);
 
@@ -66,9 +68,11 @@ fn judge_one(run: &Run, delete: &NamespaceDelete, history: &History, intent: &En
 /// Whether the history before the intent let anybody delete.
 fn allowed(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &str, found: &mut Vec<Violation>) {
     let (mut managed, mut protected, mut kept, mut done, mut mode) = (false, false, None, false, None);
+    let mut status = None;
     for entry in history.before(intent.seq) {
         match entry.kind.as_str() {
-            "Adopted" => (managed, mode) = (true, entry.text("mode")),
+            "Adopted" => (managed, mode, status) = (true, entry.text("mode"), Some("unknown")),
+            "StatusChanged" => status = entry.text("to"),
             "PolicyChanged" => mode = entry.text("mode"),
             "Released" | "Gone" => managed = false,
             "Protected" => protected = entry.data.get("on").and_then(serde_json::Value::as_bool) != Some(false),
@@ -76,6 +80,9 @@ fn allowed(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &s
             "ActionDone" => done = true,
             _ => {}
         }
+    }
+    if status != intent.text("cause") || !status.is_some_and(|status| DELETABLE.contains(&status)) {
+        found.complain("S1", format!("{what} is for {:?}, of a namespace that is {status:?}", intent.text("cause")));
     }
     if !managed {
         found.complain("S2", format!("{what} is of a namespace that is not managed"));

@@ -168,6 +168,27 @@ fn s4_a_deletion_comes_soon_after_its_intent_and_not_after_its_end() {
 }
 
 #[test]
+fn s1_the_cause_is_the_status_and_one_that_leads_to_a_deletion() {
+    check(&["S1"], |story| story.data(INTENDED)["cause"] = json!("failed"));
+    check(&["S1"], |story| {
+        story.data(STALE)["to"] = json!("unstable");
+        story.data(INTENDED)["cause"] = json!("unstable");
+    });
+}
+
+#[test]
+fn s7_what_failed_was_not_foretold_however_long_its_deadline_stood() {
+    check(&["S7"], |story| {
+        let to = |from: &str, to: &str| json!({"from": from, "to": to});
+        story.data(STALE).clone_from(&to("ok", "unstable"));
+        story.insert(INTENDED, 600, "StatusChanged", to("unstable", "failing"));
+        story.insert(INTENDED + 1, 600, "StatusChanged", to("failing", "failed"));
+        story.data(INTENDED + 2)["cause"] = json!("failed");
+        story.data(DONE + 2)["of"] = json!(6);
+    });
+}
+
+#[test]
 fn s4_nobody_judges_while_an_intent_is_open() {
     check(&["S4"], |story| story.insert(DONE, 602, "StatusChanged", json!({"from": "stale", "to": "unknown"})));
 }

@@ -15,6 +15,7 @@ mod clock;
 mod configuration;
 mod doubt;
 mod guard;
+mod health;
 mod lifecycle;
 mod notices;
 mod people;
