@@ -9,6 +9,7 @@
 mod canary;
 mod close;
 mod delete;
+mod grounds;
 mod look;
 mod notify;
 mod permit;

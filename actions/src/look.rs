@@ -3,21 +3,23 @@
 use common::{
     cluster,
     config::{Ration, Settings},
-    context::Context,
     controls,
     ration::{Slot, Window},
     store::ClaimKind,
 };
-use evidence::health::{self, Rounds};
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Fresh, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb, decide,
-    entry::SkipReason, guards, plan::is_foretold, time::human_text,
+    Condition, Fresh, Namespace, Policy, Record, Truth, decide, entry::SkipReason, guards, plan::is_foretold,
+    time::human_text,
 };
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::{permit::Refusal, worker::Worker};
+use crate::{
+    grounds::{cause, gather, holds, see},
+    permit::Refusal,
+    worker::Worker,
+};
 
 /// Everything an intent needs to say.
 #[derive(Debug)]
@@ -60,10 +62,10 @@ pub(crate) async fn prepare(
     let Some(reading) = reading else {
         return Ok(Looked::NotNow);
     };
-    let rounds = rounds(context, settings, record).await;
+    let gathered = gather(context, settings, record).await?;
     let now = context.clock.now();
     let applies = policies.for_namespace(&reading.namespace);
-    let seen = see(reading, applies, rounds.as_ref(), record, now);
+    let seen = see(reading, applies, &gathered, record, now);
     if let Some(other) = decide(applies, record, &seen, now).entry {
         debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
@@ -83,7 +85,7 @@ pub(crate) async fn prepare(
 
     // The claims may have taken long: what counts as evidence is what is seen from here on.
     let (looked, evidence_at) = (Instant::now(), context.clock.now());
-    let rounds = self::rounds(context, settings, record).await;
+    let gathered = gather(context, settings, record).await?;
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
         return Ok(Looked::NotNow);
     };
@@ -97,7 +99,7 @@ pub(crate) async fn prepare(
     // Its owner may have asked for more time since the evidence was read.
     let now = context.clock.now();
     let reading = evidence::age::reading(namespace.clone(), cluster, now);
-    let last = see(reading, fresh.policy, rounds.as_ref(), record, now);
+    let last = see(reading, fresh.policy, &gathered, record, now);
     if let Some(other) = decide(fresh.policy, record, &last, now).entry {
         debug!("namespace `{}` changed at the last moment: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
@@ -113,59 +115,6 @@ pub(crate) async fn prepare(
     let told = Condition { truth: Truth::True, reason: record.reason.clone(), observed_at: evidence_at };
     let evidence = if cause.reason == told.reason { vec![told, last.clock] } else { vec![told, cause, last.clock] };
     Ok(Looked::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, wave })))
-}
-
-/// A look at the health of all, where that is what the deletion rests on.
-async fn rounds(context: &Context, settings: &Settings, record: &Record) -> Option<Rounds> {
-    match record.status {
-        Status::Failed => health::look(settings, &context.clock).await,
-        Status::Unknown
-        | Status::Ok
-        | Status::Unstable
-        | Status::Failing
-        | Status::Stale
-        | Status::Cancelled
-        | Status::Superseded => None,
-    }
-}
-
-fn see(
-    reading: Reading,
-    policy: Option<&Policy>,
-    rounds: Option<&Rounds>,
-    record: &Record,
-    now: Timestamp,
-) -> Observation {
-    let health = health::checkup(policy, rounds, record, &reading.namespace);
-    absorb(None, Reading { health, ..reading }, now)
-}
-
-/// Whether what led to the deletion is so now, by what was just seen: anything but True stops it (safety.md section 2,
-/// step 3).
-fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Condition {
-    let as_recorded = |truth| Condition { truth, reason: record.reason.clone(), observed_at: now };
-    let unseen = || Condition { truth: Truth::Unknown, reason: "its health is not known".to_owned(), observed_at: now };
-    match record.status {
-        // By our clock too it has to be over, whoever's clock it was over by first.
-        Status::Stale => {
-            let is_over = record.deadline.as_ref().is_some_and(|deadline| deadline.at <= now);
-            as_recorded(if is_over { Truth::True } else { Truth::False })
-        }
-        Status::Failed => seen.health.seen().map_or_else(unseen, |health| health.look.condition.clone()),
-        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Cancelled | Status::Superseded => {
-            as_recorded(Truth::False)
-        }
-    }
-}
-
-fn holds(record: &Record, cause: &Condition, seen: &Observation) -> bool {
-    match [cause, &seen.clock].into_iter().find(|condition| !condition.is_true()) {
-        None => true,
-        Some(condition) => {
-            debug!("namespace `{}` is not deleted now: {}", record.name, condition.reason);
-            false
-        }
-    }
 }
 
 /// The window of now by the apiserver's clock, which the caller has just compared with ours.

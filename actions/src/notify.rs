@@ -241,7 +241,14 @@ mod tests {
             deadline: None,
         };
         let (from, to) = (Status::Unknown, Status::Ok);
-        let ok = StatusChanged { from, to, reason: String::new(), evidence: Vec::new(), finalize_at: Some(at(12)) };
+        let ok = StatusChanged {
+            from,
+            to,
+            reason: String::new(),
+            evidence: Vec::new(),
+            finalize_at: Some(at(12)),
+            successors: Vec::new(),
+        };
         let (about, channel) = (Status::Stale, WEBHOOK.to_owned());
         let notice = NoticeIntended { about, deadline: at(12), promise: at(12), channel };
         let facts = [Fact::Adopted(adopted), Fact::StatusChanged(ok), Fact::NoticeIntended(notice)];

@@ -121,7 +121,8 @@ fn of_status(change: &StatusChanged) -> Option<Told> {
             Status::Unstable | Status::Failing | Status::Failed => Some(normal("Recovered", note())),
             Status::Unknown | Status::Ok | Status::Stale | Status::Cancelled | Status::Superseded => None,
         },
-        Status::Unknown | Status::Cancelled | Status::Superseded => None,
+        Status::Superseded => Some(warning("Superseded", note())),
+        Status::Unknown | Status::Cancelled => None,
     }
 }
 

@@ -118,3 +118,66 @@ impl Health {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::store::{self, Heartbeat};
+    use jiff::Timestamp;
+    use lifecycle::Uid;
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn shard() -> Shard {
+        Shard { number: 0, of: 2 }
+    }
+
+    /// What is known after these collectors told of the looks they took: shard, since, until.
+    async fn inherited(beats: &[(u32, i64, i64)]) -> Health {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("store.db").display());
+        let store = store::open(&url).await.unwrap();
+        for (shard, since, until) in beats {
+            let body = json!({"shard": shard, "of": 2, "slot": null, "watched": 1,
+                "looked": {"since": at(*since), "until": at(*until)}});
+            let (id, role) = (format!("collector/{shard}-{since}"), beats::COLLECTOR.to_owned());
+            store.beat(&Heartbeat { id, role, started: at(0), at: at(*until), body }).await.unwrap();
+        }
+        let health = Health::default();
+        health.inherit(&*store, shard()).await.unwrap();
+        health
+    }
+
+    /// Until when a streak counts whose last look that was written down was at second 100.
+    fn until(health: &Health) -> i64 {
+        let (since, looked_at) = (at(50), at(100));
+        let streak = Streak { episode: 2, fails: true, since, standing: since, looked_at, is_known: true };
+        let mut record = Record::new(Uid::new("u"));
+        (record.episode, record.since) = (2, Some(at(50)));
+        health.continued(streak, &record).looked_at.as_second()
+    }
+
+    #[tokio::test]
+    async fn what_the_one_before_saw_without_a_break_counts() {
+        assert_eq!(until(&inherited(&[]).await), 100);
+        assert_eq!(until(&inherited(&[(0, 90, 300)]).await), 300);
+        assert_eq!(until(&inherited(&[(0, 90, 300), (0, 10, 200)]).await), 300, "of two the one that looked last");
+        assert_eq!(until(&inherited(&[(1, 90, 300)]).await), 100, "another shard's");
+    }
+
+    #[tokio::test]
+    async fn what_was_not_seen_in_between_does_not_count() {
+        assert_eq!(until(&inherited(&[(0, 101, 300)]).await), 100);
+    }
+
+    #[tokio::test]
+    async fn other_sources_begin_anew() {
+        let health = inherited(&[(0, 90, 300)]).await;
+        health.forget();
+        assert_eq!(until(&health), 100);
+    }
+}

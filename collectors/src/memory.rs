@@ -4,12 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use lifecycle::{
-    Namespace, Record, Uid,
+    Keys, Namespace, Record, Uid,
     health::{Health, Streak},
+    supersession::{Group, Member, Standing},
 };
+use tracing::warn;
 
 /// One turn in so many is of the second line, however many wait in the first: what waits there comes to an end.
 const SECOND_EVERY: usize = 8;
+
+/// The most deployments of one group that are compared: many times what pipelines leave behind, and few enough for each
+/// to be compared with all.
+const MOST_DEPLOYMENTS: usize = 200;
 
 /// Everything in mind.
 #[derive(Debug, Default)]
@@ -21,6 +27,10 @@ pub(crate) struct Memory {
     second: VecDeque<Uid>,
     begun: usize,
     due: BTreeSet<(Timestamp, Uid)>,
+    /// Who belongs to which group of deployments, where that is asked for.
+    groups: BTreeMap<Group, BTreeSet<Uid>>,
+    /// A complete list came since the watch began: no member of a group is missing.
+    is_complete: bool,
 }
 
 /// One namespace in mind.
@@ -40,6 +50,8 @@ pub(crate) struct Seen {
     pub(crate) unsure: Option<u32>,
     /// An entry of ours has yet to show in the annotations.
     pub(crate) owed: bool,
+    /// Its group of deployments, where its policy asks for that.
+    pub(crate) group: Option<Group>,
     /// Its health as of the last turn.
     pub(crate) health: Option<Health>,
     /// What the store keeps of that, as far as we know.
@@ -60,13 +72,68 @@ enum Line {
 }
 
 impl Memory {
-    /// A namespace is there, as it is now.
-    pub(crate) fn there(&mut self, namespace: Namespace) {
+    /// A namespace is there, as it is now, and belongs to this group of deployments.
+    pub(crate) fn there(&mut self, namespace: Namespace, group: Option<Group>) {
         let uid = namespace.uid.clone();
         let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
         seen.namespace = Some(namespace);
         (seen.is_missed, seen.is_elsewhere) = (false, false);
+        self.join(&uid, group);
         self.wake(&uid);
+    }
+
+    /// Everything is to be judged anew, and belongs to the group that this says.
+    pub(crate) fn regroup(&mut self, group: impl Fn(&Namespace) -> Option<Group>) {
+        let all: Vec<_> =
+            self.seen.iter().map(|(uid, seen)| (uid.clone(), seen.namespace.as_ref().and_then(&group))).collect();
+        for (uid, group) in all {
+            self.join(&uid, group);
+            self.wake(&uid);
+        }
+    }
+
+    /// The group of a namespace and all its members, itself too; `None`: it is in none, or not all are known yet.
+    pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(Group, Vec<Member>)> {
+        let group = self.seen.get(uid)?.group.clone().filter(|_| self.is_complete)?;
+        if self.groups.get(&group)?.len() > MOST_DEPLOYMENTS {
+            return None;
+        }
+        let member = |uid| {
+            let seen = self.seen.get(uid)?;
+            Member::new(seen.namespace.as_ref()?, seen.record.as_ref(), keys)
+        };
+        let members = self.groups.get(&group)?.iter().filter_map(member).collect();
+        Some((group, members))
+    }
+
+    fn join(&mut self, uid: &Uid, group: Option<Group>) {
+        let Some(seen) = self.seen.get_mut(uid) else { return };
+        let former = std::mem::replace(&mut seen.group, group.clone());
+        if former != group
+            && let Some(former) = former
+        {
+            self.wake_group(&former);
+            if let Some(members) = self.groups.get_mut(&former) {
+                members.remove(uid);
+                if members.is_empty() {
+                    self.groups.remove(&former);
+                }
+            }
+        }
+        if let Some(group) = group {
+            let members = self.groups.entry(group.clone()).or_default();
+            if members.insert(uid.clone()) && members.len() == MOST_DEPLOYMENTS + 1 {
+                warn!("{group} has more than {MOST_DEPLOYMENTS} namespaces: none of them is superseded");
+            }
+            self.wake_group(&group);
+        }
+    }
+
+    /// Something of a member changed: each of the others may be replaced now, or no more.
+    fn wake_group(&mut self, group: &Group) {
+        let members = self.groups.get(group).filter(|members| members.len() <= MOST_DEPLOYMENTS);
+        let members: Vec<_> = members.into_iter().flatten().cloned().collect();
+        members.iter().for_each(|uid| self.wake(uid));
     }
 
     /// A namespace is another collector's.
@@ -83,6 +150,7 @@ impl Memory {
     pub(crate) fn vanished(&mut self, uid: &Uid) {
         let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
         (seen.namespace, seen.is_missed) = (None, false);
+        self.join(uid, None);
         self.wake(uid);
     }
 
@@ -99,12 +167,10 @@ impl Memory {
     pub(crate) fn complete(&mut self, all: &BTreeSet<Uid>) {
         let gone: Vec<_> = self.seen.keys().filter(|uid| !all.contains(uid)).cloned().collect();
         gone.iter().for_each(|uid| self.vanished(uid));
-    }
-
-    /// Everything is to be judged anew.
-    pub(crate) fn wake_all(&mut self) {
-        let all: Vec<_> = self.seen.keys().cloned().collect();
-        all.iter().for_each(|uid| self.wake(uid));
+        if !std::mem::replace(&mut self.is_complete, true) {
+            let grouped: Vec<_> = self.groups.values().flatten().cloned().collect();
+            grouped.iter().for_each(|uid| self.wake(uid));
+        }
     }
 
     /// It is the turn of those of which this is so.
@@ -182,7 +248,10 @@ impl Memory {
         if left.gone && seen.namespace.is_none() || seen.is_elsewhere {
             return self.forget(uid);
         }
+        let standing = |seen: &Seen| seen.namespace.as_ref().map(|it| Standing::of(it, seen.record.as_ref()));
+        let stood = standing(seen);
         seen.record = left.record;
+        let changed = seen.group.clone().filter(|_| stood != standing(seen));
         seen.repaired_at = left.repaired_at;
         seen.failures = left.failures;
         seen.unsure = left.unsure;
@@ -200,6 +269,9 @@ impl Memory {
             *namespace = patched.1;
         }
         self.set_due(uid, left.due);
+        if let Some(group) = changed {
+            self.wake_group(&group);
+        }
         if again || left.again {
             self.wake(uid);
         } else if left.owed
@@ -221,6 +293,7 @@ impl Memory {
     }
 
     fn forget(&mut self, uid: &Uid) {
+        self.join(uid, None);
         self.set_due(uid, None);
         self.seen.remove(uid);
     }
@@ -268,6 +341,7 @@ impl Seen {
             failures: 0,
             unsure: None,
             owed: false,
+            group: None,
             health: None,
             kept: None,
             line: None,
@@ -305,18 +379,18 @@ mod tests {
     #[test]
     fn many_changes_are_one_turn() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
-        memory.there(namespace("a", "2"));
+        memory.there(namespace("a", "1"), None);
+        memory.there(namespace("a", "2"), None);
         assert_eq!(turns(&mut memory), ["a"]);
     }
 
     #[test]
     fn a_change_during_a_turn_is_one_more_turn() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
+        memory.there(namespace("a", "1"), None);
         assert_eq!(turns(&mut memory), ["a"]);
-        memory.there(namespace("a", "2"));
-        memory.there(namespace("a", "3"));
+        memory.there(namespace("a", "2"), None);
+        memory.there(namespace("a", "3"), None);
         assert_eq!(turns(&mut memory), [""; 0], "never two turns of one namespace at once");
         memory.end(&Uid::new("a"), Left::default());
         assert_eq!(turns(&mut memory), ["a"]);
@@ -325,7 +399,7 @@ mod tests {
     #[test]
     fn what_falls_due_gets_its_turn_then_and_not_before() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
+        memory.there(namespace("a", "1"), None);
         memory.begin();
         memory.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
         memory.fall_due(at(9));
@@ -338,8 +412,8 @@ mod tests {
     #[test]
     fn a_complete_list_ends_what_it_does_not_name() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
-        memory.there(namespace("b", "1"));
+        memory.there(namespace("a", "1"), None);
+        memory.there(namespace("b", "1"), None);
         memory.complete(&BTreeSet::from([Uid::new("b")]));
         let (uid, seen) = memory.begin().unwrap();
         assert_eq!((uid.as_str(), seen.namespace), ("a", None));
@@ -352,7 +426,7 @@ mod tests {
         let mut memory = Memory::default();
         memory.vanished(&Uid::new("a"));
         memory.begin();
-        memory.there(namespace("a", "1"));
+        memory.there(namespace("a", "1"), None);
         memory.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
         assert_eq!(turns(&mut memory), ["a"]);
     }
@@ -360,8 +434,8 @@ mod tests {
     #[test]
     fn what_became_another_collectors_is_left_to_it() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
-        memory.there(namespace("b", "1"));
+        memory.there(namespace("a", "1"), None);
+        memory.there(namespace("b", "1"), None);
         memory.begin();
         memory.elsewhere(&Uid::new("a"));
         memory.elsewhere(&Uid::new("b"));
@@ -373,17 +447,17 @@ mod tests {
     #[test]
     fn one_that_came_back_from_another_collector_during_a_turn_stays() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
+        memory.there(namespace("a", "1"), None);
         memory.begin();
         memory.elsewhere(&Uid::new("a"));
-        memory.there(namespace("a", "2"));
+        memory.there(namespace("a", "2"), None);
         memory.end(&Uid::new("a"), Left::default());
         assert_eq!(turns(&mut memory), ["a"]);
     }
 
     /// All of these were judged and have yet to be annotated.
     fn owe(memory: &mut Memory, uids: &[&str]) {
-        uids.iter().for_each(|uid| memory.there(namespace(uid, "1")));
+        uids.iter().for_each(|uid| memory.there(namespace(uid, "1"), None));
         assert_eq!(turns(memory), uids);
         uids.iter().for_each(|uid| memory.end(&Uid::new(*uid), Left { owed: true, ..Left::default() }));
     }
@@ -392,7 +466,7 @@ mod tests {
     fn annotations_are_written_once_nobody_waits_to_be_judged() {
         let mut memory = Memory::default();
         owe(&mut memory, &["a"]);
-        memory.there(namespace("b", "1"));
+        memory.there(namespace("b", "1"), None);
         assert!(memory.is_pressed());
         assert_eq!(turns(&mut memory), ["b", "a"]);
         assert!(!memory.is_pressed());
@@ -402,7 +476,7 @@ mod tests {
     fn annotations_do_not_wait_for_ever() {
         let mut memory = Memory::default();
         owe(&mut memory, &["late"]);
-        (0..SECOND_EVERY).for_each(|number| memory.there(namespace(&format!("other-{number}"), "1")));
+        (0..SECOND_EVERY).for_each(|number| memory.there(namespace(&format!("other-{number}"), "1"), None));
         let turns = turns(&mut memory);
         assert_eq!(turns.len(), SECOND_EVERY + 1);
         assert!(turns[..SECOND_EVERY].contains(&"late".to_owned()), "{turns:?}");
@@ -412,17 +486,93 @@ mod tests {
     fn whoever_is_owed_annotations_and_changes_is_judged_first_and_once() {
         let mut memory = Memory::default();
         owe(&mut memory, &["a", "b"]);
-        memory.there(namespace("b", "2"));
+        memory.there(namespace("b", "2"), None);
         assert_eq!(turns(&mut memory), ["b", "a"]);
     }
 
     #[test]
     fn our_own_patch_does_not_hide_what_came_meanwhile() {
         let mut memory = Memory::default();
-        memory.there(namespace("a", "1"));
+        memory.there(namespace("a", "1"), None);
         memory.begin();
-        memory.there(namespace("a", "3"));
+        memory.there(namespace("a", "3"), None);
         memory.end(&Uid::new("a"), Left { patched: Some(("1".into(), namespace("a", "2"))), ..Left::default() });
         assert_eq!(memory.begin().unwrap().1.namespace.unwrap().resource_version, "3");
+    }
+
+    /// The group of a deployment of this job.
+    fn deployed(uid: &str, job_id: &str) -> (Namespace, Option<Group>) {
+        let keys = Keys::default();
+        let labels = [("projectId", "7"), ("job", "deploy"), ("branch", "main"), ("jobId", job_id)];
+        let labels = labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into();
+        let namespace = Namespace { labels, ..namespace(uid, "1") };
+        let group = Group::of(&namespace, &[lifecycle::supersession::By::Branch], &keys);
+        (namespace, group)
+    }
+
+    fn members(memory: &Memory, uid: &str) -> Option<Vec<String>> {
+        let (_, members) = memory.deployments(&Uid::new(uid), &Keys::default())?;
+        Some(members.into_iter().map(|member| member.name).collect())
+    }
+
+    fn there(memory: &mut Memory, uid: &str, job_id: &str) {
+        let (namespace, group) = deployed(uid, job_id);
+        memory.there(namespace, group);
+    }
+
+    #[test]
+    fn deployments_are_compared_once_all_are_known() {
+        let mut memory = Memory::default();
+        there(&mut memory, "a", "1");
+        there(&mut memory, "b", "2");
+        memory.there(namespace("other", "1"), None);
+        turns(&mut memory);
+        ["a", "b", "other"].iter().for_each(|uid| memory.end(&Uid::new(*uid), Left::default()));
+        assert_eq!(members(&memory, "a"), None);
+        memory.complete(&["a", "b", "other"].map(Uid::new).into());
+        assert_eq!(turns(&mut memory), ["a", "b"]);
+        assert_eq!(members(&memory, "a").unwrap(), ["a", "b"]);
+        assert_eq!(members(&memory, "other"), None);
+    }
+
+    #[test]
+    fn who_comes_changes_or_goes_gives_the_others_a_turn() {
+        let mut memory = Memory::default();
+        memory.complete(&BTreeSet::new());
+        let settle = |memory: &mut Memory| {
+            let turned = turns(memory);
+            turned.iter().for_each(|uid| memory.end(&Uid::new(uid), Left::default()));
+            turned
+        };
+        there(&mut memory, "a", "1");
+        assert_eq!(settle(&mut memory), ["a"]);
+        there(&mut memory, "b", "2");
+        assert_eq!(settle(&mut memory), ["a", "b"]);
+        // Its record says that it is managed and ok now.
+        there(&mut memory, "b", "2");
+        assert_eq!(turns(&mut memory), ["a", "b"]);
+        memory.end(&Uid::new("a"), Left::default());
+        let mut record = Record::new(Uid::new("b"));
+        (record.phase, record.status) = (lifecycle::record::Phase::Managed, lifecycle::Status::Ok);
+        memory.end(&Uid::new("b"), Left { record: Some(record), ..Left::default() });
+        assert_eq!(settle(&mut memory), ["a", "b"]);
+        memory.vanished(&Uid::new("b"));
+        assert_eq!(settle(&mut memory), ["a", "b"]);
+        assert_eq!(members(&memory, "a").unwrap(), ["a"]);
+        let (namespace, _) = deployed("a", "1");
+        memory.there(namespace, None);
+        assert_eq!(memory.groups.len(), 0, "nothing is kept of a group without members");
+    }
+
+    #[test]
+    fn more_than_can_be_compared_are_not() {
+        let mut memory = Memory::default();
+        memory.complete(&BTreeSet::new());
+        for number in 0..=MOST_DEPLOYMENTS {
+            there(&mut memory, &format!("u{number}"), &number.to_string());
+        }
+        assert_eq!(members(&memory, "u0"), None);
+        memory.vanished(&Uid::new("u1"));
+        assert_eq!(members(&memory, "u0").unwrap().len(), MOST_DEPLOYMENTS);
     }
 }

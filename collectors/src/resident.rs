@@ -21,7 +21,8 @@ use evidence::health::{self, Rounds};
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Uid,
+    Namespace, Uid,
+    supersession::Group,
     time::{between, saturating_add},
 };
 use tokio::{
@@ -207,7 +208,8 @@ impl Resident {
                     info!("the configuration changed: every namespace is judged again");
                     watch = self.watch(settings.borrow_and_update().clone());
                     self.look_elsewhere();
-                    self.memory.wake_all();
+                    let settings = self.collector.context.settings();
+                    self.memory.regroup(|namespace| group(&settings, namespace));
                 }
             }
         }
@@ -303,7 +305,10 @@ impl Resident {
             info!("the apiserver answers again");
         }
         match watched {
-            Watched::There(namespace) => self.memory.there(namespace),
+            Watched::There(namespace) => {
+                let group = group(&self.collector.context.settings(), &namespace);
+                self.memory.there(namespace, group);
+            }
             Watched::Elsewhere(uid) => self.memory.elsewhere(&uid),
             Watched::Vanished(uid) => self.memory.vanished(&uid),
             Watched::Complete(all) => {
@@ -341,8 +346,9 @@ impl Resident {
         while !self.is_resting() && self.turns.len() < AT_ONCE {
             let Some((uid, seen)) = self.memory.begin() else { return };
             let (collector, pressed) = (Arc::clone(&self.collector), self.memory.is_pressed());
+            let others = self.memory.deployments(&uid, &collector.context.settings().policies.keys);
             self.turns.spawn(async move {
-                let left = collector.turn(&uid, seen, pressed).await;
+                let left = collector.turn(&uid, seen, others, pressed).await;
                 (uid, left)
             });
         }
@@ -390,6 +396,12 @@ impl Resident {
         let looks = self.prometheus.is_some() && self.looks.is_empty();
         if looks { until_due.min(self.next_look.saturating_duration_since(Instant::now())) } else { until_due }
     }
+}
+
+/// The group of deployments a namespace belongs to, where its policy asks for that.
+fn group(settings: &Settings, namespace: &Namespace) -> Option<Group> {
+    let superseded = settings.policies.for_namespace(namespace)?.superseded.as_ref()?;
+    Group::of(namespace, &superseded.by, &settings.policies.keys)
 }
 
 async fn rested(rest: Option<(Instant, Duration)>) {

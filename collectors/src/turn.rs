@@ -19,6 +19,7 @@ use lifecycle::{
     health::{Health, Streak},
     keys::{Lineage, Mismatch},
     record::Phase,
+    supersession::{Group, Member, Succession, succession},
     time::saturating_add,
 };
 use tokio::sync::{Mutex, Semaphore};
@@ -74,7 +75,13 @@ impl Collector {
     ///
     /// # Errors
     /// When the store is out of reach: the turn is to be taken again.
-    pub(crate) async fn turn(&self, uid: &Uid, seen: Seen, pressed: bool) -> Result<Left, StoreError> {
+    pub(crate) async fn turn(
+        &self,
+        uid: &Uid,
+        seen: Seen,
+        others: Option<(Group, Vec<Member>)>,
+        pressed: bool,
+    ) -> Result<Left, StoreError> {
         let settings = self.context.settings();
         let Some(namespace) = seen.namespace.clone() else {
             return self.end(uid, seen.is_missed).await;
@@ -86,7 +93,9 @@ impl Collector {
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
-        let seen_now = self.observe(&settings, &record, namespace, &seen, now).await?;
+        let succession = succeeded(&settings, &namespace, &seen, others, now);
+        let mut seen_now = self.observe(&settings, &record, namespace, &seen, now).await?;
+        seen_now.succession = succession;
         let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
 
         let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
@@ -158,6 +167,7 @@ impl Collector {
             namespace: reading.namespace.clone(),
             clock: reading.clock.clone(),
             health: Checked::Seen(health),
+            succession: Checked::Unseen,
         });
         Ok(absorb(seen, reading, now))
     }
@@ -388,6 +398,26 @@ enum Why {
     Fails,
     /// They are not what they should be, whoever changed them.
     Differs,
+}
+
+/// Whether newer deployments replace it. Who is in no group is replaced by nobody.
+fn succeeded(
+    settings: &Settings,
+    namespace: &Namespace,
+    seen: &Seen,
+    others: Option<(Group, Vec<Member>)>,
+    now: Timestamp,
+) -> Checked<Succession> {
+    let policy = settings.policies.for_namespace(namespace);
+    let Some(superseded) = policy.and_then(|policy| policy.superseded.as_ref()) else { return Checked::Off };
+    if seen.group.is_none() {
+        return Checked::Off;
+    }
+    let Some((group, members)) = others else { return Checked::Unseen };
+    match members.iter().find(|member| member.uid == namespace.uid) {
+        Some(member) => Checked::Seen(succession(member, &group, &members, superseded.when, now)),
+        None => Checked::Unseen,
+    }
 }
 
 /// What is known to fail.

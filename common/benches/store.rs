@@ -103,6 +103,7 @@ fn entry(uid: &str, seq: u64) -> Entry {
             reason,
             evidence: vec![evidence.clone(), evidence],
             finalize_at: None,
+            successors: Vec::new(),
         })
     };
     Entry {

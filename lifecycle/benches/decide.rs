@@ -43,6 +43,7 @@ impl Case {
                 observed_at: now,
             },
             health: Checked::Off,
+            succession: Checked::Off,
         };
         let seen = absorb(None, reading.clone(), now);
         let record = settled(&policies, Record::new(seen.namespace.uid.clone()), &seen, now);

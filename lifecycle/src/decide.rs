@@ -8,6 +8,7 @@ use crate::{
     health::Step,
     keys::CI_LABELS,
     record::Phase,
+    supersession::Succession,
     time::{between, cut_to_millis, saturating_add},
     wishes::{self, Deadline},
 };
@@ -15,6 +16,9 @@ use crate::{
 /// How far apart two clocks can be that the apiserver's agrees with (safety.md section 2, step 2). What is over by the one
 /// is then not over by the other for so long, and two collectors would take turns at a namespace.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long what is superseded stands so before it is deleted (lifecycle.md section 4).
+const SUPERSEDED_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// What [`decide`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,13 +168,22 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Op
 fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let deadline = record.deadline.as_ref();
     let expired = deadline.is_some_and(|deadline| now >= deadline.at);
+    let succession = seen.succession.seen().filter(|_| policy.superseded.is_some());
+    let is_replaced = succession.is_some_and(|it| it.condition.is_true());
     let step = match (record.status, expired) {
+        // Rule 2.
+        (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, _) if is_replaced => {
+            Step::To(Status::Superseded)
+        }
+        (Status::Superseded, _) if is_taken_back(policy, seen) => Step::To(Status::Unknown),
+        (Status::Superseded, _) if policy.deletes(Status::Superseded) => Step::Rest,
         (Status::Stale, true) => Step::Rest,
         (_, true) if record.status.may_become(Status::Stale) => Step::To(Status::Stale),
         (_, true) => Step::Rest,
         (Status::Stale, false) if is_clearly_early(record, now) => Step::To(Status::Unknown),
         (Status::Stale, false) => Step::Rest,
-        (Status::Cancelled | Status::Superseded, false) => Step::To(Status::Unknown),
+        (Status::Superseded, false) => Step::Rest,
+        (Status::Cancelled, false) => Step::To(Status::Unknown),
         (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, false) => {
             by_health(policy, record, seen)
         }
@@ -186,9 +199,16 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     Decision::of(Fact::StatusChanged(StatusChanged {
         from: record.status,
         to,
-        reason: reason(record, to, &age, health, now),
-        evidence: [Some(age), Some(seen.clock.clone()), health.cloned()].into_iter().flatten().collect(),
+        reason: reason(record, to, &age, health, succession, now),
+        evidence: [Some(age), Some(seen.clock.clone()), health.cloned(), succession.map(|it| it.condition.clone())]
+            .into_iter()
+            .flatten()
+            .collect(),
         finalize_at: finalize_at(policy, deadline, to, cut_to_millis(now)),
+        successors: match (to, succession) {
+            (Status::Superseded, Some(succession)) => succession.successors.clone(),
+            _ => Vec::new(),
+        },
     }))
 }
 
@@ -210,12 +230,20 @@ fn finalize_at(policy: &Policy, deadline: Option<&Deadline>, to: Status, now: Ti
         (Status::Unstable, Some(health)) => after(health.settling.saturating_add(health.grace)),
         (Status::Failing, Some(health)) => after(health.grace),
         (Status::Failed, _) => after(policy.visible_for.max(policy.grace(Status::Failed))),
-        (Status::Unknown | Status::Unstable | Status::Failing | Status::Cancelled | Status::Superseded, _) => None,
+        (Status::Superseded, _) => after(SUPERSEDED_FOR.max(policy.grace(Status::Superseded))),
+        (Status::Unknown | Status::Unstable | Status::Failing | Status::Cancelled, _) => None,
     }
 }
 
 /// Why, in words.
-fn reason(record: &Record, to: Status, age: &Condition, health: Option<&Condition>, now: Timestamp) -> String {
+fn reason(
+    record: &Record,
+    to: Status,
+    age: &Condition,
+    health: Option<&Condition>,
+    succession: Option<&Succession>,
+    now: Timestamp,
+) -> String {
     let found = health.map_or_else(|| "its health is not checked".into(), |health| wishes::shorten(&health.reason));
     let stood = || {
         let seconds = record.since.map_or(0, |since| between(since, now).as_secs());
@@ -224,7 +252,20 @@ fn reason(record: &Record, to: Status, age: &Condition, health: Option<&Conditio
     match to {
         Status::Ok | Status::Unstable => found.into_owned(),
         Status::Failing | Status::Failed => stood(),
-        Status::Unknown | Status::Stale | Status::Cancelled | Status::Superseded => age.reason.clone(),
+        Status::Superseded => succession.map_or_else(String::new, |it| it.condition.reason.clone()),
+        Status::Unknown if record.status == Status::Superseded => {
+            succession.map_or_else(|| "newer deployments replace nothing".to_owned(), |it| it.condition.reason.clone())
+        }
+        Status::Unknown | Status::Stale | Status::Cancelled => age.reason.clone(),
+    }
+}
+
+/// Whether what replaced it does so no more: all of it is gone or failed, or nobody asks for it.
+fn is_taken_back(policy: &Policy, seen: &Observation) -> bool {
+    match (&policy.superseded, &seen.succession) {
+        (None, _) | (Some(_), Checked::Off) => true,
+        (Some(_), Checked::Unseen) => false,
+        (Some(_), Checked::Seen(succession)) => !succession.holds && succession.condition.truth == Truth::False,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Condition, Mode, Status, Uid, wishes::Deadline};
+use crate::{Condition, Mode, Status, Uid, supersession::Successor, wishes::Deadline};
 
 /// The most that one entry may weigh as JSON, in bytes (architecture.md section 3).
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
@@ -107,6 +107,9 @@ pub struct StatusChanged {
     pub evidence: Vec<Condition>,
     /// When the next step falls due, if time alone brings one.
     pub finalize_at: Option<Timestamp>,
+    /// What replaces it, where it is superseded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub successors: Vec<Successor>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     Namespace,
     health::{Checkup, Health, Look, Streak},
+    supersession::Succession,
 };
 
 /// Whether something holds. `Unknown` is a value: it moves nothing.
@@ -46,6 +47,7 @@ pub struct Reading {
     /// True: our clock agrees with the apiserver's (safety.md section 2, step 2).
     pub clock: Condition,
     pub health: Checked<Checkup>,
+    pub succession: Checked<Succession>,
 }
 
 /// What is seen of a namespace by now.
@@ -54,6 +56,7 @@ pub struct Observation {
     pub namespace: Namespace,
     pub clock: Condition,
     pub health: Checked<Health>,
+    pub succession: Checked<Succession>,
 }
 
 impl Condition {
@@ -80,10 +83,11 @@ impl fmt::Display for Truth {
 /// at the health likewise.
 #[must_use]
 pub fn absorb(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
-    let Reading { namespace, clock, health } = reading;
+    let Reading { namespace, clock, health, succession } = reading;
     let seen = seen.filter(|seen| seen.namespace.uid == namespace.uid);
     let (clock_before, health_before) = seen.map(|seen| (seen.clock, seen.health)).unzip();
     Observation {
+        succession,
         namespace,
         clock: absorb_clock(clock_before, clock, now),
         health: absorb_health(health_before, health, now),

@@ -29,6 +29,7 @@ pub mod policy;
 pub mod record;
 pub mod status;
 pub mod stuck;
+pub mod supersession;
 pub mod system;
 pub mod time;
 pub mod wishes;

@@ -13,6 +13,7 @@ use crate::{
     duration::{Pause, Period},
     keys,
     matching::{Match, RawMatch, Require, full_match},
+    supersession::{By, When},
     system::OutOfBounds,
 };
 
@@ -70,7 +71,7 @@ pub struct RawPolicy {
 }
 
 /// What is checked besides the age of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawChecks {
     /// Where it is read whether something fails. `auto`: wherever it can be, and nowhere where no source is configured.
@@ -85,6 +86,21 @@ pub struct RawChecks {
     /// After how many looks in a row that find nothing failing it is `ok` again, from `failing` or `failed`; at least 1.
     /// Default: 2.
     pub recover_after: u32,
+    /// Whether a newer deployment of the same merge request or branch replaces it, which is then deleted. Default: not
+    /// checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<RawSuperseded>,
+}
+
+/// Whether a newer deployment replaces a namespace, by the labels that its pipeline wrote: `projectId`, `job`, `jobId`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSuperseded {
+    /// What both have to share besides the project and the job: `mr`, `branch`, `commit`; of several the first whose label
+    /// the namespace has. Default: `mr`, then `branch`.
+    pub by: Vec<By>,
+    /// When the newer one replaces the older: `newer-ready` once all its namespaces are `ok`, `newer-exists` at once.
+    pub when: When,
 }
 
 /// Where the health of namespaces is read.
@@ -108,7 +124,7 @@ pub struct RawOnStatus {
     #[serde(default = "yes")]
     pub delete: bool,
     /// The least time between the notice and the deletion; may be 0. Default of `stale`: 0 where the ttl is at most an
-    /// hour, else 10m; of `failed`: 10m.
+    /// hour, else 10m; of `failed`: 10m; of `superseded`: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<Pause>,
 }
@@ -151,6 +167,9 @@ pub struct Warning {
     /// The same of what has failed.
     #[serde(skip)]
     failed_grace: SignedDuration,
+    /// The same of what is superseded.
+    #[serde(skip)]
+    superseded_grace: SignedDuration,
 }
 
 /// One policy, checked.
@@ -169,6 +188,8 @@ pub struct Policy {
     pub warning: Option<Warning>,
     /// `None`: its health is not checked.
     pub health: Option<HealthTerms>,
+    /// `None`: newer deployments replace nothing.
+    pub superseded: Option<RawSuperseded>,
     deletes: Vec<Status>,
     pub keys: Keys,
 }
@@ -216,7 +237,14 @@ impl Default for RawChecks {
             grace_period: Pause::from_secs(3_600),
             fail_after: 1,
             recover_after: 2,
+            superseded: None,
         }
+    }
+}
+
+impl Default for RawSuperseded {
+    fn default() -> Self {
+        Self { by: vec![By::Mr, By::Branch], when: When::NewerReady }
     }
 }
 
@@ -240,7 +268,8 @@ impl Policy {
     pub fn grace(&self, about: Status) -> SignedDuration {
         self.warning.map_or(SignedDuration::ZERO, |warning| match about {
             Status::Failed => warning.failed_grace,
-            Status::Cancelled | Status::Superseded => SignedDuration::ZERO,
+            Status::Superseded => warning.superseded_grace,
+            Status::Cancelled => SignedDuration::ZERO,
             Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => warning.grace,
         })
     }
@@ -350,7 +379,13 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         refuse(".max_ttl", format!("`{max}` is shorter than this policy's ttl `{ttl}`; raise it or leave it out"));
     }
     let health = health(&raw.checks, common, &mut refuse);
-    let deletable: &[Status] = if health.is_some() { &[Status::Stale, Status::Failed] } else { &[Status::Stale] };
+    let superseded = raw.checks.superseded.clone();
+    if superseded.as_ref().is_some_and(|superseded| superseded.by.is_empty()) {
+        refuse(".checks.superseded.by", "it is empty; write for example `[mr, branch]`, or leave it out".to_owned());
+    }
+    let deletable =
+        [Some(Status::Stale), health.map(|_| Status::Failed), superseded.as_ref().map(|_| Status::Superseded)];
+    let deletable: Vec<_> = deletable.into_iter().flatten().collect();
     for status in raw.on.keys().filter(|status| !deletable.contains(status)) {
         let reachable = deletable.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
         let why = match (health, status) {
@@ -385,9 +420,10 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
             None if short_lived => SignedDuration::ZERO,
             None => GRACE,
         },
-        failed_grace: raw.on.get(&Status::Failed).and_then(|on| on.grace).map_or(GRACE, Pause::get),
+        failed_grace: grace_on(raw, Status::Failed).unwrap_or(GRACE),
+        superseded_grace: grace_on(raw, Status::Superseded).unwrap_or(SignedDuration::ZERO),
     });
-    let is_deleted = |status: &&Status| raw.on.get(status).is_none_or(|on| on.delete);
+    let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
     let basis = (raw, mode, warning, &common.keys.prefix, &common.keys.former);
     Ok(Policy {
         name: raw.name.clone(),
@@ -401,9 +437,14 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         visible_for: raw.visible_for.get(),
         warning,
         health,
-        deletes: deletable.iter().filter(is_deleted).copied().collect(),
+        superseded,
+        deletes: deletable.into_iter().filter(is_deleted).collect(),
         keys: common.keys.clone(),
     })
+}
+
+fn grace_on(raw: &RawPolicy, status: Status) -> Option<SignedDuration> {
+    raw.on.get(&status).and_then(|on| on.grace).map(Pause::get)
 }
 
 /// By which rules health is judged; `None`: it is not.

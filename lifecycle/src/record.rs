@@ -8,6 +8,7 @@ use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
     entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
     guards::ends_in_sight,
+    supersession::Successor,
     wishes::{self, Deadline, DeadlineBy},
 };
 
@@ -33,6 +34,9 @@ pub struct Record {
     pub reason: String,
     /// When the next step of the status falls due, as it was seen when the status was entered.
     pub finalize_at: Option<Timestamp>,
+    /// What replaces it, where it is superseded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub successors: Vec<Successor>,
     pub deadline: Option<Deadline>,
     /// The number of the entry since which the owner is to be told of the deletion as it stands: the deadline was set,
     /// a keep moved the deletion, or what was told before came to count for nothing. It names the task of the notice.
@@ -169,6 +173,7 @@ impl Record {
             episode: 0,
             reason: String::new(),
             finalize_at: None,
+            successors: Vec::new(),
             deadline: None,
             deadline_set_by: 0,
             foretold_since: None,
@@ -229,9 +234,13 @@ impl Record {
                 self.set_deadline(adopted.deadline.clone(), entry);
                 self.foretold_since = Some(entry.at);
                 self.enter(Status::Unknown, entry, "adopted", None);
+                self.successors.clear();
             }
             Fact::PolicyChanged(terms) => self.change_terms(terms, entry),
-            Fact::StatusChanged(change) => self.enter(change.to, entry, &change.reason, change.finalize_at),
+            Fact::StatusChanged(change) => {
+                self.enter(change.to, entry, &change.reason, change.finalize_at);
+                self.successors.clone_from(&change.successors);
+            }
             Fact::DeadlineMoved(moved) => {
                 let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
                 if is_earlier {

@@ -66,6 +66,18 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
 {{- if .Values.secrets.webhook.name -}}
 {{- $_ := set $said "notices" (dict "webhook" (dict "secret_file" (printf "%s/webhook/%s" $secrets .Values.secrets.webhook.secret))) -}}
 {{- end -}}
+{{- with .Values.secrets.prometheus -}}
+{{- $secret := . -}}
+{{- $files := dict -}}
+{{- range $key := list "password" "token" "ca" "cert" "key" -}}
+{{- with index $secret $key -}}
+{{- $_ := set $files (printf "%s_file" $key) (printf "%s/prometheus/%s" $secrets .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $secret.name $files -}}
+{{- $_ := set $said "prometheus" $files -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.secrets.apiTls.name -}}
 {{- $_ := set $said.api "tls" (dict "cert_file" (printf "%s/api-tls/tls.crt" $secrets) "key_file" (printf "%s/api-tls/tls.key" $secrets)) -}}
 {{- end -}}
@@ -97,6 +109,7 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
 {{- define "nsm.secrets" -}}
 {{- $names := list "store" "queue" -}}
 {{- if eq .component "action" }}{{ $names = append $names "webhook" }}{{ end -}}
+{{- if has .component (list "action" "collector") }}{{ $names = append $names "prometheus" }}{{ end -}}
 {{- if eq .component "api" }}{{ $names = append $names "apiTls" }}{{ end -}}
 {{- $found := dict -}}
 {{- range $key := $names -}}

@@ -16,6 +16,7 @@ use lifecycle::{
     Checked, Condition, Mode, Namespace, Observation, Policies, Truth, Uid,
     health::{Health, Look, Streak},
     policy::RawPolicy,
+    supersession::Succession,
     time::saturating_add,
 };
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select, test_runner::RngAlgorithm};
@@ -161,8 +162,21 @@ pub(crate) fn health() -> impl Strategy<Value = Checked<Health>> {
     prop_oneof![1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 6 => seen]
 }
 
+/// Any state of the check whether newer deployments replace it.
+fn succession() -> impl Strategy<Value = Checked<Succession>> {
+    let seen = (condition(), any::<bool>()).prop_map(|(condition, holds)| {
+        Checked::Seen(Succession { holds: holds || condition.is_true(), condition, successors: Vec::new() })
+    });
+    prop_oneof![1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 4 => seen]
+}
+
 pub(crate) fn observation() -> impl Strategy<Value = Observation> {
-    (namespace(), condition(), health()).prop_map(|(namespace, clock, health)| Observation { namespace, clock, health })
+    (namespace(), condition(), health(), succession()).prop_map(|(namespace, clock, health, succession)| Observation {
+        namespace,
+        clock,
+        health,
+        succession,
+    })
 }
 
 /// Configurations that differ in everything a decision can depend on, each with two policies.
@@ -174,6 +188,7 @@ static CONFIGURATIONS: LazyLock<Vec<Arc<Policies>>> = LazyLock::new(|| {
         json!({ "ttl": "1h", "max_ttl": "2h", "warn_before": "30m", "on": { "stale": { "grace": "5m" } } }),
         json!({ "ttl": "2h", "max_keep": "1h", "visible_for": "30m" }),
         json!({ "max_ttl": "3h", "checks": { "settling_period": 0, "grace_period": "12h", "recover_after": 1 } }),
+        json!({ "ttl": "1h", "checks": { "superseded": {} }, "on": { "superseded": { "grace": "5m" } } }),
         json!({ "ttl": "1h", "on": { "stale": { "delete": false } } }),
         json!({}),
     ]

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies, Status,
     policy::{Common, HealthTerms, Invalid, RawPolicy},
+    supersession::By,
 };
 use serde_json::{Value, json};
 
@@ -261,6 +262,26 @@ fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
     assert_eq!(keys_of(sourceless(&of("prometheus"))), ["policies[0].checks.health"]);
     is_no_policy(&of("nagios"), "unknown variant `nagios`");
     is_no_policy(&with("checks", json!({ "heath": "off" })), "unknown field `heath`");
+}
+
+#[test]
+fn what_is_superseded_is_deleted_where_that_is_asked_for() {
+    let with_checks = |superseded: Value| with("checks", json!({ "superseded": superseded }));
+    let policies = configured(&[with_checks(json!({}))], &Keys::default(), &[]).unwrap();
+    let policy = policies.iter().next().unwrap();
+    assert!(policy.deletes(Status::Superseded));
+    assert_eq!(policy.grace(Status::Superseded), SignedDuration::ZERO);
+    assert_eq!(policy.superseded.as_ref().unwrap().by, [By::Mr, By::Branch]);
+    let mut other = with_checks(json!({ "by": ["commit"], "when": "newer-exists" }));
+    other["on"] = json!({ "superseded": { "delete": true, "grace": "5m" } });
+    let policies = configured(&[other.clone()], &Keys::default(), &[]).unwrap();
+    assert_eq!(policies.iter().next().unwrap().grace(Status::Superseded), SignedDuration::from_mins(5));
+    other["on"] = json!({ "superseded": { "delete": false } });
+    let policies = configured(&[other], &Keys::default(), &[]).unwrap();
+    assert!(!policies.iter().next().unwrap().deletes(Status::Superseded));
+    refuses(&[with_checks(json!({ "by": [] }))], &["policies[0].checks.superseded.by"]);
+    is_no_policy(&with_checks(json!({ "when": "soon" })), "unknown variant `soon`");
+    is_no_policy(&with_checks(json!({ "confirm": "ci" })), "unknown field `confirm`");
 }
 
 #[test]

@@ -66,7 +66,12 @@ impl Patient {
         let look = Look { condition: condition(truth), failing: Vec::new() };
         let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
         let health = Checked::Seen(Checkup { look, episode, every: MINUTE });
-        let reading = Reading { namespace: namespace("a", dawn()), clock: condition(Truth::True), health };
+        let reading = Reading {
+            namespace: namespace("a", dawn()),
+            clock: condition(Truth::True),
+            health,
+            succession: Checked::Off,
+        };
         let seen = absorb(self.seen.take(), reading, self.now);
         for round in 0.. {
             let decision = decide(Some(self.policy()), &self.record, &seen, self.now);
@@ -271,7 +276,14 @@ fn what_was_seen_of_the_time_in_another_status_counts_for_that_alone() {
 
 fn changed(from: Status, to: Status) -> Fact {
     let (reason, evidence) = ("so it is".to_owned(), Vec::new());
-    Fact::StatusChanged(lifecycle::entry::StatusChanged { from, to, reason, evidence, finalize_at: None })
+    Fact::StatusChanged(lifecycle::entry::StatusChanged {
+        from,
+        to,
+        reason,
+        evidence,
+        finalize_at: None,
+        successors: Vec::new(),
+    })
 }
 
 #[test]
@@ -293,7 +305,8 @@ fn a_look_that_was_overtaken_says_nothing_new() {
     let condition = Condition { truth: Truth::False, reason: "late".to_owned(), observed_at: late.now };
     let look = Look { condition: condition.clone(), failing: Vec::new() };
     let health = Checked::Seen(Checkup { look, episode: (patient.record.episode, patient.now), every: MINUTE });
-    let reading = Reading { namespace: seen.namespace.clone(), clock: seen.clock.clone(), health };
+    let reading =
+        Reading { namespace: seen.namespace.clone(), clock: seen.clock.clone(), health, succession: Checked::Off };
     assert_eq!(absorb(Some(seen.clone()), reading, patient.now), seen);
 }
 

@@ -66,6 +66,8 @@ stories! {
     a_cap_cannot_take_back_a_promise
     a_gap_stops_what_destroys
     a_keep_holds_what_has_failed
+    a_newer_deployment_replaces_it
+    a_newer_deployment_that_fails_replaces_nothing
     a_policy_cannot_take_back_a_promise
     a_policy_may_leave_what_has_failed
     a_wish_counts_before_it_is_recorded
@@ -122,6 +124,7 @@ stories! {
     unknown_clock_keeps_what_is_stale
     unknown_clock_moves_nothing
     what_fails_is_told_and_deleted
+    what_is_superseded_and_stays_becomes_stale
     what_recovers_after_it_was_told_stays
 }
 

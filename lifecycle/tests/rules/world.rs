@@ -15,6 +15,7 @@ use lifecycle::{
     keys::Lineage,
     mirror, plan,
     policy::{Common, RawPolicy},
+    supersession::{Succession, Successor},
     time::{cut_to_millis, saturating_add},
 };
 
@@ -85,6 +86,8 @@ pub(crate) struct World {
     pub(crate) clock: Truth,
     /// What the next look at the health finds; `None`: nobody looks.
     pub(crate) health: Option<Truth>,
+    /// Whether newer deployments replace it, and whether they may still do so; `None`: nobody looks.
+    pub(crate) replaced: Option<(bool, bool)>,
     looked: Option<Look>,
     look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
@@ -116,6 +119,7 @@ impl World {
             seen: None,
             clock: Truth::True,
             health: Some(Truth::False),
+            replaced: Some((false, false)),
             looked: None,
             look_at: None,
             now,
@@ -140,10 +144,26 @@ impl World {
         };
         let clock = Condition { truth: self.clock, reason: reason.to_owned(), observed_at: self.now };
         let health = self.check_up();
-        let reading = Reading { namespace: self.namespace.clone(), clock, health };
+        let reading = Reading { namespace: self.namespace.clone(), clock, health, succession: self.succession() };
         let seen = absorb(self.seen.take(), reading, self.now);
         self.seen = Some(seen.clone());
         seen
+    }
+
+    fn succession(&self) -> Checked<Succession> {
+        if self.applies().is_none_or(|policy| policy.superseded.is_none()) {
+            return Checked::Off;
+        }
+        self.replaced.map_or(Checked::Unseen, |(is_replaced, holds)| {
+            let (truth, reason) = match is_replaced {
+                true => (Truth::True, "job `2` deployed the same branch later, as `review-2`"),
+                false => (Truth::False, "it is the newest deployment of its branch"),
+            };
+            let condition = Condition { truth, reason: reason.to_owned(), observed_at: self.now };
+            let successor = Successor { uid: Uid::new("uid-2"), name: "review-2".to_owned() };
+            let successors = if is_replaced { vec![successor] } else { Vec::new() };
+            Checked::Seen(Succession { condition, holds, successors })
+        })
     }
 
     /// A look at the health where one is due, and else the last one.

@@ -1,7 +1,9 @@
 //! The configuration that is rendered, read by our own parser.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
-use common::config::{Settings, Source};
+use common::config::{Login, Settings, Source, Trust};
 use lifecycle::Mode;
 use serde_json::{Value, json};
 
@@ -36,6 +38,12 @@ fn our_own_parser_takes_every_configuration_that_is_rendered() -> Result<()> {
     assert_eq!(settings.raw.exclude, ["infra-.*", "a\\d{2}(x|y)", HOME]);
     let webhook = settings.notices.webhook.context("no webhook")?;
     assert_eq!(webhook.secret_file, Some("/etc/namespace-manager-secrets/webhook/secret".into()));
+    let prometheus = settings.prometheus.context("no Prometheus")?;
+    let directory = Path::new("/etc/namespace-manager-secrets/prometheus");
+    let password_file = directory.join("password");
+    assert_eq!(prometheus.login, Login::Basic { username: "nsm".to_owned(), password_file });
+    assert_eq!(prometheus.trust, Trust::Authorities(directory.join("ca.crt")));
+    assert_eq!(prometheus.identity.context("no certificate")?.key_file, directory.join("tls.key"));
     Ok(())
 }
 

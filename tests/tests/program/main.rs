@@ -23,5 +23,6 @@ mod process;
 mod races;
 mod rations;
 mod store;
+mod superseded;
 mod wishes;
 mod workers;

@@ -106,7 +106,7 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
         1 => terms().prop_map(Fact::PolicyChanged),
         2 => (status(), status(), text(), vec(condition(), 0..3), of(instant())).prop_map(
             |(from, to, reason, evidence, finalize_at)| {
-                Fact::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at })
+                Fact::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at, successors: Vec::new() })
             }
         ),
         2 => (deadline(), select(vec![MovedBy::Owner, MovedBy::Policy]))
@@ -208,6 +208,7 @@ pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<En
             reason: "it is old".to_owned(),
             evidence: Vec::new(),
             finalize_at: Some(deadline.at),
+            successors: Vec::new(),
         };
         let about = Status::Stale;
         let promise = saturating_add(deadline.at, jiff::SignedDuration::from_mins(30));

@@ -44,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => weighted(0.5, Just("a".to_owned())).prop_map(|value| Step::Label("team".to_owned(), value)),
         2 => select(vec![Truth::True, Truth::True, Truth::False, Truth::Unknown]).prop_map(Step::Clock),
         3 => weighted(0.9, select(vec![Truth::True, Truth::True, Truth::False, Truth::Unknown])).prop_map(Step::Health),
+        1 => select(vec![None, Some((true, true)), Some((false, true)), Some((false, false))]).prop_map(Step::Replaced),
         1 => (length(), any::<bool>()).prop_map(|(by, back)| Step::Jump(if back { -by } else { by })),
         2 => policies().prop_map(Step::Configure),
         4 => Just(Step::IntendNotice),

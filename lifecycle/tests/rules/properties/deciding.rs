@@ -130,9 +130,20 @@ proptest! {
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|policy| policy.health.is_some());
         let decision = case.decide();
         if let Some(Fact::StatusChanged(change)) = &decision.entry && is_checked {
-            prop_assert!(matches!(change.to, Status::Stale | Status::Unknown), "{decision:?}");
+            let may = matches!(change.to, Status::Stale | Status::Unknown | Status::Superseded);
+            prop_assert!(may, "{decision:?}");
         }
         prop_assert_eq!(decision.look, None);
+    }
+
+    #[test]
+    fn what_is_not_known_of_newer_deployments_moves_nothing(mut case in case()) {
+        case.seen.succession = Checked::Unseen;
+        let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|it| it.superseded.is_some());
+        if let Some(Fact::StatusChanged(change)) = case.decide().entry && is_checked {
+            prop_assert_ne!(change.to, Status::Superseded);
+            prop_assert!(change.from != Status::Superseded || change.to == Status::Stale, "{change:?}");
+        }
     }
 
     #[test]
@@ -147,7 +158,7 @@ proptest! {
             every: jiff::SignedDuration::from_secs(30),
         };
         let reading = Reading {
-            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Checked::Seen(checkup),
+            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Checked::Seen(checkup), succession: Checked::Off,
         };
         case.seen = absorb(Some(seen), reading.clone(), now);
         let _decision = case.decide();
@@ -200,7 +211,7 @@ proptest! {
         let (mut seen, mut again) = (seen, again);
         (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
         let health = Checked::Off;
-        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health };
+        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, succession: Checked::Off };
         let found = absorb(Some(seen.clone()), reading, now);
         prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
         let is_same = seen.namespace.uid == again.namespace.uid;

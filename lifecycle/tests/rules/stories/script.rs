@@ -194,6 +194,9 @@ fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
             }
             "grace" => policy["on"]["stale"]["grace"] = json!(value),
             "delete" => policy["on"]["stale"]["delete"] = Value::Bool(value == "yes"),
+            "superseded" => policy["checks"]["superseded"] = json!({ "when": value }),
+            "superseded-grace" => policy["on"]["superseded"]["grace"] = json!(value),
+            "delete-superseded" => policy["on"]["superseded"]["delete"] = Value::Bool(value == "yes"),
             "failed-grace" => policy["on"]["failed"]["grace"] = json!(value),
             "delete-failed" => policy["on"]["failed"]["delete"] = Value::Bool(value == "yes"),
             "health" | "settling_period" | "grace_period" => policy["checks"][key] = json!(value),
@@ -230,6 +233,10 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["health", "fails"] => Step::Health(Some(Truth::True)),
         ["health", "is", "fine"] => Step::Health(Some(Truth::False)),
         ["health", "is", "unknown"] => Step::Health(Some(Truth::Unknown)),
+        ["a", "newer", "deployment", "is", "ok"] => Step::Replaced(Some((true, true))),
+        ["the", "newer", "deployment", "is", "unstable"] => Step::Replaced(Some((false, true))),
+        ["the", "newer", "deployment", "fails"] => Step::Replaced(Some((false, false))),
+        ["nobody", "looks", "at", "deployments"] => Step::Replaced(None),
         ["nobody", "looks", "at", "health"] => Step::Health(None),
         ["clock", "jumps", by] => Step::Jump(signed(by)?),
         ["clock", "jumps", by, "and", "is", "off"] => {

@@ -8,6 +8,7 @@ use lifecycle::{
         MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
         StatusChanged, Terms, Told, WouldHave,
     },
+    supersession::Successor,
     time::saturating_add,
     wishes::{Deadline, DeadlineBy},
 };
@@ -72,6 +73,15 @@ fn facts() -> Vec<(&'static str, Fact)> {
             seen(Truth::Unknown, "who knows"),
         ],
         finalize_at: Some(at(60)),
+        successors: Vec::new(),
+    };
+    let superseded = StatusChanged {
+        from: Status::Ok,
+        to: Status::Superseded,
+        reason: text("job `8` deployed the same branch later, as `review-2`, which is ok"),
+        evidence: Vec::new(),
+        finalize_at: Some(at(61)),
+        successors: vec![Successor { uid: Uid::new("uid-2"), name: text("review-2") }],
     };
     let kept = Kept {
         wish: Some(text("2026-01-05T09:00:00Z")),
@@ -149,5 +159,6 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("released", Fact::Released(Released { why: text("no policy applies to it any more") })),
         ("gone", Fact::Gone(Gone {})),
         ("unrecognised", Fact::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
+        ("status_changed_superseded", Fact::StatusChanged(superseded)),
     ]
 }

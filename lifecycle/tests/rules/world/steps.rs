@@ -26,6 +26,8 @@ pub(crate) enum Step {
     Clock(Truth),
     /// What looks at the health find from now on.
     Health(Option<Truth>),
+    /// Whether newer deployments replace it from now on, and whether they may.
+    Replaced(Option<(bool, bool)>),
     /// The wall clock moves, and nothing else.
     Jump(SignedDuration),
     /// Somebody else deletes the namespace.
@@ -71,6 +73,7 @@ impl World {
             }
             Step::Clock(truth) => self.clock = *truth,
             Step::Health(truth) => self.health = *truth,
+            Step::Replaced(replaced) => self.replaced = *replaced,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {
