@@ -58,7 +58,8 @@ impl Health {
 
     /// The sources are others now: what the former said counts no more.
     pub(crate) fn forget(&self) {
-        *self.state() = State { checks: self.state().checks, ..State::default() };
+        let mut state = self.state();
+        *state = State { checks: state.checks, ..State::default() };
     }
 
     /// Takes in a look.
