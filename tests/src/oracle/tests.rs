@@ -169,8 +169,8 @@ fn s4_a_deletion_comes_soon_after_its_intent_and_not_after_its_end() {
 
 #[test]
 fn s1_the_cause_is_the_status_and_one_that_leads_to_a_deletion() {
-    check(&["S1"], |story| story.data(INTENDED)["cause"] = json!("failed"));
-    check(&["S1"], |story| {
+    check(&["S1", "S7"], |story| story.data(INTENDED)["cause"] = json!("failed"));
+    check(&["S1", "S7"], |story| {
         story.data(STALE)["to"] = json!("unstable");
         story.data(INTENDED)["cause"] = json!("unstable");
     });
