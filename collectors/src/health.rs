@@ -26,6 +26,10 @@ struct State {
     last: Option<Arc<Rounds>>,
     /// Looks without a break: ours, and those of whoever was here before, if ours follow on them.
     run: Option<Looked>,
+    /// The same without the last: its turns may still be to be taken, and what they find to be written down.
+    settled: Option<Looked>,
+    /// Those of whoever was here before alone.
+    inherited: Option<Looked>,
     outage: Option<Outage>,
     checks: Checks,
 }
@@ -38,7 +42,9 @@ impl Health {
             let body: CollectorBody = serde_json::from_value(beat.body.clone()).ok()?;
             body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
         });
-        self.state().run = of_shard.max_by_key(|looked| looked.until);
+        let inherited = of_shard.max_by_key(|looked| looked.until);
+        let mut state = self.state();
+        (state.run, state.settled, state.inherited) = (inherited, inherited, inherited);
         Ok(())
     }
 
@@ -47,9 +53,9 @@ impl Health {
         self.state().last.clone()
     }
 
-    /// A streak that was written down, up to where whoever wrote it looked.
+    /// A streak that was written down, up to where whoever wrote it looked: what our own looks find may be something else.
     pub(crate) fn continued(&self, streak: Streak, record: &Record) -> Streak {
-        let run = self.state().run.filter(|run| run.since <= streak.looked_at);
+        let run = self.state().inherited.filter(|run| run.since <= streak.looked_at);
         match (run, record.since) {
             (Some(run), Some(since)) => streak.looked_until(run.until, (record.episode, since)),
             _ => streak,
@@ -66,6 +72,7 @@ impl Health {
     pub(crate) fn take(&self, rounds: Arc<Rounds>) {
         let mut state = self.state();
         let (at, every) = (rounds.at(), SignedDuration::try_from(rounds.every()).unwrap_or(SignedDuration::MAX));
+        state.settled = state.run;
         match rounds.outage() {
             None => {
                 if state.outage.take().is_some() {
@@ -112,7 +119,7 @@ impl Health {
     pub(crate) fn tell(&self, body: CollectorBody) -> CollectorBody {
         let state = self.state();
         let outages = state.outage.iter().cloned().collect();
-        CollectorBody { looked: state.run, outages, checks: state.checks, ..body }
+        CollectorBody { looked: state.settled, outages, checks: state.checks, ..body }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -180,5 +187,17 @@ mod tests {
         let health = inherited(&[(0, 90, 300)]).await;
         health.forget();
         assert_eq!(until(&health), 100);
+    }
+
+    #[test]
+    fn what_was_counted_outlives_the_sources() {
+        let health = Health::default();
+        health.state().checks.known = 3;
+        health.state().outage =
+            Some(Outage { source: PROMETHEUS.to_owned(), since: jiff::Timestamp::UNIX_EPOCH, why: "away".to_owned() });
+        // A collector stood still here for ever once.
+        health.forget();
+        let state = health.state();
+        assert_eq!((state.checks.known, state.outage.is_none()), (3, true));
     }
 }

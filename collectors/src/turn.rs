@@ -94,7 +94,7 @@ impl Collector {
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
         let succession = succeeded(&settings, &namespace, &seen, others, now);
-        let mut seen_now = self.observe(&settings, &record, namespace, &seen, now).await?;
+        let (mut seen_now, kept) = self.observe(&settings, &record, namespace, &seen, now).await?;
         seen_now.succession = succession;
         let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
 
@@ -106,7 +106,7 @@ impl Collector {
             due: if seen_now.clock.is_true() { due } else { Some(saturating_add(now, CLOCK_AGAIN)) },
             repaired_at: seen.repaired_at,
             look_at,
-            kept: self.keep(&record, &seen_now, seen.kept.clone()).await?,
+            kept: self.keep(&record, &seen_now, kept).await?,
             health: seen_now.health.seen().cloned(),
             ..Left::default()
         };
@@ -141,7 +141,8 @@ impl Collector {
         Ok(left)
     }
 
-    /// What is seen of a namespace by now. Where a collector begins, it goes on with the timers that another left.
+    /// What is seen of a namespace by now, and what the store keeps of its health as far as we know. Where a collector
+    /// begins, it goes on with the timers that another left.
     async fn observe(
         &self,
         settings: &Settings,
@@ -149,14 +150,15 @@ impl Collector {
         namespace: Namespace,
         before: &Seen,
         now: Timestamp,
-    ) -> Result<Observation, StoreError> {
+    ) -> Result<(Observation, Option<Streak>), StoreError> {
         let policy = settings.policies.for_namespace(&namespace);
         let health = checkup(policy, self.health.last().as_deref(), record, &namespace);
+        let mut stored = before.kept.clone();
         let known = match (&before.health, &health) {
             (Some(known), _) => Some(known.clone()),
             (None, Checked::Seen(checkup)) if is_timed(policy, record.status) => {
-                let kept = self.context.store.observation(&record.uid).await?;
-                let streak = kept.and_then(|kept| kept.health).map(|streak| self.health.continued(streak, record));
+                stored = self.context.store.observation(&record.uid).await?.and_then(|observed| observed.health);
+                let streak = stored.clone().map(|streak| self.health.continued(streak, record));
                 // What was seen then says nothing that the look of now does not say.
                 streak.map(|streak| Health { look: checkup.look.clone(), streak })
             }
@@ -169,7 +171,7 @@ impl Collector {
             health: Checked::Seen(health),
             succession: Checked::Unseen,
         });
-        Ok(absorb(seen, reading, now))
+        Ok((absorb(seen, reading, now), stored))
     }
 
     /// Writes down since when the health is what it is, where that changed and a timer runs on it. Returns what is
@@ -182,7 +184,10 @@ impl Collector {
     ) -> Result<Option<Streak>, StoreError> {
         let Some(streak) = seen.health.seen().map(|health| &health.streak) else { return Ok(kept) };
         let is_kept = kept.as_ref().is_some_and(|kept| kept.says_the_same(streak));
-        if is_kept || !record.is_managed() || !streak.is_timed(record.status) {
+        // Where the timer that is written down runs no more, that is written down too: whoever comes next would go on
+        // with it.
+        let is_timed = |streak: &Streak| streak.is_timed(record.status);
+        if is_kept || !record.is_managed() || !is_timed(streak) && !kept.as_ref().is_some_and(is_timed) {
             return Ok(kept);
         }
         self.context.store.put_observation(&record.uid, &Observed { health: Some(streak.clone()) }).await?;

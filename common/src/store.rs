@@ -185,7 +185,7 @@ pub trait Store: Debug + Send + Sync {
     /// Removes the last beat of an instance, if there is one.
     async fn forget_beat(&self, id: &str) -> Result<()>;
 
-    /// Removes everything about a namespace that is gone: what was observed, its history, and then its snapshot. Safe to repeat. Where it
+    /// Removes everything about a namespace that is gone: its history, what was observed, and then its snapshot. Safe to repeat. Where it
     /// ends half way, the history is shorter, has no gap, and a snapshot that was there still says how it ended.
     async fn forget(&self, uid: &Uid) -> Result<()>;
 

@@ -84,7 +84,7 @@ impl Streak {
         let Some(before) = before else {
             let fails = fails.unwrap_or(false);
             let is_known = condition.truth != Truth::Unknown;
-            return Self { episode, fails, since: at, standing: at, looked_at: at, is_known };
+            return Self { episode, fails, since: at, standing: begins(began, at), looked_at: at, is_known };
         };
         if at <= before.looked_at {
             // Nothing new was seen; the status may have changed since.
@@ -96,8 +96,9 @@ impl Streak {
         let lost = if counts { SignedDuration::ZERO } else { gap };
         let standing = match (before.episode == episode, counts) {
             (true, _) => saturating_add(before.standing, lost),
-            (false, true) => began.clamp(before.looked_at, at),
-            (false, false) => at,
+            // The look may be older than the status: whoever wrote it down was slow, or another.
+            (false, true) if began <= at => began.max(before.looked_at),
+            (false, true | false) => begins(began, at),
         };
         let is_other = fails.is_some_and(|fails| fails != before.fails);
         Self {
@@ -117,7 +118,7 @@ impl Streak {
         if !self.is_known || at <= self.looked_at {
             return self;
         }
-        let standing = if self.episode == episode.0 { self.standing } else { episode.1.clamp(self.looked_at, at) };
+        let standing = if self.episode == episode.0 { self.standing } else { episode.1.max(self.looked_at) };
         Self { episode: episode.0, standing, looked_at: at, ..self }
     }
 
@@ -164,5 +165,40 @@ impl Streak {
             | (Status::Stale | Status::Cancelled | Status::Superseded, _) => return Step::Rest,
         };
         if time >= needed { Step::To(to) } else { Step::LookAgain(saturating_add(self.looked_at, needed - time)) }
+    }
+}
+
+/// From when on a status counts as standing that began then, by a look of `at`. The look may be a little older than the
+/// status; one that is much older was taken after the clock was set back, and the status counts from there.
+fn begins(began: Timestamp, at: Timestamp) -> Timestamp {
+    const OLDER: SignedDuration = SignedDuration::from_secs(60);
+    if between(at, began) > OLDER { at } else { at.max(began) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Since when a status counts as standing that began in second 15, by a look in second 10.
+    #[track_caller]
+    fn check(before: Option<Streak>, expected: i64) {
+        let condition = Condition { truth: Truth::True, reason: String::new(), observed_at: at(10) };
+        let look = Look { condition, failing: Vec::new() };
+        let checkup = Checkup { look, episode: (2, at(15)), every: SignedDuration::from_secs(10) };
+        assert_eq!(Streak::follow(before.as_ref(), &checkup).standing, at(expected));
+    }
+
+    #[test]
+    fn a_status_does_not_stand_before_it_began() {
+        check(None, 15);
+        for is_known in [true, false] {
+            let before = Streak { episode: 1, fails: true, since: at(0), standing: at(0), looked_at: at(5), is_known };
+            check(Some(before.clone()), 15);
+            assert_eq!(before.looked_until(at(10), (2, at(15))).standing, at(if is_known { 15 } else { 0 }));
+        }
     }
 }

@@ -367,10 +367,9 @@ async fn put_snapshot(
     put(collection, filter, document).await
 }
 
-/// Removes what was observed, and a history from its end, so that what is left when this ends half way has no gap; then its snapshot, which
-/// until then says how it ended.
+/// Removes a history from its end, so that what is left when this ends half way has no gap; then what was observed, and
+/// its snapshot, which until then says how it ended.
 async fn forget(database: Database, uid: &Uid) -> std::result::Result<(), Failure> {
-    database.collection::<Document>(OBSERVATIONS).delete_one(doc! { "_id": uid.as_str() }).await?;
     let entries = database.collection::<Document>(ENTRIES);
     loop {
         let find = entries.find(doc! { "uid": uid.as_str() }).projection(doc! { "_id": 1 }).sort(doc! { "seq": -1 });
@@ -390,6 +389,7 @@ async fn forget(database: Database, uid: &Uid) -> std::result::Result<(), Failur
             return Err(Failure::Unavailable(format!("the server answered {trouble}")));
         }
     }
+    database.collection::<Document>(OBSERVATIONS).delete_one(doc! { "_id": uid.as_str() }).await?;
     database.collection::<Document>(SNAPSHOTS).delete_one(doc! { "_id": uid.as_str() }).await?;
     Ok(())
 }
