@@ -9,13 +9,13 @@ use common::{
 };
 use evidence::health::{PROMETHEUS, Rounds};
 use jiff::SignedDuration;
-use lifecycle::{Record, Status, Truth, health::Streak, time::between};
+use lifecycle::{
+    Record, Status, Truth,
+    health::{Streak, follows},
+};
 use tracing::{info, warn};
 
 use crate::{memory::Seen, shard::Shard};
-
-/// How many periods may lie between two looks for one to follow on the other, as for a single namespace.
-const LOOKS_APART: i32 = 2;
 
 /// What is known of the health of all, shared by the turns of a collector.
 #[derive(Debug, Default)]
@@ -78,8 +78,7 @@ impl Health {
                 if state.outage.take().is_some() {
                     info!("{PROMETHEUS} tells of the health of namespaces again");
                 }
-                let follows = |run: &Looked| between(run.until, at) <= every.saturating_mul(LOOKS_APART);
-                let since = state.run.filter(follows).map_or(at, |run| run.since);
+                let since = state.run.filter(|run| follows(run.until, at, every)).map_or(at, |run| run.since);
                 state.run = Some(Looked { since, until: at });
             }
             Some(why) => {

@@ -69,6 +69,12 @@ pub(crate) enum Step {
     Rest,
 }
 
+/// Whether a look of `at` follows on one of `last` without a break, where is looked so often.
+#[must_use]
+pub fn follows(last: Timestamp, at: Timestamp, every: SignedDuration) -> bool {
+    between(last, at) <= every.saturating_mul(LOOKS_APART)
+}
+
 impl Streak {
     /// Takes in the next look.
     #[must_use]
@@ -92,7 +98,7 @@ impl Streak {
             return Self { episode, standing, ..before.clone() };
         }
         let gap = between(before.looked_at, at);
-        let counts = before.is_known && fails.is_some() && gap <= checkup.every * LOOKS_APART;
+        let counts = before.is_known && fails.is_some() && follows(before.looked_at, at, checkup.every);
         let lost = if counts { SignedDuration::ZERO } else { gap };
         let standing = match (before.episode == episode, counts) {
             (true, _) => saturating_add(before.standing, lost),
