@@ -4,7 +4,7 @@ use common::{cluster, config::Settings, context::Context, history::load};
 use evidence::health::{self, Rounds};
 use jiff::Timestamp;
 use lifecycle::{
-    Checked, Condition, Observation, Policy, Reading, Record, Status, Truth, absorb,
+    Checked, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb,
     supersession::{Group, Member, Successor, succession},
 };
 use tracing::debug;
@@ -12,7 +12,7 @@ use tracing::debug;
 /// What a deletion rests on besides the namespace itself.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    /// The health of all.
+    /// Its health.
     rounds: Option<Rounds>,
     /// What replaced it, each in the group it belongs to now.
     successors: Vec<(Group, Member)>,
@@ -21,10 +21,19 @@ pub(crate) struct Gathered {
 /// Looks at what led to the deletion, afresh.
 ///
 /// # Errors
-/// When a successor or its record could not be read. That Prometheus could not is no error, but Unknown.
-pub(crate) async fn gather(context: &Context, settings: &Settings, record: &Record) -> anyhow::Result<Gathered> {
+/// When a successor or its record could not be read. That a source of health could not is no error, but Unknown.
+pub(crate) async fn gather(
+    context: &Context,
+    settings: &Settings,
+    record: &Record,
+    namespace: &Namespace,
+) -> anyhow::Result<Gathered> {
     Ok(match record.status {
-        Status::Failed => Gathered { rounds: health::look(settings, &context.clock).await, ..Gathered::default() },
+        Status::Failed => {
+            let policy = settings.policies.for_namespace(namespace);
+            let rounds = health::look_at(settings, policy, namespace, &context.cluster, context.clock.now()).await;
+            Gathered { rounds, ..Gathered::default() }
+        }
         Status::Superseded => {
             let mut successors = Vec::new();
             for successor in &record.successors {

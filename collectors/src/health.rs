@@ -1,14 +1,16 @@
 //! The health of all namespaces: looked at again and again, once for all; and what is told of that.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use common::{
     beats::{self, Checks, CollectorBody, Looked, Outage},
     config::Settings,
     store::{Store, StoreError},
 };
-use evidence::health::{PROMETHEUS, Rounds};
-use jiff::SignedDuration;
+use evidence::health::Rounds;
 use lifecycle::{
     Record, Status, Truth,
     health::{Streak, follows},
@@ -30,7 +32,8 @@ struct State {
     settled: Option<Looked>,
     /// Those of whoever was here before alone.
     inherited: Option<Looked>,
-    outage: Option<Outage>,
+    /// By source.
+    outages: BTreeMap<&'static str, Outage>,
     checks: Checks,
 }
 
@@ -69,26 +72,27 @@ impl Health {
     }
 
     /// Takes in a look.
-    pub(crate) fn take(&self, rounds: Arc<Rounds>) {
+    pub(crate) fn take(&self, settings: &Settings, rounds: Arc<Rounds>) {
         let mut state = self.state();
-        let (at, every) = (rounds.at(), SignedDuration::try_from(rounds.every()).unwrap_or(SignedDuration::MAX));
+        let (at, every) = (rounds.at(), rounds.every());
+        let is_known = settings.policies.iter().filter_map(|policy| policy.health).all(|it| rounds.knows(it.source));
         state.settled = state.run;
-        match rounds.outage() {
-            None => {
-                if state.outage.take().is_some() {
-                    info!("{PROMETHEUS} tells of the health of namespaces again");
-                }
-                let since = state.run.filter(|run| follows(run.until, at, every)).map_or(at, |run| run.since);
-                state.run = Some(Looked { since, until: at });
+        state.run = is_known.then(|| {
+            let since = state.run.filter(|run| follows(run.until, at, every)).map_or(at, |run| run.since);
+            Looked { since, until: at }
+        });
+        let former = std::mem::take(&mut state.outages);
+        for (source, why) in rounds.outages() {
+            let since = former.get(source).map_or(at, |outage| outage.since);
+            if since == at && is_known {
+                warn!("{source} tells nothing of the health of namespaces, and others do: {why}");
+            } else if since == at {
+                warn!("the health of namespaces is not known, and does not change: {source}: {why}");
             }
-            Some(why) => {
-                if state.outage.is_none() {
-                    warn!("the health of namespaces is not known, and does not change: {PROMETHEUS}: {why}");
-                }
-                let since = state.outage.as_ref().map_or(at, |outage| outage.since);
-                state.outage = Some(Outage { source: PROMETHEUS.to_owned(), since, why: why.to_owned() });
-                state.run = None;
-            }
+            state.outages.insert(source, Outage { source: source.to_owned(), since, why: why.to_owned() });
+        }
+        for source in former.keys().filter(|source| !state.outages.contains_key(*source)) {
+            info!("{source} tells of the health of namespaces again");
         }
         state.last = Some(rounds);
     }
@@ -97,10 +101,8 @@ impl Health {
     pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &Seen) -> bool {
         let Some((namespace, record)) = seen.namespace.as_ref().zip(seen.record.as_ref()) else { return false };
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-        if !record.is_managed() || policy.is_none_or(|policy| policy.health.is_none()) {
-            return false;
-        }
-        let truth = rounds.of(&namespace.name, namespace.created).condition.truth;
+        let Some(terms) = policy.and_then(|policy| policy.health).filter(|_| record.is_managed()) else { return false };
+        let truth = rounds.of(terms.source, &namespace.name, namespace.created).condition.truth;
         let mut state = self.state();
         match truth {
             Truth::True | Truth::False => state.checks.known += 1,
@@ -117,7 +119,7 @@ impl Health {
     /// Tells of it in a beat.
     pub(crate) fn tell(&self, body: CollectorBody) -> CollectorBody {
         let state = self.state();
-        let outages = state.outage.iter().cloned().collect();
+        let outages = state.outages.values().cloned().collect();
         CollectorBody { looked: state.settled, outages, checks: state.checks, ..body }
     }
 
@@ -192,11 +194,11 @@ mod tests {
     fn what_was_counted_outlives_the_sources() {
         let health = Health::default();
         health.state().checks.known = 3;
-        health.state().outage =
-            Some(Outage { source: PROMETHEUS.to_owned(), since: jiff::Timestamp::UNIX_EPOCH, why: "away".to_owned() });
+        let outage = Outage { source: "prometheus".to_owned(), since: Timestamp::UNIX_EPOCH, why: "away".to_owned() };
+        health.state().outages.insert("prometheus", outage);
         // A collector stood still here for ever once.
         health.forget();
         let state = health.state();
-        assert_eq!((state.checks.known, state.outage.is_none()), (3, true));
+        assert_eq!((state.checks.known, state.outages.is_empty()), (3, true));
     }
 }

@@ -10,6 +10,7 @@
 mod events;
 mod health;
 mod listing;
+mod looks;
 mod memory;
 pub mod program;
 mod prune;

@@ -11,17 +11,18 @@ use std::{
 
 use common::{
     beats::{self, Checks, CollectorBody, Pulse},
-    config::{PrometheusSettings, Settings},
+    config::Settings,
     context::Context,
     controls,
     jobs::Slot,
-    store::{Observed, StoreError},
+    store::{Observed, Store, StoreError},
 };
-use evidence::health::{self, Rounds};
+use evidence::health::Rounds;
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Namespace, Uid,
+    health::Streak,
     supersession::Group,
     time::{between, saturating_add},
 };
@@ -36,6 +37,7 @@ use tracing::{info, warn};
 use crate::{
     events::Events,
     health::Health,
+    looks::Looks,
     memory::{Left, Memory},
     shard::Shard,
     turn::{Collector, SharedCollector},
@@ -50,9 +52,6 @@ const PATCHES_AT_ONCE: usize = 16;
 
 /// How long the loop sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// How far apart two looks at the health of all lie at least.
-const LOOKS_APART: Duration = Duration::from_secs(1);
 
 /// How long the end may take to write down until when timers have run.
 const TO_KEEP: Duration = Duration::from_secs(10);
@@ -137,18 +136,14 @@ struct Resident {
     collector: SharedCollector,
     memory: Memory,
     turns: JoinSet<(Uid, Result<Left, StoreError>)>,
-    /// The look at the health of all that is being taken.
-    looks: JoinSet<Option<Rounds>>,
-    last_look: Option<Instant>,
-    next_look: Instant,
+    /// The looks at the health of all.
+    looks: Looks,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// A complete list that has yet to be compared with the store.
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
     stays: Stays,
-    /// Where health is looked at.
-    prometheus: Option<PrometheusSettings>,
     /// A complete list was compared with the store.
     is_compared: bool,
     /// How many namespaces there are in this shard, for people.
@@ -157,15 +152,11 @@ struct Resident {
 
 impl Resident {
     fn new(collector: SharedCollector, stays: Stays) -> Self {
-        let prometheus = collector.context.settings().prometheus.clone();
         Self {
+            looks: Looks::new(&collector.context),
             collector,
-            prometheus,
             memory: Memory::default(),
             turns: JoinSet::new(),
-            looks: JoinSet::new(),
-            last_look: None,
-            next_look: Instant::now(),
             rest: None,
             complete: None,
             watch_is_broken: false,
@@ -190,7 +181,7 @@ impl Resident {
             turns.turned();
             self.compare_with_store().await;
             self.begin_turns();
-            self.begin_look();
+            self.looks.begin();
             if self.is_through() {
                 break;
             }
@@ -200,88 +191,47 @@ impl Resident {
                 biased;
                 () = cancel.cancelled() => break,
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
-                Some(looked) = self.looks.join_next() => self.end_look(looked),
                 () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
                 Some(watched) = watch.next() => self.take_in(watched),
                 () = rested(rest), if rest.is_some() => {}
                 Ok(()) = settings.changed() => {
                     info!("the configuration changed: every namespace is judged again");
                     watch = self.watch(settings.borrow_and_update().clone());
-                    self.look_elsewhere();
+                    if self.looks.change() {
+                        self.collector.health.forget();
+                    }
                     let settings = self.collector.context.settings();
                     self.memory.regroup(|namespace| group(&settings, namespace));
                 }
+                rounds = self.looks.next() => self.end_look(rounds),
             }
         }
         while let Some(ended) = self.turns.join_next().await {
             self.end_turn(ended);
         }
-        self.looks.shutdown().await;
-        self.keep_observations().await;
+        self.looks.end().await;
+        keep(&*self.collector.context.store, self.timed()).await;
     }
 
-    /// Begins a look at the health of all, where one is due.
-    fn begin_look(&mut self) {
-        let settings = self.collector.context.settings();
-        let now = Instant::now();
-        if settings.prometheus.is_none() || !self.looks.is_empty() || now < self.next_look {
-            return;
-        }
-        self.last_look = Some(now);
-        self.next_look = now + settings.check_every;
-        let clock = self.collector.context.clock.clone();
-        self.looks.spawn(async move { health::look(&settings, &clock).await });
-    }
-
-    fn end_look(&mut self, looked: Result<Option<Rounds>, tokio::task::JoinError>) {
-        // One that was begun under another configuration is broken off.
-        let Ok(Some(rounds)) = looked else { return };
-        let (rounds, health) = (Arc::new(rounds), &self.collector.health);
-        health.take(Arc::clone(&rounds));
-        let settings = self.collector.context.settings();
+    /// Whatever the look that was just taken says of somebody is a reason for a turn.
+    fn end_look(&mut self, rounds: Rounds) {
+        let (rounds, health, settings) = (Arc::new(rounds), &self.collector.health, self.collector.context.settings());
+        health.take(&settings, Arc::clone(&rounds));
         self.memory.wake_where(|seen| health.is_news(&settings, &rounds, seen));
     }
 
-    /// Where the sources of health are others now, what the former said is forgotten.
-    fn look_elsewhere(&mut self) {
-        let settings = self.collector.context.settings();
-        if self.prometheus != settings.prometheus {
-            self.prometheus.clone_from(&settings.prometheus);
-            self.looks.abort_all();
-            self.collector.health.forget();
-        }
-        self.next_look = Instant::now();
-    }
-
-    /// Looks sooner where that may bring another status, but not all the time.
-    fn look_by(&mut self, at: Timestamp) {
-        let until = Duration::try_from(between(self.collector.context.clock.now(), at)).unwrap_or(Duration::ZERO);
-        let earliest = self.last_look.map_or_else(Instant::now, |last| last + LOOKS_APART);
-        let wanted = Instant::now().checked_add(until).unwrap_or(self.next_look);
-        self.next_look = self.next_look.min(wanted.max(earliest));
-    }
-
-    /// Writes down until when timers have run, for whoever comes next. Best effort: without it they start again.
-    async fn keep_observations(&self) {
-        let store = &*self.collector.context.store;
+    /// Until when timers have run, for whoever comes next.
+    fn timed(&self) -> Vec<(Uid, Streak)> {
         let timed = self.memory.all().filter_map(|(uid, seen)| {
             let (record, health) = (seen.record.as_ref()?, seen.health.as_ref()?);
-            health.streak.is_timed(record.status).then_some((uid, &health.streak))
+            health.streak.is_timed(record.status).then(|| (uid.clone(), health.streak.clone()))
         });
-        let keep = async {
-            for (uid, streak) in timed {
-                if store.put_observation(uid, &Observed { health: Some(streak.clone()) }).await.is_err() {
-                    return;
-                }
-            }
-        };
-        let _ = timeout(TO_KEEP, keep).await;
+        timed.collect()
     }
 
     /// Whether the health of all was looked at, where it is to be.
     fn has_looked(&self) -> bool {
-        let is_checked = self.collector.context.settings().prometheus.is_some();
-        !is_checked || self.collector.health.last().is_some()
+        !self.looks.are_taken() || self.collector.health.last().is_some()
     }
 
     fn watch(&self, settings: Arc<Settings>) -> BoxStream<'static, Watched> {
@@ -362,7 +312,7 @@ impl Resident {
                     info!("the store answers again");
                 }
                 if let Some(at) = left.look_at {
-                    self.look_by(at);
+                    self.looks.by(at);
                 }
                 self.memory.end(&uid, left);
             }
@@ -393,9 +343,20 @@ impl Resident {
         let until_due = self.memory.next_due().map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
         });
-        let looks = self.prometheus.is_some() && self.looks.is_empty();
-        if looks { until_due.min(self.next_look.saturating_duration_since(Instant::now())) } else { until_due }
+        self.looks.until_next().map_or(until_due, |until| until_due.min(until))
     }
+}
+
+/// Writes down until when timers have run. Best effort: without it they start again.
+async fn keep(store: &dyn Store, timed: Vec<(Uid, Streak)>) {
+    let keep = async {
+        for (uid, streak) in timed {
+            if store.put_observation(&uid, &Observed { health: Some(streak) }).await.is_err() {
+                return;
+            }
+        }
+    };
+    let _ = timeout(TO_KEEP, keep).await;
 }
 
 /// The group of deployments a namespace belongs to, where its policy asks for that.

@@ -23,11 +23,11 @@ use kube::{
 };
 use tower::{BoxError, Service, layer::layer_fn, util::MapResponseLayer};
 
-pub(crate) use answer::within;
+pub use answer::within;
 pub use answer::{Answer, Trouble};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
-pub use metadata::NamespaceMeta;
+pub use metadata::{NamespaceMeta, lean};
 pub use namespaces::{facts, look, patch_annotations};
 pub use review::{GROUP, bearer, may};
 pub use watching::watch;

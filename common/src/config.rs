@@ -29,8 +29,9 @@ pub use mistake::{Mistake, Refused};
 pub use prometheus::{Login, PrometheusSettings, RawPrometheus, Trust};
 pub use raw::{LogFormat, Readable, Sweep};
 pub use settings::{
-    AdminSettings, ApiSettings, GuardSettings, JobSettings, LeadershipSettings, NoticeSettings, QueueSettings, Ration,
-    Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings, WorkerSettings,
+    AdminSettings, ApiSettings, GuardSettings, HealthSettings, JobSettings, LeadershipSettings, NoticeSettings,
+    QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings,
+    WorkerSettings,
 };
 pub use source::{Source, variable};
 pub use tree::Origin;

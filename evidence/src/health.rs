@@ -1,35 +1,70 @@
-//! The health of namespaces: one look at a source that speaks of all of them, and what it says of each.
+//! The health of namespaces: one look at the sources that speak of all of them, and what it says of each.
 //!
-//! The only source so far is [`prometheus`](crate::prometheus).
+//! The sources are [`prometheus`](crate::prometheus) and the [`workloads`](crate::workloads).
 
-use std::time::Duration;
-
-use common::{clock::Clock, config::Settings};
+use common::{
+    cluster::Cluster,
+    config::{HealthSettings, Settings},
+};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Namespace, Policy, Record,
+    Checked, Condition, Namespace, Policy, Record, Truth,
     health::{Checkup, Look},
+    policy::HealthSource,
     time::saturating_add,
 };
 use serde_json::json;
 
-use crate::prometheus::{self, Prometheus};
+use crate::{
+    prometheus::{self, Prometheus},
+    workloads,
+};
 
-/// The source's name, for status pages.
+/// The name of Prometheus as a source, for status pages.
 pub const PROMETHEUS: &str = "prometheus";
+
+/// The name of the workloads as a source, for status pages.
+pub const KUBERNETES: &str = "kubernetes";
 
 /// One look at the health of all namespaces.
 #[derive(Debug)]
 pub struct Rounds {
-    look: prometheus::Look,
+    at: Timestamp,
     every: SignedDuration,
+    prometheus: Option<prometheus::Look>,
+    workloads: Option<workloads::Look>,
 }
 
-/// Looks once; `None`: no source is configured. What cannot be looked at is Unknown, and no error.
-pub async fn look(settings: &Settings, clock: &Clock) -> Option<Rounds> {
-    let prometheus = Prometheus::new(settings.prometheus.clone()?);
-    let every = SignedDuration::try_from(settings.check_every).unwrap_or(SignedDuration::MAX);
-    Some(Rounds { look: prometheus.look(clock.now()).await, every })
+/// Looks once at all namespaces; what their workloads say at that instant is known already. What cannot be looked at is
+/// Unknown, and no error.
+pub async fn look(settings: HealthSettings, workloads: Option<workloads::Look>, at: Timestamp) -> Rounds {
+    let every = SignedDuration::try_from(settings.every).unwrap_or(SignedDuration::MAX);
+    let prometheus = match settings.prometheus {
+        Some(prometheus) => Some(Prometheus::new(prometheus).look(at).await),
+        None => None,
+    };
+    Rounds { at, every, prometheus, workloads }
+}
+
+/// Looks at one namespace afresh, where its policy asks for its health.
+pub async fn look_at(
+    settings: &Settings,
+    policy: Option<&Policy>,
+    namespace: &Namespace,
+    cluster: &Cluster,
+    at: Timestamp,
+) -> Option<Rounds> {
+    let source = policy?.health?.source;
+    let health = settings.health();
+    let asked =
+        HealthSettings { prometheus: health.prometheus.filter(|_| source != HealthSource::Kubernetes), ..health };
+    let reads_workloads = asked.kubernetes && source != HealthSource::Prometheus;
+    let mut rounds = look(asked, None, at).await;
+    let found = rounds.of(source, &namespace.name, namespace.created).condition.truth;
+    if reads_workloads && found == Truth::Unknown {
+        rounds.workloads = Some(workloads::list(cluster, &namespace.name, at).await);
+    }
+    Some(rounds)
 }
 
 /// What is known of the health of a namespace by the last look there was.
@@ -40,42 +75,93 @@ pub fn checkup(
     record: &Record,
     namespace: &Namespace,
 ) -> Checked<Checkup> {
-    if policy.is_none_or(|policy| policy.health.is_none()) {
-        return Checked::Off;
-    }
+    let Some(terms) = policy.and_then(|policy| policy.health) else { return Checked::Off };
     // What was looked at before there was this namespace says nothing of it. Its creation is told in whole seconds.
     let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
-    let Some(rounds) = rounds.filter(|rounds| rounds.at() >= born) else { return Checked::Unseen };
-    let episode = (record.episode, record.since.unwrap_or(rounds.at()));
-    Checked::Seen(Checkup { look: rounds.of(&namespace.name, namespace.created), episode, every: rounds.every })
+    let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Checked::Unseen };
+    let episode = (record.episode, record.since.unwrap_or(rounds.at));
+    let look = rounds.of(terms.source, &namespace.name, namespace.created);
+    Checked::Seen(Checkup { look, episode, every: rounds.every })
 }
 
 impl Rounds {
     #[must_use]
     pub const fn at(&self) -> Timestamp {
-        self.look.at
-    }
-
-    /// Why it knows nothing of namespaces for which nothing fires; `None`: it does.
-    #[must_use]
-    pub fn outage(&self) -> Option<&str> {
-        self.look.outage()
+        self.at
     }
 
     /// How long after it the next is due.
     #[must_use]
-    pub fn every(&self) -> Duration {
-        self.every.unsigned_abs()
+    pub const fn every(&self) -> SignedDuration {
+        self.every
     }
 
-    /// What it says of the namespace of this name that was created then.
+    /// The sources that know nothing, Prometheus but perhaps of what fires, and why.
     #[must_use]
-    pub fn of(&self, name: &str, created: Timestamp) -> Look {
-        let found = self.look.of(name, created);
-        let mut failing: Vec<_> = found.failing.iter().map(|alert| json!(alert)).collect();
-        if found.cut > 0 {
-            failing.push(json!({ "cut": format!("and {} more", found.cut) }));
-        }
-        Look { condition: found.condition, failing }
+    pub fn outages(&self) -> Vec<(&'static str, &str)> {
+        let prometheus = self.prometheus.as_ref().and_then(prometheus::Look::outage).map(|why| (PROMETHEUS, why));
+        let workloads = self.workloads.as_ref().and_then(workloads::Look::outage).map(|why| (KUBERNETES, why));
+        prometheus.into_iter().chain(workloads).collect()
     }
+
+    /// Whether this source knows something of each namespace.
+    #[must_use]
+    pub fn knows(&self, source: HealthSource) -> bool {
+        let alerts = || self.prometheus.as_ref().is_some_and(|look| look.outage().is_none());
+        let workloads = || self.workloads.as_ref().is_some_and(|look| look.outage().is_none());
+        match source {
+            HealthSource::Off => false,
+            HealthSource::Prometheus => alerts(),
+            HealthSource::Kubernetes => workloads(),
+            HealthSource::Auto => alerts() || workloads(),
+        }
+    }
+
+    /// What this source says of the namespace of this name that was created then.
+    #[must_use]
+    pub fn of(&self, source: HealthSource, name: &str, created: Timestamp) -> Look {
+        let alerts = || self.prometheus.as_ref().map(|look| by_alerts(look, name, created));
+        let workloads = || self.workloads.as_ref().map(|look| by_workloads(look, name, created));
+        let found = match source {
+            HealthSource::Off => None,
+            HealthSource::Prometheus => alerts(),
+            HealthSource::Kubernetes => workloads(),
+            HealthSource::Auto => match alerts() {
+                Some(alerts) if alerts.condition.truth == Truth::Unknown => {
+                    Some(workloads().map_or_else(|| alerts.clone(), |workloads| instead(&alerts, workloads)))
+                }
+                Some(alerts) => Some(alerts),
+                None => workloads(),
+            },
+        };
+        found.unwrap_or_else(|| {
+            let (truth, reason) = (Truth::Unknown, "no source of its health was read".to_owned());
+            Look { condition: Condition { truth, reason, observed_at: self.at }, failing: Vec::new() }
+        })
+    }
+}
+
+/// What the workloads say where it is not known what the alerts do.
+fn instead(alerts: &Look, workloads: Look) -> Look {
+    let Look { condition: Condition { truth, reason, observed_at }, failing } = workloads;
+    let reason = format!("{reason} (by its workloads; of Prometheus is not known: {})", alerts.condition.reason);
+    Look { condition: Condition { truth, reason, observed_at }, failing }
+}
+
+fn by_alerts(look: &prometheus::Look, name: &str, created: Timestamp) -> Look {
+    let found = look.of(name, created);
+    let mut failing: Vec<_> = found.failing.iter().map(|alert| json!(alert)).collect();
+    if found.cut > 0 {
+        failing.push(json!({ "cut": format!("and {} more", found.cut) }));
+    }
+    Look { condition: found.condition, failing }
+}
+
+fn by_workloads(look: &workloads::Look, name: &str, created: Timestamp) -> Look {
+    let found = look.of(name, created);
+    let mut failing: Vec<_> = found.failing.iter().map(|name| json!(name)).collect();
+    if found.cut > 0 {
+        failing.push(json!(format!("and {} more", found.cut)));
+    }
+    Look { condition: found.condition, failing }
 }

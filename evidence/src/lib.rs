@@ -4,8 +4,9 @@
 //! alike. Each source yields a [`lifecycle::Reading`] whose conditions have three values; a source that could not be
 //! read is not an error of the judgement but an Unknown in it.
 //!
-//! The sources so far are [`age`] and [`prometheus`].
+//! The sources so far are [`age`], [`prometheus`] and the [`workloads`].
 
 pub mod age;
 pub mod health;
 pub mod prometheus;
+pub mod workloads;

@@ -9,7 +9,7 @@ use lifecycle::{
     Truth, Uid, absorb, decide, guards,
     keys::{CI_LABELS, Lineage},
     mirror, plan,
-    policy::{Common, RawPolicy},
+    policy::{Common, HealthSources, RawPolicy},
     time::saturating_add,
 };
 
@@ -73,8 +73,13 @@ fn policies() -> Policies {
         .chain([ours.to_owned()])
         .map(|text| serde_json::from_str(&text).expect("the policy was written by hand"))
         .collect();
-    let common =
-        Common { mode: Mode::Enforce, keys: Keys::default(), exclude: &[], has_channel: false, prometheus_every: None };
+    let common = Common {
+        mode: Mode::Enforce,
+        keys: Keys::default(),
+        exclude: &[],
+        has_channel: false,
+        sources: HealthSources::NONE,
+    };
     Policies::new(&raw, &common).expect("the policies were written by hand")
 }
 

@@ -107,11 +107,13 @@ pub struct RawSuperseded {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthSource {
-    /// Where a source is configured: Prometheus.
+    /// The alerts of Prometheus; its workloads where no Prometheus is configured, and while it is not known what it says.
     #[default]
     Auto,
-    /// The alerts of Prometheus.
+    /// The alerts of Prometheus alone.
     Prometheus,
+    /// The workloads in the namespace alone: what should be ready and is not.
+    Kubernetes,
     /// Nowhere: nothing counts as failing.
     Off,
 }
@@ -138,13 +140,25 @@ pub struct Common<'a> {
     pub exclude: &'a [String],
     /// Whether there is a channel by which owners are told.
     pub has_channel: bool,
-    /// How often the alerts of Prometheus are read; `None`: no Prometheus is configured.
-    pub prometheus_every: Option<SignedDuration>,
+    pub sources: HealthSources,
+}
+
+/// Which sources of health there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthSources {
+    /// A Prometheus is configured.
+    pub prometheus: bool,
+    /// The workloads in the cluster may be read.
+    pub kubernetes: bool,
+    /// How often is looked.
+    pub every: SignedDuration,
 }
 
 /// By which rules the health of a namespace is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct HealthTerms {
+    /// Where it is read; never [`HealthSource::Off`].
+    pub source: HealthSource,
     /// How long it is unstable before it is failing.
     pub settling: SignedDuration,
     /// How long it is failing before it has failed.
@@ -254,6 +268,11 @@ impl RawChecks {
     }
 }
 
+impl HealthSources {
+    /// None at all.
+    pub const NONE: Self = Self { prometheus: false, kubernetes: false, every: SignedDuration::MAX };
+}
+
 impl Warning {
     /// How long before the end of a life of this length the owner is told.
     #[must_use]
@@ -334,6 +353,15 @@ impl Policies {
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Policy> {
         self.list.iter().find(|policy| policy.name == name)
+    }
+
+    /// Whether the health of any namespace is read there.
+    #[must_use]
+    pub fn read_health_of(&self, source: HealthSource) -> bool {
+        self.list.iter().filter_map(|policy| policy.health).any(|terms| match terms.source {
+            HealthSource::Auto => true,
+            other => other == source,
+        })
     }
 
     /// Every policy, in the configuration's order.
@@ -454,21 +482,29 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
             refuse(&format!(".checks.{key}"), "it takes at least 1 look to tell".to_owned());
         }
     }
-    let every = match (raw.health, common.prometheus_every) {
-        (HealthSource::Off, _) | (HealthSource::Auto, None) => return None,
-        (HealthSource::Auto | HealthSource::Prometheus, Some(every)) => every,
-        (HealthSource::Prometheus, None) => {
-            let why = "no Prometheus is configured; give `prometheus.url`, or choose `auto` or `off`";
-            refuse(".checks.health", why.to_owned());
-            return None;
+    let sources = common.sources;
+    let why = match raw.health {
+        HealthSource::Off => return None,
+        HealthSource::Auto if !sources.prometheus && !sources.kubernetes => return None,
+        HealthSource::Prometheus if !sources.prometheus => {
+            Some("no Prometheus is configured; give `prometheus.url`, or choose `auto` or `off`")
         }
+        HealthSource::Kubernetes if !sources.kubernetes => {
+            Some("`health.kubernetes` is off; leave that out, or choose `auto` or `off` here")
+        }
+        HealthSource::Auto | HealthSource::Prometheus | HealthSource::Kubernetes => None,
     };
+    if let Some(why) = why {
+        refuse(".checks.health", why.to_owned());
+        return None;
+    }
     Some(HealthTerms {
+        source: raw.health,
         settling: raw.settling_period.get(),
         grace: raw.grace_period.get(),
         fail_after: raw.fail_after,
         recover_after: raw.recover_after,
-        every,
+        every: sources.every,
     })
 }
 

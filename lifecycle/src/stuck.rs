@@ -77,7 +77,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Entry, Keys, Mode, Policies, Uid, policy::Common};
+    use crate::{
+        Entry, Keys, Mode, Policies, Uid,
+        policy::{Common, HealthSources},
+    };
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).expect("a small number is an instant")
@@ -88,7 +91,7 @@ mod tests {
         let raw = serde_json::from_value(raw).expect("it is a policy");
         Policies::new(
             &[raw],
-            &Common { mode, keys: Keys::default(), exclude: &[], has_channel, prometheus_every: None },
+            &Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE },
         )
         .expect("it is valid")
     }

@@ -3,7 +3,8 @@
 //! For each number of namespaces a control plane of its own is started, filled and left to settle. Then, in this order:
 //! the requests of everybody while nsm does not run ([`requests`]), a bare LIST ([`floor`]), the start of nsm until
 //! everything is adopted and mirrored ([`start`]), a time at rest ([`rest`]), a hundred namespaces that expire within a
-//! minute ([`expiry`]), and, with nsm stopped, bare PATCHes and DELETEs. So each figure stands beside the floor that the same
+//! minute ([`expiry`]), and, with nsm stopped, bare PATCHes and DELETEs; then, on another control plane, a sweep over
+//! namespaces with workloads in them ([`sweep`]). So each figure stands beside the floor that the same
 //! servers on the same machine set in the same run, and the ratio of the two outlives the machine.
 //!
 //! It measures and judges nothing: what is to be reached is printed beside what was, and no test depends on it.
@@ -18,6 +19,7 @@ mod requests;
 mod rest;
 mod scene;
 mod start;
+pub mod sweep;
 mod usage;
 
 use std::time::Duration;
@@ -62,6 +64,7 @@ pub struct Size {
     pub rest: rest::Rest,
     pub expiry: expiry::Expiry,
     pub floors: floor::Floors,
+    pub sweep: sweep::Sweep,
 }
 
 /// Measures one process with each of `sizes`, and the installation in a cluster with each of `in_cluster`; at rest for so long.
@@ -110,6 +113,7 @@ async fn measure(namespaces: usize, length: Duration) -> Result<Size> {
     let delete = floor::delete(&scene, namespaces).await?;
 
     let audit = scene.plane.audit()?;
+    let sweep = sweep::measure(namespaces).await?;
     Ok(Size {
         namespaces,
         load: [load, usage::load()?],
@@ -117,5 +121,6 @@ async fn measure(namespaces: usize, length: Duration) -> Result<Size> {
         rest: rest.with_requests(&audit, &idle),
         expiry: expiry.with_requests(&audit, memory)?,
         floors: floor::Floors { list, patch, delete },
+        sweep,
     })
 }

@@ -127,7 +127,10 @@ fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
-    use lifecycle::{Keys, Policies, policy::Common};
+    use lifecycle::{
+        Keys, Policies,
+        policy::{Common, HealthSources},
+    };
     use serde_json::{Value, json};
 
     use super::{
@@ -205,8 +208,9 @@ mod tests {
         check(Mode::Enforce, &[unstable("10:05:00")], "10:10:00", &format!("{stays} @10:10:00"));
         check(Mode::Enforce, &[unstable("12:30:00")], "10:00:00", "it is deleted @12:00:00");
         let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h"})).unwrap();
-        let (mode, keys, every) = (Mode::Enforce, Keys::default(), Some(SignedDuration::from_secs(30)));
-        let common = Common { mode, keys, exclude: &[], has_channel: false, prometheus_every: every };
+        let (mode, keys) = (Mode::Enforce, Keys::default());
+        let sources = HealthSources { prometheus: true, kubernetes: false, every: SignedDuration::from_secs(30) };
+        let common = Common { mode, keys, exclude: &[], has_channel: false, sources };
         let policies = Policies::new(&[raw], &common).unwrap();
         let next =
             |entry| outlook(policies.iter().next(), &record(&[adopted(&policies), entry]), false, at("09:30:00"));

@@ -2,6 +2,7 @@
        `cluster`: in the whole cluster; `own`: in the release's namespace. */ -}}
 {{- define "nsm.rules" -}}
 {{- $name := include "nsm.fullname" . -}}
+{{- $reads := include "nsm.readsWorkloads" . -}}
 collect-controller:
   own:
     # The lease. `create` knows no names.
@@ -25,11 +26,19 @@ collector:
     # `patch` writes annotations.
     - {apiGroups: [""], resources: [namespaces], verbs: [get, list, watch, patch]}
     - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
+    {{- if $reads }}
+    # The workloads in namespaces, where their health is read from them.
+    {{- include "nsm.workloads" (list "list" "watch") | nindent 4 }}
+    {{- end }}
 action:
   cluster:
     # `patch` writes the annotations of notices and fences. `delete` comes with the mode, within what the policies `{{ $name }}-mark` and
     # `{{ $name }}-stop` allow.
     - {apiGroups: [""], resources: [namespaces], verbs: [get, patch{{ if eq (dig "mode" "observe" (.Values.config | default dict)) "enforce" }}, delete{{ end }}]}
+    {{- if $reads }}
+    # The same once more before what has failed is deleted.
+    {{- include "nsm.workloads" (list "list") | nindent 4 }}
+    {{- end }}
 api:
   cluster:
     # Who asks, and whether they may.
@@ -39,4 +48,22 @@ api:
     - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], resourceNames: [{{ $name }}-stop], verbs: [create, patch, delete]}
     - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicies], resourceNames: [{{ $name }}-stop], verbs: [get]}
     - {apiGroups: [""], resources: [namespaces], verbs: [get, patch]}
+{{- end -}}
+
+{{- /* What is read of workloads, with these verbs. */ -}}
+{{- define "nsm.workloads" -}}
+{{- $verbs := join ", " . -}}
+- {apiGroups: [apps], resources: [deployments, statefulsets, daemonsets, replicasets], verbs: [{{ $verbs }}]}
+- {apiGroups: [batch], resources: [jobs], verbs: [{{ $verbs }}]}
+- {apiGroups: [""], resources: [pods, persistentvolumeclaims], verbs: [{{ $verbs }}]}
+- {apiGroups: [storage.k8s.io], resources: [storageclasses], verbs: [{{ $verbs }}]}
+{{- end -}}
+
+{{- /* Whether the health of any namespace is read from its workloads: not empty where so. */ -}}
+{{- define "nsm.readsWorkloads" -}}
+{{- if dig "health" "kubernetes" true (.Values.config | default dict) -}}
+{{- range (dig "policies" list (.Values.config | default dict)) -}}
+{{- if not (has (dig "checks" "health" "auto" .) (list "off" "prometheus")) }}yes{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -67,10 +67,10 @@ impl Trouble {
 }
 
 /// Carries out one request within [`REQUEST_TIMEOUT`].
-pub(crate) async fn within<T>(
-    doing: &str,
-    request: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, Trouble> {
+///
+/// # Errors
+/// When it is not known to have been carried out.
+pub async fn within<T>(doing: &str, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Trouble> {
     match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(Trouble::of(doing, &error)),

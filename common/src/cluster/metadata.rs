@@ -1,8 +1,11 @@
-//! The metadata of a namespace, without what nobody here reads.
+//! Metadata without what nobody here reads.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use k8s_openapi::{api::core::v1::Namespace as KubeNamespace, apimachinery::pkg::apis::meta::v1::Time};
+use k8s_openapi::{
+    api::core::v1::Namespace as KubeNamespace,
+    apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
+};
 use kube::{Resource, api::ObjectMeta};
 use serde::{Deserialize, Deserializer};
 
@@ -14,25 +17,42 @@ pub struct NamespaceMeta {
     pub metadata: ObjectMeta,
 }
 
-/// What [`super::facts`] reads.
+/// What [`super::facts`] reads, and what tells whose an object is.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Lean {
     uid: Option<String>,
     name: Option<String>,
+    namespace: Option<String>,
     resource_version: Option<String>,
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
+    owner_references: Option<Vec<OwnerReference>>,
 }
 
-fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let Lean { uid, name, resource_version, creation_timestamp, deletion_timestamp, labels, annotations } =
-        Lean::deserialize(deserializer)?;
+/// Reads metadata without `managedFields`, most of what the apiserver sends.
+///
+/// # Errors
+/// When it is no metadata.
+pub fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let Lean {
+        uid,
+        name,
+        namespace,
+        resource_version,
+        creation_timestamp,
+        deletion_timestamp,
+        labels,
+        annotations,
+        owner_references,
+    } = Lean::deserialize(deserializer)?;
     Ok(ObjectMeta {
         uid,
         name,
+        namespace,
+        owner_references,
         resource_version,
         creation_timestamp,
         deletion_timestamp,

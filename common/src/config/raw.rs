@@ -143,6 +143,10 @@ pub struct RawHealth {
     /// How often is looked, for all namespaces at once; at least `1s`. With `jobs.sweep: cron` no more often than that
     /// sweeps. Default: `30s`. Variable: `NSM__HEALTH__CHECK_EVERY`.
     pub check_every: Period,
+    /// Whether the workloads in the cluster may be read for it: what should be ready and is not, in all namespaces. With
+    /// `false`, `checks.health: auto` reads the alerts of Prometheus alone, and the chart grants no right to read workloads.
+    /// Default: true. Variable: `NSM__HEALTH__KUBERNETES`.
+    pub kubernetes: bool,
 }
 
 /// How many deletions are allowed in 10 minutes: the larger of its two numbers.
@@ -336,7 +340,7 @@ impl Default for RawCi {
 
 impl Default for RawHealth {
     fn default() -> Self {
-        Self { check_every: Period::from_secs(30) }
+        Self { check_every: Period::from_secs(30), kubernetes: true }
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies,
     duration::Period,
-    policy::{self, Common, Invalid},
+    policy::{self, Common, HealthSource, HealthSources, Invalid},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -51,6 +51,15 @@ pub struct Settings {
     pub hash: String,
     /// As it was written, defaults filled in.
     pub raw: Raw,
+}
+
+/// Where and how often the health of namespaces is to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthSettings {
+    pub prometheus: Option<PrometheusSettings>,
+    /// From their workloads.
+    pub kubernetes: bool,
+    pub every: Duration,
 }
 
 /// How many of something are allowed: the larger of a number, and a share of the namespaces that are managed.
@@ -156,9 +165,12 @@ impl Settings {
             errors.push(why);
             Duration::MAX
         });
-        let prometheus_every =
-            raw.prometheus.is_some().then(|| SignedDuration::try_from(check_every).unwrap_or(SignedDuration::MAX));
-        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel, prometheus_every };
+        let sources = HealthSources {
+            prometheus: raw.prometheus.is_some(),
+            kubernetes: raw.health.kubernetes,
+            every: SignedDuration::try_from(check_every).unwrap_or(SignedDuration::MAX),
+        };
+        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel, sources };
         let policies = errors.take(Policies::new(&raw.policies, &common));
         let store = errors.take(store::check(&raw.store, store_url));
         let queue = errors.take(queue::check(&raw.queue));
@@ -221,6 +233,14 @@ impl Settings {
         })
     }
 
+    /// Where and how often the health of namespaces is to be read.
+    #[must_use]
+    pub fn health(&self) -> HealthSettings {
+        let prometheus = self.prometheus.clone().filter(|_| self.policies.read_health_of(HealthSource::Prometheus));
+        let kubernetes = self.raw.health.kubernetes && self.policies.read_health_of(HealthSource::Kubernetes);
+        HealthSettings { prometheus, kubernetes, every: self.check_every }
+    }
+
     /// The keys whose change takes hold at the next start alone.
     #[must_use]
     pub fn waiting_for_restart(&self, newer: &Self) -> Vec<&'static str> {
@@ -250,10 +270,21 @@ impl Settings {
 /// Everything that can change a decision, and nothing else: where things are kept and logged does not.
 fn hash(raw: &Raw, policies: &Policies) -> String {
     let Raw {
-        mode, store: _, queue: _, annotations, ci, exclude, policies: written, budget, waves, prometheus, ..
+        mode,
+        store: _,
+        queue: _,
+        annotations,
+        ci,
+        exclude,
+        policies: written,
+        budget,
+        waves,
+        prometheus,
+        health,
+        ..
     } = raw;
     let checked: Vec<_> = policies.iter().map(|policy| &policy.hash).collect();
-    let basis = (mode, annotations, ci, exclude, written, checked, budget, waves);
+    let basis = (mode, annotations, ci, exclude, written, checked, budget, waves, health.kubernetes);
     match prometheus {
         None => policy::hash(&basis),
         Some(prometheus) => policy::hash(&(basis, prometheus)),

@@ -3,17 +3,18 @@
 use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies, Status,
-    policy::{Common, HealthTerms, Invalid, RawPolicy},
+    policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, RawPolicy},
     supersession::By,
 };
 use serde_json::{Value, json};
 
-use crate::world::{dawn, namespace};
+use crate::world::{dawn, every, namespace};
 
 fn configured(policies: &[Value], keys: &Keys, exclude: &[String]) -> Result<Policies, Vec<Invalid>> {
     let raw: Vec<RawPolicy> =
         policies.iter().map(|policy| serde_json::from_value(policy.clone()).expect("well-formed")).collect();
-    let common = Common { mode: Mode::Enforce, keys: keys.clone(), exclude, has_channel: true, prometheus_every: None };
+    let common =
+        Common { mode: Mode::Enforce, keys: keys.clone(), exclude, has_channel: true, sources: HealthSources::NONE };
     Policies::new(&raw, &common)
 }
 
@@ -242,9 +243,8 @@ fn the_grace_is_none_where_the_ttl_is_at_most_an_hour() {
 /// A policy where the alerts of Prometheus are read every minute.
 fn checked(policy: &Value) -> Result<Policies, Vec<Invalid>> {
     let raw = serde_json::from_value(policy.clone()).expect("well-formed");
-    let every = Some(SignedDuration::from_mins(1));
-    let (mode, keys) = (Mode::Enforce, Keys::default());
-    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, prometheus_every: every })
+    let (mode, keys, sources) = (Mode::Enforce, Keys::default(), every(Some(SignedDuration::from_mins(1))));
+    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, sources })
 }
 
 #[test]
@@ -253,10 +253,17 @@ fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
     let sourceless = |policy: &Value| configured(std::slice::from_ref(policy), &Keys::default(), &[]);
     let of = |source: &str| with("checks", json!({ "health": source }));
     let minutes = SignedDuration::from_mins;
-    let usual =
-        HealthTerms { settling: minutes(5), grace: minutes(60), fail_after: 1, recover_after: 2, every: minutes(1) };
-    assert_eq!(health(checked(&with("ttl", json!("1h")))), Some(usual));
-    assert_eq!(health(checked(&of("prometheus"))), Some(usual));
+    let usual = |source| HealthTerms {
+        source,
+        settling: minutes(5),
+        grace: minutes(60),
+        fail_after: 1,
+        recover_after: 2,
+        every: minutes(1),
+    };
+    assert_eq!(health(checked(&with("ttl", json!("1h")))), Some(usual(HealthSource::Auto)));
+    assert_eq!(health(checked(&of("prometheus"))), Some(usual(HealthSource::Prometheus)));
+    assert_eq!(keys_of(checked(&of("kubernetes"))), ["policies[0].checks.health"]);
     assert_eq!(health(checked(&of("off"))), None);
     assert_eq!(health(sourceless(&of("auto"))), None);
     assert_eq!(keys_of(sourceless(&of("prometheus"))), ["policies[0].checks.health"]);
@@ -329,7 +336,7 @@ fn the_hash_is_what_it_was_where_no_health_is_checked() {
 fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
     let hash = |policy: &Value, mode: Mode, has_channel: bool| {
         let raw: RawPolicy = serde_json::from_value(policy.clone()).unwrap();
-        let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel, prometheus_every: None };
+        let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE };
         Policies::new(&[raw], &common).unwrap().iter().next().unwrap().hash.clone()
     };
     let usual = hash(&with("ttl", json!("1h")), Mode::Enforce, true);

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     any::entries,
-    world::{SETTLES_WITHIN, dawn, namespace},
+    world::{SETTLES_WITHIN, dawn, every, namespace},
 };
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -42,7 +42,7 @@ impl Patient {
     fn new(checks: &Value) -> Self {
         let policy = json!({ "name": "a", "match": { "names": ["a"] }, "checks": checks });
         let (mode, keys) = (Mode::Enforce, Keys::default());
-        let common = Common { mode, keys, exclude: &[], has_channel: false, prometheus_every: Some(MINUTE) };
+        let common = Common { mode, keys, exclude: &[], has_channel: false, sources: every(Some(MINUTE)) };
         let policies = Policies::new(&[serde_json::from_value(policy).unwrap()], &common).unwrap();
         let record = Record::new(namespace("a", dawn()).uid);
         Self { policies, record, seen: None, now: dawn(), had: Vec::new(), look_at: None }

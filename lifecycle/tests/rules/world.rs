@@ -14,7 +14,7 @@ use lifecycle::{
     health::{Checkup, Look},
     keys::Lineage,
     mirror, plan,
-    policy::{Common, RawPolicy},
+    policy::{Common, HealthSources, RawPolicy},
     supersession::{Succession, Successor},
     time::{cut_to_millis, saturating_add},
 };
@@ -62,10 +62,15 @@ impl Settings {
             keys,
             exclude: &self.exclude,
             has_channel: self.has_channel,
-            prometheus_every: self.prometheus_every,
+            sources: every(self.prometheus_every),
         };
         Arc::new(Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}")))
     }
+}
+
+/// A Prometheus that is read so often; `None`: there is none.
+pub(crate) fn every(every: Option<SignedDuration>) -> HealthSources {
+    every.map_or(HealthSources::NONE, |every| HealthSources { prometheus: true, every, ..HealthSources::NONE })
 }
 
 /// What happened, for whoever tells it.

@@ -86,6 +86,7 @@ pub async fn run(sizes: &[usize], rest: Duration) -> Result<Vec<Size>> {
             "match": {"all": [{"labels": {"bench": "crowd"}}]},
             "ttl": "7d",
             "visible_for": format!("{}s", VISIBLE_FOR.as_secs()),
+            "checks": {"health": "off"},
         }]);
     })
     .await?;

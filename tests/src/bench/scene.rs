@@ -14,7 +14,7 @@ use crate::{ControlPlane, Options, Process, User, program};
 /// The user nsm runs as, and nobody else: what the audit log says of it is caused by nsm.
 pub(super) const MANAGER: &str = "nsm";
 /// The user of the floors.
-const BARE: &str = "bare";
+pub(super) const BARE: &str = "bare";
 
 /// nsm gives itself less.
 const END: Duration = Duration::from_secs(10);
@@ -29,6 +29,7 @@ policies:
     match: { all: [ { labels: { bench: crowd } } ] }
     ttl: 7d
     visible_for: 5s
+    checks: { health: off }
 "#;
 
 /// The control plane and what is needed to use it.
@@ -38,10 +39,10 @@ pub(super) struct Scene {
     pub(super) manager_relay: Relay,
     pub(super) bare_relay: Relay,
     pub(super) store: PathBuf,
-    program: PathBuf,
-    config: PathBuf,
-    manager_kubeconfig: PathBuf,
-    bare_kubeconfig: PathBuf,
+    pub(super) program: PathBuf,
+    pub(super) config: PathBuf,
+    pub(super) manager_kubeconfig: PathBuf,
+    pub(super) bare_kubeconfig: PathBuf,
 }
 
 /// A running nsm. It ends when this is dropped.
@@ -54,15 +55,25 @@ pub(super) struct Manager {
 impl Scene {
     /// Starts a control plane that knows a user for nsm. Both users may do everything, so that no time goes into rights.
     pub(super) async fn new() -> Result<Self> {
+        Self::with(Options::default(), CONFIG).await
+    }
+
+    /// The same where workloads are judged, which nobody runs: they stay as they are made.
+    pub(super) async fn judging_workloads() -> Result<Self> {
+        let options = Options { controller_manager: false, ..Options::default() };
+        Self::with(options, &CONFIG.replace("health: off", "health: kubernetes")).await
+    }
+
+    async fn with(options: Options, config_text: &str) -> Result<Self> {
         // Looked for first: it would be a pity to find out later that it is older than its sources.
         let program = program("nsm")?.get_program().into();
         let users = [MANAGER, BARE].map(|name| User::new(name).in_group("system:masters")).into();
-        let plane = ControlPlane::start(Options { users, ..Options::default() }).await?;
+        let plane = ControlPlane::start(Options { users, ..options }).await?;
         let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?.to_owned();
         let config = directory.join("bench.yaml");
         let store = directory.join("bench.db");
         let path = store.to_str().context("the directory of temporary files has a name in UTF-8")?;
-        std::fs::write(&config, CONFIG.replace("{store}", path)).context("cannot write the configuration")?;
+        std::fs::write(&config, config_text.replace("{store}", path)).context("cannot write the configuration")?;
         let (manager_relay, manager_kubeconfig) = Relay::to_apiserver(&plane, MANAGER).await?;
         let (bare_relay, bare_kubeconfig) = Relay::to_apiserver(&plane, BARE).await?;
         Ok(Self { plane, manager_relay, bare_relay, store, program, config, manager_kubeconfig, bare_kubeconfig })

@@ -38,6 +38,11 @@ impl Memory {
     }
 }
 
+/// The largest RSS of a process so far, in bytes.
+pub(super) fn peak_rss(pid: u32) -> Result<u64> {
+    Ok(field(&read(pid, "status")?, "VmHWM")? * 1024)
+}
+
 /// The processor time a process has used so far, in user mode and in the kernel.
 pub(super) fn processor_time(pid: u32) -> Result<Duration> {
     let stat = read(pid, "stat")?;

@@ -16,6 +16,11 @@ const REST: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == bench::sweep::LIST) {
+        let kubeconfig = arguments.next().context("which kubeconfig?")?;
+        return bench::sweep::list(kubeconfig.as_ref()).await;
+    }
     let (sizes, in_cluster) = sizes()?;
     let run = tokio::select! {
         run = bench::run(&sizes, &in_cluster, rest()?) => run?,

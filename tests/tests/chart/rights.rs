@@ -42,7 +42,8 @@ fn rows(objects: &[Value]) -> String {
 
 #[test]
 fn the_table_of_the_page_is_what_the_chart_grants() -> Result<()> {
-    let objects = Helm::new()?.render(&json!({"config": {"mode": "enforce"}}))?;
+    let policy = json!({"name": "ci", "match": {"names": ["ci-.*"]}});
+    let objects = Helm::new()?.render(&json!({"config": {"mode": "enforce", "policies": [policy]}}))?;
     let page = file(PAGE)?;
     let (before, rest) = page.split_once(HEAD).context("the page has no such table")?;
     let after = rest.lines().skip_while(|line| line.starts_with('|')).collect::<Vec<_>>().join("\n") + "\n";
@@ -52,6 +53,34 @@ fn the_table_of_the_page_is_what_the_chart_grants() -> Result<()> {
         return Ok(());
     }
     assert!(page == generated, "{PAGE} is not current; run `UPDATE_DOCS=1 cargo test -p tests --test chart rights`");
+    Ok(())
+}
+
+/// Whoever is not to read workloads has no right to.
+#[test]
+fn workloads_may_be_read_where_their_health_is() -> Result<()> {
+    let helm = Helm::new()?;
+    let may = |config: Value| -> Result<Vec<&str>> {
+        let objects = helm.render(&json!({"config": config}))?;
+        let reads = |who: &str| {
+            let name = format!("{FULL}-{who}");
+            let roles = objects.iter().filter(|it| it["kind"] == "ClusterRole" && it["metadata"]["name"] == name);
+            let mut rules = roles.flat_map(|role| role["rules"].as_array().into_iter().flatten());
+            rules.any(|rule| words(&rule["resources"]).contains(&"deployments"))
+        };
+        Ok(["collect-controller", "collector", "action-controller", "action", "api"]
+            .into_iter()
+            .filter(|who| reads(who))
+            .collect())
+    };
+    let policy = |health: &str| json!({"name": health, "match": {"names": ["a"]}, "checks": {"health": health}});
+    let prometheus = json!({"url": "https://prometheus.example.org"});
+    let both = ["collector", "action"];
+    assert_eq!(may(json!({"policies": [{"name": "a", "match": {"names": ["a"]}}]}))?, both);
+    assert_eq!(may(json!({"policies": [policy("off"), policy("kubernetes")]}))?, both);
+    assert!(may(json!({"policies": [policy("off"), policy("prometheus")], "prometheus": prometheus}))?.is_empty());
+    assert!(may(json!({"policies": [policy("auto")], "health": {"kubernetes": false}}))?.is_empty());
+    assert!(may(json!({}))?.is_empty());
     Ok(())
 }
 

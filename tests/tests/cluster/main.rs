@@ -4,6 +4,7 @@ mod ends;
 mod image;
 mod pods;
 mod traces;
+mod workloads;
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ fn judged_by(prometheus: &Prometheus, every: &str, checks: Value) -> impl FnOnce
     let (url, every) = (prometheus.url(), every.to_owned());
     move |config| {
         config["prometheus"] = json!({"url": url, "warm_up": "0s"});
-        config["health"] = json!({"check_every": every});
+        config["health"]["check_every"] = json!(every);
         config["policies"][0]["checks"] = checks;
     }
 }

@@ -26,3 +26,4 @@ mod store;
 mod superseded;
 mod wishes;
 mod workers;
+mod workloads;

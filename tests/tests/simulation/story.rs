@@ -163,6 +163,7 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
         ("NSM__BUDGET__SHARE", "0".to_owned()),
         ("NSM__WAVES__AT_LEAST", variant.wave.to_string()),
         ("NSM__WAVES__SHARE", "0".to_owned()),
+        ("NSM__HEALTH__KUBERNETES", "false".to_owned()),
     ];
     if variant.tells {
         variables.push(("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()));

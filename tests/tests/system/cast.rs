@@ -20,6 +20,10 @@ pub(crate) struct Actor {
     pub(crate) uid: String,
 }
 
+fn deployments(stage: &Stage, namespace: &str) -> Api<Deployment> {
+    Api::namespaced(stage.home.client.clone(), namespace)
+}
+
 impl Actor {
     /// Creates a namespace with these annotations of its owner.
     pub(crate) async fn enter(stage: &Stage, name: &str, wishes: &[(&str, &str)]) -> Result<Self> {
@@ -40,6 +44,18 @@ impl Actor {
     /// Creates a namespace in which a Deployment runs a pod, and waits for the pod.
     pub(crate) async fn enter_working(stage: &Stage, name: &str, wishes: &[(&str, &str)]) -> Result<Self> {
         let actor = Self::enter(stage, name, wishes).await?;
+        actor.deploy(stage, stage.home.cluster.busybox()).await?;
+        eventually(&format!("the pod of `{name}` runs"), SOON, async || {
+            let status = deployments(stage, name).get("work").await?.status.context("no status")?;
+            ensure!(status.available_replicas == Some(1), "{status:?}");
+            Ok(())
+        })
+        .await?;
+        Ok(actor)
+    }
+
+    /// Makes a Deployment in it that runs a pod of this image, which has to be on the node already.
+    pub(crate) async fn deploy(&self, stage: &Stage, image: &str) -> Result<()> {
         let deployment: Deployment = serde_json::from_value(json!({
             "metadata": {"name": "work"},
             "spec": {
@@ -50,22 +66,16 @@ impl Actor {
                         "terminationGracePeriodSeconds": 1,
                         "containers": [{
                             "name": "work",
-                            "image": stage.home.cluster.busybox(),
+                            "image": image,
+                            "imagePullPolicy": "Never",
                             "command": ["/bin/sleep", "3600"],
                         }],
                     },
                 },
             },
         }))?;
-        let deployments: Api<Deployment> = Api::namespaced(stage.home.client.clone(), name);
-        deployments.create(&PostParams::default(), &deployment).await?;
-        eventually(&format!("the pod of `{name}` runs"), SOON, async || {
-            let status = deployments.get("work").await?.status.context("no status")?;
-            ensure!(status.available_replicas == Some(1), "{status:?}");
-            Ok(())
-        })
-        .await?;
-        Ok(actor)
+        deployments(stage, &self.name).create(&PostParams::default(), &deployment).await?;
+        Ok(())
     }
 
     /// The namespace as it is; `None` where its name is free, or another one's.

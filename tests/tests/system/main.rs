@@ -5,6 +5,7 @@
 //! It is one story, because an installation is one: every step finds what the one before left.
 
 mod cast;
+mod failing;
 mod hold;
 mod rights;
 mod stage;
@@ -26,6 +27,7 @@ async fn an_installation_lives_from_its_first_to_its_last_day() {
 async fn story(stage: &Stage) -> Result<()> {
     steps::observes_by_default(stage).await.context("in observe mode")?;
     steps::lives_and_dies(stage).await.context("in enforce mode")?;
+    failing::is_deleted(stage).await.context("with workloads that fail")?;
     steps::is_asked_by_people(stage).await.context("asked by people")?;
     steps::is_asked_by_a_pod(stage).await.context("asked by a pod")?;
     steps::is_restarted_during_work(stage).await.context("restarted during work")?;

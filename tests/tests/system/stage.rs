@@ -37,8 +37,11 @@ impl Stage {
             config["workers"] = json!({"min": 0, "max": 3, "idle_for": "10s"});
             config["budget"] = json!({"at_least": 1000});
             config["waves"] = json!({"at_least": 1000});
-            config["policies"] =
-                json!([{"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "20s", "visible_for": "1s"}]);
+            config["health"] = json!({"check_every": "2s"});
+            config["policies"] = json!([{
+                "name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "20s", "visible_for": "1s",
+                "checks": {"settling_period": "1s", "grace_period": "1s"},
+            }]);
             change(values);
         };
         self.home.release(action, story).await.map(drop)

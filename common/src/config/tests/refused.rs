@@ -128,7 +128,7 @@ fn what_can_never_hold_is_refused() {
         "@:3: `policies[1].name`: two policies are called `ci`; rename one",
     );
     check(
-        &policy("on: {failed: {}}"),
+        &policy("on: {failed: {}}\n    checks: {health: off}"),
         "@:4: `policies[0].on.failed`: nothing this policy checks leads to `failed`; remove it (reachable: stale)",
     );
     check(

@@ -62,7 +62,12 @@ impl Stage {
         let admin = plane.client(User::ADMIN).await?;
         let namespaces = |verbs: &[&str]| json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs});
         let events = json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]});
-        grant(&admin, MANAGER, &[namespaces(&["get", "list", "watch", "patch", "delete"]), events]).await?;
+        let workloads = json!({
+            "apiGroups": ["apps", "batch", "", "storage.k8s.io"],
+            "resources": ["deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "pods", "persistentvolumeclaims", "storageclasses"],
+            "verbs": ["list", "watch"],
+        });
+        grant(&admin, MANAGER, &[namespaces(&["get", "list", "watch", "patch", "delete"]), events, workloads]).await?;
         grant(&admin, PIPELINE, &[namespaces(&["create", "delete"])]).await?;
         grant(&admin, OWNER, &[namespaces(&["get", "patch"])]).await?;
         Ok(plane)

@@ -20,11 +20,15 @@ pub(crate) const NO_PATCH: &str = "no-patch";
 /// May do all but watch namespaces.
 pub(crate) const NO_WATCH: &str = "no-watch";
 
-const RIGHTS: [(&str, &[&str]); 4] = [
+/// May do all but read the workloads in namespaces.
+pub(crate) const NO_WORKLOADS: &str = "no-workloads";
+
+const RIGHTS: [(&str, &[&str]); 5] = [
     (WORKER, &["get", "list", "watch", "patch", "delete"]),
     (NO_DELETE, &["get", "list", "watch", "patch"]),
     (NO_PATCH, &["get", "list", "watch", "delete"]),
     (NO_WATCH, &["get", "list", "patch", "delete"]),
+    (NO_WORKLOADS, &["get", "list", "watch", "patch", "delete"]),
 ];
 
 /// A control plane with nsm's users, shared or the story's own.
@@ -48,7 +52,7 @@ impl Plane {
         let plane = ControlPlane::start(Options { users, controller_manager: false }).await?;
         let client = plane.client(User::ADMIN).await?;
         for (user, verbs) in RIGHTS {
-            grant(&client, user, verbs).await?;
+            grant(&client, user, verbs, user != NO_WORKLOADS).await?;
         }
         Ok(Self(Arc::new(plane)))
     }
@@ -56,7 +60,7 @@ impl Plane {
     /// Lets this user do from now on what [`WORKER`] may.
     pub(crate) async fn promote(&self, user: &str) -> Result<()> {
         let (_, verbs) = RIGHTS[0];
-        grant(&self.client(User::ADMIN).await?, user, verbs).await
+        grant(&self.client(User::ADMIN).await?, user, verbs, true).await
     }
 }
 
@@ -68,8 +72,10 @@ impl std::ops::Deref for Plane {
     }
 }
 
-/// Lets a user do this to namespaces, and write Events.
-async fn grant(client: &Client, user: &str, verbs: &[&str]) -> Result<()> {
+/// Lets a user do this to namespaces, write Events, and perhaps read workloads.
+async fn grant(client: &Client, user: &str, verbs: &[&str], reads_workloads: bool) -> Result<()> {
+    // `get` is of no use to nsm, and a rule needs a verb.
+    let workloads = if reads_workloads { &["list", "watch"][..] } else { &["get"] };
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
@@ -77,6 +83,10 @@ async fn grant(client: &Client, user: &str, verbs: &[&str]) -> Result<()> {
         "rules": [
             {"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs},
             {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+            {"apiGroups": ["apps", "batch", "", "storage.k8s.io"], "verbs": workloads, "resources": [
+                "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "pods", "persistentvolumeclaims",
+                "storageclasses",
+            ]},
         ],
     });
     let binding = json!({

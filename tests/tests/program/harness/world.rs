@@ -69,6 +69,7 @@ impl World {
             "budget": {"at_least": 1000, "share": 1.0},
             "waves": {"at_least": 1000, "share": 1.0},
             "telemetry": {"format": "compact"},
+            "health": {"kubernetes": false},
             "policies": [{
                 "name": "demo",
                 "match": {"all": [{"labels": {LABEL: self.name}}]},

@@ -1,0 +1,25 @@
+//! The workloads in namespaces: what should be ready and is not (lifecycle.md section 3).
+//!
+//! Who stays watches all kinds in the whole cluster and keeps a trace of what fails alone, so that nothing is listed at
+//! rest; who acts lists one namespace afresh. Both judge by the same functions. Nothing here fails: while one kind cannot
+//! be read, everything is Unknown.
+//!
+//! What a kind says by itself counts at once: an image that cannot be pulled, a rollout that its own deadline ended, pods
+//! that a quota refuses. What is merely not ready yet has as long as a Deployment has by default.
+
+mod kinds;
+mod list;
+mod look;
+mod slim;
+mod traces;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    list::list,
+    look::{Finding, Look},
+    traces::Traces,
+    watch::{Event, watch},
+};

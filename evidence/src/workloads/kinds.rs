@@ -1,0 +1,72 @@
+//! The kinds that are judged, each by what it says of itself.
+
+mod claim;
+mod counted;
+mod deployment;
+mod job;
+mod pod;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+pub(super) use self::{
+    claim::{Claim, Class},
+    counted::{DaemonSet, ReplicaSet, StatefulSet},
+    deployment::Deployment,
+    job::Job,
+    pod::Pod,
+};
+
+/// How long something may take to become ready that sets no deadline of its own: what a Deployment has by default.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(600);
+
+/// The longest message of a stranger's that is kept, in characters.
+const LONGEST: usize = 160;
+
+/// What an object says about itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Said {
+    #[serde(rename = "type")]
+    of: String,
+    status: String,
+    reason: Option<String>,
+    message: Option<String>,
+    last_update_time: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>,
+}
+
+/// What it says of something; `None`: nothing.
+fn said<'a>(all: &'a [Said], of: &str) -> Option<&'a Said> {
+    all.iter().find(|said| said.of == of)
+}
+
+impl Said {
+    fn is(&self, status: &str) -> bool {
+        self.status == status
+    }
+
+    fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_default()
+    }
+
+    /// The reason, and the message, both made fit for people.
+    fn text(&self) -> String {
+        told(self.reason.as_deref(), self.message.as_deref())
+    }
+}
+
+/// A reason and a message, as a sentence can have them. Strangers write them.
+fn told(reason: Option<&str>, message: Option<&str>) -> String {
+    let parts = [reason, message].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
+    let whole = parts.collect::<Vec<_>>().join(": ");
+    let mut text: String = whole.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if whole.chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+/// How many of its pods are ready.
+fn few(ready: i32, wanted: i32) -> String {
+    format!("has {ready} of {wanted} pods ready")
+}

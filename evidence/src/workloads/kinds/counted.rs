@@ -1,0 +1,107 @@
+//! Workloads that say how many pods they want, how many are ready, and no more.
+
+use k8s_openapi::api::apps::v1::{
+    DaemonSet as KubeDaemonSet, ReplicaSet as KubeReplicaSet, StatefulSet as KubeStatefulSet,
+};
+use lifecycle::time::saturating_add;
+use serde::Deserialize;
+
+use super::{PATIENCE, Said, few, said};
+use crate::workloads::{
+    slim::{Judged, Parts, Slim},
+    traces::{Failure, Kind, Trace},
+};
+
+pub(in crate::workloads) type StatefulSet = Slim<StatefulSetParts>;
+pub(in crate::workloads) type DaemonSet = Slim<DaemonSetParts>;
+pub(in crate::workloads) type ReplicaSet = Slim<ReplicaSetParts>;
+
+#[derive(Clone, Debug)]
+pub(in crate::workloads) struct StatefulSetParts;
+
+#[derive(Clone, Debug)]
+pub(in crate::workloads) struct DaemonSetParts;
+
+#[derive(Clone, Debug)]
+pub(in crate::workloads) struct ReplicaSetParts;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::workloads) struct Replicas {
+    replicas: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::workloads) struct Ready {
+    ready_replicas: Option<i32>,
+    conditions: Vec<Said>,
+}
+
+/// A DaemonSet wants a pod on each node that fits.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::workloads) struct Everywhere {}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::workloads) struct OnNodes {
+    desired_number_scheduled: i32,
+    number_ready: i32,
+}
+
+impl Parts for StatefulSetParts {
+    type Of = KubeStatefulSet;
+    type Spec = Replicas;
+    type Status = Ready;
+}
+
+impl Parts for DaemonSetParts {
+    type Of = KubeDaemonSet;
+    type Spec = Everywhere;
+    type Status = OnNodes;
+}
+
+impl Parts for ReplicaSetParts {
+    type Of = KubeReplicaSet;
+    type Spec = Replicas;
+    type Status = Ready;
+}
+
+impl Judged for StatefulSet {
+    const KIND: Kind = Kind::StatefulSet;
+
+    fn trace(&self) -> Option<Trace> {
+        lacks(self, self.status.ready_replicas.unwrap_or(0), self.spec.replicas.unwrap_or(1))
+    }
+}
+
+impl Judged for DaemonSet {
+    const KIND: Kind = Kind::DaemonSet;
+
+    fn trace(&self) -> Option<Trace> {
+        lacks(self, self.status.number_ready, self.status.desired_number_scheduled)
+    }
+}
+
+impl Judged for ReplicaSet {
+    const KIND: Kind = Kind::ReplicaSet;
+
+    fn trace(&self) -> Option<Trace> {
+        let wanted = self.spec.replicas.unwrap_or(1);
+        if self.controller().is_some() || wanted == 0 {
+            // Whatever made it says the same, and knows whether it is an old one.
+            return None;
+        }
+        let refused = said(&self.status.conditions, "ReplicaFailure").filter(|said| said.is("True"));
+        match refused {
+            Some(refused) => Some(Trace::Fails(Failure::now(format!("gets no pods ({})", refused.text())))),
+            None => lacks(self, self.status.ready_replicas.unwrap_or(0), wanted),
+        }
+    }
+}
+
+fn lacks(object: &impl Judged, ready: i32, wanted: i32) -> Option<Trace> {
+    let from = saturating_add(object.created(), PATIENCE);
+    (ready < wanted).then(|| Trace::Fails(Failure::from(from, few(ready, wanted))))
+}

@@ -1,0 +1,76 @@
+//! Deployments: they have a deadline of their own, and say how their rollout goes.
+
+use jiff::SignedDuration;
+use k8s_openapi::api::apps::v1::Deployment as Kube;
+use lifecycle::time::saturating_add;
+use serde::Deserialize;
+
+use super::{PATIENCE, Said, few, said};
+use crate::workloads::{
+    slim::{Judged, Parts, Slim},
+    traces::{Failure, Kind, Trace},
+};
+
+/// How much later than its deadline a rollout may be told to be over it.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
+
+pub(in crate::workloads) type Deployment = Slim<DeploymentParts>;
+
+#[derive(Clone, Debug)]
+pub(in crate::workloads) struct DeploymentParts;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::workloads) struct Spec {
+    replicas: Option<i32>,
+    progress_deadline_seconds: Option<i32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::workloads) struct Status {
+    ready_replicas: Option<i32>,
+    conditions: Vec<Said>,
+}
+
+impl Parts for DeploymentParts {
+    type Of = Kube;
+    type Spec = Spec;
+    type Status = Status;
+}
+
+impl Judged for Deployment {
+    const KIND: Kind = Kind::Deployment;
+
+    fn trace(&self) -> Option<Trace> {
+        let wanted = self.spec.replicas.unwrap_or(1);
+        let ready = self.status.ready_replicas.unwrap_or(0);
+        if wanted == 0 {
+            return None;
+        }
+        let said = |of| said(&self.status.conditions, of);
+        if let Some(refused) = said("ReplicaFailure").filter(|said| said.is("True")) {
+            return Some(Trace::Fails(Failure::now(format!("gets no pods ({})", refused.text()))));
+        }
+        let progress = said("Progressing");
+        if progress.is_some_and(|said| said.is("False")) {
+            let why = format!("{} and makes no progress", few(ready, wanted));
+            return Some(Trace::Fails(Failure::now(why)));
+        }
+        if ready >= wanted {
+            return None;
+        }
+        let deadline = self.spec.progress_deadline_seconds.map_or(PATIENCE, |it| SignedDuration::from_secs(it.into()));
+        let why = few(ready, wanted);
+        Some(Trace::Fails(match progress.filter(|said| said.is("True")) {
+            // It was complete once, so what is not ready now was.
+            Some(said) if said.reason() == "NewReplicaSetAvailable" => Failure::now(why),
+            // A rollout that goes on is ended by whoever runs it, unless nobody does.
+            Some(said) => {
+                let last = said.last_update_time.as_ref().map_or(self.created(), |at| at.0);
+                Failure::from(saturating_add(last.max(self.created()), deadline.saturating_add(LATE)), why)
+            }
+            None => Failure::from(saturating_add(self.created(), deadline), why),
+        }))
+    }
+}

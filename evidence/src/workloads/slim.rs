@@ -1,0 +1,78 @@
+//! Objects as they are read: what is judged, and nothing else.
+
+use std::{borrow::Cow, fmt::Debug};
+
+use common::cluster::lean;
+use jiff::Timestamp;
+use kube::{Resource, api::ObjectMeta};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::traces::{Kind, Trace};
+
+/// The parts of a kind of objects that are read.
+pub(super) trait Parts: Clone + Debug + Send + Sync + 'static {
+    type Of: Resource<DynamicType = ()>;
+    type Spec: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static;
+    type Status: Clone + Debug + Default + DeserializeOwned + Send + Sync + 'static;
+}
+
+/// One object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct Slim<P: Parts> {
+    #[serde(default, deserialize_with = "lean")]
+    pub(super) metadata: ObjectMeta,
+    #[serde(default)]
+    pub(super) spec: P::Spec,
+    #[serde(default)]
+    pub(super) status: P::Status,
+}
+
+/// Objects that say whether something fails.
+pub(super) trait Judged: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static {
+    const KIND: Kind;
+
+    /// What is kept of it; `None`: nothing is wrong, and nothing depends on it.
+    fn trace(&self) -> Option<Trace>;
+
+    /// Since when it is there.
+    fn created(&self) -> Timestamp {
+        // Every object has one. One without is taken for an old one.
+        self.meta().creation_timestamp.as_ref().map_or(Timestamp::MIN, |at| at.0)
+    }
+
+    /// The kind and uid of what keeps it as it is.
+    fn controller(&self) -> Option<(&str, &str)> {
+        let mut owners = self.meta().owner_references.iter().flatten();
+        owners.find(|owner| owner.controller == Some(true)).map(|owner| (owner.kind.as_str(), owner.uid.as_str()))
+    }
+}
+
+impl<P: Parts> Resource for Slim<P> {
+    type DynamicType = ();
+    type Scope = <P::Of as Resource>::Scope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        P::Of::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        P::Of::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        P::Of::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        P::Of::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}

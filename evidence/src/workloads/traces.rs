@@ -1,0 +1,181 @@
+//! What is kept of workloads: a trace of each that fails, or that tells something about one that does.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::Timestamp;
+
+use super::watch::{Change, Event};
+
+/// A kind of objects that is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Job,
+    Pod,
+    Claim,
+    Class,
+}
+
+/// What is kept of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// It fails.
+    Fails(Failure),
+    /// A claim of storage that fails unless this class waits for the first pod that uses it.
+    Pends(Failure, Option<String>),
+    /// A run of the CronJob of this uid that ended.
+    Ran { of: String, at: Timestamp, failure: Option<Failure> },
+    /// A class of storage that is provided once a pod uses it.
+    WaitsForPod,
+}
+
+/// Why something fails, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// The first instant at which it counts; before, it may still come to be ready.
+    pub(super) from: Timestamp,
+    /// The first instant at which it counts no more.
+    pub(super) until: Timestamp,
+    /// Without full stop, for people.
+    pub(super) why: String,
+}
+
+/// Traces by namespace and name, with when each object was created.
+type Named = BTreeMap<String, BTreeMap<String, (Timestamp, Trace)>>;
+
+/// Where objects of one kind stand.
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    traces: Named,
+    /// What a list that is being read has brought so far.
+    listed: Option<Named>,
+    /// Why it is not known what there is, if so.
+    unknown: Option<String>,
+    /// It was read whole, or could not be.
+    is_settled: bool,
+}
+
+/// What is known of all workloads.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    shelves: BTreeMap<Kind, Shelf>,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::ReplicaSet,
+        Self::Job,
+        Self::Pod,
+        Self::Claim,
+        Self::Class,
+    ];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+            Self::Claim => "PersistentVolumeClaim",
+            Self::Class => "StorageClass",
+        })
+    }
+}
+
+impl Failure {
+    /// It fails whenever somebody looks.
+    pub(super) fn now(why: impl Into<String>) -> Self {
+        Self::from(Timestamp::MIN, why)
+    }
+
+    /// It fails unless it changes before then.
+    pub(super) fn from(from: Timestamp, why: impl Into<String>) -> Self {
+        Self { from, until: Timestamp::MAX, why: why.into() }
+    }
+
+    pub(super) fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect() }
+    }
+}
+
+impl Traces {
+    /// Takes in what a watch brought.
+    pub fn take(&mut self, event: Event) {
+        let shelf = self.shelves.entry(event.kind).or_default();
+        match event.change {
+            Change::Begins => shelf.listed = Some(Named::new()),
+            Change::Listed(place) => put(shelf.listed.get_or_insert_default(), place),
+            Change::Complete => {
+                shelf.traces = shelf.listed.take().unwrap_or_default();
+                (shelf.unknown, shelf.is_settled) = (None, true);
+            }
+            Change::Now(place) => put(&mut shelf.traces, place),
+            Change::Broke(why) => {
+                shelf.listed = None;
+                (shelf.unknown, shelf.is_settled) = (Some(why), true);
+            }
+        }
+    }
+
+    /// Whether each kind was read whole, or could not be.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.shelves.values().all(|shelf| shelf.is_settled)
+    }
+
+    /// Why it is not known what there is, if so.
+    pub(super) fn unknown(&self) -> Option<String> {
+        self.shelves.iter().find_map(|(kind, shelf)| match &shelf.unknown {
+            Some(why) => Some(format!("{kind}s cannot be read: {why}")),
+            None if !shelf.is_settled => Some(format!("{kind}s were not read yet")),
+            None => None,
+        })
+    }
+
+    /// What is kept of a kind: the namespace and the name of each, when it was created, and its trace.
+    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = (&str, &str, Timestamp, &Trace)> {
+        self.shelves.get(&kind).into_iter().flat_map(|shelf| &shelf.traces).flat_map(|(namespace, named)| {
+            named.iter().map(|(name, (created, trace))| (namespace.as_str(), name.as_str(), *created, trace))
+        })
+    }
+}
+
+/// An object's place on a shelf, and what is kept there of it: nothing, if it is gone or well.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) trace: Option<(Timestamp, Trace)>,
+}
+
+fn put(traces: &mut Named, place: Place) {
+    match place.trace {
+        Some(trace) => {
+            traces.entry(place.namespace).or_default().insert(place.name, trace);
+        }
+        None => {
+            if let Some(named) = traces.get_mut(&place.namespace) {
+                named.remove(&place.name);
+                if named.is_empty() {
+                    traces.remove(&place.namespace);
+                }
+            }
+        }
+    }
+}

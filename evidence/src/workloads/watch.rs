@@ -1,0 +1,130 @@
+//! The watches on workloads: one per kind, for the whole cluster.
+
+use std::time::Duration;
+
+use common::cluster::{self, Cluster};
+use futures::{
+    Stream, StreamExt as _,
+    stream::{self, BoxStream},
+};
+use kube::{
+    Api,
+    runtime::watcher::{self, Config, Event as Watched},
+};
+use tokio::time::sleep;
+
+use super::{
+    kinds::{Claim, Class, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
+    slim::Judged,
+    traces::{Kind, Place},
+};
+
+/// How many objects one page of a list holds.
+pub(super) const PAGE: u32 = 250;
+
+/// How long a kind that cannot be read is left alone, at first and at most.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// What a watch brought.
+#[derive(Debug)]
+pub struct Event {
+    pub(super) kind: Kind,
+    pub(super) change: Change,
+}
+
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A list begins.
+    Begins,
+    /// It has this.
+    Listed(Place),
+    /// It came through whole.
+    Complete,
+    /// This is so from now on.
+    Now(Place),
+    /// What there is is not known until another list came through.
+    Broke(String),
+}
+
+/// Watches the workloads of all namespaces, for ever.
+#[must_use]
+pub fn watch(cluster: &Cluster) -> BoxStream<'static, Event> {
+    stream::select_all([
+        of::<Deployment>(cluster, Config::default()),
+        of::<StatefulSet>(cluster, Config::default()),
+        of::<DaemonSet>(cluster, Config::default()),
+        of::<ReplicaSet>(cluster, Config::default()),
+        of::<Job>(cluster, Config::default()),
+        of::<Pod>(cluster, Config::default().fields(UNFINISHED)),
+        of::<Claim>(cluster, Config::default()),
+        of::<Class>(cluster, Config::default()),
+    ])
+    .boxed()
+}
+
+/// Which pods are read: those that came to a good end are nobody's trouble, and pile up.
+pub(super) const UNFINISHED: &str = "status.phase!=Succeeded";
+
+fn of<K: Judged>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
+    let api = Api::<K>::all(cluster.client.clone());
+    begun_again(move || cluster::watch(api.clone(), config.clone().page_size(PAGE)).boxed()).boxed()
+}
+
+/// A watch that begins with a list again after each error. By itself it would go on where it was, and say nothing where
+/// nothing changes: nobody could tell that from a watch that is broken still.
+fn begun_again<K: Judged>(
+    begin: impl Fn() -> BoxStream<'static, watcher::Result<Watched<K>>> + Send + 'static,
+) -> impl Stream<Item = Event> + Send {
+    struct State<S, F> {
+        begin: F,
+        stream: Option<S>,
+        rest: Duration,
+    }
+    let state = State { stream: Some(begin()), begin, rest: REST.0 };
+    stream::unfold(state, async |mut state| {
+        loop {
+            let Some(stream) = &mut state.stream else {
+                sleep(state.rest).await;
+                state.rest = (state.rest * 2).min(REST.1);
+                state.stream = Some((state.begin)());
+                continue;
+            };
+            let change = match stream.next().await {
+                Some(Ok(Watched::Init)) => Change::Begins,
+                Some(Ok(Watched::InitApply(object))) => match place(&object, false) {
+                    Some(place) => Change::Listed(place),
+                    None => continue,
+                },
+                Some(Ok(Watched::InitDone)) => {
+                    state.rest = REST.0;
+                    Change::Complete
+                }
+                Some(Ok(Watched::Apply(object))) => match place(&object, false) {
+                    Some(place) => Change::Now(place),
+                    None => continue,
+                },
+                Some(Ok(Watched::Delete(object))) => match place(&object, true) {
+                    Some(place) => Change::Now(place),
+                    None => continue,
+                },
+                Some(Err(error)) => {
+                    state.stream = None;
+                    Change::Broke(error.to_string())
+                }
+                None => {
+                    state.stream = None;
+                    Change::Broke("the watch ended".to_owned())
+                }
+            };
+            return Some((Event { kind: K::KIND, change }, state));
+        }
+    })
+}
+
+/// Where an object is kept, and what of it. What is being deleted is nobody's trouble any more.
+pub(super) fn place<K: Judged>(object: &K, is_gone: bool) -> Option<Place> {
+    let meta = object.meta();
+    let is_there = !is_gone && meta.deletion_timestamp.is_none();
+    let trace = if is_there { object.trace().map(|trace| (object.created(), trace)) } else { None };
+    Some(Place { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone()?, trace })
+}
