@@ -55,15 +55,21 @@ impl Said {
     }
 }
 
-/// A reason and a message, as a sentence can have them. Strangers write them.
+/// A reason and a message, as a sentence can have them. Strangers write them, and people read them at terminals.
 fn told(reason: Option<&str>, message: Option<&str>) -> String {
     let parts = [reason, message].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
     let whole = parts.collect::<Vec<_>>().join(": ");
-    let mut text: String = whole.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let plain = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
+    let mut text: String = whole.chars().take(LONGEST).map(plain).collect();
     if whole.chars().nth(LONGEST).is_some() {
         text.push('…');
     }
     text
+}
+
+/// Whether it changes how the text around it looks, and is not seen itself.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// How many of its pods are ready.

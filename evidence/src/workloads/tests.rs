@@ -216,8 +216,9 @@ fn pods_that_fit_nowhere_and_those_that_nobody_answers_for() {
     check::<Pod>(&pod("Running", condition("Ready", "True", "")), &[99], &[], "");
     check::<Pod>(&pod("Unknown", condition("Ready", "True", "")), &[9], &[10], "is on a node that says nothing");
     check::<Pod>(&pod("Succeeded", condition("Ready", "False", "")), &[99], &[], "");
-    let evicted = json!({"status": {"phase": "Failed", "reason": "Evicted", "message": "The node\nwas low"}});
-    check::<Pod>(&evicted, &[], &[0], "has failed (Evicted: The node\\nwas low)");
+    let evicted =
+        json!({"status": {"phase": "Failed", "reason": "Evicted", "message": "The \"node\"\nwas \u{202e}low"}});
+    check::<Pod>(&evicted, &[], &[0], "has failed (Evicted: The \"node\" was  low)");
     check::<Pod>(&json!({"status": {"phase": "Failed"}}), &[], &[0], "has failed");
 }
 

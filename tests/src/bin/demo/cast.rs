@@ -1,6 +1,10 @@
 //! Who is on stage: the namespaces, what each is there to show, and how it has to end.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
+
+use crate::stage::{CI_PREFIX, JUDGED, LABEL};
 
 /// The ttl in the demo's policy.
 pub(crate) const TTL: SignedDuration = SignedDuration::from_secs(10);
@@ -11,18 +15,38 @@ const PIPELINES_TTL: (&str, SignedDuration) = ("4s", SignedDuration::from_secs(4
 /// How long the pipeline lets its first namespace live.
 pub(crate) const PIPELINE_TAKES: SignedDuration = SignedDuration::from_secs(1);
 
+/// How long what fails does so before it has failed: `settling_period` and `grace_period` of the demo's policy.
+const FAILS_FOR: SignedDuration = SignedDuration::from_secs(13);
+
+/// What a pipeline writes on the namespaces that it deploys a branch into, but for the number of the job.
+const DEPLOYMENT: [(&str, &str); 3] = [("projectId", "7"), ("job", "deploy"), ("branch", "main")];
+
 /// A namespace, by its name.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     /// What it is there to show.
     pub(crate) story: &'static str,
-    /// Whether it carries the label that the policy looks for.
-    pub(crate) matched: bool,
+    /// Under which policy it falls.
+    pub(crate) under: Under,
+    /// The job that deployed it, where it is one of several that deploy the same branch.
+    pub(crate) job: Option<&'static str>,
+    /// Whether a Deployment is in it, which a quota refuses.
+    pub(crate) broken: bool,
     /// Its annotation `ttl`.
     pub(crate) ttl: Option<&'static str>,
     /// How its life has to end; of two lives under one name the first and the second.
     pub(crate) lives: &'static [Fate],
+}
+
+/// A policy of the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Under {
+    /// Its time to live counts.
+    Ttl,
+    /// Its workloads and newer deployments count.
+    Judged,
+    None,
 }
 
 /// How a life has to end.
@@ -38,51 +62,124 @@ pub(crate) enum Fate {
     Protected,
     /// Nobody manages it.
     Ignored,
+    /// Something in it goes on failing: nsm tells its owner, and deletes it.
+    Fails,
+    /// Something in it fails, until its owner mends it.
+    Recovers,
+    /// A newer deployment of its branch replaces it: nsm tells its owner, and deletes it.
+    Replaced,
+    /// It replaces another, and stays.
+    Replaces,
 }
 
-pub(crate) const CAST: [Member; 7] = [
-    Member {
-        name: "expiring",
-        story: "lives for the policy's ttl of 10 s",
-        matched: true,
-        ttl: None,
-        lives: &[Fate::Expires(TTL)],
-    },
+const PLAIN: Member =
+    Member { name: "", story: "", under: Under::Ttl, job: None, broken: false, ttl: None, lives: &[] };
+
+pub(crate) const CAST: [Member; 11] = [
+    Member { name: "expiring", story: "lives for the policy's ttl of 10 s", lives: &[Fate::Expires(TTL)], ..PLAIN },
     Member {
         name: "own-ttl",
         story: "asks for a ttl of 6 s by an annotation",
-        matched: true,
         ttl: Some(OWN_TTL.0),
         lives: &[Fate::Expires(OWN_TTL.1)],
+        ..PLAIN
     },
-    Member { name: "kept", story: "its owner keeps it for 4 hours", matched: true, ttl: None, lives: &[Fate::Kept] },
-    Member { name: "protected", story: "its owner protects it", matched: true, ttl: None, lives: &[Fate::Protected] },
+    Member { name: "kept", story: "its owner keeps it for 4 hours", lives: &[Fate::Kept], ..PLAIN },
+    Member { name: "protected", story: "its owner protects it", lives: &[Fate::Protected], ..PLAIN },
     Member {
         name: "reborn",
         story: "its pipeline deletes it early and creates it again: another life, with a full ttl of 4 s",
-        matched: true,
         ttl: Some(PIPELINES_TTL.0),
         lives: &[Fate::Finishes, Fate::Expires(PIPELINES_TTL.1)],
+        ..PLAIN
     },
-    Member { name: "unmatched", story: "no policy applies to it", matched: false, ttl: None, lives: &[Fate::Ignored] },
+    Member {
+        name: "failing",
+        story: "a Deployment in it gets no pods, and nobody does anything about it",
+        under: Under::Judged,
+        broken: true,
+        lives: &[Fate::Fails],
+        ..PLAIN
+    },
+    Member {
+        name: "mended",
+        story: "a Deployment in it gets no pods, until its owner scales it down",
+        under: Under::Judged,
+        broken: true,
+        lives: &[Fate::Recovers],
+        ..PLAIN
+    },
+    Member {
+        name: "older",
+        story: "an older deployment of a branch: the newer one replaces it",
+        under: Under::Judged,
+        job: Some("1"),
+        lives: &[Fate::Replaced],
+        ..PLAIN
+    },
+    Member {
+        name: "newer",
+        story: "the newest deployment of that branch",
+        under: Under::Judged,
+        job: Some("2"),
+        lives: &[Fate::Replaces],
+        ..PLAIN
+    },
+    Member {
+        name: "unmatched",
+        story: "no policy applies to it",
+        under: Under::None,
+        lives: &[Fate::Ignored],
+        ..PLAIN
+    },
     Member {
         name: KUBE_SYSTEM,
         story: "carries the policy's label, but is never managed",
-        matched: true,
-        ttl: None,
         lives: &[Fate::Ignored],
+        ..PLAIN
     },
 ];
 
 /// Was there before us, and is there in every cluster.
 pub(crate) const KUBE_SYSTEM: &str = "kube-system";
 
+impl Member {
+    /// What its pipeline writes on it.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let policy = match self.under {
+            Under::Ttl => Some(LABEL),
+            Under::Judged => Some(JUDGED),
+            Under::None => None,
+        };
+        let ci = self.job.iter().flat_map(|job| DEPLOYMENT.into_iter().chain([("jobId", *job)]));
+        let ci = ci.map(|(key, value)| (format!("{CI_PREFIX}{key}"), value.to_owned()));
+        policy.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).chain(ci).collect()
+    }
+}
+
 impl Fate {
     /// Whether the namespace is gone in the end.
     pub(crate) const fn ends(self) -> bool {
+        self.deleted_from().is_some() || matches!(self, Self::Finishes)
+    }
+
+    /// How old it has to be when nsm deletes it, which it does not before a minute after the time that was promised; `None`:
+    /// nsm does not.
+    pub(crate) const fn deleted_from(self) -> Option<SignedDuration> {
         match self {
-            Self::Expires(_) | Self::Finishes => true,
-            Self::Kept | Self::Protected | Self::Ignored => false,
+            Self::Expires(ttl) => Some(ttl),
+            Self::Fails => Some(FAILS_FOR),
+            Self::Replaced => Some(SignedDuration::ZERO),
+            Self::Finishes | Self::Kept | Self::Protected | Self::Ignored | Self::Recovers | Self::Replaces => None,
+        }
+    }
+
+    /// What its history says of why nsm deletes it.
+    pub(crate) const fn why(self) -> &'static str {
+        match self {
+            Self::Fails => "failed",
+            Self::Replaced => "superseded",
+            _ => "stale",
         }
     }
 }

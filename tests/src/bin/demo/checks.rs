@@ -43,8 +43,8 @@ pub(crate) async fn check(stage: &Stage, lives: &[Life]) -> Result<Vec<Check>> {
     let posts = stage.webhook.posts();
     let mut checks = vec![complete(lives)];
     for life in lives {
-        if let Fate::Expires(ttl) = life.fate {
-            checks.push(deleted(life, ttl, &deletes));
+        if let Some(age) = life.fate.deleted_from() {
+            checks.push(deleted(life, age, &deletes));
             checks.push(warned(life, &posts, &deletes));
         }
     }
@@ -75,7 +75,7 @@ async fn deletes(stage: &Stage, lives: &[Life]) -> Result<Vec<NamespaceDelete>> 
         deletes.retain(|delete| delete.user == MANAGER);
         Ok(deletes)
     };
-    let expected = lives.iter().filter(|life| matches!(life.fate, Fate::Expires(_))).count();
+    let expected = lives.iter().filter(|life| life.fate.deleted_from().is_some()).count();
     let complete = eventually("the audit log shows the deletions", SOON, async || {
         let deletes = read()?;
         ensure!(deletes.len() >= expected, "{} of {expected}", deletes.len());
@@ -85,13 +85,13 @@ async fn deletes(stage: &Stage, lives: &[Life]) -> Result<Vec<NamespaceDelete>> 
     complete.await.or_else(|_| read())
 }
 
-fn deleted(life: &Life, ttl: SignedDuration, deletes: &[NamespaceDelete]) -> Check {
+fn deleted(life: &Life, from: SignedDuration, deletes: &[NamespaceDelete]) -> Check {
     let own: Vec<_> = deletes.iter().filter(|delete| delete.uid.as_ref() == Some(&life.uid)).collect();
     let age = |delete: &NamespaceDelete| delete.received_at.duration_since(life.created);
     let holds = own.len() == 1
         && own
             .iter()
-            .all(|delete| delete.namespace == life.name && delete.resource_version.is_some() && age(delete) >= ttl);
+            .all(|delete| delete.namespace == life.name && delete.resource_version.is_some() && age(delete) >= from);
     let seen = own.iter().map(|delete| {
         let version = delete.resource_version.as_ref().map_or("none", |version| version);
         format!("at {:.1} s, resourceVersion {version}", age(delete).as_secs_f64())
@@ -100,7 +100,7 @@ fn deleted(life: &Life, ttl: SignedDuration, deletes: &[NamespaceDelete]) -> Che
         expected: format!(
             "`{}` was deleted by nsm once, not before it was {} s old, with its uid and resourceVersion as preconditions",
             life.title,
-            ttl.as_secs()
+            from.as_secs()
         ),
         seen: or_nothing(seen.collect()),
         holds,
@@ -134,7 +134,7 @@ fn warned(life: &Life, posts: &[Post], deletes: &[NamespaceDelete]) -> Check {
 fn nothing_else(lives: &[Life], deletes: &[NamespaceDelete]) -> Check {
     let foreseen = |delete: &&NamespaceDelete| {
         let life = lives.iter().find(|life| delete.uid.as_ref() == Some(&life.uid));
-        life.is_some_and(|life| matches!(life.fate, Fate::Expires(_)))
+        life.is_some_and(|life| life.fate.deleted_from().is_some())
     };
     let others: Vec<_> = deletes.iter().filter(|delete| !foreseen(delete)).collect();
     let seen = others.iter().map(|delete| format!("`{}` with uid {:?}", delete.namespace, delete.uid));
@@ -162,9 +162,11 @@ fn still_there(life: &Life, namespace: Option<&Namespace>) -> Check {
 /// A history ends as the life did, and tells of an attempt to delete where there was to be one, and nowhere else.
 fn recorded(life: &Life, history: &[Entry]) -> Check {
     let (tale, last): (&str, &[&str]) = match life.fate {
-        Fate::Expires(_) => {
-            ("tells of its notice, and ends with its deletion", &["ActionIntended", "ActionDone", "Gone"])
+        Fate::Expires(_) | Fate::Fails | Fate::Replaced => {
+            ("tells why and of its notice, and ends with its deletion", &["ActionIntended", "ActionDone", "Gone"])
         }
+        Fate::Recovers => ("tells that it failed and recovered, and no action", &["StatusChanged"]),
+        Fate::Replaces => ("tells that it is ok, and no action", &["StatusChanged"]),
         Fate::Finishes => ("ends without any action of nsm", &["Gone"]),
         Fate::Kept => ("ends with its time being over, and no action", &["Kept", "StatusChanged"]),
         Fate::Protected => ("ends with its time being over, and no action", &["Protected", "StatusChanged"]),
@@ -176,8 +178,12 @@ fn recorded(life: &Life, history: &[Entry]) -> Check {
         expected: format!("the history of `{}` {tale}", life.title),
         seen: or_nothing(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
         holds: match life.fate {
-            Fate::Expires(_) => kinds.ends_with(last) && kinds.contains(&"NoticeSent"),
-            Fate::Finishes | Fate::Kept | Fate::Protected => kinds.ends_with(last) && !acted,
+            Fate::Expires(_) | Fate::Fails | Fate::Replaced => {
+                let tells_why = history.iter().any(|entry| entry.text.contains(life.fate.why()));
+                kinds.ends_with(last) && kinds.contains(&"NoticeSent") && tells_why
+            }
+            Fate::Recovers => kinds.ends_with(last) && !acted && history.iter().any(|it| it.text.contains("failing")),
+            Fate::Finishes | Fate::Kept | Fate::Protected | Fate::Replaces => kinds.ends_with(last) && !acted,
             Fate::Ignored => kinds.is_empty(),
         },
     }

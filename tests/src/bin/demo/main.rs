@@ -87,7 +87,7 @@ async fn show(screen: &mut Screen) -> Result<(Stage, bool)> {
 fn introduction() -> String {
     let cast: String = CAST.iter().map(|member| format!("  {:12} {}\n", member.name, member.story)).collect();
     format!(
-        "Namespace Manager with a webhook that tells owners, and one policy:\n\n{}\nand these namespaces:\n\n{cast}",
+        "Namespace Manager with a webhook that tells owners, and two policies:\n\n{}\nand these namespaces:\n\n{cast}",
         Stage::policies()
     )
 }

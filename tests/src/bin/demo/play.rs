@@ -1,13 +1,13 @@
 //! What happens: namespaces come, people act, nsm does its work, and all of it is shown.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use testbed::{ControlPlane, User};
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PIPELINE_TAKES};
 use crate::nsm::{Entry, Listed};
 use crate::screen::{Ink, Screen};
-use crate::stage::{LABEL, PIPELINE, PREFIX, Stage};
+use crate::stage::{OWNER, PIPELINE, PREFIX, Stage};
 use crate::view;
 
 /// Between two looks.
@@ -42,11 +42,42 @@ pub(crate) struct Life {
     acted: bool,
 }
 
+/// The Deployment in a namespace that fails.
+const DEPLOYED: &str = "web";
+
+/// Makes a Deployment that a quota refuses its pods.
+async fn deploy(pipeline: &Client, namespace: &str) -> Result<()> {
+    let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
+    let quotas: Api<ResourceQuota> = Api::namespaced(pipeline.clone(), namespace);
+    quotas.create(&PostParams::default(), &serde_json::from_value(quota)?).await?;
+    let deployment = json!({
+        "metadata": {"name": DEPLOYED},
+        "spec": {
+            "selector": {"matchLabels": {"app": DEPLOYED}},
+            "template": {
+                "metadata": {"labels": {"app": DEPLOYED}},
+                "spec": {"containers": [{"name": DEPLOYED, "image": "registry.example.org/web:1"}]},
+            },
+        },
+    });
+    let deployments: Api<Deployment> = Api::namespaced(pipeline.clone(), namespace);
+    deployments.create(&PostParams::default(), &serde_json::from_value(deployment)?).await?;
+    Ok(())
+}
+
+impl Life {
+    /// Whether nsm says so of it now.
+    fn has_status(&self, status: &str) -> bool {
+        self.listed.as_ref().is_some_and(|listed| listed.status == status)
+    }
+}
+
 /// All lives, and those who begin them.
 pub(crate) struct Company {
     began: Timestamp,
     everybody: Api<Namespace>,
-    pipeline: Api<Namespace>,
+    pipeline: Client,
+    owner: Client,
     lives: Vec<Life>,
 }
 
@@ -82,8 +113,8 @@ impl Company {
     /// Begins the first life of every member: before nsm comes, for the time of each counts from its creation.
     pub(crate) async fn enter(plane: &ControlPlane) -> Result<Self> {
         let everybody = Api::all(plane.client(User::ADMIN).await?);
-        let pipeline = Api::all(plane.client(PIPELINE).await?);
-        let mut company = Self { began: Timestamp::now(), everybody, pipeline, lives: Vec::new() };
+        let (pipeline, owner) = (plane.client(PIPELINE).await?, plane.client(OWNER).await?);
+        let mut company = Self { began: Timestamp::now(), everybody, pipeline, owner, lives: Vec::new() };
         for member in &CAST {
             company.create(member).await?;
         }
@@ -92,8 +123,7 @@ impl Company {
 
     /// Begins the next life of a member.
     async fn create(&mut self, member: &'static Member) -> Result<()> {
-        let label = member.matched.then(|| (LABEL.0.to_owned(), LABEL.1.to_owned()));
-        let labels: Option<BTreeMap<String, String>> = label.map(|label| [label].into());
+        let labels = Some(member.labels());
         let annotations = member.ttl.map(|ttl| [(format!("{PREFIX}ttl"), ttl.to_owned())].into());
         let namespace = if member.name == KUBE_SYSTEM {
             let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
@@ -101,9 +131,13 @@ impl Company {
         } else {
             let metadata =
                 ObjectMeta { name: Some(member.name.to_owned()), labels, annotations, ..ObjectMeta::default() };
-            self.pipeline.create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() }).await
+            let namespace = Namespace { metadata, ..Namespace::default() };
+            Api::all(self.pipeline.clone()).create(&PostParams::default(), &namespace).await
         };
         let namespace = namespace.with_context(|| format!("cannot create namespace `{}`", member.name))?;
+        if member.broken {
+            deploy(&self.pipeline, member.name).await.with_context(|| format!("cannot deploy to `{}`", member.name))?;
+        }
         let number = self.lives.iter().filter(|life| life.name == member.name).count();
         let ordinal = if member.lives.len() == 1 { String::new() } else { format!(" ({})", number + 1) };
         let life = Life {
@@ -158,10 +192,23 @@ impl Play<'_> {
                 Fate::Kept => self.owner_runs(&["keep", name, "--for", "4h", "--reason", "logs are needed"]).await?,
                 Fate::Protected => self.owner_runs(&["protect", name]).await?,
                 Fate::Finishes if Timestamp::now().duration_since(life.created) >= PIPELINE_TAKES => {
-                    self.company.pipeline.delete(name, &DeleteParams::default()).await?;
+                    let pipeline: Api<Namespace> = Api::all(self.company.pipeline.clone());
+                    pipeline.delete(name, &DeleteParams::default()).await?;
                     self.tell("its pipeline", &format!("deletes namespace `{name}`"))?;
                 }
-                Fate::Finishes | Fate::Expires(_) | Fate::Ignored => continue,
+                Fate::Recovers if life.has_status("failing") => {
+                    let deployments: Api<Deployment> = Api::namespaced(self.company.owner.clone(), name);
+                    let patch = Patch::Merge(json!({"spec": {"replicas": 0}}));
+                    deployments.patch(DEPLOYED, &PatchParams::default(), &patch).await?;
+                    self.tell("its owner", &format!("scales Deployment `{DEPLOYED}` in `{name}` to 0"))?;
+                }
+                Fate::Finishes
+                | Fate::Expires(_)
+                | Fate::Ignored
+                | Fate::Fails
+                | Fate::Recovers
+                | Fate::Replaced
+                | Fate::Replaces => continue,
             }
             self.company.lives[at].acted = true;
         }
@@ -185,7 +232,8 @@ impl Play<'_> {
         let lives = &self.company.lives;
         let all = CAST.iter().map(|member| member.lives.len()).sum::<usize>() == lives.len();
         let ended = |life: &Life| life.history.last().is_some_and(|entry| entry.kind == "Gone");
-        all && lives.iter().all(|life| !life.fate.ends() || ended(life))
+        let recovered = |life: &Life| life.fate != Fate::Recovers || life.acted && life.has_status("ok");
+        all && lives.iter().all(|life| (!life.fate.ends() || ended(life)) && recovered(life))
     }
 
     /// Shows the warnings that arrived.

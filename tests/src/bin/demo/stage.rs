@@ -23,6 +23,10 @@ pub(crate) const OWNER: &str = "owner";
 
 /// The label that pipelines put on their namespaces, which the policy looks for.
 pub(crate) const LABEL: (&str, &str) = ("created-by", "pipeline");
+/// The label of those that are judged by more than their time, which the other policy looks for.
+pub(crate) const JUDGED: (&str, &str) = ("judged-by", "its-workloads");
+/// What begins the labels that CI systems write.
+pub(crate) const CI_PREFIX: &str = "cicd.skao.int/";
 /// What begins the annotations of nsm and those it reads.
 pub(crate) const PREFIX: &str = "manager.cicd.skao.int/";
 
@@ -31,12 +35,19 @@ const CONFIG: &str = r#"mode: enforce
 store: { url: "sqlite:{store}" }
 telemetry: { format: compact }
 notices: { webhook: { url: "{webhook}" } }
+health: { check_every: 1s }
 policies:
   - name: ci
     match: { all: [ { labels: { created-by: pipeline } } ] }
     ttl: 10s
     max_keep: 1d
     visible_for: 2s
+    checks: { health: off }
+  - name: judged
+    match: { all: [ { labels: { judged-by: its-workloads } } ] }
+    visible_for: 2s
+    checks: { settling_period: 3s, grace_period: 10s, superseded: {} }
+    on: { failed: { grace: 2s } }
 "#;
 
 /// Twenty times what it takes.
@@ -68,8 +79,10 @@ impl Stage {
             "verbs": ["list", "watch"],
         });
         grant(&admin, MANAGER, &[namespaces(&["get", "list", "watch", "patch", "delete"]), events, workloads]).await?;
-        grant(&admin, PIPELINE, &[namespaces(&["create", "delete"])]).await?;
-        grant(&admin, OWNER, &[namespaces(&["get", "patch"])]).await?;
+        let deployments = |verbs: &[&str]| json!({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": verbs});
+        let quotas = json!({"apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["create"]});
+        grant(&admin, PIPELINE, &[namespaces(&["create", "delete"]), deployments(&["create"]), quotas]).await?;
+        grant(&admin, OWNER, &[namespaces(&["get", "patch"]), deployments(&["patch"])]).await?;
         Ok(plane)
     }
 
