@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// All there are, but the mark of whose record they show.
-const OURS: [&str; 9] = [
+pub const OURS: [&str; 9] = [
     MANAGED,
     NAMESPACE,
     STATUS,

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use lifecycle::keys;
 use serde_json::{Value, json};
 use testbed::eventually;
 
@@ -172,8 +173,12 @@ async fn the_worker_cannot_make_deletable_what_is_not() -> Result<()> {
         .await?
         .accepted();
 
-    // A collector marks, and no more than that.
+    // A collector marks, and writes what shows a status, and no more than that.
     let collector = release.role("collector").await?;
+    for key in lifecycle::mirror::OURS.into_iter().chain([keys::RECORD, keys::FENCE]) {
+        let patch = annotations(&format!("{PREFIX}{key}"), json!("[]"));
+        collector.patch(&path("ci-unmanaged"), &patch).await?.accepted();
+    }
     collector.patch(&path("ci-unmanaged"), &annotations(&managed, json!("true"))).await?.accepted();
     collector.patch(&path("ci-protected"), &annotations(&protect, Value::Null)).await?.refused_by(CHANGES, "beyond");
 
