@@ -18,7 +18,7 @@ use testbed::eventually;
 pub(crate) use command::{Answer, Nsm};
 pub(crate) use fleet::{Fleet, fleet, fleet_on};
 pub(crate) use namespace::{Demo, key_of};
-pub(crate) use plane::{NO_DELETE, NO_PATCH, NO_WATCH, NO_WORKLOADS, Plane};
+pub(crate) use plane::{NO_DELETE, NO_PATCH, NO_WATCH, NO_WORKLOADS, Plane, WORKER};
 pub(crate) use roles::Roles;
 pub(crate) use world::World;
 

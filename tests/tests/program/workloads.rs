@@ -1,5 +1,7 @@
 //! Namespaces whose workloads fail, without a Prometheus or while it is away.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, ensure};
 use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 use testbed::oracle::Entry;
 use testbed::{Prometheus, eventually};
 
-use crate::harness::{Demo, LATER, NO_WORKLOADS, World, story};
+use crate::harness::{Demo, LATER, NO_DELETE, NO_WORKLOADS, Plane, SOON, WORKER, World, story, story_on};
 
 /// Health by the workloads, looked at so often.
 fn judged(every: &str, checks: Value) -> impl FnOnce(&mut Value) + use<> {
@@ -190,6 +192,60 @@ async fn what_became_ready_since_is_not_deleted_although_nobody_judged_it_anew()
         ensure!(mended.history()?.of_kind("ActionIntended").next().is_none(), "{:?}", mended.kinds());
         tell(world, &mended, 0, stuck()).await?;
         mended.is_deleted().await
+    })
+    .await;
+}
+
+/// How often each kind was listed by this user.
+fn lists(world: &World, user: &str) -> Result<BTreeMap<String, usize>> {
+    let mut lists = BTreeMap::new();
+    for event in world.plane.audit()? {
+        if event.user.username == user && event.verb == "list" {
+            let resource = event.object_ref.and_then(|object| object.resource).unwrap_or_default();
+            *lists.entry(resource).or_default() += 1;
+        }
+    }
+    Ok(lists)
+}
+
+/// However many namespaces there are, and whatever happens in them.
+#[tokio::test]
+async fn each_kind_is_listed_once_by_who_stays_and_once_by_who_sweeps() {
+    let once: BTreeMap<_, _> = [
+        "daemonsets",
+        "deployments",
+        "jobs",
+        "namespaces",
+        "persistentvolumeclaims",
+        "pods",
+        "replicasets",
+        "statefulsets",
+        "storageclasses",
+    ]
+    .map(|kind| (kind.to_owned(), 1))
+    .into();
+    let configure = judged("1s", json!({"settling_period": "0", "grace_period": "1h"}));
+    story_on(Plane::own().await, configure, async |world| {
+        let demos = [world.namespace(&[]).await?, world.namespace(&[]).await?, world.namespace(&[]).await?];
+        let mut nsm = world.start().await?;
+        for demo in &demos {
+            becomes(demo, "ok").await?;
+            deployed(world, demo, stuck()).await?;
+            becomes(demo, "failing").await?;
+            tell(world, demo, 1, complete()).await?;
+        }
+        for demo in &demos {
+            demo.shows("status", "ok").await?;
+        }
+        nsm.process().terminate(SOON).await?;
+        ensure!(lists(world, WORKER)? == once, "{:?}", lists(world, WORKER));
+        tell(world, &demos[0], 0, stuck()).await?;
+        let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
+        let status = sweep.wait(SOON).await?;
+        ensure!(status.success(), "{status}: {}", sweep.log());
+        ensure!(statuses(&demos[0])?.ends_with(&["ok", "unstable", "failing"].map(str::to_owned)), "{}", sweep.log());
+        ensure!(lists(world, NO_DELETE)? == once, "{:?}", lists(world, NO_DELETE));
+        Ok(())
     })
     .await;
 }
