@@ -130,7 +130,7 @@ async fn skip(
     detail: String,
     not_before: Option<jiff::Timestamp>,
 ) -> anyhow::Result<Round> {
-    if of.is_none() && record.attempts.skipped.contains(&why) {
+    if of.is_none() && record.attempts.tell_of(why) {
         return Ok(Round::Over);
     }
     info!(namespace.name = %record.name, "namespace `{}` is not deleted now: {detail}", record.name);

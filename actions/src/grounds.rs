@@ -5,9 +5,13 @@ use evidence::health::{self, Rounds};
 use jiff::Timestamp;
 use lifecycle::{
     Checked, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb,
+    entry::SkipReason,
     supersession::{Group, Member, Successor, succession},
+    time::human_text,
 };
 use tracing::debug;
+
+use crate::{look::Looked, permit::Refusal};
 
 /// What a deletion rests on besides the namespace itself.
 #[derive(Debug, Default)]
@@ -108,13 +112,23 @@ pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Cond
     }
 }
 
-/// Whether a deletion still has its cause, and the clock that it rests on can be trusted; says why where not.
-pub(crate) fn holds(record: &Record, cause: &Condition, seen: &Observation) -> bool {
-    match [cause, &seen.clock].into_iter().find(|condition| !condition.is_true()) {
-        None => true,
-        Some(condition) => {
-            debug!("namespace `{}` is not deleted now: {}", record.name, condition.reason);
-            false
-        }
-    }
+/// What speaks against a deletion: that it has its cause no more, or that the clock it rests on cannot be trusted; `None`:
+/// nothing does.
+///
+/// A cause that is not known is what the deletion waits for, and nobody else writes that down. One that is gone is for
+/// whoever watches the namespace to write down.
+pub(crate) fn objection(record: &Record, cause: &Condition, seen: &Observation) -> Option<Looked> {
+    let condition = [cause, &seen.clock].into_iter().find(|condition| !condition.is_true())?;
+    debug!("namespace `{}` is not deleted now: {}", record.name, condition.reason);
+    Some(match cause.truth {
+        Truth::Unknown => Looked::Skip(missing(record.status, cause)),
+        Truth::True | Truth::False => Looked::NotNow,
+    })
+}
+
+/// A deletion waits until its cause can be looked at. It may be at any time, so it is looked at as often as it is offered.
+fn missing(status: Status, cause: &Condition) -> Refusal {
+    let (since, reason) = (human_text(cause.observed_at), &cause.reason);
+    let detail = format!("it is not known since {since} whether it still is {status}: {reason}");
+    Refusal { why: SkipReason::Evidence, detail, not_before: None }
 }

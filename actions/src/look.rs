@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
-    grounds::{cause, gather, holds, see},
+    grounds::{cause, gather, objection, see},
     permit::Refusal,
     worker::Worker,
 };
@@ -70,8 +70,8 @@ pub(crate) async fn prepare(
         debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
     }
-    if !holds(record, &cause(record, &seen, now), &seen) {
-        return Ok(Looked::NotNow);
+    if let Some(objection) = objection(record, &cause(record, &seen, now), &seen) {
+        return Ok(objection);
     }
     let window = window(worker);
     let slot = match claim(worker, ClaimKind::Slots, settings.budget, window, record).await? {
@@ -105,8 +105,8 @@ pub(crate) async fn prepare(
         return Ok(Looked::NotNow);
     }
     let cause = cause(record, &last, now);
-    if !holds(record, &cause, &last) {
-        return Ok(Looked::NotNow);
+    if let Some(objection) = objection(record, &cause, &last) {
+        return Ok(objection);
     }
     if self::window(worker) != window {
         // The slot was good in its own window only.

@@ -64,6 +64,9 @@ pub struct Overview {
     /// What is to be done and waits for nothing that it names, the first of them.
     pub stuck: Vec<StuckLine>,
     pub stuck_in_all: u64,
+    /// Deletions that wait until it can be looked at again whether what led to them still is so.
+    #[serde(default)]
+    pub wait_for_evidence: u64,
     /// Deletions in the present window.
     pub budget: Use,
     /// Deletions that nobody foretold in the present window.
@@ -222,6 +225,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         under_way_in_all: snapshots.under_way_in_all,
         stuck: snapshots.stuck,
         stuck_in_all: snapshots.stuck_in_all,
+        wait_for_evidence: snapshots.wait_for_evidence,
     })
 }
 
@@ -253,6 +257,7 @@ struct Snapshots {
     under_way_in_all: u64,
     stuck: Vec<StuckLine>,
     stuck_in_all: u64,
+    wait_for_evidence: u64,
 }
 
 impl Snapshots {
@@ -273,6 +278,9 @@ impl Snapshots {
         if record.is_managed() {
             *self.by_status.entry(record.status).or_default() += 1;
             self.managed += 1;
+        }
+        if record.is_managed() && record.done.is_none() && record.attempts.missing_evidence().is_some() {
+            self.wait_for_evidence += 1;
         }
         let (namespace, uid) = (&record.name, &record.uid);
         if let Some(open) = &record.open {

@@ -251,6 +251,8 @@ pub enum SkipReason {
     Wave,
     /// The object changed between the look and the request.
     Busy,
+    /// Whether what led to it still is so cannot be looked at: a source tells nothing.
+    Evidence,
     /// Looked at again, a guard or the evidence says otherwise.
     Changed,
     /// The configuration is not the newest, the store is not the one that marked the object, or the clock is off.
@@ -346,6 +348,7 @@ impl SkipReason {
             Self::Budget => "budget",
             Self::Wave => "wave",
             Self::Busy => "busy",
+            Self::Evidence => "evidence",
             Self::Changed => "changed",
             Self::Doubt => "doubt",
             Self::Abandoned => "abandoned",

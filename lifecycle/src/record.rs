@@ -299,7 +299,7 @@ impl Record {
                     (self.attempts.busy, self.attempts.busy_since) = (0, None);
                 }
                 self.attempts.not_before = skipped.not_before;
-                self.attempts.last = Some(format!("skipped, {}: {}", skipped.why.as_str(), skipped.detail));
+                self.attempts.last = Some(format!("{}{}", skipped_for(skipped.why), skipped.detail));
             }
             Fact::ActionFailed(failed) => {
                 self.close(failed.of);
@@ -378,6 +378,38 @@ impl Record {
     fn close(&mut self, of: u64) -> Option<Intent> {
         self.open.take_if(|intent| intent.seq == of)
     }
+}
+
+impl Attempts {
+    /// Whether a reason to wait is on record, so that it need not be written again.
+    ///
+    /// Each is written once in an episode. That evidence is missing is written again after anything else that was: what
+    /// was written last is what people are shown, and a source may go away more than once. That is no flood, for the
+    /// others come once.
+    #[must_use]
+    pub fn tell_of(&self, why: SkipReason) -> bool {
+        match why {
+            SkipReason::Evidence => self.missing_evidence().is_some(),
+            SkipReason::Stopped
+            | SkipReason::Budget
+            | SkipReason::Wave
+            | SkipReason::Busy
+            | SkipReason::Changed
+            | SkipReason::Doubt
+            | SkipReason::Abandoned => self.skipped.contains(&why),
+        }
+    }
+
+    /// Why it could not be looked at whether what led to the deletion still is so, where the last attempt ended for that.
+    #[must_use]
+    pub fn missing_evidence(&self) -> Option<&str> {
+        self.last.as_deref()?.strip_prefix(skipped_for(SkipReason::Evidence).as_str())
+    }
+}
+
+/// How the words begin in which a skip is remembered.
+fn skipped_for(why: SkipReason) -> String {
+    format!("skipped, {}: ", why.as_str())
 }
 
 impl Snapshot {

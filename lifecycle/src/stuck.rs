@@ -53,7 +53,7 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
         return stuck(saturating_add(since, PATIENCE), format!("it changes all the time since {}", human_text(since)));
     }
     let waits_by_name = record.attempts.skipped.iter().any(|why| match why {
-        SkipReason::Stopped | SkipReason::Budget | SkipReason::Wave | SkipReason::Doubt => true,
+        SkipReason::Stopped | SkipReason::Budget | SkipReason::Wave | SkipReason::Evidence | SkipReason::Doubt => true,
         SkipReason::Busy | SkipReason::Changed | SkipReason::Abandoned => false,
     });
     let due = due_since(policy?, record).filter(|_| !waits_by_name)?;
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn what_waits_for_something_it_names_is_not_stuck() {
         let policies = policies(Mode::Enforce, false);
-        for why in ["stopped", "budget", "wave", "doubt"] {
+        for why in ["stopped", "budget", "wave", "evidence", "doubt"] {
             assert_eq!(from(&policies, &[skipped(why, None)]), None, "{why}");
         }
         assert_eq!(from(&policies, &[skipped("changed", Some(90))]), Some(at(105)), "its time counts from there");

@@ -84,6 +84,9 @@ fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
         }
     }
     let observed = record.would_have == Some(record.episode);
+    if let Some(why) = record.attempts.missing_evidence().filter(|_| policy.mode == Mode::Enforce && latest <= now) {
+        return Outlook::waits_for(format!("it waits to be deleted: {why}"));
+    }
     match policy.mode {
         Mode::Enforce if kept => Outlook::at("it is kept, then deleted", latest),
         Mode::Enforce => Outlook::at("it is deleted", latest),
@@ -194,6 +197,23 @@ mod tests {
         assert_eq!(next(&[adopted(&policies)]), "it is deleted");
         let protected = ("09:00:00", "Protected", json!({"on": true}));
         assert_eq!(next(&[adopted(&policies), protected, stale()]), "nothing, it is protected");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_again_waits_for_that() {
+        let skipped = |why: &str| {
+            let data = json!({"of": null, "action": "delete", "why": why, "detail": "who knows", "not_before": null});
+            ("12:00:01", "ActionSkipped", data)
+        };
+        let waits = [stale(), skipped("evidence")];
+        check(Mode::Enforce, &waits, "13:00:00", "it waits to be deleted: who knows");
+        check(
+            Mode::Enforce,
+            &[kept("14:00:00"), stale(), skipped("evidence")],
+            "13:00:00",
+            "it is kept, then deleted @14:00:00",
+        );
+        check(Mode::Enforce, &[stale(), skipped("evidence"), skipped("wave")], "13:00:00", "it is deleted @13:00:00");
     }
 
     #[test]

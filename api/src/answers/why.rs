@@ -150,6 +150,10 @@ impl Shown {
         Self { name: name.to_owned(), verdict: Stands::Clear, until: None, why: why.into() }
     }
 
+    fn waits(name: &str, why: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), verdict: Stands::Waits, until: None, why: why.into() }
+    }
+
     fn refuses(name: &str, why: impl Into<String>) -> Self {
         Self { name: name.to_owned(), verdict: Stands::Refuses, until: None, why: why.into() }
     }
@@ -268,6 +272,8 @@ async fn before_deletion(
             ),
             (false, None) => Shown::clear("wave", "it was not foretold, so it takes its turn in the waves"),
         });
+        // Where nobody wrote so, a worker has yet to look.
+        all.extend(record.attempts.missing_evidence().map(|why| Shown::waits("evidence", why)));
     }
     Ok(all)
 }

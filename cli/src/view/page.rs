@@ -37,6 +37,12 @@ pub(crate) fn text(page: &Overview) -> String {
             format!("{BAD}{source}{BAD:#} since {}, so what rests on it does not change: {why}", both(*since, now)),
         );
     }
+    if page.wait_for_evidence > 0 {
+        line(
+            "waiting",
+            format!("{CARE}{}{CARE:#} to be deleted, for evidence that cannot be read", page.wait_for_evidence),
+        );
+    }
     line("workers", workers(page));
     line("namespaces", namespaces(page));
     line("budget", format!("{}; {}", used(&page.budget, "deletions"), used(&page.waves, "not foretold")));
@@ -203,6 +209,7 @@ mod tests {
             under_way_in_all: 0,
             stuck: Vec::new(),
             stuck_in_all: 0,
+            wait_for_evidence: 0,
             budget: Use { used: 4, limit: 20, next: at("10:10:00") },
             waves: Use { used: 0, limit: 10, next: at("10:10:00") },
         }
@@ -235,6 +242,7 @@ mod tests {
         page.collectors.clear();
         let (source, why) = ("prometheus".into(), "it does not answer".into());
         page.outages = vec![Outage { source, since: at("10:01:00"), why }];
+        page.wait_for_evidence = 2;
         page.workers.dead = 2;
         page.under_way = vec![UnderWay {
             namespace: "ci-1".into(),

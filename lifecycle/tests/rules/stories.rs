@@ -123,8 +123,10 @@ stories! {
     two_clocks
     unknown_clock_keeps_what_is_stale
     unknown_clock_moves_nothing
+    what_cannot_be_looked_at_waits_by_name
     what_fails_is_told_and_deleted
     what_is_superseded_and_stays_becomes_stale
+    what_nobody_looks_at_again_is_stuck
     what_recovers_after_it_was_told_stays
 }
 

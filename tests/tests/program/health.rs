@@ -223,3 +223,46 @@ fn observed(world: &World, demo: &Demo) -> Result<Option<Streak>> {
     let mut document: Value = serde_json::from_str(&document)?;
     Ok(Some(serde_json::from_value(document["health"].take())?))
 }
+
+#[tokio::test]
+async fn what_has_failed_waits_by_name_while_nobody_can_look_again() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    // No other source may stand in for it.
+    let checks = json!({"health": "prometheus", "settling_period": "0", "grace_period": "0"});
+    let judged_by = judged_by(&prometheus, "1s", checks);
+    let configure = move |config: &mut Value| {
+        judged_by(config);
+        config["policies"][0]["visible_for"] = json!("15s");
+        config["telemetry"]["log"] = json!("info,actions=debug");
+    };
+    story(configure, async |world| {
+        let lost = world.namespace(&[]).await?;
+        fail(&prometheus, &[&lost]).await?;
+        let nsm = world.start().await?;
+        becomes(&lost, "failed").await?;
+        prometheus.kill();
+        let skipped = lost.is_skipped("evidence").await?;
+        ensure!(skipped.text("detail").is_some_and(|why| why.contains("Prometheus cannot be reached")), "{skipped:?}");
+        let why = world.nsm_ok(&["why", &lost.name]).await?;
+        ensure!(why.contains("it waits to be deleted: it is not known since"), "{why}");
+        let page: Value = serde_json::from_str(&world.nsm_ok(&["status", "-o", "json"]).await?)?;
+        ensure!((&page["wait_for_evidence"], &page["stuck"]) == (&json!(1), &json!([])), "{page}");
+
+        // It is looked at again and again, and that is written down once.
+        let words = format!("`{}` is not deleted now: Prometheus cannot be reached", lost.name);
+        eventually("it is looked at again", LATER, async || {
+            let log = nsm.log();
+            ensure!(log.matches(&words).count() > 1, "{log}");
+            Ok(())
+        })
+        .await?;
+        lost.lives().await?;
+        prometheus.restart().await?;
+        lost.is_deleted().await?;
+        let history = lost.history()?;
+        ensure!(history.of_kind("ActionSkipped").count() == 1, "{:?}", lost.kinds());
+        ensure!(statuses(&lost)?.last().is_some_and(|last| last == "failed"), "{:?}", statuses(&lost));
+        Ok(())
+    })
+    .await;
+}

@@ -95,7 +95,8 @@ pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Dead
 
 /// Any fact that a program like this one writes.
 pub(crate) fn fact() -> BoxedStrategy<Fact> {
-    let skips = vec![SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Wave, SkipReason::Abandoned];
+    let skips = [SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Wave, SkipReason::Abandoned];
+    let skips = skips.into_iter().chain([SkipReason::Evidence]).collect::<Vec<_>>();
     let fails = vec![FailReason::Refused, FailReason::TooManyRequests, FailReason::Fenced, FailReason::Gone];
     let (action, detail) = (Action::Delete, "so it is".to_owned());
     let (skip_detail, fail_detail) = (detail.clone(), detail);

@@ -23,6 +23,7 @@ use lifecycle::{
     entry::SkipReason,
     plan::is_foretold,
     policy::RawPolicy,
+    stuck,
     time::{annotation_text, saturating_add},
 };
 use serde_json::{Value, json};
@@ -57,6 +58,8 @@ enum Deed {
     Head(u64),
     /// A worker that tried now would turn back.
     TurnsBack,
+    /// It waits for nothing that it names.
+    Stuck(bool),
 }
 
 type Parsed<T> = Result<T, String>;
@@ -118,6 +121,11 @@ impl Line {
             }
             Deed::Foretold(foretold) => (is_foretold(&world.record) == *foretold, "the contrary".to_owned()),
             Deed::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
+            Deed::Stuck(expected) => {
+                let stuck = stuck(world.standing(), &world.record);
+                let is_stuck = stuck.as_ref().is_some_and(|stuck| stuck.from <= world.now);
+                (is_stuck == *expected, format!("{stuck:?}"))
+            }
             Deed::TurnsBack => {
                 let held_for = SignedDuration::from_secs(45);
                 let tried = world.clone().apply(&Step::Intend { held_for });
@@ -247,6 +255,11 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["a", "notice", "is", "intended"] => Step::IntendNotice,
         ["the", "notice", "is", "sent"] => Step::NoticeSent,
         ["the", "notice", "is", "undeliverable"] => Step::NoticeUndeliverable,
+        ["a", "worker", "waits", "for", why] => {
+            let whys = [SkipReason::Stopped, SkipReason::Budget, SkipReason::Wave, SkipReason::Evidence];
+            let why = *whys.iter().find(|known| known.as_str() == why).ok_or("what does it wait for?")?;
+            Step::Wait { why }
+        }
         ["a", "worker", "intends"] => Step::Intend { held_for: SignedDuration::from_secs(45) },
         ["it", "is", "done"] => Step::Done,
         ["it", "is", "refused", "until", by] => Step::Refused { not_before: signed(by)? },
@@ -273,6 +286,8 @@ fn expectation(words: &[&str]) -> Parsed<Deed> {
         ["foretold"] => Deed::Foretold(true),
         ["unforetold"] => Deed::Foretold(false),
         ["worker", "turns", "back"] => Deed::TurnsBack,
+        ["stuck"] => Deed::Stuck(true),
+        ["not", "stuck"] => Deed::Stuck(false),
         ["nothing", "after", head] => Deed::Head(head.parse().map_err(|_| "not the number of an entry")?),
         ["guard", name, verdict] => Deed::Guard { name: (*name).to_owned(), verdict: (*verdict).to_owned() },
         [name] => Deed::Status(

@@ -160,5 +160,6 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("gone", Fact::Gone(Gone {})),
         ("unrecognised", Fact::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
         ("status_changed_superseded", Fact::StatusChanged(superseded)),
+        ("action_skipped_for_evidence", skipped(None, SkipReason::Evidence, None)),
     ]
 }

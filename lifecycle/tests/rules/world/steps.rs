@@ -44,6 +44,10 @@ pub(crate) enum Step {
         held_for: SignedDuration,
     },
     Done,
+    /// A worker says why it has to wait, before it intends anything, unless that was said.
+    Wait {
+        why: SkipReason,
+    },
     Skip {
         why: SkipReason,
         not_before: Option<SignedDuration>,
@@ -99,6 +103,14 @@ impl World {
                 }
                 let decision = self.record.reason.clone();
                 self.append("action", Fact::WouldHave(WouldHave { action: Action::Delete, decision }));
+            }
+            Step::Wait { why } => {
+                self.offers(Action::Delete).ok_or("no deletion is offered")?;
+                if !self.record.attempts.tell_of(*why) {
+                    let (action, detail) = (Action::Delete, "not this time".to_owned());
+                    let skipped = ActionSkipped { of: None, action, why: *why, detail, not_before: None };
+                    self.append("action", Fact::ActionSkipped(skipped));
+                }
             }
             Step::Done | Step::Skip { .. } | Step::Refused { .. } | Step::Fence => {
                 return self.close(step);
