@@ -1,6 +1,7 @@
 //! Every route, and what it needs.
 
 mod decrees;
+mod health;
 mod records;
 mod whole;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -17,7 +18,7 @@ use axum::{
 use common::config::Readable;
 
 pub use self::decrees::{Approved, Because};
-pub(crate) use self::{decrees::*, records::*, whole::*};
+pub(crate) use self::{decrees::*, health::*, records::*, whole::*};
 use crate::{
     Api,
     access::{Access, Need, admit},
@@ -36,7 +37,6 @@ const METRICS: Option<Readable> = Some(Readable::Metrics);
 
 /// The routes that are guarded: path, what it needs, and what answers.
 fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
-    let right = |verb, resource, open| Need::Right { verb, resource, open };
     let decree = right("update", "controls", None);
     [
         ("/api/metrics", right("get", "metrics", METRICS), get(metrics_of)),
@@ -52,9 +52,17 @@ fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
     ]
 }
 
+const fn right(verb: &'static str, resource: &'static str, open: Option<Readable>) -> Need {
+    Need::Right { verb, resource, open }
+}
+
 /// Every route.
 pub fn router(api: Api) -> Router {
-    let access = Arc::new(Access::default());
+    let (access, room) = (Arc::new(Access::default()), Room::default());
+    // A readiness probe is asked for no token, and waits for nobody.
+    let readiness = get(ready)
+        .layer(from_fn_with_state((api.clone(), access.clone(), right("get", "status", STATUS)), admit_verbose))
+        .layer(from_fn_with_state(room.clone(), limit_verbose));
     let mut routes = Router::new();
     for (path, need, answer) in guarded() {
         let guard = from_fn_with_state((api.clone(), access.clone(), need), admit);
@@ -62,31 +70,13 @@ pub fn router(api: Api) -> Router {
     }
     routes
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(from_fn_with_state(Room::default(), limit))
-        .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .layer(from_fn_with_state(room, limit))
+        .route("/livez", get(live))
+        .route("/readyz", readiness)
         .fallback(async || Fault::no_such_route())
         .method_not_allowed_fallback(async || Fault::no_such_method())
         .layer(map_response(closed))
         .with_state(api)
-}
-
-/// Whether it runs.
-#[utoipa::path(get, path = "/livez", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
-#[expect(dead_code, reason = "read by the macro that describes it")]
-fn live() {}
-
-/// Whether the store answers.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses(
-    (status = 200, body = String, content_type = "text/plain"),
-    (status = 503, body = String, content_type = "text/plain", description = "The store does not answer"),
-))]
-async fn ready(State(api): State<Api>) -> Response {
-    match api.store.ping().await {
-        Ok(()) => "ok\n".into_response(),
-        // It is asked without a token, so it does not say why.
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
-    }
 }
 
 /// The status of every managed namespace, and of the whole, for Prometheus.

@@ -186,6 +186,14 @@ pub async fn workers(store: &dyn Store, now: Timestamp) -> Result<Vec<WorkerLine
     Ok(lines)
 }
 
+/// The sources of evidence that collectors cannot read now, each once.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn outages(store: &dyn Store, now: Timestamp) -> Result<Vec<Outage>> {
+    Ok(outages_of(&store.beats(beats::MOST).await?, now))
+}
+
 /// The whole, as it is now by the store. `now` is the time of whoever looks.
 ///
 /// # Errors
@@ -213,7 +221,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         doubt: doubt.map(Decreed::from),
         controllers,
         collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
-        outages: outages(&beats, now),
+        outages: outages_of(&beats, now),
         checks: living(&beats, now).map(|(beat, body)| (instance(beat), body.checks)).collect(),
         workers: count(&beats, now),
         backlog,
@@ -314,7 +322,7 @@ fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbe
 }
 
 /// The outages that collectors tell of, each source once, since the first of them.
-fn outages(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
+fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
     let mut found: BTreeMap<String, Outage> = BTreeMap::new();
     for outage in living(beats, now).flat_map(|(_, body)| body.outages) {
         match found.get(&outage.source) {

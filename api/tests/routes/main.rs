@@ -55,6 +55,7 @@ async fn without_a_token_and_a_right_there_is_health_alone() {
         "
         GET  /livez                               200 200 200 200 200 200 200
         GET  /readyz                              200 200 200 200 200 200 200
+        GET  /readyz?verbose                      401 401 401 403 200 200 503
         GET  /api/metrics                         401 401 401 403 200 200 503
         GET  /api/openapi.json                    401 401 401 200 200 200 503
         GET  /api/v1/namespaces                   401 401 401 403 200 200 503
@@ -94,6 +95,7 @@ async fn what_is_opened_needs_no_token_and_nothing_else_is_open() {
     check(
         "api: {open: [status]}",
         "
+        GET  /readyz?verbose                      200 200 200 200 200 200 200
         GET  /api/metrics                         401 401 401 403 200 200 503
         GET  /api/v1/namespaces                   401 401 401 403 200 200 503
         GET  /api/v1/status                       200 200 200 200 200 200 200
@@ -122,6 +124,26 @@ async fn an_answer_of_the_cluster_is_remembered_and_its_silence_is_not() {
     world.apiserver.set_away(true);
     assert_eq!(world.get("/api/v1/status", "reader").await.status, StatusCode::OK);
     assert_eq!(world.get("/api/metrics", "reader").await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_source_that_cannot_be_read_is_told_in_detail_and_makes_nothing_unready() {
+    let world = World::new("").await;
+    let told = async |verbose: &str| world.get(&format!("/readyz{verbose}"), "reader").await.text();
+    assert_eq!(told("?verbose").await, "ok\nthe store answers\nno collector tells of a source that it cannot read\n");
+    let since = "2026-08-17T12:50:00Z";
+    let beat = json!({
+        "id": "collector/c.1", "role": "collector", "started": since, "at": "2026-08-17T12:59:50Z",
+        "body": {
+            "shard": 0, "of": 1, "slot": null, "watched": 1,
+            "outages": [{"source": "prometheus", "since": since, "why": "it does\nnot answer"}],
+        },
+    });
+    world.store.beat(&serde_json::from_value(beat).unwrap()).await.unwrap();
+    let expected = format!("ok\nthe store answers\nprometheus tells nothing since {since}: it does not answer\n");
+    assert_eq!(told("?verbose").await, expected);
+    assert_eq!(told("?verbose=false&a").await, expected);
+    assert_eq!(told("").await, "ok\n", "without a right nobody is told");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod nsm;
 mod page;
+mod ready;
 mod stop;
 mod tls;
 mod tokens;
