@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::Namespace;
+use crate::{Namespace, ownership::Owners};
 
 /// The prefix of annotations unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "manager.cicd.skao.int/";
@@ -49,18 +49,25 @@ pub const CI_LABELS: [&str; 15] = [
     "team",
 ];
 
-/// The prefixes in use: ours, those we used before, and the CI system's. Each ends with `/`.
+/// The prefixes in use: ours, those we used before, and the CI system's, each of which ends with `/`; and where among all
+/// that is written an owner is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     pub prefix: String,
     /// Under these `protect` and `keep_until` are honoured still.
     pub former: Vec<String>,
     pub ci: String,
+    pub owners: Owners,
 }
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { prefix: DEFAULT_PREFIX.to_owned(), former: Vec::new(), ci: DEFAULT_CI_PREFIX.to_owned() }
+        Self {
+            prefix: DEFAULT_PREFIX.to_owned(),
+            former: Vec::new(),
+            ci: DEFAULT_CI_PREFIX.to_owned(),
+            owners: Owners::default(),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod keys;
 pub mod matching;
 pub mod mirror;
 pub mod namespace;
+pub mod ownership;
 pub mod plan;
 pub mod policy;
 pub mod record;

@@ -13,6 +13,7 @@ use crate::{
     duration::{Pause, Period},
     keys,
     matching::{Match, RawMatch, Require, full_match},
+    ownership,
     supersession::{By, When},
     system::OutOfBounds,
 };
@@ -382,9 +383,20 @@ impl Policies {
             || self.list.iter().any(|policy| policy.applies_to.looks_at().0.any(|known| known == key))
     }
 
-    /// Whether anything is decided on this annotation, so that it must be kept in memory.
+    /// Whether anything is decided on this annotation or an owner found in it, so that it must be kept in memory.
     #[must_use]
     pub fn reads_annotation(&self, key: &str) -> bool {
+        self.compares_annotation(key) || ownership::reads_annotation(&self.keys, key)
+    }
+
+    /// Cuts the value of an annotation to what anybody reads of it: how much strangers write must not fill our memory.
+    pub fn cut_annotation(&self, key: &str, value: &mut String) {
+        if !self.compares_annotation(key) {
+            ownership::cut(value);
+        }
+    }
+
+    fn compares_annotation(&self, key: &str) -> bool {
         self.keys.is_ours(key)
             || self.list.iter().any(|policy| policy.applies_to.looks_at().1.any(|known| known == key))
     }

@@ -44,7 +44,7 @@ pub struct KeepWish {
     pub reason: Option<String>,
 }
 
-/// An annotation of an owner that could not be read, and what it counts as meanwhile.
+/// An annotation of an owner, or about one, that could not be read, and what it counts as meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     pub key: String,
@@ -56,7 +56,9 @@ pub struct Malformed {
 impl std::fmt::Display for Malformed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { key, text, counts_as, mend } = self;
-        write!(f, "annotation `{key}: {}` cannot be read and counts as {counts_as}; {mend}", shorten(text))
+        // It is shown at terminals.
+        let text = shorten(text).replace(char::is_control, "\u{fffd}");
+        write!(f, "annotation `{key}: {text}` cannot be read and counts as {counts_as}; {mend}")
     }
 }
 

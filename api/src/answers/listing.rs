@@ -7,7 +7,7 @@ use common::{
     store::{Store, StoreError},
 };
 use jiff::Timestamp;
-use lifecycle::{Policy, Record, Status, Uid, record::Phase};
+use lifecycle::{Keys, Policy, Record, Status, Uid, ownership, record::Phase};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -57,7 +57,7 @@ pub struct Line {
     pub since: Option<Timestamp>,
     /// The namespace's creation.
     pub created: Option<Timestamp>,
-    /// The CI label `author`, else `team`, as it was at adoption.
+    /// By the CI labels `author` and `team` as they were at adoption, in the order that is configured.
     pub owner: Option<String>,
     /// The policy it was last judged under.
     pub policy: Option<String>,
@@ -92,7 +92,7 @@ pub async fn listing(
             last = Some(record.uid.clone());
             if asked.is_for(record) {
                 let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-                items.push(Line::of(record, policy, stop.is_some(), now));
+                items.push(Line::of(record, &settings.policies.keys, policy, stop.is_some(), now));
             }
         }
         if page.len() < PAGE {
@@ -114,7 +114,7 @@ impl Asked {
 impl Line {
     /// What a record says of a namespace. `stopped`: all deletions are.
     #[must_use]
-    pub fn of(record: &Record, policy: Option<&Policy>, stopped: bool, now: Timestamp) -> Self {
+    pub fn of(record: &Record, keys: &Keys, policy: Option<&Policy>, stopped: bool, now: Timestamp) -> Self {
         Self {
             name: record.name.clone(),
             uid: record.uid.to_string(),
@@ -122,19 +122,13 @@ impl Line {
             status: record.status,
             since: record.since,
             created: record.created,
-            owner: owner(record).map(str::to_owned),
+            owner: ownership::remembered(record, keys).map(|owner| owner.name),
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             protected: record.protected,
             kept_until: record.kept.as_ref().and_then(|kept| kept.until).filter(|until| now < *until),
             next: outlook(policy, record, stopped, now),
         }
     }
-}
-
-/// Who to ask about a namespace.
-#[must_use]
-pub fn owner(record: &Record) -> Option<&str> {
-    record.ci("author").or_else(|| record.ci("team"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Fact, Fresh, Guard, Mode, Namespace, Policy, Record, Status, Verdict, guards,
+    Condition, Fact, Fresh, Guard, Keys, Mode, Namespace, Policy, Record, Status, Verdict, guards,
+    ownership::{self, Owner, Source},
     plan::is_foretold,
     record::Phase,
     wishes::{self, Deadline, Malformed},
@@ -21,7 +22,6 @@ use utoipa::ToSchema;
 
 use super::{
     Unanswered,
-    listing::owner,
     moment::both,
     outlook::{Outlook, outlook},
     uids,
@@ -42,7 +42,11 @@ pub struct Why {
     pub since: Option<Timestamp>,
     /// Why the status was entered.
     pub reason: String,
+    /// Whose it is, by its name.
     pub owner: Option<String>,
+    /// Where that was found, and what else is known of them.
+    #[serde(default)]
+    pub ownership: Option<Ownership>,
     /// The policy it was last judged under.
     pub policy: Option<String>,
     pub mode: Option<Mode>,
@@ -58,6 +62,19 @@ pub struct Why {
     pub malformed: Vec<String>,
     /// What the answer does not hold, and why.
     pub notes: Vec<String>,
+}
+
+/// How an owner was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ownership {
+    pub from: Source,
+    /// The key of the annotation or label, with its prefix.
+    pub key: String,
+    pub email: Option<String>,
+    /// The id of a member of Slack.
+    pub slack: Option<String>,
+    /// It is written on the namespace now; else it was when that was adopted.
+    pub live: bool,
 }
 
 /// One guard.
@@ -119,15 +136,16 @@ pub async fn why(
 impl Why {
     /// What a record says, without what stands before the deletion.
     #[must_use]
-    pub fn of(record: &Record, evidence: Vec<Condition>, next: Outlook) -> Self {
-        Self {
+    pub fn of(record: &Record, keys: &Keys, evidence: Vec<Condition>, next: Outlook) -> Self {
+        let mut why = Self {
             name: record.name.clone(),
             uid: record.uid.to_string(),
             phase: record.phase,
             status: record.status,
             since: record.since,
             reason: record.reason.clone(),
-            owner: owner(record).map(str::to_owned),
+            owner: None,
+            ownership: None,
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             mode: record.terms.as_ref().map(|terms| terms.mode),
             created: record.created,
@@ -137,11 +155,25 @@ impl Why {
             guards: Vec::new(),
             malformed: Vec::new(),
             notes: Vec::new(),
-        }
+        };
+        why.set_owner(ownership::remembered(record, keys), false);
+        why
     }
 
-    fn set_malformed(&mut self, found: &[Malformed]) {
-        self.malformed = found.iter().map(Malformed::to_string).collect();
+    /// Takes in what its owner, and others about its owner, wrote on the namespace.
+    fn read(&mut self, namespace: &Namespace, keys: &Keys) {
+        let found = ownership::find(namespace, keys);
+        if found.owner.is_some() {
+            self.set_owner(found.owner, true);
+        }
+        let malformed = wishes::malformed(namespace, keys).into_iter().chain(found.malformed);
+        self.malformed = malformed.map(|it: Malformed| it.to_string()).collect();
+    }
+
+    fn set_owner(&mut self, owner: Option<Owner>, live: bool) {
+        (self.owner, self.ownership) = owner
+            .map(|Owner { from, key, name, email, slack }| (name, Ownership { from, key, email, slack, live }))
+            .unzip();
     }
 }
 
@@ -180,7 +212,8 @@ async fn recorded(
     let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
     let stopped = controls::stopped(store).await?;
     let next = outlook(policy, record, stopped.is_some(), now);
-    let mut answer = Why::of(record, evidence(store, record).await?, next);
+    let keys = &settings.policies.keys;
+    let mut answer = Why::of(record, keys, evidence(store, record).await?, next);
     if record.phase == Phase::Gone {
         return Ok(answer);
     }
@@ -203,7 +236,9 @@ async fn recorded(
         if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
             answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
         }
-        answer.set_malformed(&wishes::malformed(namespace, &settings.policies.keys));
+        if namespace.uid == record.uid {
+            answer.read(namespace, keys);
+        }
     }
     let Some(policy) = policy else {
         answer.notes.push(
@@ -294,7 +329,8 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
     record.name.clone_from(&namespace.name);
     record.created = Some(namespace.created);
     let policy = settings.policies.for_namespace(namespace);
-    let mut answer = Why::of(&record, Vec::new(), outlook(policy, &record, false, now));
+    let keys = &settings.policies.keys;
+    let mut answer = Why::of(&record, keys, Vec::new(), outlook(policy, &record, false, now));
     answer.policy = policy.map(|policy| policy.name.clone());
     (answer.reason, answer.next.what) = match policy {
         Some(policy) => (
@@ -307,7 +343,7 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
         None => ("no policy applies to it".to_owned(), "nothing".to_owned()),
     };
     answer.deadline = policy.and_then(|policy| wishes::deadline(namespace, policy, &policy.keys));
-    answer.set_malformed(&wishes::malformed(namespace, &settings.policies.keys));
+    answer.read(namespace, keys);
     answer
 }
 

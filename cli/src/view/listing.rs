@@ -46,7 +46,7 @@ mod tests {
         let now = at("10:05:00");
         let well = record(&[adopted(&policies), changed("08:00:02", "unknown", "ok", "its health is not checked")]);
         let gone = record(&[adopted(&policies), ("09:00:00", "Gone", json!({}))]);
-        let lines = [Line::of(&well, policy, false, now), Line::of(&gone, policy, false, now)];
+        let lines = [&well, &gone].map(|record| Line::of(record, &policies.keys, policy, false, now));
         let plain = |width| anstream::adapter::strip_str(&table(&lines, now).text(width)).to_string();
         insta::assert_snapshot!(format!("{}\n{}", plain(None), plain(Some(44))));
     }
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn colours_are_written_for_a_terminal_to_show() {
         let policies = policies(Mode::Enforce, &json!({}));
-        let line = Line::of(&record(&[adopted(&policies)]), None, false, at("10:00:00"));
+        let line = Line::of(&record(&[adopted(&policies)]), &policies.keys, None, false, at("10:00:00"));
         assert!(table(&[line], at("10:00:00")).text(None).contains("\u{1b}["));
     }
 }

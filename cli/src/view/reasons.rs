@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use api::answers::why::{Shown, Stands, Why};
+use api::answers::why::{Ownership, Shown, Stands, Why};
 use jiff::Timestamp;
 use lifecycle::{Condition, Truth, record::Phase, time::human_text};
 
@@ -38,8 +38,8 @@ pub(crate) fn text(why: &Why, now: Timestamp) -> String {
             format!("`{policy}`{}", why.mode.map_or(String::new(), |mode| format!(", mode {}", words::mode(mode)))),
         );
     }
-    if let Some(owner) = &why.owner {
-        say("owner", owner.clone());
+    if let Some(name) = &why.owner {
+        say("owner", why.ownership.as_ref().map_or_else(|| name.clone(), |found| owner(name, found)));
     }
     if let Some(created) = why.created {
         say("created", both(created, now));
@@ -75,6 +75,15 @@ fn section(out: &mut String, title: &str, lines: impl Iterator<Item = String>) {
     }
 }
 
+fn owner(name: &str, found: &Ownership) -> String {
+    let email =
+        found.email.as_deref().filter(|email| *email != name).map_or(String::new(), |email| format!(" <{email}>"));
+    let slack = found.slack.as_ref().map_or(String::new(), |id| format!(" (Slack {id})"));
+    let kind = if found.from.is_label() { "label" } else { "annotation" };
+    let when = if found.live { "" } else { ", as it was at adoption" };
+    format!("{name}{email}{slack}, by the {kind} `{}`{when}", found.key)
+}
+
 fn evidence(condition: &Condition, now: Timestamp) -> String {
     let (sign, style) = match condition.truth {
         Truth::True => ("true", GOOD),
@@ -101,7 +110,7 @@ fn shown(guard: &Shown, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use api::answers::outlook::outlook;
-    use lifecycle::{Mode, guards};
+    use lifecycle::{Mode, guards, ownership::Source};
     use serde_json::json;
 
     use super::{
@@ -122,17 +131,31 @@ mod tests {
         let now = at("12:30:00");
         let evidence =
             vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];
-        let mut why = Why::of(&record, evidence, outlook(Some(policy), &record, false, now));
+        let mut why = Why::of(&record, &policies.keys, evidence, outlook(Some(policy), &record, false, now));
         why.guards = guards(policy, &record, None, now).into_iter().map(Shown::from).collect();
         why.notes.push("the cluster was not asked".to_owned());
         insta::assert_snapshot!(plain(&why, "12:30:00"));
     }
 
     #[test]
+    fn an_owner_is_told_with_the_key_and_the_ways_to_them() {
+        let found = |from, key: &str, email: Option<&str>, slack: Option<&str>| {
+            let own = |text: &str| text.to_owned();
+            Ownership { from, key: own(key), email: email.map(own), slack: slack.map(own), live: true }
+        };
+        let slack = found(Source::NotificationAddress, "ci/notificationAddress", None, Some("U1"));
+        assert_eq!(owner("Anna", &slack), "Anna (Slack U1), by the annotation `ci/notificationAddress`");
+        let mail = found(Source::AuthorEmail, "ci/authorEmail", Some("a@b"), None);
+        assert_eq!(owner("a@b", &mail), "a@b, by the annotation `ci/authorEmail`");
+        let team = Ownership { live: false, ..found(Source::Team, "ci/team", None, None) };
+        assert_eq!(owner("blue", &team), "blue, by the label `ci/team`, as it was at adoption");
+    }
+
+    #[test]
     fn what_is_gone_is_told_shortly() {
         let policies = policies(Mode::Enforce, &json!({}));
         let record = record(&[adopted(&policies), ("12:00:00", "Gone", json!({}))]);
-        let why = Why::of(&record, Vec::new(), outlook(None, &record, false, at("12:30:00")));
+        let why = Why::of(&record, &policies.keys, Vec::new(), outlook(None, &record, false, at("12:30:00")));
         insta::assert_snapshot!(plain(&why, "12:30:00"));
     }
 }

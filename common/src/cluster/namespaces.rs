@@ -16,6 +16,7 @@ pub fn facts(meta: ObjectMeta, policies: &Policies) -> Option<Namespace> {
     labels.retain(|key, _| policies.reads_label(key));
     let mut annotations = meta.annotations.unwrap_or_default();
     annotations.retain(|key, _| policies.reads_annotation(key));
+    annotations.iter_mut().for_each(|(key, value)| policies.cut_annotation(key, value));
     Some(Namespace {
         uid: Uid::new(meta.uid?),
         name: meta.name?,

@@ -3,6 +3,7 @@
 //! A section is a struct with a default, and a field of [`Raw`]; what it means once checked is in `settings.rs`.
 
 mod jobs;
+mod owners;
 
 use lifecycle::{
     Mode,
@@ -13,7 +14,10 @@ use lifecycle::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::jobs::{RawJobs, Sweep};
+pub use self::{
+    jobs::{RawJobs, Sweep},
+    owners::RawOwners,
+};
 use super::prometheus::RawPrometheus;
 
 /// What the names at a broker begin with unless something else is said.
@@ -34,6 +38,8 @@ pub struct Raw {
     pub annotations: RawAnnotations,
     /// The labels that CI systems write on namespaces.
     pub ci: RawCi,
+    /// Where the owner of a namespace is found, for people to know whom to ask.
+    pub owners: RawOwners,
     /// Names that are never managed, on top of the built-in system namespaces: regular expressions that must match
     /// the whole name. Default: none. Variable: `NSM__EXCLUDE`.
     pub exclude: Vec<String>,

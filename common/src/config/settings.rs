@@ -2,6 +2,7 @@
 
 mod jobs;
 mod leadership;
+mod owners;
 mod queue;
 mod store;
 
@@ -153,6 +154,7 @@ impl Settings {
             prefix: raw.annotations.prefix.clone(),
             former: raw.annotations.former_prefixes.clone(),
             ci: raw.ci.prefix.clone(),
+            owners: errors.take(owners::check(&raw.owners)).unwrap_or_default(),
         };
         let notices = errors.take(notices(&raw));
         let api = errors.take(api(&raw.api));

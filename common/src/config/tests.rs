@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use lifecycle::Mode;
+use lifecycle::{
+    Mode,
+    ownership::{self, Owners},
+};
 
 use super::{Readable, Settings, Source};
 
@@ -46,6 +49,7 @@ fn defaults_are_those_of_the_page() {
     assert_eq!(settings.queue.url, "memory:");
     assert_eq!(settings.policies.keys.prefix, "manager.cicd.skao.int/");
     assert_eq!(settings.policies.keys.ci, "cicd.skao.int/");
+    assert_eq!(settings.policies.keys.owners, Owners::default());
     assert_eq!(settings.policies.iter().count(), 0);
     assert_eq!((settings.budget.limit(10), settings.budget.limit(1_000)), (20, 250));
     assert_eq!((settings.waves.limit(10), settings.waves.limit(1_000)), (10, 100));
@@ -63,6 +67,18 @@ fn what_is_opened_is_a_list_in_files_and_in_variables() {
     assert_eq!(settings.api.open, [Readable::Records]);
     assert_eq!((settings.leadership.lease.as_secs(), &*settings.leadership.name), (10, "namespace-manager"));
     assert_eq!(settings.admin.listen, None);
+}
+
+#[test]
+fn owners_are_found_in_the_order_that_is_configured() {
+    let owners = |yaml: &str| taken(yaml).policies.keys.owners;
+    let order = vec![ownership::Source::Team, ownership::Source::Creator];
+    let creator = Some("admission.example.org/made_by".to_owned());
+    let yaml = "owners: {order: [team, creator], creator_annotation: admission.example.org/made_by}\n";
+    assert_eq!(owners(yaml), Owners { order: order.clone(), creator });
+    let variables = [("NSM__OWNERS__ORDER", "[team, creator]"), ("NSM__OWNERS__CREATOR_ANNOTATION", "creator")];
+    let owners = load(&[], &variables).unwrap().policies.keys.owners;
+    assert_eq!(owners, Owners { order, creator: Some("creator".to_owned()) });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies, Status,
+    ownership::{Owners, Source},
     policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, RawPolicy},
     supersession::By,
 };
@@ -182,6 +183,7 @@ fn a_prefix_is_a_dns_name_and_a_slash() {
             prefix: prefix.to_owned(),
             former: former.iter().map(ToString::to_string).collect(),
             ci: ci.to_owned(),
+            ..Keys::default()
         };
         let refused = |key: &str| if is_taken { Vec::new() } else { vec![key.to_owned()] };
         let found = |keys| keys_of(configured(&[], &keys, &[]));
@@ -348,18 +350,30 @@ fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
 
 #[test]
 fn what_something_is_decided_on_is_kept_in_memory_and_nothing_else() {
-    let keys = Keys { former: vec!["old.example/".to_owned()], ..Keys::default() };
+    let owners = Owners { creator: Some("admission.example/user".to_owned()), ..Owners::default() };
+    let keys = Keys { former: vec!["old.example/".to_owned()], owners, ..Keys::default() };
     let selectors = json!({
         "any": [{ "labels": { "team": "a" } }, { "annotations": { "note": "a" } }],
         "all": [{ "labels": { "project": "a" } }],
     });
     let policies = configured(&[with("match", selectors)], &keys, &[]).unwrap();
     let labels = ["team", "project", "cicd.skao.int/team", "cicd.skao.int/jobId"];
-    let annotations = ["note", "manager.cicd.skao.int/ttl", "old.example/protect"];
+    let owners = ["cicd.skao.int/authorEmail", "cicd.skao.int/mrAssignees", "cicd.skao.int/notificationAddress"];
+    let owners = [&owners[..], &["admission.example/user"]].concat();
+    let annotations = [&["note", "manager.cicd.skao.int/ttl", "old.example/protect"], &owners[..]].concat();
     for key in labels.iter().chain(&annotations).chain(&["other", "cicd.skao.int/other", "x/cicd.skao.int/team"]) {
         assert_eq!(policies.reads_label(key), labels.contains(key), "{key}");
         assert_eq!(policies.reads_annotation(key), annotations.contains(key), "{key}");
     }
+    // What is compared as a whole is kept as a whole.
+    for key in annotations {
+        let mut value = "a".repeat(1_000_000);
+        policies.cut_annotation(key, &mut value);
+        assert_eq!(value.len() < 5_000, owners.contains(&key), "{key}");
+    }
+    let keys = Keys { owners: Owners { order: vec![Source::Team], ..keys.owners }, ..keys };
+    let policies = configured(&[], &keys, &[]).unwrap();
+    assert!(owners.iter().all(|key| !policies.reads_annotation(key)), "nobody looks for an owner there");
 }
 
 #[test]

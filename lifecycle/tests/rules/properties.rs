@@ -5,6 +5,7 @@ mod durations;
 mod lives;
 mod matching;
 mod mirroring;
+mod owning;
 mod planning;
 mod recording;
 mod wishing;

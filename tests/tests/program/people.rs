@@ -1,10 +1,11 @@
 //! What people decree with `nsm`, beside the one that runs.
 
 use anyhow::{Result, ensure};
-use serde_json::Value;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
 use testbed::accepted_namespace_deletes;
 
-use crate::harness::{LATER, now, plain, story};
+use crate::harness::{Demo, LATER, World, now, plain, story};
 
 #[tokio::test]
 async fn what_falls_due_after_a_stop_waits_and_is_deleted_after_resume() {
@@ -104,4 +105,66 @@ async fn a_wish_for_what_is_not_there_or_is_going_is_refused() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn whose_it_is_is_told_by_the_first_key_that_can_be_read_and_remembered_after_its_end() {
+    let configure = |config: &mut Value| {
+        let order = ["notificationAddress", "creator", "author", "team"];
+        config["owners"] = json!({"order": order, "creator_annotation": "admission.example.org/creator"});
+    };
+    story(configure, async |world| {
+        let name = format!("story-{}-owned", world.name);
+        let labels = [world.label(), ("cicd.skao.int/author", "anna"), ("cicd.skao.int/team", "blue")];
+        let demo = world.namespace_named(&name, &labels, &[("ttl", "4h")]).await?;
+        let _nsm = world.start().await?;
+        demo.shows("status", "ok").await?;
+        is_owned(world, &demo, "anna", &json!({"from": "author", "key": "cicd.skao.int/author", "live": true})).await?;
+        let line = world.nsm_ok(&["ls"]).await?;
+        ensure!(line.contains("anna"), "{line}");
+
+        // `Anna Example::U04ABCDEF`.
+        let packed = "QW5uYSBFeGFtcGxlOjpVMDRBQkNERUY=";
+        let creator = "system:serviceaccount:ci:runner";
+        write(world, &demo, packed, creator).await?;
+        let key = "cicd.skao.int/notificationAddress";
+        let found = json!({"from": "notificationAddress", "key": key, "live": true, "slack": "U04ABCDEF"});
+        let why = is_owned(world, &demo, "Anna Example", &found).await?;
+        ensure!(why["malformed"] == json!([]), "{why}");
+        let text = world.nsm_ok(&["why", &demo.name]).await?;
+        ensure!(text.contains(&format!("Anna Example (Slack U04ABCDEF), by the annotation `{key}`")), "{text}");
+
+        write(world, &demo, "\u{1b}[2J no base64", creator).await?;
+        let found = json!({"from": "creator", "key": "admission.example.org/creator", "live": true});
+        let why = is_owned(world, &demo, creator, &found).await?;
+        let [malformed] = why["malformed"].as_array().map(Vec::as_slice).unwrap_or_default() else {
+            anyhow::bail!("{why}");
+        };
+        ensure!(malformed.as_str().is_some_and(|it| it.contains(key) && !it.contains('\u{1b}')), "{malformed}");
+
+        demo.delete().await?;
+        demo.finish().await?;
+        demo.records("Gone", |_| true).await?;
+        is_owned(world, &demo, "anna", &json!({"from": "author", "key": "cicd.skao.int/author", "live": false}))
+            .await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// What a CI system and admission write on a namespace.
+async fn write(world: &World, demo: &Demo, address: &str, creator: &str) -> Result<()> {
+    let annotations = json!({"cicd.skao.int/notificationAddress": address, "admission.example.org/creator": creator});
+    let patch = Patch::Merge(json!({"metadata": {"uid": demo.uid, "annotations": annotations}}));
+    world.namespaces().patch(&demo.name, &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+/// Checks whose `nsm why` says it is, and how that was found.
+async fn is_owned(world: &World, demo: &Demo, name: &str, found: &Value) -> Result<Value> {
+    let why: Value = serde_json::from_str(&world.nsm_ok(&["why", &demo.name, "-o", "json"]).await?)?;
+    let mut expected = json!({"email": null, "slack": null});
+    expected.as_object_mut().into_iter().for_each(|it| it.extend(found.as_object().cloned().unwrap_or_default()));
+    ensure!(why["owner"] == name && why["ownership"] == expected, "{why:#}");
+    Ok(why)
 }

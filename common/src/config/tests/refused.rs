@@ -297,3 +297,34 @@ fn files_that_open_a_store_are_for_a_server_and_whole() {
         "@:1: `store.password_file`: it is empty; write the path of a file, or leave it out",
     );
 }
+
+#[test]
+fn an_owner_is_looked_for_in_places_that_there_are_each_once() {
+    check(
+        "owners: {order: [author, teem]}\n",
+        "@:1: `owners.order[1]`: it cannot be `teem`; did you mean `team`? (known: notificationAddress, authorEmail, \
+         author, mrAssignees, team, creator)",
+    );
+    check(
+        "owners: {order: [team, author, team]}\n",
+        "@:1: `owners.order[2]`: `team` stands there twice; remove one of them",
+    );
+    check(
+        "owners: {order: []}\n",
+        "@:1: `owners.order`: it is empty; write for example `[notificationAddress, authorEmail, author, mrAssignees, \
+         team, creator]`, or leave it out",
+    );
+    for key in ["admission.example.org/", "/creator", "a b", "example.org/made/by", "Example.org/creator", "-a"] {
+        check(
+            &format!("owners: {{creator_annotation: \"{key}\"}}\n"),
+            &format!(
+                "@:1: `owners.creator_annotation`: `{key}` is not the key of an annotation; write for example \
+                 `admission.example.org/creator`"
+            ),
+        );
+    }
+    check(
+        "owners: {order: [team], creator_annotation: creator}\n",
+        "@:1: `owners.creator_annotation`: nobody reads it; add `creator` to `owners.order`, or leave it out",
+    );
+}
