@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use lifecycle::{
     Checked, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb,
     entry::SkipReason,
+    pipeline::{Origin, together},
     supersession::{Group, Member, Successor, succession},
     time::human_text,
 };
 use tracing::debug;
 
 use crate::{look::Looked, permit::Refusal};
+use crate::worker::Worker;
 
 /// What a deletion rests on besides the namespace itself.
 #[derive(Debug, Default)]
@@ -20,18 +22,22 @@ pub(crate) struct Gathered {
     rounds: Option<Rounds>,
     /// What replaced it, each in the group it belongs to now.
     successors: Vec<(Group, Member)>,
+    /// The pipeline that made it and its merge request, and whether they are over.
+    origins: Vec<(Origin, Condition)>,
 }
 
-/// Looks at what led to the deletion, afresh.
+/// Looks at what led to the deletion, afresh; at the pipeline too, where one did.
 ///
 /// # Errors
-/// When a successor or its record could not be read. That a source of health could not is no error, but Unknown.
+/// When a successor or its record could not be read. That a source of health or a CI system could not is no error, but
+/// Unknown.
 pub(crate) async fn gather(
-    context: &Context,
+    worker: &Worker,
     settings: &Settings,
     record: &Record,
     namespace: &Namespace,
 ) -> anyhow::Result<Gathered> {
+    let context = &worker.context;
     Ok(match record.status {
         Status::Failed => {
             let policy = settings.policies.for_namespace(namespace);
@@ -45,10 +51,23 @@ pub(crate) async fn gather(
             }
             Gathered { successors, ..Gathered::default() }
         }
-        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale | Status::Cancelled => {
-            Gathered::default()
-        }
+        Status::Cancelled => Gathered { origins: ask(worker, settings, namespace).await, ..Gathered::default() },
+        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => Gathered::default(),
     })
+}
+
+/// What became of the pipeline and the merge request of a namespace, by the CI system.
+async fn ask(worker: &Worker, settings: &Settings, namespace: &Namespace) -> Vec<(Origin, Condition)> {
+    let policy = settings.policies.for_namespace(namespace);
+    let mut asked = Vec::new();
+    for origin in policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default() {
+        let Some(source) = worker.pipelines.get(settings, origin.system) else { continue };
+        // Since when it is missing the collector wrote down.
+        let before = source.recall(&origin, &*worker.context.store).await;
+        let look = source.look(&origin, before, &worker.context.clock).await;
+        asked.push((origin, look.condition));
+    }
+    asked
 }
 
 /// A namespace that replaced another, as it is now; `None` where it is gone or belongs to no group any more.
@@ -89,7 +108,12 @@ pub(crate) fn see(
         (None, Some(_)) if record.status != Status::Superseded => Checked::Unseen,
         (None, _) => Checked::Off,
     };
-    absorb(None, Reading { health, succession, ..reading }, now)
+    let origins = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
+    let pipeline = together(origins.iter().map(|origin| {
+        let asked = gathered.origins.iter().find(|(asked, _)| asked == origin);
+        asked.map_or(Checked::Unseen, |(_, condition)| Checked::Seen(condition.clone()))
+    }));
+    absorb(None, Reading { health, succession, pipeline, ..reading }, now)
 }
 
 /// Whether what led to the deletion is so now, by what was just seen: anything but True stops it (safety.md section 2,
@@ -106,9 +130,8 @@ pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Cond
         }
         Status::Failed => seen.health.seen().map_or_else(unseen, |health| health.look.condition.clone()),
         Status::Superseded => seen.succession.seen().map_or_else(unseen, |it| it.condition.clone()),
-        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Cancelled => {
-            as_recorded(Truth::False)
-        }
+        Status::Cancelled => seen.pipeline.seen().map_or_else(unseen, Clone::clone),
+        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing => as_recorded(Truth::False),
     }
 }
 

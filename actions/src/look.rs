@@ -62,7 +62,7 @@ pub(crate) async fn prepare(
     let Some(reading) = reading else {
         return Ok(Looked::NotNow);
     };
-    let gathered = gather(context, settings, record, &reading.namespace).await?;
+    let gathered = gather(worker, settings, record, &reading.namespace).await?;
     let now = context.clock.now();
     let applies = policies.for_namespace(&reading.namespace);
     let seen = see(reading, applies, &gathered, record, now);
@@ -85,7 +85,7 @@ pub(crate) async fn prepare(
 
     // The claims may have taken long: what counts as evidence is what is seen from here on.
     let (looked, evidence_at) = (Instant::now(), context.clock.now());
-    let gathered = gather(context, settings, record, &seen.namespace).await?;
+    let gathered = gather(worker, settings, record, &seen.namespace).await?;
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
         return Ok(Looked::NotNow);
     };

@@ -7,6 +7,7 @@ use common::{
     context::Context,
     ration::Claims,
 };
+use evidence::pipelines::Sources;
 use jiff::Timestamp;
 use lifecycle::{Action, Actor, Task};
 use serde_json::Value;
@@ -19,6 +20,7 @@ pub(crate) struct Worker {
     pub(crate) actor: Actor,
     pub(crate) claims: Claims,
     pub(crate) canary: Canary,
+    pub(crate) pipelines: Sources,
     at: Mutex<At>,
 }
 
@@ -36,6 +38,7 @@ impl Worker {
             actor: context.actor(beats::WORKER),
             claims: Claims::default(),
             canary: Canary::default(),
+            pipelines: Sources::default(),
             at: Mutex::default(),
             context,
         }

@@ -122,7 +122,8 @@ fn of_status(change: &StatusChanged) -> Option<Told> {
             Status::Unknown | Status::Ok | Status::Stale | Status::Cancelled | Status::Superseded => None,
         },
         Status::Superseded => Some(warning("Superseded", note())),
-        Status::Unknown | Status::Cancelled => None,
+        Status::Cancelled => Some(warning("Cancelled", note())),
+        Status::Unknown => None,
     }
 }
 

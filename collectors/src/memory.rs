@@ -184,6 +184,11 @@ impl Memory {
         self.seen.iter()
     }
 
+    /// One of those in mind.
+    pub(crate) fn get(&self, uid: &Uid) -> Option<&Seen> {
+        self.seen.get(uid)
+    }
+
     /// It is this one's turn, after the one that is being taken.
     pub(crate) fn wake(&mut self, uid: &Uid) {
         let Some(seen) = self.seen.get_mut(uid) else { return };

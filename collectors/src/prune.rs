@@ -15,7 +15,9 @@ pub(crate) async fn prune(context: &Context) -> anyhow::Result<()> {
     ensure!(clock.is_true(), "nothing is removed: {}", clock.reason);
     let retention = context.settings().jobs.retention;
     let pruned = retention::prune(&*context.store, retention, now).await.context("cannot remove what is old")?;
-    let retention::Pruned { histories, slots, heartbeats } = pruned;
-    info!("removed {histories} histories, {slots} slots of windows that are over, {heartbeats} heartbeats");
+    let retention::Pruned { histories, slots, heartbeats, notes } = pruned;
+    info!(
+        "removed {histories} histories, {slots} slots of windows that are over, {heartbeats} heartbeats, {notes} notes"
+    );
     Ok(())
 }

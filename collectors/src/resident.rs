@@ -39,6 +39,8 @@ use crate::{
     health::Health,
     looks::Looks,
     memory::{Left, Memory},
+    pipelines::Pipelines,
+    questions::Questions,
     shard::Shard,
     turn::{Collector, SharedCollector},
     watch::{self, Watched},
@@ -83,6 +85,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         asking: Mutex::new(()),
         annotating: Semaphore::new(PATCHES_AT_ONCE),
         health: Health::default(),
+        pipelines: Pipelines::default(),
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
@@ -115,7 +118,8 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         let slot = slot.map(Slot::begins);
         let (looked, outages, checks) = (None, Vec::new(), Checks::default());
         let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks };
-        serde_json::to_value(collector.health.tell(body)).expect("plain data serializes")
+        let body = collector.pipelines.tell(collector.health.tell(body));
+        serde_json::to_value(body).expect("plain data serializes")
     };
     pulse.beside(&context, body, work).await;
     pulse.end(&context).await;
@@ -138,6 +142,8 @@ struct Resident {
     turns: JoinSet<(Uid, Result<Left, StoreError>)>,
     /// The looks at the health of all.
     looks: Looks,
+    /// The questions about pipelines.
+    questions: Questions,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// A complete list that has yet to be compared with the store.
@@ -154,6 +160,7 @@ impl Resident {
     fn new(collector: SharedCollector, stays: Stays) -> Self {
         Self {
             looks: Looks::new(&collector.context),
+            questions: Questions::new(Arc::clone(&collector)),
             collector,
             memory: Memory::default(),
             turns: JoinSet::new(),
@@ -182,6 +189,7 @@ impl Resident {
             self.compare_with_store().await;
             self.begin_turns();
             self.looks.begin();
+            self.questions.begin(&self.memory);
             if self.is_through() {
                 break;
             }
@@ -191,6 +199,7 @@ impl Resident {
                 biased;
                 () = cancel.cancelled() => break,
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
+                answered = self.questions.next() => self.questions.take(answered, &mut self.memory),
                 () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
                 Some(watched) = watch.next() => self.take_in(watched),
                 () = rested(rest), if rest.is_some() => {}
@@ -200,6 +209,7 @@ impl Resident {
                     if self.looks.change() {
                         self.collector.health.forget();
                     }
+                    self.questions.change();
                     let settings = self.collector.context.settings();
                     self.memory.regroup(|namespace| group(&settings, namespace));
                 }
@@ -210,6 +220,7 @@ impl Resident {
             self.end_turn(ended);
         }
         self.looks.end().await;
+        self.questions.end().await;
         keep(&*self.collector.context.store, self.timed()).await;
     }
 
@@ -241,7 +252,8 @@ impl Resident {
     /// Whether a sweep has seen to everything.
     fn is_through(&self) -> bool {
         let sweeps = matches!(self.stays, Stays::ForOneLook);
-        sweeps && self.is_compared && self.has_looked() && self.turns.is_empty() && self.memory.is_idle()
+        let is_idle = self.turns.is_empty() && self.questions.are_through() && self.memory.is_idle();
+        sweeps && self.is_compared && self.has_looked() && is_idle
     }
 
     fn take_in(&mut self, watched: Watched) {
@@ -343,7 +355,8 @@ impl Resident {
         let until_due = self.memory.next_due().map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
         });
-        self.looks.until_next().map_or(until_due, |until| until_due.min(until))
+        let until_next = self.looks.until_next().into_iter().chain(self.questions.until_next()).min();
+        until_next.map_or(until_due, |until| until_due.min(until))
     }
 }
 

@@ -28,6 +28,7 @@ use tracing::{error, info, warn};
 use crate::{
     events::Events,
     memory::{Left, Seen},
+    pipelines::Pipelines,
     shard::Shard,
 };
 
@@ -67,6 +68,7 @@ pub(crate) struct Collector {
     /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
     pub(crate) annotating: Semaphore,
     pub(crate) health: crate::health::Health,
+    pub(crate) pipelines: Pipelines,
 }
 
 impl Collector {
@@ -164,12 +166,14 @@ impl Collector {
             }
             (None, _) => None,
         };
-        let reading = Reading { health, ..age::reading(namespace, &self.context.cluster, now) };
+        let pipeline = self.pipelines.checked(policy, &namespace);
+        let reading = Reading { health, pipeline, ..age::reading(namespace, &self.context.cluster, now) };
         let seen = known.map(|health| Observation {
             namespace: reading.namespace.clone(),
             clock: reading.clock.clone(),
             health: Checked::Seen(health),
             succession: Checked::Unseen,
+            pipeline: Checked::Unseen,
         });
         Ok((absorb(seen, reading, now), stored))
     }

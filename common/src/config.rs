@@ -9,6 +9,9 @@
 //!
 //! Whatever is wrong refuses the whole, and says where and how to mend it: see [`Refused`].
 
+mod ci;
+mod github;
+mod gitlab;
 mod layers;
 mod mistake;
 mod prometheus;
@@ -25,6 +28,9 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use ci::{CiSettings, Gone, RawGone};
+pub use github::RawGithub;
+pub use gitlab::RawGitlab;
 pub use mistake::{Mistake, Refused};
 pub use prometheus::{Login, PrometheusSettings, RawPrometheus, Trust};
 pub use raw::{LogFormat, Readable, Sweep};

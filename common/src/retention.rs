@@ -1,5 +1,5 @@
-//! What a store need not remember any more: histories of namespaces that are long gone, windows that are long over, and
-//! heartbeats of the dead.
+//! What a store need not remember any more: histories of namespaces that are long gone, windows that are long over,
+//! heartbeats of the dead, and what sources said once.
 //!
 //! Everything here is safe to repeat, and to be done by two at once. A history goes from its end, its snapshot last: cut
 //! short, what is left has no gap, still says that the namespace is gone, and the next time finishes it.
@@ -28,6 +28,8 @@ pub struct Pruned {
     /// Slots of the budget and of waves.
     pub slots: u64,
     pub heartbeats: u64,
+    /// What sources said once.
+    pub notes: u64,
 }
 
 /// Removes what is older than the retention at `now`.
@@ -43,6 +45,7 @@ pub async fn prune(store: &dyn Store, retention: SignedDuration, now: Timestamp)
         histories: histories(store, before).await?,
         slots: slots(store, before).await?,
         heartbeats: heartbeats(store, saturating_add(now, -FORGOTTEN_AFTER)).await?,
+        notes: notes(store, saturating_add(now, -LEAST)).await?,
     })
 }
 
@@ -90,6 +93,18 @@ async fn slots(store: &dyn Store, before: Timestamp) -> Result<u64> {
         }
     }
     Ok(forgotten)
+}
+
+/// What is needed is written anew every hour.
+async fn notes(store: &dyn Store, before: Timestamp) -> Result<u64> {
+    let mut forgotten = 0;
+    loop {
+        let found = store.forget_notes(before, PAGE).await?;
+        forgotten += found as u64;
+        if found < PAGE {
+            return Ok(forgotten);
+        }
+    }
 }
 
 async fn heartbeats(store: &dyn Store, before: Timestamp) -> Result<u64> {

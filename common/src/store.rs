@@ -75,6 +75,16 @@ pub struct Observed {
     pub health: Option<Streak>,
 }
 
+/// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one
+/// costs requests and restarts timers, and never ends one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What it is about, such as a pipeline: unique.
+    pub about: String,
+    pub at: Timestamp,
+    pub body: Value,
+}
+
 /// Why the store could not be used. Nothing may be concluded from it: the write may have happened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -166,6 +176,16 @@ pub trait Store: Debug + Send + Sync {
 
     /// What was last observed of a namespace, if that can be read.
     async fn observation(&self, uid: &Uid) -> Result<Option<Observed>>;
+
+    /// Keeps a note, whatever was there.
+    async fn put_note(&self, note: &Note) -> Result<()>;
+
+    /// The note about something, if there is one that can be read.
+    async fn note(&self, about: &str) -> Result<Option<Note>>;
+
+    /// Removes notes of before an instant, at most `limit`. Returns how many there were: fewer than `limit` means that none
+    /// is left.
+    async fn forget_notes(&self, before: Timestamp, limit: usize) -> Result<usize>;
 
     /// Inserts a claim under `(kind, group, number)`.
     async fn claim(&self, claim: &Claim) -> Result<Inserted>;

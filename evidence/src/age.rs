@@ -7,7 +7,13 @@ use lifecycle::{Checked, Namespace, Policies, Reading};
 /// What is seen of a namespace that a watch or a look just brought.
 #[must_use]
 pub fn reading(namespace: Namespace, cluster: &Cluster, now: Timestamp) -> Reading {
-    Reading { namespace, clock: cluster.clock.compare(now), health: Checked::Unseen, succession: Checked::Unseen }
+    Reading {
+        namespace,
+        clock: cluster.clock.compare(now),
+        health: Checked::Unseen,
+        succession: Checked::Unseen,
+        pipeline: Checked::Unseen,
+    }
 }
 
 /// Reads one namespace afresh; `None` where a live apiserver says that there is none of this name.

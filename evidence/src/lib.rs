@@ -4,9 +4,11 @@
 //! alike. Each source yields a [`lifecycle::Reading`] whose conditions have three values; a source that could not be
 //! read is not an error of the judgement but an Unknown in it.
 //!
-//! The sources so far are [`age`], [`prometheus`] and the [`workloads`].
+//! The sources so far are [`age`], [`prometheus`], the [`workloads`] and [`pipelines`].
 
 pub mod age;
 pub mod health;
+mod http;
+pub mod pipelines;
 pub mod prometheus;
 pub mod workloads;

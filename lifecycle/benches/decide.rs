@@ -44,6 +44,7 @@ impl Case {
             },
             health: Checked::Off,
             succession: Checked::Off,
+            pipeline: Checked::Off,
         };
         let seen = absorb(None, reading.clone(), now);
         let record = settled(&policies, Record::new(seen.namespace.uid.clone()), &seen, now);
@@ -79,6 +80,7 @@ fn policies() -> Policies {
         exclude: &[],
         has_channel: false,
         sources: HealthSources::NONE,
+        ci: &[],
     };
     Policies::new(&raw, &common).expect("the policies were written by hand")
 }

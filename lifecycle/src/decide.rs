@@ -7,6 +7,7 @@ use crate::{
     entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, Terms},
     health::Step,
     keys::CI_LABELS,
+    pipeline,
     record::Phase,
     supersession::Succession,
     time::{between, cut_to_millis, saturating_add},
@@ -170,7 +171,15 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     let expired = deadline.is_some_and(|deadline| now >= deadline.at);
     let succession = seen.succession.seen().filter(|_| policy.superseded.is_some());
     let is_replaced = succession.is_some_and(|it| it.condition.is_true());
+    let pipeline = pipeline::condition(policy, seen);
+    let is_cancelled = pipeline.is_some_and(Condition::is_true);
     let step = match (record.status, expired) {
+        // Rule 1.
+        (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, _) if is_cancelled => {
+            Step::To(Status::Cancelled)
+        }
+        (Status::Cancelled, _) if pipeline::is_taken_back(policy, record, seen) => Step::To(Status::Unknown),
+        (Status::Cancelled, _) if policy.deletes(Status::Cancelled) => Step::Rest,
         // Rule 2.
         (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, _) if is_replaced => {
             Step::To(Status::Superseded)
@@ -182,8 +191,7 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
         (_, true) => Step::Rest,
         (Status::Stale, false) if is_clearly_early(record, now) => Step::To(Status::Unknown),
         (Status::Stale, false) => Step::Rest,
-        (Status::Superseded, false) => Step::Rest,
-        (Status::Cancelled, false) => Step::To(Status::Unknown),
+        (Status::Superseded | Status::Cancelled, false) => Step::Rest,
         (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, false) => {
             by_health(policy, record, seen)
         }
@@ -199,11 +207,17 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     Decision::of(Fact::StatusChanged(StatusChanged {
         from: record.status,
         to,
-        reason: reason(record, to, &age, health, succession, now),
-        evidence: [Some(age), Some(seen.clock.clone()), health.cloned(), succession.map(|it| it.condition.clone())]
-            .into_iter()
-            .flatten()
-            .collect(),
+        reason: reason(record, to, &age, health, succession, pipeline, now),
+        evidence: [
+            Some(age),
+            Some(seen.clock.clone()),
+            health.cloned(),
+            succession.map(|it| it.condition.clone()),
+            pipeline.cloned(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         finalize_at: finalize_at(policy, deadline, to, cut_to_millis(now)),
         successors: match (to, succession) {
             (Status::Superseded, Some(succession)) => succession.successors.clone(),
@@ -230,8 +244,9 @@ fn finalize_at(policy: &Policy, deadline: Option<&Deadline>, to: Status, now: Ti
         (Status::Unstable, Some(health)) => after(health.settling.saturating_add(health.grace)),
         (Status::Failing, Some(health)) => after(health.grace),
         (Status::Failed, _) => after(policy.visible_for.max(policy.grace(Status::Failed))),
+        (Status::Cancelled, _) => after(policy.visible_for.max(policy.grace(Status::Cancelled))),
         (Status::Superseded, _) => after(SUPERSEDED_FOR.max(policy.grace(Status::Superseded))),
-        (Status::Unknown | Status::Unstable | Status::Failing | Status::Cancelled, _) => None,
+        (Status::Unknown | Status::Unstable | Status::Failing, _) => None,
     }
 }
 
@@ -242,6 +257,7 @@ fn reason(
     age: &Condition,
     health: Option<&Condition>,
     succession: Option<&Succession>,
+    pipeline: Option<&Condition>,
     now: Timestamp,
 ) -> String {
     let found = health.map_or_else(|| "its health is not checked".into(), |health| wishes::shorten(&health.reason));
@@ -253,10 +269,14 @@ fn reason(
         Status::Ok | Status::Unstable => found.into_owned(),
         Status::Failing | Status::Failed => stood(),
         Status::Superseded => succession.map_or_else(String::new, |it| it.condition.reason.clone()),
+        Status::Cancelled => pipeline.map_or_else(String::new, |it| it.reason.clone()),
+        Status::Unknown if record.status == Status::Cancelled => {
+            pipeline.map_or_else(|| "its pipeline is not checked any more".to_owned(), |it| it.reason.clone())
+        }
         Status::Unknown if record.status == Status::Superseded => {
             succession.map_or_else(|| "newer deployments replace nothing".to_owned(), |it| it.condition.reason.clone())
         }
-        Status::Unknown | Status::Stale | Status::Cancelled => age.reason.clone(),
+        Status::Unknown | Status::Stale => age.reason.clone(),
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Reading {
     pub clock: Condition,
     pub health: Checked<Checkup>,
     pub succession: Checked<Succession>,
+    /// True: the pipeline that made it was cancelled, or is gone.
+    pub pipeline: Checked<Condition>,
 }
 
 /// What is seen of a namespace by now.
@@ -57,6 +59,8 @@ pub struct Observation {
     pub clock: Condition,
     pub health: Checked<Health>,
     pub succession: Checked<Succession>,
+    /// True: the pipeline that made it was cancelled, or is gone.
+    pub pipeline: Checked<Condition>,
 }
 
 impl Condition {
@@ -83,11 +87,15 @@ impl fmt::Display for Truth {
 /// at the health likewise.
 #[must_use]
 pub fn absorb(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
-    let Reading { namespace, clock, health, succession } = reading;
+    let Reading { namespace, clock, health, succession, pipeline } = reading;
     let seen = seen.filter(|seen| seen.namespace.uid == namespace.uid);
     let (clock_before, health_before) = seen.map(|seen| (seen.clock, seen.health)).unzip();
     Observation {
         succession,
+        pipeline: match pipeline {
+            Checked::Seen(condition) => Checked::Seen(not_from_the_future(condition, "pipeline", now)),
+            Checked::Off | Checked::Unseen => pipeline,
+        },
         namespace,
         clock: absorb_clock(clock_before, clock, now),
         health: absorb_health(health_before, health, now),

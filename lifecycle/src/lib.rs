@@ -25,6 +25,7 @@ pub mod matching;
 pub mod mirror;
 pub mod namespace;
 pub mod ownership;
+pub mod pipeline;
 pub mod plan;
 pub mod policy;
 pub mod record;

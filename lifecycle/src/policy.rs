@@ -14,6 +14,7 @@ use crate::{
     keys,
     matching::{Match, RawMatch, Require, full_match},
     ownership,
+    pipeline::{CiSystem, PipelineSource},
     supersession::{By, When},
     system::OutOfBounds,
 };
@@ -91,6 +92,14 @@ pub struct RawChecks {
     /// checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub superseded: Option<RawSuperseded>,
+    /// Where is asked whether the pipeline that made it was cancelled, so that it is deleted with it. `auto`: wherever it
+    /// can be, and nowhere where no CI system is configured. Default: `auto`.
+    #[serde(skip_serializing_if = "PipelineSource::is_auto")]
+    pub pipeline: PipelineSource,
+    /// Whether it is cancelled, too, when the merge request (pull request) that its label `mrId` names was merged or closed.
+    /// Default: `false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
 }
 
 /// Whether a newer deployment replaces a namespace, by the labels that its pipeline wrote: `projectId`, `job`, `jobId`.
@@ -127,7 +136,7 @@ pub struct RawOnStatus {
     #[serde(default = "yes")]
     pub delete: bool,
     /// The least time between the notice and the deletion; may be 0. Default of `stale`: 0 where the ttl is at most an
-    /// hour, else 10m; of `failed`: 10m; of `superseded`: 0.
+    /// hour, else 10m; of `failed`: 10m; of `cancelled` and `superseded`: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<Pause>,
 }
@@ -142,6 +151,8 @@ pub struct Common<'a> {
     /// Whether there is a channel by which owners are told.
     pub has_channel: bool,
     pub sources: HealthSources,
+    /// The CI systems that are configured, each once.
+    pub ci: &'a [CiSystem],
 }
 
 /// Which sources of health there are.
@@ -185,6 +196,9 @@ pub struct Warning {
     /// The same of what is superseded.
     #[serde(skip)]
     superseded_grace: SignedDuration,
+    /// The same of what was cancelled.
+    #[serde(skip)]
+    cancelled_grace: SignedDuration,
 }
 
 /// One policy, checked.
@@ -205,6 +219,10 @@ pub struct Policy {
     pub health: Option<HealthTerms>,
     /// `None`: newer deployments replace nothing.
     pub superseded: Option<RawSuperseded>,
+    /// Where is asked for the pipeline that made it; `None`: nowhere.
+    pub pipeline: Option<CiSystem>,
+    /// Where is asked for its merge request; `None`: nowhere.
+    pub merged: Option<CiSystem>,
     deletes: Vec<Status>,
     pub keys: Keys,
 }
@@ -253,6 +271,8 @@ impl Default for RawChecks {
             fail_after: 1,
             recover_after: 2,
             superseded: None,
+            pipeline: PipelineSource::Auto,
+            merged: false,
         }
     }
 }
@@ -289,9 +309,15 @@ impl Policy {
         self.warning.map_or(SignedDuration::ZERO, |warning| match about {
             Status::Failed => warning.failed_grace,
             Status::Superseded => warning.superseded_grace,
-            Status::Cancelled => SignedDuration::ZERO,
+            Status::Cancelled => warning.cancelled_grace,
             Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => warning.grace,
         })
+    }
+
+    /// Whether a CI system is asked for anything.
+    #[must_use]
+    pub const fn asks_ci(&self) -> bool {
+        self.pipeline.is_some() || self.merged.is_some()
     }
 
     /// Whether a namespace in this status is deleted.
@@ -423,8 +449,14 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
     if superseded.as_ref().is_some_and(|superseded| superseded.by.is_empty()) {
         refuse(".checks.superseded.by", "it is empty; write for example `[mr, branch]`, or leave it out".to_owned());
     }
-    let deletable =
-        [Some(Status::Stale), health.map(|_| Status::Failed), superseded.as_ref().map(|_| Status::Superseded)];
+    let pipeline = pipeline(&raw.checks, common, &mut refuse);
+    let merged = merged(&raw.checks, pipeline, common, &mut refuse);
+    let deletable = [
+        Some(Status::Stale),
+        health.map(|_| Status::Failed),
+        superseded.as_ref().map(|_| Status::Superseded),
+        pipeline.or(merged).map(|_| Status::Cancelled),
+    ];
     let deletable: Vec<_> = deletable.into_iter().flatten().collect();
     for status in raw.on.keys().filter(|status| !deletable.contains(status)) {
         let reachable = deletable.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
@@ -462,13 +494,18 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         },
         failed_grace: grace_on(raw, Status::Failed).unwrap_or(GRACE),
         superseded_grace: grace_on(raw, Status::Superseded).unwrap_or(SignedDuration::ZERO),
+        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(SignedDuration::ZERO),
     });
     let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
     let basis = (raw, mode, warning, &common.keys.prefix, &common.keys.former);
     Ok(Policy {
         name: raw.name.clone(),
-        // Where no health is checked the hash is what it was before health could be.
-        hash: health.map_or_else(|| hash(&basis), |health| hash(&(&basis, health))),
+        // Where no health and no CI system is asked the hash is what it was before they could be.
+        hash: match (health, pipeline.or(merged)) {
+            (None, None) => hash(&basis),
+            (Some(health), None) => hash(&(&basis, health)),
+            (health, Some(_)) => hash(&(&basis, health, pipeline, merged)),
+        },
         mode,
         applies_to,
         ttl: raw.ttl.map(Period::get),
@@ -478,6 +515,8 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         warning,
         health,
         superseded,
+        pipeline,
+        merged,
         deletes: deletable.into_iter().filter(is_deleted).collect(),
         keys: common.keys.clone(),
     })
@@ -518,6 +557,47 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
         recover_after: raw.recover_after,
         every: sources.every,
     })
+}
+
+/// Where is asked for the pipeline; `None`: nowhere.
+fn pipeline(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<CiSystem> {
+    let wanted = match (raw.pipeline, common.ci) {
+        (PipelineSource::Off, _) => return None,
+        (PipelineSource::Auto, []) => return None,
+        (PipelineSource::Auto, [only]) => return Some(*only),
+        (PipelineSource::Auto, [_, _, ..]) => {
+            let why = "several CI systems are configured; write `gitlab`, `github` or `off`";
+            refuse(".checks.pipeline", why.to_owned());
+            return None;
+        }
+        (PipelineSource::Gitlab, _) => CiSystem::Gitlab,
+        (PipelineSource::Github, _) => CiSystem::Github,
+    };
+    if common.ci.contains(&wanted) {
+        return Some(wanted);
+    }
+    let (name, section) = (wanted.name(), wanted.as_str());
+    refuse(".checks.pipeline", format!("no {name} is configured; give `{section}.url`, or choose `auto` or `off`"));
+    None
+}
+
+/// Where is asked for the merge request: where the pipeline is, or in the only place there is.
+fn merged(
+    raw: &RawChecks,
+    pipeline: Option<CiSystem>,
+    common: &Common<'_>,
+    refuse: &mut impl FnMut(&str, String),
+) -> Option<CiSystem> {
+    if !raw.merged || pipeline.is_some() {
+        return pipeline.filter(|_| raw.merged);
+    }
+    if let [only] = common.ci {
+        return Some(*only);
+    }
+    let why =
+        "no CI system is configured, or several are; give `gitlab.url` or `github.url`, and say which by `pipeline`";
+    refuse(".checks.merged", why.to_owned());
+    None
 }
 
 fn prefix_errors(keys: &Keys) -> Vec<Invalid> {

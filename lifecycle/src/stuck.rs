@@ -91,7 +91,7 @@ mod tests {
         let raw = serde_json::from_value(raw).expect("it is a policy");
         Policies::new(
             &[raw],
-            &Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE },
+            &Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE, ci: &[] },
         )
         .expect("it is valid")
     }

@@ -10,6 +10,8 @@
 //!
 //! A [`Prometheus`] is that of Debian, with rules of its own that are evaluated every second. It is ready in a second.
 //!
+//! A [`ci::CiServer`] answers as GitLab or GitHub does, or as wrong as it is told.
+//!
 //! A [`Cluster`] is a control plane with a scheduler and a node on which pods run, with Services and DNS. It needs root and packages of
 //! Debian, and is ready in about ten seconds. [`image`] makes the images that it runs.
 //!
@@ -26,6 +28,7 @@ mod audit;
 pub mod bench;
 mod broker;
 mod certificates;
+pub mod ci;
 mod cluster;
 mod control_plane;
 mod eventually;

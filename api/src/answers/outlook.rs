@@ -230,7 +230,7 @@ mod tests {
         let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h"})).unwrap();
         let (mode, keys) = (Mode::Enforce, Keys::default());
         let sources = HealthSources { prometheus: true, kubernetes: false, every: SignedDuration::from_secs(30) };
-        let common = Common { mode, keys, exclude: &[], has_channel: false, sources };
+        let common = Common { mode, keys, exclude: &[], has_channel: false, sources, ci: &[] };
         let policies = Policies::new(&[raw], &common).unwrap();
         let next =
             |entry| outlook(policies.iter().next(), &record(&[adopted(&policies), entry]), false, at("09:30:00"));

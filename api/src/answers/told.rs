@@ -48,6 +48,7 @@ pub(crate) fn policies(mode: Mode, more: &Value) -> Policies {
     let mut raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h", "visible_for": "0"});
     raw.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     let raw: RawPolicy = serde_json::from_value(raw).unwrap();
-    let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel: false, sources: HealthSources::NONE };
+    let common =
+        Common { mode, keys: Keys::default(), exclude: &[], has_channel: false, sources: HealthSources::NONE, ci: &[] };
     Policies::new(&[raw], &common).unwrap()
 }

@@ -78,6 +78,18 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
 {{- $_ := set $said "prometheus" $files -}}
 {{- end -}}
 {{- end -}}
+{{- range $part := list "gitlab" "github" -}}
+{{- $secret := index $.Values.secrets $part -}}
+{{- $files := dict -}}
+{{- range $key := list "token" "ca" -}}
+{{- with index $secret $key -}}
+{{- $_ := set $files (printf "%s_file" $key) (printf "%s/%s/%s" $secrets $part .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $secret.name $files -}}
+{{- $_ := set $said $part $files -}}
+{{- end -}}
+{{- end -}}
 {{- if .Values.secrets.apiTls.name -}}
 {{- $_ := set $said.api "tls" (dict "cert_file" (printf "%s/api-tls/tls.crt" $secrets) "key_file" (printf "%s/api-tls/tls.key" $secrets)) -}}
 {{- end -}}
@@ -109,7 +121,7 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
 {{- define "nsm.secrets" -}}
 {{- $names := list "store" "queue" -}}
 {{- if eq .component "action" }}{{ $names = append $names "webhook" }}{{ end -}}
-{{- if has .component (list "action" "collector") }}{{ $names = append $names "prometheus" }}{{ end -}}
+{{- if has .component (list "action" "collector") }}{{ $names = concat $names (list "prometheus" "gitlab" "github") }}{{ end -}}
 {{- if eq .component "api" }}{{ $names = append $names "apiTls" }}{{ end -}}
 {{- $found := dict -}}
 {{- range $key := $names -}}

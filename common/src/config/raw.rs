@@ -18,7 +18,7 @@ pub use self::{
     jobs::{RawJobs, Sweep},
     owners::RawOwners,
 };
-use super::prometheus::RawPrometheus;
+use super::{github::RawGithub, gitlab::RawGitlab, prometheus::RawPrometheus};
 
 /// What the names at a broker begin with unless something else is said.
 pub(super) const DEFAULT_QUEUE_PREFIX: &str = "nsm";
@@ -50,6 +50,12 @@ pub struct Raw {
     /// The Prometheus whose alerts say which namespaces are failing. Default: none, and then nothing counts as failing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<RawPrometheus>,
+    /// The GitLab whose pipelines make namespaces. Default: none, and then nothing is cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gitlab: Option<RawGitlab>,
+    /// The GitHub whose workflow runs make namespaces. Default: none, and then nothing is cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github: Option<RawGithub>,
     /// How many deletions are allowed in 10 minutes: the larger of its two numbers.
     pub budget: RawBudget,
     /// How many deletions that nobody could foresee are allowed in 10 minutes without an approval (`nsm approve`):

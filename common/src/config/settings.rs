@@ -6,17 +6,21 @@ mod owners;
 mod queue;
 mod store;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies,
     duration::Period,
+    pipeline::CiSystem,
     policy::{self, Common, HealthSource, HealthSources, Invalid},
 };
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    ci::CiSettings,
+    github::RawGithub,
+    gitlab::RawGitlab,
     prometheus::{PrometheusSettings, RawPrometheus},
     raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable, Sweep},
 };
@@ -36,6 +40,8 @@ pub struct Settings {
     /// How often the health of all namespaces is looked at, where there is a source of it.
     pub check_every: Duration,
     pub prometheus: Option<PrometheusSettings>,
+    /// The CI systems that are asked for pipelines.
+    pub ci: BTreeMap<CiSystem, CiSettings>,
     /// Deletions per window (safety.md S6).
     pub budget: Ration,
     /// Deletions per window that were not foretold (safety.md S7).
@@ -172,7 +178,11 @@ impl Settings {
             kubernetes: raw.health.kubernetes,
             every: SignedDuration::try_from(check_every).unwrap_or(SignedDuration::MAX),
         };
-        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel, sources };
+        let gitlab = errors.take(raw.gitlab.as_ref().map(RawGitlab::check).transpose());
+        let github = errors.take(raw.github.as_ref().map(RawGithub::check).transpose());
+        let systems = raw.gitlab.iter().map(|_| CiSystem::Gitlab).chain(raw.github.iter().map(|_| CiSystem::Github));
+        let systems: Vec<_> = systems.collect();
+        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel, sources, ci: &systems };
         let policies = errors.take(Policies::new(&raw.policies, &common));
         let store = errors.take(store::check(&raw.store, store_url));
         let queue = errors.take(queue::check(&raw.queue));
@@ -191,7 +201,7 @@ impl Settings {
         }
         let jobs = errors.take(jobs::jobs(&raw.jobs));
         let telemetry = errors.take(telemetry(&raw.telemetry));
-        let processes = admin.zip(leadership).zip(telemetry).zip(queue).zip(prometheus);
+        let processes = admin.zip(leadership).zip(telemetry).zip(queue).zip(prometheus.zip(gitlab).zip(github));
         let (
             Some(policies),
             Some(store),
@@ -201,7 +211,7 @@ impl Settings {
             Some(api),
             Some(guard),
             Some(jobs),
-            Some(((((admin, leadership), telemetry), queue), prometheus)),
+            Some(((((admin, leadership), telemetry), queue), ((prometheus, gitlab), github))),
         ) = (policies, store, budget, waves, notices, api, guard, jobs, processes)
         else {
             return Err(errors);
@@ -231,6 +241,10 @@ impl Settings {
             policies,
             check_every,
             prometheus,
+            ci: [(CiSystem::Gitlab, gitlab), (CiSystem::Github, github)]
+                .into_iter()
+                .filter_map(|(system, settings)| Some((system, settings?)))
+                .collect(),
             raw,
         })
     }
@@ -283,13 +297,20 @@ fn hash(raw: &Raw, policies: &Policies) -> String {
         waves,
         prometheus,
         health,
+        gitlab,
+        github,
         ..
     } = raw;
     let checked: Vec<_> = policies.iter().map(|policy| &policy.hash).collect();
     let basis = (mode, annotations, ci, exclude, written, checked, budget, waves, health.kubernetes);
-    match prometheus {
-        None => policy::hash(&basis),
-        Some(prometheus) => policy::hash(&(basis, prometheus)),
+    let of_gitlab = match (prometheus, gitlab) {
+        (None, None) => policy::hash(&basis),
+        (Some(prometheus), None) => policy::hash(&(basis, prometheus)),
+        (prometheus, Some(gitlab)) => policy::hash(&(basis, prometheus, gitlab)),
+    };
+    match github {
+        None => of_gitlab,
+        Some(github) => policy::hash(&(of_gitlab, github)),
     }
 }
 

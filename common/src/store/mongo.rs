@@ -1,6 +1,6 @@
 //! A store that many processes share: a database of a server that speaks the protocol of MongoDB.
 //!
-//! Collections: `entries` (the histories), `namespaces` (snapshots), `observations`, `slots`, `waves` and `controls`
+//! Collections: `entries` (the histories), `namespaces` (snapshots), `observations`, `notes`, `slots`, `waves` and `controls`
 //! (claims), `workers` (heartbeats), `meta` (the layout). Everything rests on one thing alone, the insert under an id of the writer's
 //! choice: no transaction, no update that decides, no index that is unique besides the one on `_id`.
 
@@ -27,7 +27,10 @@ use mongodb::{
 use tokio::time::timeout;
 
 use self::{failure::Failure, link::Link};
-use super::{Access, Claim, ClaimKind, Heartbeat, Inserted, Observed, OpenError, Place, Result, Store, StoreError};
+use super::{
+    Access, Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
+    first_millisecond,
+};
 
 /// The port's: every call ends within it.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -44,6 +47,7 @@ const REMOVED_AT_ONCE: i64 = 500;
 const ENTRIES: &str = "entries";
 const SNAPSHOTS: &str = "namespaces";
 const OBSERVATIONS: &str = "observations";
+const NOTES: &str = "notes";
 const BEATS: &str = "workers";
 const META: &str = "meta";
 
@@ -208,6 +212,45 @@ impl Store for MongoStore {
             let found = observations.find_one(doc! { "_id": uid.as_str() }).await?;
             // One that cannot be read is as good as none: it restarts timers, and ends none.
             Ok(found.and_then(|document| documents::to_observation(document).ok()))
+        })
+        .await
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<()> {
+        let doing = || format!("keep the note about `{}`", note.about);
+        let place = self.link.place();
+        let document =
+            documents::of_note(note).map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
+        let filter = doc! { "_id": note.about.as_str() };
+        self.call(doing, |database| put(database.collection(NOTES), filter.clone(), document.clone())).await
+    }
+
+    async fn note(&self, about: &str) -> Result<Option<Note>> {
+        let doing = || format!("read the note about `{about}`");
+        self.call(doing, |database| async move {
+            let found = database.collection::<Document>(NOTES).find_one(doc! { "_id": about }).await?;
+            // One that cannot be read is as good as none.
+            Ok(found.and_then(|document| documents::to_note(document).ok()))
+        })
+        .await
+    }
+
+    async fn forget_notes(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let doing = || format!("forget notes of before {before}");
+        let old = doc! { "at": { "$lt": mongodb::bson::DateTime::from_millis(first_millisecond(before)) } };
+        self.call(doing, |database| {
+            let old = old.clone();
+            async move {
+                let notes = database.collection::<Document>(NOTES);
+                let ids = |found: Document| text(&found, "_id").map(str::to_owned);
+                let about = read(notes.find(old.clone()).projection(doc! { "_id": 1 }), limit, ids).await?;
+                for about in &about {
+                    let mut filter = old.clone();
+                    filter.insert("_id", about);
+                    notes.delete_one(filter).await?;
+                }
+                Ok(about.len())
+            }
         })
         .await
     }
@@ -396,7 +439,7 @@ async fn forget(database: Database, uid: &Uid) -> std::result::Result<(), Failur
 
 /// Entries from an instant on, and after a place; of the two bounds the later one says it all.
 fn tail_filter(from: Timestamp, after: Option<&Place>) -> Document {
-    let from = super::first_millisecond(from);
+    let from = first_millisecond(from);
     match after {
         Some(place) if place.at.as_millisecond() >= from => {
             let at = documents::date(place.at);

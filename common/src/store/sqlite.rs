@@ -19,7 +19,8 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
 use super::{
-    Claim, ClaimKind, Heartbeat, Inserted, Observed, OpenError, Place, Result, Store, StoreError, first_millisecond,
+    Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
+    first_millisecond,
 };
 
 /// The port's: every call ends within it.
@@ -138,6 +139,24 @@ impl Store for SqliteStore {
         let doing = || format!("read what was observed of `{uid}`");
         let uid = uid.clone();
         self.read(doing, move |connection| queries::observation(connection, &uid)).await
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<()> {
+        self.write(|| format!("keep the note about `{}`", note.about), Change::note(note)).await.map(drop)
+    }
+
+    async fn note(&self, about: &str) -> Result<Option<Note>> {
+        let doing = || format!("read the note about `{about}`");
+        let about = about.to_owned();
+        self.read(doing, move |connection| queries::note(connection, &about)).await
+    }
+
+    async fn forget_notes(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let doing = || format!("forget notes of before {before}");
+        let before = first_millisecond(before);
+        let about = self.read(doing, move |connection| queries::notes_before(connection, before, limit)).await?;
+        let found = about.len();
+        self.write(doing, Ok(Change::ForgetNotes { about, before })).await.map(|_| found)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Inserted> {

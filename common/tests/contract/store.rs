@@ -6,6 +6,7 @@ mod crashes;
 mod forgetting;
 mod histories;
 mod mongo;
+mod notes;
 mod observations;
 mod races;
 mod snapshots;
@@ -79,6 +80,10 @@ macro_rules! suite {
             observations {
                 what_was_observed_last_is_read_as_it_was_put
                 what_a_later_version_observed_does_not_hinder_reading
+            }
+            notes {
+                the_last_note_is_read_as_it_was_put
+                old_notes_are_forgotten_by_pages
             }
             beats {
                 the_last_beat_of_each_instance_is_kept

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Condition, Mode, Namespace, Observation, Policies, Truth, Uid,
     health::{Health, Look, Streak},
+    pipeline::CiSystem,
     policy::RawPolicy,
     supersession::Succession,
     time::saturating_add,
@@ -171,12 +172,18 @@ fn succession() -> impl Strategy<Value = Checked<Succession>> {
 }
 
 pub(crate) fn observation() -> impl Strategy<Value = Observation> {
-    (namespace(), condition(), health(), succession()).prop_map(|(namespace, clock, health, succession)| Observation {
-        namespace,
-        clock,
-        health,
-        succession,
-    })
+    let pipeline = prop_oneof![
+        1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 4 => condition().prop_map(Checked::Seen),
+    ];
+    (namespace(), condition(), health(), succession(), pipeline).prop_map(
+        |(namespace, clock, health, succession, pipeline)| Observation {
+            namespace,
+            clock,
+            health,
+            succession,
+            pipeline,
+        },
+    )
 }
 
 /// Configurations that differ in everything a decision can depend on, each with two policies.
@@ -205,7 +212,8 @@ static CONFIGURATIONS: LazyLock<Vec<Arc<Policies>>> = LazyLock::new(|| {
             let former = if has_channel { vec![OLD.to_owned()] } else { Vec::new() };
             // A policy that asks for nothing is judged by its alerts where Prometheus is configured.
             let prometheus_every = (at % 3 == 0).then(|| SignedDuration::from_hours(6));
-            all.push(Settings { mode, has_channel, former, exclude: Vec::new(), prometheus_every }.policies(&raw));
+            let ci = if at % 2 == 0 { vec![CiSystem::Gitlab] } else { Vec::new() };
+            all.push(Settings { mode, has_channel, former, exclude: Vec::new(), prometheus_every, ci }.policies(&raw));
         }
     }
     all

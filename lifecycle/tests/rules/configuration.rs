@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies, Status,
     ownership::{Owners, Source},
+    pipeline::CiSystem,
     policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, RawPolicy},
     supersession::By,
 };
@@ -14,8 +15,14 @@ use crate::world::{dawn, every, namespace};
 fn configured(policies: &[Value], keys: &Keys, exclude: &[String]) -> Result<Policies, Vec<Invalid>> {
     let raw: Vec<RawPolicy> =
         policies.iter().map(|policy| serde_json::from_value(policy.clone()).expect("well-formed")).collect();
-    let common =
-        Common { mode: Mode::Enforce, keys: keys.clone(), exclude, has_channel: true, sources: HealthSources::NONE };
+    let common = Common {
+        mode: Mode::Enforce,
+        keys: keys.clone(),
+        exclude,
+        has_channel: true,
+        sources: HealthSources::NONE,
+        ci: &[],
+    };
     Policies::new(&raw, &common)
 }
 
@@ -246,7 +253,7 @@ fn the_grace_is_none_where_the_ttl_is_at_most_an_hour() {
 fn checked(policy: &Value) -> Result<Policies, Vec<Invalid>> {
     let raw = serde_json::from_value(policy.clone()).expect("well-formed");
     let (mode, keys, sources) = (Mode::Enforce, Keys::default(), every(Some(SignedDuration::from_mins(1))));
-    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, sources })
+    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, sources, ci: &[] })
 }
 
 #[test]
@@ -291,6 +298,75 @@ fn what_is_superseded_is_deleted_where_that_is_asked_for() {
     refuses(&[with_checks(json!({ "by": [] }))], &["policies[0].checks.superseded.by"]);
     is_no_policy(&with_checks(json!({ "when": "soon" })), "unknown variant `soon`");
     is_no_policy(&with_checks(json!({ "confirm": "ci" })), "unknown field `confirm`");
+}
+
+/// A policy where these CI systems are configured.
+fn asking(policy: &Value, ci: &[CiSystem]) -> Result<Policies, Vec<Invalid>> {
+    let raw = serde_json::from_value(policy.clone()).expect("well-formed");
+    let (mode, keys) = (Mode::Enforce, Keys::default());
+    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, sources: HealthSources::NONE, ci })
+}
+
+#[test]
+fn pipelines_are_asked_for_where_there_is_somebody_to_ask_unless_it_is_off() {
+    let of = |source: &str| with("checks", json!({ "pipeline": source }));
+    let asked = |policy: &Value, ci: &[CiSystem]| {
+        let policies = asking(policy, ci).unwrap();
+        let policy = policies.iter().next().unwrap();
+        assert_eq!(policy.deletes(Status::Cancelled), policy.pipeline.is_some());
+        assert_eq!(policy.grace(Status::Cancelled), SignedDuration::ZERO);
+        policy.pipeline
+    };
+    let gitlab = [CiSystem::Gitlab];
+    assert_eq!(asked(&with("ttl", json!("1h")), &gitlab), Some(CiSystem::Gitlab));
+    assert_eq!(asked(&of("gitlab"), &gitlab), Some(CiSystem::Gitlab));
+    assert_eq!(asked(&of("off"), &gitlab), None);
+    assert_eq!(asked(&of("auto"), &[]), None);
+    assert_eq!(keys_of(asking(&of("gitlab"), &[])), ["policies[0].checks.pipeline"]);
+    assert_eq!(keys_of(asking(&of("github"), &gitlab)), ["policies[0].checks.pipeline"]);
+    let both = [CiSystem::Gitlab, CiSystem::Github];
+    assert_eq!(asked(&of("github"), &both), Some(CiSystem::Github));
+    assert_eq!(keys_of(asking(&of("auto"), &both)), ["policies[0].checks.pipeline"], "which?");
+    is_no_policy(&of("jenkins"), "unknown variant `jenkins`");
+}
+
+#[test]
+fn merge_requests_are_asked_for_where_it_is_said() {
+    let merged = |checks: Value, ci: &[CiSystem]| {
+        asking(&with("checks", checks), ci).map(|policies| policies.iter().next().unwrap().merged)
+    };
+    let (one, both) = ([CiSystem::Github], [CiSystem::Gitlab, CiSystem::Github]);
+    assert_eq!(merged(json!({}), &one).unwrap(), None);
+    assert_eq!(merged(json!({ "merged": true }), &one).unwrap(), Some(CiSystem::Github));
+    assert_eq!(merged(json!({ "merged": true, "pipeline": "off" }), &one).unwrap(), Some(CiSystem::Github));
+    assert_eq!(merged(json!({ "merged": true, "pipeline": "github" }), &both).unwrap(), Some(CiSystem::Github));
+    for (checks, ci) in [(json!({ "merged": true }), &[][..]), (json!({ "merged": true, "pipeline": "off" }), &both)] {
+        let found = merged(checks, ci).unwrap_err();
+        assert_eq!(found[0].key, "policies[0].checks.merged");
+    }
+}
+
+#[test]
+fn what_is_cancelled_is_deleted_unless_a_policy_says_otherwise() {
+    let on = |on: Value| with("on", json!({ "cancelled": on }));
+    let gitlab = [CiSystem::Gitlab];
+    let policies = asking(&on(json!({ "grace": "5m" })), &gitlab).unwrap();
+    assert_eq!(policies.iter().next().unwrap().grace(Status::Cancelled), SignedDuration::from_mins(5));
+    let policies = asking(&on(json!({ "delete": false })), &gitlab).unwrap();
+    assert!(!policies.iter().next().unwrap().deletes(Status::Cancelled));
+    assert_eq!(keys_of(asking(&on(json!({})), &[])), ["policies[0].on.cancelled"]);
+}
+
+#[test]
+fn the_hash_is_what_it_was_where_no_pipeline_is_asked_for() {
+    let hash = |policies: Result<Policies, _>| policies.unwrap().iter().next().unwrap().hash.clone();
+    let plain = with("ttl", json!("1h"));
+    assert_eq!(hash(asking(&plain, &[])), "88fd8f4259778707");
+    assert_ne!(hash(asking(&plain, &[CiSystem::Gitlab])), "88fd8f4259778707");
+    // Of the version before pipelines could be asked for.
+    let mut other = plain;
+    other["checks"] = json!({ "health": "off" });
+    assert_eq!(hash(asking(&other, &[])), "60ede85877bb3acc");
 }
 
 #[test]
@@ -338,7 +414,8 @@ fn the_hash_is_what_it_was_where_no_health_is_checked() {
 fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
     let hash = |policy: &Value, mode: Mode, has_channel: bool| {
         let raw: RawPolicy = serde_json::from_value(policy.clone()).unwrap();
-        let common = Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE };
+        let common =
+            Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE, ci: &[] };
         Policies::new(&[raw], &common).unwrap().iter().next().unwrap().hash.clone()
     };
     let usual = hash(&with("ttl", json!("1h")), Mode::Enforce, true);

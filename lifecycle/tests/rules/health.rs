@@ -42,7 +42,7 @@ impl Patient {
     fn new(checks: &Value) -> Self {
         let policy = json!({ "name": "a", "match": { "names": ["a"] }, "checks": checks });
         let (mode, keys) = (Mode::Enforce, Keys::default());
-        let common = Common { mode, keys, exclude: &[], has_channel: false, sources: every(Some(MINUTE)) };
+        let common = Common { mode, keys, exclude: &[], has_channel: false, sources: every(Some(MINUTE)), ci: &[] };
         let policies = Policies::new(&[serde_json::from_value(policy).unwrap()], &common).unwrap();
         let record = Record::new(namespace("a", dawn()).uid);
         Self { policies, record, seen: None, now: dawn(), had: Vec::new(), look_at: None }
@@ -71,6 +71,7 @@ impl Patient {
             clock: condition(Truth::True),
             health,
             succession: Checked::Off,
+            pipeline: Checked::Off,
         };
         let seen = absorb(self.seen.take(), reading, self.now);
         for round in 0.. {
@@ -305,8 +306,13 @@ fn a_look_that_was_overtaken_says_nothing_new() {
     let condition = Condition { truth: Truth::False, reason: "late".to_owned(), observed_at: late.now };
     let look = Look { condition: condition.clone(), failing: Vec::new() };
     let health = Checked::Seen(Checkup { look, episode: (patient.record.episode, patient.now), every: MINUTE });
-    let reading =
-        Reading { namespace: seen.namespace.clone(), clock: seen.clock.clone(), health, succession: Checked::Off };
+    let reading = Reading {
+        namespace: seen.namespace.clone(),
+        clock: seen.clock.clone(),
+        health,
+        succession: Checked::Off,
+        pipeline: Checked::Off,
+    };
     assert_eq!(absorb(Some(seen.clone()), reading, patient.now), seen);
 }
 

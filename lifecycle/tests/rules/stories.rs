@@ -63,13 +63,18 @@ macro_rules! stories {
 }
 
 stories! {
+    a_cancelled_pipeline_outranks_a_newer_deployment
+    a_cancelled_pipeline_takes_its_namespace_along
     a_cap_cannot_take_back_a_promise
     a_gap_stops_what_destroys
     a_keep_holds_what_has_failed
+    a_merged_request_takes_its_namespace_along
     a_newer_deployment_replaces_it
     a_newer_deployment_that_fails_replaces_nothing
+    a_pipeline_is_not_checked_any_more
     a_policy_cannot_take_back_a_promise
     a_policy_may_leave_what_has_failed
+    a_retried_pipeline_takes_it_back
     a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
@@ -97,6 +102,7 @@ stories! {
     keep_malformed
     keep_of_several_the_longest_counts
     keep_withdrawn
+    labels_that_are_no_ids_name_no_pipeline
     no_channel_waits_for_nobody
     no_end_is_set
     nobody_is_told_of_nothing
@@ -125,6 +131,8 @@ stories! {
     unknown_clock_moves_nothing
     what_cannot_be_looked_at_waits_by_name
     what_fails_is_told_and_deleted
+    what_is_cancelled_and_stays_becomes_stale
+    what_is_not_known_of_a_pipeline_moves_nothing
     what_is_superseded_and_stays_becomes_stale
     what_nobody_looks_at_again_is_stuck
     what_recovers_after_it_was_told_stays

@@ -13,7 +13,9 @@ use lifecycle::{
     Policies, Policy, Reading, Record, Task, Truth, Uid, absorb, decide, guards,
     health::{Checkup, Look},
     keys::Lineage,
-    mirror, plan,
+    mirror,
+    pipeline::{CiSystem, Kind, Origin, together},
+    plan,
     policy::{Common, HealthSources, RawPolicy},
     supersession::{Succession, Successor},
     time::{cut_to_millis, saturating_add},
@@ -40,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) former: Vec<String>,
     pub(crate) exclude: Vec<String>,
     pub(crate) prometheus_every: Option<SignedDuration>,
+    pub(crate) ci: Vec<CiSystem>,
 }
 
 impl Default for Settings {
@@ -50,6 +53,7 @@ impl Default for Settings {
             former: Vec::new(),
             exclude: Vec::new(),
             prometheus_every: None,
+            ci: Vec::new(),
         }
     }
 }
@@ -63,6 +67,7 @@ impl Settings {
             exclude: &self.exclude,
             has_channel: self.has_channel,
             sources: every(self.prometheus_every),
+            ci: &self.ci,
         };
         Arc::new(Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}")))
     }
@@ -93,6 +98,10 @@ pub(crate) struct World {
     pub(crate) health: Option<Truth>,
     /// Whether newer deployments replace it, and whether they may still do so; `None`: nobody looks.
     pub(crate) replaced: Option<(bool, bool)>,
+    /// Whether its pipeline was cancelled, as far as is known; `None`: nobody looks.
+    pub(crate) pipeline: Option<Truth>,
+    /// Whether its merge request was merged, likewise.
+    pub(crate) merged: Option<Truth>,
     looked: Option<Look>,
     look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
@@ -125,6 +134,8 @@ impl World {
             clock: Truth::True,
             health: Some(Truth::False),
             replaced: Some((false, false)),
+            pipeline: Some(Truth::False),
+            merged: Some(Truth::False),
             looked: None,
             look_at: None,
             now,
@@ -149,10 +160,28 @@ impl World {
         };
         let clock = Condition { truth: self.clock, reason: reason.to_owned(), observed_at: self.now };
         let health = self.check_up();
-        let reading = Reading { namespace: self.namespace.clone(), clock, health, succession: self.succession() };
+        let (succession, pipeline) = (self.succession(), self.pipeline());
+        let reading = Reading { namespace: self.namespace.clone(), clock, health, succession, pipeline };
         let seen = absorb(self.seen.take(), reading, self.now);
         self.seen = Some(seen.clone());
         seen
+    }
+
+    fn pipeline(&self) -> Checked<Condition> {
+        let origins = self.applies().map(|policy| Origin::all(&self.namespace, policy)).unwrap_or_default();
+        together(origins.into_iter().map(|origin| {
+            let (truth, over, on) = match origin.kind {
+                Kind::Pipeline => (self.pipeline, "was cancelled", "running"),
+                Kind::MergeRequest => (self.merged, "was merged", "opened"),
+            };
+            let Some(truth) = truth else { return Checked::Unseen };
+            let reason = match truth {
+                Truth::True => format!("{origin} {over}"),
+                Truth::False => format!("{origin} has the status `{on}`"),
+                Truth::Unknown => format!("{} does not answer", origin.system.name()),
+            };
+            Checked::Seen(Condition { truth, reason, observed_at: self.now })
+        }))
     }
 
     fn succession(&self) -> Checked<Succession> {

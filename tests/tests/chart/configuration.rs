@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use common::config::{Login, Settings, Source, Trust};
-use lifecycle::Mode;
+use lifecycle::{Mode, pipeline::CiSystem};
 use serde_json::{Value, json};
 
 use super::harness::{FULL, HOME, everything, find};
@@ -44,6 +44,9 @@ fn our_own_parser_takes_every_configuration_that_is_rendered() -> Result<()> {
     assert_eq!(prometheus.login, Login::Basic { username: "nsm".to_owned(), password_file });
     assert_eq!(prometheus.trust, Trust::Authorities(directory.join("ca.crt")));
     assert_eq!(prometheus.identity.context("no certificate")?.key_file, directory.join("tls.key"));
+    let gitlab = settings.ci.get(&CiSystem::Gitlab).context("no GitLab")?;
+    assert_eq!(gitlab.token_file, Path::new("/etc/namespace-manager-secrets/gitlab/token"));
+    assert_eq!(gitlab.trust, Trust::Authorities("/etc/namespace-manager-secrets/gitlab/ca.crt".into()));
     Ok(())
 }
 

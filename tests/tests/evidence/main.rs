@@ -1,4 +1,5 @@
-//! The sources of evidence against real servers: Prometheus itself, and a server that does whatever can go wrong.
+//! The sources of evidence against real servers: Prometheus itself, those that answer as GitLab and GitHub do, and a server that does
+//! whatever can go wrong.
 //!
 //! Which alerts count is told in the crate `evidence`, without a server.
 
@@ -6,6 +7,8 @@
 
 mod access;
 mod faults;
+mod github;
+mod pipelines;
 mod real;
 mod server;
 

@@ -19,6 +19,7 @@ mod health;
 mod lifecycle;
 mod notices;
 mod people;
+mod pipelines;
 mod process;
 mod races;
 mod rations;

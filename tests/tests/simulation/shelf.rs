@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed, Place, Result, Store, StoreError};
+use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, Place, Result, Store, StoreError};
 use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 
@@ -19,6 +19,7 @@ struct Documents {
     entries: BTreeMap<(Uid, u64), Entry>,
     snapshots: BTreeMap<Uid, Record>,
     observations: BTreeMap<Uid, Observed>,
+    notes: BTreeMap<String, Note>,
     claims: BTreeMap<(ClaimKind, String, u64), Claim>,
     beats: BTreeMap<String, Heartbeat>,
 }
@@ -69,6 +70,23 @@ impl Store for Shelf {
 
     async fn observation(&self, uid: &Uid) -> Result<Option<Observed>> {
         Ok(self.read().observations.get(uid).cloned())
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<()> {
+        self.read().notes.insert(note.about.clone(), note.clone());
+        Ok(())
+    }
+
+    async fn note(&self, about: &str) -> Result<Option<Note>> {
+        Ok(self.read().notes.get(about).cloned())
+    }
+
+    async fn forget_notes(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let mut documents = self.read();
+        let old = documents.notes.values().filter(|note| note.at < before).take(limit);
+        let about: Vec<_> = old.map(|note| note.about.clone()).collect();
+        about.iter().for_each(|about| drop(documents.notes.remove(about)));
+        Ok(about.len())
     }
 
     async fn put_snapshot(&self, record: &Record) -> Result<()> {

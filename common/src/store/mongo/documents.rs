@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Observed};
+use crate::store::{Claim, ClaimKind, Heartbeat, Note, Observed};
 
 /// An entry's document, of a weight that a store takes.
 pub(super) fn of_entry(entry: &Entry) -> Result<Document, Failure> {
@@ -37,6 +37,10 @@ pub(super) fn of_beat(beat: &Heartbeat) -> Result<Document, Failure> {
 
 pub(super) fn of_observation(uid: &Uid, observed: &Observed) -> Result<Document, Failure> {
     of(uid.as_str(), json(observed)?, &[])
+}
+
+pub(super) fn of_note(note: &Note) -> Result<Document, Failure> {
+    of(&note.about, json(note)?, &[("at", note.at)])
 }
 
 /// `seq` is the number it was folded at.
@@ -72,6 +76,10 @@ pub(super) fn to_beat(mut document: Document) -> Result<Heartbeat, Failure> {
 
 pub(super) fn to_observation(document: Document) -> Result<Observed, Failure> {
     to(document, "an observation").map(|(_, observed)| observed)
+}
+
+pub(super) fn to_note(document: Document) -> Result<Note, Failure> {
+    to(document, "a note").map(|(_, note)| note)
 }
 
 pub(super) fn to_snapshot(document: Document) -> Result<Snapshot, Failure> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed};
+use crate::store::{Claim, ClaimKind, Heartbeat, Inserted, Note, Observed};
 
 /// One write. Several of them share a transaction.
 #[derive(Debug)]
@@ -39,6 +39,16 @@ pub(super) enum Change {
     Observation {
         uid: String,
         document: String,
+    },
+    Note {
+        about: String,
+        at: i64,
+        document: String,
+    },
+    ForgetNotes {
+        about: Vec<String>,
+        /// What was noted since stays.
+        before: i64,
     },
     Beat {
         id: String,
@@ -103,6 +113,10 @@ impl Change {
         Ok(Self::Observation { uid: uid.as_str().to_owned(), document: json(observed)? })
     }
 
+    pub(super) fn note(note: &Note) -> Result<Self, Failure> {
+        Ok(Self::Note { about: note.about.clone(), at: note.at.as_millisecond(), document: json(note)? })
+    }
+
     pub(super) fn beat(beat: &Heartbeat) -> Result<Self, Failure> {
         Ok(Self::Beat { id: beat.id.clone(), document: json(beat)? })
     }
@@ -144,6 +158,19 @@ impl Change {
                      ON CONFLICT (uid) DO UPDATE SET document = excluded.document",
                 )?
                 .execute(params![uid, document])?,
+            Self::Note { about, at, document } => connection
+                .prepare_cached(
+                    "INSERT INTO notes (about, at, document) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (about) DO UPDATE SET at = excluded.at, document = excluded.document",
+                )?
+                .execute(params![about, at, document])?,
+            Self::ForgetNotes { about, before } => {
+                let mut delete = connection.prepare_cached("DELETE FROM notes WHERE about = ?1 AND at < ?2")?;
+                for about in about {
+                    delete.execute(params![about, before])?;
+                }
+                1
+            }
             Self::Beat { id, document } => connection
                 .prepare_cached(
                     "INSERT INTO heartbeats (id, document) VALUES (?1, ?2)
@@ -190,6 +217,8 @@ impl Change {
             }
             Self::Snapshot { .. }
             | Self::Observation { .. }
+            | Self::Note { .. }
+            | Self::ForgetNotes { .. }
             | Self::Beat { .. }
             | Self::ForgetBeat { .. }
             | Self::Forget { .. }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Observed, Place};
+use crate::store::{Claim, ClaimKind, Heartbeat, Note, Observed, Place};
 
 const HISTORY: &str = "SELECT uid, seq, document FROM entries WHERE uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const TAIL_FROM: &str = "SELECT uid, seq, document FROM entries WHERE at >= ?1 ORDER BY at, uid, seq LIMIT ?2";
@@ -19,6 +19,8 @@ const SNAPSHOT: &str = "SELECT document FROM snapshots WHERE uid = ?1 AND fold =
 const SNAPSHOTS: &str = "SELECT document FROM snapshots WHERE uid > ?1 AND fold = ?2 ORDER BY uid";
 const UIDS: &str = "SELECT uid FROM snapshots WHERE uid > ?1 ORDER BY uid LIMIT ?2";
 const OBSERVATION: &str = "SELECT document FROM observations WHERE uid = ?1";
+const NOTE: &str = "SELECT document FROM notes WHERE about = ?1";
+const NOTES_BEFORE: &str = "SELECT about FROM notes WHERE at < ?1 LIMIT ?2";
 const CLAIMS: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 AND number >= ?3
     ORDER BY number LIMIT ?4";
 const LAST_CLAIM: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 ORDER BY number DESC LIMIT 1";
@@ -85,6 +87,19 @@ pub(super) fn observation(connection: &Connection, uid: &Uid) -> Result<Option<O
     let mut query = connection.prepare_cached(OBSERVATION)?;
     let found = query.query_row([uid.as_str()], document).optional()?;
     Ok(found.and_then(|document| serde_json::from_str(&document).ok()))
+}
+
+/// A note that cannot be read is as good as none.
+pub(super) fn note(connection: &Connection, about: &str) -> Result<Option<Note>, Failure> {
+    let mut query = connection.prepare_cached(NOTE)?;
+    let found = query.query_row([about], document).optional()?;
+    Ok(found.and_then(|document| serde_json::from_str(&document).ok()))
+}
+
+pub(super) fn notes_before(connection: &Connection, before: i64, limit: usize) -> Result<Vec<String>, Failure> {
+    let mut query = connection.prepare_cached(NOTES_BEFORE)?;
+    let found = query.query_map(params![before, count(limit)], |row| row.get(0))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn claims(

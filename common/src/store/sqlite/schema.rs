@@ -16,10 +16,15 @@ pub(super) const ADDED: &str = "
         uid TEXT PRIMARY KEY,
         document TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS notes (
+        about TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// The newest table of [`ADDED`]: a file that has it has all.
-pub(super) const NEWEST: &str = "observations";
+pub(super) const NEWEST: &str = "notes";
 
 /// Documents are JSON texts, so that unknown fields survive; the columns beside them are what is searched.
 ///

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Decision, Entry, Fact, Observation, Policies, Reading, Record, Status, Truth, Uid, absorb,
-    decide,
+    Checked, Condition, Decision, Entry, Fact, Observation, Policies, Policy, Reading, Record, Status, Truth, Uid,
+    absorb, decide,
     entry::MAX_ENTRY_BYTES,
     health::{Checkup, Look},
     record::Phase,
@@ -130,7 +130,7 @@ proptest! {
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|policy| policy.health.is_some());
         let decision = case.decide();
         if let Some(Fact::StatusChanged(change)) = &decision.entry && is_checked {
-            let may = matches!(change.to, Status::Stale | Status::Unknown | Status::Superseded);
+            let may = matches!(change.to, Status::Stale | Status::Unknown | Status::Superseded | Status::Cancelled);
             prop_assert!(may, "{decision:?}");
         }
         prop_assert_eq!(decision.look, None);
@@ -147,6 +147,19 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_known_of_the_pipeline_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
+        match &mut case.seen.pipeline {
+            Checked::Seen(condition) if !nobody_looked => condition.truth = Truth::Unknown,
+            pipeline => *pipeline = Checked::Unseen,
+        }
+        let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(Policy::asks_ci);
+        if let Some(Fact::StatusChanged(change)) = case.decide().entry && is_checked {
+            prop_assert_ne!(change.to, Status::Cancelled);
+            prop_assert!(change.from != Status::Cancelled || change.to == Status::Stale, "{change:?}");
+        }
+    }
+
+    #[test]
     fn no_look_at_the_health_can_make_it_panic(
         seen in observation(), looked in instant(), truth in select(vec![Truth::True, Truth::False, Truth::Unknown]),
         episode in (0..9_u64, instant()), now in instant(), mut case in case(),
@@ -159,6 +172,7 @@ proptest! {
         };
         let reading = Reading {
             namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Checked::Seen(checkup), succession: Checked::Off,
+            pipeline: Checked::Unseen,
         };
         case.seen = absorb(Some(seen), reading.clone(), now);
         let _decision = case.decide();
@@ -211,7 +225,7 @@ proptest! {
         let (mut seen, mut again) = (seen, again);
         (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
         let health = Checked::Off;
-        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, succession: Checked::Off };
+        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, succession: Checked::Off, pipeline: Checked::Off };
         let found = absorb(Some(seen.clone()), reading, now);
         prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
         let is_same = seen.namespace.uid == again.namespace.uid;

@@ -21,6 +21,7 @@ use lifecycle::{
     Action, Mode, Namespace, Policies, Status, Truth, Verdict,
     duration::Pause,
     entry::SkipReason,
+    pipeline::CiSystem,
     plan::is_foretold,
     policy::RawPolicy,
     stuck,
@@ -173,6 +174,8 @@ fn configure(line: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> P
                     ("former", prefix) => settings.former = vec![prefix.to_owned()],
                     ("prometheus", every) => settings.prometheus_every = Some(length(every)?),
                     ("no-prometheus", "") => settings.prometheus_every = None,
+                    ("gitlab", "") => settings.ci = vec![CiSystem::Gitlab],
+                    ("no-gitlab", "") => settings.ci = Vec::new(),
                     ("exclude", pattern) => settings.exclude = vec![pattern.to_owned()],
                     _ => return Err(format!("`{word}` is no setting")),
                 }
@@ -207,7 +210,10 @@ fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
             "delete-superseded" => policy["on"]["superseded"]["delete"] = Value::Bool(value == "yes"),
             "failed-grace" => policy["on"]["failed"]["grace"] = json!(value),
             "delete-failed" => policy["on"]["failed"]["delete"] = Value::Bool(value == "yes"),
-            "health" | "settling_period" | "grace_period" => policy["checks"][key] = json!(value),
+            "cancelled-grace" => policy["on"]["cancelled"]["grace"] = json!(value),
+            "delete-cancelled" => policy["on"]["cancelled"]["delete"] = Value::Bool(value == "yes"),
+            "health" | "settling_period" | "grace_period" | "pipeline" => policy["checks"][key] = json!(value),
+            "merged" => policy["checks"]["merged"] = Value::Bool(value == "yes"),
             "fail_after" | "recover_after" => {
                 policy["checks"][key] = json!(value.parse::<u32>().map_err(|error| error.to_string())?);
             }
@@ -244,6 +250,13 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["a", "newer", "deployment", "is", "ok"] => Step::Replaced(Some((true, true))),
         ["the", "newer", "deployment", "is", "unstable"] => Step::Replaced(Some((false, true))),
         ["the", "newer", "deployment", "fails"] => Step::Replaced(Some((false, false))),
+        ["the", "pipeline", "is", "cancelled"] => Step::Pipeline(Some(Truth::True)),
+        ["the", "merge", "request", "is", "merged"] => Step::Merged(Some(Truth::True)),
+        ["the", "merge", "request", "is", "open"] => Step::Merged(Some(Truth::False)),
+        ["the", "merge", "request", "is", "unknown"] => Step::Merged(Some(Truth::Unknown)),
+        ["the", "pipeline", "runs"] => Step::Pipeline(Some(Truth::False)),
+        ["the", "pipeline", "is", "unknown"] => Step::Pipeline(Some(Truth::Unknown)),
+        ["nobody", "looks", "at", "the", "pipeline"] => Step::Pipeline(None),
         ["nobody", "looks", "at", "deployments"] => Step::Replaced(None),
         ["nobody", "looks", "at", "health"] => Step::Health(None),
         ["clock", "jumps", by] => Step::Jump(signed(by)?),

@@ -28,6 +28,10 @@ pub(crate) enum Step {
     Health(Option<Truth>),
     /// Whether newer deployments replace it from now on, and whether they may.
     Replaced(Option<(bool, bool)>),
+    /// Whether its pipeline was cancelled, as looks find from now on.
+    Pipeline(Option<Truth>),
+    /// Whether its merge request was merged, likewise.
+    Merged(Option<Truth>),
     /// The wall clock moves, and nothing else.
     Jump(SignedDuration),
     /// Somebody else deletes the namespace.
@@ -78,6 +82,8 @@ impl World {
             Step::Clock(truth) => self.clock = *truth,
             Step::Health(truth) => self.health = *truth,
             Step::Replaced(replaced) => self.replaced = *replaced,
+            Step::Pipeline(truth) => self.pipeline = *truth,
+            Step::Merged(truth) => self.merged = *truth,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {

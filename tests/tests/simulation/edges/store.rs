@@ -3,7 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed, Place, Result, SharedStore, Store, StoreError};
+use common::store::{
+    Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, Place, Result, SharedStore, Store, StoreError,
+};
 use jiff::Timestamp;
 use lifecycle::{Entry, Fact, Record, Uid};
 use tokio::time::sleep;
@@ -123,6 +125,20 @@ impl Store for StoreEdge {
 
     async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>> {
         self.ask("find uids", self.inner.uids_named(name, limit)).await
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<()> {
+        let (inner, note) = (self.inner.clone(), note.clone());
+        self.write("put a note", async move { inner.put_note(&note).await }).await
+    }
+
+    async fn note(&self, about: &str) -> Result<Option<Note>> {
+        self.ask("read a note", self.inner.note(about)).await
+    }
+
+    async fn forget_notes(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        let inner = self.inner.clone();
+        self.write("forget notes", async move { inner.forget_notes(before, limit).await }).await
     }
 
     async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()> {

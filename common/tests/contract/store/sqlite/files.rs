@@ -40,10 +40,11 @@ async fn a_file_of_an_earlier_version_gets_what_it_lacks_and_stays_usable_to_tha
     let store = file.open().await;
     append(&*store, &[entry("u", 1)]).await;
     file.close(store).await;
-    file.sqlite().execute_batch("DROP TABLE heartbeats; DROP TABLE observations").unwrap();
+    file.sqlite().execute_batch("DROP TABLE heartbeats; DROP TABLE observations; DROP TABLE notes").unwrap();
     let store = file.open().await;
     assert_eq!(store.beats(9).await.unwrap(), []);
     assert_eq!(store.observation(&lifecycle::Uid::new("u")).await.unwrap(), None);
+    assert_eq!(store.note("a").await.unwrap(), None);
     assert_eq!(history(&*store, "u").await.len(), 1);
     let version: i64 = file.sqlite().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 1);

@@ -1,0 +1,389 @@
+//! What became of the pipelines of all namespaces: which is asked for when, once for all that it made.
+//!
+//! A turn says which pipeline it wants to know of, and gets what is known. The loop asks, one question after another, as
+//! fast as the CI system allows, and gives those a turn for which there is news.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use common::{
+    beats::{Checks, CollectorBody, Outage},
+    config::{CiSettings, Settings},
+    context::Context,
+};
+use evidence::pipelines::{Known, Look, Source, Sources};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Checked, Condition, Namespace, Policy, Record, Status, Truth, Uid,
+    pipeline::{CiSystem, Kind, Origin, together},
+    time::between,
+};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// How long what is written down stands before it is written again: what is older than a day is forgotten.
+const WRITTEN_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is known of pipelines, shared by the turns of a collector.
+#[derive(Debug, Default)]
+pub(crate) struct Pipelines {
+    sources: Sources,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    all: BTreeMap<Origin, Wanted>,
+    /// When which is to be asked for.
+    due: BTreeMap<CiSystem, BTreeSet<(Instant, Origin)>>,
+    /// What each namespace goes with.
+    made: BTreeMap<Uid, Vec<Origin>>,
+    outages: BTreeMap<CiSystem, Outage>,
+    /// Projects that are closed to us, and since when and why.
+    closed: BTreeMap<(CiSystem, String), (Timestamp, String)>,
+    checks: Checks,
+    ci: BTreeMap<CiSystem, CiSettings>,
+}
+
+/// A pipeline that some namespace wants to be known.
+#[derive(Debug, Default)]
+struct Wanted {
+    by: BTreeSet<Uid>,
+    last: Option<Look>,
+    /// What the store holds of it, as far as we know.
+    written: Option<Known>,
+    is_recalled: bool,
+}
+
+/// A question to be asked.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) pipeline: Origin,
+    source: Arc<Source>,
+    before: Option<Known>,
+    written: Option<Known>,
+    is_recalled: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) pipeline: Origin,
+    look: Look,
+    written: Option<Known>,
+}
+
+impl Pipelines {
+    /// What is known of the pipeline of a namespace, and of its merge request; they are asked for from now on.
+    pub(crate) fn checked(&self, policy: Option<&Policy>, namespace: &Namespace) -> Checked<Condition> {
+        let wanted = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
+        let mut state = self.state();
+        state.want(&namespace.uid, &wanted);
+        together(wanted.iter().map(|origin| {
+            let look = state.all.get(origin).and_then(|wanted| wanted.last.as_ref());
+            look.map_or(Checked::Unseen, |look| Checked::Seen(look.condition.clone()))
+        }))
+    }
+
+    /// Another CI system is another source: what the former said counts no more.
+    pub(crate) fn refresh(&self, settings: &Settings) -> bool {
+        let mut state = self.state();
+        if state.ci == settings.ci {
+            return false;
+        }
+        *state = State { checks: state.checks, ci: settings.ci.clone(), ..State::default() };
+        true
+    }
+
+    /// When the next question may be asked and is due; `None`: none is.
+    pub(crate) fn next(&self, settings: &Settings) -> Option<Instant> {
+        let (state, now) = (self.state(), Instant::now());
+        let of = |(system, due): (&CiSystem, &BTreeSet<(Instant, Origin)>)| {
+            let (at, _) = due.first()?;
+            let source = self.sources.get(settings, *system)?;
+            Some((*at).max(source.ready_at(now)))
+        };
+        state.due.iter().filter_map(of).min()
+    }
+
+    /// The next question that is due, about a pipeline of a namespace of which this is so.
+    pub(crate) fn begin(&self, settings: &Settings, is_there: impl Fn(&Uid) -> bool) -> Option<Question> {
+        let (mut state, now) = (self.state(), Instant::now());
+        let systems: Vec<_> = state.due.keys().copied().collect();
+        for system in systems {
+            let Some(source) = self.sources.get(settings, system).filter(|source| source.ready_at(now) <= now) else {
+                continue;
+            };
+            while let Some(pipeline) = state.next_due(system, now) {
+                state.keep_those(&pipeline, &is_there);
+                let Some(wanted) = state.all.get(&pipeline) else { continue };
+                let before = wanted.last.as_ref().and_then(|look| look.known.clone());
+                let (written, is_recalled) = (wanted.written.clone(), wanted.is_recalled);
+                return Some(Question { pipeline, source, before, written, is_recalled });
+            }
+        }
+        None
+    }
+
+    /// Takes in an answer. Returns the namespaces that it is about.
+    pub(crate) fn take(&self, settings: &Settings, answered: Answered) -> Vec<Uid> {
+        let Answered { pipeline, look, written } = answered;
+        let Some(source) = self.sources.get(settings, pipeline.system) else { return Vec::new() };
+        let mut state = self.state();
+        state.tell_apart(&pipeline, &look);
+        let Some(wanted) = state.all.get_mut(&pipeline) else { return Vec::new() };
+        let by: Vec<_> = wanted.by.iter().cloned().collect();
+        let again = Instant::now() + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
+        let checks = by.len() as u64;
+        (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written, true);
+        state.due.entry(pipeline.system).or_default().insert((again, pipeline));
+        match look.condition.truth {
+            Truth::True | Truth::False => state.checks.known += checks,
+            Truth::Unknown => state.checks.unknown += checks,
+        }
+        by
+    }
+
+    /// Tells of it in a beat.
+    pub(crate) fn tell(&self, mut body: CollectorBody) -> CollectorBody {
+        let state = self.state();
+        body.checks.known += state.checks.known;
+        body.checks.unknown += state.checks.unknown;
+        body.outages.extend(state.outages.values().cloned());
+        for system in state.due.keys().filter(|system| !state.outages.contains_key(*system)) {
+            let mut closed = state.closed.iter().filter(|((of, _), _)| of == system);
+            if let Some((_, (since, why))) = closed.next() {
+                let others = closed.count();
+                let more = if others > 0 { format!(" (and {others} other projects)") } else { String::new() };
+                let source = system.as_str().to_owned();
+                body.outages.push(Outage { source, since: *since, why: format!("{why}{more}") });
+            }
+        }
+        body
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Question {
+    /// Asks it, and writes down what is new. Nothing waits for the store: without it, whoever comes next asks again.
+    pub(crate) async fn ask(self, context: &Context) -> Answered {
+        let Self { pipeline, source, before, mut written, is_recalled } = self;
+        let store = &*context.store;
+        if !is_recalled {
+            written = source.recall(&pipeline, store).await;
+        }
+        let look = source.look(&pipeline, before.or_else(|| written.clone()), &context.clock).await;
+        if let Some(known) = look.known.as_ref().filter(|_| look.trouble.is_none()) {
+            let stands = |old: &Known| old.says_the_same(known) && between(old.at, known.at) < WRITTEN_FOR;
+            if !written.as_ref().is_some_and(stands) && source.remember(&pipeline, known, store).await {
+                written = Some(known.clone());
+            }
+        }
+        Answered { pipeline, look, written }
+    }
+}
+
+impl Answered {
+    pub(crate) const fn condition(&self) -> &Condition {
+        &self.look.condition
+    }
+}
+
+impl State {
+    /// A namespace wants these to be known, and no others.
+    fn want(&mut self, uid: &Uid, wanted: &[Origin]) {
+        if self.made.get(uid).map_or(&[][..], Vec::as_slice) == wanted {
+            return;
+        }
+        for former in self.made.remove(uid).unwrap_or_default() {
+            // One that nobody wants any more is forgotten when it falls due.
+            if let Some(former) = self.all.get_mut(&former) {
+                former.by.remove(uid);
+            }
+        }
+        if !wanted.is_empty() {
+            self.made.insert(uid.clone(), wanted.to_vec());
+        }
+        for origin in wanted {
+            if !self.all.contains_key(origin) {
+                self.due.entry(origin.system).or_default().insert((Instant::now(), origin.clone()));
+            }
+            self.all.entry(origin.clone()).or_default().by.insert(uid.clone());
+        }
+    }
+
+    /// Of the namespaces that want this pipeline to be known, forgets those of which this is not so; and where none is
+    /// left, the pipeline.
+    fn keep_those(&mut self, pipeline: &Origin, is_there: impl Fn(&Uid) -> bool) {
+        let Some(wanted) = self.all.get_mut(pipeline) else { return };
+        for gone in wanted.by.extract_if(.., |uid| !is_there(uid)) {
+            self.made.remove(&gone);
+        }
+        if wanted.by.is_empty() {
+            self.all.remove(pipeline);
+            let first = Origin { kind: Kind::Pipeline, id: 0, ..pipeline.clone() };
+            let is_wanted = self.all.range(first..).next().is_some_and(|(other, _)| other.project == pipeline.project);
+            if !is_wanted {
+                self.closed.remove(&(pipeline.system, pipeline.project.clone()));
+            }
+        }
+    }
+
+    fn next_due(&mut self, system: CiSystem, now: Instant) -> Option<Origin> {
+        let due = self.due.get_mut(&system)?;
+        let first = due.first().filter(|(at, _)| *at <= now)?.clone();
+        due.remove(&first);
+        Some(first.1)
+    }
+
+    /// Whose trouble it is: that of the whole system, that of a project, or nobody's.
+    fn tell_apart(&mut self, pipeline: &Origin, look: &Look) {
+        let (system, name, at) = (pipeline.system, pipeline.system.name(), look.condition.observed_at);
+        let project = (system, pipeline.project.clone());
+        let Some(trouble) = &look.trouble else {
+            if look.known.is_some() {
+                if self.outages.remove(&system).is_some() {
+                    info!("{name} tells of pipelines again");
+                }
+                self.closed.remove(&project);
+            }
+            return;
+        };
+        let why = trouble.why.clone();
+        if trouble.is_of_all {
+            if !self.outages.contains_key(&system) {
+                warn!("what became of pipelines is not known, and nothing changes by it: {why}");
+            }
+            let since = self.outages.get(&system).map_or(at, |outage| outage.since);
+            self.outages.insert(system, Outage { source: system.as_str().to_owned(), since, why });
+        } else {
+            if self.outages.remove(&system).is_some() {
+                info!("{name} tells of pipelines again");
+            }
+            if !self.closed.contains_key(&project) {
+                warn!("what became of the pipelines of project {} is not known: {why}", pipeline.project);
+            }
+            let since = self.closed.get(&project).map_or(at, |(since, _)| *since);
+            self.closed.insert(project, (since, why));
+        }
+    }
+}
+
+/// Whether what is known now may bring another status.
+pub(crate) fn is_news(record: Option<&Record>, condition: &Condition) -> bool {
+    let Some(record) = record else { return true };
+    match (condition.truth, record.status) {
+        (Truth::True, Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed) => true,
+        (Truth::True, Status::Stale | Status::Cancelled | Status::Superseded) => false,
+        (Truth::False, status) => status == Status::Cancelled,
+        (Truth::Unknown, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::config::Source as Configuration;
+    use evidence::pipelines::State as Found;
+
+    use super::*;
+
+    /// A configuration with a GitLab that nobody asks here, and one policy for all.
+    fn settings(gitlab: bool) -> Settings {
+        let policies = "[{name: ci, match: {names: ['.+']}}]";
+        let mut variables = vec![("HOME", "/home/somebody"), ("NSM__POLICIES", policies)];
+        if gitlab {
+            variables.extend([("NSM__GITLAB__URL", "http://gitlab.example.org"), ("NSM__GITLAB__TOKEN_FILE", "token")]);
+        }
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Configuration::new(None, variables).load().unwrap()
+    }
+
+    /// What is known of the pipeline of a namespace that this one made.
+    fn checked(pipelines: &Pipelines, settings: &Settings, uid: &str, id: &str) -> Checked<Condition> {
+        let keys = &settings.policies.keys;
+        let namespace = Namespace {
+            uid: Uid::new(uid),
+            name: uid.to_owned(),
+            resource_version: "1".to_owned(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: None,
+            labels: [("projectId", "7"), ("pipelineId", id)].map(|(key, id)| (keys.of_ci(key), id.to_owned())).into(),
+            annotations: BTreeMap::new(),
+        };
+        pipelines.checked(settings.policies.for_namespace(&namespace), &namespace)
+    }
+
+    /// The ids of what is asked for now, where these namespaces are there.
+    fn asked(pipelines: &Pipelines, settings: &Settings, there: &[&str]) -> Vec<u64> {
+        let next = || pipelines.begin(settings, |uid| there.contains(&uid.as_str()));
+        std::iter::from_fn(next).map(|question| question.pipeline.id).collect()
+    }
+
+    fn cancelled(id: u64) -> Answered {
+        let condition = Condition { truth: Truth::True, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
+        let state = Found::Missing { since: Timestamp::UNIX_EPOCH };
+        let known = Some(Known { at: Timestamp::UNIX_EPOCH, state, etag: None });
+        let pipeline = Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind: Kind::Pipeline, id };
+        Answered { pipeline, look: Look { condition, known, trouble: None }, written: None }
+    }
+
+    #[tokio::test]
+    async fn what_one_pipeline_made_is_asked_for_once() {
+        let (pipelines, settings) = (Pipelines::default(), settings(true));
+        for uid in ["a", "b"] {
+            assert_eq!(checked(&pipelines, &settings, uid, "46"), Checked::Unseen);
+        }
+        assert_eq!(asked(&pipelines, &settings, &["a", "b"]), [46]);
+        assert_eq!(pipelines.next(&settings), None, "it is being asked for");
+        let about = pipelines.take(&settings, cancelled(46));
+        assert_eq!(about, ["a", "b"].map(Uid::new));
+        assert!(matches!(checked(&pipelines, &settings, "b", "46"), Checked::Seen(condition) if condition.is_true()));
+        assert!(pipelines.next(&settings).is_some_and(|next| next > Instant::now()));
+        // Who comes later knows at once.
+        assert!(matches!(checked(&pipelines, &settings, "c", "46"), Checked::Seen(_)));
+        assert_eq!(asked(&pipelines, &settings, &["a", "b", "c"]), [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_to_know_is_not_asked_for() {
+        let (pipelines, settings) = (Pipelines::default(), settings(true));
+        checked(&pipelines, &settings, "gone", "46");
+        checked(&pipelines, &settings, "other", "47");
+        checked(&pipelines, &settings, "other", "48");
+        assert_eq!(checked(&pipelines, &settings, "nobodys", "none"), Checked::Off);
+        assert_eq!(asked(&pipelines, &settings, &["other", "nobodys"]), [48]);
+        assert_eq!(pipelines.state().all.len(), 1);
+        // One that comes back is asked for.
+        checked(&pipelines, &settings, "gone", "46");
+        assert_eq!(asked(&pipelines, &settings, &["gone"]), [46]);
+    }
+
+    #[tokio::test]
+    async fn another_gitlab_begins_anew() {
+        let (pipelines, with, without) = (Pipelines::default(), settings(true), settings(false));
+        assert!(pipelines.refresh(&with));
+        checked(&pipelines, &with, "a", "46");
+        assert!(!pipelines.refresh(&with));
+        assert!(pipelines.refresh(&without));
+        assert_eq!(pipelines.take(&without, cancelled(46)), [], "an answer that comes late is nobody's");
+        assert_eq!((checked(&pipelines, &without, "a", "46"), pipelines.next(&without)), (Checked::Off, None));
+    }
+
+    #[test]
+    fn only_what_may_change_something_is_news() {
+        let news = |truth, status| {
+            let mut record = Record::new(Uid::new("a"));
+            record.status = status;
+            let condition = Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
+            is_news(Some(&record), &condition)
+        };
+        assert!(news(Truth::True, Status::Ok) && news(Truth::False, Status::Cancelled));
+        assert!(!news(Truth::False, Status::Ok) && !news(Truth::True, Status::Cancelled));
+        assert!(!Status::ALL.iter().any(|status| news(Truth::Unknown, *status)));
+    }
+}

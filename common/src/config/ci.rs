@@ -1,0 +1,128 @@
+//! How a CI system is asked, checked: what is the same for all of them.
+
+use std::{path::PathBuf, time::Duration};
+
+use jiff::SignedDuration;
+use lifecycle::{
+    duration::{Pause, Period},
+    pipeline::CiSystem,
+    policy::Invalid,
+};
+use reqwest::Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::prometheus::Trust;
+
+/// The least time between two questions about the same pipeline.
+const LEAST_EVERY: Period = Period::from_secs(1);
+
+/// How a CI system is asked what became of pipelines, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CiSettings {
+    /// `http` or `https`, without user, query and fragment; what begins the path of each request.
+    pub url: Url,
+    /// The file with the token that is sent with each request.
+    pub token_file: PathBuf,
+    pub trust: Trust,
+    /// How often is asked for a pipeline that may go on.
+    pub check_every: Duration,
+    /// At least 1.
+    pub requests_per_minute: u32,
+    pub gone: Gone,
+}
+
+/// When a pipeline that is not found counts as gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// At once.
+    Trusted,
+    /// When it was not found twice, so far apart, while its project was.
+    Confirmed { after: SignedDuration },
+}
+
+/// When a pipeline that is not found counts as gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawGone {
+    /// When it was not found twice, `gone_confirm_after` apart, while its project was found with the same token.
+    #[default]
+    Confirmed,
+    /// At once.
+    Trusted,
+}
+
+/// What the sections of all CI systems say.
+pub(super) struct Said<'a> {
+    pub(super) system: CiSystem,
+    pub(super) url: &'a str,
+    pub(super) token_file: Option<&'a String>,
+    pub(super) ca_file: Option<&'a String>,
+    pub(super) insecure: bool,
+    pub(super) check_every: Period,
+    pub(super) requests_per_minute: u32,
+    pub(super) gone: RawGone,
+    pub(super) gone_confirm_after: Pause,
+}
+
+impl Said<'_> {
+    pub(super) fn check(&self) -> Result<CiSettings, Vec<Invalid>> {
+        let section = self.system.as_str();
+        let invalid = |key: &str, why: String| Invalid { key: format!("{section}.{key}"), why };
+        let mut errors = Vec::new();
+        let url = address(self.url, section).map_err(|why| errors.push(invalid("url", why)));
+        let empty = |file: &Option<&String>| file.is_some_and(|file| file.trim().is_empty());
+        let files = [("token_file", self.token_file), ("ca_file", self.ca_file)];
+        let empty = files.into_iter().filter(|(_, file)| empty(file));
+        errors.extend(empty.map(|(key, _)| invalid(key, "it is empty; write the path of a file".to_owned())));
+        if self.token_file.is_none() {
+            // Who is nobody sees the project and not its pipelines where that is how a public project is set.
+            let why = "it is missing: without a token pipelines that are there may not be found".to_owned();
+            errors.push(invalid("token_file", why));
+        }
+        if url.as_ref().is_ok_and(|url| url.scheme() == "http") {
+            let needless = [("ca_file", self.ca_file.is_some()), ("insecure", self.insecure)];
+            let why = "`http` shows no certificates; write `https` in `url`".to_owned();
+            errors.extend(needless.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| invalid(key, why.clone())));
+        }
+        if self.check_every < LEAST_EVERY {
+            let why = format!("`{}` is too often for a server that others need too; use at least 1s", self.check_every);
+            errors.push(invalid("check_every", why));
+        }
+        if self.requests_per_minute == 0 {
+            let why = "at least 1 is needed; to ask nothing, leave the section out".to_owned();
+            errors.push(invalid("requests_per_minute", why));
+        }
+        match (url, self.token_file) {
+            (Ok(url), Some(token_file)) if errors.is_empty() => Ok(CiSettings {
+                url,
+                token_file: PathBuf::from(token_file),
+                trust: match self.ca_file {
+                    _ if self.insecure => Trust::Anybody,
+                    Some(file) => Trust::Authorities(PathBuf::from(file)),
+                    None => Trust::Web,
+                },
+                check_every: self.check_every.get().unsigned_abs(),
+                requests_per_minute: self.requests_per_minute,
+                gone: match self.gone {
+                    RawGone::Trusted => Gone::Trusted,
+                    RawGone::Confirmed => Gone::Confirmed { after: self.gone_confirm_after.get() },
+                },
+            }),
+            _ => Err(errors),
+        }
+    }
+}
+
+/// What is wrong with an address is said without repeating it: it may hold a token.
+fn address(text: &str, section: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.ok_or_else(|| format!("it is not an address; write for example `https://{section}.example.org`"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a user; write `token_file` instead".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it goes on after its path; write it without `?` and `#`".to_owned());
+    }
+    Ok(url)
+}

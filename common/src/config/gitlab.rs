@@ -1,0 +1,155 @@
+//! How GitLab is asked what became of the pipelines that made namespaces.
+
+use lifecycle::{
+    duration::{Pause, Period},
+    pipeline::CiSystem,
+    policy::Invalid,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ci::{CiSettings, RawGone, Said};
+
+/// The GitLab whose pipelines make namespaces: one that was cancelled, or is gone, takes its namespaces along. Which
+/// pipeline made a namespace say its labels `projectId` and `pipelineId`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawGitlab {
+    /// Where it is: `https://…` or `http://…`, up to where `/api/v4` begins. Variable: `NSM__GITLAB__URL`.
+    pub url: String,
+    /// A file with an access token, of the scope `read_api` and with at least the role Reporter in each project; read for
+    /// each request. Default: none, and then the section is refused. Variable: `NSM__GITLAB__TOKEN_FILE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
+    /// A file with the authorities, in PEM, that may have signed the certificate of GitLab. Default: none, those of the
+    /// web. Variable: `NSM__GITLAB__CA_FILE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// Whether any certificate of GitLab will do, whatever `ca_file` says: whoever is on the way can then read the token,
+    /// and cancel anything. Default: `false`. Variable: `NSM__GITLAB__INSECURE`.
+    #[serde(default)]
+    pub insecure: bool,
+    /// How often is asked for each pipeline that may go on; at least `1s`. For one that is over, but was not cancelled, is
+    /// asked every half an hour. Default: `1m`. Variable: `NSM__GITLAB__CHECK_EVERY`.
+    #[serde(default = "check_every")]
+    pub check_every: Period,
+    /// How many requests each collector sends in a minute at most. What waits for that is asked later. Default: 120.
+    /// Variable: `NSM__GITLAB__REQUESTS_PER_MINUTE`.
+    #[serde(default = "requests_per_minute")]
+    #[schemars(range(min = 1))]
+    pub requests_per_minute: u32,
+    /// When a pipeline that is not found counts as gone. Default: `confirmed`. Variable: `NSM__GITLAB__GONE`.
+    #[serde(default)]
+    pub gone: RawGone,
+    /// How far apart the two answers must lie by which a pipeline counts as gone; may be `0s`. Default: `10m`. Variable:
+    /// `NSM__GITLAB__GONE_CONFIRM_AFTER`.
+    #[serde(default = "gone_confirm_after")]
+    pub gone_confirm_after: Pause,
+}
+
+impl RawGitlab {
+    /// Checks the section.
+    ///
+    /// # Errors
+    /// What is wrong, everything at once.
+    pub fn check(&self) -> Result<CiSettings, Vec<Invalid>> {
+        let said = Said {
+            system: CiSystem::Gitlab,
+            url: &self.url,
+            token_file: self.token_file.as_ref(),
+            ca_file: self.ca_file.as_ref(),
+            insecure: self.insecure,
+            check_every: self.check_every,
+            requests_per_minute: self.requests_per_minute,
+            gone: self.gone,
+            gone_confirm_after: self.gone_confirm_after,
+        };
+        said.check()
+    }
+}
+
+pub(super) const fn check_every() -> Period {
+    Period::from_secs(60)
+}
+
+const fn requests_per_minute() -> u32 {
+    120
+}
+
+pub(super) const fn gone_confirm_after() -> Pause {
+    Pause::from_secs(10 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::{Gone, Trust};
+
+    fn checked(more: &Value) -> Result<CiSettings, Vec<String>> {
+        let mut section = json!({"url": "https://example.org/gitlab", "token_file": "t"});
+        section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let checked = serde_json::from_value::<RawGitlab>(section).unwrap().check();
+        checked.map_err(|wrong| wrong.into_iter().map(|Invalid { key, why }| format!("{key}: {why}")).collect())
+    }
+
+    #[track_caller]
+    fn refuses(more: &Value, expected: &[&str]) {
+        assert_eq!(checked(more).unwrap_err(), expected, "{more}");
+    }
+
+    #[test]
+    fn an_address_and_a_token_are_enough() {
+        let expected = CiSettings {
+            url: "https://example.org/gitlab".parse().unwrap(),
+            token_file: "t".into(),
+            trust: Trust::Web,
+            check_every: Duration::from_secs(60),
+            requests_per_minute: 120,
+            gone: Gone::Confirmed { after: SignedDuration::from_mins(10) },
+        };
+        assert_eq!(checked(&json!({})).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_said_counts() {
+        let found = checked(&json!({"ca_file": "c", "gone": "trusted", "check_every": "5s"})).unwrap();
+        assert_eq!((found.trust, found.gone), (Trust::Authorities("c".into()), Gone::Trusted));
+        assert_eq!(found.check_every, Duration::from_secs(5));
+        let found = checked(&json!({"ca_file": "c", "insecure": true, "gone_confirm_after": "0s"})).unwrap();
+        assert_eq!((found.trust, found.gone), (Trust::Anybody, Gone::Confirmed { after: SignedDuration::ZERO }));
+    }
+
+    #[test]
+    fn nobody_asks_without_a_token() {
+        let why = "gitlab.token_file: it is missing: without a token pipelines that are there may not be found";
+        refuses(&json!({"token_file": null}), &[why]);
+        refuses(&json!({"token_file": " "}), &["gitlab.token_file: it is empty; write the path of a file"]);
+    }
+
+    #[test]
+    fn an_address_holds_no_secret_and_is_not_repeated() {
+        for url in ["", "g:80", "ftp://g", "https://u:s3cret@g", "https://g?private_token=s3cret", "https://g#s3cret"] {
+            let wrong = checked(&json!({"url": url})).unwrap_err();
+            assert!(wrong[0].starts_with("gitlab.url: it ") && !wrong[0].contains("s3cret"), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let why = "`http` shows no certificates; write `https` in `url`";
+        refuses(
+            &json!({"url": "http://g", "ca_file": "c", "insecure": true, "check_every": "0.5s", "requests_per_minute": 0}),
+            &[
+                &format!("gitlab.ca_file: {why}"),
+                &format!("gitlab.insecure: {why}"),
+                "gitlab.check_every: `0.5s` is too often for a server that others need too; use at least 1s",
+                "gitlab.requests_per_minute: at least 1 is needed; to ask nothing, leave the section out",
+            ],
+        );
+    }
+}

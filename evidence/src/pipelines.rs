@@ -1,0 +1,276 @@
+//! What became of the pipelines that made namespaces: one request for each pipeline, however many namespaces it made
+//! (lifecycle.md section 3).
+//!
+//! Nothing here fails: whatever is wrong with a CI system or its answer is Unknown. That a pipeline is not found proves
+//! nothing by itself, for so is answered who may not see it, too: its project must be found with the same token, and the
+//! pipeline be missing still some time later.
+
+mod ask;
+mod github;
+mod gitlab;
+mod known;
+mod pace;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use common::{
+    clock::Clock,
+    config::{CiSettings, Gone, Settings},
+    store::{Note, Store},
+};
+use jiff::Timestamp;
+use lifecycle::{
+    Condition, Truth,
+    pipeline::{CiSystem, Kind, Origin},
+    policy::hash,
+};
+use reqwest::{RequestBuilder, StatusCode, Url};
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+pub use self::known::{Known, State, There};
+use self::{
+    ask::{Got, Way},
+    github::Github,
+    gitlab::Gitlab,
+    pace::Pace,
+};
+
+/// How a CI system is asked, and how its answers are read.
+trait System: fmt::Debug + Send + Sync {
+    /// Where it tells of a pipeline or a merge request.
+    fn origin(&self, base: &Url, pipeline: &Origin) -> Url;
+
+    /// Where it tells of the pipeline's project.
+    fn project(&self, base: &Url, pipeline: &Origin) -> Url;
+
+    /// Shows the token, and says what is understood.
+    fn prepare(&self, request: RequestBuilder, token: &SecretString) -> RequestBuilder;
+
+    /// What it says of this pipeline, or why that is not believed.
+    fn there(&self, base: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String>;
+
+    /// Whether it tells of the pipeline's project.
+    fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool;
+}
+
+/// The CI systems that are asked, each with what is to be kept in mind of it. Shared by all who ask in a process.
+#[derive(Debug, Default)]
+pub struct Sources(Mutex<BTreeMap<CiSystem, Arc<Source>>>);
+
+/// One CI system.
+#[derive(Debug)]
+pub struct Source {
+    of: CiSystem,
+    settings: CiSettings,
+    way: Way,
+    pace: Mutex<Pace>,
+}
+
+/// What came of one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// True: the pipeline was cancelled, or is gone.
+    pub condition: Condition,
+    /// What is known of it by now, for the next question.
+    pub known: Option<Known>,
+    /// Why it is not known.
+    pub trouble: Option<Trouble>,
+}
+
+/// Why nothing is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// For people.
+    pub why: String,
+    /// Another pipeline would be answered alike, whatever its project.
+    pub is_of_all: bool,
+    /// How long it wants to be left alone.
+    wait: Option<Duration>,
+}
+
+impl Sources {
+    /// A CI system as it is configured; `None`: it is not. What was in mind of another one of its kind is forgotten.
+    pub fn get(&self, settings: &Settings, system: CiSystem) -> Option<Arc<Source>> {
+        let wanted = settings.ci.get(&system)?;
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sources.get(&system).filter(|source| source.settings == *wanted);
+        let source = known.map_or_else(|| Arc::new(Source::new(system, wanted.clone())), Arc::clone);
+        sources.insert(system, Arc::clone(&source));
+        Some(source)
+    }
+}
+
+impl Source {
+    #[must_use]
+    pub fn new(of: CiSystem, settings: CiSettings) -> Self {
+        // A provider may be installed already; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { of, settings, way: Way::default(), pace: Mutex::default() }
+    }
+
+    /// From when on another question may be asked.
+    #[must_use]
+    pub fn ready_at(&self, now: Instant) -> Instant {
+        self.pace().ready_at(now, self.settings.requests_per_minute)
+    }
+
+    /// Asks once what became of a pipeline. It takes at most twice ten seconds. Where it is too early for another question
+    /// none is asked.
+    pub async fn look(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock) -> Look {
+        let now = Instant::now();
+        if now < self.ready_at(now) {
+            let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
+            return Look { condition: unknown(why, clock.now()), known: before, trouble: None };
+        }
+        // What is answered was so at the latest when it was asked.
+        let at = clock.now();
+        match self.ask(pipeline, before.as_ref(), at).await {
+            Ok(known) => {
+                self.pace().went_well();
+                Look { condition: known.condition(pipeline, self.settings.gone), known: Some(known), trouble: None }
+            }
+            Err(trouble) => {
+                self.pace().went_wrong(&trouble, self.settings.check_every, Instant::now());
+                // What was missing before may have been found meanwhile: its time begins anew.
+                let known = before.filter(|known| known.is_there());
+                Look { condition: unknown(trouble.why.clone(), at), known, trouble: Some(trouble) }
+            }
+        }
+    }
+
+    /// How long after this the next question about a pipeline is due.
+    #[must_use]
+    pub fn next_after(&self, known: Option<&Known>) -> Duration {
+        /// What is over may be retried, but seldom is.
+        const OVER: Duration = Duration::from_secs(30 * 60);
+        let every = self.settings.check_every;
+        match known.map(|known| &known.state) {
+            Some(State::There(there)) if there.is_over && !there.is_cancelled => every.max(OVER),
+            Some(State::Missing { .. }) => match self.settings.gone {
+                Gone::Confirmed { after } => every.min(after.unsigned_abs().max(Duration::from_secs(1))),
+                Gone::Trusted => every,
+            },
+            Some(State::There(_)) | None => every,
+        }
+    }
+
+    /// What others wrote down of a pipeline. Without it is asked anew.
+    pub async fn recall(&self, pipeline: &Origin, store: &dyn Store) -> Option<Known> {
+        let note = store.note(&self.about(pipeline)).await.ok().flatten()?;
+        serde_json::from_value(note.body).ok()
+    }
+
+    /// Writes down what is known of a pipeline. Best effort.
+    pub async fn remember(&self, pipeline: &Origin, known: &Known, store: &dyn Store) -> bool {
+        let body = serde_json::to_value(known).expect("plain data serializes");
+        store.put_note(&Note { about: self.about(pipeline), at: known.at, body }).await.is_ok()
+    }
+
+    /// Ids say nothing without the server that gave them.
+    fn about(&self, pipeline: &Origin) -> String {
+        let (system, server) = (self.of.as_str(), hash(&self.settings.url.as_str()));
+        let kind = match pipeline.kind {
+            Kind::Pipeline => "pipeline",
+            Kind::MergeRequest => "merge_request",
+        };
+        format!("{system}/{server}/{}/{kind}/{}", pipeline.project, pipeline.id)
+    }
+
+    async fn ask(&self, pipeline: &Origin, before: Option<&Known>, at: Timestamp) -> Result<Known, Trouble> {
+        let base = &self.settings.url;
+        let etag = before.filter(|known| known.is_there()).and_then(|known| known.etag.as_deref());
+        let got = self.get(self.system().origin(base, pipeline), etag).await?;
+        match got.status {
+            StatusCode::OK => {
+                let there = self.system().there(base, pipeline, &got.body).map_err(|why| self.all(why))?;
+                Ok(Known { at, state: State::There(there), etag: got.etag })
+            }
+            StatusCode::NOT_MODIFIED if etag.is_some() => {
+                let before = before.ok_or_else(|| self.all("nothing was known before".to_owned()))?;
+                Ok(Known { at, ..before.clone() })
+            }
+            // A merge request that is not found was hardly deleted: more likely the token does not see it.
+            StatusCode::NOT_FOUND if got.is_object() && pipeline.kind == Kind::Pipeline => {
+                self.missing(pipeline, before, at).await
+            }
+            _ => Err(self.refusal(&got, pipeline)),
+        }
+    }
+
+    /// The pipeline is not found: is its project?
+    async fn missing(&self, pipeline: &Origin, before: Option<&Known>, at: Timestamp) -> Result<Known, Trouble> {
+        let since = before.and_then(|known| known.missing_since()).unwrap_or(at);
+        let known = Known { at, state: State::Missing { since }, etag: None };
+        if self.settings.gone == Gone::Trusted {
+            return Ok(known);
+        }
+        let got = self.get(self.system().project(&self.settings.url, pipeline), None).await?;
+        match got.status {
+            StatusCode::OK if self.system().is_project(pipeline, &got.body) => Ok(known),
+            StatusCode::OK => Err(self.all(format!("the answer of {} is about another project", self.of.name()))),
+            StatusCode::NOT_FOUND if got.is_object() => {
+                let why =
+                    format!("neither {pipeline} nor the project is found: it is gone, or the token does not see it");
+                Err(Trouble { why, is_of_all: false, wait: None })
+            }
+            _ => Err(self.refusal(&got, pipeline)),
+        }
+    }
+
+    async fn get(&self, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
+        self.pace().asked(Instant::now());
+        let system = self.system();
+        let got =
+            self.way.get(self.of.name(), &self.settings, url, etag, |request, token| system.prepare(request, token));
+        got.await.map_err(|why| self.all(why))
+    }
+
+    /// Why an answer says nothing.
+    fn refusal(&self, got: &Got, pipeline: &Origin) -> Trouble {
+        let file = self.settings.token_file.display();
+        let hint = match got.status {
+            StatusCode::UNAUTHORIZED => format!(": it does not take the token in `{file}`"),
+            StatusCode::FORBIDDEN if got.wait.is_none() => {
+                format!(": the token in `{file}` may not see the pipelines of project {}", pipeline.project)
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN => ": it was asked too often".to_owned(),
+            StatusCode::NOT_FOUND if got.is_object() => {
+                format!(": {pipeline} is not found, or the token does not see it")
+            }
+            status if status.is_redirection() => ": its address may be another, or this is a login page".to_owned(),
+            _ => String::new(),
+        };
+        let is_of_one = match got.status {
+            StatusCode::FORBIDDEN => got.wait.is_none(),
+            StatusCode::NOT_FOUND => got.is_object(),
+            _ => false,
+        };
+        let is_of_all = !is_of_one;
+        Trouble { why: format!("{} answered {}{hint}", self.of.name(), got.status), is_of_all, wait: got.wait }
+    }
+
+    fn all(&self, why: String) -> Trouble {
+        Trouble { why, is_of_all: true, wait: None }
+    }
+
+    fn system(&self) -> &'static dyn System {
+        match self.of {
+            CiSystem::Gitlab => &Gitlab,
+            CiSystem::Github => &Github,
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unknown(reason: String, observed_at: Timestamp) -> Condition {
+    Condition { truth: Truth::Unknown, reason, observed_at }
+}

@@ -1,0 +1,220 @@
+//! GitHub: workflow runs by `GET /repos/{owner}/{repo}/actions/runs/{run_id}`
+//! (<https://docs.github.com/rest/actions/workflow-runs>), pull requests by `GET /repos/{owner}/{repo}/pulls/{pull_number}`
+//! (<https://docs.github.com/rest/pulls/pulls>).
+
+use lifecycle::pipeline::{Kind, Origin};
+use reqwest::{RequestBuilder, Url, header::ACCEPT};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{System, known::There};
+use crate::http::bounded;
+
+/// The version of the API whose answers are read.
+const VERSION: &str = "2022-11-28";
+
+#[derive(Debug)]
+pub(super) struct Github;
+
+/// What it answers, as far as it is read.
+#[derive(Deserialize)]
+struct Run {
+    id: u64,
+    status: String,
+    conclusion: Option<String>,
+    repository: Repository,
+}
+
+#[derive(Deserialize)]
+struct Pull {
+    number: u64,
+    state: String,
+    merged: bool,
+    base: Base,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    repo: Repository,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    full_name: String,
+}
+
+/// The statuses of runs that are not over.
+const GO_ON: [&str; 5] = ["queued", "in_progress", "requested", "waiting", "pending"];
+
+/// The conclusions of runs that are over and were not cancelled.
+const OVER: [&str; 8] =
+    ["success", "failure", "neutral", "skipped", "timed_out", "action_required", "stale", "startup_failure"];
+
+impl System for Github {
+    fn origin(&self, base: &Url, pipeline: &Origin) -> Url {
+        let id = pipeline.id.to_string();
+        match pipeline.kind {
+            Kind::Pipeline => below(base, pipeline, &["actions", "runs", &id]),
+            Kind::MergeRequest => below(base, pipeline, &["pulls", &id]),
+        }
+    }
+
+    fn project(&self, base: &Url, pipeline: &Origin) -> Url {
+        below(base, pipeline, &[])
+    }
+
+    fn prepare(&self, request: RequestBuilder, token: &SecretString) -> RequestBuilder {
+        let request = request.bearer_auth(token.expose_secret()).header("X-GitHub-Api-Version", VERSION);
+        request.header(ACCEPT, "application/vnd.github+json")
+    }
+
+    fn there(&self, _: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+        match pipeline.kind {
+            Kind::Pipeline => run(pipeline, body),
+            Kind::MergeRequest => pull(pipeline, body),
+        }
+    }
+
+    fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool {
+        serde_json::from_slice::<Repository>(body).is_ok_and(|repository| is_called(&repository, pipeline))
+    }
+}
+
+fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+    let run: Run = read(body)?;
+    if run.id != pipeline.id || !is_called(&run.repository, pipeline) {
+        return Err("the answer of GitHub is about another workflow run".to_owned());
+    }
+    let (is_cancelled, is_over) = match (run.status.as_str(), run.conclusion.as_deref()) {
+        ("completed", Some("cancelled")) => (true, true),
+        ("completed", Some(conclusion)) if OVER.contains(&conclusion) => (false, true),
+        (status, None) if GO_ON.contains(&status) => (false, false),
+        (status, conclusion) => {
+            let said = [status, conclusion.unwrap_or("no conclusion")].join(", ");
+            let said = bounded(&said).escape_debug();
+            return Err(format!("GitHub says that {pipeline} is `{said}`, which nobody knows here"));
+        }
+    };
+    let status = run.conclusion.unwrap_or(run.status);
+    Ok(There { status, is_cancelled, is_over, project: run.repository.full_name })
+}
+
+fn pull(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+    let pull: Pull = read(body)?;
+    if pull.number != pipeline.id || !is_called(&pull.base.repo, pipeline) {
+        return Err("the answer of GitHub is about another pull request".to_owned());
+    }
+    let (status, is_over) = match (pull.state.as_str(), pull.merged) {
+        ("open", false) => ("open", false),
+        ("closed", false) => ("closed", true),
+        ("closed", true) => ("merged", true),
+        (state, _) => {
+            let state = bounded(state).escape_debug();
+            return Err(format!("GitHub says that {pipeline} is `{state}`, which nobody knows here"));
+        }
+    };
+    let (status, project) = (status.to_owned(), pull.base.repo.full_name);
+    Ok(There { status, is_cancelled: is_over, is_over, project })
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|_| "the answer of GitHub has another shape than is known".to_owned())
+}
+
+fn is_called(repository: &Repository, pipeline: &Origin) -> bool {
+    repository.full_name.eq_ignore_ascii_case(&pipeline.project)
+}
+
+fn below(base: &Url, pipeline: &Origin, rest: &[&str]) -> Url {
+    let mut url = base.clone();
+    let mut path = url.path_segments_mut().expect("`http` and `https` have paths");
+    path.pop_if_empty().push("repos").extend(pipeline.project.split('/')).extend(rest);
+    drop(path);
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::pipeline::CiSystem;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pipeline() -> Origin {
+        Origin {
+            system: CiSystem::Github,
+            project: "octo-org/hello-world".to_owned(),
+            kind: Kind::Pipeline,
+            id: 30_433_642,
+        }
+    }
+
+    #[test]
+    fn a_pull_request_is_over_when_it_was_merged_or_closed() {
+        let origin = Origin { kind: Kind::MergeRequest, id: 1347, ..pipeline() };
+        let base: Url = "https://api.github.com".parse().unwrap();
+        let pull = |number: u64, state: &str, merged: bool| {
+            let repo = json!({"id": 1_296_269, "full_name": "octo-org/Hello-World"});
+            let answer = json!({"id": 1, "number": number, "state": state, "merged": merged, "base": {"repo": repo}});
+            Github.there(&base, &origin, answer.to_string().as_bytes()).map(|there| (there.status, there.is_cancelled))
+        };
+        assert_eq!(pull(1347, "open", false).unwrap(), ("open".to_owned(), false));
+        assert_eq!(pull(1347, "closed", false).unwrap(), ("closed".to_owned(), true));
+        assert_eq!(pull(1347, "closed", true).unwrap(), ("merged".to_owned(), true));
+        assert!(pull(1347, "open", true).is_err());
+        assert!(pull(1348, "closed", true).is_err(), "another one");
+        let address = "https://api.github.com/repos/octo-org/hello-world/pulls/1347";
+        assert_eq!(Github.origin(&base, &origin).as_str(), address);
+    }
+
+    /// An answer as the documentation shows it, with this changed.
+    fn answer(change: &Value) -> Result<There, String> {
+        let mut answer = json!({
+            "id": 30_433_642, "name": "Build", "node_id": "MDEyOldvcmtmbG93IFJ1bjI2OTI4OQ==", "check_suite_id": 42,
+            "head_branch": "main", "head_sha": "acb5820ced9479c074f688cc328bf03f341a511d", "run_number": 562,
+            "event": "push", "status": "completed", "conclusion": "success", "workflow_id": 159_038,
+            "html_url": "https://github.com/octo-org/Hello-World/actions/runs/30433642", "pull_requests": [],
+            "created_at": "2020-01-22T19:33:08Z", "updated_at": "2020-01-22T19:33:08Z", "run_attempt": 1,
+            "repository": {"id": 1_296_269, "name": "Hello-World", "full_name": "octo-org/Hello-World"},
+        });
+        answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        Github.there(&"https://api.github.com".parse().unwrap(), &pipeline(), answer.to_string().as_bytes())
+    }
+
+    #[test]
+    fn addresses_are_below_where_it_is() {
+        let base: Url = "https://github.example.org/api/v3".parse().unwrap();
+        let repository = "https://github.example.org/api/v3/repos/octo-org/hello-world";
+        assert_eq!(Github.project(&base, &pipeline()).as_str(), repository);
+        assert_eq!(Github.origin(&base, &pipeline()).as_str(), format!("{repository}/actions/runs/30433642"));
+    }
+
+    #[test]
+    fn only_what_ended_so_is_cancelled() {
+        for conclusion in OVER.iter().chain(&["cancelled"]) {
+            let there = answer(&json!({"conclusion": conclusion})).unwrap();
+            assert_eq!((there.is_cancelled, there.is_over), (*conclusion == "cancelled", true), "{conclusion}");
+        }
+        for status in GO_ON {
+            let there = answer(&json!({"status": status, "conclusion": null})).unwrap();
+            assert_eq!((there.is_cancelled, there.is_over, there.status.as_str()), (false, false, status));
+        }
+        for other in [
+            json!({"conclusion": null}),
+            json!({"conclusion": "canceled"}),
+            json!({"status": "queued", "conclusion": "cancelled"}),
+        ] {
+            let why = answer(&other).unwrap_err();
+            assert!(why.ends_with("which nobody knows here"), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_run_is_not_believed() {
+        let why = "the answer of GitHub is about another workflow run";
+        assert_eq!(answer(&json!({"id": 1})).unwrap_err(), why);
+        assert_eq!(answer(&json!({"repository": {"full_name": "octo-org/other"}})).unwrap_err(), why);
+        assert!(!Github.is_project(&pipeline(), b"{\"full_name\": \"octo-org/other\"}"));
+        assert!(Github.is_project(&pipeline(), b"{\"full_name\": \"Octo-Org/Hello-World\"}"));
+    }
+}

@@ -1,0 +1,327 @@
+//! The pipeline that made a namespace, and the merge request it belongs to: which they are, by the labels that the pipeline
+//! wrote, and what follows when they are over (lifecycle.md section 4, rule 1).
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Checked, Condition, Keys, Namespace, Observation, Policy, Record, Truth};
+
+/// The most digits an id has: all of them fit into 64 bits.
+const MOST_DIGITS: usize = 18;
+
+/// Where pipelines run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CiSystem {
+    Gitlab,
+    Github,
+}
+
+/// Where is asked what became of the pipeline that made a namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PipelineSource {
+    /// Where a CI system is configured, if it is the only one.
+    #[default]
+    Auto,
+    /// GitLab, by the labels `projectId` and `pipelineId`.
+    Gitlab,
+    /// GitHub, by the labels `projectPath` (the repository, `owner.name`) and `pipelineId` (the workflow run).
+    Github,
+    /// Nowhere: nothing is cancelled.
+    Off,
+}
+
+/// What a namespace may go with: a pipeline or a merge request of a project. Whoever wrote the labels, it is safe to write
+/// into an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    pub system: CiSystem,
+    /// As the system's API takes it.
+    pub project: String,
+    pub kind: Kind,
+    pub id: u64,
+}
+
+/// What a namespace may go with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The pipeline, or workflow run, that made it.
+    Pipeline,
+    /// The merge request, or pull request, that it is for.
+    MergeRequest,
+}
+
+impl PipelineSource {
+    pub(crate) fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
+}
+
+impl CiSystem {
+    /// One word, for keys and tools.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gitlab => "gitlab",
+            Self::Github => "github",
+        }
+    }
+
+    /// As people write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gitlab => "GitLab",
+            Self::Github => "GitHub",
+        }
+    }
+}
+
+impl Origin {
+    /// What a namespace goes with by this policy, as its labels name it.
+    #[must_use]
+    pub fn all(namespace: &Namespace, policy: &Policy) -> Vec<Self> {
+        let asked = [(Kind::Pipeline, policy.pipeline), (Kind::MergeRequest, policy.merged)];
+        let asked = asked.into_iter().filter_map(|(kind, system)| Self::of(namespace, kind, system?, &policy.keys));
+        asked.collect()
+    }
+
+    /// Of one kind; `None`: the labels name none.
+    fn of(namespace: &Namespace, kind: Kind, system: CiSystem, keys: &Keys) -> Option<Self> {
+        let id = match kind {
+            Kind::Pipeline => "pipelineId",
+            Kind::MergeRequest => "mrId",
+        };
+        let label = |key| namespace.label(&keys.of_ci(key));
+        let project = match system {
+            CiSystem::Gitlab => number(label("projectId")?)?.to_string(),
+            CiSystem::Github => repository(label("projectPath")?)?,
+        };
+        Some(Self { system, project, kind, id: number(label(id)?)? })
+    }
+}
+
+impl Origin {
+    /// What it is for people, who call its project so.
+    #[must_use]
+    pub fn of_project(&self, project: &str) -> String {
+        let id = self.id;
+        match (self.system, self.kind) {
+            (CiSystem::Gitlab, Kind::Pipeline) => format!("pipeline {id} of project {project}"),
+            (CiSystem::Gitlab, Kind::MergeRequest) => format!("merge request {id} of project {project}"),
+            (CiSystem::Github, Kind::Pipeline) => format!("workflow run {id} of {project}"),
+            (CiSystem::Github, Kind::MergeRequest) => format!("pull request {id} of {project}"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.of_project(&self.project))
+    }
+}
+
+/// An id as digits alone. Whatever else somebody writes into a label is none: it goes into an address.
+fn number(text: &str) -> Option<u64> {
+    let is_number = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_number && *number > 0)
+}
+
+/// A repository, `owner/name`, written with a dot for the slash, which no label can hold. No owner's name has a dot, so the
+/// first one is that. Large and small letters are the same to GitHub.
+fn repository(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let (owner, name) = text.split_once('.')?;
+    let is_owner = !owner.is_empty() && owner.chars().all(is_plain);
+    let is_name = !name.is_empty() && name != "." && name != ".." && name.chars().all(|c| is_plain(c) || c == '.');
+    (is_owner && is_name).then(|| format!("{owner}/{name}").to_ascii_lowercase())
+}
+
+/// What follows of all that a namespace may go with: it goes with the first that is over, and stays only where that is
+/// known of none.
+#[must_use]
+pub fn together(all: impl IntoIterator<Item = Checked<Condition>>) -> Checked<Condition> {
+    all.into_iter().fold(Checked::Off, |one, other| match (one, other) {
+        (Checked::Off, it) | (it, Checked::Off) => it,
+        (Checked::Seen(it), _) | (_, Checked::Seen(it)) if it.is_true() => Checked::Seen(it),
+        (Checked::Unseen, _) | (_, Checked::Unseen) => Checked::Unseen,
+        (Checked::Seen(it), Checked::Seen(other)) if it.truth == Truth::False => match other.truth {
+            // What is known of both is as old as the older of both.
+            Truth::False => Checked::Seen(Condition { observed_at: it.observed_at.min(other.observed_at), ..it }),
+            Truth::True | Truth::Unknown => Checked::Seen(other),
+        },
+        (it @ Checked::Seen(_), Checked::Seen(_)) => it,
+    })
+}
+
+/// What is known of the pipeline and the merge request, where the policy asks for them.
+pub(crate) fn condition<'a>(policy: &Policy, seen: &'a Observation) -> Option<&'a Condition> {
+    seen.pipeline.seen().filter(|_| policy.asks_ci())
+}
+
+/// Whether what was cancelled is so no more: the pipeline was retried, or nobody asks for it.
+///
+/// What was seen before it was recorded says nothing against it: two collectors, of which one looked earlier, would take
+/// turns at the namespace.
+pub(crate) fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
+    match &seen.pipeline {
+        _ if !policy.asks_ci() => true,
+        Checked::Off => true,
+        Checked::Unseen => false,
+        Checked::Seen(condition) => {
+            let is_later = record.since.is_none_or(|since| since < condition.observed_at);
+            condition.truth == Truth::False && is_later
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        Mode, Policies, Uid,
+        policy::{Common, HealthSources},
+    };
+
+    /// The pipeline of a namespace with these labels.
+    fn of(system: CiSystem, labels: &[(&str, &str)]) -> Option<String> {
+        let keys = Keys::default();
+        let namespace = Namespace {
+            uid: Uid::new("u"),
+            name: "a".into(),
+            resource_version: "1".into(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: None,
+            labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
+            annotations: BTreeMap::new(),
+        };
+        Origin::of(&namespace, Kind::Pipeline, system, &keys).map(|pipeline| pipeline.to_string())
+    }
+
+    #[track_caller]
+    fn check(project: &str, id: &str, expected: Option<&str>) {
+        let found = of(CiSystem::Gitlab, &[("projectId", project), ("pipelineId", id)]);
+        assert_eq!(found.as_deref(), expected, "{project} {id}");
+    }
+
+    #[test]
+    fn ids_are_digits() {
+        check("7", "46", Some("pipeline 46 of project 7"));
+        check("007", "046", Some("pipeline 46 of project 7"));
+        for other in ["", "0", "+7", "-7", "7.5", "7/../8", "%37", "seven", "\u{0667}", "1234567890123456789"] {
+            check(other, "46", None);
+            check("7", other, None);
+        }
+    }
+
+    #[test]
+    fn a_repository_is_written_with_a_dot_for_the_slash() {
+        let check = |path: &str, expected: Option<&str>| {
+            let found = of(CiSystem::Github, &[("projectPath", path), ("pipelineId", "46")]);
+            assert_eq!(found.as_deref(), expected, "{path}");
+        };
+        check("octo-org.Hello-World", Some("workflow run 46 of octo-org/hello-world"));
+        check("octo.a.b", Some("workflow run 46 of octo/a.b"));
+        check("octo..github", Some("workflow run 46 of octo/.github"));
+        for other in
+            ["", "octo", ".a", "octo.", "octo..", "octo...", "oc/to.a", "octo.a/b", "octo.a%2fb", "octo.\u{e4}"]
+        {
+            check(other, None);
+        }
+    }
+
+    /// What comes of these together: `+` is over, `-` goes on, `?` is not known, `.` nobody looked yet, ` ` is not asked for.
+    #[track_caller]
+    fn check_together(all: &str, expected: char) {
+        let condition =
+            |truth| Checked::Seen(Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH });
+        let found = together(all.chars().map(|one| match one {
+            '+' => condition(Truth::True),
+            '-' => condition(Truth::False),
+            '?' => condition(Truth::Unknown),
+            '.' => Checked::Unseen,
+            _ => Checked::Off,
+        }));
+        let found = match found {
+            Checked::Off => ' ',
+            Checked::Unseen => '.',
+            Checked::Seen(condition) => match condition.truth {
+                Truth::True => '+',
+                Truth::False => '-',
+                Truth::Unknown => '?',
+            },
+        };
+        assert_eq!(found, expected, "{all}");
+    }
+
+    #[test]
+    fn one_that_is_over_is_enough_and_none_must_be_known_of_all() {
+        for (all, expected) in [("", ' '), (" ", ' '), ("-", '-'), ("--", '-'), ("- ", '-')] {
+            check_together(all, expected);
+        }
+        for other in ['+', '-', '?', '.', ' '] {
+            check_together(&format!("+{other}"), '+');
+            check_together(&format!("{other}+"), '+');
+        }
+        for other in ['-', '?', ' '] {
+            check_together(&format!("?{other}"), '?');
+            check_together(&format!("{other}?"), '?');
+        }
+        for other in ['-', '?', '.', ' '] {
+            check_together(&format!(".{other}"), '.');
+            check_together(&format!("{other}."), '.');
+        }
+    }
+
+    /// Whether what was cancelled in second 10 is taken back by this.
+    fn is_back(pipeline: Checked<Condition>, ci: &[CiSystem]) -> bool {
+        let raw = serde_json::json!({ "name": "a", "match": { "names": ["a"] } });
+        let (mode, keys) = (Mode::Enforce, Keys::default());
+        let common = Common { mode, keys, exclude: &[], has_channel: false, sources: HealthSources::NONE, ci };
+        let policies = Policies::new(&[serde_json::from_value(raw).unwrap()], &common).unwrap();
+        let mut record = Record::new(Uid::new("u"));
+        record.since = Some(Timestamp::from_second(10).unwrap());
+        let namespace = Namespace {
+            uid: Uid::new("u"),
+            name: "a".into(),
+            resource_version: "1".into(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        };
+        let clock = Condition { truth: Truth::True, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
+        let (health, succession) = (Checked::Off, Checked::Off);
+        let seen = Observation { namespace, clock, health, succession, pipeline };
+        is_taken_back(policies.iter().next().unwrap(), &record, &seen)
+    }
+
+    #[test]
+    fn only_what_was_seen_since_takes_it_back() {
+        let at = |truth, second| {
+            let observed_at = Timestamp::from_second(second).unwrap();
+            Checked::Seen(Condition { truth, reason: String::new(), observed_at })
+        };
+        let asks = [CiSystem::Gitlab];
+        assert!(is_back(at(Truth::False, 11), &asks));
+        for no in [at(Truth::False, 10), at(Truth::False, 9), at(Truth::Unknown, 11), at(Truth::True, 11)] {
+            assert!(!is_back(no.clone(), &asks), "{no:?}");
+            assert!(is_back(no, &[]), "nobody asks");
+        }
+        assert!(!is_back(Checked::Unseen, &asks));
+        assert!(is_back(Checked::Off, &asks));
+    }
+
+    #[test]
+    fn both_labels_are_needed() {
+        assert_eq!(of(CiSystem::Gitlab, &[("projectId", "7")]), None);
+        assert_eq!(of(CiSystem::Gitlab, &[("pipelineId", "7")]), None);
+    }
+}

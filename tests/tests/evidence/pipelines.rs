@@ -1,0 +1,346 @@
+//! What became of pipelines, by a GitLab that answers as documented, and by one that is ill.
+
+use std::sync::{Arc, Mutex};
+
+use common::clock::Clock;
+use common::config::{CiSettings, RawGithub, RawGitlab};
+use evidence::pipelines::{Known, Look, Source};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::Truth;
+use lifecycle::pipeline::{CiSystem, Kind, Origin};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testbed::ci::{CiServer, Fault};
+
+const TOKEN: &str = "glpat-s3cret";
+
+/// Somebody who asks for pipeline 46 of project 7, or another, and when that is.
+pub(crate) struct Asker {
+    directory: TempDir,
+    pub(crate) source: Source,
+    pipeline: Origin,
+    now: Arc<Mutex<Timestamp>>,
+    pub(crate) known: Option<Known>,
+}
+
+impl Asker {
+    /// One that asks this GitLab, with these settings on top of its address.
+    fn new(url: &str, token: &str, more: &Value) -> Self {
+        Self::about(pipeline(), url, token, more)
+    }
+
+    /// One that asks for another pipeline, wherever that runs.
+    pub(crate) fn about(pipeline: Origin, url: &str, token: &str, more: &Value) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, token).unwrap();
+        let mut section = json!({"url": url, "token_file": file, "requests_per_minute": 1000});
+        section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let now = Arc::new(Mutex::new("2026-08-17T10:00:00Z".parse().unwrap()));
+        let source = Source::new(pipeline.system, settings(pipeline.system, section));
+        Self { directory, source, pipeline, now, known: None }
+    }
+
+    fn of(gitlab: &CiServer) -> Self {
+        Self::new(&gitlab.url(), TOKEN, &json!({}))
+    }
+
+    /// Asks once.
+    pub(crate) async fn look(&mut self) -> Look {
+        let now = Arc::clone(&self.now);
+        let clock = Clock::told(move || *now.lock().unwrap());
+        let look = self.source.look(&self.pipeline, self.known.take(), &clock).await;
+        self.known.clone_from(&look.known);
+        look
+    }
+
+    /// Asks once; what is found, and why.
+    pub(crate) async fn told(&mut self) -> (Truth, String) {
+        let look = self.look().await;
+        assert_eq!(look.condition.observed_at, *self.now.lock().unwrap());
+        (look.condition.truth, look.condition.reason)
+    }
+
+    pub(crate) fn later(&self, by: SignedDuration) {
+        *self.now.lock().unwrap() += by;
+    }
+}
+
+fn settings(system: CiSystem, section: Value) -> CiSettings {
+    let checked = match system {
+        CiSystem::Gitlab => serde_json::from_value::<RawGitlab>(section).unwrap().check(),
+        CiSystem::Github => serde_json::from_value::<RawGithub>(section).unwrap().check(),
+    };
+    checked.unwrap()
+}
+
+fn pipeline() -> Origin {
+    Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind: Kind::Pipeline, id: 46 }
+}
+
+async fn gitlab(status: &str) -> CiServer {
+    let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
+    gitlab.set("7", 46, status);
+    gitlab
+}
+
+#[tokio::test]
+async fn what_was_canceled_is_cancelled_and_what_was_retried_is_not() {
+    let gitlab = gitlab("running").await;
+    let mut asker = Asker::of(&gitlab);
+    let is = |status: &str| format!("pipeline 46 of project group/app-7 has the status `{status}`");
+    assert_eq!(asker.told().await, (Truth::False, is("running")));
+    gitlab.set("7", 46, "canceled");
+    assert_eq!(asker.told().await, (Truth::True, "pipeline 46 of project group/app-7 was cancelled".to_owned()));
+    gitlab.set("7", 46, "pending");
+    assert_eq!(asker.told().await, (Truth::False, is("pending")));
+    let paths: Vec<_> = gitlab.asked().into_iter().map(|asked| asked.path).collect();
+    assert_eq!(paths, ["/api/v4/projects/7/pipelines/46"; 3]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_twice_that_did_not_change() {
+    let gitlab = gitlab("canceled").await;
+    let mut asker = Asker::of(&gitlab);
+    let first = asker.told().await;
+    asker.later(SignedDuration::from_mins(1));
+    assert_eq!(asker.told().await, first);
+    gitlab.set("7", 46, "running");
+    assert_eq!(asker.told().await.0, Truth::False);
+    let asked: Vec<_> = gitlab.asked().into_iter().map(|asked| (asked.is_conditional, asked.status)).collect();
+    assert_eq!(asked, [(false, Some(200)), (true, Some(304)), (true, Some(200))]);
+}
+
+/// Whatever was known before, an answer like this leaves it unknown, for a reason that begins so; also where what is not
+/// found is gone at once.
+async fn check_unknown(fault: Fault, expected: &str) {
+    for before in ["running", "canceled"] {
+        let gitlab = gitlab(before).await;
+        // One that is ill is left alone for a while, so another asks.
+        for is_first in [true, false] {
+            let mut asker = Asker::new(&gitlab.url(), TOKEN, &json!({"gone": "trusted"}));
+            if !is_first {
+                asker.look().await;
+            }
+            gitlab.fail(Some(fault.clone()));
+            let look = asker.look().await;
+            let reason = &look.condition.reason;
+            assert_eq!(look.condition.truth, Truth::Unknown, "{fault:?}: {reason}");
+            assert!(reason.starts_with(expected), "{fault:?}: {reason}");
+            assert!(!reason.contains("s3cret") && !reason.contains("127.0.0.1"), "{reason}");
+            assert_eq!(look.known.is_some(), !is_first, "what was there is remembered");
+            gitlab.fail(None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_changes_nothing() {
+    check_unknown(Fault::Status(401), "GitLab answered 401 Unauthorized: it does not take the token in `/").await;
+    check_unknown(Fault::Status(403), "GitLab answered 403 Forbidden: the token in `/").await;
+    for status in [400, 500, 502, 503, 504] {
+        check_unknown(Fault::Status(status), &format!("GitLab answered {status} ")).await;
+    }
+    check_unknown(Fault::Page(302), "GitLab answered 302 Found: its address may be another").await;
+    check_unknown(Fault::Page(404), "GitLab answered 404 Not Found").await;
+    check_unknown(Fault::Page(200), "the answer of GitLab has another shape than is known").await;
+    check_unknown(Fault::Half, "the answer of GitLab has another shape than is known").await;
+    check_unknown(Fault::Other, "the answer of GitLab is about another pipeline").await;
+    check_unknown(Fault::Huge, "the answer of GitLab is larger than 1 MiB").await;
+}
+
+#[tokio::test]
+async fn one_that_does_not_answer_changes_nothing() {
+    let gitlab = gitlab("canceled").await;
+    let mut asker = Asker::of(&gitlab);
+    asker.look().await;
+    gitlab.fail(Some(Fault::Stall));
+    assert_eq!(asker.told().await, (Truth::Unknown, "GitLab did not answer within 10 seconds".to_owned()));
+}
+
+#[tokio::test]
+async fn one_that_is_not_there_changes_nothing() {
+    let gitlab = gitlab("canceled").await;
+    let mut asker = Asker::of(&gitlab);
+    drop(gitlab);
+    let (truth, reason) = asker.told().await;
+    assert_eq!(
+        (truth, reason.as_str()),
+        (Truth::Unknown, "GitLab cannot be reached: Connection refused (os error 111)")
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_found_is_gone_ten_minutes_later_while_its_project_is_found() {
+    let gitlab = gitlab("success").await;
+    let mut asker = Asker::of(&gitlab);
+    asker.look().await;
+    gitlab.remove("7", 46);
+    let (truth, reason) = asker.told().await;
+    assert_eq!(truth, Truth::Unknown);
+    assert!(reason.starts_with("pipeline 46 of project 7 is not found since 2026-08-17 10:00"), "{reason}");
+    asker.later(SignedDuration::from_secs(599));
+    assert_eq!(asker.told().await.0, Truth::Unknown);
+    asker.later(SignedDuration::from_secs(1));
+    let (truth, reason) = asker.told().await;
+    assert_eq!(truth, Truth::True);
+    assert!(reason.starts_with("pipeline 46 of project 7 is gone since 2026-08-17 10:00"), "{reason}");
+    gitlab.set("7", 46, "running");
+    assert_eq!(asker.told().await.0, Truth::False);
+    let asked: Vec<_> = gitlab.asked().into_iter().skip(1).map(|asked| (asked.path, asked.status)).collect();
+    let [pipeline, project] = ["/api/v4/projects/7/pipelines/46", "/api/v4/projects/7"].map(str::to_owned);
+    assert_eq!(asked[..2], [(pipeline, Some(404)), (project, Some(200))]);
+}
+
+#[tokio::test]
+async fn two_answers_are_needed_however_soon_they_may_follow() {
+    let gitlab = gitlab("success").await;
+    gitlab.remove("7", 46);
+    let mut asker = Asker::new(&gitlab.url(), TOKEN, &json!({"gone_confirm_after": "0s"}));
+    assert_eq!(asker.told().await.0, Truth::Unknown);
+    assert_eq!(asker.told().await.0, Truth::Unknown, "the same instant");
+    asker.later(SignedDuration::from_secs(1));
+    assert_eq!(asker.told().await.0, Truth::True);
+}
+
+#[tokio::test]
+async fn what_was_not_known_in_between_begins_the_time_anew() {
+    let gitlab = gitlab("success").await;
+    gitlab.remove("7", 46);
+    let mut asker = Asker::of(&gitlab);
+    asker.look().await;
+    asker.later(SignedDuration::from_mins(5));
+    gitlab.close("7", true);
+    assert!(asker.told().await.1.starts_with("GitLab answered 403"));
+    gitlab.close("7", false);
+    asker.later(SignedDuration::from_mins(5));
+    assert_eq!(asker.told().await.0, Truth::Unknown);
+    asker.later(SignedDuration::from_mins(10));
+    assert_eq!(asker.told().await.0, Truth::True);
+}
+
+#[tokio::test]
+async fn a_pipeline_whose_project_is_not_found_either_is_not_gone() {
+    let gitlab = gitlab("success").await;
+    gitlab.remove_project("7");
+    let mut asker = Asker::new(&gitlab.url(), TOKEN, &json!({"gone_confirm_after": "0s"}));
+    for _ in 0..3 {
+        let (truth, reason) = asker.told().await;
+        assert_eq!(truth, Truth::Unknown);
+        assert!(reason.starts_with("neither pipeline 46 of project 7 nor the project is found"), "{reason}");
+        asker.later(SignedDuration::from_mins(10));
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_said_so_what_is_not_found_is_gone_at_once() {
+    let gitlab = gitlab("success").await;
+    gitlab.remove_project("7");
+    let mut asker = Asker::new(&gitlab.url(), TOKEN, &json!({"gone": "trusted"}));
+    let (truth, reason) = asker.told().await;
+    assert_eq!(truth, Truth::True);
+    assert!(reason.starts_with("pipeline 46 of project 7 is gone since"), "{reason}");
+    gitlab.fail(Some(Fault::Page(404)));
+    assert_eq!(asker.told().await.0, Truth::Unknown, "a proxy says nothing of pipelines");
+}
+
+#[tokio::test]
+async fn a_merge_request_is_over_when_it_was_merged_and_never_because_it_is_not_found() {
+    let gitlab = gitlab("running").await;
+    let request = Origin { kind: Kind::MergeRequest, id: 3, ..pipeline() };
+    let mut asker = Asker::about(request, &gitlab.url(), TOKEN, &json!({"gone": "trusted"}));
+    gitlab.set_request("7", 3, "opened");
+    let is = |what: &str| format!("merge request 3 of project group/app-7 {what}");
+    assert_eq!(asker.told().await, (Truth::False, is("has the status `opened`")));
+    gitlab.set_request("7", 3, "merged");
+    assert_eq!(asker.told().await, (Truth::True, is("was merged")));
+    gitlab.set_request("7", 3, "closed");
+    assert_eq!(asker.told().await, (Truth::True, is("was closed")));
+    gitlab.remove_project("7");
+    let look = asker.look().await;
+    assert_eq!(look.condition.truth, Truth::Unknown);
+    let why = "GitLab answered 404 Not Found: merge request 3 of project 7 is not found, or the token does not see it";
+    assert_eq!((look.condition.reason.as_str(), look.trouble.unwrap().is_of_all), (why, false));
+}
+
+/// A public project whose pipelines are not public: whoever is nobody gets 404 for the pipeline and 200 for the project.
+#[tokio::test]
+async fn nobody_is_asked_with_an_empty_token() {
+    let gitlab = gitlab("running").await;
+    for empty in ["", "\n"] {
+        let mut asker = Asker::new(&gitlab.url(), empty, &json!({"gone_confirm_after": "0s", "gone": "trusted"}));
+        let (truth, reason) = asker.told().await;
+        let file = asker.directory.path().join("token");
+        assert_eq!((truth, reason), (Truth::Unknown, format!("`{}` is empty", file.display())));
+    }
+    assert_eq!(gitlab.asked(), []);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_told_and_a_new_one_comes_into_use() {
+    let gitlab = gitlab("canceled").await;
+    let mut asker = Asker::new(&gitlab.url(), "old", &json!({}));
+    let look = asker.look().await;
+    assert_eq!(look.condition.truth, Truth::Unknown);
+    assert!(look.trouble.unwrap().is_of_all);
+    std::fs::write(asker.directory.path().join("token"), format!("{TOKEN}\n")).unwrap();
+    // The one that was refused is left alone for a while.
+    assert!(asker.told().await.1.contains("is not asked for pipeline 46"));
+    let mut asker = Asker::new(&gitlab.url(), &format!("{TOKEN}\n"), &json!({}));
+    assert_eq!(asker.told().await.0, Truth::True);
+}
+
+#[tokio::test]
+async fn who_was_asked_too_often_is_left_alone_for_as_long_as_it_says() {
+    let gitlab = gitlab("canceled").await;
+    gitlab.fail(Some(Fault::TooMany("90".to_owned())));
+    let mut asker = Asker::of(&gitlab);
+    assert_eq!(asker.told().await.1, "GitLab answered 429 Too Many Requests: it was asked too often");
+    gitlab.fail(None);
+    let now = tokio::time::Instant::now();
+    assert!((89..=90).contains(&asker.source.ready_at(now).duration_since(now).as_secs()));
+    let (truth, reason) = asker.told().await;
+    assert_eq!(truth, Truth::Unknown);
+    assert_eq!(reason, "GitLab is not asked for pipeline 46 of project 7 now, to spare it");
+    assert_eq!(gitlab.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn one_project_that_is_closed_to_us_keeps_nobody_from_others() {
+    let gitlab = gitlab("canceled").await;
+    gitlab.close("7", true);
+    let mut asker = Asker::of(&gitlab);
+    let trouble = asker.look().await.trouble.unwrap();
+    assert!(!trouble.is_of_all, "{trouble:?}");
+    gitlab.close("7", false);
+    assert_eq!(asker.told().await.0, Truth::True);
+}
+
+#[tokio::test]
+async fn so_many_requests_a_minute_and_no_more() {
+    let gitlab = gitlab("running").await;
+    let mut asker = Asker::new(&gitlab.url(), TOKEN, &json!({"requests_per_minute": 2}));
+    for expected in [Truth::False, Truth::False, Truth::Unknown] {
+        assert_eq!(asker.told().await.0, expected);
+    }
+    assert_eq!(gitlab.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn what_one_wrote_down_another_goes_on_with() {
+    let gitlab = gitlab("success").await;
+    gitlab.remove("7", 46);
+    let mut first = Asker::of(&gitlab);
+    let store = format!("sqlite:{}", first.directory.path().join("store.db").display());
+    let store = common::store::open(&store).await.unwrap();
+    let known = first.look().await.known.unwrap();
+    assert!(first.source.remember(&pipeline(), &known, &*store).await);
+    let mut second = Asker::of(&gitlab);
+    second.known = second.source.recall(&pipeline(), &*store).await;
+    assert_eq!(second.known, Some(known));
+    second.later(SignedDuration::from_mins(10));
+    assert_eq!(second.told().await.0, Truth::True);
+    // The same number at another server is another pipeline.
+    let other = Asker::new("http://gitlab.example.org", TOKEN, &json!({}));
+    assert_eq!(other.source.recall(&pipeline(), &*store).await, None);
+}
