@@ -41,7 +41,8 @@ pub(crate) async fn gather(
     Ok(match record.status {
         Status::Failed => {
             let policy = settings.policies.for_namespace(namespace);
-            let rounds = health::look_at(settings, policy, namespace, &context.cluster, context.clock.now()).await;
+            let ways = (&context.cluster, &context.web);
+            let rounds = health::look_at(settings, policy, namespace, ways, context.clock.now()).await;
             Gathered { rounds, ..Gathered::default() }
         }
         Status::Superseded => {

@@ -69,7 +69,7 @@ impl Looks {
         (self.last, self.next) = (Some(now), now + self.settings.every);
         let at = self.context.clock.now();
         let workloads = self.workloads.as_ref().map(|workloads| Look::of_all(&workloads.traces, at));
-        self.taken.spawn(health::look(self.settings.clone(), workloads, at));
+        self.taken.spawn(health::look(self.settings.clone(), self.context.web.clone(), workloads, at));
     }
 
     /// Looks sooner where that may bring another status, but not all the time.

@@ -1,21 +1,27 @@
-//! HTTP to services that are not ours: chat, mail gateways, whatever takes a webhook.
+//! HTTP to services that are not ours: whatever takes a webhook, and the sources of evidence.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use http::{Request, StatusCode};
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, Response, Url, redirect::Policy};
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What sends a request, once: the status of the answer, or why none came, without the address, which may hold a
-/// secret.
-type Send = dyn Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<StatusCode, String>> + std::marker::Send + Sync;
+/// What comes of a request: the answer, or why none came, without the address, which may hold a secret.
+type Told = dyn Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<http::Response<Vec<u8>>, String>> + Send + Sync;
 
 /// Where a role sends its requests to others.
 #[derive(Clone)]
-pub struct Web(Arc<Send>);
+pub struct Web(Way);
+
+#[derive(Clone)]
+enum Way {
+    /// With the client of what is posted.
+    Network(Client),
+    Told(Arc<Told>),
+}
 
 impl Web {
     /// The network. Redirects are not followed, and nothing is sent twice.
@@ -32,33 +38,52 @@ impl Web {
             .user_agent("namespace-manager")
             .build()
             .expect("a client without certificates of its own can be built");
-        Self(Arc::new(move |request| {
-            let client = client.clone();
-            Box::pin(async move {
-                let request = reqwest::Request::try_from(request).map_err(|error| error.without_url().to_string())?;
-                let answer = client.execute(request).await;
-                answer.map(|answer| answer.status()).map_err(|error| error.without_url().to_string())
-            })
-        }))
+        Self(Way::Network(client))
     }
 
     /// One that is told what comes of a request, for tests.
     #[must_use]
     pub fn told(
-        send: impl Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<StatusCode, String>>
-        + std::marker::Send
+        tell: impl Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<http::Response<Vec<u8>>, String>>
+        + Send
         + Sync
         + 'static,
     ) -> Self {
-        Self(Arc::new(send))
+        Self(Way::Told(Arc::new(tell)))
     }
 
-    /// Sends a request, once.
+    /// Sends a request, once. Returns the status of the answer.
     ///
     /// # Errors
     /// Why no answer came within [`TIMEOUT`]: it may have arrived all the same.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<StatusCode, String> {
-        (self.0)(request).await
+        match &self.0 {
+            Way::Network(client) => {
+                let request = reqwest::Request::try_from(request).map_err(|error| error.without_url().to_string())?;
+                let answer = client.execute(request).await;
+                answer.map(|answer| answer.status()).map_err(|error| error.without_url().to_string())
+            }
+            Way::Told(tell) => tell(request).await.map(|answer| answer.status()),
+        }
+    }
+
+    /// The answer to a GET of this address: that of the network, which whoever asks goes to in a way of its own, with
+    /// its own certificates, login and deadline; or the one that is told.
+    ///
+    /// # Errors
+    /// Why none came.
+    pub async fn get(
+        &self,
+        url: &Url,
+        network: impl Future<Output = Result<Response, String>>,
+    ) -> Result<Response, String> {
+        match &self.0 {
+            Way::Network(_) => network.await,
+            Way::Told(tell) => {
+                let request = Request::get(url.as_str()).body(Vec::new()).map_err(|error| error.to_string())?;
+                tell(request).await.map(Response::from)
+            }
+        }
     }
 }
 

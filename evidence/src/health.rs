@@ -5,6 +5,7 @@
 use common::{
     cluster::Cluster,
     config::{HealthSettings, Settings},
+    web::Web,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -37,10 +38,10 @@ pub struct Rounds {
 
 /// Looks once at all namespaces; what their workloads say at that instant is known already. What cannot be looked at is
 /// Unknown, and no error.
-pub async fn look(settings: HealthSettings, workloads: Option<workloads::Look>, at: Timestamp) -> Rounds {
+pub async fn look(settings: HealthSettings, web: Web, workloads: Option<workloads::Look>, at: Timestamp) -> Rounds {
     let every = SignedDuration::try_from(settings.every).unwrap_or(SignedDuration::MAX);
     let prometheus = match settings.prometheus {
-        Some(prometheus) => Some(Prometheus::new(prometheus).look(at).await),
+        Some(prometheus) => Some(Prometheus::new(prometheus, web).look(at).await),
         None => None,
     };
     Rounds { at, every, prometheus, workloads }
@@ -51,7 +52,7 @@ pub async fn look_at(
     settings: &Settings,
     policy: Option<&Policy>,
     namespace: &Namespace,
-    cluster: &Cluster,
+    (cluster, web): (&Cluster, &Web),
     at: Timestamp,
 ) -> Option<Rounds> {
     let source = policy?.health?.source;
@@ -59,7 +60,7 @@ pub async fn look_at(
     let asked =
         HealthSettings { prometheus: health.prometheus.filter(|_| source != HealthSource::Kubernetes), ..health };
     let reads_workloads = asked.kubernetes && source != HealthSource::Prometheus;
-    let mut rounds = look(asked, None, at).await;
+    let mut rounds = look(asked, web.clone(), None, at).await;
     let found = rounds.of(source, &namespace.name, namespace.created).condition.truth;
     if reads_workloads && found == Truth::Unknown {
         rounds.workloads = Some(workloads::list(cluster, &namespace.name, at).await);

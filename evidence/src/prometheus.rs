@@ -14,7 +14,7 @@ mod sift;
 #[cfg(test)]
 mod tests;
 
-use common::config::PrometheusSettings;
+use common::{config::PrometheusSettings, web::Web};
 use jiff::Timestamp;
 
 pub use self::{
@@ -26,18 +26,19 @@ pub use self::{
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     settings: PrometheusSettings,
+    web: Web,
 }
 
 impl Prometheus {
     #[must_use]
-    pub fn new(settings: PrometheusSettings) -> Self {
+    pub fn new(settings: PrometheusSettings, web: Web) -> Self {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { settings }
+        Self { settings, web }
     }
 
     /// Asks it once, for all namespaces. It takes at most ten seconds.
     pub async fn look(&self, now: Timestamp) -> Look {
-        Look::read(&self.settings, ask::ask(&self.settings).await, now)
+        Look::read(&self.settings, ask::ask(&self.settings, &self.web).await, now)
     }
 }

@@ -3,8 +3,11 @@
 //! The crate `prometheus-http-query` has a client too. It takes in a whole body before it looks at it, however long, and
 //! drops the warnings: so the request is made here, and of the crate only the shapes of the answers are used.
 
-use common::config::{Login, PrometheusSettings};
-use reqwest::{RequestBuilder, StatusCode, Url};
+use common::{
+    config::{Login, PrometheusSettings},
+    web::Web,
+};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use secrecy::ExposeSecret as _;
 
 use crate::http::{LIMIT, body, client, late, secret, token, why};
@@ -16,19 +19,24 @@ const NAME: &str = "Prometheus";
 const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Asks, and returns the body of the answer, or why there is none: for people, and without secrets.
-pub(super) async fn ask(settings: &PrometheusSettings) -> Result<Vec<u8>, String> {
-    tokio::time::timeout(LIMIT, fetch(settings)).await.unwrap_or_else(|_| Err(late(NAME)))
+pub(super) async fn ask(settings: &PrometheusSettings, web: &Web) -> Result<Vec<u8>, String> {
+    tokio::time::timeout(LIMIT, fetch(settings, web)).await.unwrap_or_else(|_| Err(late(NAME)))
 }
 
-async fn fetch(settings: &PrometheusSettings) -> Result<Vec<u8>, String> {
-    // A client for this request alone: there is one a minute, and so a file that was exchanged is simply read.
-    let client = client(NAME, &settings.url, &settings.trust, settings.identity.as_ref()).await?;
-    let request = authorise(client.get(address(settings)), &settings.login).await?;
-    let answer = request.send().await.map_err(|error| why(NAME, &error))?;
+async fn fetch(settings: &PrometheusSettings, web: &Web) -> Result<Vec<u8>, String> {
+    let url = address(settings);
+    let answer = web.get(&url, send(settings, &url)).await?;
     if answer.status() != StatusCode::OK {
         return Err(refusal(answer.status(), settings));
     }
     body(NAME, answer, LARGEST).await
+}
+
+/// A client for this request alone: there is one a minute, and so a file that was exchanged is simply read.
+async fn send(settings: &PrometheusSettings, url: &Url) -> Result<Response, String> {
+    let client = client(NAME, &settings.url, &settings.trust, settings.identity.as_ref()).await?;
+    let request = authorise(client.get(url.clone()), &settings.login).await?;
+    request.send().await.map_err(|error| why(NAME, &error))
 }
 
 fn address(settings: &PrometheusSettings) -> Url {

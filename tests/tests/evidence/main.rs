@@ -12,7 +12,7 @@ mod pipelines;
 mod real;
 mod server;
 
-use common::config::RawPrometheus;
+use common::{config::RawPrometheus, web::Web};
 use evidence::prometheus::{Look, Prometheus};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Truth;
@@ -28,7 +28,8 @@ const ANSWER: &str = r#"{"status":"success","data":{"alerts":[
 fn way(url: &str, more: Value) -> Prometheus {
     let mut section = json!({"url": url});
     section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Prometheus::new(serde_json::from_value::<RawPrometheus>(section).unwrap().check().unwrap())
+    let settings = serde_json::from_value::<RawPrometheus>(section).unwrap().check().unwrap();
+    Prometheus::new(settings, Web::system())
 }
 
 /// What is said of a namespace that has been there for years, and why.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::web::{TIMEOUT, Web};
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -13,8 +13,15 @@ use crate::plot::{Moment, Way, When};
 pub(crate) fn web(edge: Edge) -> Web {
     Web::told(move |request| {
         let edge = edge.clone();
-        Box::pin(async move { post(&edge, request).await })
+        Box::pin(async move { post(&edge, request).await.map(empty) })
     })
+}
+
+/// An answer that says nothing but its status.
+fn empty(status: StatusCode) -> Response<Vec<u8>> {
+    let mut answer = Response::new(Vec::new());
+    *answer.status_mut() = status;
+    answer
 }
 
 async fn post(edge: &Edge, request: Request<Vec<u8>>) -> Result<StatusCode, String> {
