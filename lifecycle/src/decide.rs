@@ -184,7 +184,7 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
         (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, _) if is_replaced => {
             Step::To(Status::Superseded)
         }
-        (Status::Superseded, _) if is_taken_back(policy, seen) => Step::To(Status::Unknown),
+        (Status::Superseded, _) if is_taken_back(policy, record, seen) => Step::To(Status::Unknown),
         (Status::Superseded, _) if policy.deletes(Status::Superseded) => Step::Rest,
         (Status::Stale, true) => Step::Rest,
         (_, true) if record.status.may_become(Status::Stale) => Step::To(Status::Stale),
@@ -273,18 +273,27 @@ fn reason(
         Status::Unknown if record.status == Status::Cancelled => {
             pipeline.map_or_else(|| "its pipeline is not checked any more".to_owned(), |it| it.reason.clone())
         }
-        Status::Unknown if record.status == Status::Superseded => {
-            succession.map_or_else(|| "newer deployments replace nothing".to_owned(), |it| it.condition.reason.clone())
-        }
+        Status::Unknown if record.status == Status::Superseded => match succession.map(|it| &it.condition) {
+            Some(condition) if condition.is_true() => "what replaced it does so no more, but another does".to_owned(),
+            Some(condition) => condition.reason.clone(),
+            None => "newer deployments replace nothing".to_owned(),
+        },
         Status::Unknown | Status::Stale => age.reason.clone(),
     }
 }
 
-/// Whether what replaced it does so no more: all of it is gone or failed, or nobody asks for it.
-fn is_taken_back(policy: &Policy, seen: &Observation) -> bool {
+/// Whether what replaced it does so no more: all of it is gone or failed, others do so now, or nobody asks for it.
+///
+/// Before it is deleted those are looked at that the history names. Were they replaced in turn, or gone, and the history
+/// did not name whoever came after them, it would never be.
+fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
     match (&policy.superseded, &seen.succession) {
         (None, _) | (Some(_), Checked::Off) => true,
         (Some(_), Checked::Unseen) => false,
+        (Some(_), Checked::Seen(Succession { condition, successors, .. })) if condition.is_true() => {
+            let is_named = |successor| record.successors.contains(successor);
+            !successors.is_empty() && !successors.iter().any(is_named)
+        }
         (Some(_), Checked::Seen(succession)) => !succession.holds && succession.condition.truth == Truth::False,
     }
 }

@@ -135,6 +135,7 @@ stories! {
     what_is_not_known_of_a_pipeline_moves_nothing
     what_is_superseded_and_stays_becomes_stale
     what_nobody_looks_at_again_is_stuck
+    what_replaced_it_may_be_replaced_in_turn
     what_recovers_after_it_was_told_stays
 }
 

@@ -102,6 +102,8 @@ pub(crate) struct World {
     pub(crate) pipeline: Option<Truth>,
     /// Whether its merge request was merged, likewise.
     pub(crate) merged: Option<Truth>,
+    /// The number of the job that replaces it.
+    pub(crate) successor: u32,
     looked: Option<Look>,
     look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
@@ -136,6 +138,7 @@ impl World {
             replaced: Some((false, false)),
             pipeline: Some(Truth::False),
             merged: Some(Truth::False),
+            successor: 2,
             looked: None,
             look_at: None,
             now,
@@ -189,12 +192,13 @@ impl World {
             return Checked::Off;
         }
         self.replaced.map_or(Checked::Unseen, |(is_replaced, holds)| {
+            let job = self.successor;
             let (truth, reason) = match is_replaced {
-                true => (Truth::True, "job `2` deployed the same branch later, as `review-2`"),
-                false => (Truth::False, "it is the newest deployment of its branch"),
+                true => (Truth::True, format!("job `{job}` deployed the same branch later, as `review-{job}`")),
+                false => (Truth::False, "it is the newest deployment of its branch".to_owned()),
             };
-            let condition = Condition { truth, reason: reason.to_owned(), observed_at: self.now };
-            let successor = Successor { uid: Uid::new("uid-2"), name: "review-2".to_owned() };
+            let condition = Condition { truth, reason, observed_at: self.now };
+            let successor = Successor { uid: Uid::new(format!("uid-{job}")), name: format!("review-{job}") };
             let successors = if is_replaced { vec![successor] } else { Vec::new() };
             Checked::Seen(Succession { condition, holds, successors })
         })

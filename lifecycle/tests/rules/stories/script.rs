@@ -248,6 +248,7 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["health", "is", "fine"] => Step::Health(Some(Truth::False)),
         ["health", "is", "unknown"] => Step::Health(Some(Truth::Unknown)),
         ["a", "newer", "deployment", "is", "ok"] => Step::Replaced(Some((true, true))),
+        ["a", "still", "newer", "deployment", "is", "ok", "instead"] => Step::Successor(3),
         ["the", "newer", "deployment", "is", "unstable"] => Step::Replaced(Some((false, true))),
         ["the", "newer", "deployment", "fails"] => Step::Replaced(Some((false, false))),
         ["the", "pipeline", "is", "cancelled"] => Step::Pipeline(Some(Truth::True)),

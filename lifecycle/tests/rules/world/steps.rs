@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Pipeline(Option<Truth>),
     /// Whether its merge request was merged, likewise.
     Merged(Option<Truth>),
+    /// The number of the job that replaces it from now on.
+    Successor(u32),
     /// The wall clock moves, and nothing else.
     Jump(SignedDuration),
     /// Somebody else deletes the namespace.
@@ -84,6 +86,7 @@ impl World {
             Step::Replaced(replaced) => self.replaced = *replaced,
             Step::Pipeline(truth) => self.pipeline = *truth,
             Step::Merged(truth) => self.merged = *truth,
+            Step::Successor(job) => self.successor = *job,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {
