@@ -159,8 +159,13 @@ impl Streak {
         if !self.is_known {
             return Step::Rest;
         }
+        // Another collector has looked since, whose word stands until the next look: else both would take turns.
+        let is_older = record.since.is_some_and(|since| self.looked_at < since);
         let looks = |count: u32| terms.every.saturating_mul(i32::try_from(count - 1).unwrap_or(i32::MAX));
         let (to, time, needed) = match (record.status, self.fails) {
+            (Status::Ok, true) | (Status::Unstable | Status::Failing | Status::Failed, false) if is_older => {
+                return Step::Rest;
+            }
             (Status::Unknown | Status::Ok, true) => (Status::Unstable, self.held(), looks(terms.fail_after)),
             (Status::Unstable, true) => (Status::Failing, self.stood(record), terms.settling),
             (Status::Failing, true) => (Status::Failed, self.stood(record), terms.grace),

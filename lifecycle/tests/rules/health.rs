@@ -11,7 +11,7 @@ use lifecycle::{
     Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
     Status::{Failed, Failing, Ok, Unknown, Unstable},
     Truth, absorb, decide,
-    entry::Entry,
+    entry::{Entry, StatusChanged},
     health::{Checkup, Look, Streak},
     policy::{Common, HealthTerms},
     time::saturating_add,
@@ -358,6 +358,30 @@ impl Model {
             _ => return None,
         };
         is_due.then_some(to)
+    }
+}
+
+/// Another collector has looked since, and found the contrary. Were the older look to count, the two would take turns at the
+/// namespace until the next.
+#[test]
+fn an_older_look_takes_back_nothing_that_a_newer_one_brought() {
+    for (look, others, next) in [('-', Ok, Unstable), ('+', Unstable, Ok)] {
+        let mut patient = Patient::new(&terms()).looks(&look.to_string());
+        patient.now += SignedDuration::from_secs(20);
+        let change = StatusChanged {
+            from: patient.record.status,
+            to: others,
+            reason: "another look".to_owned(),
+            evidence: Vec::new(),
+            finalize_at: None,
+            successors: Vec::new(),
+        };
+        let entry = entries([(patient.now, Fact::StatusChanged(change))]).remove(0);
+        patient.record.fold(&Entry { seq: patient.record.head + 1, ..entry });
+        let seen = patient.seen.as_ref().expect("somebody looked");
+        assert_eq!(decide(Some(patient.policy()), &patient.record, seen, patient.now).entry, None, "{look}");
+        patient.had.clear();
+        assert_eq!(patient.looks(&look.to_string()).had(), next.as_str());
     }
 }
 
