@@ -42,8 +42,22 @@ pub(crate) struct Apiserver {
     pub(crate) events: Vec<Event>,
     /// Events up to here are forgotten: 410.
     pub(crate) compacted: u64,
-    /// Everything that ever was, by uid.
+    /// Everything that is gone, by uid.
     gone: BTreeSet<String>,
+    /// Everything that ever was, by uid.
+    lives: BTreeMap<String, Life>,
+}
+
+/// What a namespace was from its creation on.
+#[derive(Clone, Debug)]
+pub(crate) struct Life {
+    pub(crate) name: String,
+    /// As it says.
+    pub(crate) created: Timestamp,
+    /// As it was then.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// When its deletion was accepted.
+    pub(crate) ended: Option<Timestamp>,
 }
 
 pub(crate) type Answer<T> = Result<T, No>;
@@ -72,6 +86,11 @@ impl Apiserver {
         self.gone.contains(uid)
     }
 
+    /// Everything that ever was, by uid.
+    pub(crate) const fn lives(&self) -> &BTreeMap<String, Life> {
+        &self.lives
+    }
+
     pub(crate) fn create(
         &mut self,
         name: &str,
@@ -83,6 +102,8 @@ impl Apiserver {
         }
         self.born += 1;
         let uid = format!("uid-{}", self.born);
+        let life = Life { name: name.to_owned(), created, labels: labels.clone(), ended: None };
+        self.lives.insert(uid.clone(), life);
         let object = Object {
             uid: uid.clone(),
             name: name.to_owned(),
@@ -136,6 +157,9 @@ impl Apiserver {
         }
         if let Some(object) = self.objects.get_mut(name) {
             object.deleted = Some(now);
+            if let Some(life) = self.lives.get_mut(&object.uid) {
+                life.ended = Some(now);
+            }
         }
         self.publish(name, "MODIFIED");
         self.get(name).cloned()

@@ -1,10 +1,12 @@
 //! The ways out of a process, with all that can go wrong on them.
 
+pub(crate) mod alerts;
 pub(crate) mod jobs;
 pub(crate) mod network;
 pub(crate) mod owners;
 pub(crate) mod queue;
 pub(crate) mod store;
+pub(crate) mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -69,6 +71,7 @@ impl Edge {
         if let Who::Machine(machine) = self.who {
             if self.world.is_frozen(machine) {
                 self.world.count("fault: frozen");
+                self.world.trouble(machine);
             }
             while self.world.is_frozen(machine) {
                 sleep(FROZEN).await;
@@ -79,6 +82,9 @@ impl Edge {
         let number = self.world.turn();
         let mut dice = Dice::new(self.world.plot.seed, (self.who, way, what, number));
         let fate = self.fate(way, changes, &mut dice);
+        if let (Who::Machine(machine), true) = (self.who, fate != Fate::Fine && way != Way::Alerts) {
+            self.world.trouble(machine);
+        }
         if fate != Fate::Fine {
             self.world.count(&format!("fault: {way:?} {}", fate.name()));
             self.world.tell(&self.who.name(), &format!("{what}: {fate:?}"));

@@ -5,8 +5,10 @@
 
 mod deletions;
 mod ends;
+mod health;
 mod histories;
 mod notices;
+mod succession;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

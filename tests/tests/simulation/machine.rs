@@ -9,19 +9,22 @@ use std::{
 };
 
 use common::{
+    beats,
     clock::Clock,
     config::Settings,
     context::Context,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
     vitals::Vitals,
+    web::Web,
 };
 use futures::future::BoxFuture;
+use lifecycle::Actor;
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Dice,
-    edges::{Edge, jobs::JobsEdge, network, owners, queue::QueueEdge, store::StoreEdge},
+    edges::{Edge, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
     pods::Pods,
     world::{Who, World, lock},
 };
@@ -55,21 +58,24 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             let world = world.clone();
             move || world.clock(number)
         }),
-        web: owners::web(edge.clone()),
+        web: web(edge.clone(), "nobody"),
         vitals: Vitals::default(),
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
     let settings = Arc::new(Channels::new(first));
+    let web_of = as_each(edge.clone());
     let own = || Context { settings: settings.another(), ..context.clone() };
     let (collect, act, keep, plan) = (own(), own(), own(), own());
     let pods = Arc::new(Pods::new(world, &context.instance));
     let programs = PerKind {
         collector: program({
-            let (pods, settings) = (pods.clone(), settings.clone());
+            let (pods, settings, web_of) = (pods.clone(), settings.clone(), web_of.clone());
             move |args, cancel| {
                 let (pod, what) = (pods.next(), args.first().cloned().unwrap_or_default());
-                let context = Context { instance: pod.instance(), settings: settings.another(), ..collect.clone() };
+                let instance = pod.instance();
+                let web = web_of(beats::COLLECTOR, &instance);
+                let context = Context { instance, web, settings: settings.another(), ..collect.clone() };
                 let work = collectors::run_job(context, args, cancel);
                 Box::pin(pod.lives(what, work))
             }
@@ -78,7 +84,8 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             let worker = AtomicU64::new(0);
             move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
-                let work = actions::run(Context { instance, ..act.clone() }, cancel);
+                let web = web_of(beats::WORKER, &instance);
+                let work = actions::run(Context { instance, web, ..act.clone() }, cancel);
                 Box::pin(pods.next().lives("work".to_owned(), work))
             }
         }),
@@ -110,6 +117,11 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             }
         }
     }
+}
+
+/// The web as each role reaches it, so that it is known who asks.
+fn as_each(edge: Edge) -> impl Fn(&str, &str) -> Web + Clone + Send + Sync {
+    move |role, instance| web(edge.clone(), Actor::role(role, instance).as_str())
 }
 
 fn program(

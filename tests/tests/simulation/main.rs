@@ -2,8 +2,8 @@
 //! and a judge who sees all says whether a property of safety.md section 1 broke.
 //!
 //! The roles, their queue, job runner and clocks are the product's own. Under them lies a world in one thread with paused
-//! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a store ([`shelf`], or SQLite), owners and an
-//! operator ([`people`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
+//! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus likewise ([`alerts`]), a store
+//! ([`shelf`], or SQLite), owners and an operator ([`people`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
 //! seed ([`plot`]), and so the story of a seed can be told again:
 //!
 //! ```text
@@ -13,6 +13,7 @@
 #![expect(clippy::print_stderr, reason = "a story that failed is printed, and progress")]
 
 mod agrees;
+mod alerts;
 mod apiserver;
 mod chance;
 mod edges;
@@ -47,21 +48,35 @@ const REMEMBERED: [u64; 5] = [757, 805, 100_003, 101_575, 300_227];
 const ON_SQLITE: u64 = 40;
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 48] = [
+const MUST_HAPPEN: [&str; 69] = [
     "DELETE accepted",
+    "alerts: Cut",
+    "alerts: Empty",
+    "alerts: Error",
+    "alerts: Html",
+    "alerts: Other",
+    "alerts: Unwatched",
+    "alerts: Warned",
+    "alerts: Young",
     "deed: Approve",
+    "deed: Break",
     "deed: Compact",
+    "deed: Deploy",
     "deed: Freeze",
     "deed: Jump",
     "deed: Keep",
     "deed: Kill",
     "deed: Live",
+    "deed: Mend",
     "deed: Protect",
     "deed: Reconfigure",
     "deed: Remake",
     "deed: Remove",
     "deed: Repaint",
     "deed: Tamper",
+    "deleted: failed",
+    "deleted: stale",
+    "deleted: superseded",
     "entry: ActionDone",
     "entry: ActionFailed",
     "entry: ActionSkipped",
@@ -75,6 +90,11 @@ const MUST_HAPPEN: [&str; 48] = [
     "entry: Protected",
     "entry: Released",
     "entry: WouldHave",
+    "fault: Alerts answered 429",
+    "fault: Alerts answered 500",
+    "fault: Alerts hangs",
+    "fault: Alerts late",
+    "fault: Alerts refused",
     "fault: Apiserver answered 403",
     "fault: Apiserver answered 429",
     "fault: Apiserver answered a page",
@@ -95,6 +115,8 @@ const MUST_HAPPEN: [&str; 48] = [
     "pods: `sweep` came to its end",
     "pods: `work` came to its end",
     "pods: a job was refused",
+    "status: failing",
+    "status: superseded",
     "stop acknowledged",
 ];
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     apiserver::Object,
     edges::{Edge, network, store::StoreEdge},
-    plot::Deed,
+    plot::{Deed, Member},
     world::{Who, World},
 };
 
@@ -82,6 +82,17 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             world.tell("world", &format!("machine-{machine} stands still for {seconds} s"));
             world.freeze(machine, Duration::from_secs(seconds));
         }
+        Deed::Break(who) => {
+            let name = &world.plot.cast[who].name;
+            world.tell("world", &format!("an alert fires for `{name}`"));
+            world.alerts().fire(name, world.now());
+        }
+        Deed::Mend(who) => {
+            let name = &world.plot.cast[who].name;
+            world.tell("world", &format!("no alert fires for `{name}`"));
+            world.alerts().rest(name);
+        }
+        Deed::Deploy(who) => create(world, who),
     }
 }
 
@@ -89,12 +100,18 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
 pub(crate) fn create(world: &World, who: usize) {
     let member = &world.plot.cast[who];
     let age = SignedDuration::from_secs(i64::try_from(member.age).unwrap_or(0));
-    let labels = if member.blue { BTreeMap::from([("paint".to_owned(), "blue".to_owned())]) } else { BTreeMap::new() };
     let created = whole(world) - age;
-    if let Ok(uid) = world.cluster().create(&member.name, created, labels) {
+    if let Ok(uid) = world.cluster().create(&member.name, created, labels(member)) {
         world.tell("owner", &format!("creates `{}` ({uid}), as of {created}", member.name));
     }
     world.changed.notify_waiters();
+}
+
+/// What stands on a member from the beginning.
+fn labels(member: &Member) -> BTreeMap<String, String> {
+    let keys = Keys::default();
+    let ci = member.ci.iter().map(|(key, value)| (keys.of_ci(key), value.clone()));
+    ci.chain(member.blue.then(|| ("paint".to_owned(), "blue".to_owned()))).collect()
 }
 
 /// A deleted namespace goes when its content is gone.
@@ -168,9 +185,8 @@ fn remake(world: &Arc<World>, who: usize) {
         let _ = world.cluster().delete(&member.name, None, None, world.now());
         world.cluster().finish(&uid);
     }
-    let labels = if member.blue { BTreeMap::from([("paint".to_owned(), "blue".to_owned())]) } else { BTreeMap::new() };
     let created = whole(world);
-    if let Ok(uid) = world.cluster().create(&member.name, created, labels) {
+    if let Ok(uid) = world.cluster().create(&member.name, created, labels(member)) {
         world.tell("owner", &format!("creates `{}` anew ({uid})", member.name));
     }
     world.changed.notify_waiters();

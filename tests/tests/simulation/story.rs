@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     chance::Dice,
+    edges::alerts,
     judge::Violation,
     machine, people,
     plot::Plot,
@@ -74,7 +75,7 @@ async fn play(plot: Plot, shelved: Shelved) -> Told {
     for number in 0..world.plot.machines {
         world.tasks.spawn(machine::run(world.clone(), number));
     }
-    for who in 0..world.plot.cast.len() {
+    for who in (0..world.plot.cast.len()).filter(|who| !world.plot.cast[*who].comes_later) {
         sleep(Duration::from_secs(Dice::new(world.plot.seed, ("arrival", who)).below(20))).await;
         people::create(&world, who);
     }
@@ -140,6 +141,19 @@ fn is_chase(world: &World) -> bool {
 /// The configuration at a place, as the product reads it.
 fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
     let variant = &plot.variants[place];
+    let mut checks = json!({});
+    let mut on = json!({ "stale": { "delete": true, "grace": format!("{}s", variant.grace) } });
+    if let Some(health) = &plot.health {
+        checks["settling_period"] = json!(format!("{}s", health.settling));
+        checks["grace_period"] = json!(format!("{}s", health.grace));
+        checks["fail_after"] = json!(health.fail_after);
+        checks["recover_after"] = json!(health.recover_after);
+        on["failed"] = json!({ "delete": health.deletes, "grace": format!("{}s", health.told_for) });
+    }
+    if let Some(deployments) = &plot.deployments {
+        checks["superseded"] = json!({ "when": if deployments.are_ready { "newer-ready" } else { "newer-exists" } });
+        on["superseded"] = json!({ "delete": deployments.deletes, "grace": format!("{}s", deployments.told_for) });
+    }
     let policy = |name: &str, applies_to: serde_json::Value, ttl: u64| {
         json!({
             "name": name,
@@ -148,7 +162,8 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
             "visible_for": format!("{}s", variant.visible_for),
             "warn_before": format!("{}s", variant.warn_before),
             "max_keep": format!("{}s", variant.max_keep),
-            "on": { "stale": { "delete": true, "grace": format!("{}s", variant.grace) } },
+            "checks": checks,
+            "on": on,
         })
     };
     let policies = json!([
@@ -167,6 +182,12 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
     ];
     if variant.tells {
         variables.push(("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()));
+    }
+    if let Some(health) = &plot.health {
+        variables.extend([
+            ("NSM__PROMETHEUS__URL", format!("http://{}", alerts::HOST)),
+            ("NSM__HEALTH__CHECK_EVERY", format!("{}s", health.check_every)),
+        ]);
     }
     if let Some(pods) = &plot.pods {
         variables.extend([

@@ -19,6 +19,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    alerts::Prometheus,
     apiserver::Apiserver,
     judge::Judge,
     people,
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) store: SharedStore,
     pub(crate) queue: SharedQueue,
     pub(crate) apiserver: Mutex<Apiserver>,
+    pub(crate) prometheus: Mutex<Prometheus>,
     /// The apiserver's log grew.
     pub(crate) changed: Notify,
     pub(crate) judge: Mutex<Judge>,
@@ -57,6 +59,8 @@ pub(crate) struct World {
     lives: Mutex<Vec<CancellationToken>>,
     frozen: Mutex<Vec<Option<Instant>>>,
     turns: AtomicU64,
+    /// When something went wrong for each machine.
+    troubles: Mutex<Vec<Vec<Duration>>>,
 }
 
 impl World {
@@ -69,6 +73,7 @@ impl World {
             store,
             queue,
             apiserver: Mutex::default(),
+            prometheus: Mutex::default(),
             changed: Notify::new(),
             tally: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -81,6 +86,7 @@ impl World {
             lives: Mutex::new((0..machines).map(|_| CancellationToken::new()).collect()),
             frozen: Mutex::new(vec![None; machines]),
             turns: AtomicU64::new(0),
+            troubles: Mutex::new(vec![Vec::new(); machines]),
             plot,
         }
     }
@@ -129,8 +135,13 @@ impl World {
 
     /// How often in a thousand something goes wrong on a way.
     pub(crate) fn rate(&self, way: Way) -> u64 {
-        let at = Way::ALL.iter().position(|one| *one == way).unwrap_or(0);
-        if self.is_calm() { 0 } else { self.plot.weather.rates[at] }
+        if self.is_calm() {
+            return 0;
+        }
+        match Way::ALL.iter().position(|one| *one == way) {
+            Some(at) => self.plot.weather.rates[at],
+            None => self.plot.health.as_ref().map_or(0, |health| health.rate),
+        }
     }
 
     /// A line of the story.
@@ -204,6 +215,16 @@ impl World {
         lock(&self.frozen)[machine].is_some_and(|until| Instant::now() < until)
     }
 
+    /// Something goes wrong for a machine, or it stands still.
+    pub(crate) fn trouble(&self, machine: usize) {
+        lock(&self.troubles)[machine].push(self.elapsed());
+    }
+
+    /// Whether something went wrong for a machine from then on.
+    pub(crate) fn has_troubled(&self, machine: usize, since: Duration) -> bool {
+        lock(&self.troubles)[machine].last().is_some_and(|last| *last >= since)
+    }
+
     /// A number nobody else got.
     pub(crate) fn turn(&self) -> u64 {
         self.turns.fetch_add(1, Ordering::Relaxed)
@@ -211,6 +232,10 @@ impl World {
 
     pub(crate) fn cluster(&self) -> MutexGuard<'_, Apiserver> {
         lock(&self.apiserver)
+    }
+
+    pub(crate) fn alerts(&self) -> MutexGuard<'_, Prometheus> {
+        lock(&self.prometheus)
     }
 
     pub(crate) fn judge(&self) -> MutexGuard<'_, Judge> {

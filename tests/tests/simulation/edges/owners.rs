@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::web::{TIMEOUT, Web};
+use common::web::TIMEOUT;
 use http::{Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -10,21 +10,8 @@ use tokio::time::sleep;
 use super::{Edge, Error, Fate};
 use crate::plot::{Moment, Way, When};
 
-pub(crate) fn web(edge: Edge) -> Web {
-    Web::told(move |request| {
-        let edge = edge.clone();
-        Box::pin(async move { post(&edge, request).await.map(empty) })
-    })
-}
-
-/// An answer that says nothing but its status.
-fn empty(status: StatusCode) -> Response<Vec<u8>> {
-    let mut answer = Response::new(Vec::new());
-    *answer.status_mut() = status;
-    answer
-}
-
-async fn post(edge: &Edge, request: Request<Vec<u8>>) -> Result<StatusCode, String> {
+/// Posts a notice.
+pub(super) async fn post(edge: &Edge, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     let (fate, number) = edge.set_out(Way::Owners, "post a notice", true).await;
     let arrive = |late: Option<Duration>| {
@@ -69,5 +56,9 @@ async fn post(edge: &Edge, request: Request<Vec<u8>>) -> Result<StatusCode, Stri
         }
     };
     edge.came_back(number).await;
-    answer
+    answer.map(|status| {
+        let mut answer = Response::new(Vec::new());
+        *answer.status_mut() = status;
+        answer
+    })
 }

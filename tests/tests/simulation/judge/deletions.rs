@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::store::ClaimKind;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Fact, Mode, Record, Task, Uid,
+    Action, Entry, Fact, Mode, Record, Status, Task, Uid,
     entry::{ActionIntended, Told},
     plan,
 };
@@ -73,13 +73,14 @@ impl Judge {
             self.complain("S11", format!("`{name}` was deleted after entry {} ({kind}) had closed it", outcome.seq));
         }
         self.intent(world, object, intent, &intended);
+        self.cause(world, object, &written.entry);
         let (window, _) = intended.slot.rsplit_once('/').unwrap_or_default();
         let wave = intended.wave.clone();
         self.deletions.push(Deletion { uid: uid.to_owned(), intent, window: window.to_owned(), wave });
         self.rations(world, object, intent, &intended, written.at);
     }
 
-    /// What its owner wrote on it (S5), and its age as it stands (S4).
+    /// What its owner wrote on it (S5).
     fn wishes(&mut self, world: &World, object: &Object) {
         let now = world.now();
         if object.annotations.keys().any(|key| key.ends_with("/protect")) {
@@ -92,10 +93,37 @@ impl Judge {
         {
             self.complain("S5", format!("`{}` is kept until {until}", object.name));
         }
-        let end = self.variants.values().map(|(variant, _)| deadline(object, variant)).min();
-        if end.is_some_and(|end| now + SKEW < end) {
-            self.complain("S4", format!("the life of `{}` does not end before {end:?}", object.name));
+    }
+
+    /// The reason held still (S4).
+    fn cause(&mut self, world: &World, object: &Object, intent: &Entry) {
+        let name = &object.name;
+        let cause = self.status_before(&object.uid, intent.seq);
+        world.count(&format!("deleted: {cause}"));
+        match cause {
+            Status::Stale => {
+                let end = self.variants.values().map(|(variant, _)| deadline(object, variant)).min();
+                if end.is_some_and(|end| world.now() + SKEW < end) {
+                    self.complain("S4", format!("the life of `{name}` does not end before {end:?}"));
+                }
+            }
+            Status::Failed => self.still_fails(world, object, intent),
+            Status::Superseded => self.still_replaced(world, object, intent),
+            Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Cancelled => {
+                self.complain("S4", format!("`{name}` is deleted while it is {cause}"));
+            }
         }
+    }
+
+    /// The status that the entry of this number found.
+    fn status_before(&self, uid: &str, seq: u64) -> Status {
+        let before = self.history(uid).iter().rev().filter(|written| written.entry.seq < seq);
+        let mut statuses = before.filter_map(|written| match &written.entry.fact {
+            Fact::StatusChanged(change) => Some(change.to),
+            Fact::Adopted(_) => Some(Status::Unknown),
+            _ => None,
+        });
+        statuses.next().unwrap_or(Status::Unknown)
     }
 
     /// What the record said, and what it said it said.
@@ -149,14 +177,15 @@ impl Judge {
         intended: &ActionIntended,
     ) {
         let name = &object.name;
+        let cause = self.status_before(&object.uid, intent);
         let mut promised: Option<Timestamp> = None;
         for written in self.history(&object.uid).iter().filter(|written| written.entry.seq < intent) {
             match &written.entry.fact {
-                Fact::NoticeIntended(notice) => {
+                Fact::NoticeIntended(notice) if notice.about == cause => {
                     promised = Some(promised.map_or(notice.promise, |latest| latest.max(notice.promise)));
                 }
                 // Its owner asked for another end, and so took back what was promised.
-                Fact::DeadlineMoved(_) => promised = None,
+                Fact::DeadlineMoved(_) if cause == Status::Stale => promised = None,
                 _ => {}
             }
         }
@@ -176,7 +205,8 @@ impl Judge {
     fn rations(&mut self, world: &World, object: &Object, intent: u64, intended: &ActionIntended, at: Duration) {
         self.ration(world, object, ClaimKind::Slots, &intended.slot, at);
         match &intended.wave {
-            None if self.is_foretold(&object.uid, intent) => {}
+            None if self.status_before(&object.uid, intent) == Status::Stale
+                && self.is_foretold(&object.uid, intent) => {}
             None => self.complain("S7", format!("`{}` was not foretold, and is in no wave", object.name)),
             Some(approved) if approved.starts_with("approved by ") => {
                 let now = world.at(at);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifecycle::{Fact, Keys, keys};
 
-use super::{Judge, closes, deadline, is_managed};
+use super::{Judge, closes, deadline, health, is_managed};
 use crate::{
     apiserver::Object,
     plot::{Deed, Variant},
@@ -41,7 +41,9 @@ impl Judge {
             _ => A_DAY,
         };
         let notices = if variants().any(|variant| variant.tells) { NOTICE } else { Duration::ZERO };
-        BASE + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
+        let every = world.settings.iter().map(|settings| settings.check_every).max().unwrap_or_default();
+        let health = world.plot.health.as_ref().map_or(Duration::ZERO, |terms| health::patience(terms, every));
+        BASE + health + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
     }
 
     /// What is not yet as it should be.
@@ -58,7 +60,8 @@ impl Judge {
                 left.push(format!("`{name}` ({uid}) is gone, and its history does not say so"));
             }
         }
-        for object in world.cluster().all() {
+        let objects: Vec<_> = world.cluster().all().cloned().collect();
+        for object in &objects {
             left.extend(self.unsettled_object(world, object, variant).map(|why| format!("`{}` {why}", object.name)));
         }
         left
@@ -78,10 +81,33 @@ impl Judge {
         let is_over = now >= end;
         let is_kept = self.keeps.get(&object.uid).is_some_and(|(_, until)| now < *until);
         let is_protected = object.annotations.keys().any(|key| key.ends_with("/protect"));
-        if is_over && variant.enforces && !is_kept && !is_protected {
+        let can_go = variant.enforces && !is_kept && !is_protected;
+        let replaced = self.replaced(world, object);
+        if shown == Some("superseded") {
+            let deletes = world.plot.deployments.as_ref().is_some_and(|deployments| deployments.deletes);
+            return match (replaced.now, deletes) {
+                (true, true) if can_go => Some("is superseded, and there still".to_owned()),
+                (_, false) if is_over => Some(format!("is superseded instead of stale, after {end}")),
+                _ if !replaced.perhaps => Some("is superseded, and nothing newer may replace it".to_owned()),
+                _ => None,
+            };
+        }
+        if is_over && can_go {
             return Some(format!("is there still, after {end}"));
         }
-        let expected = if is_over { "stale" } else { "ok" };
+        if replaced.now && !is_over {
+            return Some(format!("is replaced, and shows {shown:?}"));
+        }
+        let fails = world.plot.health.is_some() && world.alerts().fires(&object.name, object.created);
+        let deletes = world.plot.health.as_ref().is_some_and(|health| health.deletes);
+        if fails && !is_over && deletes && can_go {
+            return Some("has failed, and is there still".to_owned());
+        }
+        let expected = match (is_over, fails) {
+            (true, _) => "stale",
+            (false, true) => "failed",
+            (false, false) => "ok",
+        };
         (shown != Some(expected)).then(|| format!("shows {shown:?} instead of `{expected}`"))
     }
 

@@ -39,7 +39,7 @@ impl Judge {
         self.histories.entry(uid.to_owned()).or_default().push(written);
     }
 
-    /// The edges of lifecycle.md section 4, and S8: no status changes by a clock that is wrong.
+    /// The edges of lifecycle.md section 4, and S8: no status changes by a clock that is wrong, or without evidence.
     fn status(&mut self, world: &World, who: Who, entry: &Entry, what: &str) {
         let Fact::StatusChanged(change) = &entry.fact else { return };
         let known = self.history(entry.uid.as_str()).iter().rev().find_map(|written| match &written.entry.fact {
@@ -47,14 +47,13 @@ impl Judge {
             Fact::Adopted(_) => Some(Status::Unknown),
             _ => None,
         });
-        let is_edge = match change.from {
-            Status::Unknown => matches!(change.to, Status::Ok | Status::Stale),
-            Status::Ok => change.to == Status::Stale,
-            Status::Stale => change.to == Status::Unknown,
-            _ => false,
-        };
-        if known != Some(change.from) || !is_edge {
+        if known != Some(change.from) || !is_edge(change.from, change.to) {
             self.complain("S10", format!("{what} goes from {} to {}, from {known:?}", change.from, change.to));
+        }
+        world.count(&format!("status: {}", change.to));
+        self.by_health(world, who, entry, change, what);
+        if change.to == Status::Superseded {
+            self.was_replaced(world, entry, what);
         }
         let Who::Machine(machine) = who else { return };
         let clock = world.clock(machine);
@@ -98,6 +97,22 @@ impl Judge {
         if !truth {
             self.complain("S11", format!("{what} is not so, accepted: {accepted}"));
         }
+    }
+}
+
+/// Whether the machine has such an edge.
+const fn is_edge(from: Status, to: Status) -> bool {
+    use Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable};
+    match from {
+        Unknown => matches!(to, Ok | Unstable | Stale | Superseded),
+        Ok => matches!(to, Unstable | Stale | Superseded),
+        Unstable => matches!(to, Ok | Failing | Stale | Superseded),
+        Failing => matches!(to, Ok | Failed | Stale | Superseded),
+        Failed => matches!(to, Ok | Stale | Superseded),
+        Stale => matches!(to, Unknown),
+        Superseded => matches!(to, Unknown | Stale),
+        // Nobody asks a CI system in any story.
+        Cancelled => false,
     }
 }
 

@@ -17,7 +17,9 @@ impl Judge {
         let mut last = None;
         for written in self.history(entry.uid.as_str()) {
             match &written.entry.fact {
-                Fact::NoticeIntended(earlier) => last = Some((written.entry.clone(), earlier.clone(), false)),
+                Fact::NoticeIntended(earlier) if earlier.about == intended.about => {
+                    last = Some((written.entry.clone(), earlier.clone(), false))
+                }
                 Fact::NoticeSent(sent) => {
                     if let Some(last) = last.as_mut().filter(|(entry, ..)| entry.seq == sent.of) {
                         last.2 = true;

@@ -1,0 +1,164 @@
+//! What people do in a story, and what else befalls.
+
+use std::time::Duration;
+
+use super::{Moment, When};
+use crate::chance::Dice;
+
+/// What people do, and what else befalls. Members are named by their place in the cast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Protect(usize),
+    Unprotect(usize),
+    Keep(usize, u64),
+    Unkeep(usize),
+    /// Asks for so long a life in all.
+    Live(usize, u64),
+    LiveAsPolicySays(usize),
+    /// Something that is none of ours changes on it.
+    Touch(usize),
+    /// Takes our annotations off.
+    Tamper(usize),
+    /// Comes under the other policy, or back.
+    Repaint(usize),
+    /// Its owner deletes it.
+    Remove(usize),
+    /// Its owner deletes it and makes another of the name at once.
+    Remake(usize),
+    Stop,
+    Resume,
+    Approve,
+    /// The configuration of all, or of one machine alone for a while.
+    Reconfigure(Option<usize>, usize),
+    /// A clock jumps, in seconds.
+    Jump(usize, i64),
+    /// The apiserver forgets the past.
+    Compact,
+    /// A process is killed.
+    Kill(usize),
+    /// A process stands still.
+    Freeze(usize, u64),
+    /// An alert fires for it, from now on.
+    Break(usize),
+    /// No alert fires for it any more.
+    Mend(usize),
+    /// A pipeline deploys it.
+    Deploy(usize),
+}
+
+/// In a deed at a step: the member that the step is about.
+pub(crate) const IT: usize = usize::MAX;
+
+impl Deed {
+    /// The deed, with [`IT`] named.
+    pub(crate) fn about(mut self, it: usize) -> Self {
+        match &mut self {
+            Self::Protect(who)
+            | Self::Unprotect(who)
+            | Self::Keep(who, _)
+            | Self::Unkeep(who)
+            | Self::Live(who, _)
+            | Self::LiveAsPolicySays(who)
+            | Self::Touch(who)
+            | Self::Tamper(who)
+            | Self::Repaint(who)
+            | Self::Remove(who)
+            | Self::Remake(who)
+            | Self::Break(who)
+            | Self::Mend(who)
+                if *who == IT =>
+            {
+                *who = it;
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+pub(super) fn deeds(dice: &mut Dice, cast: usize, machines: usize, troubled_for: Duration) -> Vec<(When, Deed)> {
+    let mut deeds = Vec::new();
+    for _ in 0..dice.one_of(&[0, 1, 2, 4, 8]) {
+        let when = when(dice, troubled_for);
+        let deed = deed(dice, cast, machines, !matches!(when, When::At(_)));
+        // What is stopped, frozen or changed on one machine alone does not stay so: there would be no story.
+        match deed {
+            Deed::Stop => {
+                let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
+                deeds.push((When::At(until), Deed::Resume));
+            }
+            Deed::Repaint(_) => {
+                let then = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
+                deeds.push((When::At(then), Deed::Repaint(cast - 2)));
+            }
+            Deed::Reconfigure(Some(_), to) => {
+                let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
+                deeds.push((When::At(until), Deed::Reconfigure(None, to)));
+            }
+            _ => {}
+        }
+        deeds.push((when, deed));
+    }
+    deeds
+}
+
+/// A process that stands still after it took something, while somebody throws the stop: what it knew by then is out of date when it goes
+/// on. Chance alone brings the two together too seldom. Thrown apart, as [`Pods::of`] is.
+pub(super) fn pause(seed: u64, machines: usize) -> Vec<(When, Deed)> {
+    let mut dice = Dice::new(seed, "pause");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(150) {
+        return Vec::new();
+    }
+    let when = When::After(Moment::Claim, dice.between(1, 16));
+    let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
+    let resume = When::At(Duration::from_secs(dice.between(200, 400)));
+    vec![(when, Deed::Freeze(machine, dice.one_of(&[8, 20]))), (when, Deed::Stop), (resume, Deed::Resume)]
+}
+
+fn when(dice: &mut Dice, troubled_for: Duration) -> When {
+    if dice.happens(300) {
+        return When::At(Duration::from_secs(dice.below(troubled_for.as_secs())));
+    }
+    let moment = dice.one_of(&[
+        Moment::Any,
+        Moment::Delete,
+        Moment::Delete,
+        Moment::Fence,
+        Moment::Annotate,
+        Moment::Intent,
+        Moment::Intent,
+        Moment::Outcome,
+        Moment::Append,
+        Moment::Claim,
+        Moment::Post,
+    ]);
+    let nth = if moment == Moment::Any { dice.between(1, 250) } else { dice.between(1, 5) };
+    if dice.happens(600) { When::Before(moment, nth) } else { When::After(moment, nth) }
+}
+
+fn deed(dice: &mut Dice, cast: usize, machines: usize, at_a_step: bool) -> Deed {
+    let who = usize::try_from(dice.below(cast as u64)).unwrap_or(0);
+    let who = if at_a_step && dice.happens(800) { IT } else { who };
+    let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
+    match dice.below(22) {
+        0 | 1 => Deed::Protect(who),
+        2 => Deed::Unprotect(who),
+        3 | 4 => Deed::Keep(who, dice.one_of(&[10, 60, 300, 2_000])),
+        5 => Deed::Unkeep(who),
+        6 | 7 => Deed::Live(who, dice.one_of(&[20, 100, 400, 1_000])),
+        8 => Deed::LiveAsPolicySays(who),
+        9 => Deed::Touch(who),
+        10 => Deed::Tamper(who),
+        // What no policy names comes under one, and is let go again.
+        11 => Deed::Repaint(if dice.happens(500) { cast - 2 } else { who }),
+        12 => Deed::Remove(who),
+        13 | 14 => Deed::Remake(who),
+        15 | 16 => Deed::Stop,
+        17 => Deed::Approve,
+        18 => Deed::Reconfigure(dice.happens(500).then_some(machine), 1),
+        19 => Deed::Jump(machine, dice.one_of(&[-86_400, -45, -20, 20, 45, 86_400])),
+        20 if dice.happens(500) => Deed::Compact,
+        20 => Deed::Kill(machine),
+        _ => Deed::Freeze(machine, dice.one_of(&[5, 30, 120, 3_600])),
+    }
+}
