@@ -12,8 +12,8 @@ use lifecycle::{
 };
 use tracing::debug;
 
-use crate::{look::Looked, permit::Refusal};
 use crate::worker::Worker;
+use crate::{look::Looked, permit::Refusal};
 
 /// What a deletion rests on besides the namespace itself.
 #[derive(Debug, Default)]

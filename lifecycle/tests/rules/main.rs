@@ -9,6 +9,7 @@
 #![cfg(test)]
 
 mod any;
+mod combined;
 mod configuration;
 mod exhaustive;
 mod health;

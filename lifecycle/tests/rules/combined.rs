@@ -1,0 +1,254 @@
+//! Health, a newer deployment and a cancelled pipeline at once: every timeline of four looks at all three, under every mix of
+//! what a policy switches, against a table of the edges that was written without the code.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{
+    Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
+    Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable},
+    Truth, absorb, decide,
+    entry::Entry,
+    health::{Checkup, Look},
+    pipeline::CiSystem,
+    policy::Common,
+    supersession::Succession,
+    time::saturating_add,
+};
+use serde_json::json;
+
+use crate::{
+    any::entries,
+    world::{SETTLES_WITHIN, dawn, every, namespace},
+};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How many looks are taken, one a minute.
+const LOOKS: usize = 4;
+
+/// Whether something is checked, and whether what it leads to is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checks {
+    Off,
+    Keeps,
+    Deletes,
+}
+
+/// What a policy switches.
+#[derive(Clone, Copy, Debug)]
+struct Switches {
+    /// Unstable for a minute, failing for a minute; well again after two looks.
+    health: bool,
+    superseded: Checks,
+    pipeline: Checks,
+    /// Whether its time is over after two and a half minutes.
+    ends: bool,
+}
+
+/// What one look finds: that something fails, that a newer deployment replaces it, that its pipeline was cancelled.
+type Found = [Option<bool>; 3];
+
+/// What should be true. Written from the page alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Model {
+    status: Status,
+    minutes: usize,
+    /// What the last known look at the health found, how many minutes it is known to be so and how many the status is known
+    /// to stand, and whether the last look was known.
+    fails: Option<bool>,
+    held: u8,
+    stood: u8,
+    known: bool,
+}
+
+impl Model {
+    fn look(&mut self, [fails, replaced, cancelled]: Found, switches: Switches) -> Vec<Status> {
+        self.minutes += 1;
+        if switches.health {
+            let counts = self.known && fails.is_some();
+            self.known = fails.is_some();
+            if let Some(fails) = fails {
+                let same = self.fails.replace(fails) == Some(fails);
+                self.held = if same { self.held + u8::from(counts) } else { 0 };
+                self.stood += u8::from(counts);
+            }
+        }
+        let mut had = Vec::new();
+        while let Some(to) = self.next(replaced, cancelled, switches) {
+            (self.status, self.stood) = (to, 0);
+            had.push(to);
+            assert!(had.len() < SETTLES_WITHIN, "the table goes round: {had:?}");
+        }
+        had
+    }
+
+    /// The first edge that applies.
+    fn next(&self, replaced: Option<bool>, cancelled: Option<bool>, switches: Switches) -> Option<Status> {
+        let replaced = replaced.filter(|_| switches.superseded != Checks::Off);
+        let cancelled = cancelled.filter(|_| switches.pipeline != Checks::Off);
+        let is_over = switches.ends && self.minutes >= 3;
+        match self.status {
+            Unknown | Ok | Unstable | Failing | Failed => match (cancelled, replaced) {
+                (Some(true), _) => Some(Cancelled),
+                (_, Some(true)) => Some(Superseded),
+                _ if is_over => Some(Stale),
+                _ => self.by_health(switches),
+            },
+            Cancelled if cancelled == Some(false) => Some(Unknown),
+            Cancelled if is_over && switches.pipeline == Checks::Keeps => Some(Stale),
+            Superseded if replaced == Some(false) => Some(Unknown),
+            Superseded if is_over && switches.superseded == Checks::Keeps => Some(Stale),
+            Cancelled | Superseded | Stale => None,
+        }
+    }
+
+    fn by_health(&self, switches: Switches) -> Option<Status> {
+        if !switches.health {
+            return (self.status != Ok).then_some(Ok);
+        }
+        let fails = self.fails.filter(|_| self.known)?;
+        let (to, is_due) = match (self.status, fails) {
+            (Unknown | Ok, true) => (Unstable, true),
+            (Unstable, true) => (Failing, self.stood >= 1),
+            (Failing, true) => (Failed, self.stood >= 1),
+            (Unknown | Unstable, false) => (Ok, true),
+            (Failing | Failed, false) => (Ok, self.held >= 1),
+            _ => return None,
+        };
+        is_due.then_some(to)
+    }
+}
+
+/// A namespace as the code sees it.
+#[derive(Clone, Debug)]
+struct Subject {
+    record: Record,
+    seen: Option<Observation>,
+    now: Timestamp,
+}
+
+impl Subject {
+    /// A minute goes by, and a look finds this. Returns the statuses that follow.
+    fn look(&mut self, policy: &Policy, found: Found) -> Vec<Status> {
+        self.now = saturating_add(self.now, MINUTE);
+        let condition = |found: Option<bool>| {
+            let truth = match found {
+                Some(true) => Truth::True,
+                Some(false) => Truth::False,
+                None => Truth::Unknown,
+            };
+            Condition { truth, reason: "a look".to_owned(), observed_at: self.now }
+        };
+        let [fails, replaced, cancelled] = found;
+        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
+        let look = Look { condition: condition(fails), failing: Vec::new() };
+        let succession =
+            Succession { condition: condition(replaced), holds: replaced != Some(false), successors: Vec::new() };
+        let reading = Reading {
+            namespace: namespace("a", dawn()),
+            clock: condition(Some(true)),
+            health: Checked::Seen(Checkup { look, episode, every: MINUTE }),
+            succession: Checked::Seen(succession),
+            pipeline: Checked::Seen(condition(cancelled)),
+        };
+        let seen = absorb(self.seen.take(), reading, self.now);
+        let mut had = Vec::new();
+        while let Some(fact) = decide(Some(policy), &self.record, &seen, self.now).entry {
+            if let Fact::StatusChanged(change) = &fact {
+                assert!(change.from.may_become(change.to), "{} does not become {}", change.from, change.to);
+                let is_deadly = policy.deletes(change.to);
+                assert!(!is_deadly || change.finalize_at.is_some(), "{}: its owner could not be told when", change.to);
+                had.push(change.to);
+            }
+            let seq = self.record.head + 1;
+            self.record.fold(&Entry { seq, ..entries([(self.now, fact)]).remove(0) });
+            assert!(self.record.head < 64, "no rest: {had:?}");
+        }
+        self.seen = Some(seen);
+        had
+    }
+}
+
+fn policies(switches: Switches) -> Policies {
+    let of = |checks: Checks| json!({ "delete": checks == Checks::Deletes });
+    let mut policy = json!({
+        "name": "a", "match": { "names": ["a"] },
+        "checks": {
+            "health": if switches.health { "prometheus" } else { "off" },
+            "settling_period": "1m", "grace_period": "1m",
+            "pipeline": if switches.pipeline == Checks::Off { "off" } else { "gitlab" },
+        },
+        "on": {},
+    });
+    if switches.ends {
+        policy["ttl"] = json!("2.5m");
+    }
+    if switches.superseded != Checks::Off {
+        policy["checks"]["superseded"] = json!({});
+        policy["on"]["superseded"] = of(switches.superseded);
+    }
+    if switches.pipeline != Checks::Off {
+        policy["on"]["cancelled"] = of(switches.pipeline);
+    }
+    let common = Common {
+        mode: Mode::Enforce,
+        keys: Keys::default(),
+        exclude: &[],
+        has_channel: false,
+        sources: every(Some(MINUTE)),
+        ci: &[CiSystem::Gitlab],
+    };
+    Policies::new(&[serde_json::from_value(policy).unwrap()], &common).unwrap()
+}
+
+#[test]
+fn every_timeline_of_four_looks_at_all_three_takes_the_edges_of_the_table() {
+    let all = [Checks::Off, Checks::Keeps, Checks::Deletes];
+    let mut met = (0, HashSet::new());
+    for health in [false, true] {
+        for superseded in all {
+            for pipeline in all {
+                for ends in [false, true] {
+                    follow(Switches { health, superseded, pipeline, ends }, &mut met);
+                }
+            }
+        }
+    }
+    assert_eq!(met.1.len(), 8, "each status was met: {:?}", met.1);
+    assert!(met.0 > 1_000, "only {} states were met", met.0);
+}
+
+/// Follows each state of the model once: two timelines that lead to one state go on alike.
+fn follow(switches: Switches, met: &mut (usize, HashSet<Status>)) {
+    let policies = policies(switches);
+    let policy = policies.iter().next().unwrap();
+    let record = Record::new(namespace("a", dawn()).uid);
+    let model = Model { status: Unknown, minutes: 0, fails: None, held: 0, stood: 0, known: false };
+    let mut ends = vec![(Subject { record, seen: None, now: dawn() }, model, Vec::<Found>::new())];
+    for _ in 0..LOOKS {
+        let mut known = HashSet::new();
+        let mut next = Vec::new();
+        for (subject, model, looks) in &ends {
+            for found in findings() {
+                let (mut subject, mut model, mut looks) = (subject.clone(), model.clone(), looks.clone());
+                looks.push(found);
+                let had = subject.look(policy, found);
+                assert_eq!(had, model.look(found, switches), "{looks:?} with {switches:?}");
+                met.1.insert(model.status);
+                if known.insert(model.clone()) {
+                    next.push((subject, model, looks));
+                }
+            }
+        }
+        met.0 += known.len();
+        ends = next;
+    }
+}
+
+fn findings() -> impl Iterator<Item = Found> {
+    let each = [None, Some(false), Some(true)];
+    each.into_iter().flat_map(move |fails| {
+        each.into_iter().flat_map(move |replaced| each.into_iter().map(move |cancelled| [fails, replaced, cancelled]))
+    })
+}
