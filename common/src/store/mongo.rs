@@ -42,7 +42,7 @@ const ATTEMPT: Duration = Duration::from_millis(2_500);
 const BATCH: u32 = 500;
 
 /// How many entries are removed by one command.
-const REMOVED_AT_ONCE: i64 = 500;
+const REMOVED_AT_ONCE: i64 = 200;
 
 const ENTRIES: &str = "entries";
 const SNAPSHOTS: &str = "namespaces";
@@ -309,7 +309,10 @@ impl Store for MongoStore {
     }
 
     async fn forget(&self, uid: &Uid) -> Result<()> {
-        self.call(|| format!("forget `{uid}`"), |database| forget(database, uid)).await
+        let doing = || format!("forget `{uid}`");
+        // Each step has the deadline to itself: a history may be of any length.
+        while self.call(doing, |database| forget_last(database, uid)).await? {}
+        self.call(doing, |database| forget_traces(database, uid)).await
     }
 
     async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
@@ -410,28 +413,31 @@ async fn put_snapshot(
     put(collection, filter, document).await
 }
 
-/// Removes a history from its end, so that what is left when this ends half way has no gap; then what was observed, and
-/// its snapshot, which until then says how it ended.
-async fn forget(database: Database, uid: &Uid) -> std::result::Result<(), Failure> {
+/// Removes the last entries of a history, so that what is left when this ends half way has no gap. Returns whether there
+/// were any.
+async fn forget_last(database: Database, uid: &Uid) -> std::result::Result<bool, Failure> {
     let entries = database.collection::<Document>(ENTRIES);
-    loop {
-        let find = entries.find(doc! { "uid": uid.as_str() }).projection(doc! { "_id": 1 }).sort(doc! { "seq": -1 });
-        let mut cursor = find.limit(REMOVED_AT_ONCE).await?;
-        let mut deletes = Vec::new();
-        while let Some(found) = cursor.try_next().await? {
-            deletes.push(doc! { "q": { "_id": text(&found, "_id")? }, "limit": 1 });
-        }
-        if deletes.is_empty() {
-            break;
-        }
-        // One after the other in this order, which no filter on many of them promises.
-        let concern = doc! { "w": "majority", "j": true };
-        let command = doc! { "delete": ENTRIES, "deletes": deletes, "ordered": true, "writeConcern": concern };
-        let answer = database.run_command(command).await?;
-        if let Some(trouble) = answer.get("writeErrors").or_else(|| answer.get("writeConcernError")) {
-            return Err(Failure::Unavailable(format!("the server answered {trouble}")));
-        }
+    let find = entries.find(doc! { "uid": uid.as_str() }).projection(doc! { "_id": 1 }).sort(doc! { "seq": -1 });
+    let mut cursor = find.limit(REMOVED_AT_ONCE).await?;
+    let mut deletes = Vec::new();
+    while let Some(found) = cursor.try_next().await? {
+        deletes.push(doc! { "q": { "_id": text(&found, "_id")? }, "limit": 1 });
     }
+    if deletes.is_empty() {
+        return Ok(false);
+    }
+    // One after the other in this order, which no filter on many of them promises.
+    let concern = doc! { "w": "majority", "j": true };
+    let command = doc! { "delete": ENTRIES, "deletes": deletes, "ordered": true, "writeConcern": concern };
+    let answer = database.run_command(command).await?;
+    match answer.get("writeErrors").or_else(|| answer.get("writeConcernError")) {
+        Some(trouble) => Err(Failure::Unavailable(format!("the server answered {trouble}"))),
+        None => Ok(true),
+    }
+}
+
+/// Removes what was observed of a namespace without entries, and its snapshot, which until then says how it ended.
+async fn forget_traces(database: Database, uid: &Uid) -> std::result::Result<(), Failure> {
     database.collection::<Document>(OBSERVATIONS).delete_one(doc! { "_id": uid.as_str() }).await?;
     database.collection::<Document>(SNAPSHOTS).delete_one(doc! { "_id": uid.as_str() }).await?;
     Ok(())
