@@ -18,8 +18,11 @@ pub(crate) const PIPELINE_TAKES: SignedDuration = SignedDuration::from_secs(1);
 /// How long what fails does so before it has failed: `settling_period` and `grace_period` of the demo's policy.
 const FAILS_FOR: SignedDuration = SignedDuration::from_secs(13);
 
+/// The project of all pipelines, by its number in GitLab.
+pub(crate) const PROJECT: &str = "7";
+
 /// What a pipeline writes on the namespaces that it deploys a branch into, but for the number of the job.
-const DEPLOYMENT: [(&str, &str); 3] = [("projectId", "7"), ("job", "deploy"), ("branch", "main")];
+const DEPLOYMENT: [(&str, &str); 3] = [("projectId", PROJECT), ("job", "deploy"), ("branch", "main")];
 
 /// A namespace, by its name.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(crate) struct Member {
     pub(crate) under: Under,
     /// The job that deployed it, where it is one of several that deploy the same branch.
     pub(crate) job: Option<&'static str>,
+    /// The pipeline that made it, where GitLab is asked for that.
+    pub(crate) pipeline: Option<u64>,
     /// Whether a Deployment is in it, which a quota refuses.
     pub(crate) broken: bool,
     /// Its annotation `ttl`.
@@ -70,12 +75,14 @@ pub(crate) enum Fate {
     Replaced,
     /// It replaces another, and stays.
     Replaces,
+    /// The pipeline that made it is cancelled: nsm tells its owner, and deletes it.
+    Cancelled,
 }
 
 const PLAIN: Member =
-    Member { name: "", story: "", under: Under::Ttl, job: None, broken: false, ttl: None, lives: &[] };
+    Member { name: "", story: "", under: Under::Ttl, job: None, pipeline: None, broken: false, ttl: None, lives: &[] };
 
-pub(crate) const CAST: [Member; 11] = [
+pub(crate) const CAST: [Member; 12] = [
     Member { name: "expiring", story: "lives for the policy's ttl of 10 s", lives: &[Fate::Expires(TTL)], ..PLAIN },
     Member {
         name: "own-ttl",
@@ -126,6 +133,14 @@ pub(crate) const CAST: [Member; 11] = [
         ..PLAIN
     },
     Member {
+        name: "cancelled",
+        story: "somebody cancels the pipeline that made it",
+        under: Under::Judged,
+        pipeline: Some(46),
+        lives: &[Fate::Cancelled],
+        ..PLAIN
+    },
+    Member {
         name: "unmatched",
         story: "no policy applies to it",
         under: Under::None,
@@ -151,8 +166,11 @@ impl Member {
             Under::Judged => Some(JUDGED),
             Under::None => None,
         };
-        let ci = self.job.iter().flat_map(|job| DEPLOYMENT.into_iter().chain([("jobId", *job)]));
-        let ci = ci.map(|(key, value)| (format!("{CI_PREFIX}{key}"), value.to_owned()));
+        let job = self.job.iter().flat_map(|job| DEPLOYMENT.into_iter().chain([("jobId", *job)]));
+        let job = job.map(|(key, value)| (key, value.to_owned()));
+        let pipeline =
+            self.pipeline.iter().flat_map(|id| [("projectId", PROJECT.to_owned()), ("pipelineId", id.to_string())]);
+        let ci = job.chain(pipeline).map(|(key, value)| (format!("{CI_PREFIX}{key}"), value));
         policy.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).chain(ci).collect()
     }
 }
@@ -169,7 +187,7 @@ impl Fate {
         match self {
             Self::Expires(ttl) => Some(ttl),
             Self::Fails => Some(FAILS_FOR),
-            Self::Replaced => Some(SignedDuration::ZERO),
+            Self::Replaced | Self::Cancelled => Some(SignedDuration::ZERO),
             Self::Finishes | Self::Kept | Self::Protected | Self::Ignored | Self::Recovers | Self::Replaces => None,
         }
     }
@@ -179,6 +197,7 @@ impl Fate {
         match self {
             Self::Fails => "failed",
             Self::Replaced => "superseded",
+            Self::Cancelled => "cancelled",
             _ => "stale",
         }
     }

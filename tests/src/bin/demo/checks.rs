@@ -162,7 +162,7 @@ fn still_there(life: &Life, namespace: Option<&Namespace>) -> Check {
 /// A history ends as the life did, and tells of an attempt to delete where there was to be one, and nowhere else.
 fn recorded(life: &Life, history: &[Entry]) -> Check {
     let (tale, last): (&str, &[&str]) = match life.fate {
-        Fate::Expires(_) | Fate::Fails | Fate::Replaced => {
+        Fate::Expires(_) | Fate::Fails | Fate::Replaced | Fate::Cancelled => {
             ("tells why and of its notice, and ends with its deletion", &["ActionIntended", "ActionDone", "Gone"])
         }
         Fate::Recovers => ("tells that it failed and recovered, and no action", &["StatusChanged"]),
@@ -178,7 +178,7 @@ fn recorded(life: &Life, history: &[Entry]) -> Check {
         expected: format!("the history of `{}` {tale}", life.title),
         seen: or_nothing(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
         holds: match life.fate {
-            Fate::Expires(_) | Fate::Fails | Fate::Replaced => {
+            Fate::Expires(_) | Fate::Fails | Fate::Replaced | Fate::Cancelled => {
                 let tells_why = history.iter().any(|entry| entry.text.contains(life.fate.why()));
                 kinds.ends_with(last) && kinds.contains(&"NoticeSent") && tells_why
             }

@@ -12,7 +12,7 @@ use serde_json::json;
 use testbed::{ControlPlane, User};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PIPELINE_TAKES};
+use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PIPELINE_TAKES, PROJECT};
 use crate::nsm::{Entry, Listed};
 use crate::screen::{Ink, Screen};
 use crate::stage::{OWNER, PIPELINE, PREFIX, Stage};
@@ -201,6 +201,12 @@ impl Play<'_> {
                     let patch = Patch::Merge(json!({"spec": {"replicas": 0}}));
                     deployments.patch(DEPLOYED, &PatchParams::default(), &patch).await?;
                     self.tell("its owner", &format!("scales Deployment `{DEPLOYED}` in `{name}` to 0"))?;
+                }
+                Fate::Cancelled => {
+                    let pipeline = CAST.iter().find(|member| member.name == name).and_then(|member| member.pipeline);
+                    let pipeline = pipeline.context("a pipeline made it")?;
+                    self.stage.gitlab.set(PROJECT, pipeline, "canceled");
+                    self.tell("somebody", &format!("cancels pipeline {pipeline}, which made `{name}`"))?;
                 }
                 Fate::Finishes
                 | Fate::Expires(_)

@@ -9,9 +9,11 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use testbed::ci::CiServer;
 use testbed::receiver::{Answer, Receiver};
 use testbed::{ControlPlane, Options, Process, User, eventually, program};
 
+use crate::cast::{CAST, PROJECT};
 use crate::nsm::Nsm;
 
 /// Whose deletions the audit log is searched for.
@@ -30,12 +32,14 @@ pub(crate) const CI_PREFIX: &str = "cicd.skao.int/";
 /// What begins the annotations of nsm and those it reads.
 pub(crate) const PREFIX: &str = "manager.cicd.skao.int/";
 
-/// What nsm is told to do. `{store}` is the path of its database, `{webhook}` where owners are told.
+/// What nsm is told to do. `{store}` is the path of its database, `{webhook}` where owners are told, `{gitlab}` where
+/// pipelines run, and `{token}` the file with the token for it.
 const CONFIG: &str = r#"mode: enforce
 store: { url: "sqlite:{store}" }
 telemetry: { format: compact }
 notices: { webhook: { url: "{webhook}" } }
 health: { check_every: 1s }
+gitlab: { url: "{gitlab}", token_file: "{token}", check_every: 2s }
 policies:
   - name: ci
     match: { all: [ { labels: { created-by: pipeline } } ] }
@@ -50,6 +54,9 @@ policies:
     on: { failed: { grace: 2s } }
 "#;
 
+/// What GitLab takes for a token.
+const TOKEN: &str = "glpat-demo";
+
 /// Twenty times what it takes.
 const START: Duration = Duration::from_secs(20);
 /// nsm gives itself less.
@@ -61,6 +68,8 @@ pub(crate) struct Stage {
     manager: Process,
     /// Where owners are told.
     pub(crate) webhook: Receiver,
+    /// Where the pipelines run: a stub that answers as GitLab does.
+    pub(crate) gitlab: CiServer,
     pub(crate) nsm: Nsm,
     pub(crate) plane: ControlPlane,
 }
@@ -92,14 +101,21 @@ impl Stage {
         let config = directory.join("nsm.yaml");
         let store = directory.join("nsm.db");
         let webhook = Receiver::start(|_, _| Answer::Status(204)).await?;
+        let gitlab = CiServer::gitlab(TOKEN).await?;
+        for pipeline in CAST.iter().filter_map(|member| member.pipeline) {
+            gitlab.set(PROJECT, pipeline, "running");
+        }
+        let token = directory.join("gitlab.token");
+        std::fs::write(&token, TOKEN).context("cannot write the token")?;
         let text = CONFIG.replace("{store}", path(&store)?).replace("{webhook}", &webhook.url());
+        let text = text.replace("{gitlab}", &gitlab.url()).replace("{token}", path(&token)?);
         std::fs::write(&config, text).context("cannot write the configuration")?;
         let binary = program("nsm")?.get_program().into();
         let nsm = Nsm { binary, config, kubeconfig: plane.kubeconfig(OWNER)?.to_owned() };
 
         let mut command = nsm.command(&["standalone", "--mode", "enforce"], plane.kubeconfig(MANAGER)?);
         let manager = Process::spawn("nsm", &mut command)?;
-        let mut stage = Self { manager, webhook, nsm, plane };
+        let mut stage = Self { manager, webhook, gitlab, nsm, plane };
         let works = eventually("nsm answers", START, async || {
             if let Some(status) = stage.manager.exited()? {
                 return Ok(Some(status));
