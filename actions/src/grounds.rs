@@ -95,7 +95,7 @@ pub(crate) fn see(
     now: Timestamp,
 ) -> Observation {
     let namespace = &reading.namespace;
-    let health = health::checkup(policy, gathered.rounds.as_ref(), record, namespace);
+    let health = health::checkup(policy, gathered.rounds.as_ref(), (record.episode, record.since), namespace);
     let replaced = policy.filter(|_| record.status == Status::Superseded).and_then(|policy| {
         let superseded = policy.superseded.as_ref()?;
         let group = Group::of(namespace, &superseded.by, &policy.keys)?;

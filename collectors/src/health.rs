@@ -1,7 +1,7 @@
 //! The health of all namespaces: looked at again and again, once for all; and what is told of that.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,14 +10,18 @@ use common::{
     config::Settings,
     store::{Store, StoreError},
 };
-use evidence::health::Rounds;
+use evidence::health::{Rounds, checkup};
+use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Record, Status, Truth,
-    health::{Streak, follows},
+    Condition, Namespace, Policy, Record, Status, Truth,
+    health::{self, Checkup, Look, Streak, follows},
 };
 use tracing::{info, warn};
 
 use crate::{memory::Seen, shard::Shard};
+
+/// How many of our looks are remembered for namespaces that have yet to have their first turn.
+const RECENT: usize = 3;
 
 /// What is known of the health of all, shared by the turns of a collector.
 #[derive(Debug, Default)]
@@ -25,7 +29,10 @@ pub(crate) struct Health(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    last: Option<Arc<Rounds>>,
+    /// Our last looks, the newest last.
+    recent: VecDeque<Arc<Rounds>>,
+    /// The instant of the newest that is not among them any more.
+    former: Option<Timestamp>,
     /// Looks without a break: ours, and those of whoever was here before, if ours follow on them.
     run: Option<Looked>,
     /// The same without the last: its turns may still be to be taken, and what they find to be written down.
@@ -53,7 +60,28 @@ impl Health {
 
     /// The last look there was.
     pub(crate) fn last(&self) -> Option<Arc<Rounds>> {
-        self.state().last.clone()
+        self.state().recent.back().cloned()
+    }
+
+    /// What another left of the health of a namespace, after our own looks since.
+    pub(crate) fn after_ours(
+        &self,
+        left: health::Health,
+        policy: Option<&Policy>,
+        episode: (u64, Option<Timestamp>),
+        namespace: &Namespace,
+        now: Timestamp,
+    ) -> health::Health {
+        let state = self.state();
+        let nothing = state.former.map(|at| {
+            let reason = "nobody remembers what was seen".to_owned();
+            let condition = Condition { truth: Truth::Unknown, reason, observed_at: at };
+            let look = Look { condition, failing: Vec::new() };
+            Checkup { look, episode: (episode.0, episode.1.unwrap_or(at)), every: SignedDuration::ZERO }
+        });
+        let ours =
+            state.recent.iter().filter_map(|rounds| checkup(policy, Some(rounds), episode, namespace).into_seen());
+        nothing.into_iter().chain(ours).fold(left, |health, checkup| health::Health::after(Some(health), checkup, now))
     }
 
     /// A streak that was written down, up to where whoever wrote it looked: what our own looks find may be something else.
@@ -94,7 +122,10 @@ impl Health {
         for source in former.keys().filter(|source| !state.outages.contains_key(*source)) {
             info!("{source} tells of the health of namespaces again");
         }
-        state.last = Some(rounds);
+        state.recent.push_back(rounds);
+        if state.recent.len() > RECENT {
+            state.former = state.recent.pop_front().map(|rounds| rounds.at());
+        }
     }
 
     /// Whether a look says something that a namespace's turn is to be taken for; counts it.
@@ -126,6 +157,16 @@ impl Health {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The health of a namespace after a look at all of them, where it was known before.
+pub(crate) fn after(settings: &Settings, rounds: &Rounds, seen: &Seen, now: Timestamp) -> Option<health::Health> {
+    let (namespace, before) = seen.namespace.as_ref().zip(seen.health.clone())?;
+    let policy = settings.policies.for_namespace(namespace);
+    let as_before = (before.streak.episode, Some(before.streak.standing));
+    let episode = seen.record.as_ref().map_or(as_before, |record| (record.episode, record.since));
+    let checkup = checkup(policy, Some(rounds), episode, namespace).into_seen()?;
+    Some(health::Health::after(Some(before), checkup, now))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use lifecycle::{
     health::{Health, Streak},
     supersession::{Group, Member, Standing},
 };
+use serde_json::Value;
 use tracing::warn;
 
 /// One turn in so many is of the second line, however many wait in the first: what waits there comes to an end.
@@ -52,8 +53,10 @@ pub(crate) struct Seen {
     pub(crate) owed: bool,
     /// Its group of deployments, where its policy asks for that.
     pub(crate) group: Option<Group>,
-    /// Its health as of the last turn.
+    /// Its health as of the last look.
     pub(crate) health: Option<Health>,
+    /// What failed as of the last turn, where that was known.
+    pub(crate) failed: Option<Vec<Value>>,
     /// What the store keeps of that, as far as we know.
     pub(crate) kept: Option<Streak>,
     /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
@@ -179,6 +182,15 @@ impl Memory {
         uids.iter().for_each(|uid| self.wake(uid));
     }
 
+    /// A look is taken in at once, whatever becomes of turns: they may rest, and break off.
+    pub(crate) fn look(&mut self, after: impl Fn(&Seen) -> Option<Health>) {
+        for seen in self.seen.values_mut() {
+            if let Some(health) = after(seen) {
+                seen.health = Some(health);
+            }
+        }
+    }
+
     /// Everything in mind.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Uid, &Seen)> {
         self.seen.iter()
@@ -263,7 +275,13 @@ impl Memory {
         seen.owed = left.owed;
         if !left.again {
             // A turn that broke off knows less of it than the one before.
-            (seen.health, seen.kept) = (left.health, left.kept);
+            seen.kept = left.kept;
+            seen.failed = left.health.as_ref().and_then(Health::failing).map(<[_]>::to_vec);
+            seen.health = left.health.map(|health| match seen.health.take() {
+                // There was another look meanwhile.
+                Some(newer) if newer.streak.looked_at > health.streak.looked_at => newer,
+                _ => health,
+            });
         }
         if let Some(patched) = left.patched
             && let Some(namespace) = &mut seen.namespace
@@ -348,6 +366,7 @@ impl Seen {
             owed: false,
             group: None,
             health: None,
+            failed: None,
             kept: None,
             line: None,
             due: None,
@@ -359,6 +378,9 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use lifecycle::{Condition, Truth, health::Look};
+    use serde_json::json;
+
     use super::*;
 
     fn namespace(uid: &str, version: &str) -> Namespace {
@@ -434,6 +456,39 @@ mod tests {
         memory.there(namespace("a", "1"), None);
         memory.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
         assert_eq!(turns(&mut memory), ["a"]);
+    }
+
+    /// Its health by a look of that second, in which this failed.
+    fn health(second: i64, failing: &[&str]) -> Health {
+        let fails = !failing.is_empty();
+        let truth = if fails { Truth::True } else { Truth::False };
+        let condition = Condition { truth, reason: String::new(), observed_at: at(second) };
+        let look = Look { condition, failing: failing.iter().map(|name| json!(name)).collect() };
+        let (since, looked_at) = (at(second), at(second));
+        Health { look, streak: Streak { episode: 1, fails, since, standing: since, looked_at, is_known: true } }
+    }
+
+    #[test]
+    fn a_look_stays_taken_in_whatever_becomes_of_the_turn_it_came_during() {
+        let uid = Uid::new("a");
+        let mut memory = Memory::default();
+        memory.there(namespace("a", "1"), None);
+        memory.begin();
+        memory.end(&uid, Left { health: Some(health(1, &[])), ..Left::default() });
+        let endings = [
+            Left { health: Some(health(1, &[])), ..Left::default() },
+            Left { again: true, ..Left::default() },
+            Left { health: Some(health(4, &["x", "y"])), ..Left::default() },
+        ];
+        for (left, (looked_at, failed)) in endings.into_iter().zip([(3, 0), (3, 0), (4, 2)]) {
+            memory.wake(&uid);
+            memory.begin();
+            memory.look(|_| Some(health(3, &["x"])));
+            memory.end(&uid, left);
+            let seen = memory.get(&uid).unwrap();
+            assert_eq!(seen.health.as_ref().unwrap().streak.looked_at, at(looked_at));
+            assert_eq!(seen.failed.as_ref().unwrap().len(), failed, "that is as of the last turn");
+        }
     }
 
     #[test]

@@ -229,6 +229,8 @@ impl Resident {
         let (rounds, health, settings) = (Arc::new(rounds), &self.collector.health, self.collector.context.settings());
         health.take(&settings, Arc::clone(&rounds));
         self.memory.wake_where(|seen| health.is_news(&settings, &rounds, seen));
+        let now = self.collector.context.clock.now();
+        self.memory.look(|seen| crate::health::after(&settings, &rounds, seen, now));
     }
 
     /// Until when timers have run, for whoever comes next.

@@ -14,7 +14,7 @@ use common::{
 use evidence::{age, health::checkup};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Truth, Uid, absorb, decide,
+    Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Uid, absorb, decide,
     entry::Gone,
     health::{Health, Streak},
     keys::{Lineage, Mismatch},
@@ -115,7 +115,7 @@ impl Collector {
         let wrote = !written.is_empty();
         let why = if wrote {
             Why::Wrote
-        } else if failing(seen.health.as_ref()) != failing(seen_now.health.seen()) {
+        } else if seen.failed.as_deref() != seen_now.health.seen().and_then(Health::failing) {
             Why::Fails
         } else {
             Why::Differs
@@ -154,7 +154,8 @@ impl Collector {
         now: Timestamp,
     ) -> Result<(Observation, Option<Streak>), StoreError> {
         let policy = settings.policies.for_namespace(&namespace);
-        let health = checkup(policy, self.health.last().as_deref(), record, &namespace);
+        let episode = (record.episode, record.since);
+        let health = checkup(policy, self.health.last().as_deref(), episode, &namespace);
         let mut stored = before.kept.clone();
         let known = match (&before.health, &health) {
             (Some(known), _) => Some(known.clone()),
@@ -162,7 +163,8 @@ impl Collector {
                 stored = self.context.store.observation(&record.uid).await?.and_then(|observed| observed.health);
                 let streak = stored.clone().map(|streak| self.health.continued(streak, record));
                 // What was seen then says nothing that the look of now does not say.
-                streak.map(|streak| Health { look: checkup.look.clone(), streak })
+                let left = streak.map(|streak| Health { look: checkup.look.clone(), streak });
+                left.map(|left| self.health.after_ours(left, policy, episode, &namespace, now))
             }
             (None, _) => None,
         };
@@ -427,11 +429,6 @@ fn succeeded(
         Some(member) => Checked::Seen(succession(member, &group, &members, superseded.when, now)),
         None => Checked::Unseen,
     }
-}
-
-/// What is known to fail.
-fn failing(health: Option<&Health>) -> Option<&[serde_json::Value]> {
-    health.filter(|health| health.look.condition.truth != Truth::Unknown).map(|health| &health.look.failing[..])
 }
 
 /// Whether a timer may run on the health in this status.

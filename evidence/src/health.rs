@@ -9,7 +9,7 @@ use common::{
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Namespace, Policy, Record, Truth,
+    Checked, Condition, Namespace, Policy, Truth,
     health::{Checkup, Look},
     policy::HealthSource,
     time::saturating_add,
@@ -68,19 +68,20 @@ pub async fn look_at(
     Some(rounds)
 }
 
-/// What is known of the health of a namespace by the last look there was.
+/// What is known of the health of a namespace by a look, where that is to be known. `episode` is the number of the entry
+/// that brought the status of now, and its instant.
 #[must_use]
 pub fn checkup(
     policy: Option<&Policy>,
     rounds: Option<&Rounds>,
-    record: &Record,
+    (episode, since): (u64, Option<Timestamp>),
     namespace: &Namespace,
 ) -> Checked<Checkup> {
     let Some(terms) = policy.and_then(|policy| policy.health) else { return Checked::Off };
     // What was looked at before there was this namespace says nothing of it. Its creation is told in whole seconds.
     let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
     let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Checked::Unseen };
-    let episode = (record.episode, record.since.unwrap_or(rounds.at));
+    let episode = (episode, since.unwrap_or(rounds.at));
     let look = rounds.of(terms.source, &namespace.name, namespace.created);
     Checked::Seen(Checkup { look, episode, every: rounds.every })
 }

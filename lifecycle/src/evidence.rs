@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Namespace,
-    health::{Checkup, Health, Look, Streak},
+    health::{Checkup, Health},
     supersession::Succession,
 };
 
@@ -111,7 +111,7 @@ fn absorb_clock(seen: Option<Condition>, clock: Condition, now: Timestamp) -> Co
 }
 
 fn absorb_health(seen: Option<Checked<Health>>, checked: Checked<Checkup>, now: Timestamp) -> Checked<Health> {
-    let mut checkup = match checked {
+    let checkup = match checked {
         Checked::Off => return Checked::Off,
         Checked::Unseen => {
             return match seen {
@@ -121,24 +121,15 @@ fn absorb_health(seen: Option<Checked<Health>>, checked: Checked<Checkup>, now: 
         }
         Checked::Seen(checkup) => checkup,
     };
-    if checkup.look.condition.observed_at > now {
-        let condition = not_from_the_future(checkup.look.condition, "health", now);
-        checkup.look = Look { condition, failing: Vec::new() };
-    }
     let before = match seen {
-        // What was seen in the future was seen before the clock was set back: its timers start again.
-        Some(Checked::Seen(before)) if before.streak.looked_at <= now => Some(before),
-        _ => None,
+        Some(Checked::Seen(before)) => Some(before),
+        Some(Checked::Off | Checked::Unseen) | None => None,
     };
-    let streak = Streak::follow(before.as_ref().map(|before| &before.streak), &checkup);
-    let look = match before {
-        Some(before) if checkup.look.condition.observed_at < before.look.condition.observed_at => before.look,
-        _ => checkup.look,
-    };
-    Checked::Seen(Health { look, streak })
+    Checked::Seen(Health::after(before, checkup, now))
 }
 
-fn not_from_the_future(look: Condition, at_what: &str, now: Timestamp) -> Condition {
+/// A look whose instant has yet to come tells nothing.
+pub(crate) fn not_from_the_future(look: Condition, at_what: &str, now: Timestamp) -> Condition {
     if look.observed_at <= now {
         return look;
     }
@@ -153,6 +144,15 @@ impl<T> Checked<T> {
     /// What was seen, if anybody looked.
     #[must_use]
     pub const fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Off | Self::Unseen => None,
+        }
+    }
+
+    /// What was seen, if anybody looked.
+    #[must_use]
+    pub fn into_seen(self) -> Option<T> {
         match self {
             Self::Seen(seen) => Some(seen),
             Self::Off | Self::Unseen => None,

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     Condition, Record, Status, Truth,
+    evidence::not_from_the_future,
     policy::HealthTerms,
     time::{between, saturating_add},
 };
@@ -73,6 +74,31 @@ pub(crate) enum Step {
 #[must_use]
 pub fn follows(last: Timestamp, at: Timestamp, every: SignedDuration) -> bool {
     between(last, at) <= every.saturating_mul(LOOKS_APART)
+}
+
+impl Health {
+    /// What is seen after another look, if `before` it was seen already. Of two looks the later one counts, unless it
+    /// lies in the future: then the clock was set back since, and its timers start again.
+    #[must_use]
+    pub fn after(before: Option<Self>, mut checkup: Checkup, now: Timestamp) -> Self {
+        if checkup.look.condition.observed_at > now {
+            let condition = not_from_the_future(checkup.look.condition, "health", now);
+            checkup.look = Look { condition, failing: Vec::new() };
+        }
+        let before = before.filter(|before| before.streak.looked_at <= now);
+        let streak = Streak::follow(before.as_ref().map(|before| &before.streak), &checkup);
+        let look = match before {
+            Some(before) if checkup.look.condition.observed_at < before.look.condition.observed_at => before.look,
+            _ => checkup.look,
+        };
+        Self { look, streak }
+    }
+
+    /// What fails; `None`: that is not known.
+    #[must_use]
+    pub fn failing(&self) -> Option<&[Value]> {
+        (self.look.condition.truth != Truth::Unknown).then_some(&self.look.failing[..])
+    }
 }
 
 impl Streak {
