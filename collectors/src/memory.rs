@@ -53,6 +53,8 @@ pub(crate) struct Seen {
     pub(crate) owed: bool,
     /// Its group of deployments, where its policy asks for that.
     pub(crate) group: Option<Group>,
+    /// How it stood among its group when its record was last known.
+    pub(crate) stood: Option<Standing>,
     /// Its health as of the last look.
     pub(crate) health: Option<Health>,
     /// What failed as of the last turn, where that was known.
@@ -95,18 +97,31 @@ impl Memory {
         }
     }
 
-    /// The group of a namespace and all its members, itself too; `None`: it is in none, or not all are known yet.
+    /// The group of a namespace and all its members, itself too; `None`: it is in none, or not all are known yet, by
+    /// their records too. Whoever compared those it knows would take back what the others bring about.
     pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(Group, Vec<Member>)> {
         let group = self.seen.get(uid)?.group.clone().filter(|_| self.is_complete)?;
         if self.groups.get(&group)?.len() > MOST_DEPLOYMENTS {
             return None;
         }
+        if !self.is_known(&group) {
+            return None;
+        }
         let member = |uid| {
             let seen = self.seen.get(uid)?;
-            Member::new(seen.namespace.as_ref()?, seen.record.as_ref(), keys)
+            let namespace = seen.namespace.as_ref()?;
+            let member = Member::new(namespace, seen.record.as_ref(), keys)?;
+            let as_before = seen.stood.filter(|_| seen.record.is_none() && namespace.deleted.is_none());
+            Some(Member { standing: as_before.unwrap_or(member.standing), ..member })
         };
         let members = self.groups.get(&group)?.iter().filter_map(member).collect();
         Some((group, members))
+    }
+
+    /// Whether the records of all members of a group were read.
+    fn is_known(&self, group: &Group) -> bool {
+        let mut members = self.groups.get(group).into_iter().flatten();
+        members.all(|uid| self.seen.get(uid).is_some_and(|seen| seen.stood.is_some()))
     }
 
     fn join(&mut self, uid: &Uid, group: Option<Group>) {
@@ -265,10 +280,12 @@ impl Memory {
         if left.gone && seen.namespace.is_none() || seen.is_elsewhere {
             return self.forget(uid);
         }
-        let standing = |seen: &Seen| seen.namespace.as_ref().map(|it| Standing::of(it, seen.record.as_ref()));
-        let stood = standing(seen);
         seen.record = left.record;
-        let changed = seen.group.clone().filter(|_| stood != standing(seen));
+        let stood = seen.stood;
+        if let (Some(namespace), Some(record)) = (&seen.namespace, &seen.record) {
+            seen.stood = Some(Standing::of(namespace, Some(record)));
+        }
+        let changed = seen.group.clone().filter(|_| stood != seen.stood);
         seen.repaired_at = left.repaired_at;
         seen.failures = left.failures;
         seen.unsure = left.unsure;
@@ -292,7 +309,7 @@ impl Memory {
             *namespace = patched.1;
         }
         self.set_due(uid, left.due);
-        if let Some(group) = changed {
+        if let Some(group) = changed.filter(|group| self.is_known(group)) {
             self.wake_group(&group);
         }
         if again || left.again {
@@ -365,6 +382,7 @@ impl Seen {
             unsure: None,
             owed: false,
             group: None,
+            stood: None,
             health: None,
             failed: None,
             kept: None,
@@ -560,6 +578,11 @@ mod tests {
         assert_eq!(memory.begin().unwrap().1.namespace.unwrap().resource_version, "3");
     }
 
+    /// What a turn leaves behind that read the record.
+    fn judged(uid: &Uid) -> Left {
+        Left { record: Some(Record::new(uid.clone())), ..Left::default() }
+    }
+
     /// The group of a deployment of this job.
     fn deployed(uid: &str, job_id: &str) -> (Namespace, Option<Group>) {
         let keys = Keys::default();
@@ -587,9 +610,14 @@ mod tests {
         there(&mut memory, "b", "2");
         memory.there(namespace("other", "1"), None);
         turns(&mut memory);
-        ["a", "b", "other"].iter().for_each(|uid| memory.end(&Uid::new(*uid), Left::default()));
-        assert_eq!(members(&memory, "a"), None);
+        let end = |memory: &mut Memory, uids: &[&str]| {
+            uids.iter().map(|uid| Uid::new(*uid)).for_each(|uid| memory.end(&uid, judged(&uid)));
+        };
+        end(&mut memory, &["a", "other"]);
         memory.complete(&["a", "b", "other"].map(Uid::new).into());
+        assert_eq!(members(&memory, "a"), None, "nobody read the record of `b`");
+        assert_eq!(turns(&mut memory), ["a"]);
+        end(&mut memory, &["a", "b"]);
         assert_eq!(turns(&mut memory), ["a", "b"]);
         assert_eq!(members(&memory, "a").unwrap(), ["a", "b"]);
         assert_eq!(members(&memory, "other"), None);
@@ -601,7 +629,7 @@ mod tests {
         memory.complete(&BTreeSet::new());
         let settle = |memory: &mut Memory| {
             let turned = turns(memory);
-            turned.iter().for_each(|uid| memory.end(&Uid::new(uid), Left::default()));
+            turned.iter().map(Uid::new).for_each(|uid| memory.end(&uid, judged(&uid)));
             turned
         };
         there(&mut memory, "a", "1");
@@ -611,7 +639,7 @@ mod tests {
         // Its record says that it is managed and ok now.
         there(&mut memory, "b", "2");
         assert_eq!(turns(&mut memory), ["a", "b"]);
-        memory.end(&Uid::new("a"), Left::default());
+        memory.end(&Uid::new("a"), judged(&Uid::new("a")));
         let mut record = Record::new(Uid::new("b"));
         (record.phase, record.status) = (lifecycle::record::Phase::Managed, lifecycle::Status::Ok);
         memory.end(&Uid::new("b"), Left { record: Some(record), ..Left::default() });
@@ -631,6 +659,7 @@ mod tests {
         for number in 0..=MOST_DEPLOYMENTS {
             there(&mut memory, &format!("u{number}"), &number.to_string());
         }
+        turns(&mut memory).iter().map(Uid::new).for_each(|uid| memory.end(&uid, judged(&uid)));
         assert_eq!(members(&memory, "u0"), None);
         memory.vanished(&Uid::new("u1"));
         assert_eq!(members(&memory, "u0").unwrap().len(), MOST_DEPLOYMENTS);
