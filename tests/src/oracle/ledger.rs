@@ -124,6 +124,13 @@ impl History {
     pub(super) fn outcomes(&self, intent: u64) -> impl Iterator<Item = &Entry> {
         self.0.iter().filter(move |entry| entry.outcome_of() == Some(intent))
     }
+
+    /// Whether a deletion is announced of which nobody wrote down yet what became of it.
+    #[must_use]
+    pub fn has_open_intent(&self) -> bool {
+        let last = self.0.iter().rev().find(|entry| entry.is_intent());
+        last.is_some_and(|intent| self.outcomes(intent.seq).next().is_none())
+    }
 }
 
 impl Entry {

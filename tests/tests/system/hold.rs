@@ -53,16 +53,17 @@ impl Hold {
         Ok((actor, Self { _connection: asked?.0 }))
     }
 
-    /// Ends when the worker has given up on an answer, after ten seconds, and has made a fence of its own, whoever else made one.
+    /// Ends when the worker has an answer or has given up on one. It does so after ten seconds, which is also how long
+    /// the apiserver waits for a webhook's handshake; then it reads the namespace again, and finds it fenced.
     pub(crate) async fn end(self, stage: &Stage, held: &Actor) -> Result<()> {
         let worker = Installation::user("action");
-        eventually("the worker has fenced", SOON, async || {
+        eventually("its deletion is under way no longer", SOON, async || {
             let requests = stage.requests().await?;
-            let mut patches = requests.iter().filter(|event| event.verb == "patch" && event.user.username == worker);
+            let mut deletes = requests.iter().filter(|event| event.verb == "delete" && event.user.username == worker);
             let is_held = |event: &AuditEvent| {
                 event.object_ref.as_ref().is_some_and(|object| object.name.as_ref() == Some(&held.name))
             };
-            ensure!(patches.any(is_held), "it patched nothing");
+            ensure!(deletes.any(is_held), "the apiserver still holds the request");
             Ok(())
         })
         .await?;

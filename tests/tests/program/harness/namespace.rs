@@ -71,7 +71,7 @@ impl Demo {
     pub(crate) async fn is_deleted(&self) -> Result<()> {
         eventually(&format!("`{}` is deleted", self.name), LATER, async || {
             ensure!(self.is_deleted_now().await?, "{:?}, {:?}", self.ours().await?, self.kinds());
-            ensure!(self.kinds().last().is_none_or(|last| last != "ActionIntended"), "{:?}", self.kinds());
+            ensure!(!self.history().unwrap_or_default().has_open_intent(), "{:?}", self.kinds());
             Ok(())
         })
         .await
@@ -128,7 +128,12 @@ impl Demo {
 
     /// What the store knows of it.
     pub(crate) fn history(&self) -> Result<History> {
-        Ok(Ledger::read(&self.store)?.history(&self.uid).clone())
+        Ok(self.history_in(&Ledger::read(&self.store)?).clone())
+    }
+
+    /// What this ledger knows of it.
+    pub(super) fn history_in<'a>(&self, ledger: &'a Ledger) -> &'a History {
+        ledger.history(&self.uid)
     }
 
     /// Waits until its history has an entry like this.

@@ -223,12 +223,15 @@ impl World {
         witness.is_deleted().await.context("the witness")
     }
 
-    /// Waits until all of these are deleted.
+    /// Waits until all of these are deleted, and what became of the requests is written down.
     pub(crate) async fn are_deleted(&self, demos: &[Demo], deadline: Duration) -> Result<()> {
         eventually("all are deleted", deadline, async || {
             let left = self.left_of(demos).await?;
             let kinds = left.first().map(|demo| demo.kinds());
             ensure!(left.is_empty(), "{} of {} are left, the first with {kinds:?}", left.len(), demos.len());
+            let ledger = self.whole_ledger().await?;
+            let open = demos.iter().find(|demo| demo.history_in(&ledger).has_open_intent());
+            ensure!(open.is_none(), "what became of the request is not written down: {:?}", open.map(Demo::kinds));
             Ok(())
         })
         .await
