@@ -12,6 +12,7 @@ use serde_json::json;
 use testbed::eventually;
 use testbed::oracle::{Entry, History, Ledger};
 
+use super::world::ledger_in;
 use super::{LATER, SOON, World};
 
 /// What begins each annotation of ours.
@@ -24,6 +25,7 @@ pub(crate) struct Demo {
     pub(crate) uid: String,
     namespaces: Api<Namespace>,
     store: PathBuf,
+    database: Option<String>,
 }
 
 impl Demo {
@@ -46,7 +48,8 @@ impl Demo {
         let namespaces = world.namespaces();
         let made = namespaces.create(&PostParams::default(), &namespace).await;
         let made = made.with_context(|| format!("cannot create `{name}`"))?;
-        Ok(Self { name: name.to_owned(), uid: made.uid().context("a uid")?, namespaces, store: world.store() })
+        let uid = made.uid().context("a uid")?;
+        Ok(Self { name: name.to_owned(), uid, namespaces, store: world.store(), database: world.database() })
     }
 
     /// The namespace as it is; `None` where its name is free, or another one's.
@@ -71,7 +74,13 @@ impl Demo {
     pub(crate) async fn is_deleted(&self) -> Result<()> {
         eventually(&format!("`{}` is deleted", self.name), LATER, async || {
             ensure!(self.is_deleted_now().await?, "{:?}, {:?}", self.ours().await?, self.kinds());
-            ensure!(!self.history().unwrap_or_default().has_open_intent(), "{:?}", self.kinds());
+            let ledger = ledger_in(&self.store, self.database.as_deref()).await?;
+            let history = self.history_in(&ledger);
+            ensure!(
+                !history.has_open_intent(),
+                "what became of the request is not written down: {:?}",
+                history.0.last()
+            );
             Ok(())
         })
         .await

@@ -1,6 +1,6 @@
 //! An installation: a configuration, a store, the namespaces it is for, and the processes that run on it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -95,6 +95,11 @@ impl World {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.path("nsm.db")
+    }
+
+    /// The URL of the database where the store is one and no file.
+    pub(super) fn database(&self) -> Option<String> {
+        self.told().database.clone()
     }
 
     /// A file of this world's.
@@ -274,12 +279,7 @@ impl World {
     /// What the store says now, be it a file or a database. A story whose program never came to open its store has no
     /// histories.
     pub(crate) async fn whole_ledger(&self) -> Result<Ledger> {
-        let database = self.told().database.clone();
-        match database {
-            Some(url) => Ledger::read_database(&url).await,
-            None if self.store().exists() => self.ledger(),
-            None => Ok(Ledger::default()),
-        }
+        ledger_in(&self.store(), self.database().as_deref()).await
     }
 
     /// The ends of the logs of its processes.
@@ -295,5 +295,14 @@ impl World {
 
     pub(super) fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().expect("nobody panics while holding it")
+    }
+}
+
+/// What a database says, where there is one, or else a file, where that is there.
+pub(super) async fn ledger_in(file: &Path, database: Option<&str>) -> Result<Ledger> {
+    match database {
+        Some(url) => Ledger::read_database(url).await,
+        None if file.exists() => Ledger::read(file),
+        None => Ok(Ledger::default()),
     }
 }
