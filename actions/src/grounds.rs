@@ -1,10 +1,16 @@
 //! What a deletion rests on, looked at afresh: anything but a plain yes stops it (safety.md section 2, step 3).
 
+use std::collections::BTreeSet;
+
 use common::{cluster, config::Settings, context::Context, history::load};
-use evidence::health::{self, Rounds};
+use evidence::{
+    health::{self, Rounds},
+    pipelines::Look,
+};
 use jiff::Timestamp;
 use lifecycle::{
     Checked, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb,
+    confirmation::Proof,
     entry::SkipReason,
     pipeline::{Origin, together},
     supersession::{Group, Member, Successor, succession},
@@ -22,8 +28,8 @@ pub(crate) struct Gathered {
     rounds: Option<Rounds>,
     /// What replaced it, each in the group it belongs to now.
     successors: Vec<(Group, Member)>,
-    /// The pipeline that made it and its merge request, and whether they are over.
-    origins: Vec<(Origin, Condition)>,
+    /// What the CI system says: of the pipeline that made it and its merge request, and of the jobs of what replaced it.
+    asked: Vec<(Origin, Look)>,
 }
 
 /// Looks at what led to the deletion, afresh; at the pipeline too, where one did.
@@ -50,23 +56,35 @@ pub(crate) async fn gather(
             for successor in &record.successors {
                 successors.extend(succeeds(context, settings, successor).await?);
             }
-            Gathered { successors, ..Gathered::default() }
+            let asked = ask(worker, settings, jobs(settings, &successors, namespace)).await;
+            Gathered { successors, asked, ..Gathered::default() }
         }
-        Status::Cancelled => Gathered { origins: ask(worker, settings, namespace).await, ..Gathered::default() },
+        Status::Cancelled => {
+            let policy = settings.policies.for_namespace(namespace);
+            let origins = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
+            Gathered { asked: ask(worker, settings, origins).await, ..Gathered::default() }
+        }
         Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => Gathered::default(),
     })
 }
 
-/// What became of the pipeline and the merge request of a namespace, by the CI system.
-async fn ask(worker: &Worker, settings: &Settings, namespace: &Namespace) -> Vec<(Origin, Condition)> {
-    let policy = settings.policies.for_namespace(namespace);
+/// The jobs of which it has to be proven that they deployed what replaced a namespace.
+fn jobs(settings: &Settings, successors: &[(Group, Member)], namespace: &Namespace) -> BTreeSet<Origin> {
+    let terms = settings.policies.for_namespace(namespace).and_then(|policy| policy.superseded.as_ref());
+    let system = terms.and_then(|terms| terms.confirm);
+    let job = |(group, member): &(Group, Member)| group.job(system?, &member.job_id);
+    successors.iter().filter_map(job).collect()
+}
+
+/// What the CI system says of these.
+async fn ask(worker: &Worker, settings: &Settings, origins: impl IntoIterator<Item = Origin>) -> Vec<(Origin, Look)> {
     let mut asked = Vec::new();
-    for origin in policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default() {
+    for origin in origins {
         let Some(source) = worker.pipelines.get(settings, origin.system) else { continue };
         // Since when it is missing the collector wrote down.
         let before = source.recall(&origin, &*worker.context.store).await;
         let look = source.look(&origin, before, &worker.context.clock).await;
-        asked.push((origin, look.condition));
+        asked.push((origin, look));
     }
     asked
 }
@@ -79,10 +97,10 @@ async fn succeeds(
 ) -> anyhow::Result<Option<(Group, Member)>> {
     let policies = &settings.policies;
     let Some(namespace) = cluster::look(&context.cluster, &successor.name, policies).await? else { return Ok(None) };
-    let superseded = policies.for_namespace(&namespace).and_then(|policy| policy.superseded.as_ref());
-    let Some(superseded) = superseded.filter(|_| namespace.uid == successor.uid) else { return Ok(None) };
+    let terms = policies.for_namespace(&namespace).and_then(|policy| policy.superseded.as_ref());
+    let Some(terms) = terms.filter(|_| namespace.uid == successor.uid) else { return Ok(None) };
     let record = load(&*context.store, &successor.uid).await?;
-    let group = Group::of(&namespace, &superseded.by, &policies.keys);
+    let group = Group::of(&namespace, terms, &policies.keys);
     Ok(group.zip(Member::new(&namespace, Some(&record), &policies.keys)))
 }
 
@@ -97,12 +115,16 @@ pub(crate) fn see(
     let namespace = &reading.namespace;
     let health = health::checkup(policy, gathered.rounds.as_ref(), (record.episode, record.since), namespace);
     let replaced = policy.filter(|_| record.status == Status::Superseded).and_then(|policy| {
-        let superseded = policy.superseded.as_ref()?;
-        let group = Group::of(namespace, &superseded.by, &policy.keys)?;
+        let terms = policy.superseded.as_ref()?;
+        let group = Group::of(namespace, terms, &policy.keys)?;
         let own = Member::new(namespace, Some(record), &policy.keys)?;
         let others = gathered.successors.iter().filter(|(other, _)| *other == group).map(|(_, member)| member.clone());
         let all: Vec<_> = std::iter::once(own.clone()).chain(others).collect();
-        Some(succession(&own, &group, &all, superseded.when, now))
+        let prove = |job: Origin| {
+            let look = gathered.asked.iter().find(|(asked, _)| *asked == job).map(|(_, look)| look);
+            look.map_or_else(|| Proof::Unknown(format!("nobody was asked for {job}")), |look| look.proof(&group, &job))
+        };
+        Some(succession(&own, &group, &all, terms, prove, now))
     });
     let succession = match (replaced, policy.and_then(|policy| policy.superseded.as_ref())) {
         (Some(replaced), _) => Checked::Seen(replaced),
@@ -111,8 +133,8 @@ pub(crate) fn see(
     };
     let origins = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
     let pipeline = together(origins.iter().map(|origin| {
-        let asked = gathered.origins.iter().find(|(asked, _)| asked == origin);
-        asked.map_or(Checked::Unseen, |(_, condition)| Checked::Seen(condition.clone()))
+        let asked = gathered.asked.iter().find(|(asked, _)| asked == origin);
+        asked.map_or(Checked::Unseen, |(_, look)| Checked::Seen(look.condition.clone()))
     }));
     absorb(None, Reading { health, succession, pipeline, ..reading }, now)
 }

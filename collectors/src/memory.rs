@@ -399,6 +399,8 @@ mod tests {
     use lifecycle::{Condition, Truth, health::Look};
     use serde_json::json;
 
+    use lifecycle::supersession::{By, Terms, When};
+
     use super::*;
 
     fn namespace(uid: &str, version: &str) -> Namespace {
@@ -589,7 +591,9 @@ mod tests {
         let labels = [("projectId", "7"), ("job", "deploy"), ("branch", "main"), ("jobId", job_id)];
         let labels = labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into();
         let namespace = Namespace { labels, ..namespace(uid, "1") };
-        let group = Group::of(&namespace, &[lifecycle::supersession::By::Branch], &keys);
+        let by = vec![By::Branch];
+        let terms = Terms { by, when: When::NewerReady, confirm: None };
+        let group = Group::of(&namespace, &terms, &keys);
         (namespace, group)
     }
 

@@ -17,7 +17,9 @@ use evidence::pipelines::{Known, Look, Source, Sources};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Condition, Namespace, Policy, Record, Status, Truth, Uid,
+    confirmation::Proof,
     pipeline::{CiSystem, Kind, Origin, together},
+    supersession::Group,
     time::between,
 };
 use tokio::time::Instant;
@@ -76,15 +78,30 @@ pub(crate) struct Answered {
 }
 
 impl Pipelines {
-    /// What is known of the pipeline of a namespace, and of its merge request; they are asked for from now on.
-    pub(crate) fn checked(&self, policy: Option<&Policy>, namespace: &Namespace) -> Checked<Condition> {
-        let wanted = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
+    /// What is known of the pipeline of a namespace, and of its merge request; they are asked for from now on, and these
+    /// jobs.
+    pub(crate) fn checked(
+        &self,
+        policy: Option<&Policy>,
+        namespace: &Namespace,
+        jobs: Vec<Origin>,
+    ) -> Checked<Condition> {
+        let own = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
         let mut state = self.state();
-        state.want(&namespace.uid, &wanted);
-        together(wanted.iter().map(|origin| {
+        let checked = together(own.iter().map(|origin| {
             let look = state.all.get(origin).and_then(|wanted| wanted.last.as_ref());
             look.map_or(Checked::Unseen, |look| Checked::Seen(look.condition.clone()))
-        }))
+        }));
+        state.want(&namespace.uid, own.into_iter().chain(jobs).collect());
+        checked
+    }
+
+    /// Whether this job deployed what the group is of, as far as is known.
+    pub(crate) fn proof(&self, group: &Group, job: &Origin) -> Proof {
+        let state = self.state();
+        let look = state.all.get(job).and_then(|wanted| wanted.last.as_ref());
+        let unasked = || Proof::Unknown(format!("{} was not asked for {job} yet", job.system.name()));
+        look.map_or_else(unasked, |look| look.proof(group, job))
     }
 
     /// Another CI system is another source: what the former said counts no more.
@@ -128,17 +145,17 @@ impl Pipelines {
     }
 
     /// Takes in an answer. Returns the namespaces that it is about.
-    pub(crate) fn take(&self, settings: &Settings, answered: Answered) -> Vec<Uid> {
+    pub(crate) fn take(&self, settings: &Settings, answered: &Answered) -> Vec<Uid> {
         let Answered { pipeline, look, written } = answered;
         let Some(source) = self.sources.get(settings, pipeline.system) else { return Vec::new() };
         let mut state = self.state();
-        state.tell_apart(&pipeline, &look);
-        let Some(wanted) = state.all.get_mut(&pipeline) else { return Vec::new() };
+        state.tell_apart(pipeline, look);
+        let Some(wanted) = state.all.get_mut(pipeline) else { return Vec::new() };
         let by: Vec<_> = wanted.by.iter().cloned().collect();
         let again = Instant::now() + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
         let checks = by.len() as u64;
-        (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written, true);
-        state.due.entry(pipeline.system).or_default().insert((again, pipeline));
+        (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written.clone(), true);
+        state.due.entry(pipeline.system).or_default().insert((again, pipeline.clone()));
         match look.condition.truth {
             Truth::True | Truth::False => state.checks.known += checks,
             Truth::Unknown => state.checks.unknown += checks,
@@ -188,16 +205,10 @@ impl Question {
     }
 }
 
-impl Answered {
-    pub(crate) const fn condition(&self) -> &Condition {
-        &self.look.condition
-    }
-}
-
 impl State {
     /// A namespace wants these to be known, and no others.
-    fn want(&mut self, uid: &Uid, wanted: &[Origin]) {
-        if self.made.get(uid).map_or(&[][..], Vec::as_slice) == wanted {
+    fn want(&mut self, uid: &Uid, wanted: Vec<Origin>) {
+        if *self.made.get(uid).unwrap_or(&Vec::new()) == wanted {
             return;
         }
         for former in self.made.remove(uid).unwrap_or_default() {
@@ -206,14 +217,14 @@ impl State {
                 former.by.remove(uid);
             }
         }
-        if !wanted.is_empty() {
-            self.made.insert(uid.clone(), wanted.to_vec());
-        }
-        for origin in wanted {
+        for origin in &wanted {
             if !self.all.contains_key(origin) {
                 self.due.entry(origin.system).or_default().insert((Instant::now(), origin.clone()));
             }
             self.all.entry(origin.clone()).or_default().by.insert(uid.clone());
+        }
+        if !wanted.is_empty() {
+            self.made.insert(uid.clone(), wanted);
         }
     }
 
@@ -275,8 +286,13 @@ impl State {
 }
 
 /// Whether what is known now may bring another status.
-pub(crate) fn is_news(record: Option<&Record>, condition: &Condition) -> bool {
+pub(crate) fn is_news(record: Option<&Record>, answered: &Answered) -> bool {
     let Some(record) = record else { return true };
+    let Look { condition, trouble, .. } = &answered.look;
+    if answered.pipeline.kind == Kind::Job {
+        // It may replace others now, or no more.
+        return trouble.is_none();
+    }
     match (condition.truth, record.status) {
         (Truth::True, Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed) => true,
         (Truth::True, Status::Stale | Status::Cancelled | Status::Superseded) => false,
@@ -305,8 +321,14 @@ mod tests {
 
     /// What is known of the pipeline of a namespace that this one made.
     fn checked(pipelines: &Pipelines, settings: &Settings, uid: &str, id: &str) -> Checked<Condition> {
+        let namespace = namespace(settings, uid, id);
+        pipelines.checked(settings.policies.for_namespace(&namespace), &namespace, Vec::new())
+    }
+
+    /// A namespace that this pipeline made.
+    fn namespace(settings: &Settings, uid: &str, id: &str) -> Namespace {
         let keys = &settings.policies.keys;
-        let namespace = Namespace {
+        Namespace {
             uid: Uid::new(uid),
             name: uid.to_owned(),
             resource_version: "1".to_owned(),
@@ -314,8 +336,7 @@ mod tests {
             deleted: None,
             labels: [("projectId", "7"), ("pipelineId", id)].map(|(key, id)| (keys.of_ci(key), id.to_owned())).into(),
             annotations: BTreeMap::new(),
-        };
-        pipelines.checked(settings.policies.for_namespace(&namespace), &namespace)
+        }
     }
 
     /// The ids of what is asked for now, where these namespaces are there.
@@ -325,10 +346,16 @@ mod tests {
     }
 
     fn cancelled(id: u64) -> Answered {
-        let condition = Condition { truth: Truth::True, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
+        let answered = answered(Kind::Pipeline, Truth::True);
+        Answered { pipeline: Origin { id, ..answered.pipeline }, ..answered }
+    }
+
+    /// An answer about one of this kind.
+    fn answered(kind: Kind, truth: Truth) -> Answered {
+        let condition = Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
         let state = Found::Missing { since: Timestamp::UNIX_EPOCH };
         let known = Some(Known { at: Timestamp::UNIX_EPOCH, state, etag: None });
-        let pipeline = Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind: Kind::Pipeline, id };
+        let pipeline = Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
         Answered { pipeline, look: Look { condition, known, trouble: None }, written: None }
     }
 
@@ -340,7 +367,7 @@ mod tests {
         }
         assert_eq!(asked(&pipelines, &settings, &["a", "b"]), [46]);
         assert_eq!(pipelines.next(&settings), None, "it is being asked for");
-        let about = pipelines.take(&settings, cancelled(46));
+        let about = pipelines.take(&settings, &cancelled(46));
         assert_eq!(about, ["a", "b"].map(Uid::new));
         assert!(matches!(checked(&pipelines, &settings, "b", "46"), Checked::Seen(condition) if condition.is_true()));
         assert!(pipelines.next(&settings).is_some_and(|next| next > Instant::now()));
@@ -370,7 +397,7 @@ mod tests {
         checked(&pipelines, &with, "a", "46");
         assert!(!pipelines.refresh(&with));
         assert!(pipelines.refresh(&without));
-        assert_eq!(pipelines.take(&without, cancelled(46)), [], "an answer that comes late is nobody's");
+        assert_eq!(pipelines.take(&without, &cancelled(46)), [], "an answer that comes late is nobody's");
         assert_eq!((checked(&pipelines, &without, "a", "46"), pipelines.next(&without)), (Checked::Off, None));
     }
 
@@ -379,11 +406,34 @@ mod tests {
         let news = |truth, status| {
             let mut record = Record::new(Uid::new("a"));
             record.status = status;
-            let condition = Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
-            is_news(Some(&record), &condition)
+            is_news(Some(&record), &answered(Kind::Pipeline, truth))
         };
         assert!(news(Truth::True, Status::Ok) && news(Truth::False, Status::Cancelled));
         assert!(!news(Truth::False, Status::Ok) && !news(Truth::True, Status::Cancelled));
         assert!(!Status::ALL.iter().any(|status| news(Truth::Unknown, *status)));
+    }
+
+    #[test]
+    fn whatever_is_said_of_a_job_is_news_to_those_it_may_replace() {
+        let record = Record::new(Uid::new("a"));
+        for truth in [Truth::True, Truth::False, Truth::Unknown] {
+            assert!(is_news(Some(&record), &answered(Kind::Job, truth)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_is_asked_for_on_behalf_of_those_it_may_replace() {
+        let (pipelines, settings) = (Pipelines::default(), settings(true));
+        let job = Origin { kind: Kind::Job, ..cancelled(50).pipeline };
+        let old = namespace(&settings, "old", "46");
+        let policy = settings.policies.for_namespace(&old);
+        assert_eq!(pipelines.checked(policy, &old, vec![job.clone()]), Checked::Unseen);
+        assert_eq!(asked(&pipelines, &settings, &["old"]), [46, 50]);
+        let answer = Answered { pipeline: job.clone(), ..answered(Kind::Job, Truth::Unknown) };
+        assert_eq!(pipelines.take(&settings, &answer), [Uid::new("old")]);
+        // What is said of the job is nothing to the namespace's own pipeline.
+        assert_eq!(pipelines.checked(policy, &old, vec![job]), Checked::Unseen);
+        pipelines.take(&settings, &cancelled(46));
+        assert!(matches!(pipelines.checked(policy, &old, Vec::new()), Checked::Seen(condition) if condition.is_true()));
     }
 }

@@ -53,11 +53,10 @@ impl Questions {
     }
 
     /// Takes in an answer: those for whom it is news have their turn.
-    pub(crate) fn take(&self, answered: Answered, memory: &mut Memory) {
-        let condition = answered.condition().clone();
+    pub(crate) fn take(&self, answered: &Answered, memory: &mut Memory) {
         for uid in self.collector.pipelines.take(&self.collector.context.settings(), answered) {
             let record = memory.get(&uid).and_then(|seen| seen.record.as_ref());
-            if is_news(record, &condition) {
+            if is_news(record, answered) {
                 memory.wake(&uid);
             }
         }

@@ -199,7 +199,7 @@ impl Resident {
                 biased;
                 () = cancel.cancelled() => break,
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
-                answered = self.questions.next() => self.questions.take(answered, &mut self.memory),
+                answered = self.questions.next() => self.questions.take(&answered, &mut self.memory),
                 () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
                 Some(watched) = watch.next() => self.take_in(watched),
                 () = rested(rest), if rest.is_some() => {}
@@ -377,7 +377,7 @@ async fn keep(store: &dyn Store, timed: Vec<(Uid, Streak)>) {
 /// The group of deployments a namespace belongs to, where its policy asks for that.
 fn group(settings: &Settings, namespace: &Namespace) -> Option<Group> {
     let superseded = settings.policies.for_namespace(namespace)?.superseded.as_ref()?;
-    Group::of(namespace, &superseded.by, &settings.policies.keys)
+    Group::of(namespace, superseded, &settings.policies.keys)
 }
 
 async fn rested(rest: Option<(Instant, Duration)>) {

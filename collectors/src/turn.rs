@@ -18,6 +18,7 @@ use lifecycle::{
     entry::Gone,
     health::{Health, Streak},
     keys::{Lineage, Mismatch},
+    pipeline::Origin,
     record::Phase,
     supersession::{Group, Member, Succession, succession},
     time::saturating_add,
@@ -95,9 +96,7 @@ impl Collector {
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
-        let succession = succeeded(&settings, &namespace, &seen, others, now);
-        let (mut seen_now, kept) = self.observe(&settings, &record, namespace, &seen, now).await?;
-        seen_now.succession = succession;
+        let (seen_now, kept) = self.observe(&settings, &record, namespace, &seen, others, now).await?;
         let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
 
         let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
@@ -143,6 +142,34 @@ impl Collector {
         Ok(left)
     }
 
+    /// Whether newer deployments replace it, and the jobs for which is to be asked to know it. Who is in no group is replaced
+    /// by nobody.
+    fn succeeded(
+        &self,
+        settings: &Settings,
+        namespace: &Namespace,
+        seen: &Seen,
+        others: Option<(Group, Vec<Member>)>,
+        now: Timestamp,
+    ) -> (Checked<Succession>, Vec<Origin>) {
+        let mut jobs = Vec::new();
+        let policy = settings.policies.for_namespace(namespace);
+        let Some(terms) = policy.and_then(|policy| policy.superseded.as_ref()).filter(|_| seen.group.is_some()) else {
+            return (Checked::Off, jobs);
+        };
+        let Some((group, members)) = others else { return (Checked::Unseen, jobs) };
+        let Some(member) = members.iter().find(|member| member.uid == namespace.uid) else {
+            return (Checked::Unseen, jobs);
+        };
+        let prove = |job: Origin| {
+            let proof = self.pipelines.proof(&group, &job);
+            jobs.push(job);
+            proof
+        };
+        let found = succession(member, &group, &members, terms, prove, now);
+        (Checked::Seen(found), jobs)
+    }
+
     /// What is seen of a namespace by now, and what the store keeps of its health as far as we know. Where a collector
     /// begins, it goes on with the timers that another left.
     async fn observe(
@@ -151,6 +178,7 @@ impl Collector {
         record: &Record,
         namespace: Namespace,
         before: &Seen,
+        others: Option<(Group, Vec<Member>)>,
         now: Timestamp,
     ) -> Result<(Observation, Option<Streak>), StoreError> {
         let policy = settings.policies.for_namespace(&namespace);
@@ -168,8 +196,9 @@ impl Collector {
             }
             (None, _) => None,
         };
-        let pipeline = self.pipelines.checked(policy, &namespace);
-        let reading = Reading { health, pipeline, ..age::reading(namespace, &self.context.cluster, now) };
+        let (succession, jobs) = self.succeeded(settings, &namespace, before, others, now);
+        let pipeline = self.pipelines.checked(policy, &namespace, jobs);
+        let reading = Reading { health, succession, pipeline, ..age::reading(namespace, &self.context.cluster, now) };
         let seen = known.map(|health| Observation {
             namespace: reading.namespace.clone(),
             clock: reading.clock.clone(),
@@ -409,26 +438,6 @@ enum Why {
     Fails,
     /// They are not what they should be, whoever changed them.
     Differs,
-}
-
-/// Whether newer deployments replace it. Who is in no group is replaced by nobody.
-fn succeeded(
-    settings: &Settings,
-    namespace: &Namespace,
-    seen: &Seen,
-    others: Option<(Group, Vec<Member>)>,
-    now: Timestamp,
-) -> Checked<Succession> {
-    let policy = settings.policies.for_namespace(namespace);
-    let Some(superseded) = policy.and_then(|policy| policy.superseded.as_ref()) else { return Checked::Off };
-    if seen.group.is_none() {
-        return Checked::Off;
-    }
-    let Some((group, members)) = others else { return Checked::Unseen };
-    match members.iter().find(|member| member.uid == namespace.uid) {
-        Some(member) => Checked::Seen(succession(member, &group, &members, superseded.when, now)),
-        None => Checked::Unseen,
-    }
 }
 
 /// Whether a timer may run on the health in this status.

@@ -26,8 +26,10 @@ use common::{
 use jiff::Timestamp;
 use lifecycle::{
     Condition, Truth,
+    confirmation::Proof,
     pipeline::{CiSystem, Kind, Origin},
     policy::hash,
+    supersession::Group,
 };
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::SecretString;
@@ -106,6 +108,20 @@ impl Sources {
     }
 }
 
+impl Look {
+    /// Whether this job deployed what the group is of.
+    #[must_use]
+    pub fn proof(&self, group: &Group, job: &Origin) -> Proof {
+        let state = self.known.as_ref().map(|known| &known.state);
+        match (state, self.condition.truth) {
+            (Some(State::There(There { ran_for: Some(ran_for), .. })), _) => group.proof(job, ran_for),
+            // It is gone.
+            (_, Truth::True) => Proof::Refuted(self.condition.reason.clone()),
+            (_, Truth::False | Truth::Unknown) => Proof::Unknown(self.condition.reason.clone()),
+        }
+    }
+}
+
 impl Source {
     #[must_use]
     pub fn new(of: CiSystem, settings: CiSettings) -> Self {
@@ -149,8 +165,11 @@ impl Source {
     pub fn next_after(&self, known: Option<&Known>) -> Duration {
         /// What is over may be retried, but seldom is.
         const OVER: Duration = Duration::from_secs(30 * 60);
+        /// What a job ran for stays what it was; that it is there still is seen now and then.
+        const RAN: Duration = Duration::from_secs(12 * 3600);
         let every = self.settings.check_every;
         match known.map(|known| &known.state) {
+            Some(State::There(there)) if there.ran_for.is_some() => every.max(RAN),
             Some(State::There(there)) if there.is_over && !there.is_cancelled => every.max(OVER),
             Some(State::Missing { .. }) => match self.settings.gone {
                 Gone::Confirmed { after } => every.min(after.unsigned_abs().max(Duration::from_secs(1))),
@@ -178,6 +197,7 @@ impl Source {
         let kind = match pipeline.kind {
             Kind::Pipeline => "pipeline",
             Kind::MergeRequest => "merge_request",
+            Kind::Job => "job",
         };
         format!("{system}/{server}/{}/{kind}/{}", pipeline.project, pipeline.id)
     }
@@ -196,7 +216,7 @@ impl Source {
                 Ok(Known { at, ..before.clone() })
             }
             // A merge request that is not found was hardly deleted: more likely the token does not see it.
-            StatusCode::NOT_FOUND if got.is_object() && pipeline.kind == Kind::Pipeline => {
+            StatusCode::NOT_FOUND if got.is_object() && pipeline.kind != Kind::MergeRequest => {
                 self.missing(pipeline, before, at).await
             }
             _ => Err(self.refusal(&got, pipeline)),

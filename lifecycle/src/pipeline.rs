@@ -34,8 +34,8 @@ pub enum PipelineSource {
     Off,
 }
 
-/// What a namespace may go with: a pipeline or a merge request of a project. Whoever wrote the labels, it is safe to write
-/// into an address.
+/// What a CI system is asked for: a pipeline, a merge request or a job of a project. Whoever wrote the labels, it is safe to
+/// write into an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     pub system: CiSystem,
@@ -45,13 +45,15 @@ pub struct Origin {
     pub id: u64,
 }
 
-/// What a namespace may go with.
+/// What a CI system is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// The pipeline, or workflow run, that made it.
     Pipeline,
     /// The merge request, or pull request, that it is for.
     MergeRequest,
+    /// The job, or workflow run, that deployed it. It goes with none; it may replace others by it.
+    Job,
 }
 
 impl PipelineSource {
@@ -84,17 +86,14 @@ impl Origin {
     /// What a namespace goes with by this policy, as its labels name it.
     #[must_use]
     pub fn all(namespace: &Namespace, policy: &Policy) -> Vec<Self> {
-        let asked = [(Kind::Pipeline, policy.pipeline), (Kind::MergeRequest, policy.merged)];
-        let asked = asked.into_iter().filter_map(|(kind, system)| Self::of(namespace, kind, system?, &policy.keys));
-        asked.collect()
+        let asked = [(Kind::Pipeline, "pipelineId", policy.pipeline), (Kind::MergeRequest, "mrId", policy.merged)];
+        let of =
+            |(kind, id, system): (Kind, &str, Option<CiSystem>)| Self::of(namespace, (kind, id), system?, &policy.keys);
+        asked.into_iter().filter_map(of).collect()
     }
 
-    /// Of one kind; `None`: the labels name none.
-    fn of(namespace: &Namespace, kind: Kind, system: CiSystem, keys: &Keys) -> Option<Self> {
-        let id = match kind {
-            Kind::Pipeline => "pipelineId",
-            Kind::MergeRequest => "mrId",
-        };
+    /// Of one kind, whose id has this label; `None`: the labels name none.
+    fn of(namespace: &Namespace, (kind, id): (Kind, &str), system: CiSystem, keys: &Keys) -> Option<Self> {
         let label = |key| namespace.label(&keys.of_ci(key));
         let project = match system {
             CiSystem::Gitlab => number(label("projectId")?)?.to_string(),
@@ -112,7 +111,8 @@ impl Origin {
         match (self.system, self.kind) {
             (CiSystem::Gitlab, Kind::Pipeline) => format!("pipeline {id} of project {project}"),
             (CiSystem::Gitlab, Kind::MergeRequest) => format!("merge request {id} of project {project}"),
-            (CiSystem::Github, Kind::Pipeline) => format!("workflow run {id} of {project}"),
+            (CiSystem::Gitlab, Kind::Job) => format!("job {id} of project {project}"),
+            (CiSystem::Github, Kind::Pipeline | Kind::Job) => format!("workflow run {id} of {project}"),
             (CiSystem::Github, Kind::MergeRequest) => format!("pull request {id} of {project}"),
         }
     }
@@ -125,14 +125,14 @@ impl fmt::Display for Origin {
 }
 
 /// An id as digits alone. Whatever else somebody writes into a label is none: it goes into an address.
-fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     let is_number = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_number && *number > 0)
 }
 
 /// A repository, `owner/name`, written with a dot for the slash, which no label can hold. No owner's name has a dot, so the
 /// first one is that. Large and small letters are the same to GitHub.
-fn repository(text: &str) -> Option<String> {
+pub(crate) fn repository(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let (owner, name) = text.split_once('.')?;
     let is_owner = !owner.is_empty() && owner.chars().all(is_plain);
@@ -202,7 +202,7 @@ mod tests {
             labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
             annotations: BTreeMap::new(),
         };
-        Origin::of(&namespace, Kind::Pipeline, system, &keys).map(|pipeline| pipeline.to_string())
+        Origin::of(&namespace, (Kind::Pipeline, "pipelineId"), system, &keys).map(|pipeline| pipeline.to_string())
     }
 
     #[track_caller]

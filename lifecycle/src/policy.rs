@@ -1,5 +1,7 @@
 //! What should happen to namespaces: policies as they are configured, and as they are used.
 
+mod ci;
+
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
@@ -15,9 +17,11 @@ use crate::{
     matching::{Match, RawMatch, Require, full_match},
     ownership,
     pipeline::{CiSystem, PipelineSource},
-    supersession::{By, When},
+    supersession::Terms,
     system::OutOfBounds,
 };
+
+pub use self::ci::{Confirm, RawSuperseded};
 
 /// The shortest ttl a policy may set, or cap an owner's at. Below it, nobody could have been told.
 pub const MIN_TTL: Period = Period::from_secs(10);
@@ -100,17 +104,6 @@ pub struct RawChecks {
     /// Default: `false`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,
-}
-
-/// Whether a newer deployment replaces a namespace, by the labels that its pipeline wrote: `projectId`, `job`, `jobId`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawSuperseded {
-    /// What both have to share besides the project and the job: `mr`, `branch`, `commit`; of several the first whose label
-    /// the namespace has. Default: `mr`, then `branch`.
-    pub by: Vec<By>,
-    /// When the newer one replaces the older: `newer-ready` once all its namespaces are `ok`, `newer-exists` at once.
-    pub when: When,
 }
 
 /// Where the health of namespaces is read.
@@ -218,7 +211,7 @@ pub struct Policy {
     /// `None`: its health is not checked.
     pub health: Option<HealthTerms>,
     /// `None`: newer deployments replace nothing.
-    pub superseded: Option<RawSuperseded>,
+    pub superseded: Option<Terms>,
     /// Where is asked for the pipeline that made it; `None`: nowhere.
     pub pipeline: Option<CiSystem>,
     /// Where is asked for its merge request; `None`: nowhere.
@@ -274,12 +267,6 @@ impl Default for RawChecks {
             pipeline: PipelineSource::Auto,
             merged: false,
         }
-    }
-}
-
-impl Default for RawSuperseded {
-    fn default() -> Self {
-        Self { by: vec![By::Mr, By::Branch], when: When::NewerReady }
     }
 }
 
@@ -445,12 +432,9 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         refuse(".max_ttl", format!("`{max}` is shorter than this policy's ttl `{ttl}`; raise it or leave it out"));
     }
     let health = health(&raw.checks, common, &mut refuse);
-    let superseded = raw.checks.superseded.clone();
-    if superseded.as_ref().is_some_and(|superseded| superseded.by.is_empty()) {
-        refuse(".checks.superseded.by", "it is empty; write for example `[mr, branch]`, or leave it out".to_owned());
-    }
-    let pipeline = pipeline(&raw.checks, common, &mut refuse);
-    let merged = merged(&raw.checks, pipeline, common, &mut refuse);
+    let pipeline = ci::pipeline(&raw.checks, common, &mut refuse);
+    let merged = ci::merged(&raw.checks, pipeline, common, &mut refuse);
+    let superseded = ci::superseded(&raw.checks, pipeline, common, &mut refuse);
     let deletable = [
         Some(Status::Stale),
         health.map(|_| Status::Failed),
@@ -497,14 +481,16 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(SignedDuration::ZERO),
     });
     let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
+    let confirm = superseded.as_ref().and_then(|superseded| superseded.confirm);
     let basis = (raw, mode, warning, &common.keys.prefix, &common.keys.former);
     Ok(Policy {
         name: raw.name.clone(),
         // Where no health and no CI system is asked the hash is what it was before they could be.
-        hash: match (health, pipeline.or(merged)) {
-            (None, None) => hash(&basis),
-            (Some(health), None) => hash(&(&basis, health)),
-            (health, Some(_)) => hash(&(&basis, health, pipeline, merged)),
+        hash: match (health, pipeline.or(merged), confirm) {
+            (None, None, None) => hash(&basis),
+            (Some(health), None, None) => hash(&(&basis, health)),
+            (health, Some(_), None) => hash(&(&basis, health, pipeline, merged)),
+            (health, _, Some(confirm)) => hash(&(&basis, health, pipeline, merged, confirm)),
         },
         mode,
         applies_to,
@@ -557,47 +543,6 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
         recover_after: raw.recover_after,
         every: sources.every,
     })
-}
-
-/// Where is asked for the pipeline; `None`: nowhere.
-fn pipeline(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<CiSystem> {
-    let wanted = match (raw.pipeline, common.ci) {
-        (PipelineSource::Off, _) => return None,
-        (PipelineSource::Auto, []) => return None,
-        (PipelineSource::Auto, [only]) => return Some(*only),
-        (PipelineSource::Auto, [_, _, ..]) => {
-            let why = "several CI systems are configured; write `gitlab`, `github` or `off`";
-            refuse(".checks.pipeline", why.to_owned());
-            return None;
-        }
-        (PipelineSource::Gitlab, _) => CiSystem::Gitlab,
-        (PipelineSource::Github, _) => CiSystem::Github,
-    };
-    if common.ci.contains(&wanted) {
-        return Some(wanted);
-    }
-    let (name, section) = (wanted.name(), wanted.as_str());
-    refuse(".checks.pipeline", format!("no {name} is configured; give `{section}.url`, or choose `auto` or `off`"));
-    None
-}
-
-/// Where is asked for the merge request: where the pipeline is, or in the only place there is.
-fn merged(
-    raw: &RawChecks,
-    pipeline: Option<CiSystem>,
-    common: &Common<'_>,
-    refuse: &mut impl FnMut(&str, String),
-) -> Option<CiSystem> {
-    if !raw.merged || pipeline.is_some() {
-        return pipeline.filter(|_| raw.merged);
-    }
-    if let [only] = common.ci {
-        return Some(*only);
-    }
-    let why =
-        "no CI system is configured, or several are; give `gitlab.url` or `github.url`, and say which by `pipeline`";
-    refuse(".checks.merged", why.to_owned());
-    None
 }
 
 fn prefix_errors(keys: &Keys) -> Vec<Invalid> {

@@ -11,7 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Condition, Keys, Namespace, Record, Status, Truth, Uid, record::Phase};
+use crate::{
+    Condition, Keys, Namespace, Record, Status, Truth, Uid,
+    confirmation::{Proof, RanFor},
+    pipeline::{CiSystem, Kind, Origin, number, repository},
+    record::Phase,
+};
 
 /// How many namespaces that replace another are named.
 const MOST_SUCCESSORS: usize = 8;
@@ -39,11 +44,23 @@ pub enum When {
     NewerExists,
 }
 
+/// By which rules newer deployments replace older ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Never empty.
+    pub by: Vec<By>,
+    pub when: When,
+    /// Where is asked whether a newer deployment is what its labels say; `None`: they are believed.
+    pub confirm: Option<CiSystem>,
+}
+
 /// Deployments of which the newest replaces the others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Group {
     by: By,
     project: String,
+    /// The project as GitHub is asked for it, where it is.
+    repository: Option<String>,
     of: String,
     job: String,
 }
@@ -88,22 +105,46 @@ pub struct Succession {
 }
 
 impl Group {
-    /// The group of a namespace, by the first of `by` whose label it has; `None`: it is in none.
+    /// The group of a namespace, by the first of `terms.by` whose label it has; `None`: it is in none.
     #[must_use]
-    pub fn of(namespace: &Namespace, by: &[By], keys: &Keys) -> Option<Self> {
+    pub fn of(namespace: &Namespace, terms: &Terms, keys: &Keys) -> Option<Self> {
         let label = |key: &str| namespace.label(&keys.of_ci(key)).map(str::to_owned);
         let (project, job) = (label("projectId")?, label("job")?);
         label("jobId")?;
-        by.iter().find_map(|by| {
-            let of = label(by.label())?;
-            Some(Self { by: *by, project: project.clone(), of, job: job.clone() })
-        })
+        let repository = match terms.confirm {
+            Some(CiSystem::Github) => Some(repository(&label("projectPath")?)?),
+            Some(CiSystem::Gitlab) | None => None,
+        };
+        let (by, of) = terms.by.iter().find_map(|by| Some((*by, label(by.label())?)))?;
+        Some(Self { by, project, repository, of, job })
+    }
+
+    /// The job of this id, as this CI system is asked for it; `None`: the labels name none.
+    #[must_use]
+    pub fn job(&self, system: CiSystem, job_id: &str) -> Option<Origin> {
+        let project = match system {
+            CiSystem::Gitlab => number(&self.project)?.to_string(),
+            CiSystem::Github => self.repository.clone()?,
+        };
+        Some(Origin { system, project, kind: Kind::Job, id: number(job_id)? })
+    }
+
+    /// Whether a job that ran for this deployed what the group is of.
+    #[must_use]
+    pub fn proof(&self, job: &Origin, ran_for: &RanFor) -> Proof {
+        let of = self.of.as_str();
+        let is_it = match self.by {
+            By::Mr => number(of).is_some_and(|number| ran_for.is_merge_request(number)),
+            By::Branch => ran_for.is_branch(of),
+            By::Commit => ran_for.is_commit(of),
+        };
+        Proof::of(job, &format!("{} {}", self.by.words(), shown(of)), is_it, ran_for)
     }
 }
 
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { by, project, of, job } = self;
+        let Self { by, project, of, job, repository: _ } = self;
         let what = by.words();
         write!(f, "{what} {} of project {}, job {}", shown(of), shown(project), shown(job))
     }
@@ -142,8 +183,7 @@ impl Member {
 
     /// The one order of all namespaces: numbers are newer than other ids, and later ones than earlier ones.
     fn order(&self, other: &Self) -> Ordering {
-        let number = |member: &Self| number(&member.job_id).map(str::to_owned);
-        let numbers = match (number(self), number(other)) {
+        let numbers = match (digits(&self.job_id), digits(&other.job_id)) {
             (Some(a), Some(b)) => (a.len(), a).cmp(&(b.len(), b)),
             (a, b) => a.is_some().cmp(&b.is_some()),
         };
@@ -152,7 +192,7 @@ impl Member {
 }
 
 /// The digits of a number without leading zeros, of whatever length; `None`: it is no number.
-fn number(text: &str) -> Option<&str> {
+fn digits(text: &str) -> Option<&str> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.trim_start_matches('0'))
 }
@@ -178,8 +218,79 @@ impl Standing {
 }
 
 /// Whether `member` is replaced by a newer deployment among those of its group, and by which: the newest that can.
+///
+/// Where the terms ask for a proof, `prove` is asked for the job of each newer deployment that is there, the newest first,
+/// until one that is proven replaces it. One that is refuted counts as nobody's; while it is not known, nothing changes.
 #[must_use]
-pub fn succession(member: &Member, group: &Group, all: &[Member], when: When, now: Timestamp) -> Succession {
+pub fn succession(
+    member: &Member,
+    group: &Group,
+    all: &[Member],
+    terms: &Terms,
+    mut prove: impl FnMut(Origin) -> Proof,
+    now: Timestamp,
+) -> Succession {
+    let what = group.by.words();
+    let condition = |truth, reason| Condition { truth, reason, observed_at: now };
+    let (mut holds, mut refuted, mut unknown) = (false, None, None);
+    let newer = newer(member, all);
+    for bucket in &newer {
+        let newest = bucket[0];
+        let is_there = |it: &&Member| it.standing != Standing::Out;
+        let replaces = match terms.when {
+            When::NewerReady => bucket.iter().all(|it| it.standing == Standing::Ready),
+            When::NewerExists => bucket.iter().any(is_there),
+        };
+        if !bucket.iter().any(is_there) {
+            continue;
+        }
+        let proof = match terms.confirm.map(|system| group.job(system, &newest.job_id)) {
+            None => Proof::Proven,
+            Some(Some(job)) => prove(job),
+            Some(None) => Proof::Refuted(format!("job {} is none of which could be asked", shown(&newest.job_id))),
+        };
+        match proof {
+            Proof::Proven => holds = true,
+            Proof::Refuted(why) => {
+                refuted.get_or_insert(why);
+                continue;
+            }
+            Proof::Unknown(why) => {
+                holds = true;
+                if replaces {
+                    unknown.get_or_insert((newest, why));
+                }
+                continue;
+            }
+        }
+        if replaces {
+            let job = shown(&newest.job_id);
+            let ready = if terms.when == When::NewerReady { ", which is ok" } else { "" };
+            let reason = format!("job {job} deployed the same {what} later, as `{}`{ready}", newest.name);
+            let successors = bucket.iter().filter(|it| is_there(it));
+            let successors = successors.map(|it| Successor { uid: it.uid.clone(), name: it.name.clone() });
+            let successors = successors.take(MOST_SUCCESSORS).collect();
+            return Succession { condition: condition(Truth::True, reason), holds, successors };
+        }
+    }
+    let condition = match (unknown, refuted) {
+        (Some((newest, why)), _) => {
+            let job = shown(&newest.job_id);
+            let name = &newest.name;
+            let reason = format!("whether job {job} deployed the same {what} later, as `{name}`, is not known: {why}");
+            condition(Truth::Unknown, reason)
+        }
+        (None, Some(why)) => condition(Truth::False, format!("no newer deployment of its {what} replaces it: {why}")),
+        (None, None) if newer.is_empty() => {
+            condition(Truth::False, format!("it is the newest deployment of its {what}"))
+        }
+        (None, None) => condition(Truth::False, format!("no newer deployment of its {what} replaces it")),
+    };
+    Succession { condition, holds, successors: Vec::new() }
+}
+
+/// The deployments that are newer than this one, the newest first, and so in each.
+fn newer<'a>(member: &Member, all: &'a [Member]) -> Vec<Vec<&'a Member>> {
     let mut buckets: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
     for other in all.iter().filter(|other| other.job_id != member.job_id) {
         buckets.entry(&other.job_id).or_default().push(other);
@@ -194,37 +305,7 @@ pub fn succession(member: &Member, group: &Group, all: &[Member], when: When, no
         })
         .collect();
     newer.sort_by(|a, b| b[0].order(a[0]));
-    let any = |bucket: &[&Member], standing: &[Standing]| bucket.iter().any(|it| standing.contains(&it.standing));
-    let holds = newer.iter().any(|bucket| any(bucket, &[Standing::Ready, Standing::There]));
-    let replaces = |bucket: &&Vec<&Member>| match when {
-        When::NewerReady => bucket.iter().all(|it| it.standing == Standing::Ready),
-        When::NewerExists => any(bucket, &[Standing::Ready, Standing::There]),
-    };
-    let condition = |truth, reason| Condition { truth, reason, observed_at: now };
-    let what = group.by.words();
-    match newer.iter().find(replaces) {
-        Some(bucket) => {
-            let newest = bucket[0];
-            let job = shown(&newest.job_id);
-            let ready = if when == When::NewerReady { ", which is ok" } else { "" };
-            let reason = format!("job {job} deployed the same {what} later, as `{}`{ready}", newest.name);
-            let successors = bucket.iter().filter(|it| when == When::NewerReady || it.standing != Standing::Out);
-            let successors = successors.map(|it| Successor { uid: it.uid.clone(), name: it.name.clone() });
-            Succession {
-                condition: condition(Truth::True, reason),
-                holds,
-                successors: successors.take(MOST_SUCCESSORS).collect(),
-            }
-        }
-        None => {
-            let reason = if newer.is_empty() {
-                format!("it is the newest deployment of its {what}")
-            } else {
-                format!("no newer deployment of its {what} replaces it")
-            };
-            Succession { condition: condition(Truth::False, reason), holds, successors: Vec::new() }
-        }
-    }
+    newer
 }
 
 /// What a stranger wrote, in words of ours.
@@ -237,7 +318,16 @@ mod tests {
     use super::*;
 
     fn group() -> Group {
-        Group { by: By::Branch, project: "7".into(), of: "main".into(), job: "deploy".into() }
+        Group { by: By::Branch, project: "7".into(), repository: None, of: "main".into(), job: "deploy".into() }
+    }
+
+    const fn terms(when: When, confirm: Option<CiSystem>) -> Terms {
+        Terms { by: Vec::new(), when, confirm }
+    }
+
+    /// Nobody is to be asked.
+    fn unasked(job: Origin) -> Proof {
+        panic!("{job} is to be proven, and nobody asked for that")
     }
 
     /// Members in words, `name@jobId` and how they stand (`+` ready, `?` there, `-` out), created one after another.
@@ -265,7 +355,7 @@ mod tests {
     fn check_when(when: When, words: &str, expected: &str) {
         let all = members(words);
         let found = all.iter().filter_map(|member| {
-            let found = succession(member, &group(), &all, when, Timestamp::UNIX_EPOCH);
+            let found = succession(member, &group(), &all, &terms(when, None), unasked, Timestamp::UNIX_EPOCH);
             assert!(!found.condition.is_true() || found.holds, "what replaces it may do so");
             found.successors.first().map(|by| format!("{}<{}", member.name, by.name))
         });
@@ -332,7 +422,8 @@ mod tests {
             let mut all = members(words);
             loop {
                 let is_replaced = |member: &Member| {
-                    succession(member, &group(), &all, When::NewerReady, Timestamp::MIN).condition.is_true()
+                    let terms = terms(When::NewerReady, None);
+                    succession(member, &group(), &all, &terms, unasked, Timestamp::MIN).condition.is_true()
                 };
                 let Some(at) = all.iter().position(is_replaced) else { break };
                 all.remove(at);
@@ -345,7 +436,7 @@ mod tests {
     fn what_may_still_replace_it_holds() {
         let holds = |words: &str| {
             let all = members(words);
-            succession(&all[0], &group(), &all, When::NewerReady, Timestamp::MIN).holds
+            succession(&all[0], &group(), &all, &terms(When::NewerReady, None), unasked, Timestamp::MIN).holds
         };
         assert!(holds("a@1+ b@2?"));
         assert!(!holds("a@1+ b@2-"));
@@ -357,6 +448,7 @@ mod tests {
     fn a_group_is_of_one_project_one_job_and_the_first_label_that_is_asked_for() {
         let keys = Keys::default();
         let group = |labels: &[(&str, &str)], by: &[By]| {
+            let terms = Terms { by: by.to_vec(), ..terms(When::NewerReady, None) };
             let labels = labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect();
             let namespace = Namespace {
                 uid: Uid::new("u"),
@@ -367,7 +459,7 @@ mod tests {
                 labels,
                 annotations: BTreeMap::new(),
             };
-            Group::of(&namespace, by, &keys)
+            Group::of(&namespace, &terms, &keys)
         };
         let all = [("projectId", "7"), ("job", "deploy"), ("jobId", "1"), ("branch", "main"), ("mrId", "3")];
         let usual = [By::Mr, By::Branch];
@@ -380,5 +472,122 @@ mod tests {
         }
         let other = [("projectId", "8"), all[1], all[2], all[3]];
         assert_ne!(group(&all[..4], &usual), group(&other, &usual), "another project's");
+    }
+
+    /// What becomes of the first of these where the CI system says so of the jobs: `+` proven, `-` refuted, `?` not known;
+    /// whether it is replaced, what is known and whether it holds, and for which jobs a proof was asked.
+    fn asked(when: When, words: &str, says: &str) -> (Succession, String) {
+        let says: BTreeMap<_, _> = says.split_whitespace().map(|word| word.split_at(word.len() - 1)).collect();
+        let (all, mut jobs) = (members(words), Vec::new());
+        let prove = |job: Origin| {
+            let job_id = job.id.to_string();
+            jobs.push(job_id.clone());
+            match says.get(job_id.as_str()) {
+                Some(&"+") => Proof::Proven,
+                Some(&"-") => Proof::Refuted("it ran for another".to_owned()),
+                _ => Proof::Unknown("nobody answers".to_owned()),
+            }
+        };
+        let terms = terms(when, Some(CiSystem::Gitlab));
+        let found = succession(&all[0], &group(), &all, &terms, prove, Timestamp::UNIX_EPOCH);
+        (found, jobs.join(" "))
+    }
+
+    #[track_caller]
+    fn check_asked(when: When, words: &str, says: &str, truth: Truth, holds: bool, jobs: &str) {
+        let (found, asked) = asked(when, words, says);
+        let case = format!("{words}, {says}");
+        assert_eq!((found.condition.truth, found.holds, asked.as_str()), (truth, holds, jobs), "{case}");
+    }
+
+    #[test]
+    fn only_what_is_proven_replaces_anybody() {
+        let check = |words, says, truth, holds, jobs| check_asked(When::NewerReady, words, says, truth, holds, jobs);
+        check("a@1+ b@2+", "2+", Truth::True, true, "2");
+        check("a@1+ b@2+", "2-", Truth::False, false, "2");
+        check("a@1+ b@2+", "2?", Truth::Unknown, true, "2");
+        // One that is no deployment of it shelters nobody, and one of which that is not known hides nobody.
+        check("a@1+ b@2+ c@3+", "3- 2+", Truth::True, true, "3 2");
+        check("a@1+ b@2+ c@3+", "3? 2+", Truth::True, true, "3 2");
+        check("a@1+ b@2+ c@3+", "3- 2?", Truth::Unknown, true, "3 2");
+        check("a@1+ b@2+ c@3+", "3+ 2?", Truth::True, true, "3");
+        // One that is not ok is asked for already, and one that is out never.
+        check("a@1+ b@2?", "2+", Truth::False, true, "2");
+        check("a@1+ b@2?", "2?", Truth::False, true, "2");
+        check("a@1+ b@2?", "2-", Truth::False, false, "2");
+        check("a@1+ b@2-", "2+", Truth::False, false, "");
+        check("a@2+ b@1+", "1+", Truth::False, false, "");
+        check("a@1+ b@next+", "", Truth::False, false, "");
+        check_asked(When::NewerExists, "a@1+ b@2?", "2+", Truth::True, true, "2");
+        check_asked(When::NewerExists, "a@1+ b@2?", "2?", Truth::Unknown, true, "2");
+    }
+
+    #[test]
+    fn why_nobody_replaces_it_is_told() {
+        let reason = |says| asked(When::NewerReady, "a@1+ b@2+", says).0.condition.reason;
+        assert_eq!(reason("2-"), "no newer deployment of its branch replaces it: it ran for another");
+        let unknown = "whether job `2` deployed the same branch later, as `b`, is not known: nobody answers";
+        assert_eq!(reason("2?"), unknown);
+    }
+
+    #[test]
+    fn a_job_is_asked_for_by_numbers() {
+        let group = |project: &str, repository: Option<&str>| Group {
+            project: project.into(),
+            repository: repository.map(str::to_owned),
+            ..group()
+        };
+        let job = |group: &Group, system, id| group.job(system, id).map(|job| job.to_string());
+        assert_eq!(job(&group("7", None), CiSystem::Gitlab, "46").as_deref(), Some("job 46 of project 7"));
+        let run = job(&group("7", Some("octo/hello")), CiSystem::Github, "46");
+        assert_eq!(run.as_deref(), Some("workflow run 46 of octo/hello"));
+        assert_eq!(job(&group("seven", None), CiSystem::Gitlab, "46"), None);
+        assert_eq!(job(&group("7", None), CiSystem::Gitlab, "next"), None);
+        assert_eq!(job(&group("7", None), CiSystem::Github, "46"), None);
+    }
+
+    #[test]
+    fn a_job_proves_what_it_ran_for() {
+        let ran_for = RanFor {
+            branch: Some("main".to_owned()),
+            commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
+            merge_requests: vec![3],
+        };
+        let proof = |by, of: &str| {
+            let group = Group { by, of: of.to_owned(), ..group() };
+            group.proof(&group.job(CiSystem::Gitlab, "46").unwrap(), &ran_for)
+        };
+        for (by, of) in [(By::Branch, "main"), (By::Mr, "3"), (By::Mr, "03"), (By::Commit, "a91957a8")] {
+            assert_eq!(proof(by, of), Proof::Proven, "{of}");
+        }
+        for (by, of) in [(By::Mr, "main"), (By::Mr, "4"), (By::Commit, "main"), (By::Commit, "b91957a8")] {
+            assert!(matches!(proof(by, of), Proof::Refuted(_)), "{of}");
+        }
+        let why = "job 46 of project 7 ran for branch `main`, merge request 3, commit \
+                   a91957a858320c0e17f3a0eca7cfacbff50ea29a, not for branch `other`";
+        assert_eq!(proof(By::Branch, "other"), Proof::Refuted(why.to_owned()));
+    }
+
+    #[test]
+    fn of_github_the_repository_is_part_of_the_group() {
+        let keys = Keys::default();
+        let terms = Terms { by: vec![By::Branch], ..terms(When::NewerReady, Some(CiSystem::Github)) };
+        let group = |path: Option<&str>| {
+            let labels = [("projectId", "7"), ("job", "deploy"), ("jobId", "1"), ("branch", "main")];
+            let labels = labels.into_iter().chain(path.map(|path| ("projectPath", path)));
+            let namespace = Namespace {
+                uid: Uid::new("u"),
+                name: "a".into(),
+                resource_version: "1".into(),
+                created: Timestamp::UNIX_EPOCH,
+                deleted: None,
+                labels: labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).collect(),
+                annotations: BTreeMap::new(),
+            };
+            Group::of(&namespace, &terms, &keys)
+        };
+        assert_eq!(group(Some("Octo.hello")), group(Some("octo.Hello")));
+        assert_ne!(group(Some("octo.hello")), group(Some("octo.other")));
+        assert_eq!((group(None), group(Some("octo"))), (None, None));
     }
 }

@@ -2,12 +2,18 @@
 //! (<https://docs.github.com/rest/actions/workflow-runs>), pull requests by `GET /repos/{owner}/{repo}/pulls/{pull_number}`
 //! (<https://docs.github.com/rest/pulls/pulls>).
 
-use lifecycle::pipeline::{Kind, Origin};
+use lifecycle::{
+    confirmation::RanFor,
+    pipeline::{Kind, Origin},
+};
 use reqwest::{RequestBuilder, Url, header::ACCEPT};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{System, known::There};
+use super::{
+    System,
+    known::{There, is_name},
+};
 use crate::http::bounded;
 
 /// The version of the API whose answers are read.
@@ -23,6 +29,28 @@ struct Run {
     status: String,
     conclusion: Option<String>,
     repository: Repository,
+    head_branch: Option<String>,
+    head_sha: Option<String>,
+    /// Where `head_branch` is: a fork has a `main`, too.
+    head_repository: Option<Repository>,
+    pull_requests: Option<Vec<OfRun>>,
+}
+
+/// A pull request that a run is for. Of forks none is named.
+#[derive(Deserialize)]
+struct OfRun {
+    number: u64,
+    base: OfRunBase,
+}
+
+#[derive(Deserialize)]
+struct OfRunBase {
+    repo: Id,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: u64,
 }
 
 #[derive(Deserialize)]
@@ -40,8 +68,13 @@ struct Base {
 
 #[derive(Deserialize)]
 struct Repository {
+    #[serde(default)]
+    id: u64,
     full_name: String,
 }
+
+/// The most pull requests of one run that are kept.
+const MOST_PULLS: usize = 32;
 
 /// The statuses of runs that are not over.
 const GO_ON: [&str; 5] = ["queued", "in_progress", "requested", "waiting", "pending"];
@@ -54,7 +87,7 @@ impl System for Github {
     fn origin(&self, base: &Url, pipeline: &Origin) -> Url {
         let id = pipeline.id.to_string();
         match pipeline.kind {
-            Kind::Pipeline => below(base, pipeline, &["actions", "runs", &id]),
+            Kind::Pipeline | Kind::Job => below(base, pipeline, &["actions", "runs", &id]),
             Kind::MergeRequest => below(base, pipeline, &["pulls", &id]),
         }
     }
@@ -70,7 +103,7 @@ impl System for Github {
 
     fn there(&self, _: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String> {
         match pipeline.kind {
-            Kind::Pipeline => run(pipeline, body),
+            Kind::Pipeline | Kind::Job => run(pipeline, body),
             Kind::MergeRequest => pull(pipeline, body),
         }
     }
@@ -85,7 +118,10 @@ fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
     if run.id != pipeline.id || !is_called(&run.repository, pipeline) {
         return Err("the answer of GitHub is about another workflow run".to_owned());
     }
+    let ran_for = (pipeline.kind == Kind::Job).then(|| ran_for(&run));
     let (is_cancelled, is_over) = match (run.status.as_str(), run.conclusion.as_deref()) {
+        // What became of it is nothing to whoever asks what it ran for.
+        _ if ran_for.is_some() => (false, true),
         ("completed", Some("cancelled")) => (true, true),
         ("completed", Some(conclusion)) if OVER.contains(&conclusion) => (false, true),
         (status, None) if GO_ON.contains(&status) => (false, false),
@@ -95,8 +131,20 @@ fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
             return Err(format!("GitHub says that {pipeline} is `{said}`, which nobody knows here"));
         }
     };
-    let status = run.conclusion.unwrap_or(run.status);
-    Ok(There { status, is_cancelled, is_over, project: run.repository.full_name })
+    let status = bounded(&run.conclusion.unwrap_or(run.status)).to_owned();
+    Ok(There { status, is_cancelled, is_over, project: run.repository.full_name, ran_for })
+}
+
+/// What a run is for.
+fn ran_for(run: &Run) -> RanFor {
+    let is_own =
+        run.head_repository.as_ref().is_some_and(|head| head.full_name.eq_ignore_ascii_case(&run.repository.full_name));
+    let own = run.pull_requests.iter().flatten().filter(|pull| pull.base.repo.id == run.repository.id);
+    RanFor {
+        branch: run.head_branch.clone().filter(|branch| is_own && is_name(branch)),
+        commit: run.head_sha.clone().filter(|commit| is_name(commit)),
+        merge_requests: own.map(|pull| pull.number).take(MOST_PULLS).collect(),
+    }
 }
 
 fn pull(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
@@ -114,7 +162,7 @@ fn pull(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
         }
     };
     let (status, project) = (status.to_owned(), pull.base.repo.full_name);
-    Ok(There { status, is_cancelled: is_over, is_over, project })
+    Ok(There { status, is_cancelled: is_over, is_over, project, ran_for: None })
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
@@ -179,6 +227,37 @@ mod tests {
         });
         answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         Github.there(&"https://api.github.com".parse().unwrap(), &pipeline(), answer.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_run_says_what_it_is_for() {
+        let job = |change: Value| {
+            let own = json!({"id": 1_296_269, "name": "Hello-World", "full_name": "octo-org/Hello-World"});
+            let mut answer = json!({
+                "id": 30_433_642, "head_branch": "feature/x", "head_sha": "acb5820ced9479c074f688cc328bf03f341a511d",
+                "status": "completed", "conclusion": "whatever comes next", "repository": own, "head_repository": own,
+                "pull_requests": [{"id": 1, "number": 3, "base": {"ref": "main", "repo": {"id": 1_296_269, "url": "u"}}}],
+            });
+            answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let origin = Origin { kind: Kind::Job, ..pipeline() };
+            let base: Url = "https://api.github.com".parse().unwrap();
+            Github.there(&base, &origin, answer.to_string().as_bytes()).unwrap().ran_for.unwrap()
+        };
+        let commit = Some("acb5820ced9479c074f688cc328bf03f341a511d".to_owned());
+        let branch = Some("feature/x".to_owned());
+        let all = RanFor { branch, commit, merge_requests: vec![3] };
+        assert_eq!(job(json!({})), all);
+        for fork in [json!({"id": 2, "full_name": "somebody/hello-world"}), json!(null)] {
+            let found = job(json!({"head_repository": fork}));
+            assert_eq!(found, RanFor { branch: None, ..all.clone() }, "a fork's branch is another");
+        }
+        let other = json!([{"number": 3, "base": {"repo": {"id": 2}}}]);
+        for none in [json!(null), json!([]), other] {
+            assert_eq!(job(json!({"pull_requests": none})), RanFor { merge_requests: vec![], ..all.clone() });
+        }
+        let nothing = json!({"head_branch": null, "head_sha": "x".repeat(5_000), "pull_requests": null});
+        assert_eq!(job(nothing), RanFor::default());
+        assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
     }
 
     #[test]

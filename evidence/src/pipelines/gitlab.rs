@@ -1,12 +1,19 @@
 //! GitLab: pipelines by `GET /projects/:id/pipelines/:pipeline_id` (<https://docs.gitlab.com/api/pipelines/>), merge requests
-//! by `GET /projects/:id/merge_requests/:merge_request_iid` (<https://docs.gitlab.com/api/merge_requests/>).
+//! by `GET /projects/:id/merge_requests/:merge_request_iid` (<https://docs.gitlab.com/api/merge_requests/>), jobs by
+//! `GET /projects/:id/jobs/:job_id` (<https://docs.gitlab.com/api/jobs/>).
 
-use lifecycle::pipeline::{Kind, Origin};
+use lifecycle::{
+    confirmation::RanFor,
+    pipeline::{Kind, Origin},
+};
 use reqwest::{RequestBuilder, Url, header::ACCEPT};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{System, known::There};
+use super::{
+    System,
+    known::{There, is_name},
+};
 use crate::http::bounded;
 
 #[derive(Debug)]
@@ -25,6 +32,27 @@ struct Answer {
     /// Missing before GitLab 14.
     project_id: Option<u64>,
     web_url: Option<String>,
+    /// Of a job: the branch, the tag, or the ref of a merge request.
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    /// Of a job: `ref` is a tag.
+    tag: Option<bool>,
+    /// Of a job.
+    commit: Option<Commit>,
+    /// Of a job.
+    pipeline: Option<OfJob>,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    id: String,
+}
+
+/// A job's pipeline.
+#[derive(Deserialize)]
+struct OfJob {
+    /// Missing before GitLab 13.
+    project_id: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +81,7 @@ impl System for Gitlab {
         let kind = match pipeline.kind {
             Kind::Pipeline => "pipelines",
             Kind::MergeRequest => "merge_requests",
+            Kind::Job => "jobs",
         };
         below(base, &[&pipeline.project, kind, &pipeline.id.to_string()])
     }
@@ -69,14 +98,17 @@ impl System for Gitlab {
     fn there(&self, base: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String> {
         let answer: Answer = serde_json::from_slice(body)
             .map_err(|_| "the answer of GitLab has another shape than is known".to_owned())?;
-        let is_other_project = answer.project_id.is_some_and(|id| id.to_string() != pipeline.project);
+        let projects = [answer.project_id, answer.pipeline.as_ref().and_then(|pipeline| pipeline.project_id)];
+        let is_other_project = projects.into_iter().flatten().any(|id| id.to_string() != pipeline.project);
         let (id, status) = match pipeline.kind {
-            Kind::Pipeline => (Some(answer.id), answer.status),
+            Kind::Pipeline | Kind::Job => (Some(answer.id), answer.status),
             Kind::MergeRequest => (answer.iid, answer.state),
         };
         if id != Some(pipeline.id) || is_other_project {
-            return Err("the answer of GitLab is about another pipeline".to_owned());
+            let what = if pipeline.kind == Kind::Job { "job" } else { "pipeline" };
+            return Err(format!("the answer of GitLab is about another {what}"));
         }
+        let ran_for = (pipeline.kind == Kind::Job).then(|| ran_for(answer.reference, answer.tag, answer.commit));
         let status = status.ok_or_else(|| "the answer of GitLab has another shape than is known".to_owned())?;
         let (is_cancelled, is_over) = match (pipeline.kind, status.as_str()) {
             (Kind::Pipeline, "canceled") | (Kind::MergeRequest, "merged" | "closed") => (true, true),
@@ -84,17 +116,33 @@ impl System for Gitlab {
             (Kind::Pipeline, status) if GO_ON.contains(&status) => (false, false),
             // While it is merged it is locked for a moment.
             (Kind::MergeRequest, "opened" | "locked") => (false, false),
+            // What became of it is nothing to whoever asks what it ran for.
+            (Kind::Job, _) => (false, true),
             (_, status) => {
                 let status = bounded(status).escape_debug();
                 return Err(format!("GitLab says that {pipeline} is `{status}`, which nobody knows here"));
             }
         };
         let project = path(base, answer.web_url.as_deref()).unwrap_or_else(|| pipeline.project.clone());
-        Ok(There { status, is_cancelled, is_over, project })
+        Ok(There { status: bounded(&status).to_owned(), is_cancelled, is_over, project, ran_for })
     }
 
     fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool {
         serde_json::from_slice::<Project>(body).is_ok_and(|project| project.id.to_string() == pipeline.project)
+    }
+}
+
+/// What a job ran for. A tag is no branch, whatever it is called.
+fn ran_for(reference: Option<String>, tag: Option<bool>, commit: Option<Commit>) -> RanFor {
+    let commit = commit.map(|commit| commit.id).filter(|commit| is_name(commit));
+    let reference = reference.filter(|reference| tag != Some(true) && is_name(reference));
+    match reference.as_deref().and_then(|reference| reference.strip_prefix("refs/merge-requests/")) {
+        // `refs/merge-requests/IID/head`, or `merge`, or `train`.
+        Some(rest) => {
+            let iid = rest.split('/').next().and_then(|iid| iid.parse().ok());
+            RanFor { branch: None, commit, merge_requests: iid.into_iter().collect() }
+        }
+        None => RanFor { branch: reference, commit, merge_requests: Vec::new() },
     }
 }
 
@@ -152,6 +200,52 @@ mod tests {
         assert!(merge_request(&json!({"iid": 47})).is_err(), "another one");
         let address = "https://example.org/gitlab/api/v4/projects/7/merge_requests/46";
         assert_eq!(Gitlab.origin(&base(), &Origin { kind: Kind::MergeRequest, ..pipeline() }).as_str(), address);
+    }
+
+    /// What a job is found to be, as the documentation shows it, with this changed.
+    fn job(change: &Value) -> Result<There, String> {
+        let mut answer = json!({
+            "id": 46, "status": "success", "stage": "deploy", "name": "deploy", "ref": "feature/x", "tag": false,
+            "commit": {"id": "a91957a858320c0e17f3a0eca7cfacbff50ea29a", "short_id": "a91957a8", "title": "Add it"},
+            "pipeline": {"id": 6, "project_id": 7, "ref": "feature/x", "sha": "0ff3ae198f8601a285adcf5c0fff204ee6fba5fd"},
+            "web_url": "https://example.org/gitlab/group/app/-/jobs/46", "user": {"id": 1, "username": "root"},
+        });
+        answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let origin = Origin { kind: Kind::Job, ..pipeline() };
+        Gitlab.there(&base(), &origin, answer.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_job_says_what_it_ran_for() {
+        let there = job(&json!({})).unwrap();
+        assert_eq!((there.is_cancelled, there.is_over, there.project.as_str()), (false, true, "group/app"));
+        let commit = Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned());
+        let of = |change| job(&change).unwrap().ran_for.unwrap();
+        let branch =
+            |name: &str| RanFor { branch: Some(name.to_owned()), commit: commit.clone(), merge_requests: vec![] };
+        assert_eq!(of(json!({})), branch("feature/x"));
+        for reference in ["refs/merge-requests/3/head", "refs/merge-requests/3/train"] {
+            let expected = RanFor { branch: None, commit: commit.clone(), merge_requests: vec![3] };
+            assert_eq!(of(json!({"ref": reference})), expected, "{reference}");
+        }
+        let nothing = RanFor { commit: commit.clone(), ..RanFor::default() };
+        assert_eq!(of(json!({"ref": "refs/merge-requests/x/head"})), nothing);
+        assert_eq!(of(json!({"ref": "main", "tag": true})), nothing, "a tag is no branch");
+        assert_eq!(of(json!({"ref": "x".repeat(5_000)})), nothing, "cut it would be another");
+        assert_eq!(of(json!({"ref": null, "commit": null})), RanFor::default());
+        for status in ["canceled", "failed", "whatever comes next"] {
+            assert!(!job(&json!({"status": status})).unwrap().is_cancelled, "{status}");
+        }
+        assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
+        let address = "https://example.org/gitlab/api/v4/projects/7/jobs/46";
+        assert_eq!(Gitlab.origin(&base(), &Origin { kind: Kind::Job, ..pipeline() }).as_str(), address);
+    }
+
+    #[test]
+    fn an_answer_about_another_job_is_not_believed() {
+        let why = "the answer of GitLab is about another job";
+        assert_eq!(job(&json!({"id": 47})).unwrap_err(), why);
+        assert_eq!(job(&json!({"pipeline": {"project_id": 8}})).unwrap_err(), why);
     }
 
     /// An answer as the documentation shows it, with this changed.

@@ -4,6 +4,7 @@ use common::config::Gone;
 use jiff::Timestamp;
 use lifecycle::{
     Condition, Truth,
+    confirmation::RanFor,
     pipeline::{Kind, Origin},
     time::{between, human_text},
 };
@@ -42,6 +43,17 @@ pub struct There {
     pub is_over: bool,
     /// As people know the project.
     pub project: String,
+    /// What a job ran for; of nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran_for: Option<RanFor>,
+}
+
+/// The longest name of a branch or a commit that is kept, in bytes. Cut, it would be another's.
+const LONGEST_NAME: usize = 1_024;
+
+/// Whether what a CI system calls something may be kept.
+pub(super) const fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_NAME
 }
 
 impl Known {
@@ -51,7 +63,7 @@ impl Known {
         let (truth, reason) = match &self.state {
             State::There(There { is_cancelled: true, project, status, .. }) => {
                 let what = match pipeline.kind {
-                    Kind::Pipeline => "cancelled",
+                    Kind::Pipeline | Kind::Job => "cancelled",
                     Kind::MergeRequest => status,
                 };
                 (Truth::True, format!("{} was {what}", pipeline.of_project(project)))
@@ -105,12 +117,22 @@ mod tests {
     fn what_was_written_down_is_read_for_ever() {
         let at = Timestamp::UNIX_EPOCH;
         let (status, project) = ("running".to_owned(), "group/app".to_owned());
-        let state = State::There(There { status, is_cancelled: false, is_over: false, project });
+        let state = State::There(There { status, is_cancelled: false, is_over: false, project, ran_for: None });
         let there = Known { at, state, etag: Some("W/\"a\"".to_owned()) };
         let written = json!({"at": "1970-01-01T00:00:00Z", "etag": "W/\"a\"", "state": {"there": {
             "status": "running", "is_cancelled": false, "is_over": false, "project": "group/app"}}});
         assert_eq!(serde_json::to_value(&there).unwrap(), written);
         assert_eq!(serde_json::from_value::<Known>(written).unwrap(), there);
+        let (status, project) = ("success".to_owned(), "group/app".to_owned());
+        let ran_for =
+            RanFor { branch: Some("main".to_owned()), commit: Some("a9".to_owned()), merge_requests: vec![3] };
+        let state = State::There(There { status, is_cancelled: false, is_over: true, project, ran_for: Some(ran_for) });
+        let job = Known { at, state, etag: None };
+        let written = json!({"at": "1970-01-01T00:00:00Z", "state": {"there": {
+            "status": "success", "is_cancelled": false, "is_over": true, "project": "group/app",
+            "ran_for": {"branch": "main", "commit": "a9", "merge_requests": [3]}}}});
+        assert_eq!(serde_json::to_value(&job).unwrap(), written);
+        assert_eq!(serde_json::from_value::<Known>(written).unwrap(), job);
         let missing = Known { at, state: State::Missing { since: at }, etag: None };
         let written = json!({"at": "1970-01-01T00:00:00Z", "state": {"missing": {"since": "1970-01-01T00:00:00Z"}}});
         assert_eq!(serde_json::to_value(&missing).unwrap(), written);

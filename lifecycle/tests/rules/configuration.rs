@@ -297,7 +297,34 @@ fn what_is_superseded_is_deleted_where_that_is_asked_for() {
     assert!(!policies.iter().next().unwrap().deletes(Status::Superseded));
     refuses(&[with_checks(json!({ "by": [] }))], &["policies[0].checks.superseded.by"]);
     is_no_policy(&with_checks(json!({ "when": "soon" })), "unknown variant `soon`");
-    is_no_policy(&with_checks(json!({ "confirm": "ci" })), "unknown field `confirm`");
+    is_no_policy(&with_checks(json!({ "confirm": "no" })), "unknown variant `no`");
+}
+
+#[test]
+fn a_newer_deployment_is_confirmed_where_it_is_known_whom_to_ask() {
+    let of =
+        |superseded: Value, pipeline: &str| with("checks", json!({ "superseded": superseded, "pipeline": pipeline }));
+    let confirm = |policy: &Value, ci: &[CiSystem]| {
+        let policies = asking(policy, ci).unwrap();
+        policies.iter().next().unwrap().superseded.as_ref().unwrap().confirm
+    };
+    let (gitlab, both) = ([CiSystem::Gitlab], [CiSystem::Gitlab, CiSystem::Github]);
+    for said in [json!({}), json!({ "confirm": "ci" })] {
+        assert_eq!(confirm(&of(said.clone(), "auto"), &gitlab), Some(CiSystem::Gitlab));
+        assert_eq!(confirm(&of(said.clone(), "off"), &gitlab), Some(CiSystem::Gitlab));
+        assert_eq!(confirm(&of(said, "github"), &both), Some(CiSystem::Github));
+    }
+    assert_eq!(confirm(&of(json!({}), "auto"), &[]), None);
+    assert_eq!(confirm(&of(json!({}), "off"), &both), None);
+    assert_eq!(confirm(&of(json!({ "confirm": "off" }), "auto"), &gitlab), None);
+    for (ci, pipeline) in [(&[][..], "auto"), (&both[..], "off")] {
+        let found = asking(&of(json!({ "confirm": "ci" }), pipeline), ci);
+        assert_eq!(keys_of(found), ["policies[0].checks.superseded.confirm"]);
+    }
+    // Whether it is asked for changes what is decided.
+    let hash = |policy: &Value| asking(policy, &gitlab).unwrap().iter().next().unwrap().hash.clone();
+    assert_ne!(hash(&of(json!({}), "off")), hash(&of(json!({ "confirm": "off" }), "off")));
+    assert_ne!(hash(&of(json!({}), "auto")), hash(&of(json!({}), "off")));
 }
 
 /// A policy where these CI systems are configured.

@@ -176,6 +176,7 @@ impl World {
             let (truth, over, on) = match origin.kind {
                 Kind::Pipeline => (self.pipeline, "was cancelled", "running"),
                 Kind::MergeRequest => (self.merged, "was merged", "opened"),
+                Kind::Job => return Checked::Off,
             };
             let Some(truth) = truth else { return Checked::Unseen };
             let reason = match truth {

@@ -3,11 +3,12 @@
 
 use jiff::SignedDuration;
 use lifecycle::Truth;
+use lifecycle::confirmation::Proof;
 use lifecycle::pipeline::{CiSystem, Kind, Origin};
 use serde_json::json;
 use testbed::ci::{CiServer, Fault};
 
-use crate::pipelines::Asker;
+use crate::pipelines::{Asker, group, terms};
 
 const TOKEN: &str = "github_pat_s3cret";
 const REPOSITORY: &str = "octo/app";
@@ -81,4 +82,16 @@ async fn a_wrong_token_cancels_nothing() {
     let (truth, reason) = asker.told().await;
     assert_eq!(truth, Truth::Unknown);
     assert!(reason.starts_with("GitHub answered 401 Unauthorized: it does not take the token in `"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_run_proves_what_it_was_for() {
+    let github = CiServer::github(TOKEN).await.unwrap();
+    github.set_job(REPOSITORY, 46, "feature/x");
+    let group = |branch| group(&terms(CiSystem::Github), branch);
+    let job = group("feature-x").job(CiSystem::Github, "46").unwrap();
+    let mut asker = Asker::about(job.clone(), &github.url(), TOKEN, &json!({}));
+    let look = asker.look().await;
+    assert_eq!(look.proof(&group("feature-x"), &job), Proof::Proven);
+    assert!(matches!(look.proof(&group("main"), &job), Proof::Refuted(_)));
 }

@@ -1,13 +1,16 @@
 //! What became of pipelines, by a GitLab that answers as documented, and by one that is ill.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use common::clock::Clock;
 use common::config::{CiSettings, RawGithub, RawGitlab};
 use evidence::pipelines::{Known, Look, Source};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::Truth;
+use lifecycle::confirmation::Proof;
 use lifecycle::pipeline::{CiSystem, Kind, Origin};
+use lifecycle::supersession::{By, Group, Terms, When};
+use lifecycle::{Keys, Namespace, Truth, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::ci::{CiServer, Fault};
@@ -343,4 +346,86 @@ async fn what_one_wrote_down_another_goes_on_with() {
     // The same number at another server is another pipeline.
     let other = Asker::new("http://gitlab.example.org", TOKEN, &json!({}));
     assert_eq!(other.source.recall(&pipeline(), &*store).await, None);
+}
+
+/// The group of what is labelled as deployed by job 46 of project 7 for this branch.
+pub(crate) fn group(terms: &Terms, branch: &str) -> Group {
+    let keys = Keys::default();
+    let labels =
+        [("projectId", "7"), ("projectPath", "octo.app"), ("job", "deploy"), ("jobId", "46"), ("branch", branch)];
+    let namespace = Namespace {
+        uid: Uid::new("u"),
+        name: "a".to_owned(),
+        resource_version: "1".to_owned(),
+        created: Timestamp::UNIX_EPOCH,
+        deleted: None,
+        labels: labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into(),
+        annotations: BTreeMap::new(),
+    };
+    Group::of(&namespace, terms, &keys).unwrap()
+}
+
+/// How newer deployments of a branch are confirmed there.
+pub(crate) fn terms(system: CiSystem) -> Terms {
+    Terms { by: vec![By::Branch], when: When::NewerReady, confirm: Some(system) }
+}
+
+#[tokio::test]
+async fn a_job_proves_what_it_ran_for_and_nothing_else() {
+    let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
+    gitlab.set_job("7", 46, "feature/x");
+    let group = |branch| group(&terms(CiSystem::Gitlab), branch);
+    let job = group("feature-x").job(CiSystem::Gitlab, "46").unwrap();
+    let mut asker = Asker::about(job.clone(), &gitlab.url(), TOKEN, &json!({}));
+    let look = asker.look().await;
+    assert_eq!(look.proof(&group("feature-x"), &job), Proof::Proven);
+    let why = "job 46 of project 7 ran for branch `feature/x`, commit a91957a858320c0e17f3a0eca7cfacbff50ea29a, not for \
+               branch `main`";
+    assert_eq!(look.proof(&group("main"), &job), Proof::Refuted(why.to_owned()));
+    // What it ran for stays what it was while nobody can be asked.
+    gitlab.fail(Some(Fault::Status(503)));
+    let look = asker.look().await;
+    assert!(look.trouble.is_some());
+    assert_eq!(look.proof(&group("feature-x"), &job), Proof::Proven);
+    assert!(gitlab.asked().iter().all(|asked| asked.path == "/api/v4/projects/7/jobs/46"));
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_found_proves_the_contrary_once_that_is_sure() {
+    let gitlab = gitlab("running").await;
+    let group = group(&terms(CiSystem::Gitlab), "main");
+    let job = group.job(CiSystem::Gitlab, "46").unwrap();
+    let mut asker = Asker::about(job.clone(), &gitlab.url(), TOKEN, &json!({}));
+    assert!(matches!(asker.look().await.proof(&group, &job), Proof::Unknown(_)));
+    asker.later(SignedDuration::from_mins(10));
+    let proof = asker.look().await.proof(&group, &job);
+    let why = "job 46 of project 7 is gone since 2026-08-17 10:00:00 UTC, and its project is not";
+    assert_eq!(proof, Proof::Refuted(why.to_owned()));
+    // Whoever may not see it learns nothing of it.
+    gitlab.close("7", true);
+    assert!(matches!(asker.look().await.proof(&group, &job), Proof::Unknown(_)));
+}
+
+#[tokio::test]
+async fn while_it_is_ill_no_job_proves_anything() {
+    let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
+    gitlab.set_job("7", 46, "main");
+    let group = group(&terms(CiSystem::Gitlab), "main");
+    let job = group.job(CiSystem::Gitlab, "46").unwrap();
+    let faults = [
+        Fault::Status(500),
+        Fault::Status(401),
+        Fault::Status(404),
+        Fault::TooMany("1".to_owned()),
+        Fault::Page(200),
+        Fault::Page(404),
+        Fault::Half,
+        Fault::Other,
+        Fault::Huge,
+    ];
+    for fault in faults {
+        gitlab.fail(Some(fault.clone()));
+        let mut asker = Asker::about(job.clone(), &gitlab.url(), TOKEN, &json!({}));
+        assert!(matches!(asker.look().await.proof(&group, &job), Proof::Unknown(_)), "{fault:?}");
+    }
 }
