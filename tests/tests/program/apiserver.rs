@@ -107,11 +107,7 @@ async fn without_the_right_to_annotate_it_says_so_and_does_not_insist() {
         let nsm = world.start().await?;
         nsm.says("are not current").await?;
         demo.records("StatusChanged", |entry| entry.text("to") == Some("ok")).await?;
-        world
-            .namespace(&[("ttl", "1s")])
-            .await?
-            .records("StatusChanged", |entry| entry.text("to") == Some("stale"))
-            .await?;
+        world.witness().await?;
         world.log_is_complete().await?;
         let patches = requests(world, &demo, "patch")?;
         ensure!((1..=4).contains(&patches), "{patches} patches: {:?}", demo.kinds());

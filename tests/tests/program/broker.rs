@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lapin::options::{QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Connection, ConnectionProperties, Queue};
 use serde_json::json;
 use testbed::{Broker, eventually};
 
@@ -22,12 +22,11 @@ async fn that_every_message_was_lost_costs_time_and_nothing_else() {
     let there_from_the_beginning = |config: &mut serde_json::Value| config["workers"] = json!({"min": 2, "max": 2});
     fleet(there_from_the_beginning, async |fleet| {
         let broker = Broker::shared().await?;
-        let _workers = [fleet.worker().await?, fleet.worker().await?];
-        // All have connected and declared what they use: nobody puts it right behind our back.
+        let workers = [fleet.worker().await?, fleet.worker().await?];
         let first = fleet.world.namespace(&[("ttl", "1s")]).await?;
         fleet.world.are_deleted(std::slice::from_ref(&first), LATER).await?;
 
-        let drain = Drain::open(broker, &fleet.world.name).await?;
+        let drain = Drain::open(broker, &fleet.world.name, workers.len()).await?;
         let crowd = fleet.world.crowd(20, &[("ttl", "1s")]).await?;
         for demo in &crowd {
             demo.records("StatusChanged", |entry| entry.text("to") == Some("stale")).await?;
@@ -56,10 +55,17 @@ struct Drain {
 }
 
 impl Drain {
-    async fn open(broker: &Broker, prefix: &str) -> Result<Self> {
+    /// Begins once so many workers have connected and declared what they use: nobody puts it right behind our back.
+    async fn open(broker: &Broker, prefix: &str, workers: usize) -> Result<Self> {
         let connection = Connection::connect(&broker.url_with_credentials(), ConnectionProperties::default()).await?;
         let drain =
             Self { channel: connection.create_channel().await?, _connection: connection, prefix: prefix.to_owned() };
+        eventually("all workers take tasks", LATER, async || {
+            let there = drain.state(&drain.name("actions.v1")).await?.consumer_count() as usize;
+            ensure!(there == workers, "{there} of {workers} do");
+            Ok(())
+        })
+        .await?;
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         for (exchange, key, queue) in drain.ways() {
             let (hole, channel) = (drain.hole(exchange), &drain.channel);
@@ -79,10 +85,12 @@ impl Drain {
 
     /// How many tasks went there.
     async fn lost(&self) -> Result<usize> {
+        Ok(self.state(&self.hole("tasks")).await?.message_count() as usize)
+    }
+
+    async fn state(&self, queue: &str) -> Result<Queue> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let hole = self.hole("tasks");
-        let declared = self.channel.queue_declare(hole.as_str().into(), options, FieldTable::default()).await?;
-        Ok(declared.message_count() as usize)
+        Ok(self.channel.queue_declare(queue.into(), options, FieldTable::default()).await?)
     }
 
     /// Lets them go where they belong. What is in the hole stays lost.
