@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::Api;
 use nix::sys::signal::Signal;
 
 use super::{Cluster, output, servers};
+use crate::eventually;
 
 /// For a command that takes some milliseconds.
 const SOON: Duration = Duration::from_secs(20);
@@ -17,13 +18,16 @@ impl Cluster {
     /// (SIGSTOP, until SIGCONT).
     ///
     /// # Errors
-    /// No such container runs.
+    /// No such container runs within seconds.
     pub async fn signal(&self, namespace: &str, pod: &str, container: &str, signal: Signal) -> Result<()> {
-        let status = self.pod(namespace, pod).await?.status.context("no status")?;
-        let containers = status.container_statuses.unwrap_or_default();
-        let container = containers.iter().find(|status| status.name == container).context("no such container")?;
-        let id = container.container_id.as_deref().and_then(|id| id.strip_prefix("containerd://"));
-        let id = id.context("the container has not started")?;
+        let id = self
+            .told_of(namespace, pod, |status| {
+                let containers = status.container_statuses.context("no container has started")?;
+                let container = containers.into_iter().find(|status| status.name == container).context("no such container")?;
+                container.container_id.context("the container has not started")
+            })
+            .await?;
+        let id = id.strip_prefix("containerd://").context("not a container of containerd")?;
         let tasks = output(servers::ctr(&self.machine).args(["tasks", "list"]), SOON).await?;
         let task = tasks.lines().find(|line| line.starts_with(id)).context("the container does not run")?;
         let process = task.split_whitespace().nth(1).context("a process id")?;
@@ -36,7 +40,7 @@ impl Cluster {
     /// Lets nothing of this pod reach the apiserver any more: no answer, no refusal. Its other connections go on.
     ///
     /// # Errors
-    /// The pod has no address yet.
+    /// The pod has no address within seconds.
     pub async fn cut_off(&self, namespace: &str, pod: &str) -> Result<()> {
         self.rule("--insert", namespace, pod).await
     }
@@ -50,8 +54,7 @@ impl Cluster {
     }
 
     async fn rule(&self, change: &str, namespace: &str, pod: &str) -> Result<()> {
-        let status = self.pod(namespace, pod).await?.status.context("no status")?;
-        let source = status.pod_ip.context("the pod has no address")?;
+        let source = self.told_of(namespace, pod, |status| status.pod_ip.context("the pod has no address")).await?;
         let apiserver = self.plane.address();
         let (host, port) = (apiserver.ip().to_string(), apiserver.port().to_string());
         let mut rule = self.machine.command("iptables");
@@ -60,7 +63,10 @@ impl Cluster {
         output(&mut rule, SOON).await.map(drop)
     }
 
-    async fn pod(&self, namespace: &str, pod: &str) -> Result<Pod> {
-        Ok(Api::namespaced(self.client().await?, namespace).get(pod).await?)
+    /// What the kubelet told the apiserver of a pod. It does so a moment after the pod has begun: a line in the log can be there before.
+    async fn told_of<T>(&self, namespace: &str, pod: &str, what: impl Fn(PodStatus) -> Result<T>) -> Result<T> {
+        let pods = Api::<Pod>::namespaced(self.client().await?, namespace);
+        let told = eventually("the apiserver knows of the pod", SOON, async || what(pods.get(pod).await?.status.context("no status")?));
+        told.await
     }
 }
