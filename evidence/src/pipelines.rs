@@ -194,12 +194,7 @@ impl Source {
     /// Ids say nothing without the server that gave them.
     fn about(&self, pipeline: &Origin) -> String {
         let (system, server) = (self.of.as_str(), hash(&self.settings.url.as_str()));
-        let kind = match pipeline.kind {
-            Kind::Pipeline => "pipeline",
-            Kind::MergeRequest => "merge_request",
-            Kind::Job => "job",
-        };
-        format!("{system}/{server}/{}/{kind}/{}", pipeline.project, pipeline.id)
+        format!("{system}/{server}/{}/{}/{}", pipeline.project, pipeline.kind.as_str(), pipeline.id)
     }
 
     async fn ask(&self, pipeline: &Origin, before: Option<&Known>, at: Timestamp) -> Result<Known, Trouble> {

@@ -1,7 +1,7 @@
 //! The pipeline that made a namespace, and the merge request it belongs to: which they are, by the labels that the pipeline
 //! wrote, and what follows when they are over (lifecycle.md section 4, rule 1).
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,18 @@ impl CiSystem {
     }
 }
 
+impl Kind {
+    /// One word, for keys and tools.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::MergeRequest => "merge_request",
+            Self::Job => "job",
+        }
+    }
+}
+
 impl Origin {
     /// What a namespace goes with by this policy, as its labels name it.
     #[must_use]
@@ -100,6 +112,47 @@ impl Origin {
             CiSystem::Github => repository(label("projectPath")?)?,
         };
         Some(Self { system, project, kind, id: number(label(id)?)? })
+    }
+
+    /// What a CI system tells of: a project of GitLab by its number, one of GitHub as `owner/name`. `None`: no namespace's
+    /// labels could name it.
+    #[must_use]
+    pub fn told(system: CiSystem, project: &str, kind: Kind, id: u64) -> Option<Self> {
+        let project = match system {
+            CiSystem::Gitlab => number(project)?.to_string(),
+            CiSystem::Github => {
+                let (owner, name) = project.split_once('/')?;
+                full_name(owner, name)?
+            }
+        };
+        Some(Self { system, project, kind, id: number(&id.to_string())? })
+    }
+
+    /// As messages between the parts of the system name it; read back by [`FromStr`].
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}/{}/{}/{}", self.system.as_str(), self.project, self.kind.as_str(), self.id)
+    }
+}
+
+/// A text that is no [`Origin::key`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it names no pipeline, merge request or job")]
+pub struct NoOrigin;
+
+impl FromStr for Origin {
+    type Err = NoOrigin;
+
+    fn from_str(key: &str) -> Result<Self, NoOrigin> {
+        let parse = || {
+            let (system, rest) = key.split_once('/')?;
+            let (rest, id) = rest.rsplit_once('/')?;
+            let (project, kind) = rest.rsplit_once('/')?;
+            let system = [CiSystem::Gitlab, CiSystem::Github].into_iter().find(|one| one.as_str() == system)?;
+            let kind = [Kind::Pipeline, Kind::MergeRequest, Kind::Job].into_iter().find(|one| one.as_str() == kind)?;
+            Self::told(system, project, kind, number(id)?)
+        };
+        parse().ok_or(NoOrigin)
     }
 }
 
@@ -133,8 +186,13 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 /// A repository, `owner/name`, written with a dot for the slash, which no label can hold. No owner's name has a dot, so the
 /// first one is that. Large and small letters are the same to GitHub.
 pub(crate) fn repository(text: &str) -> Option<String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let (owner, name) = text.split_once('.')?;
+    full_name(owner, name)
+}
+
+/// A repository as GitHub's API takes it.
+fn full_name(owner: &str, name: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let is_owner = !owner.is_empty() && owner.chars().all(is_plain);
     let is_name = !name.is_empty() && name != "." && name != ".." && name.chars().all(|c| is_plain(c) || c == '.');
     (is_owner && is_name).then(|| format!("{owner}/{name}").to_ascii_lowercase())
@@ -234,6 +292,42 @@ mod tests {
             ["", "octo", ".a", "octo.", "octo..", "octo...", "oc/to.a", "octo.a/b", "octo.a%2fb", "octo.\u{e4}"]
         {
             check(other, None);
+        }
+    }
+
+    #[test]
+    fn what_a_ci_system_tells_of_is_what_labels_name() {
+        let told = |system, project, id| Some(Origin::told(system, project, Kind::Pipeline, id)?.to_string());
+        let check = |system, project, id, expected: Option<&str>| {
+            assert_eq!(told(system, project, id).as_deref(), expected, "{project} {id}");
+        };
+        check(CiSystem::Gitlab, "7", 46, Some("pipeline 46 of project 7"));
+        check(CiSystem::Github, "Octo-Org/Hello.World", 46, Some("workflow run 46 of octo-org/hello.world"));
+        for (system, project, id) in [
+            (CiSystem::Gitlab, "octo/a", 46),
+            (CiSystem::Gitlab, "7", 0),
+            (CiSystem::Gitlab, "7", u64::MAX),
+            (CiSystem::Github, "7", 46),
+            (CiSystem::Github, "octo/a/../b", 46),
+            (CiSystem::Github, "octo/..", 46),
+        ] {
+            check(system, project, id, None);
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_back_and_nothing_else_is_one() {
+        for (system, project) in [(CiSystem::Gitlab, "7"), (CiSystem::Github, "octo/a.b")] {
+            for kind in [Kind::Pipeline, Kind::MergeRequest, Kind::Job] {
+                let origin = Origin::told(system, project, kind, 46).unwrap();
+                assert_eq!(origin.key().parse(), Ok(origin));
+            }
+        }
+        assert_eq!(Origin::told(CiSystem::Github, "octo/a", Kind::Job, 4).unwrap().key(), "github/octo/a/job/4");
+        for other in
+            ["", "gitlab/7/pipeline", "gitlab/7/pipeline/", "gitlab/7/pipeline/0", "gitlab/a/job/4", "gitea/7/job/4"]
+        {
+            assert_eq!(other.parse::<Origin>(), Err(NoOrigin), "{other}");
         }
     }
 
