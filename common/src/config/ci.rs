@@ -30,6 +30,8 @@ pub struct CiSettings {
     /// At least 1.
     pub requests_per_minute: u32,
     pub gone: Gone,
+    /// The file with the secret by which its webhooks are known; `None`: none is taken in.
+    pub webhook_secret_file: Option<PathBuf>,
 }
 
 /// When a pipeline that is not found counts as gone.
@@ -63,6 +65,7 @@ pub(super) struct Said<'a> {
     pub(super) requests_per_minute: u32,
     pub(super) gone: RawGone,
     pub(super) gone_confirm_after: Pause,
+    pub(super) webhook_secret_file: Option<&'a String>,
 }
 
 impl Said<'_> {
@@ -72,7 +75,11 @@ impl Said<'_> {
         let mut errors = Vec::new();
         let url = address(self.url, section).map_err(|why| errors.push(invalid("url", why)));
         let empty = |file: &Option<&String>| file.is_some_and(|file| file.trim().is_empty());
-        let files = [("token_file", self.token_file), ("ca_file", self.ca_file)];
+        let files = [
+            ("token_file", self.token_file),
+            ("ca_file", self.ca_file),
+            ("webhook_secret_file", self.webhook_secret_file),
+        ];
         let empty = files.into_iter().filter(|(_, file)| empty(file));
         errors.extend(empty.map(|(key, _)| invalid(key, "it is empty; write the path of a file".to_owned())));
         if self.token_file.is_none() {
@@ -108,6 +115,7 @@ impl Said<'_> {
                     RawGone::Trusted => Gone::Trusted,
                     RawGone::Confirmed => Gone::Confirmed { after: self.gone_confirm_after.get() },
                 },
+                webhook_secret_file: self.webhook_secret_file.map(PathBuf::from),
             }),
             _ => Err(errors),
         }

@@ -48,6 +48,10 @@ pub struct RawGithub {
     /// `NSM__GITHUB__GONE_CONFIRM_AFTER`.
     #[serde(default = "gone_confirm_after")]
     pub gone_confirm_after: Pause,
+    /// A file with the secret that signs GitHub's webhooks, which are taken in by the API at `/hooks/github`; read for each
+    /// of them. Default: none, and then none is taken in. Variable: `NSM__GITHUB__WEBHOOK_SECRET_FILE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<String>,
 }
 
 impl RawGithub {
@@ -66,6 +70,7 @@ impl RawGithub {
             requests_per_minute: self.requests_per_minute,
             gone: self.gone,
             gone_confirm_after: self.gone_confirm_after,
+            webhook_secret_file: self.webhook_secret_file.as_ref(),
         };
         said.check()
     }

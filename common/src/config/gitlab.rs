@@ -45,6 +45,10 @@ pub struct RawGitlab {
     /// `NSM__GITLAB__GONE_CONFIRM_AFTER`.
     #[serde(default = "gone_confirm_after")]
     pub gone_confirm_after: Pause,
+    /// A file with the secret token of GitLab's webhooks, which are taken in by the API at `/hooks/gitlab`; read for each of
+    /// them. Default: none, and then none is taken in. Variable: `NSM__GITLAB__WEBHOOK_SECRET_FILE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<String>,
 }
 
 impl RawGitlab {
@@ -63,6 +67,7 @@ impl RawGitlab {
             requests_per_minute: self.requests_per_minute,
             gone: self.gone,
             gone_confirm_after: self.gone_confirm_after,
+            webhook_secret_file: self.webhook_secret_file.as_ref(),
         };
         said.check()
     }
@@ -111,6 +116,7 @@ mod tests {
             check_every: Duration::from_secs(60),
             requests_per_minute: 120,
             gone: Gone::Confirmed { after: SignedDuration::from_mins(10) },
+            webhook_secret_file: None,
         };
         assert_eq!(checked(&json!({})).unwrap(), expected);
     }
@@ -120,6 +126,8 @@ mod tests {
         let found = checked(&json!({"ca_file": "c", "gone": "trusted", "check_every": "5s"})).unwrap();
         assert_eq!((found.trust, found.gone), (Trust::Authorities("c".into()), Gone::Trusted));
         assert_eq!(found.check_every, Duration::from_secs(5));
+        let found = checked(&json!({"webhook_secret_file": "w"})).unwrap();
+        assert_eq!(found.webhook_secret_file, Some("w".into()));
         let found = checked(&json!({"ca_file": "c", "insecure": true, "gone_confirm_after": "0s"})).unwrap();
         assert_eq!((found.trust, found.gone), (Trust::Anybody, Gone::Confirmed { after: SignedDuration::ZERO }));
     }
@@ -129,6 +137,13 @@ mod tests {
         let why = "gitlab.token_file: it is missing: without a token pipelines that are there may not be found";
         refuses(&json!({"token_file": null}), &[why]);
         refuses(&json!({"token_file": " "}), &["gitlab.token_file: it is empty; write the path of a file"]);
+    }
+
+    #[test]
+    fn a_file_has_a_path() {
+        for key in ["ca_file", "webhook_secret_file"] {
+            refuses(&json!({key: " "}), &[&format!("gitlab.{key}: it is empty; write the path of a file")]);
+        }
     }
 
     #[test]
