@@ -19,6 +19,9 @@ pub enum Route {
     Events,
     /// A task for one worker.
     Tasks,
+    /// What to ask a CI system again: to everybody who listens at that time. The oldest make room where somebody does not
+    /// keep up.
+    Hints,
 }
 
 /// What is sent: a place to look, and nothing that could be believed.
@@ -26,7 +29,7 @@ pub enum Route {
 pub struct Message {
     /// The version of this shape, 1.
     pub v: u32,
-    /// A uid, or a task's id.
+    /// A uid, a task's id, or the key of what a CI system is asked for.
     pub about: String,
 }
 
@@ -62,7 +65,8 @@ pub trait Delivery: Debug + Send {
     async fn reject(self: Box<Self>) -> Result<()>;
 }
 
-/// A consumer of one route. Several share the messages. It outlives outages: while there is no queue, no message comes.
+/// A consumer of one route. Several share the messages, but each has every hint. It outlives outages: while there is no
+/// queue, no message comes.
 ///
 /// A consumer has one message in hand at a time: the next may wait until that is settled.
 #[async_trait]
@@ -74,8 +78,8 @@ pub trait Consumer: Debug + Send {
 /// The port. Every call ends within 5 s.
 #[async_trait]
 pub trait Queue: Debug + Send + Sync {
-    /// Hands a message over; when it returns, the queue has it. Of identical messages that wait at the same time, one
-    /// may be delivered for all.
+    /// Hands a message over; when it returns, the queue has it, or where it is a hint nobody listens. Of identical messages
+    /// that wait at the same time, one may be delivered for all.
     async fn publish(&self, route: Route, message: &Message) -> Result<()>;
     /// As [`publish`](Self::publish) to [`Route::Events`], under a topic by which others may choose.
     async fn publish_event(&self, topic: &str, message: &Message) -> Result<()> {
@@ -84,7 +88,7 @@ pub trait Queue: Debug + Send + Sync {
     }
     /// Begins to consume. It does not fail because the queue is out of reach.
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>>;
-    /// How many messages wait for a worker.
+    /// How many messages wait for a worker; of hints, which wait for nobody, none.
     async fn backlog(&self, route: Route) -> Result<usize>;
     /// Registers what it counts, if anything.
     fn register(&self, _registry: &mut Registry) {}

@@ -3,6 +3,7 @@
 //! ```text
 //! <prefix>.events (topic)  ── namespace.* ──▶ <prefix>.plan.v1     the planner's; others may bind to the exchange
 //! <prefix>.tasks (direct)  ── task ─────────▶ <prefix>.actions.v1  the workers'
+//! <prefix>.hints (fanout)  ── whatever ─────▶ <prefix>.hints.…     one of each collector, gone with its connection
 //!                     what is rejected, or delivered 20 times ──▶ <prefix>.dead.v1
 //! ```
 //!
@@ -36,6 +37,7 @@ const SOMETHING: &str = "changed";
 /// what they said before it, an acknowledgement for example.
 #[derive(Debug)]
 pub(super) struct AmqpQueue {
+    broker: Arc<Broker>,
     outbox: Outbox,
     events: Inbox,
     tasks: Inbox,
@@ -58,7 +60,7 @@ impl AmqpQueue {
         let broker = Arc::new(Broker { address, topology: Topology::new(&settings.prefix), counts: counts.clone() });
         let inbox = |route| Inbox::new(Arc::clone(&broker), route);
         let (events, tasks) = (inbox(Route::Events), inbox(Route::Tasks));
-        Ok(Self { events, tasks, outbox: Outbox::new(broker), counts })
+        Ok(Self { events, tasks, outbox: Outbox::new(Arc::clone(&broker)), broker, counts })
     }
 }
 
@@ -73,9 +75,15 @@ impl Queue for AmqpQueue {
     }
 
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
+        let hints;
         let inbox = match route {
             Route::Events => &self.events,
             Route::Tasks => &self.tasks,
+            Route::Hints => {
+                // Nobody shares it, so it need not be kept: the consumer does.
+                hints = Inbox::new(Arc::clone(&self.broker), route);
+                &hints
+            }
         };
         Ok(Box::new(inbox.consumer().await))
     }

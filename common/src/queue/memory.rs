@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -13,6 +13,9 @@ use super::{Consumer, Delivery, Message, Queue, QueueError, Result, Route};
 
 /// Messages of one route, waiting or in hand.
 const CAPACITY: usize = 10_000;
+
+/// Hints that wait for one consumer; as many as a broker keeps.
+const MOST_HINTS: usize = 1_000;
 
 /// Dead letters that are kept to be looked at; all are counted.
 const DEAD_LETTERS_KEPT: usize = 100;
@@ -25,9 +28,11 @@ const DEAD_LETTERS_KEPT: usize = 100;
 pub(super) struct MemoryQueue {
     events: Arc<Line>,
     tasks: Arc<Line>,
+    /// One for each consumer that is there.
+    hints: Mutex<Vec<Weak<Line>>>,
 }
 
-/// The messages of one route.
+/// The messages of one route, or the hints for one consumer.
 #[derive(Debug, Default)]
 struct Line {
     messages: Mutex<Messages>,
@@ -56,26 +61,43 @@ struct MemoryDelivery {
 }
 
 impl MemoryQueue {
-    fn line(&self, route: Route) -> &Arc<Line> {
+    /// The line that the consumers of a route share; `None`: each has its own.
+    fn line(&self, route: Route) -> Option<&Arc<Line>> {
         match route {
-            Route::Events => &self.events,
-            Route::Tasks => &self.tasks,
+            Route::Events => Some(&self.events),
+            Route::Tasks => Some(&self.tasks),
+            Route::Hints => None,
         }
+    }
+
+    /// The lines of those who listen to hints; the others are forgotten.
+    fn hints(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        hints.retain(|line| line.strong_count() > 0);
+        hints
     }
 }
 
 #[async_trait]
 impl Queue for MemoryQueue {
     async fn publish(&self, route: Route, message: &Message) -> Result<()> {
-        self.line(route).push(message)
+        if let Some(line) = self.line(route) {
+            return line.push(message);
+        }
+        self.hints().iter().filter_map(Weak::upgrade).for_each(|line| line.push_over(message));
+        Ok(())
     }
 
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
-        Ok(Box::new(MemoryConsumer(Arc::clone(self.line(route)))))
+        let line = self.line(route).map_or_else(Arc::default, Arc::clone);
+        if route == Route::Hints {
+            self.hints().push(Arc::downgrade(&line));
+        }
+        Ok(Box::new(MemoryConsumer(line)))
     }
 
     async fn backlog(&self, route: Route) -> Result<usize> {
-        Ok(self.line(route).messages().waiting.len())
+        Ok(self.line(route).map_or(0, |line| line.messages().waiting.len()))
     }
 }
 
@@ -145,6 +167,22 @@ impl Line {
         drop(messages);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// As [`Line::push`]; the oldest that waits makes room.
+    fn push_over(&self, message: &Message) {
+        let mut messages = self.messages();
+        if !messages.known.insert(message.clone()) {
+            return;
+        }
+        messages.waiting.push_back(message.clone());
+        if messages.waiting.len() > MOST_HINTS
+            && let Some(oldest) = messages.waiting.pop_front()
+        {
+            messages.known.remove(&oldest);
+        }
+        drop(messages);
+        self.arrived.notify_one();
     }
 
     fn take(self: &Arc<Self>) -> Option<MemoryDelivery> {

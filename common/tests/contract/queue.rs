@@ -2,6 +2,7 @@
 
 mod amqp;
 mod deliveries;
+mod hints;
 mod memory;
 mod waiting;
 
@@ -39,6 +40,13 @@ macro_rules! suite {
                 a_message_published_while_its_like_is_in_hand_comes
                 consumers_share_the_messages
                 the_backlog_is_what_waits
+            }
+            hints {
+                each_consumer_has_every_hint
+                a_hint_to_nobody_is_taken_and_waits_for_nobody
+                hints_are_apart_from_the_other_routes
+                a_consumer_that_went_holds_up_no_hint
+                of_too_many_hints_the_last_are_there
             }
             waiting {
                 what_was_published_earlier_waits_for_a_consumer

@@ -1,6 +1,6 @@
 //! What comes in: messages of one route, for all consumers of this process.
 //!
-//! One subscription serves them, so that a message never waits at a consumer that does not ask while another does. The
+//! One subscription serves them (of hints, each consumer has its own), so that a message never waits at a consumer that does not ask while another does. The
 //! broker hands out as many at a time as there are consumers, and the next ones go to other processes.
 
 use std::{
@@ -149,7 +149,8 @@ async fn serve_on(
         let prefetch = *consumers.borrow_and_update();
         let subscribing = async {
             link.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-            let (queue, options) = (broker.topology.from(line.route).into(), BasicConsumeOptions::default());
+            let queue = broker.topology.inlet(&link.channel, line.route).await?;
+            let options = BasicConsumeOptions::default();
             link.channel.basic_consume(queue, "".into(), options, FieldTable::default()).await
         };
         let mut coming = timeout(PATIENCE, subscribing).await.map_err(|_| Trouble::Late(PATIENCE))??;

@@ -50,6 +50,8 @@ struct Letter {
     key: ShortString,
     id: ShortString,
     body: Vec<u8>,
+    /// Somebody must be there who takes it.
+    mandatory: bool,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +72,11 @@ impl Outbox {
         let body = serde_json::to_vec(message).expect("plain data serializes");
         let (exchange, key) = self.broker.topology.to(route, topic);
         let id = format!("{:032x}", rand::random::<u128>()).into();
-        let letter = Letter { exchange: exchange.into(), key: key.into(), id, body };
+        let mandatory = match route {
+            Route::Events | Route::Tasks => true,
+            Route::Hints => false,
+        };
+        let letter = Letter { exchange: exchange.into(), key: key.into(), id, body, mandatory };
         match self.twice(&Errand::Publish(letter)).await {
             Ok(_) => Ok(()),
             Err(trouble) => {
@@ -194,8 +200,8 @@ impl Outbox {
 
 /// Publishes once, and waits for the confirmation.
 async fn send(link: &Link, letter: &Letter) -> std::result::Result<(), Trouble> {
-    let Letter { exchange, key, id, body } = letter;
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    let Letter { exchange, key, id, body, mandatory } = letter;
+    let options = BasicPublishOptions { mandatory: *mandatory, ..BasicPublishOptions::default() };
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())

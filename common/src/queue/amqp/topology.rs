@@ -3,7 +3,7 @@
 use lapin::{
     Channel, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
-    types::{AMQPValue, FieldTable},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 
 use crate::queue::Route;
@@ -13,6 +13,12 @@ const MOST: i64 = 10_000;
 
 /// Dead letters that are kept to be looked at; the oldest make room.
 const MOST_DEAD: i64 = 1_000;
+
+/// Hints that wait for one consumer; the oldest make room.
+const MOST_HINTS: i64 = 1_000;
+
+/// How long a hint waits, in milliseconds. By then whatever it is about may have been asked for anyway.
+const HINT_LASTS: i64 = 60_000;
 
 /// How often a message is delivered until it is taken for one that its consumers die of.
 const DELIVERIES: i64 = 20;
@@ -30,6 +36,7 @@ pub(super) struct Topology {
     plan: String,
     tasks: String,
     actions: String,
+    hints: String,
     dead: String,
 }
 
@@ -41,6 +48,7 @@ impl Topology {
             plan: name("plan.v1"),
             tasks: name("tasks"),
             actions: name("actions.v1"),
+            hints: name("hints"),
             dead: name("dead.v1"),
         }
     }
@@ -50,39 +58,72 @@ impl Topology {
         match route {
             Route::Events => (&self.events, format!("namespace.{topic}")),
             Route::Tasks => (&self.tasks, TASK.to_owned()),
+            Route::Hints => (&self.hints, String::new()),
         }
     }
 
-    /// The queue that messages are consumed from.
-    pub(super) fn from(&self, route: Route) -> &str {
-        match route {
-            Route::Events => &self.plan,
-            Route::Tasks => &self.actions,
+    /// The queue that a consumer takes messages from: the one that it shares with others, or a new one of its own.
+    pub(super) async fn inlet(&self, channel: &Channel, route: Route) -> lapin::Result<ShortString> {
+        match self.shared(route) {
+            Some(queue) => Ok(queue.into()),
+            None => self.listen(channel).await,
         }
+    }
+
+    /// The queue that the consumers of a route share; `None`: each has its own.
+    fn shared(&self, route: Route) -> Option<&str> {
+        match route {
+            Route::Events => Some(&self.plan),
+            Route::Tasks => Some(&self.actions),
+            Route::Hints => None,
+        }
+    }
+
+    /// Declares a queue for hints, which is gone with the connection. The broker would give it a name, but not one that
+    /// begins as ours do, and rights go by that.
+    async fn listen(&self, channel: &Channel) -> lapin::Result<ShortString> {
+        let queue = ShortString::from(format!("{}.{:032x}", self.hints, rand::random::<u128>()));
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MOST_HINTS));
+        arguments.insert("x-overflow".into(), text("drop-head"));
+        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(HINT_LASTS));
+        let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.clone(), options, arguments).await?;
+        let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+        channel.queue_bind(queue.clone(), self.hints.as_str().into(), "".into(), options, arguments).await?;
+        Ok(queue)
     }
 
     /// Declares everything.
     pub(super) async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        for (exchange, kind) in [(&self.events, ExchangeKind::Topic), (&self.tasks, ExchangeKind::Direct)] {
+        let exchanges = [
+            (&self.events, ExchangeKind::Topic),
+            (&self.tasks, ExchangeKind::Direct),
+            (&self.hints, ExchangeKind::Fanout),
+        ];
+        for (exchange, kind) in exchanges {
             let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
             channel.exchange_declare(exchange.as_str().into(), kind, options, FieldTable::default()).await?;
         }
         let dead = [("x-max-length", AMQPValue::LongLongInt(MOST_DEAD)), ("x-overflow", text("drop-head"))];
         declare(channel, &self.dead, dead).await?;
-        for route in [Route::Events, Route::Tasks] {
-            self.waiting(channel, route).await?;
-            let (exchange, key) = match route {
-                Route::Events => (&self.events, ANY_EVENT),
-                Route::Tasks => (&self.tasks, TASK),
-            };
-            let (queue, options) = (self.from(route).into(), QueueBindOptions::default());
+        for (queue, exchange, key) in [(&self.plan, &self.events, ANY_EVENT), (&self.actions, &self.tasks, TASK)] {
+            self.declare_shared(channel, queue).await?;
+            let (queue, options) = (queue.as_str().into(), QueueBindOptions::default());
             channel.queue_bind(queue, exchange.as_str().into(), key.into(), options, FieldTable::default()).await?;
         }
         Ok(())
     }
 
-    /// Declares a route's queue, and returns how many messages wait in it.
+    /// Declares the queue that the consumers of a route share, and returns how many messages wait in it.
     pub(super) async fn waiting(&self, channel: &Channel, route: Route) -> lapin::Result<usize> {
+        match self.shared(route) {
+            Some(queue) => self.declare_shared(channel, queue).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn declare_shared(&self, channel: &Channel, queue: &str) -> lapin::Result<usize> {
         let arguments = [
             ("x-max-length", AMQPValue::LongLongInt(MOST)),
             ("x-overflow", text("reject-publish")),
@@ -90,7 +131,7 @@ impl Topology {
             ("x-dead-letter-exchange", text("")),
             ("x-dead-letter-routing-key", text(&self.dead)),
         ];
-        declare(channel, self.from(route), arguments).await
+        declare(channel, queue, arguments).await
     }
 }
 

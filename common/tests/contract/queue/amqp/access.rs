@@ -30,6 +30,24 @@ async fn a_wrong_password_is_refused_and_not_shown() {
     assert!(!format!("{:?}", queue::open_with(&settings).await.unwrap()).contains(SECRET));
 }
 
+/// Those of docs/installation.md. What is rejected goes through the default exchange.
+#[tokio::test]
+async fn rights_to_what_begins_with_the_prefix_are_enough() {
+    let user = ("worker".to_owned(), SECRET.to_owned());
+    let broker = Broker::start(BrokerOptions { users: vec![user], ..BrokerOptions::default() }).await.unwrap();
+    let prefix = Amqp::new().prefix;
+    let (ours, written) = (format!("^{prefix}\\."), format!("^({prefix}\\.|amq\\.default$)"));
+    broker.control(&["set_permissions", "worker", &ours, &written, &ours]).await.unwrap();
+    let url = format!("amqp://worker:{SECRET}@{}", broker.address());
+    let queue = queue::open_with(&QueueSettings { prefix, ..QueueSettings::at(&url) }).await.unwrap();
+    for route in [Route::Events, Route::Tasks, Route::Hints] {
+        let mut consumer = queue.consume(route).await.unwrap();
+        queue.publish(route, &Message::about("a")).await.unwrap();
+        let delivery = consumer.next(LATER).await.unwrap();
+        delivery.unwrap_or_else(|| panic!("{route:?}: nothing came")).ack().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn over_tls_passwords_are_exchanged_while_it_runs() {
     let user = ("worker".to_owned(), SECRET.to_owned());

@@ -131,6 +131,29 @@ async fn others_may_listen_to_what_becomes_of_namespaces() {
 }
 
 #[tokio::test]
+async fn each_process_hears_of_a_hint_and_none_leaves_anything_behind() {
+    let bench = Amqp::new();
+    let queues = [bench.open().await, bench.open().await];
+    let mut hints = join_all(queues.iter().map(|queue| queue.consume(Route::Hints))).await;
+    queues[0].publish(Route::Hints, &Message::about("a")).await.unwrap();
+    for hints in &mut hints {
+        assert_eq!(drain(&mut **hints.as_mut().unwrap()).await, ["a"]);
+    }
+    let listening = async || {
+        let queues = shared().await.control(&["list_queues", "--silent", "name"]).await?;
+        anyhow::Ok(queues.lines().filter(|name| name.starts_with(&bench.name("hints."))).count())
+    };
+    assert_eq!(listening().await.unwrap(), 2);
+    drop(hints);
+    let gone = eventually("their queues are gone", LATER, async || {
+        let listening = listening().await?;
+        ensure!(listening == 0, "{listening} are there");
+        Ok(())
+    });
+    gone.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_queue_has_room_for_ten_thousand_messages() {
     let bench = Amqp::new();
     let queue = bench.open().await;

@@ -1,0 +1,62 @@
+//! Hints: to everybody who listens, and to nobody else.
+
+use common::queue::{Message, Queue, Route};
+
+use super::{Bench, drain, publish};
+
+pub(crate) async fn each_consumer_has_every_hint(bench: &impl Bench) {
+    let queue = bench.open().await;
+    let mut one = queue.consume(Route::Hints).await.unwrap();
+    let mut other = queue.consume(Route::Hints).await.unwrap();
+    hint(&*queue, &["a", "b"]).await;
+    assert_eq!(drain(&mut *one).await, ["a", "b"]);
+    assert_eq!(drain(&mut *other).await, ["a", "b"]);
+}
+
+pub(crate) async fn a_hint_to_nobody_is_taken_and_waits_for_nobody(bench: &impl Bench) {
+    let queue = bench.open().await;
+    hint(&*queue, &["a"]).await;
+    assert_eq!(queue.backlog(Route::Hints).await.unwrap(), 0);
+    assert!(drain(&mut *queue.consume(Route::Hints).await.unwrap()).await.is_empty());
+}
+
+pub(crate) async fn hints_are_apart_from_the_other_routes(bench: &impl Bench) {
+    let queue = bench.open().await;
+    let mut hints = queue.consume(Route::Hints).await.unwrap();
+    publish(&*queue, &["task"]).await;
+    queue.publish(Route::Events, &Message::about("event")).await.unwrap();
+    hint(&*queue, &["hint"]).await;
+    assert_eq!(drain(&mut *hints).await, ["hint"]);
+    assert_eq!(drain(&mut *queue.consume(Route::Tasks).await.unwrap()).await, ["task"]);
+    assert_eq!(drain(&mut *queue.consume(Route::Events).await.unwrap()).await, ["event"]);
+}
+
+pub(crate) async fn a_consumer_that_went_holds_up_no_hint(bench: &impl Bench) {
+    let queue = bench.open().await;
+    drop(queue.consume(Route::Hints).await.unwrap());
+    let mut stays = queue.consume(Route::Hints).await.unwrap();
+    hint(&*queue, &["a"]).await;
+    assert_eq!(drain(&mut *stays).await, ["a"]);
+}
+
+/// A thousand wait, and the one that is on its way already.
+pub(crate) async fn of_too_many_hints_the_last_are_there(bench: &impl Bench) {
+    let queue = bench.open().await;
+    let mut hints = queue.consume(Route::Hints).await.unwrap();
+    for number in 0..1_100 {
+        hint(&*queue, &[&number.to_string()]).await;
+    }
+    let mut seen = Vec::new();
+    while let Some(delivery) = hints.next(super::SHORT).await.unwrap() {
+        seen.push(super::about(&*delivery).parse::<u32>().unwrap());
+        delivery.ack().await.unwrap();
+    }
+    let last: Vec<_> = (100..1_100).collect();
+    assert!(seen.ends_with(&last) && seen.len() <= 1_001, "{seen:?}");
+}
+
+async fn hint(queue: &dyn Queue, hints: &[&str]) {
+    for about in hints {
+        queue.publish(Route::Hints, &Message::about(*about)).await.unwrap();
+    }
+}
