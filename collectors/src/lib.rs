@@ -9,6 +9,7 @@
 
 mod events;
 mod health;
+mod hints;
 mod listing;
 mod looks;
 mod memory;

@@ -3,6 +3,8 @@
 //! A turn says which pipeline it wants to know of, and gets what is known. The loop asks, one question after another, as
 //! fast as the CI system allows, and gives those a turn for which there is news.
 
+mod due;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,6 +27,8 @@ use lifecycle::{
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use self::due::Due;
+
 /// How long what is written down stands before it is written again: what is older than a day is forgotten.
 const WRITTEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -39,7 +43,7 @@ pub(crate) struct Pipelines {
 struct State {
     all: BTreeMap<Origin, Wanted>,
     /// When which is to be asked for.
-    due: BTreeMap<CiSystem, BTreeSet<(Instant, Origin)>>,
+    due: BTreeMap<CiSystem, Due>,
     /// What each namespace goes with.
     made: BTreeMap<Uid, Vec<Origin>>,
     outages: BTreeMap<CiSystem, Outage>,
@@ -117,12 +121,22 @@ impl Pipelines {
     /// When the next question may be asked and is due; `None`: none is.
     pub(crate) fn next(&self, settings: &Settings) -> Option<Instant> {
         let (state, now) = (self.state(), Instant::now());
-        let of = |(system, due): (&CiSystem, &BTreeSet<(Instant, Origin)>)| {
-            let (at, _) = due.first()?;
+        let of = |(system, due): (&CiSystem, &Due)| {
+            let at = due.next()?;
             let source = self.sources.get(settings, *system)?;
-            Some((*at).max(source.ready_at(now)))
+            Some(at.max(source.ready_at(now)))
         };
         state.due.iter().filter_map(of).min()
+    }
+
+    /// Something happened to this, somebody says: if anybody wants it to be known, it is asked for as soon as may be.
+    pub(crate) fn hurry(&self, origin: &Origin) {
+        let mut state = self.state();
+        if state.all.contains_key(origin)
+            && let Some(due) = state.due.get_mut(&origin.system)
+        {
+            due.hurry(origin, Instant::now());
+        }
     }
 
     /// The next question that is due, about a pipeline of a namespace of which this is so.
@@ -133,7 +147,7 @@ impl Pipelines {
             let Some(source) = self.sources.get(settings, system).filter(|source| source.ready_at(now) <= now) else {
                 continue;
             };
-            while let Some(pipeline) = state.next_due(system, now) {
+            while let Some(pipeline) = state.due.get_mut(&system).and_then(|due| due.take(now)) {
                 state.keep_those(&pipeline, &is_there);
                 let Some(wanted) = state.all.get(&pipeline) else { continue };
                 let before = wanted.last.as_ref().and_then(|look| look.known.clone());
@@ -152,10 +166,11 @@ impl Pipelines {
         state.tell_apart(pipeline, look);
         let Some(wanted) = state.all.get_mut(pipeline) else { return Vec::new() };
         let by: Vec<_> = wanted.by.iter().cloned().collect();
-        let again = Instant::now() + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
+        let now = Instant::now();
+        let again = now + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
         let checks = by.len() as u64;
         (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written.clone(), true);
-        state.due.entry(pipeline.system).or_default().insert((again, pipeline.clone()));
+        state.due.entry(pipeline.system).or_default().add(pipeline, again, now);
         match look.condition.truth {
             Truth::True | Truth::False => state.checks.known += checks,
             Truth::Unknown => state.checks.unknown += checks,
@@ -219,7 +234,8 @@ impl State {
         }
         for origin in &wanted {
             if !self.all.contains_key(origin) {
-                self.due.entry(origin.system).or_default().insert((Instant::now(), origin.clone()));
+                let now = Instant::now();
+                self.due.entry(origin.system).or_default().add(origin, now, now);
             }
             self.all.entry(origin.clone()).or_default().by.insert(uid.clone());
         }
@@ -243,13 +259,6 @@ impl State {
                 self.closed.remove(&(pipeline.system, pipeline.project.clone()));
             }
         }
-    }
-
-    fn next_due(&mut self, system: CiSystem, now: Instant) -> Option<Origin> {
-        let due = self.due.get_mut(&system)?;
-        let first = due.first().filter(|(at, _)| *at <= now)?.clone();
-        due.remove(&first);
-        Some(first.1)
     }
 
     /// Whose trouble it is: that of the whole system, that of a project, or nobody's.
@@ -388,6 +397,26 @@ mod tests {
         // One that comes back is asked for.
         checked(&pipelines, &settings, "gone", "46");
         assert_eq!(asked(&pipelines, &settings, &["gone"]), [46]);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_says_happened_is_asked_for_again_if_anybody_wants_it_known() {
+        let (pipelines, settings) = (Pipelines::default(), settings(true));
+        checked(&pipelines, &settings, "a", "46");
+        let origin = |kind, id| Origin { kind, id, ..cancelled(id).pipeline };
+        assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
+        pipelines.take(&settings, &cancelled(46));
+        for nobodys in [origin(Kind::Pipeline, 47), origin(Kind::Job, 46), origin(Kind::MergeRequest, 46)] {
+            pipelines.hurry(&nobodys);
+        }
+        assert_eq!(asked(&pipelines, &settings, &["a"]), [0; 0]);
+        pipelines.hurry(&origin(Kind::Pipeline, 46));
+        assert!(pipelines.next(&settings).is_some_and(|next| next <= Instant::now()));
+        assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
+        // What is hurried while it is asked for may have been answered before.
+        pipelines.hurry(&origin(Kind::Pipeline, 46));
+        pipelines.take(&settings, &cancelled(46));
+        assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Namespace, Uid,
     health::Streak,
+    pipeline::Origin,
     supersession::Group,
     time::{between, saturating_add},
 };
@@ -37,6 +38,7 @@ use tracing::{info, warn};
 use crate::{
     events::Events,
     health::Health,
+    hints::Hints,
     looks::Looks,
     memory::{Left, Memory},
     pipelines::Pipelines,
@@ -144,6 +146,8 @@ struct Resident {
     looks: Looks,
     /// The questions about pipelines.
     questions: Questions,
+    /// `None`: it does not stay for long enough to be told anything.
+    hints: Option<Hints>,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// A complete list that has yet to be compared with the store.
@@ -161,6 +165,10 @@ impl Resident {
         Self {
             looks: Looks::new(&collector.context),
             questions: Questions::new(Arc::clone(&collector)),
+            hints: match stays {
+                Stays::UntilAsked | Stays::ForSlot(_) => Some(Hints::listen(&collector.context)),
+                Stays::ForOneLook => None,
+            },
             collector,
             memory: Memory::default(),
             turns: JoinSet::new(),
@@ -214,6 +222,7 @@ impl Resident {
                     self.memory.regroup(|namespace| group(&settings, namespace));
                 }
                 rounds = self.looks.next() => self.end_look(rounds),
+                origin = hinted(self.hints.as_mut()) => self.collector.pipelines.hurry(&origin),
             }
         }
         while let Some(ended) = self.turns.join_next().await {
@@ -378,6 +387,13 @@ async fn keep(store: &dyn Store, timed: Vec<(Uid, Streak)>) {
 fn group(settings: &Settings, namespace: &Namespace) -> Option<Group> {
     let superseded = settings.policies.for_namespace(namespace)?.superseded.as_ref()?;
     Group::of(namespace, superseded, &settings.policies.keys)
+}
+
+async fn hinted(hints: Option<&mut Hints>) -> Origin {
+    match hints {
+        Some(hints) => hints.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn rested(rest: Option<(Instant, Duration)>) {
