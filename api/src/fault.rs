@@ -5,7 +5,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use common::{stop::Unchanged, store::StoreError};
+use common::{queue::QueueError, stop::Unchanged, store::StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -88,6 +88,13 @@ impl Fault {
         let why = format!("it took longer than {seconds} s");
         let mend = "ask again; what was decreed is safe to repeat";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the request was not answered in time", why, mend)
+    }
+}
+
+impl From<QueueError> for Fault {
+    fn from(error: QueueError) -> Self {
+        let mend = "see whether the queue is well; until then whatever happened is noticed later";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "it was not handed on", error.to_string(), mend)
     }
 }
 

@@ -1,8 +1,8 @@
 //! HTTP over the record store: what is known, why, what comes next, and the decrees of people.
 //!
 //! It answers from the store, so that it shows what is on record and not what a process happens to know; only `why` also
-//! looks at the namespace itself. Health can always be asked for. Everything else needs a token that the cluster accepts
-//! and a right that it grants ([`access`]), unless the configuration opens it. The answers are [`answers`], which `nsm`
+//! looks at the namespace itself. Health can always be asked for, and webhooks of CI systems are known by a secret. Everything
+//! else needs a token that the cluster accepts and a right that it grants ([`access`]), unless the configuration opens it. The answers are [`answers`], which `nsm`
 //! gives beside the store too; the page that describes them, `/api/openapi.json`, is made from their types.
 
 mod access;
@@ -17,9 +17,12 @@ mod serve;
 
 use std::sync::Arc;
 
-use common::{clock::Clock, cluster::Cluster, config::Settings, context::Context, store::SharedStore};
+use common::{
+    clock::Clock, cluster::Cluster, config::Settings, context::Context, queue::SharedQueue, store::SharedStore,
+};
 use tokio::sync::watch;
 
+use self::metrics::Hooks;
 pub use fault::{Complaint, Refusal};
 pub use openapi::openapi;
 pub use routes::{Approved, Because, router};
@@ -29,15 +32,21 @@ pub use serve::serve;
 #[derive(Clone, Debug)]
 pub struct Api {
     pub store: SharedStore,
+    /// Takes what webhooks tell to the collectors.
+    pub queue: SharedQueue,
     /// Says who asks and whether they may, and is fenced by a stop.
     pub cluster: Cluster,
     pub clock: Clock,
     pub settings: watch::Receiver<Arc<Settings>>,
+    /// What came of webhooks.
+    hooks: Hooks,
 }
 
 impl From<&Context> for Api {
     fn from(context: &Context) -> Self {
-        let Context { store, cluster, clock, settings, .. } = context.clone();
-        Self { store, cluster, clock, settings }
+        let Context { store, queue, cluster, clock, settings, vitals, .. } = context.clone();
+        let hooks = Hooks::default();
+        vitals.register(|registry| hooks.register(registry));
+        Self { store, queue, cluster, clock, settings, hooks }
     }
 }

@@ -24,9 +24,25 @@ const READ: Duration = Duration::from_secs(30);
 /// How long a decree may take: a stop fences whatever is under way, a request of 10 s each.
 const DECREE: Duration = Duration::from_secs(60);
 
+/// The largest body of a webhook that is read, in bytes: the pipeline of a thousand jobs has less than half of it.
+pub(crate) const HOOK_BODY: usize = 2 * 1024 * 1024;
+
+/// How many webhooks are answered at the same time: whoever floods us with them keeps nobody else from asking.
+const HOOKS_AT_ONCE: usize = 16;
+
+/// How long a webhook may take. Both systems wait no longer.
+const HOOK: Duration = Duration::from_secs(10);
+
 /// How many more may be answered now.
 #[derive(Clone, Debug)]
 pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    /// For webhooks.
+    pub(crate) fn of_hooks() -> Self {
+        Self(Arc::new(Semaphore::new(HOOKS_AT_ONCE)))
+    }
+}
 
 impl Default for Room {
     fn default() -> Self {
@@ -36,10 +52,19 @@ impl Default for Room {
 
 /// Answers in time, or says that it does not.
 pub(crate) async fn limit(State(room): State<Room>, request: Request, next: Next) -> Response {
+    let time = if request.method() == Method::POST { DECREE } else { READ };
+    within(&room, time, request, next).await
+}
+
+/// As [`limit`], for webhooks.
+pub(crate) async fn limit_hook(State(room): State<Room>, request: Request, next: Next) -> Response {
+    within(&room, HOOK, request, next).await
+}
+
+async fn within(room: &Room, time: Duration, request: Request, next: Next) -> Response {
     let Ok(_place) = room.0.try_acquire() else {
         return Fault::too_busy().into_response();
     };
-    let time = if request.method() == Method::POST { DECREE } else { READ };
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Fault::too_late(time.as_secs()).into_response(),

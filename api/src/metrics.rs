@@ -1,15 +1,17 @@
-//! The gauge of every managed namespace's status, under the names that dashboards already know, and those of the whole.
+//! The gauge of every managed namespace's status, under the names that dashboards already know, and those of the whole; and
+//! what this process counts.
 
+use axum::http::StatusCode;
 use common::{
     config::Settings,
     status,
     store::{Result, Store},
 };
 use jiff::Timestamp;
-use lifecycle::{Record, Uid};
+use lifecycle::{Record, Uid, pipeline::CiSystem};
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -18,6 +20,29 @@ const PAGE: usize = 500;
 
 /// The labels of `namespace_manager_ns_status`, in the order of the page; what is not known reads `unknown`.
 type Labels = Vec<(&'static str, String)>;
+
+/// Webhooks by the system that sent them and what came of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hooks(Family<Vec<(&'static str, &'static str)>, Counter>);
+
+impl Hooks {
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help =
+            "Webhooks of CI systems: accepted, ignored, refused (what they say is not taken), failed (it could not be)";
+        registry.register("namespace_manager_hooks", help, self.0.clone());
+    }
+
+    /// Counts one, by how it was answered.
+    pub(crate) fn answered(&self, system: CiSystem, status: StatusCode) {
+        let outcome = match status {
+            StatusCode::NO_CONTENT => "ignored",
+            status if status.is_success() => "accepted",
+            status if status.is_client_error() => "refused",
+            _ => "failed",
+        };
+        self.0.get_or_create(&vec![("system", system.as_str()), ("outcome", outcome)]).inc();
+    }
+}
 
 /// The metrics in the text format, from the store as it is now.
 ///

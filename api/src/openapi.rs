@@ -2,7 +2,7 @@
 
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
 };
 
 use crate::routes;
@@ -23,20 +23,33 @@ use crate::routes;
         routes::stop,
         routes::resume,
         routes::approve,
+        routes::gitlab,
+        routes::github,
     ),
-    modifiers(&Tokens)
+    modifiers(&Secrets)
 )]
 struct Page;
 
 /// How one says who asks.
-struct Tokens;
+struct Secrets;
 
-impl Modify for Tokens {
+impl Modify for Secrets {
     fn modify(&self, page: &mut utoipa::openapi::OpenApi) {
         let mut bearer = Http::new(HttpAuthScheme::Bearer);
         bearer.description = Some("`kubectl create token NAME --audience namespace-manager`".to_owned());
         let components = page.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
+        for (name, header, what) in [
+            ("gitlab", "X-Gitlab-Token", "what `gitlab.webhook_secret_file` holds"),
+            (
+                "github",
+                "X-Hub-Signature-256",
+                "`sha256=` and the HMAC of the body with what `github.webhook_secret_file` holds",
+            ),
+        ] {
+            let key = ApiKey::Header(ApiKeyValue::with_description(header, what));
+            components.add_security_scheme(name, SecurityScheme::ApiKey(key));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod decrees;
 mod health;
+mod hooks;
 mod records;
 mod whole;
 
@@ -16,14 +17,15 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use common::config::Readable;
+use lifecycle::pipeline::CiSystem;
 
 pub use self::decrees::{Approved, Because};
-pub(crate) use self::{decrees::*, health::*, records::*, whole::*};
+pub(crate) use self::{decrees::*, health::*, hooks::*, records::*, whole::*};
 use crate::{
     Api,
     access::{Access, Need, admit},
     fault::Fault,
-    limits::{BODY, Room, limit},
+    limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
     metrics,
     openapi::openapi,
 };
@@ -71,12 +73,29 @@ pub fn router(api: Api) -> Router {
     routes
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(room, limit))
+        .merge(hooks(&api))
         .route("/livez", get(live))
         .route("/readyz", readiness)
         .fallback(async || Fault::no_such_route())
         .method_not_allowed_fallback(async || Fault::no_such_method())
         .layer(map_response(closed))
         .with_state(api)
+}
+
+/// What CI systems tell us. Each shows a secret of its own, and no token.
+fn hooks(api: &Api) -> Router<Api> {
+    let room = Room::of_hooks();
+    let hook = |system, answer: MethodRouter<Api>| {
+        let counts = from_fn_with_state((api.hooks.clone(), system), counted);
+        answer
+            .fallback(async || Fault::no_such_method())
+            .layer(from_fn_with_state(room.clone(), limit_hook))
+            .layer(counts)
+    };
+    Router::new()
+        .route("/hooks/gitlab", hook(CiSystem::Gitlab, post(gitlab)))
+        .route("/hooks/github", hook(CiSystem::Github, post(github)))
+        .layer(DefaultBodyLimit::max(HOOK_BODY))
 }
 
 /// The status of every managed namespace, and of the whole, for Prometheus.

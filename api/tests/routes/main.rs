@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod apiserver;
+mod hooks;
 mod page;
 mod world;
 
@@ -71,6 +72,9 @@ async fn without_a_token_and_a_right_there_is_health_alone() {
         GET  /api/v1/stop                         401 401 401 403 403 405 503
         POST /api/v1/namespaces                   401 401 401 403 405 405 503
         GET  /api/v1                              404 404 404 404 404 404 404
+        POST /hooks/gitlab                        404 404 404 404 404 404 404
+        POST /hooks/github                        404 404 404 404 404 404 404
+        GET  /hooks/gitlab                        405 405 405 405 405 405 405
         ",
     )
     .await;

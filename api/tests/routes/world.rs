@@ -6,12 +6,16 @@ use api::Api;
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Method, Request, StatusCode, header},
+    http::{HeaderMap, Method, Request, StatusCode},
 };
 use common::{
     clock::Clock,
     config::Source,
+    context::Context,
+    queue::{self, SharedQueue},
     store::{self, SharedStore},
+    vitals::Vitals,
+    web::Web,
 };
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -25,9 +29,11 @@ use crate::{apiserver::Apiserver, page};
 
 pub(crate) struct World {
     pub(crate) store: SharedStore,
+    pub(crate) queue: SharedQueue,
     pub(crate) apiserver: Apiserver,
+    pub(crate) vitals: Vitals,
     router: Router,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 pub(crate) struct Answered {
@@ -44,19 +50,41 @@ impl World {
         world
     }
 
+    /// In `config`, `DIRECTORY` is the one that [`World::write`] writes to.
     pub(crate) async fn empty(config: &str) -> Self {
+        Self::on("memory:", config).await
+    }
+
+    pub(crate) async fn on(queue: &str, config: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let config = config.replace("DIRECTORY", directory.path().to_str().unwrap());
         let path = directory.path().join("nsm.yaml");
-        fs::write(&path, format!("{config}\npolicies: [{{name: ci, match: {{names: [\"ci-.*\"]}}, ttl: 4h}}]\n"))
+        fs::write(&path, format!("{config}\npolicies: [{{name: ci, match: {{names: [\"ci-.*\"]}}, ttl: 4h, checks: {{pipeline: off}}}}]\n"))
             .unwrap();
         let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
         let settings = Source::new(Some(path), [("NSM__STORE__URL".to_owned(), url.clone())]).load().unwrap();
         let (store, apiserver) = (store::open(&url).await.unwrap(), Apiserver::default());
+        let (queue, vitals) = (queue::open(queue).await.unwrap(), Vitals::default());
         let clock = Clock::told(now);
         // The sender may go: what it said last stays.
         let (_, settings) = watch::channel(Arc::new(settings));
-        let router = api::router(Api { store: store.clone(), cluster: apiserver.cluster(), clock, settings });
-        Self { store, apiserver, router, _directory: directory }
+        let context = Context {
+            store: store.clone(),
+            queue: queue.clone(),
+            cluster: apiserver.cluster(),
+            clock,
+            web: Web::system(),
+            vitals: vitals.clone(),
+            settings,
+            instance: "a".to_owned(),
+        };
+        let router = api::router(Api::from(&context));
+        Self { store, queue, apiserver, vitals, router, directory }
+    }
+
+    /// Writes a file that the configuration may name.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join(name), text).unwrap();
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -93,12 +121,18 @@ impl World {
 
     /// Asks, and holds the answer to the page.
     pub(crate) async fn ask(&self, method: Method, path: &str, token: Option<&str>, body: &str) -> Answered {
+        let bearer = token.map(|token| ("authorization", format!("Bearer {token}")));
+        let headers: Vec<_> = bearer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.send(method, path, &headers, Body::from(body.to_owned())).await
+    }
+
+    /// Sends a request with these headers, and holds the answer to the page.
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answered {
         let mut request = Request::builder().method(&method).uri(path);
-        if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let request = request.body(Body::from(body.to_owned())).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
         let answered = Answered { status, headers, body };
