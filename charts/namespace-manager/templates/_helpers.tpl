@@ -82,12 +82,15 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
 {{- $secret := index $.Values.secrets $part -}}
 {{- $files := dict -}}
 {{- range $key := list "token" "ca" -}}
-{{- with index $secret $key -}}
+{{- with and $secret.name (index $secret $key) -}}
 {{- $_ := set $files (printf "%s_file" $key) (printf "%s/%s/%s" $secrets $part .) -}}
 {{- end -}}
 {{- end -}}
-{{- if and $secret.name $files -}}
-{{- $_ := set $said $part $files -}}
+{{- with and $.Values.secrets.hooks.name (index $.Values.secrets.hooks $part) -}}
+{{- $_ := set $files "webhook_secret_file" (printf "%s/hooks/%s" $secrets .) -}}
+{{- end -}}
+{{- with $files -}}
+{{- $_ := set $said $part . -}}
 {{- end -}}
 {{- end -}}
 {{- if .Values.secrets.apiTls.name -}}
@@ -122,7 +125,7 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
 {{- $names := list "store" "queue" -}}
 {{- if eq .component "action" }}{{ $names = append $names "webhook" }}{{ end -}}
 {{- if has .component (list "action" "collector") }}{{ $names = concat $names (list "prometheus" "gitlab" "github") }}{{ end -}}
-{{- if eq .component "api" }}{{ $names = append $names "apiTls" }}{{ end -}}
+{{- if eq .component "api" }}{{ $names = concat $names (list "apiTls" "hooks") }}{{ end -}}
 {{- $found := dict -}}
 {{- range $key := $names -}}
 {{- with (index $.root.Values.secrets $key).name -}}

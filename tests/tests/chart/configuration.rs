@@ -47,6 +47,36 @@ fn our_own_parser_takes_every_configuration_that_is_rendered() -> Result<()> {
     let gitlab = settings.ci.get(&CiSystem::Gitlab).context("no GitLab")?;
     assert_eq!(gitlab.token_file, Path::new("/etc/namespace-manager-secrets/gitlab/token"));
     assert_eq!(gitlab.trust, Trust::Authorities("/etc/namespace-manager-secrets/gitlab/ca.crt".into()));
+    for (system, name) in [(CiSystem::Gitlab, "gitlab"), (CiSystem::Github, "github")] {
+        let file = Path::new("/etc/namespace-manager-secrets/hooks").join(name);
+        assert_eq!(settings.ci[&system].webhook_secret_file, Some(file));
+    }
+    Ok(())
+}
+
+/// What webhooks show is for the API alone, which may not see what else the CI systems are asked with; and a section that
+/// nobody wrote does not come of it.
+#[test]
+fn the_secrets_of_webhooks_are_mounted_into_the_api_alone() -> Result<()> {
+    let token = json!({"name": "ci", "token": "token"});
+    let values = json!({
+        "config": {"gitlab": {"url": "https://gitlab.example.org"}},
+        "secrets": {"gitlab": token, "hooks": {"name": "from-gitlab", "gitlab": "secret"}},
+    });
+    let objects = render(&values);
+    assert!(!settings(&objects)?.ci.contains_key(&CiSystem::Github));
+    let mut mounting: Vec<_> = objects
+        .iter()
+        .filter(|object| object.to_string().contains("from-gitlab"))
+        .map(|object| object["metadata"]["name"].as_str().unwrap_or_default())
+        .collect();
+    mounting.sort_unstable();
+    assert_eq!(mounting, [format!("{FULL}-api")]);
+    let api = find(&objects, "Deployment", &format!("{FULL}-api"));
+    let mounts = api["spec"]["template"]["spec"]["containers"][0]["volumeMounts"].as_array().context("no mounts")?;
+    let hooks = mounts.iter().find(|mount| mount["name"] == "secret-hooks").context("it is not mounted")?;
+    assert_eq!(hooks["mountPath"], "/etc/namespace-manager-secrets/hooks");
+    assert!(!api.to_string().contains("secret-gitlab"), "{api}");
     Ok(())
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn everything() -> Value {
             "prometheus": {"name": "prometheus", "password": "password", "ca": "ca.crt", "cert": "tls.crt", "key": "tls.key"},
             "gitlab": {"name": "gitlab", "ca": "ca.crt"},
             "github": {"name": "github"},
+            "hooks": {"name": "hooks", "gitlab": "gitlab", "github": "github"},
             "apiTls": {"name": "api-tls"},
         },
         "api": {"service": {"annotations": {"example.org/a": "b"}}},
