@@ -44,12 +44,6 @@ async fn becomes(demo: &Demo, status: &str) -> Result<Entry> {
     demo.records("StatusChanged", |entry| entry.text("to") == Some(status)).await
 }
 
-/// The statuses it had, in order.
-fn statuses(demo: &Demo) -> Result<Vec<String>> {
-    let history = demo.history()?;
-    Ok(history.of_kind("StatusChanged").filter_map(|entry| entry.text("to")).map(str::to_owned).collect())
-}
-
 #[tokio::test]
 async fn what_goes_on_failing_is_told_and_deleted_and_what_recovers_stays() {
     let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
@@ -96,9 +90,9 @@ async fn what_goes_on_failing_is_told_and_deleted_and_what_recovers_stays() {
         ensure!(intended.data["evidence"].to_string().contains("the alert `Down` fires"), "{intended:?}");
         mended.lives().await?;
         well.lives().await?;
-        ensure!(statuses(&lost)? == ["ok", "unstable", "failing", "failed"], "{:?}", statuses(&lost));
-        ensure!(statuses(&mended)? == ["ok", "unstable", "failing", "ok"], "{:?}", statuses(&mended));
-        ensure!(statuses(&well)? == ["ok"], "{:?}", statuses(&well));
+        ensure!(lost.statuses()? == ["ok", "unstable", "failing", "failed"], "{:?}", lost.statuses());
+        ensure!(mended.statuses()? == ["ok", "unstable", "failing", "ok"], "{:?}", mended.statuses());
+        ensure!(well.statuses()? == ["ok"], "{:?}", well.statuses());
         Ok(())
     })
     .await;
@@ -119,7 +113,7 @@ async fn while_prometheus_is_away_nothing_changes_and_its_time_does_not_count() 
         world.witness().await?;
         world.is_over(std::slice::from_ref(&world.namespace(&[]).await?), 8).await?;
         world.witness().await?;
-        ensure!(statuses(&lost)?.last().is_some_and(|last| last == "failing"), "{:?}", statuses(&lost));
+        ensure!(lost.statuses()?.last().is_some_and(|last| last == "failing"), "{:?}", lost.statuses());
         let page = eventually("the outage shows", LATER, async || {
             let page = world.nsm_ok(&["status"]).await?;
             ensure!(page.contains("prometheus since"), "{page}");
@@ -261,7 +255,7 @@ async fn what_has_failed_waits_by_name_while_nobody_can_look_again() {
         lost.is_deleted().await?;
         let history = lost.history()?;
         ensure!(history.of_kind("ActionSkipped").count() == 1, "{:?}", lost.kinds());
-        ensure!(statuses(&lost)?.last().is_some_and(|last| last == "failed"), "{:?}", statuses(&lost));
+        ensure!(lost.statuses()?.last().is_some_and(|last| last == "failed"), "{:?}", lost.statuses());
         Ok(())
     })
     .await;

@@ -16,6 +16,7 @@ mod configuration;
 mod doubt;
 mod guard;
 mod health;
+mod hooks;
 mod lifecycle;
 mod notices;
 mod people;

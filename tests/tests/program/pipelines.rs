@@ -30,11 +30,6 @@ fn asking(gitlab: &CiServer, every: &str, visible_for: &str) -> impl FnOnce(&mut
     }
 }
 
-fn statuses(demo: &Demo) -> Result<Vec<String>> {
-    let history = demo.history()?;
-    Ok(history.of_kind("StatusChanged").filter_map(|entry| entry.text("to")).map(str::to_owned).collect())
-}
-
 async fn gitlab(running: &[u64]) -> CiServer {
     let gitlab = CiServer::gitlab(TOKEN).await.expect("it starts");
     running.iter().for_each(|pipeline| gitlab.set("7", *pipeline, "running"));
@@ -71,7 +66,7 @@ async fn what_a_cancelled_pipeline_made_goes_with_it_and_nothing_else() {
         world.witness().await?;
         other.lives().await?;
         nobodys.lives().await?;
-        ensure!(statuses(&other)? == ["ok"], "{:?}", statuses(&other));
+        ensure!(other.statuses()? == ["ok"], "{:?}", other.statuses());
         ensure!(gitlab.asked().iter().any(|asked| asked.status == Some(304)), "{:?}", gitlab.asked());
         Ok(())
     })
@@ -94,9 +89,9 @@ async fn what_was_retried_is_taken_back() {
         world.witness().await?;
         kept.lives().await?;
         ensure!(
-            statuses(&kept)?.ends_with(&["cancelled", "unknown", "ok"].map(str::to_owned)),
+            kept.statuses()?.ends_with(&["cancelled", "unknown", "ok"].map(str::to_owned)),
             "{:?}",
-            statuses(&kept)
+            kept.statuses()
         );
         Ok(())
     })
@@ -147,8 +142,8 @@ async fn while_gitlab_is_away_nothing_is_cancelled_and_nothing_taken_back() {
         })
         .await?;
         world.witness().await?;
-        ensure!(statuses(&well)? == ["ok"], "{:?}", statuses(&well));
-        ensure!(statuses(&lost)?.last().is_some_and(|last| last == "cancelled"), "{:?}", statuses(&lost));
+        ensure!(well.statuses()? == ["ok"], "{:?}", well.statuses());
+        ensure!(lost.statuses()?.last().is_some_and(|last| last == "cancelled"), "{:?}", lost.statuses());
         gitlab.fail(None);
         nsm.says("GitLab tells of pipelines again").await?;
         well.shows("status", "cancelled").await?;

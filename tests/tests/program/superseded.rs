@@ -45,11 +45,6 @@ fn asked(gitlab: &CiServer, job: u64) -> usize {
     gitlab.asked().iter().filter(|asked| asked.path == path).count()
 }
 
-fn statuses(demo: &Demo) -> Result<Vec<String>> {
-    let history = demo.history()?;
-    Ok(history.of_kind("StatusChanged").filter_map(|entry| entry.text("to")).map(str::to_owned).collect())
-}
-
 #[tokio::test]
 async fn the_newest_deployment_of_a_branch_that_is_ok_replaces_the_others() {
     story(asked_for("0"), async |world| {
@@ -70,7 +65,7 @@ async fn the_newest_deployment_of_a_branch_that_is_ok_replaces_the_others() {
         world.witness().await?;
         newest.lives().await?;
         other.lives().await?;
-        ensure!(statuses(&other)? == ["ok"], "{:?}", statuses(&other));
+        ensure!(other.statuses()? == ["ok"], "{:?}", other.statuses());
         Ok(())
     })
     .await;
@@ -95,7 +90,7 @@ async fn what_is_replaced_by_nobody_any_more_stays() {
         old.shows("status", "ok").await?;
         world.witness().await?;
         old.lives().await?;
-        ensure!(statuses(&old)? == ["ok", "superseded", "unknown", "ok"], "{:?}", statuses(&old));
+        ensure!(old.statuses()? == ["ok", "superseded", "unknown", "ok"], "{:?}", old.statuses());
         Ok(())
     })
     .await;
@@ -121,7 +116,7 @@ async fn where_a_ci_system_can_be_asked_only_what_it_confirms_replaces_anything(
         .await?;
         world.witness().await?;
         old.lives().await?;
-        ensure!(statuses(&old)? == ["ok"], "{:?}", statuses(&old));
+        ensure!(old.statuses()? == ["ok"], "{:?}", old.statuses());
         // The real one.
         gitlab.set_job("7", 3, "main");
         let new = deployed(world, "new", "7", "3", &[]).await?;
@@ -132,7 +127,7 @@ async fn where_a_ci_system_can_be_asked_only_what_it_confirms_replaces_anything(
         }
         world.witness().await?;
         new.lives().await?;
-        ensure!(statuses(&new)? == ["ok"], "{:?}, {}", statuses(&new), nsm.log());
+        ensure!(new.statuses()? == ["ok"], "{:?}, {}", new.statuses(), nsm.log());
         Ok(())
     })
     .await;
@@ -155,7 +150,7 @@ async fn while_it_cannot_be_asked_nothing_is_replaced_and_nothing_deleted() {
         .await?;
         world.witness().await?;
         old.lives().await?;
-        ensure!(statuses(&old)? == ["ok"], "{:?}", statuses(&old));
+        ensure!(old.statuses()? == ["ok"], "{:?}", old.statuses());
         gitlab.fail(None);
         old.is_deleted().await?;
         new.lives().await

@@ -59,11 +59,6 @@ async fn becomes(demo: &Demo, status: &str) -> Result<Entry> {
     demo.records("StatusChanged", |entry| entry.text("to") == Some(status)).await
 }
 
-fn statuses(demo: &Demo) -> Result<Vec<String>> {
-    let history = demo.history()?;
-    Ok(history.of_kind("StatusChanged").filter_map(|entry| entry.text("to")).map(str::to_owned).collect())
-}
-
 #[tokio::test]
 async fn what_does_not_become_ready_is_deleted_and_what_recovers_stays() {
     story(judged("1s", json!({"settling_period": "2s", "grace_period": "8s"})), async |world| {
@@ -94,11 +89,11 @@ async fn what_does_not_become_ready_is_deleted_and_what_recovers_stays() {
         let intended = lost.records("ActionIntended", |_| true).await?;
         ensure!(intended.text("cause") == Some("failed"), "{intended:?}");
         ensure!(intended.data["evidence"].to_string().contains(why), "{intended:?}");
-        ensure!(statuses(&lost)? == ["ok", "unstable", "failing", "failed"], "{:?}", statuses(&lost));
-        ensure!(statuses(&mended)? == ["ok", "unstable", "failing", "ok"], "{:?}", statuses(&mended));
+        ensure!(lost.statuses()? == ["ok", "unstable", "failing", "failed"], "{:?}", lost.statuses());
+        ensure!(mended.statuses()? == ["ok", "unstable", "failing", "ok"], "{:?}", mended.statuses());
         for demo in [&young, &empty] {
             demo.lives().await?;
-            ensure!(statuses(demo)? == ["ok"], "{:?}", statuses(demo));
+            ensure!(demo.statuses()? == ["ok"], "{:?}", demo.statuses());
         }
         Ok(())
     })
@@ -124,7 +119,7 @@ async fn workloads_that_may_not_be_read_change_nothing_until_they_may() {
             Ok(())
         });
         page.await?;
-        ensure!(statuses(&lost)?.is_empty(), "{:?}", statuses(&lost));
+        ensure!(lost.statuses()?.is_empty(), "{:?}", lost.statuses());
         world.plane.promote(NO_WORKLOADS).await?;
         nsm.says("kubernetes tells of the health of namespaces again").await?;
         lost.is_deleted().await
@@ -165,7 +160,7 @@ async fn while_prometheus_is_away_the_workloads_speak() {
         ensure!(failed.text("reason").is_some_and(|reason| reason.contains(why)), "{failed:?}");
         lost.is_deleted().await?;
         strict.lives().await?;
-        ensure!(statuses(&strict)? == ["ok"], "{:?}", statuses(&strict));
+        ensure!(strict.statuses()? == ["ok"], "{:?}", strict.statuses());
         Ok(())
     })
     .await;
@@ -243,7 +238,7 @@ async fn each_kind_is_listed_once_by_who_stays_and_once_by_who_sweeps() {
         let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
         let status = sweep.wait(SOON).await?;
         ensure!(status.success(), "{status}: {}", sweep.log());
-        ensure!(statuses(&demos[0])?.ends_with(&["ok", "unstable", "failing"].map(str::to_owned)), "{}", sweep.log());
+        ensure!(demos[0].statuses()?.ends_with(&["ok", "unstable", "failing"].map(str::to_owned)), "{}", sweep.log());
         ensure!(lists(world, NO_DELETE)? == once, "{:?}", lists(world, NO_DELETE));
         Ok(())
     })

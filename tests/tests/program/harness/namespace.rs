@@ -145,6 +145,12 @@ impl Demo {
         ledger.history(&self.uid)
     }
 
+    /// The statuses it has had, in order.
+    pub(crate) fn statuses(&self) -> Result<Vec<String>> {
+        let history = self.history()?;
+        Ok(history.of_kind("StatusChanged").filter_map(|entry| entry.text("to")).map(str::to_owned).collect())
+    }
+
     /// Waits until its history has an entry like this.
     pub(crate) async fn records(&self, kind: &str, like: impl Fn(&Entry) -> bool) -> Result<Entry> {
         eventually(&format!("`{}` records {kind}", self.name), LATER, async || {
