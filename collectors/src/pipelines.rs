@@ -152,6 +152,7 @@ impl Pipelines {
                 let Some(wanted) = state.all.get(&pipeline) else { continue };
                 let before = wanted.last.as_ref().and_then(|look| look.known.clone());
                 let (written, is_recalled) = (wanted.written.clone(), wanted.is_recalled);
+                source.begin();
                 return Some(Question { pipeline, source, before, written, is_recalled });
             }
         }
@@ -209,7 +210,7 @@ impl Question {
         if !is_recalled {
             written = source.recall(&pipeline, store).await;
         }
-        let look = source.look(&pipeline, before.or_else(|| written.clone()), &context.clock).await;
+        let look = source.look_now(&pipeline, before.or_else(|| written.clone()), &context.clock).await;
         if let Some(known) = look.known.as_ref().filter(|_| look.trouble.is_none()) {
             let stands = |old: &Known| old.says_the_same(known) && between(old.at, known.at) < WRITTEN_FOR;
             if !written.as_ref().is_some_and(stands) && source.remember(&pipeline, known, store).await {
@@ -319,10 +320,15 @@ mod tests {
 
     /// A configuration with a GitLab that nobody asks here, and one policy for all.
     fn settings(gitlab: bool) -> Settings {
+        settings_with(gitlab, "120")
+    }
+
+    fn settings_with(gitlab: bool, per_minute: &str) -> Settings {
         let policies = "[{name: ci, match: {names: ['.+']}}]";
         let mut variables = vec![("HOME", "/home/somebody"), ("NSM__POLICIES", policies)];
         if gitlab {
             variables.extend([("NSM__GITLAB__URL", "http://gitlab.example.org"), ("NSM__GITLAB__TOKEN_FILE", "token")]);
+            variables.push(("NSM__GITLAB__REQUESTS_PER_MINUTE", per_minute));
         }
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Configuration::new(None, variables).load().unwrap()
@@ -417,6 +423,18 @@ mod tests {
         pipelines.hurry(&origin(Kind::Pipeline, 46));
         pipelines.take(&settings, &cancelled(46));
         assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
+    }
+
+    #[tokio::test]
+    async fn no_more_questions_begin_than_may_be_asked_and_the_others_wait() {
+        let (pipelines, settings) = (Pipelines::default(), settings_with(true, "2"));
+        for (uid, id) in [("a", "46"), ("b", "47"), ("c", "48")] {
+            checked(&pipelines, &settings, uid, id);
+        }
+        let begun = Instant::now();
+        assert_eq!(asked(&pipelines, &settings, &["a", "b", "c"]), [46, 47]);
+        let next = pipelines.next(&settings).unwrap().duration_since(begun).as_secs();
+        assert!((59..=61).contains(&next), "{next}");
     }
 
     #[tokio::test]

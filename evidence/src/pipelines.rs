@@ -136,6 +136,12 @@ impl Source {
         self.pace().ready_at(now, self.settings.requests_per_minute)
     }
 
+    /// Counts a question, which is to be asked by [`Source::look_now`]. Whoever begins several at a time counts each before
+    /// it begins the next: those that came too early would not be asked.
+    pub fn begin(&self) {
+        self.pace().asked(Instant::now());
+    }
+
     /// Asks once what became of a pipeline. It takes at most twice ten seconds. Where it is too early for another question
     /// none is asked.
     pub async fn look(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock) -> Look {
@@ -144,6 +150,12 @@ impl Source {
             let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
             return Look { condition: unknown(why, clock.now()), known: before, trouble: None };
         }
+        self.begin();
+        self.look_now(pipeline, before, clock).await
+    }
+
+    /// As [`Source::look`], where it is not too early, and the question is counted.
+    pub async fn look_now(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock) -> Look {
         // What is answered was so at the latest when it was asked.
         let at = clock.now();
         match self.ask(pipeline, before.as_ref(), at).await {
@@ -225,6 +237,7 @@ impl Source {
         if self.settings.gone == Gone::Trusted {
             return Ok(known);
         }
+        self.begin();
         let got = self.get(self.system().project(&self.settings.url, pipeline), None).await?;
         match got.status {
             StatusCode::OK if self.system().is_project(pipeline, &got.body) => Ok(known),
@@ -239,7 +252,6 @@ impl Source {
     }
 
     async fn get(&self, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
-        self.pace().asked(Instant::now());
         let system = self.system();
         let got =
             self.way.get(self.of.name(), &self.settings, url, etag, |request, token| system.prepare(request, token));

@@ -63,7 +63,8 @@ impl Due {
     /// Takes the next one that is due by now.
     pub(super) fn take(&mut self, now: Instant) -> Option<Origin> {
         let is_due = self.regular.first().is_some_and(|(at, _)| *at <= now);
-        self.was_hurried = !self.hurried.is_empty() && !(is_due && self.was_hurried);
+        let is_turn = !(is_due && self.was_hurried);
+        self.was_hurried = is_turn && !self.hurried.is_empty();
         let (_, origin) = match (self.was_hurried, is_due) {
             (true, _) => self.hurried.pop_first()?,
             (false, true) => self.regular.pop_first()?,
