@@ -135,9 +135,9 @@ mod tests {
         told.hurry(&[2, 2, 2]);
         assert_eq!(told.due.next(), Some(told.start));
         assert_eq!(told.taken(0), [2]);
-        told.add(2, 60);
-        assert_eq!(told.taken(0), [0; 0]);
-        assert_eq!(told.taken(60), [1, 2]);
+        told.add(2, 90);
+        assert_eq!(told.taken(60), [1]);
+        assert_eq!(told.taken(90), [2]);
     }
 
     #[test]
