@@ -12,6 +12,7 @@ mod health;
 mod listing;
 mod looks;
 mod memory;
+mod metrics;
 mod pipelines;
 pub mod program;
 mod prune;

@@ -23,7 +23,8 @@ impl Cluster {
         let id = self
             .told_of(namespace, pod, |status| {
                 let containers = status.container_statuses.context("no container has started")?;
-                let container = containers.into_iter().find(|status| status.name == container).context("no such container")?;
+                let container =
+                    containers.into_iter().find(|status| status.name == container).context("no such container")?;
                 container.container_id.context("the container has not started")
             })
             .await?;
@@ -66,7 +67,9 @@ impl Cluster {
     /// What the kubelet told the apiserver of a pod. It does so a moment after the pod has begun: a line in the log can be there before.
     async fn told_of<T>(&self, namespace: &str, pod: &str, what: impl Fn(PodStatus) -> Result<T>) -> Result<T> {
         let pods = Api::<Pod>::namespaced(self.client().await?, namespace);
-        let told = eventually("the apiserver knows of the pod", SOON, async || what(pods.get(pod).await?.status.context("no status")?));
+        let told = eventually("the apiserver knows of the pod", SOON, async || {
+            what(pods.get(pod).await?.status.context("no status")?)
+        });
         told.await
     }
 }

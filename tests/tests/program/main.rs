@@ -17,6 +17,7 @@ mod doubt;
 mod guard;
 mod health;
 mod lifecycle;
+mod metrics;
 mod notices;
 mod people;
 mod pipelines;
