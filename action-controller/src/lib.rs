@@ -103,7 +103,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             }
             _ = tail.tick() => planner.want_tail(),
             () = pulse.due() => {
-                let body = body(&mut workers, outstanding, &context);
+                let body = body(&mut workers, &metrics, outstanding, &context);
                 pulse.beat(&context, body).await;
             }
             () = sleep(wait) => {}
@@ -114,7 +114,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
 }
 
 /// What it tells of itself.
-fn body(workers: &mut Workers, outstanding: usize, context: &Context) -> serde_json::Value {
+fn body(workers: &mut Workers, metrics: &Metrics, outstanding: usize, context: &Context) -> serde_json::Value {
     let (backlog, running, wanted) = workers.numbers();
     let body = ControllerBody {
         backlog,
@@ -122,6 +122,7 @@ fn body(workers: &mut Workers, outstanding: usize, context: &Context) -> serde_j
         running,
         wanted,
         troubles: workers.troubles(context.clock.now()),
+        deleted: metrics.deletions(),
     };
     serde_json::to_value(body).expect("plain data serializes")
 }

@@ -1,5 +1,7 @@
 //! What the action-controller counts.
 
+use std::collections::BTreeMap;
+
 use common::{context::Context, jobs::Outcome};
 use lifecycle::Status;
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
@@ -69,6 +71,12 @@ impl Metrics {
     /// A deletion was accepted for this status.
     pub(crate) fn deleted(&self, cause: Status) {
         self.deleted.get_or_create(&self.labels(cause)).inc();
+    }
+
+    /// The deletions that were accepted since this process began, by the status that led to them.
+    pub(crate) fn deletions(&self) -> BTreeMap<String, u64> {
+        let count = |status: Status| self.deleted.get_or_create(&self.labels(status)).get();
+        Status::ALL.into_iter().map(|status| (status.to_string(), count(status))).collect()
     }
 
     /// The owner is who counts, not who deleted: a worker lives for minutes, and a series that begins with its only

@@ -340,6 +340,9 @@ async fn deletions_are_counted_from_the_history_once() {
     let text = scene.context.vitals.metrics();
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"stale\"} 2\n"), "{text}");
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"ok\"} 0\n"), "{text}");
+    let beats = scene.context.store.beats(9).await.unwrap();
+    let told = &beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"];
+    assert_eq!((&told["stale"], &told["ok"]), (&json!(2), &json!(0)), "{told}");
     // The one that was accepted a quarter of an hour ago, and of which nobody wrote that it is gone.
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
 }

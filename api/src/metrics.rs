@@ -86,8 +86,9 @@ fn labels(record: &Record) -> Labels {
 
 #[cfg(test)]
 mod tests {
-    use common::config::Source;
+    use common::{config::Source, store::Heartbeat};
     use lifecycle::{Status, entry::Pair, record::Phase};
+    use serde_json::json;
 
     use super::*;
 
@@ -114,6 +115,37 @@ mod tests {
                     user=\"unknown\",pipelineId=\"unknown\",projectId=\"unknown\",namespace=\"ci-1\"} 1\n";
         assert!(text.contains(line), "{text}");
         assert!(!text.contains("ci-2"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_living_processes_count_is_shown_as_their_beats_tell() {
+        let directory = tempfile::tempdir().unwrap();
+        let store =
+            common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        let now: Timestamp = "2026-08-17T10:00:00Z".parse().unwrap();
+        let beat = async |role: &str, id: &str, last: &str, body| {
+            let (id, role, at) = (format!("{role}/{id}"), role.to_owned(), last.parse().unwrap());
+            store.beat(&Heartbeat { id, role, started: Timestamp::UNIX_EPOCH, at, body }).await.unwrap();
+        };
+        let (lately, long_ago) = ("2026-08-17T09:59:00Z", "2026-08-17T09:58:00Z");
+        beat("action-controller", "p.1", lately, json!({"deleted": {"stale": 3, "failed": 0}})).await;
+        beat("action-controller", "p.0", long_ago, json!({"deleted": {"stale": 8}})).await;
+        beat("collect-controller", "k.1", lately, json!({"running": 1})).await;
+        let checks = json!({"shard": 0, "of": 1, "slot": null, "watched": 1, "checks": {"known": 5, "unknown": 2}});
+        beat("collector", "c.1", lately, checks).await;
+
+        let text = text(&*store, &settings(), now).await.unwrap();
+
+        let of = |family: &str| -> Vec<_> {
+            let start = format!("namespace_manager_{family}_total");
+            text.lines().filter_map(|line| line.strip_prefix(&start)).collect()
+        };
+        let mut deleted = of("ns_delete");
+        deleted.sort_unstable();
+        assert_eq!(deleted, ["{owner=\"p.1\",status=\"failed\"} 0", "{owner=\"p.1\",status=\"stale\"} 3"]);
+        let mut checks = of("ns_check");
+        checks.sort_unstable();
+        assert_eq!(checks, ["{owner=\"c.1\",result=\"failure\"} 2", "{owner=\"c.1\",result=\"success\"} 5"]);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use common::{
-    beats::{self, Checks, CollectorBody, Looked, Outage},
+    beats::{self, CollectorBody, Looked, Outage},
     config::Settings,
     store::{Store, StoreError},
 };
@@ -18,14 +18,17 @@ use lifecycle::{
 };
 use tracing::{info, warn};
 
-use crate::{memory::Seen, shard::Shard};
+use crate::{memory::Seen, metrics::Checks, shard::Shard};
 
 /// How many of our looks are remembered for namespaces that have yet to have their first turn.
 const RECENT: usize = 3;
 
 /// What is known of the health of all, shared by the turns of a collector.
 #[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<State>);
+pub(crate) struct Health {
+    state: Mutex<State>,
+    checks: Checks,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -41,10 +44,13 @@ struct State {
     inherited: Option<Looked>,
     /// By source.
     outages: BTreeMap<&'static str, Outage>,
-    checks: Checks,
 }
 
 impl Health {
+    pub(crate) fn new(checks: Checks) -> Self {
+        Self { checks, ..Self::default() }
+    }
+
     /// Takes over from whoever looked at this shard before.
     pub(crate) async fn inherit(&self, store: &dyn Store, shard: Shard) -> Result<(), StoreError> {
         let beats = store.beats(beats::MOST).await?;
@@ -95,8 +101,7 @@ impl Health {
 
     /// The sources are others now: what the former said counts no more.
     pub(crate) fn forget(&self) {
-        let mut state = self.state();
-        *state = State { checks: state.checks, ..State::default() };
+        *self.state() = State::default();
     }
 
     /// Takes in a look.
@@ -134,11 +139,7 @@ impl Health {
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let Some(terms) = policy.and_then(|policy| policy.health).filter(|_| record.is_managed()) else { return false };
         let truth = rounds.of(terms.source, &namespace.name, namespace.created).condition.truth;
-        let mut state = self.state();
-        match truth {
-            Truth::True | Truth::False => state.checks.known += 1,
-            Truth::Unknown => state.checks.unknown += 1,
-        }
+        self.checks.count(truth, 1);
         let Some(streak) = seen.health.as_ref().map(|health| &health.streak) else { return true };
         match record.status {
             Status::Ok => truth == Truth::True || streak.is_timed(Status::Ok),
@@ -151,11 +152,11 @@ impl Health {
     pub(crate) fn tell(&self, body: CollectorBody) -> CollectorBody {
         let state = self.state();
         let outages = state.outages.values().cloned().collect();
-        CollectorBody { looked: state.settled, outages, checks: state.checks, ..body }
+        CollectorBody { looked: state.settled, outages, ..body }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -232,14 +233,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_outlives_the_sources() {
+    fn the_outages_of_former_sources_are_over() {
         let health = Health::default();
-        health.state().checks.known = 3;
         let outage = Outage { source: "prometheus".to_owned(), since: Timestamp::UNIX_EPOCH, why: "away".to_owned() };
         health.state().outages.insert("prometheus", outage);
-        // A collector stood still here for ever once.
         health.forget();
-        let state = health.state();
-        assert_eq!((state.checks.known, state.outages.is_empty()), (3, true));
+        assert!(health.state().outages.is_empty());
     }
 }

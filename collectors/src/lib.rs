@@ -13,6 +13,7 @@ mod hints;
 mod listing;
 mod looks;
 mod memory;
+mod metrics;
 mod pipelines;
 pub mod program;
 mod prune;

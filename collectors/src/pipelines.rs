@@ -11,7 +11,7 @@ use std::{
 };
 
 use common::{
-    beats::{Checks, CollectorBody, Outage},
+    beats::{CollectorBody, Outage},
     config::{CiSettings, Settings},
     context::Context,
 };
@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use self::due::Due;
+use crate::metrics::Checks;
 
 /// How long what is written down stands before it is written again: what is older than a day is forgotten.
 const WRITTEN_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -37,6 +38,7 @@ const WRITTEN_FOR: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) struct Pipelines {
     sources: Sources,
     state: Mutex<State>,
+    checks: Checks,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +51,6 @@ struct State {
     outages: BTreeMap<CiSystem, Outage>,
     /// Projects that are closed to us, and since when and why.
     closed: BTreeMap<(CiSystem, String), (Timestamp, String)>,
-    checks: Checks,
     ci: BTreeMap<CiSystem, CiSettings>,
 }
 
@@ -82,6 +83,10 @@ pub(crate) struct Answered {
 }
 
 impl Pipelines {
+    pub(crate) fn new(checks: Checks) -> Self {
+        Self { checks, ..Self::default() }
+    }
+
     /// What is known of the pipeline of a namespace, and of its merge request; they are asked for from now on, and these
     /// jobs.
     pub(crate) fn checked(
@@ -114,7 +119,7 @@ impl Pipelines {
         if state.ci == settings.ci {
             return false;
         }
-        *state = State { checks: state.checks, ci: settings.ci.clone(), ..State::default() };
+        *state = State { ci: settings.ci.clone(), ..State::default() };
         true
     }
 
@@ -169,21 +174,15 @@ impl Pipelines {
         let by: Vec<_> = wanted.by.iter().cloned().collect();
         let now = Instant::now();
         let again = now + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
-        let checks = by.len() as u64;
         (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written.clone(), true);
         state.due.entry(pipeline.system).or_default().add(pipeline, again, now);
-        match look.condition.truth {
-            Truth::True | Truth::False => state.checks.known += checks,
-            Truth::Unknown => state.checks.unknown += checks,
-        }
+        self.checks.count(look.condition.truth, by.len() as u64);
         by
     }
 
     /// Tells of it in a beat.
     pub(crate) fn tell(&self, mut body: CollectorBody) -> CollectorBody {
         let state = self.state();
-        body.checks.known += state.checks.known;
-        body.checks.unknown += state.checks.unknown;
         body.outages.extend(state.outages.values().cloned());
         for system in state.due.keys().filter(|system| !state.outages.contains_key(*system)) {
             let mut closed = state.closed.iter().filter(|((of, _), _)| of == system);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{
-    beats::{self, Checks, CollectorBody, Pulse},
+    beats::{self, CollectorBody, Pulse},
     config::Settings,
     context::Context,
     controls,
@@ -41,6 +41,7 @@ use crate::{
     hints::Hints,
     looks::Looks,
     memory::{Left, Memory},
+    metrics::Checks,
     pipelines::Pipelines,
     questions::Questions,
     shard::Shard,
@@ -79,6 +80,7 @@ pub(crate) enum Stays {
 /// # Errors
 /// When the store cannot be read at the start; later it is waited for.
 pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: CancellationToken) -> anyhow::Result<()> {
+    let checks = Checks::new(&context);
     let collector = Arc::new(Collector {
         actor: context.actor(beats::COLLECTOR),
         shard,
@@ -86,8 +88,8 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         lineage: Mutex::new(controls::lineage(&*context.store).await?),
         asking: Mutex::new(()),
         annotating: Semaphore::new(PATCHES_AT_ONCE),
-        health: Health::default(),
-        pipelines: Pipelines::default(),
+        health: Health::new(checks.clone()),
+        pipelines: Pipelines::new(checks.clone()),
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
@@ -118,7 +120,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let body = || {
         let watched = watched.load(Ordering::Relaxed);
         let slot = slot.map(Slot::begins);
-        let (looked, outages, checks) = (None, Vec::new(), Checks::default());
+        let (looked, outages, checks) = (None, Vec::new(), checks.so_far());
         let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks };
         let body = collector.pipelines.tell(collector.health.tell(body));
         serde_json::to_value(body).expect("plain data serializes")

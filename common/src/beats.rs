@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided on a beat: who beats may be frozen the next moment, and who does not may only be cut off.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::pin, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Actor;
@@ -101,6 +101,9 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// What Prometheus says of their counter.
+    pub const HELP: &str = "Checks of single namespaces, by whether something was found out";
+
     const fn is_none(&self) -> bool {
         self.known == 0 && self.unknown == 0
     }
@@ -130,6 +133,10 @@ pub struct ControllerBody {
     pub wanted: u64,
     /// What keeps its jobs from being as they should, the latest first.
     pub troubles: Vec<JobTrouble>,
+    /// Deletions that were accepted since it began, by the status that led to them, where it counts them. The names are
+    /// not parsed: one that a later version adds hides nothing else.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub deleted: BTreeMap<String, u64>,
 }
 
 /// Why jobs are not as they should be.
@@ -262,11 +269,17 @@ mod tests {
         assert_eq!(serde_json::to_value(&worker).unwrap(), told);
         let trouble =
             JobTrouble { reason: "refused".into(), what: "exceeded quota".into(), since, times: 3, not_before: since };
-        let controller =
-            ControllerBody { backlog: Some(7), outstanding: Some(8), running: 1, wanted: 2, troubles: vec![trouble] };
+        let controller = ControllerBody {
+            backlog: Some(7),
+            outstanding: Some(8),
+            running: 1,
+            wanted: 2,
+            troubles: vec![trouble],
+            deleted: BTreeMap::from([("stale".into(), 3)]),
+        };
         let told = json!({"backlog": 7, "outstanding": 8, "running": 1, "wanted": 2, "troubles": [
             {"reason": "refused", "what": "exceeded quota", "since": "1970-01-01T00:00:00Z", "times": 3,
-                "not_before": "1970-01-01T00:00:00Z"}]});
+                "not_before": "1970-01-01T00:00:00Z"}], "deleted": {"stale": 3}});
         assert_eq!(serde_json::to_value(&controller).unwrap(), told);
         let looked = Some(Looked { since, until: since });
         let outage = Outage { source: "prometheus".into(), since, why: "it does not answer".into() };

@@ -28,6 +28,9 @@ const PAGE: usize = 500;
 /// The most that is listed of what is stuck or under way. All are counted.
 const LISTED: usize = 100;
 
+/// How the roles of controllers end.
+const CONTROLLER: &str = "-controller";
+
 /// The whole on one page. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
@@ -52,6 +55,10 @@ pub struct Overview {
     /// What came of the checks of single namespaces since each collector began, by its instance.
     #[serde(default, skip)]
     pub checks: BTreeMap<String, Checks>,
+    /// Deletions that were accepted since the controller began that counts them, by its instance and the status that led
+    /// to them.
+    #[serde(default, skip)]
+    pub deleted: BTreeMap<String, BTreeMap<String, u64>>,
     pub workers: WorkerCount,
     /// Messages that wait for a worker, where a controller knows.
     pub backlog: Option<u64>,
@@ -206,8 +213,10 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let beats = store.beats(beats::MOST).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
     let controllers: Vec<_> = beats.iter().filter_map(|beat| controller(beat, now)).collect();
-    let backlog = beats.iter().filter(|beat| is_alive(beat.at, now));
-    let backlog = backlog.filter_map(|beat| body::<ControllerBody>(beat).backlog).next_back();
+    let leaders = beats.iter().filter(|beat| beat.role.ends_with(CONTROLLER) && is_alive(beat.at, now));
+    let leaders: Vec<_> = leaders.map(|beat| (instance(beat), body::<ControllerBody>(beat))).collect();
+    let backlog = leaders.iter().filter_map(|(_, body)| body.backlog).next_back();
+    let deleted = leaders.into_iter().filter(|(_, body)| !body.deleted.is_empty());
     Ok(Overview {
         at: now,
         mode: settings.mode,
@@ -223,6 +232,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
         outages: outages_of(&beats, now),
         checks: living(&beats, now).map(|(beat, body)| (instance(beat), body.checks)).collect(),
+        deleted: deleted.map(|(instance, body)| (instance, body.deleted)).collect(),
         workers: count(&beats, now),
         backlog,
         budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, now).await?,
@@ -351,7 +361,7 @@ fn line(beat: &Heartbeat, now: Timestamp) -> WorkerLine {
 }
 
 fn controller(beat: &Heartbeat, now: Timestamp) -> Option<Controller> {
-    if !beat.role.ends_with("-controller") {
+    if !beat.role.ends_with(CONTROLLER) {
         return None;
     }
     let ControllerBody { running, wanted, troubles, .. } = body(beat);

@@ -201,6 +201,7 @@ mod tests {
             }],
             outages: Vec::new(),
             checks: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             workers: WorkerCount { working: 1, waiting: 0, dead: 0 },
             backlog: Some(3),
             namespaces: BTreeMap::from([(Status::Ok, 40), (Status::Stale, 2)]),

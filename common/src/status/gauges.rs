@@ -1,5 +1,5 @@
-//! The page as gauges, for alerts: what `nsm status` shows to people, Prometheus sees all the time. What a leader counts
-//! by itself is not told twice.
+//! The page as gauges, for alerts: what `nsm status` shows to people, Prometheus sees all the time. With the counters that
+//! ride on beats.
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -7,6 +7,7 @@ use prometheus_client::{
 };
 
 use super::Overview;
+use crate::beats::Checks;
 
 /// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
 pub fn register(page: &Overview, registry: &mut Registry) {
@@ -41,7 +42,16 @@ pub fn register(page: &Overview, registry: &mut Registry) {
             checks.get_or_create(&labels).inc_by(count);
         }
     }
-    registry.register("namespace_manager_ns_check", "Checks of the health of single namespaces", checks);
+    registry.register("namespace_manager_ns_check", Checks::HELP, checks);
+
+    let deleted = Family::<Vec<(&str, String)>, Counter>::default();
+    for (owner, of_owner) in &page.deleted {
+        for (status, count) in of_owner {
+            deleted.get_or_create(&vec![("owner", owner.clone()), ("status", status.clone())]).inc_by(*count);
+        }
+    }
+    let help = "Deletions that were accepted, by the status that led to them";
+    registry.register("namespace_manager_ns_delete", help, deleted);
 
     let troubles = Family::<Vec<(&str, &str)>, Gauge>::default();
     for role in ["collect-controller", "action-controller"] {

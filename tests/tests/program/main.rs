@@ -18,6 +18,7 @@ mod guard;
 mod health;
 mod hooks;
 mod lifecycle;
+mod metrics;
 mod notices;
 mod people;
 mod pipelines;
