@@ -6,20 +6,28 @@ use common::{
     clock::Clock,
     cluster::{Cluster, REQUEST_TIMEOUT},
     config::{Settings, Source, variable},
-    store::{self, SharedStore},
+    store::{self, OpenError, SharedStore},
 };
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{Api, api::PostParams};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     args::Global,
     failure::{Code, Failure, causes},
     remote::Remote,
+    screen::Screen,
 };
 
 /// How long a cluster that is only good to have may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// For how long a store that does not answer is asked again: a server that has much to do lets a new connection wait.
+const STORE_PATIENCE: Duration = Duration::from_secs(12);
+
+/// How long it is left alone in between.
+const STORE_REST: Duration = Duration::from_millis(500);
 
 /// The edges of one command.
 #[derive(Debug)]
@@ -55,8 +63,27 @@ impl<'g> Reach<'g> {
         api.as_ref().map(|api| Remote::new(api, token_file.as_deref(), api_ca.as_deref())).transpose()
     }
 
-    /// The store, where there is one already: a reader makes none.
+    /// As [`Reach::store_at_once`], and waits for a while for a server that does not answer, saying so.
     pub(crate) async fn store(&self, settings: &Settings) -> Result<SharedStore, Failure> {
+        if settings.store.url.starts_with("sqlite:") {
+            return self.store_at_once(settings).await;
+        }
+        let (began, mut is_told) = (Instant::now(), false);
+        loop {
+            match store::open_with(&settings.store.url, &settings.store.access).await {
+                Err(OpenError::Store(error)) if error.is_worth_another_try() && began.elapsed() < STORE_PATIENCE => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        Screen::new(self.global.output).note(&format!("the store does not answer yet: {error}"));
+                    }
+                }
+                opened => return Ok(opened?),
+            }
+            sleep(STORE_REST).await;
+        }
+    }
+
+    /// The store, where there is one already: a reader makes none.
+    pub(crate) async fn store_at_once(&self, settings: &Settings) -> Result<SharedStore, Failure> {
         let url = &settings.store.url;
         if let Some(path) = url.strip_prefix("sqlite:").map(Path::new)
             && matches!(path.try_exists(), Ok(false))

@@ -103,11 +103,10 @@ struct Edges {
 impl Edges {
     async fn find(reach: &Reach<'_>) -> Result<Self, Failure> {
         let settings = reach.settings()?;
-        let store = match reach.store(&settings).await {
-            Ok(store) => Ok(store),
-            // The other half of a stop can be thrown all the same.
-            Err(failure) if settings.guard.stop_policy.is_some() => Err(failure.text),
-            Err(failure) => return Err(failure),
+        let store = match &settings.guard.stop_policy {
+            // The other half of a stop can be thrown all the same, and waits for nothing.
+            Some(_) => reach.store_at_once(&settings).await.map_err(|failure| failure.text),
+            None => Ok(reach.store(&settings).await?),
         };
         let cluster = reach.cluster().await.map_err(|failure| failure.text);
         Ok(Self { settings, store, cluster, actor: me(), clock: reach.clock() })

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use rusqlite::Connection;
+use serde_json::json;
+use testbed::{MongoOptions, MongoServer, Process, eventually, program};
 
 use crate::harness::{LATER, SOON, World, plain, story};
 
@@ -130,5 +132,32 @@ async fn a_store_file_with_a_hole_is_told_of_and_nothing_is_deleted() {
         std::fs::remove_file(world.store())?;
         Ok(())
     })
+    .await;
+}
+
+#[tokio::test]
+async fn a_person_waits_for_a_store_that_answers_late() {
+    let server = MongoServer::start(MongoOptions::default()).await.expect("it starts");
+    let url = server.fresh_url();
+    story(
+        |config| config["store"] = json!({"url": url}),
+        async |world| {
+            server.freeze()?;
+            let mut command = program("nsm")?;
+            command.args(["ls", "--config"]).arg(world.config()).env("NO_COLOR", "1");
+            let mut nsm = Process::spawn("nsm", &mut command)?;
+            let waits = eventually("it says that it waits", SOON, async || {
+                let log = nsm.log();
+                ensure!(log.contains("note: the store does not answer yet"), "{log}");
+                Ok(())
+            });
+            let waits = waits.await;
+            server.thaw()?;
+            waits?;
+            let ended = nsm.wait(SOON).await?;
+            ensure!(ended.success(), "{ended}: {}", nsm.log());
+            Ok(())
+        },
+    )
     .await;
 }
