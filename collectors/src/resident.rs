@@ -61,6 +61,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long the end may take to write down until when timers have run.
 const TO_KEEP: Duration = Duration::from_secs(10);
 
+/// How long the turns of a sweep wait at most for the look at the health of all, so that each namespace has one and not two.
+const TO_LOOK: Duration = Duration::from_secs(15);
+
 /// How long turns rest when the store is out of reach, at first and at most.
 const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
@@ -156,6 +159,7 @@ struct Resident {
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
     stays: Stays,
+    began: Instant,
     /// A complete list was compared with the store.
     is_compared: bool,
     /// How many namespaces there are in this shard, for people.
@@ -178,6 +182,7 @@ impl Resident {
             complete: None,
             watch_is_broken: false,
             stays,
+            began: Instant::now(),
             is_compared: false,
             watched: Arc::default(),
         }
@@ -317,7 +322,16 @@ impl Resident {
         }
     }
 
+    /// How much longer a sweep has turns wait for its look. One that takes long holds up nothing that does not depend on it.
+    fn to_look(&self) -> Option<Duration> {
+        let waits = matches!(self.stays, Stays::ForOneLook) && !self.has_looked();
+        waits.then(|| TO_LOOK.saturating_sub(self.began.elapsed())).filter(|left| !left.is_zero())
+    }
+
     fn begin_turns(&mut self) {
+        if self.to_look().is_some() {
+            return;
+        }
         while !self.is_resting() && self.turns.len() < AT_ONCE {
             let Some((uid, seen)) = self.memory.begin() else { return };
             let (collector, pressed) = (Arc::clone(&self.collector), self.memory.is_pressed());
@@ -368,7 +382,8 @@ impl Resident {
         let until_due = self.memory.next_due().map_or(LONGEST_SLEEP, |due| {
             Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
         });
-        let until_next = self.looks.until_next().into_iter().chain(self.questions.until_next()).min();
+        let until_next =
+            self.looks.until_next().into_iter().chain(self.questions.until_next()).chain(self.to_look()).min();
         until_next.map_or(until_due, |until| until_due.min(until))
     }
 }

@@ -232,7 +232,7 @@ fn by_health(policy: &Policy, record: &Record, seen: &Observation) -> Step {
         (None, _) | (_, Checked::Off) if record.status == Status::Ok => Step::Rest,
         (None, _) | (_, Checked::Off) => Step::To(Status::Ok),
         (Some(_), Checked::Unseen) => Step::Rest,
-        (Some(terms), Checked::Seen(health)) => health.streak.step(terms, record),
+        (Some(terms), Checked::Seen(health)) => health.step(terms, record),
     }
 }
 

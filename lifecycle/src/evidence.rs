@@ -70,6 +70,18 @@ impl Condition {
     }
 }
 
+impl Truth {
+    /// Whether it holds; `None`: that is not known.
+    #[must_use]
+    pub const fn known(self) -> Option<bool> {
+        match self {
+            Self::True => Some(true),
+            Self::False => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
 impl fmt::Display for Truth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -99,6 +99,16 @@ impl Health {
     pub fn failing(&self) -> Option<&[Value]> {
         (self.look.condition.truth != Truth::Unknown).then_some(&self.look.failing[..])
     }
+
+    /// What follows for a namespace of this record, whose health alone decides. Nothing, where the streak is of a later look
+    /// than the last that is at hand, by somebody else, and this one does not say the same: what is told has to be what was
+    /// seen.
+    pub(crate) fn step(&self, terms: &HealthTerms, record: &Record) -> Step {
+        if self.look.condition.truth.known() != Some(self.streak.fails) {
+            return Step::Rest;
+        }
+        self.streak.step(terms, record)
+    }
 }
 
 impl Streak {
@@ -107,11 +117,7 @@ impl Streak {
     pub(crate) fn follow(before: Option<&Self>, checkup: &Checkup) -> Self {
         let condition = &checkup.look.condition;
         let at = condition.observed_at;
-        let fails = match condition.truth {
-            Truth::True => Some(true),
-            Truth::False => Some(false),
-            Truth::Unknown => None,
-        };
+        let fails = condition.truth.known();
         let (episode, began) = checkup.episode;
         let Some(before) = before else {
             let fails = fails.unwrap_or(false);
@@ -180,8 +186,8 @@ impl Streak {
         if self.episode == record.episode { between(self.standing, self.looked_at) } else { SignedDuration::ZERO }
     }
 
-    /// What follows for a namespace of this record, whose health alone decides.
-    pub(crate) fn step(&self, terms: &HealthTerms, record: &Record) -> Step {
+    /// What follows from that alone.
+    fn step(&self, terms: &HealthTerms, record: &Record) -> Step {
         if !self.is_known {
             return Step::Rest;
         }

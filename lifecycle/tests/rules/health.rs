@@ -385,6 +385,37 @@ fn an_older_look_takes_back_nothing_that_a_newer_one_brought() {
     }
 }
 
+/// What one collector wrote down is taken over by another, whose own look was earlier and found something else, or nothing:
+/// it has to wait for its next. A status that came of another's look would be told with the reason of this one.
+#[test]
+fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
+    let last = |patient: &Patient| *patient.had.last().expect("it had a status");
+    for (looks, own, others, next) in [
+        ("-", '?', '+', Ok),
+        ("-", '-', '+', Ok),
+        ("---", '?', '+', Ok),
+        ("---", '-', '+', Ok),
+        ("-", '?', '-', Failing),
+        ("+", '?', '-', Unstable),
+        ("+", '+', '-', Unstable),
+    ] {
+        let mut patient = Patient::new(&terms()).looks(looks);
+        let status = last(&patient);
+        patient.look(own);
+        assert_eq!(last(&patient), status, "{looks}{own}");
+        // Right after that it takes over what the other saw for a long time.
+        let (looked_at, since) = (patient.now, saturating_add(patient.now, -MINUTE * 9));
+        let episode = patient.record.episode;
+        *patient.streak() =
+            Streak { episode, fails: others == '-', since, standing: since, looked_at, is_known: true };
+        let seen = patient.seen.as_ref().expect("somebody looked");
+        let decision = decide(Some(patient.policy()), &patient.record, seen, patient.now);
+        assert_eq!((decision.entry, decision.look), (None, None), "{looks}{own}, and another saw {others}");
+        patient.look(others);
+        assert_eq!(last(&patient), next, "the next look of its own says it: {looks}{own}{others}");
+    }
+}
+
 /// Every timeline of ten looks, under every mix of the switches.
 #[test]
 fn every_timeline_of_ten_looks_takes_the_edges_of_the_table() {

@@ -1,6 +1,7 @@
 //! What became of pipelines, by a GitLab that answers as documented, and by one that is ill.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use common::clock::Clock;
@@ -14,6 +15,7 @@ use lifecycle::{Keys, Namespace, Truth, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::ci::{CiServer, Fault};
+use tokio::net::TcpSocket;
 
 const TOKEN: &str = "glpat-s3cret";
 
@@ -163,10 +165,11 @@ async fn one_that_does_not_answer_changes_nothing() {
 
 #[tokio::test]
 async fn one_that_is_not_there_changes_nothing() {
-    let gitlab = gitlab("canceled").await;
-    let mut asker = Asker::of(&gitlab);
-    drop(gitlab);
-    let (truth, reason) = asker.told().await;
+    // Bound, so that nobody else gets the port, and nobody listens.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    let (truth, reason) = Asker::new(&url, TOKEN, &json!({})).told().await;
     assert_eq!(
         (truth, reason.as_str()),
         (Truth::Unknown, "GitLab cannot be reached: Connection refused (os error 111)")
