@@ -74,6 +74,12 @@ impl Prometheus {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Exchanges all rules. They take hold at the next evaluation, or where it does not run at its next start. Alerts of
     /// a rule that stays as it was stay as they are.
     ///

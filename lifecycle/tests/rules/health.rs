@@ -406,8 +406,7 @@ fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
         // Right after that it takes over what the other saw for a long time.
         let (looked_at, since) = (patient.now, saturating_add(patient.now, -MINUTE * 9));
         let episode = patient.record.episode;
-        *patient.streak() =
-            Streak { episode, fails: others == '-', since, standing: since, looked_at, is_known: true };
+        *patient.streak() = Streak { episode, fails: others == '-', since, standing: since, looked_at, is_known: true };
         let seen = patient.seen.as_ref().expect("somebody looked");
         let decision = decide(Some(patient.policy()), &patient.record, seen, patient.now);
         assert_eq!((decision.entry, decision.look), (None, None), "{looks}{own}, and another saw {others}");

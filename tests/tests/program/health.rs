@@ -6,9 +6,10 @@ use rusqlite::OptionalExtension;
 use serde_json::{Value, json};
 use testbed::oracle::Entry;
 use testbed::receiver::{Answer, Receiver};
+use testbed::relay::Relay;
 use testbed::{Prometheus, eventually};
 
-use crate::harness::{Demo, LATER, SOON, World, story};
+use crate::harness::{Demo, LATER, NO_DELETE, SOON, World, now, story};
 
 /// The alert that always fires.
 fn watchdog() -> Value {
@@ -256,6 +257,35 @@ async fn what_has_failed_waits_by_name_while_nobody_can_look_again() {
         let history = lost.history()?;
         ensure!(history.of_kind("ActionSkipped").count() == 1, "{:?}", lost.kinds());
         ensure!(lost.statuses()?.last().is_some_and(|last| last == "failed"), "{:?}", lost.statuses());
+        Ok(())
+    })
+    .await;
+}
+
+/// A namespace has one turn in a sweep, and not one before its look and one after. Where a source does not answer, its turn
+/// comes all the same.
+#[tokio::test]
+async fn a_sweep_judges_when_it_has_looked_and_without_an_answer_too() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    let relay = Relay::start(prometheus.port()).await.unwrap();
+    relay.freeze();
+    let judged_by = judged_by(&prometheus, "1s", json!({"health": "prometheus"}));
+    let url = format!("http://127.0.0.1:{}", relay.port());
+    let configure = move |config: &mut Value| {
+        judged_by(config);
+        config["prometheus"]["url"] = json!(url);
+    };
+    story(configure, async |world| {
+        let demo = world.namespace(&[("ttl", "1s")]).await?;
+        world.is_over(std::slice::from_ref(&demo), 1).await?;
+        let began = now();
+        let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
+        let status = sweep.wait(SOON).await?;
+        ensure!(status.success(), "{status}: {}", sweep.log());
+        ensure!(demo.kinds() == ["Adopted", "StatusChanged"] && demo.statuses()? == ["stale"], "{:?}", demo.kinds());
+        let adopted = demo.history()?.of_kind("Adopted").next().context("it is managed")?.at;
+        ensure!(adopted.duration_since(began) > SignedDuration::from_secs(9), "{adopted}, begun {began}");
+        ensure!(demo.ours().await?["status"] == "stale", "{:?}", demo.ours().await?);
         Ok(())
     })
     .await;
