@@ -21,7 +21,8 @@ const MOST_DEPLOYMENTS: usize = 200;
 /// Everything in mind.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    seen: BTreeMap<Uid, Seen>,
+    /// Each in a box: a third of the places in the map are free.
+    seen: BTreeMap<Uid, Box<Seen>>,
     /// Whose turn it is, in order.
     ready: VecDeque<Uid>,
     /// Whose turn it is once nobody is to be judged: only annotations are owed to them.
@@ -35,7 +36,7 @@ pub(crate) struct Memory {
 }
 
 /// One namespace in mind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// `None`: it vanished, and its end has yet to be written.
     pub(crate) namespace: Option<Namespace>,
@@ -80,7 +81,7 @@ impl Memory {
     /// A namespace is there, as it is now, and belongs to this group of deployments.
     pub(crate) fn there(&mut self, namespace: Namespace, group: Option<Group>) {
         let uid = namespace.uid.clone();
-        let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
+        let seen = self.seen.entry(uid.clone()).or_default();
         seen.namespace = Some(namespace);
         (seen.is_missed, seen.is_elsewhere) = (false, false);
         self.join(&uid, group);
@@ -166,7 +167,7 @@ impl Memory {
 
     /// A namespace is no longer there.
     pub(crate) fn vanished(&mut self, uid: &Uid) {
-        let seen = self.seen.entry(uid.clone()).or_insert_with(Seen::new);
+        let seen = self.seen.entry(uid.clone()).or_default();
         (seen.namespace, seen.is_missed) = (None, false);
         self.join(uid, None);
         self.wake(uid);
@@ -176,7 +177,7 @@ impl Memory {
     /// adopted it.
     pub(crate) fn missed(&mut self, uid: &Uid) {
         if !self.seen.contains_key(uid) {
-            self.seen.insert(uid.clone(), Seen { is_missed: true, ..Seen::new() });
+            self.seen.insert(uid.clone(), Box::new(Seen { is_missed: true, ..Seen::default() }));
             self.wake(uid);
         }
     }
@@ -208,12 +209,12 @@ impl Memory {
 
     /// Everything in mind.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Uid, &Seen)> {
-        self.seen.iter()
+        self.seen.iter().map(|(uid, seen)| (uid, &**seen))
     }
 
     /// One of those in mind.
     pub(crate) fn get(&self, uid: &Uid) -> Option<&Seen> {
-        self.seen.get(uid)
+        self.seen.get(uid).map(|seen| &**seen)
     }
 
     /// It is this one's turn, after the one that is being taken.
@@ -252,7 +253,7 @@ impl Memory {
         let seen = self.seen.get_mut(&uid)?;
         seen.line = None;
         seen.turning = Some(false);
-        Some((uid, seen.clone()))
+        Some((uid, Seen::clone(seen)))
     }
 
     /// Whether somebody waits to be judged.
@@ -369,29 +370,6 @@ pub(crate) struct Left {
     pub(crate) gone: bool,
     /// The turn broke off and is to be taken again.
     pub(crate) again: bool,
-}
-
-impl Seen {
-    const fn new() -> Self {
-        Self {
-            namespace: None,
-            is_missed: false,
-            record: None,
-            repaired_at: None,
-            failures: 0,
-            unsure: None,
-            owed: false,
-            group: None,
-            stood: None,
-            health: None,
-            failed: None,
-            kept: None,
-            line: None,
-            due: None,
-            turning: None,
-            is_elsewhere: false,
-        }
-    }
 }
 
 #[cfg(test)]

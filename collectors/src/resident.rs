@@ -270,8 +270,8 @@ impl Resident {
     /// Whether a sweep has seen to everything.
     fn is_through(&self) -> bool {
         let sweeps = matches!(self.stays, Stays::ForOneLook);
-        let is_idle = self.turns.is_empty() && self.questions.are_through() && self.memory.is_idle();
-        sweeps && self.is_compared && self.has_looked() && is_idle
+        let is_idle = || self.turns.is_empty() && self.questions.are_through() && self.memory.is_idle();
+        sweeps && self.is_compared && self.has_looked() && is_idle()
     }
 
     fn take_in(&mut self, watched: Watched) {
