@@ -37,8 +37,8 @@ enum Refusals {
     #[response(status = 400)]
     BadRequest(Refusal),
     /// It does not show the secret.
-    #[response(status = 401)]
-    Unauthorized(Refusal),
+    #[response(status = 403)]
+    Forbidden(Refusal),
     /// No secret is configured, so none is taken in.
     #[response(status = 404)]
     NotFound(Refusal),
@@ -243,10 +243,11 @@ fn signature_in(header: &[u8]) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// Not 401: that would have to name an authentication scheme of HTTP, and this is none.
 fn unproven(system: CiSystem, why: &str) -> Fault {
     let mend =
         format!("give {} the secret in the file that `{}.webhook_secret_file` names", system.name(), system.as_str());
-    Fault::new(StatusCode::UNAUTHORIZED, WHAT, why, mend)
+    Fault::new(StatusCode::FORBIDDEN, WHAT, why, mend)
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Fault> {

@@ -125,7 +125,7 @@ async fn who_does_not_show_the_secret_tells_nothing() {
     let world = world().await;
     let mut hints = world.queue.consume(Route::Hints).await.unwrap();
     for token in [None, Some(""), Some("open"), Some("open sesame!"), Some("Open sesame")] {
-        assert_eq!(by_gitlab(&world, token, pipeline()).await.status, StatusCode::UNAUTHORIZED, "{token:?}");
+        assert_eq!(by_gitlab(&world, token, pipeline()).await.status, StatusCode::FORBIDDEN, "{token:?}");
     }
     let body = json!({"workflow_run": {"id": 46}, "repository": {"full_name": "octo/a"}}).to_string();
     let right = signature(SECRET, &body);
@@ -133,12 +133,12 @@ async fn who_does_not_show_the_secret_tells_nothing() {
     for wrong in
         ["", "sha256=", &right[7..], &right[..70], &format!("{right}0"), &right.replace("sha256", "sha1"), &other]
     {
-        assert_eq!(by_github(&world, "workflow_run", wrong, &body).await.status, StatusCode::UNAUTHORIZED, "{wrong}");
+        assert_eq!(by_github(&world, "workflow_run", wrong, &body).await.status, StatusCode::FORBIDDEN, "{wrong}");
     }
     let changed = body.replace("46", "47");
-    assert_eq!(by_github(&world, "workflow_run", &right, &changed).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(by_github(&world, "workflow_run", &right, &changed).await.status, StatusCode::FORBIDDEN);
     // What cannot be read is looked at no earlier than the secret.
-    assert_eq!(by_gitlab(&world, Some("open"), "{").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(by_gitlab(&world, Some("open"), "{").await.status, StatusCode::FORBIDDEN);
     assert!(hints.next(Duration::ZERO).await.unwrap().is_none());
     assert_eq!(by_github(&world, "workflow_run", &right, &body).await.status, StatusCode::ACCEPTED);
     assert!(hints.next(Duration::ZERO).await.unwrap().is_some());
@@ -148,7 +148,7 @@ async fn who_does_not_show_the_secret_tells_nothing() {
 async fn a_secret_is_exchanged_while_it_runs_and_without_one_nobody_is_let_in() {
     let world = world().await;
     world.write("gitlab", "another\n");
-    assert_eq!(by_gitlab(&world, Some(SECRET), pipeline()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(by_gitlab(&world, Some(SECRET), pipeline()).await.status, StatusCode::FORBIDDEN);
     assert_eq!(by_gitlab(&world, Some("another"), pipeline()).await.status, StatusCode::ACCEPTED);
     for empty in ["", " \n"] {
         world.write("gitlab", empty);

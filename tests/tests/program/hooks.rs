@@ -191,13 +191,13 @@ async fn who_does_not_show_the_secret_changes_nothing_and_a_new_one_counts_at_on
         gitlab.set("7", 46, "canceled");
         let sender = Sender::to(&nsm).await?;
         for wrong in ["", "sesame", "exchanged"] {
-            ensure!(sender.pipeline(wrong, 46, "canceled").await? == 401, "`{wrong}`: {}", nsm.log());
+            ensure!(sender.pipeline(wrong, 46, "canceled").await? == 403, "`{wrong}`: {}", nsm.log());
         }
         world.witness().await?;
         ensure!(asked(&gitlab, &path_of(46)) == 1, "{:?}", gitlab.asked());
         ensure!(demo.statuses()? == ["ok"], "{:?}", demo.statuses());
         std::fs::write(files.join("secret"), "exchanged\n")?;
-        ensure!(sender.pipeline(SECRET, 46, "canceled").await? == 401, "{}", nsm.log());
+        ensure!(sender.pipeline(SECRET, 46, "canceled").await? == 403, "{}", nsm.log());
         ensure!(asked(&gitlab, &path_of(46)) == 1, "{:?}", gitlab.asked());
         ensure!(sender.pipeline("exchanged", 46, "canceled").await? == 202, "{}", nsm.log());
         demo.is_deleted().await
