@@ -63,10 +63,11 @@ impl<'g> Reach<'g> {
         api.as_ref().map(|api| Remote::new(api, token_file.as_deref(), api_ca.as_deref())).transpose()
     }
 
-    /// As [`Reach::store_at_once`], and waits for a while for a server that does not answer, saying so.
+    /// The store, where there is one already: a reader makes none. Waits for a while for a server that does not answer, saying
+    /// so.
     pub(crate) async fn store(&self, settings: &Settings) -> Result<SharedStore, Failure> {
         if settings.store.url.starts_with("sqlite:") {
-            return self.store_at_once(settings).await;
+            return Self::file(settings).await;
         }
         let (began, mut is_told) = (Instant::now(), false);
         loop {
@@ -82,8 +83,8 @@ impl<'g> Reach<'g> {
         }
     }
 
-    /// The store, where there is one already: a reader makes none.
-    pub(crate) async fn store_at_once(&self, settings: &Settings) -> Result<SharedStore, Failure> {
+    /// A store that is a file.
+    async fn file(settings: &Settings) -> Result<SharedStore, Failure> {
         let url = &settings.store.url;
         if let Some(path) = url.strip_prefix("sqlite:").map(Path::new)
             && matches!(path.try_exists(), Ok(false))

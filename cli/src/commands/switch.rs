@@ -1,12 +1,21 @@
 //! `nsm stop`, `nsm resume` and `nsm approve`: what people decree for all namespaces.
 
+use std::{convert::Infallible, time::Duration};
+
 use api::{
     Approved,
     answers::decree::{self, Decreed},
 };
-use common::{clock::Clock, cluster::Cluster, config::Settings, stop::Switchboard, store::SharedStore};
+use common::{
+    clock::Clock,
+    cluster::{Cluster, bind},
+    config::Settings,
+    stop::Switchboard,
+    store::SharedStore,
+};
 use jiff::SignedDuration;
 use lifecycle::Actor;
+use tokio::time::sleep;
 
 use crate::{
     failure::{Code, Failure},
@@ -15,11 +24,14 @@ use crate::{
     view::moment::both,
 };
 
+/// After how long somebody who waits is told what holds already.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+
 pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     let decreed = match reach.remote()? {
         Some(api) => api.stop(reason).await?,
         None => {
-            let edges = Edges::find(reach).await?;
+            let edges = Edges::find(reach, Some(screen)).await?;
             decree::stop(&edges.board(), reason).await?
         }
     };
@@ -42,7 +54,7 @@ pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<St
     let decreed = match reach.remote()? {
         Some(api) => api.resume(reason).await?,
         None => {
-            let edges = Edges::find(reach).await?;
+            let edges = Edges::find(reach, None).await?;
             decree::resume(&edges.board(), reason).await?
         }
     };
@@ -101,14 +113,24 @@ struct Edges {
 }
 
 impl Edges {
-    async fn find(reach: &Reach<'_>) -> Result<Self, Failure> {
+    /// Whoever is to stop tells on which screen: then the apiserver refuses from the first moment on, however long the store
+    /// takes to answer.
+    async fn find(reach: &Reach<'_>, stops: Option<&Screen>) -> Result<Self, Failure> {
         let settings = reach.settings()?;
-        let store = match &settings.guard.stop_policy {
-            // The other half of a stop can be thrown all the same, and waits for nothing.
-            Some(_) => reach.store_at_once(&settings).await.map_err(|failure| failure.text),
-            None => Ok(reach.store(&settings).await?),
-        };
         let cluster = reach.cluster().await.map_err(|failure| failure.text);
+        let store = match (stops, &settings.guard.stop_policy, &cluster) {
+            (Some(screen), Some(policy), Ok(cluster)) => tokio::select! {
+                store = reach.store(&settings) => store,
+                never = refuse(cluster, policy, screen) => match never {},
+            },
+            _ => reach.store(&settings).await,
+        };
+        let store = match store {
+            Ok(store) => Ok(store),
+            // The other half of a stop can be thrown all the same.
+            Err(failure) if settings.guard.stop_policy.is_some() => Err(failure.text),
+            Err(failure) => return Err(failure),
+        };
         Ok(Self { settings, store, cluster, actor: me(), clock: reach.clock() })
     }
 
@@ -122,6 +144,16 @@ impl Edges {
             clock: &self.clock,
         }
     }
+}
+
+/// Has the apiserver refuse, and says so to whoever still waits. Whether it does is found out by the stop itself, which asks
+/// for it again.
+async fn refuse(cluster: &Cluster, policy: &str, screen: &Screen) -> Infallible {
+    if bind(cluster, policy).await.is_ok() {
+        sleep(TOLD_AFTER).await;
+        screen.note("the apiserver refuses all deletions by now; the store is waited for to know what was under way");
+    }
+    std::future::pending().await
 }
 
 fn me() -> Actor {

@@ -1,9 +1,11 @@
 //! A stop has two halves, and each holds alone.
 
+use anyhow::ensure;
 use reqwest::Method;
 use serde_json::Value;
+use testbed::{MongoOptions, MongoServer, Process, eventually};
 
-use crate::world::{World, plane, shared};
+use crate::world::{SOON, World, plane, shared};
 
 #[tokio::test]
 async fn after_a_stop_the_apiserver_refuses_the_workers_until_resume() {
@@ -50,6 +52,42 @@ async fn a_stop_without_the_store_is_the_policy_alone_and_says_so() {
 
     let said = world.beside(&["resume"]).await;
     assert_eq!(said.out, "deletions go on; only the apiserver had refused them\n", "{said:?}");
+    world.is_refused(&namespace, false).await;
+}
+
+#[tokio::test]
+async fn a_stop_holds_at_once_and_is_whole_when_the_store_answers() {
+    let world = World::new(shared().await, |_, _| {}).await;
+    let namespace = world.namespace().await;
+    let server = MongoServer::start(MongoOptions::default()).await.expect("it starts");
+    let url = server.fresh_url();
+    let nsm = |command: &str| {
+        let mut nsm = testbed::program("nsm").unwrap();
+        nsm.arg(command)
+            .env_clear()
+            .env("CONFIG_PATH", world.path("config"))
+            .env("NSM__STORE__URL", &url)
+            .env("KUBECONFIG", world.plane.kubeconfig(testbed::User::ADMIN).unwrap());
+        Process::spawn("nsm", &mut nsm).unwrap()
+    };
+    server.freeze().unwrap();
+    let mut stop = nsm("stop");
+    world.is_refused(&namespace, true).await;
+    let told = eventually("it says what holds", SOON, async || {
+        let log = stop.log();
+        ensure!(log.contains("note: the apiserver refuses all deletions by now"), "{log}");
+        Ok(())
+    });
+    let told = told.await;
+    let is_over = stop.exited().unwrap();
+    server.thaw().unwrap();
+    told.unwrap();
+    assert_eq!(is_over, None, "{}", stop.log());
+    let ended = stop.wait(SOON).await.unwrap();
+    assert!(ended.success() && stop.log().contains("all deletions are stopped"), "{ended}: {}", stop.log());
+    let mut resume = nsm("resume");
+    let ended = resume.wait(SOON).await.unwrap();
+    assert!(ended.success() && resume.log().contains("had stopped them"), "{ended}: {}", resume.log());
     world.is_refused(&namespace, false).await;
 }
 
