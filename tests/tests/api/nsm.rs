@@ -1,7 +1,10 @@
 //! `nsm` through the API says what `nsm` beside the store says.
 
+use std::sync::LazyLock;
+
 use common::store;
 use lifecycle::{Entry, Record, Uid};
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::world::{World, shared};
@@ -27,8 +30,12 @@ async fn tell(world: &World<'_>, name: &str, entries: usize) {
     store.put_snapshot(&Record::of(Uid::new(format!("uid-{name}")), &history)).await.unwrap();
 }
 
-/// What changes from one moment to the next.
+/// How far away an instant is, as texts tell it: it changes from one moment to the next.
+static DISTANCE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\((now|in [^()]+|[^()]+ ago)\)").unwrap());
+
+/// Without what changes from one moment to the next.
 fn settled(json: &str) -> Value {
+    let json = &DISTANCE.replace_all(json, "(some time)");
     let mut value: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
     if let Some(object) = value.as_object_mut() {
         object.remove("at");

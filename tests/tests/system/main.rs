@@ -20,7 +20,8 @@ use crate::stage::Stage;
 async fn an_installation_lives_from_its_first_to_its_last_day() {
     let stage = Stage { home: Installation::prepare().await.unwrap() };
     if let Err(error) = story(&stage).await {
-        panic!("{error:#}\n{}", stage.home.describe().await);
+        // Whoever sees no more than the end of a log is to see why.
+        panic!("{}\n{error:#}", stage.home.describe().await);
     }
 }
 

@@ -179,7 +179,8 @@ pub(crate) async fn is_restarted_during_work(stage: &Stage) -> Result<()> {
         ended = action.watch() => ended,
     }?;
     for vacancy in vacancies {
-        ensure!(vacancy.longest <= GAP, "nobody led `{}` for {:#}", vacancy.lease, vacancy.longest);
+        let Vacancy { lease, longest, slowest, .. } = &vacancy;
+        ensure!(*longest <= GAP, "nobody led `{lease}` for {longest:#}; a look at it took {slowest:#} at most");
     }
     Ok(())
 }
@@ -376,17 +377,22 @@ struct Vacancy<'s> {
     lease: String,
     since: Option<Timestamp>,
     longest: SignedDuration,
+    /// The slowest look: how busy the machine was.
+    slowest: SignedDuration,
 }
 
 impl<'s> Vacancy<'s> {
     fn of(stage: &'s Stage, controller: &'static str) -> Self {
-        Self { stage, controller, lease: lease(controller), since: None, longest: SignedDuration::ZERO }
+        let none = SignedDuration::ZERO;
+        Self { stage, controller, lease: lease(controller), since: None, longest: none, slowest: none }
     }
 
     /// Looks all the time; never ends by itself.
     async fn watch(&mut self) -> Result<()> {
         loop {
+            let began = Timestamp::now();
             let (held, now) = (holder(self.stage, self.controller).await?.is_some(), Timestamp::now());
+            self.slowest = self.slowest.max(now.duration_since(began));
             let since = *self.since.get_or_insert(now);
             self.longest = self.longest.max(now.duration_since(since));
             if held {
