@@ -1,4 +1,5 @@
-//! How long one call of each of the five functions takes, on a namespace as a CI system makes it.
+//! How long one call of each of the five functions takes, on a namespace as a CI system makes it,
+//! whose health and pipeline are looked at.
 
 use std::{collections::BTreeMap, hint::black_box};
 
@@ -7,8 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
     Truth, Uid, absorb, decide, guards,
+    health::{Checkup, Look},
     keys::{CI_LABELS, Lineage},
-    mirror, plan,
+    mirror,
+    pipeline::CiSystem,
+    plan,
     policy::{Common, HealthSources, RawPolicy},
     time::saturating_add,
 };
@@ -42,9 +46,13 @@ impl Case {
                 reason: "our clock agrees with the apiserver's to within 30s".to_owned(),
                 observed_at: now,
             },
-            health: Checked::Off,
+            health: Checked::Seen(Checkup {
+                look: Look { condition: no("nothing of it fails", now), failing: Vec::new() },
+                episode: (1, now),
+                every: SignedDuration::from_mins(1),
+            }),
             succession: Checked::Off,
-            pipeline: Checked::Off,
+            pipeline: Checked::Seen(no("pipeline 46 of project group/app-7 has the status `success`", now)),
         };
         let seen = absorb(None, reading.clone(), now);
         let record = settled(&policies, Record::new(seen.namespace.uid.clone()), &seen, now);
@@ -66,6 +74,11 @@ impl Case {
     }
 }
 
+/// What one look found not to be so.
+fn no(reason: &str, at: Timestamp) -> Condition {
+    Condition { truth: Truth::False, reason: reason.to_owned(), observed_at: at }
+}
+
 fn policies() -> Policies {
     let others = (0..OTHERS)
         .map(|number| format!(r#"{{"name": "other-{number}", "match": {{"names": ["other-{number}-.*"]}}}}"#));
@@ -79,8 +92,8 @@ fn policies() -> Policies {
         keys: Keys::default(),
         exclude: &[],
         has_channel: false,
-        sources: HealthSources::NONE,
-        ci: &[],
+        sources: HealthSources { prometheus: true, ..HealthSources::NONE },
+        ci: &[CiSystem::Gitlab],
     };
     Policies::new(&raw, &common).expect("the policies were written by hand")
 }
