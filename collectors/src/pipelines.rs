@@ -105,10 +105,15 @@ impl Pipelines {
         checked
     }
 
-    /// Whether this job deployed what the group is of, as far as is known.
-    pub(crate) fn proof(&self, group: &Group, job: &Origin) -> Proof {
-        let state = self.state();
-        let look = state.all.get(job).and_then(|wanted| wanted.last.as_ref());
+    /// Whether this job deployed what the group is of, as far as is known. Where it is being asked for, the answer is this
+    /// namespace's too from here on: it may come before the turn says what all it wants to be known.
+    pub(crate) fn proof(&self, uid: &Uid, group: &Group, job: &Origin) -> Proof {
+        let mut state = self.state();
+        let wanted = state.all.get_mut(job);
+        let look = wanted.and_then(|wanted| {
+            wanted.by.insert(uid.clone());
+            wanted.last.as_ref()
+        });
         let unasked = || Proof::Unknown(format!("{} was not asked for {job} yet", job.system.name()));
         look.map_or_else(unasked, |look| look.proof(group, job))
     }
@@ -314,6 +319,7 @@ pub(crate) fn is_news(record: Option<&Record>, answered: &Answered) -> bool {
 mod tests {
     use common::config::Source as Configuration;
     use evidence::pipelines::State as Found;
+    use lifecycle::supersession::{By, Terms, When};
 
     use super::*;
 
@@ -481,5 +487,28 @@ mod tests {
         assert_eq!(pipelines.checked(policy, &old, vec![job]), Checked::Unseen);
         pipelines.take(&settings, &cancelled(46));
         assert!(matches!(pipelines.checked(policy, &old, Vec::new()), Checked::Seen(condition) if condition.is_true()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_while_a_turn_is_being_taken_is_news_to_it() {
+        let (pipelines, settings) = (Pipelines::default(), settings(true));
+        let job = Origin { kind: Kind::Job, ..cancelled(50).pipeline };
+        let first = namespace(&settings, "first", "46");
+        let policy = settings.policies.for_namespace(&first);
+        pipelines.checked(policy, &first, vec![job.clone()]);
+        assert_eq!(asked(&pipelines, &settings, &["first"]), [46, 50]);
+        let proof = pipelines.proof(&Uid::new("second"), &group(&settings), &job);
+        assert!(matches!(proof, Proof::Unknown(_)), "{proof:?}");
+        // The second one's turn has yet to say that it wants the job to be known.
+        let answer = Answered { pipeline: job, ..answered(Kind::Job, Truth::Unknown) };
+        assert_eq!(pipelines.take(&settings, &answer), ["first", "second"].map(Uid::new));
+    }
+
+    fn group(settings: &Settings) -> Group {
+        let keys = &settings.policies.keys;
+        let terms = Terms { by: vec![By::Branch], when: When::NewerReady, confirm: Some(CiSystem::Gitlab) };
+        let labels = [("projectId", "7"), ("job", "deploy"), ("jobId", "49"), ("branch", "main")];
+        let labels = labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into();
+        Group::of(&Namespace { labels, ..namespace(settings, "any", "46") }, &terms, keys).unwrap()
     }
 }

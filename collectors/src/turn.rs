@@ -162,7 +162,7 @@ impl Collector {
             return (Checked::Unseen, jobs);
         };
         let prove = |job: Origin| {
-            let proof = self.pipelines.proof(&group, &job);
+            let proof = self.pipelines.proof(&namespace.uid, &group, &job);
             jobs.push(job);
             proof
         };

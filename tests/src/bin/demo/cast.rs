@@ -21,8 +21,11 @@ const FAILS_FOR: SignedDuration = SignedDuration::from_secs(13);
 /// The project of all pipelines, by its number in GitLab.
 pub(crate) const PROJECT: &str = "7";
 
+/// The branch that is deployed more than once.
+pub(crate) const BRANCH: &str = "main";
+
 /// What a pipeline writes on the namespaces that it deploys a branch into, but for the number of the job.
-const DEPLOYMENT: [(&str, &str); 3] = [("projectId", PROJECT), ("job", "deploy"), ("branch", "main")];
+const DEPLOYMENT: [(&str, &str); 3] = [("projectId", PROJECT), ("job", "deploy"), ("branch", BRANCH)];
 
 /// A namespace, by its name.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(crate) struct Member {
     /// Under which policy it falls.
     pub(crate) under: Under,
     /// The job that deployed it, where it is one of several that deploy the same branch.
-    pub(crate) job: Option<&'static str>,
+    pub(crate) job: Option<u64>,
     /// The pipeline that made it, where GitLab is asked for that.
     pub(crate) pipeline: Option<u64>,
     /// Whether a Deployment is in it, which a quota refuses.
@@ -120,7 +123,7 @@ pub(crate) const CAST: [Member; 12] = [
         name: "older",
         story: "an older deployment of a branch: the newer one replaces it",
         under: Under::Judged,
-        job: Some("1"),
+        job: Some(1),
         lives: &[Fate::Replaced],
         ..PLAIN
     },
@@ -128,7 +131,7 @@ pub(crate) const CAST: [Member; 12] = [
         name: "newer",
         story: "the newest deployment of that branch",
         under: Under::Judged,
-        job: Some("2"),
+        job: Some(2),
         lives: &[Fate::Replaces],
         ..PLAIN
     },
@@ -166,8 +169,8 @@ impl Member {
             Under::Judged => Some(JUDGED),
             Under::None => None,
         };
-        let job = self.job.iter().flat_map(|job| DEPLOYMENT.into_iter().chain([("jobId", *job)]));
-        let job = job.map(|(key, value)| (key, value.to_owned()));
+        let deployment = DEPLOYMENT.map(|(key, value)| (key, value.to_owned()));
+        let job = self.job.iter().flat_map(|job| deployment.clone().into_iter().chain([("jobId", job.to_string())]));
         let pipeline =
             self.pipeline.iter().flat_map(|id| [("projectId", PROJECT.to_owned()), ("pipelineId", id.to_string())]);
         let ci = job.chain(pipeline).map(|(key, value)| (format!("{CI_PREFIX}{key}"), value));

@@ -21,8 +21,8 @@ use play::Company;
 use screen::{Ink, Screen};
 use stage::{LABEL, PREFIX, Stage};
 
-/// For the whole show: three times what it takes.
-const LONGEST: Duration = Duration::from_secs(240);
+/// For the whole show: five times what it takes.
+const LONGEST: Duration = Duration::from_secs(480);
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {

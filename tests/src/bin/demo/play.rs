@@ -20,8 +20,8 @@ use crate::view;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// When the play ends whatever the namespaces do: twice what it takes.
-const LIMIT: SignedDuration = SignedDuration::from_secs(150);
+/// When the play ends whatever the namespaces do: three times what it takes.
+const LIMIT: SignedDuration = SignedDuration::from_secs(240);
 
 /// One namespace from its creation to its end, and what was seen of it last.
 #[derive(Debug)]
