@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::harness::{World, plain, story};
+use crate::harness::{NO_DELETE, SOON, World, plain, story};
 
 /// The exit code of a refused configuration.
 const REFUSED: Option<i32> = Some(6);
@@ -75,6 +75,32 @@ async fn what_no_policy_matches_any_more_is_released_and_bare_of_marks() {
         demo.lives().await?;
         let ours = demo.ours().await?;
         ensure!(ours.keys().eq(["ttl"]), "{ours:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// One configuration is in force, the one of whoever leads. A collector with another one leaves alone what follows from it, or
+/// two would take turns at every namespace and fill its history without an end.
+#[tokio::test]
+async fn a_collector_with_a_configuration_that_is_not_in_force_adopts_nothing_and_changes_no_policy() {
+    story(plain, async |world| {
+        let demo = world.namespace(&[]).await?;
+        let mut nsm = world.start().await?;
+        demo.shows("status", "ok").await?;
+        nsm.process().terminate(SOON).await?;
+
+        world.configure(|config| config["policies"][0]["ttl"] = json!("1h"))?;
+        let new = world.namespace(&[]).await?;
+        let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
+        let status = sweep.wait(SOON).await?;
+        ensure!(status.success(), "{status}: {}", sweep.log());
+        ensure!(demo.kinds() == ["Adopted", "StatusChanged"], "{:?}\n{}", demo.kinds(), sweep.log());
+        ensure!(new.kinds().is_empty(), "{:?}\n{}", new.kinds(), sweep.log());
+
+        let _nsm = world.start().await?;
+        demo.records("PolicyChanged", |_| true).await?;
+        new.shows("status_timeframe", "1 hour").await?;
         Ok(())
     })
     .await;
