@@ -1,11 +1,17 @@
 //! What people decree with `nsm`, beside the one that runs.
 
-use anyhow::{Result, ensure};
-use kube::api::{Patch, PatchParams};
-use serde_json::{Value, json};
-use testbed::accepted_namespace_deletes;
+use std::net::Ipv4Addr;
 
-use crate::harness::{Demo, LATER, World, now, plain, story};
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use testbed::{accepted_namespace_deletes, eventually};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::harness::{Demo, LATER, SOON, World, key_of, now, plain, story};
 
 #[tokio::test]
 async fn what_falls_due_after_a_stop_waits_and_is_deleted_after_resume() {
@@ -105,6 +111,88 @@ async fn a_wish_for_what_is_not_there_or_is_going_is_refused() {
         Ok(())
     })
     .await;
+}
+
+/// Between the look at a namespace and the write to it, its deletion may be accepted. Then the wish comes too late, though it is
+/// written.
+#[tokio::test]
+async fn a_wish_that_is_written_after_the_deletion_was_accepted_is_refused() {
+    story(plain, async |world| {
+        let demo = world.namespace(&[]).await?;
+        let _nsm = world.start().await?;
+        demo.shows("status", "ok").await?;
+        let hold = Hold::of(world, &demo).await?;
+        let deletion = async {
+            let asked = timeout(SOON, hold.silent.accept()).await.context("it was not held back")?;
+            demo.delete().await?;
+            ensure!(demo.is_deleted_now().await?, "it lives");
+            drop(asked?);
+            hold.end().await
+        };
+        let keep = ["keep", &demo.name, "--for", "1h"];
+        let (answer, deleted) = tokio::join!(world.nsm(&keep), deletion);
+        deleted?;
+        let answer = answer?;
+        ensure!(answer.code == Some(4) && answer.err.contains("is being deleted since"), "{answer:?}");
+        ensure!(demo.ours().await?.contains_key("keep_until"), "it was not written: {:?}", demo.ours().await?);
+        demo.finish().await
+    })
+    .await;
+}
+
+/// Holds back whatever writes a `keep_until` to a namespace: the apiserver asks an admission webhook, which does not answer.
+struct Hold {
+    silent: TcpListener,
+    webhooks: Api<ValidatingWebhookConfiguration>,
+    name: String,
+}
+
+impl Hold {
+    async fn of(world: &World, demo: &Demo) -> Result<Self> {
+        let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let (key, name) = (key_of("keep_until"), format!("holds-{}", demo.name));
+        let keeps = format!("has(object.metadata.annotations) && '{key}' in object.metadata.annotations");
+        let webhook = json!({
+            "metadata": {"name": name},
+            "webhooks": [{
+                "name": "holds.example.org",
+                "clientConfig": {"url": format!("https://127.0.0.1:{}", silent.local_addr()?.port())},
+                "rules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["namespaces"], "operations": ["UPDATE"]},
+                ],
+                "matchConditions": [
+                    {"name": "this-one", "expression": format!("request.name == '{}'", demo.name)},
+                    {"name": "keeps", "expression": keeps},
+                ],
+                "failurePolicy": "Ignore",
+                "sideEffects": "None",
+                "timeoutSeconds": 30,
+                "admissionReviewVersions": ["v1"],
+            }],
+        });
+        let webhooks: Api<ValidatingWebhookConfiguration> = Api::all(world.namespaces().into_client());
+        webhooks.create(&PostParams::default(), &serde_json::from_value(webhook)?).await?;
+        let hold = Self { silent, webhooks, name };
+        // The apiserver has yet to hear of it itself.
+        let (namespaces, dry_run) = (world.namespaces(), PatchParams { dry_run: true, ..PatchParams::default() });
+        let keep = Patch::Merge(json!({"metadata": {"annotations": {key: "2999-01-01T00:00:00Z"}}}));
+        eventually("writes are held back", SOON, async || {
+            tokio::select! {
+                asked = hold.silent.accept() => asked?,
+                written = namespaces.patch(&demo.name, &dry_run, &keep) => bail!("one went through: {:?}", written?.metadata),
+            };
+            Ok(())
+        })
+        .await?;
+        Ok(hold)
+    }
+
+    /// Lets it through, for an apiserver that finds nobody to ask asks nobody.
+    async fn end(self) -> Result<()> {
+        drop(self.silent);
+        self.webhooks.delete(&self.name, &DeleteParams::default()).await?;
+        Ok(())
+    }
 }
 
 #[tokio::test]
