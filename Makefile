@@ -42,7 +42,7 @@ chaos: ## Simulate stories with everything going wrong, for FOR seconds (600), f
 	@cargo build --quiet --locked --bin nsm
 	@cargo test --quiet --locked -p tests --test program churn:: -- --ignored --nocapture --test-threads 1
 
-mutants: servers ## Seed bugs one by one and show which test catches each (half an hour)
+mutants: servers ## Seed bugs one by one and show which test catches each (an hour)
 	@dev/mutants
 
 fmt: ## Format the code
