@@ -168,7 +168,9 @@ impl Known<'_> {
         let earliest = saturating_add(from, -self.reach);
         let is_near =
             |look: &&Look| look.asker.starts_with("collector/") && look.at <= self.until && look.at >= earliest;
-        let near: Vec<_> = self.looks.iter().filter(is_near).collect();
+        let mut near: Vec<_> = self.looks.iter().filter(is_near).collect();
+        // One that was answered late comes later among all, and is no newer for that.
+        near.sort_by_key(|look| look.at);
         let mut spans: Vec<_> = near
             .iter()
             .enumerate()
