@@ -92,11 +92,9 @@ async fn a_collector_with_a_configuration_that_is_not_in_force_adopts_nothing_an
 
         world.configure(|config| config["policies"][0]["ttl"] = json!("1h"))?;
         let new = world.namespace(&[]).await?;
-        let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
-        let status = sweep.wait(SOON).await?;
-        ensure!(status.success(), "{status}: {}", sweep.log());
-        ensure!(demo.kinds() == ["Adopted", "StatusChanged"], "{:?}\n{}", demo.kinds(), sweep.log());
-        ensure!(new.kinds().is_empty(), "{:?}\n{}", new.kinds(), sweep.log());
+        let log = world.sweep(NO_DELETE).await?;
+        ensure!(demo.kinds() == ["Adopted", "StatusChanged"], "{:?}\n{log}", demo.kinds());
+        ensure!(new.kinds().is_empty(), "{:?}\n{log}", new.kinds());
 
         let _nsm = world.start().await?;
         demo.records("PolicyChanged", |_| true).await?;

@@ -279,9 +279,7 @@ async fn a_sweep_judges_when_it_has_looked_and_without_an_answer_too() {
         let demo = world.namespace(&[("ttl", "1s")]).await?;
         world.is_over(std::slice::from_ref(&demo), 1).await?;
         let began = now();
-        let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
-        let status = sweep.wait(SOON).await?;
-        ensure!(status.success(), "{status}: {}", sweep.log());
+        world.sweep(NO_DELETE).await?;
         ensure!(demo.kinds() == ["Adopted", "StatusChanged"] && demo.statuses()? == ["stale"], "{:?}", demo.kinds());
         let adopted = demo.history()?.of_kind("Adopted").next().context("it is managed")?.at;
         ensure!(adopted.duration_since(began) > SignedDuration::from_secs(9), "{adopted}, begun {began}");

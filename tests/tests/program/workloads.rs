@@ -235,10 +235,8 @@ async fn each_kind_is_listed_once_by_who_stays_and_once_by_who_sweeps() {
         nsm.process().terminate(SOON).await?;
         ensure!(lists(world, WORKER)? == once, "{:?}", lists(world, WORKER));
         tell(world, &demos[0], 0, stuck()).await?;
-        let mut sweep = world.role("collector", &["sweep".to_owned()], "sweeper", NO_DELETE)?;
-        let status = sweep.wait(SOON).await?;
-        ensure!(status.success(), "{status}: {}", sweep.log());
-        ensure!(demos[0].statuses()?.ends_with(&["ok", "unstable", "failing"].map(str::to_owned)), "{}", sweep.log());
+        let log = world.sweep(NO_DELETE).await?;
+        ensure!(demos[0].statuses()?.ends_with(&["ok", "unstable", "failing"].map(str::to_owned)), "{log}");
         ensure!(lists(world, NO_DELETE)? == once, "{:?}", lists(world, NO_DELETE));
         Ok(())
     })

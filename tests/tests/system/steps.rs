@@ -421,9 +421,6 @@ impl<'s> Vacancy<'s> {
     }
 
     fn sees(&mut self, held: bool, now: Timestamp) {
-        if held && self.since.is_none() {
-            return;
-        }
         let since = *self.since.get_or_insert(now);
         self.longest = self.longest.max(now.duration_since(since));
         if held {

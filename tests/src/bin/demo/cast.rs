@@ -169,8 +169,8 @@ impl Member {
             Under::Judged => Some(JUDGED),
             Under::None => None,
         };
-        let deployment = DEPLOYMENT.map(|(key, value)| (key, value.to_owned()));
-        let job = self.job.iter().flat_map(|job| deployment.clone().into_iter().chain([("jobId", job.to_string())]));
+        let deployed = DEPLOYMENT.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let job = self.job.iter().flat_map(|job| deployed.clone().chain([("jobId", job.to_string())]));
         let pipeline =
             self.pipeline.iter().flat_map(|id| [("projectId", PROJECT.to_owned()), ("pipelineId", id.to_string())]);
         let ci = job.chain(pipeline).map(|(key, value)| (format!("{CI_PREFIX}{key}"), value));

@@ -16,7 +16,7 @@ use testbed::{Process, User, eventually, program};
 use tokio::time::sleep;
 
 use super::plane::WORKER;
-use super::{Answer, Demo, Nsm, Plane, command, now, until};
+use super::{Answer, Demo, Nsm, Plane, SOON, command, now, until};
 
 /// Namespaces with this label, and the installation's name as its value, are under its policy.
 const LABEL: &str = "story";
@@ -171,6 +171,14 @@ impl World {
         let process = Process::spawn(role, &mut command)?;
         self.told().logs.push(process.log_path().to_owned());
         Ok(process)
+    }
+
+    /// Runs one sweep, as a CronJob does it and as this user, which is to end well. Returns its log.
+    pub(crate) async fn sweep(&self, user: &str) -> Result<String> {
+        let mut sweep = self.role("collector", &["sweep".to_owned()], "sweeper", user)?;
+        let status = sweep.wait(SOON).await?;
+        ensure!(status.success(), "{status}: {}", sweep.log());
+        Ok(sweep.log())
     }
 
     /// Runs `nsm` with this installation's configuration, as a person with all rights.
