@@ -40,7 +40,7 @@ chaos: ## Simulate stories with everything going wrong, for FOR seconds (600), f
 	@NSM_CHAOS_FOR=$(or $(FOR),600) $(if $(SEED),NSM_SEED=$(SEED)) cargo test --quiet --locked -p tests --test simulation chaos -- --ignored --exact --nocapture
 	@dev/servers --all >/dev/null
 	@cargo build --quiet --locked --bin nsm
-	@cargo test --quiet --locked -p tests --test program churn:: -- --ignored --nocapture --test-threads 1
+	@cargo test --quiet --locked -p tests --test integration program::churn:: -- --ignored --nocapture --test-threads 1
 
 mutants: servers ## Seed bugs one by one and show which test catches each (an hour)
 	@dev/mutants

@@ -1,0 +1,290 @@
+//! Namespaces whose alerts fire: what they become, who is told, and that no outage moves them.
+
+use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
+use rusqlite::OptionalExtension;
+use serde_json::{Value, json};
+use testbed::oracle::Entry;
+use testbed::receiver::{Answer, Receiver};
+use testbed::relay::Relay;
+use testbed::{Prometheus, eventually};
+
+use crate::program::harness::{Demo, LATER, NO_DELETE, SOON, World, now, story};
+
+/// The alert that always fires.
+fn watchdog() -> Value {
+    json!({"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}})
+}
+
+/// An alert that fires for this namespace.
+fn down(demo: &Demo) -> Value {
+    json!({
+        "alert": "Down", "expr": "vector(1)", "labels": {"namespace": demo.name, "severity": "critical"},
+        "annotations": {"runbook_url": "https://example.org/down"},
+    })
+}
+
+/// From now on the alert fires for these namespaces, and for no other.
+async fn fail(prometheus: &Prometheus, demos: &[&Demo]) -> Result<()> {
+    let rules: Vec<_> = std::iter::once(watchdog()).chain(demos.iter().map(|demo| down(demo))).collect();
+    prometheus.set_rules(&rules).await
+}
+
+/// Judged by this Prometheus, as often as this.
+fn judged_by(prometheus: &Prometheus, every: &str, checks: Value) -> impl FnOnce(&mut Value) + use<> {
+    let (url, every) = (prometheus.url(), every.to_owned());
+    move |config| {
+        config["prometheus"] = json!({"url": url, "warm_up": "0s"});
+        config["health"]["check_every"] = json!(every);
+        config["policies"][0]["checks"] = checks;
+    }
+}
+
+/// Waits until it has this status.
+async fn becomes(demo: &Demo, status: &str) -> Result<Entry> {
+    demo.records("StatusChanged", |entry| entry.text("to") == Some(status)).await
+}
+
+#[tokio::test]
+async fn what_goes_on_failing_is_told_and_deleted_and_what_recovers_stays() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    let receiver = Receiver::start(|_, _| Answer::Status(204)).await.unwrap();
+    let (url, checks) = (receiver.url(), json!({"settling_period": "2s", "grace_period": "8s"}));
+    let judged_by = judged_by(&prometheus, "1s", checks);
+    let configure = move |config: &mut Value| {
+        judged_by(config);
+        config["notices"] = json!({"webhook": {"url": url}});
+        config["policies"][0]["on"] = json!({"failed": {"grace": "0"}});
+    };
+    story(configure, async |world| {
+        let [lost, mended, well] =
+            [world.namespace(&[]).await?, world.namespace(&[]).await?, world.namespace(&[]).await?];
+        let _nsm = world.start().await?;
+        for demo in [&lost, &mended, &well] {
+            demo.shows("failing_resources", "[]").await?;
+            demo.shows("status", "ok").await?;
+        }
+        fail(&prometheus, &[&lost, &mended]).await?;
+        let shown = mended.shows("status", "failing").await?;
+        ensure!(shown["status_timeframe"] == "8 seconds", "{shown:?}");
+        let failing: Value = serde_json::from_str(&shown["failing_resources"])?;
+        let labels = json!({"alertname": "Down", "namespace": mended.name, "severity": "critical"});
+        let expected = json!([{"labels": labels, "annotations": {"runbook_url": "https://example.org/down"}}]);
+        ensure!(failing == expected, "{failing}");
+        fail(&prometheus, &[&lost]).await?;
+        mended.shows("status", "ok").await?;
+        mended.shows("failing_resources", "[]").await?;
+
+        let failed = becomes(&lost, "failed").await?;
+        ensure!(failed.text("reason").is_some_and(|why| why.contains("the alert `Down` fires")), "{failed:?}");
+        let sent = lost.records("NoticeSent", |_| true).await?;
+        let post = receiver.posts().into_iter().find(|post| post.text("namespace") == lost.name);
+        let post = post.context("its owner was told")?;
+        ensure!((post.text("about"), post.text("status")) == ("failed", "failed"), "{post:?}");
+        ensure!(post.text("reason").contains("the alert `Down` fires"), "{post:?}");
+        let why = world.nsm_ok(&["why", &lost.name]).await?;
+        ensure!(why.contains("the alert `Down` fires"), "{why}");
+
+        lost.is_deleted().await?;
+        let intended = lost.records("ActionIntended", |_| true).await?;
+        ensure!(intended.seq > sent.seq && intended.text("cause") == Some("failed"), "{intended:?}");
+        ensure!(intended.data["evidence"].to_string().contains("the alert `Down` fires"), "{intended:?}");
+        mended.lives().await?;
+        well.lives().await?;
+        ensure!(lost.statuses()? == ["ok", "unstable", "failing", "failed"], "{:?}", lost.statuses());
+        ensure!(mended.statuses()? == ["ok", "unstable", "failing", "ok"], "{:?}", mended.statuses());
+        ensure!(well.statuses()? == ["ok"], "{:?}", well.statuses());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_prometheus_is_away_nothing_changes_and_its_time_does_not_count() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    let checks = json!({"settling_period": "0", "grace_period": "6s"});
+    story(judged_by(&prometheus, "1s", checks), async |world| {
+        let lost = world.namespace(&[]).await?;
+        fail(&prometheus, &[&lost]).await?;
+        let nsm = world.start().await?;
+        let failing = becomes(&lost, "failing").await?;
+        prometheus.kill();
+        nsm.says("the health of namespaces is not known").await?;
+        // Its grace period is over by the clock, and what needs no Prometheus goes on.
+        world.witness().await?;
+        world.is_over(std::slice::from_ref(&world.namespace(&[]).await?), 8).await?;
+        world.witness().await?;
+        ensure!(lost.statuses()?.last().is_some_and(|last| last == "failing"), "{:?}", lost.statuses());
+        let page = eventually("the outage shows", LATER, async || {
+            let page = world.nsm_ok(&["status"]).await?;
+            ensure!(page.contains("prometheus since"), "{page}");
+            Ok(page)
+        });
+        page.await?;
+        prometheus.restart().await?;
+        nsm.says("tells of the health of namespaces again").await?;
+        let failed = becomes(&lost, "failed").await?;
+        ensure!(failed.at.duration_since(failing.at) > SignedDuration::from_secs(12), "{failing:?} {failed:?}");
+        lost.is_deleted().await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_recovered_since_is_not_deleted_although_nobody_judged_it_anew() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    let judged_by = judged_by(&prometheus, "1h", json!({"settling_period": "0", "grace_period": "0"}));
+    let configure = move |config: &mut Value| {
+        judged_by(config);
+        config["policies"][0]["visible_for"] = json!("8s");
+        config["telemetry"]["log"] = json!("info,actions=debug");
+    };
+    story(configure, async |world| {
+        let mended = world.namespace(&[]).await?;
+        fail(&prometheus, &[&mended]).await?;
+        fires(&prometheus).await?;
+        let nsm = world.start().await?;
+        becomes(&mended, "failed").await?;
+        fail(&prometheus, &[]).await?;
+        nsm.says(&format!("`{}` is not deleted now: no alert fires", mended.name)).await?;
+        mended.lives().await?;
+        ensure!(mended.history()?.of_kind("ActionIntended").next().is_none(), "{:?}", mended.kinds());
+        fail(&prometheus, &[&mended]).await?;
+        mended.is_deleted().await
+    })
+    .await;
+}
+
+/// Waits until more than the watchdog fires.
+async fn fires(prometheus: &Prometheus) -> Result<()> {
+    eventually("the alert fires", SOON, async || {
+        let alerts = prometheus.alerts().await?;
+        ensure!(alerts.iter().any(|(name, state)| name == "Down" && state == "firing"), "{alerts:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn who_takes_over_goes_on_with_the_timers() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    let checks = json!({"settling_period": "0", "grace_period": "1h"});
+    story(judged_by(&prometheus, "3s", checks), async |world| {
+        let lost = world.namespace(&[]).await?;
+        fail(&prometheus, &[&lost]).await?;
+        let mut first = world.start().await?;
+        let failing = becomes(&lost, "failing").await?;
+        crate::program::harness::until(failing.at + SignedDuration::from_secs(10)).await?;
+        first.process().terminate(SOON).await?;
+        let before = observed(world, &lost)?.context("it is written down")?;
+        ensure!(before.counted() >= SignedDuration::from_secs(3), "{before:?}");
+
+        // More than two looks are missing.
+        crate::program::harness::until(before.looked_at + SignedDuration::from_secs(7)).await?;
+        let _second = world.start().await?;
+        let after = eventually("it is looked at again", SOON, async || {
+            let after = observed(world, &lost)?.context("it is written down")?;
+            ensure!(after.looked_at > before.looked_at, "{after:?}");
+            Ok(after)
+        });
+        let after = after.await?;
+        ensure!(after.counted() >= before.counted(), "{before:?} {after:?}");
+        ensure!(after.standing > before.standing, "the time in between counts for nothing: {before:?} {after:?}");
+        Ok(())
+    })
+    .await;
+}
+
+/// What is written down of the health of a namespace.
+#[derive(Debug, serde::Deserialize)]
+struct Streak {
+    standing: jiff::Timestamp,
+    looked_at: jiff::Timestamp,
+}
+
+impl Streak {
+    /// How long the status is known to have stood.
+    fn counted(&self) -> SignedDuration {
+        self.looked_at.duration_since(self.standing)
+    }
+}
+
+fn observed(world: &World, demo: &Demo) -> Result<Option<Streak>> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let store = rusqlite::Connection::open_with_flags(world.store(), flags)?;
+    let query = "SELECT document FROM observations WHERE uid = ?1";
+    let document = store.query_row(query, [&demo.uid], |row| row.get::<_, String>(0)).optional()?;
+    let Some(document) = document else { return Ok(None) };
+    let mut document: Value = serde_json::from_str(&document)?;
+    Ok(Some(serde_json::from_value(document["health"].take())?))
+}
+
+#[tokio::test]
+async fn what_has_failed_waits_by_name_while_nobody_can_look_again() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    // No other source may stand in for it.
+    let checks = json!({"health": "prometheus", "settling_period": "0", "grace_period": "0"});
+    let judged_by = judged_by(&prometheus, "1s", checks);
+    let configure = move |config: &mut Value| {
+        judged_by(config);
+        config["policies"][0]["visible_for"] = json!("15s");
+        config["telemetry"]["log"] = json!("info,actions=debug");
+    };
+    story(configure, async |world| {
+        let lost = world.namespace(&[]).await?;
+        fail(&prometheus, &[&lost]).await?;
+        let nsm = world.start().await?;
+        becomes(&lost, "failed").await?;
+        prometheus.kill();
+        let skipped = lost.is_skipped("evidence").await?;
+        ensure!(skipped.text("detail").is_some_and(|why| why.contains("Prometheus cannot be reached")), "{skipped:?}");
+        let why = world.nsm_ok(&["why", &lost.name]).await?;
+        ensure!(why.contains("it waits to be deleted: it is not known since"), "{why}");
+        let page: Value = serde_json::from_str(&world.nsm_ok(&["status", "-o", "json"]).await?)?;
+        ensure!((&page["wait_for_evidence"], &page["stuck"]) == (&json!(1), &json!([])), "{page}");
+
+        // It is looked at again and again, and that is written down once.
+        let words = format!("`{}` is not deleted now: Prometheus cannot be reached", lost.name);
+        eventually("it is looked at again", LATER, async || {
+            let log = nsm.log();
+            ensure!(log.matches(&words).count() > 1, "{log}");
+            Ok(())
+        })
+        .await?;
+        lost.lives().await?;
+        prometheus.restart().await?;
+        lost.is_deleted().await?;
+        let history = lost.history()?;
+        ensure!(history.of_kind("ActionSkipped").count() == 1, "{:?}", lost.kinds());
+        ensure!(lost.statuses()?.last().is_some_and(|last| last == "failed"), "{:?}", lost.statuses());
+        Ok(())
+    })
+    .await;
+}
+
+/// A namespace has one turn in a sweep, and not one before its look and one after. Where a source does not answer, its turn
+/// comes all the same.
+#[tokio::test]
+async fn a_sweep_judges_when_it_has_looked_and_without_an_answer_too() {
+    let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
+    let relay = Relay::start(prometheus.port()).await.unwrap();
+    relay.freeze();
+    let judged_by = judged_by(&prometheus, "1s", json!({"health": "prometheus"}));
+    let url = format!("http://127.0.0.1:{}", relay.port());
+    let configure = move |config: &mut Value| {
+        judged_by(config);
+        config["prometheus"]["url"] = json!(url);
+    };
+    story(configure, async |world| {
+        let demo = world.namespace(&[("ttl", "1s")]).await?;
+        world.is_over(std::slice::from_ref(&demo), 1).await?;
+        let began = now();
+        world.sweep(NO_DELETE).await?;
+        ensure!(demo.kinds() == ["Adopted", "StatusChanged"] && demo.statuses()? == ["stale"], "{:?}", demo.kinds());
+        let adopted = demo.history()?.of_kind("Adopted").next().context("it is managed")?.at;
+        ensure!(adopted.duration_since(began) > SignedDuration::from_secs(9), "{adopted}, begun {began}");
+        ensure!(demo.ours().await?["status"] == "stale", "{:?}", demo.ours().await?);
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,235 @@
+//! Owners are told of a deletion before it comes, and what they were told is kept.
+
+use anyhow::{Context, Result, ensure};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use testbed::receiver::{Answer, Post, Receiver};
+use testbed::{AuditEvent, accepted_namespace_deletes, eventually};
+
+use crate::program::harness::{Demo, LATER, World, key_of, story};
+
+/// How much later than promised a deletion comes at the earliest (S9).
+const MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+const SECRET: &str = "s3cret";
+
+/// The installation's channel: this receiver. Nothing but the promise keeps a deletion back.
+fn told_by(receiver: &Receiver) -> impl FnOnce(&mut Value) + use<> {
+    let url = receiver.url();
+    move |config| {
+        config["notices"] = json!({"webhook": {"url": url}});
+        config["policies"][0]["on"] = json!({"stale": {"grace": "0"}});
+    }
+}
+
+/// A namespace under the policy, whose name begins with what the receiver does about it.
+async fn named(world: &World, kind: &str, ttl: &str) -> Result<Demo> {
+    world.namespace_named(&format!("{kind}-{}", world.name), &[world.label()], &[("ttl", ttl)]).await
+}
+
+/// What was posted about a namespace.
+fn posts(receiver: &Receiver, demo: &Demo) -> Vec<Post> {
+    let mut posts = receiver.posts();
+    posts.retain(|post| post.text("namespace") == demo.name);
+    posts
+}
+
+fn ids(receiver: &Receiver, demo: &Demo) -> Vec<String> {
+    posts(receiver, demo).iter().map(|post| post.text("id").to_owned()).collect()
+}
+
+/// Waits until so many posts about a namespace have come.
+async fn are_posted(receiver: &Receiver, demo: &Demo, count: usize) -> Result<Vec<Post>> {
+    eventually(&format!("{count} posts about `{}`", demo.name), LATER, async || {
+        let posts = posts(receiver, demo);
+        ensure!(posts.len() >= count, "{posts:?}, {:?}", demo.kinds());
+        Ok(posts)
+    })
+    .await
+}
+
+/// Each of its deletions takes the minute after the promise, so they are all of one story.
+#[tokio::test]
+async fn an_owner_is_told_before_the_deletion_which_comes_no_earlier_than_promised() {
+    let receiver = Receiver::start(|post, before| match (post.text("namespace").split('-').next(), before) {
+        (Some("flaky"), 0) => Answer::Status(429),
+        (Some("flaky"), 1) => Answer::Status(500),
+        (Some("refused"), _) => Answer::Status(400),
+        (Some("cut"), _) => Answer::Cut,
+        _ => Answer::Status(204),
+    });
+    let receiver = receiver.await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let secret = directory.path().join("secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
+    let (told_by, path) = (told_by(&receiver), secret.display().to_string());
+    let configure = move |config: &mut Value| {
+        told_by(config);
+        config["notices"]["webhook"]["secret_file"] = json!(path);
+    };
+    story(configure, async |world| {
+        let _nsm = world.start().await?;
+        let flaky = named(world, "flaky", "4s").await?;
+        let refused = named(world, "refused", "4s").await?;
+        let cut = named(world, "cut", "4s").await?;
+        let kept = named(world, "kept", "8s").await?;
+        let told = named(world, "told", "20s").await?;
+
+        let (until, ()) = tokio::try_join!(
+            is_kept_once_it_was_told(&receiver, &kept),
+            shows_that_it_was_told_until_its_status_changes(world, &told),
+        )?;
+        for demo in [&flaky, &refused, &told, &kept] {
+            demo.is_deleted().await?;
+        }
+        world.log_is_complete().await?;
+        for demo in [&flaky, &refused, &told, &kept] {
+            was_warned(world, &receiver, demo).await?;
+        }
+
+        let ids = ids(&receiver, &flaky);
+        assert_eq!(ids, vec![ids[0].clone(); 3], "429, 500, 204: one notice, sent thrice");
+        assert_eq!(flaky.history()?.of_kind("NoticeSent").count(), 1, "{:?}", flaky.kinds());
+
+        assert_eq!(posts(&receiver, &refused).len(), 1, "who refuses for good is not asked again");
+        refused
+            .records("NoticeUndeliverable", |entry| entry.text("why").is_some_and(|why| why.contains("400")))
+            .await?;
+        assert_eq!(refused.history()?.of_kind("NoticeSent").count(), 0, "{:?}", refused.kinds());
+
+        let deletes = accepted_namespace_deletes(&world.requests()?);
+        let end = deletes.iter().find(|delete| delete.uid.as_ref() == Some(&kept.uid)).context("its deletion")?;
+        assert!(end.received_at >= until, "kept until {until}, deleted at {}", end.received_at);
+        assert_eq!(posts(&receiver, &kept).len(), 1, "no second notice within half an hour");
+
+        // Whoever was not told lives, and who cannot be told is not asked all the time.
+        cut.lives().await?;
+        let tries = posts(&receiver, &cut).len();
+        assert!((2..=6).contains(&tries), "tried {tries} times in about 80 s");
+        Ok(())
+    })
+    .await;
+}
+
+/// Its owner, once told, keeps a namespace for longer than was promised. Returns until when.
+async fn is_kept_once_it_was_told(receiver: &Receiver, kept: &Demo) -> Result<Timestamp> {
+    are_posted(receiver, kept, 1).await?;
+    let sent = kept.records("NoticeSent", |_| true).await?;
+    let until = kept.created().await? + SignedDuration::from_secs(78);
+    kept.wish(&[("keep_until", Some(&until.to_string()))]).await?;
+    let skipped = kept.records("NoticeSkipped", |entry| entry.instant("deadline") == Some(until)).await?;
+    assert!(skipped.seq > sent.seq, "{skipped:?}");
+    Ok(until)
+}
+
+async fn shows_that_it_was_told_until_its_status_changes(world: &World, demo: &Demo) -> Result<()> {
+    let notified = demo.shows("notified_status", "stale").await?;
+    let sent = demo.records("NoticeSent", |_| true).await?;
+    assert_eq!(notified["status"], "ok");
+    assert_eq!(notified["notified_timestamp"].parse::<Timestamp>()?, sent.at);
+    assert!(notified["record"].ends_with(&format!(".{}", sent.seq)), "{notified:?}");
+
+    let stale = demo.shows("status", "stale").await?;
+    assert!(!stale.contains_key("notified_status") && !stale.contains_key("notified_timestamp"), "{stale:?}");
+
+    world.log_is_complete().await?;
+    let values = |patch: &AuditEvent, key: &str| {
+        let annotations = patch.request_object.as_ref()?.get("metadata")?.get("annotations")?;
+        annotations.get(key_of(key)).cloned()
+    };
+    let mut patches = world.requests()?;
+    patches.retain(|event| {
+        let name = event.object_ref.as_ref().and_then(|object| object.name.as_ref());
+        event.verb == "patch" && name == Some(&demo.name)
+    });
+    let shown: Vec<_> = patches.iter().filter_map(|patch| values(patch, "notified_status")).collect();
+    assert_eq!(shown, [json!("stale"), Value::Null], "once each");
+    // The first of them came back to the collector, which found nothing to do.
+    let told = patches.iter().position(|patch| values(patch, "notified_status").is_some()).context("it is there")?;
+    assert_eq!(patches.get(told + 1).and_then(|next| values(next, "status")), Some(json!("stale")));
+    Ok(())
+}
+
+/// The notice was promised, sent, signed, and came before the deletion, which came no earlier than promised.
+async fn was_warned(world: &World, receiver: &Receiver, demo: &Demo) -> Result<()> {
+    let intended = demo.records("NoticeIntended", |_| true).await?;
+    let action = demo.records("ActionIntended", |_| true).await?;
+    let closed = |kind: &&str| demo.history().is_ok_and(|history| history.of_kind(kind).any(|it| it.seq < action.seq));
+    let closed = ["NoticeSent", "NoticeUndeliverable"].iter().find(|kind| closed(kind)).context("an outcome")?;
+    let promise = intended.instant("promise").context("a promise")?;
+
+    let deletes = accepted_namespace_deletes(&world.requests()?);
+    let delete = deletes.iter().find(|delete| delete.uid.as_ref() == Some(&demo.uid)).context("its deletion")?;
+    let waited = delete.received_at.duration_since(promise);
+    assert!(waited >= MARGIN, "`{}` was deleted {waited:#} after what was promised", demo.name);
+
+    let id = format!("{}:{}", demo.uid, intended.seq);
+    for post in posts(receiver, demo) {
+        assert!(post.at < delete.received_at, "{post:?}");
+        assert_eq!((post.text("id"), post.text("uid")), (id.as_str(), demo.uid.as_str()));
+        assert_eq!((post.text("kind"), post.text("about")), ("deletion-announced", "stale"));
+        assert_eq!(post.instant("deadline"), intended.instant("deadline"), "{post:?}");
+        assert_eq!(post.instant("not_before"), Some(promise), "{post:?}");
+        assert_eq!(post.header("x-nsm-signature-256"), Some(signature(&post.raw).as_str()));
+    }
+
+    let history = world.nsm_ok(&["history", &demo.name]).await?;
+    let outcome = if *closed == "NoticeSent" { "its owner was told" } else { "its owner could not be told" };
+    let said = ["telling its owner by webhook", outcome, "attempt 1 to delete it"].map(|words| history.find(words));
+    assert!(said.is_sorted() && said[0].is_some(), "{said:?}\n{history}");
+    Ok(())
+}
+
+fn signature(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(body);
+    let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={digest}")
+}
+
+#[tokio::test]
+async fn a_notice_that_may_have_arrived_is_sent_again_as_the_same() {
+    let answer = |_: &Post, before| if before == 0 { Answer::Stall } else { Answer::Status(200) };
+    let receiver = Receiver::start(answer).await.unwrap();
+    story(told_by(&receiver), async |world| {
+        let mut nsm = world.start().await?;
+        let demo = world.namespace(&[("ttl", "4s")]).await?;
+        are_posted(&receiver, &demo, 1).await?;
+        nsm.process().kill();
+        assert_eq!(demo.history()?.of_kind("NoticeSent").count(), 0, "{:?}", demo.kinds());
+
+        let _nsm = world.start().await?;
+        demo.records("NoticeSent", |_| true).await?;
+        let ids = ids(&receiver, &demo);
+        assert_eq!(ids, vec![ids[0].clone(); 2]);
+        assert_eq!(demo.history()?.of_kind("NoticeIntended").count(), 1, "{:?}", demo.kinds());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_not_at_once() {
+    let receiver = Receiver::start(|_, _| Answer::Status(204)).await.unwrap();
+    story(told_by(&receiver), async |world| {
+        let _nsm = world.start().await?;
+        let demo = world.namespace(&[("ttl", "12s")]).await?;
+        let created = demo.created().await?;
+        let first = are_posted(&receiver, &demo, 1).await?;
+        demo.wish(&[("ttl", Some("11s"))]).await?;
+        let both = are_posted(&receiver, &demo, 2).await?;
+        assert_ne!(both[1].text("id"), first[0].text("id"));
+        assert_eq!(both[1].instant("deadline"), Some(created + SignedDuration::from_secs(11)));
+
+        let told = |entry: &testbed::oracle::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
+        demo.records("NoticeSent", told).await?;
+        demo.wish(&[("ttl", Some("14s"))]).await?;
+        let later = created + SignedDuration::from_secs(14);
+        demo.records("NoticeSkipped", |entry| entry.instant("deadline") == Some(later)).await?;
+        assert_eq!(posts(&receiver, &demo).len(), 2);
+        Ok(())
+    })
+    .await;
+}

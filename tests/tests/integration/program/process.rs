@@ -1,0 +1,132 @@
+//! The process itself: killed, asked to end, run twice.
+
+use std::os::unix::process::CommandExt as _;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use testbed::{Process, eventually, program};
+use tokio::time::sleep;
+
+use crate::program::harness::{LATER, SOON, plain, story};
+
+#[tokio::test]
+async fn killed_again_and_again_while_namespaces_expire_it_deletes_each_once() {
+    story(plain, async |world| {
+        let mut crowd = Vec::new();
+        for number in 0..40 {
+            // From 3 s to 9 s.
+            let ttl = format!("{:.2}s", 3.0 + 0.15 * f64::from(number));
+            crowd.push(world.namespace(&[("ttl", &ttl)]).await?);
+        }
+        let mut killed = 0;
+        while !world.left_of(&crowd).await?.is_empty() {
+            let mut nsm = world.spawn(&[])?;
+            // A start takes about 100 ms, and then it catches up with what fell due meanwhile.
+            sleep(Duration::from_millis(rand::random_range(50..500))).await;
+            nsm.process().kill();
+            killed += 1;
+            if killed >= 24 {
+                break;
+            }
+        }
+        let left = world.left_of(&crowd).await?.len();
+        let ledger = world.ledger()?;
+        let open = ledger.histories.values().filter(|history| history.0.last().is_some_and(|entry| entry.is_intent()));
+        eprintln!("killed {killed} times: {left} of {} are left, {} intents are open", crowd.len(), open.count());
+
+        let _nsm = world.start().await?;
+        world.are_deleted(&crowd, LATER).await?;
+        // The last ones may have been deleted by one that was killed before it wrote that down.
+        for demo in &crowd {
+            demo.records("ActionDone", |_| true).await?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_well_and_soon_while_it_is_busy() {
+    ends_well(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn sigint_ends_it_well_and_soon_while_it_is_busy() {
+    ends_well(Signal::SIGINT).await;
+}
+
+async fn ends_well(signal: Signal) {
+    story(plain, async |world| {
+        let crowd = world.crowd(40, &[("ttl", "1s")]).await?;
+        world.is_over(&crowd, 1).await?;
+        let mut nsm = world.start().await?;
+        nsm.says("is deleted").await?;
+        let asked = Instant::now();
+        kill(Pid::from_raw(i32::try_from(nsm.process().id())?), signal)?;
+        let (code, log) = nsm.ends().await?;
+        let took = asked.elapsed();
+        eprintln!("{signal}: ended after {took:?}, {} of {} left", world.left_of(&crowd).await?.len(), crowd.len());
+        assert_eq!(code, Some(0), "{log}");
+        assert!(took < Duration::from_secs(5), "it took {took:?}\n{log}");
+        let ledger = world.ledger()?;
+        let open = ledger.histories.values().find(|history| history.0.last().is_some_and(|entry| entry.is_intent()));
+        assert!(open.is_none(), "it left an attempt unfinished: {open:#?}");
+
+        let _nsm = world.start().await?;
+        world.are_deleted(&crowd, LATER).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_on_one_store_delete_each_namespace_once_and_share_the_budget() {
+    let budget = |config: &mut serde_json::Value| config["budget"] = json!({"at_least": 10, "share": 0.0});
+    story(budget, async |world| {
+        world.fresh_window().await?;
+        let crowd = world.crowd(16, &[("ttl", "3s")]).await?;
+        let _two = [world.start().await?, world.start().await?];
+        eventually("ten are deleted and the others wait for the budget", LATER, async || {
+            let mut waiting = 0;
+            let left = world.left_of(&crowd).await?;
+            for demo in &left {
+                let skipped = demo.history()?;
+                let skipped = skipped.of_kind("ActionSkipped").any(|entry| entry.text("why") == Some("budget"));
+                waiting += usize::from(skipped);
+            }
+            ensure!(left.len() == 6 && waiting == 6, "{} are left, {waiting} wait", left.len());
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// As in the image, which holds one program and links to it.
+#[tokio::test]
+async fn called_as_a_role_nsm_is_that_role() {
+    story(plain, async |world| {
+        for role in ["action", "action-controller", "api", "collect-controller", "collector"] {
+            let mut nsm = program("nsm")?;
+            nsm.arg0(format!("/usr/local/bin/{role}")).env("CONFIG_PATH", world.config()).env("NO_COLOR", "1");
+            nsm.env("KUBECONFIG", world.plane.kubeconfig(world.user())?).env("POD_NAMESPACE", world.home());
+            match role {
+                "action" => drop(nsm.arg("work")),
+                "collector" => drop(nsm.arg("prune")),
+                _ => {}
+            }
+            let process = Process::spawn(role, &mut nsm)?;
+            eventually(&format!("{role} begins"), SOON, async || {
+                let log = process.log();
+                ensure!(log.contains(&format!(": {role} `")) && log.contains("` begins"), "{log}");
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    })
+    .await;
+}
