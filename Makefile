@@ -1,13 +1,16 @@
 # Every command a contributor needs. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help servers test demo bench chaos mutants control-plane cluster image fmt clean-cache
+.PHONY: help servers check test demo bench chaos mutants control-plane cluster image fmt clean-cache
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf 'make %-15s %s\n' "$$name" "$$what"; done
 
-test: ## Check everything: formatting, lints, all tests against real servers
-	@dev/test
+check: ## Check what needs no server, in minutes: formatting, lints, tests (TEST=name: those tests alone)
+	@dev/test --check $(TEST)
+
+test: ## Check everything: what `check` does, then everything on real servers (TEST=name: those tests alone)
+	@dev/test $(TEST)
 
 demo: ## See it work on a control plane of its own (KEEP=1: and stay to look around)
 	@dev/servers >/dev/null
@@ -36,7 +39,8 @@ image: ## Build the image of the release, and say how large everything in it is
 servers: ## Build etcd and Kubernetes from source into the cache (minutes, once)
 	@dev/servers
 
-chaos: ## Simulate stories with everything going wrong, for FOR seconds (600), from SEED on; then break real servers for a quarter of an hour
+chaos: ## Simulate all stories of the fixed set, and others for FOR seconds (600), from SEED on; then break real servers for a quarter of an hour
+	@cargo test --quiet --locked -p tests --test simulation -- --ignored --nocapture many_stories all_other_stories
 	@NSM_CHAOS_FOR=$(or $(FOR),600) $(if $(SEED),NSM_SEED=$(SEED)) cargo test --quiet --locked -p tests --test simulation chaos -- --ignored --exact --nocapture
 	@dev/servers --all >/dev/null
 	@cargo build --quiet --locked --bin nsm

@@ -35,3 +35,14 @@ follow() {
     wait "$pid" || code=$?
     return "$code"
 }
+
+# Lets every cargo command that follows build for this machine alone, and link statically: what the tests run is then what is put into
+# images, which hold nothing but the program, and one build serves both. Only what runs while building (macros) is left as it is, by
+# naming the target. Where the C library is another, nothing is changed.
+build_static() {
+    local host
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    if [[ $host == *-linux-gnu ]]; then
+        export CARGO_BUILD_TARGET=$host RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+    fi
+}

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::shared::{self, Part};
 use crate::{Process, eventually, family, port};
 use layout::Layout;
 
@@ -42,11 +43,17 @@ impl Default for BrokerOptions {
 
 /// A running RabbitMQ with directories, ports and a name of its own. It ends when this is dropped.
 ///
-/// Tests of one process share one, and keep apart by the names of what they declare; a test that disturbs it starts its own.
+/// The tests of a run share one, and keep apart by the names of what they declare; a test that disturbs it starts its own.
 #[derive(Debug)]
 pub struct Broker {
     layout: Layout,
-    // Fields are dropped in this order.
+    /// `None`: another process runs it, for all tests.
+    own: Option<Own>,
+}
+
+/// The servers of a broker that this process started. Fields are dropped in this order.
+#[derive(Debug)]
+struct Own {
     server: Mutex<Process>,
     /// The port mapper of Erlang, in the foreground: started by the server, it would outlive it.
     _mapper: Process,
@@ -57,14 +64,24 @@ impl Broker {
     pub const USER: &str = "nsm";
     pub const PASSWORD: &str = "a password: with@signs/";
 
-    /// The broker of this test process, started at first use with the default options. Do not disturb it: others are using it.
+    /// The broker of all tests of a run, started at first use with the default options. It cannot be frozen or killed: others are
+    /// using it.
     ///
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Result<Broker, String>> = OnceCell::const_new();
-        let start = async || Self::start(BrokerOptions::default()).await.map_err(|error| format!("{error:#}"));
-        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+        let find = async || match shared::part(Part::Broker).await? {
+            Some(layout) => Ok(Self { layout, own: None }),
+            None => Self::start(BrokerOptions::default()).await,
+        };
+        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
+        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// How another process reaches it.
+    pub(crate) fn place(&self) -> &Layout {
+        &self.layout
     }
 
     /// Starts a broker and waits until it serves: about five seconds.
@@ -87,7 +104,7 @@ impl Broker {
         let layout = Layout::create(directory.path(), ports, options)?;
         let mapper = Process::spawn("epmd", &mut layout.mapper())?;
         let server = Mutex::new(Process::spawn("rabbitmq", &mut layout.server())?);
-        let broker = Self { layout, server, _mapper: mapper, _directory: directory };
+        let broker = Self { layout, own: Some(Own { server, _mapper: mapper, _directory: directory }) };
         broker.wait_until_ready().await?;
         Ok(broker)
     }
@@ -129,7 +146,7 @@ impl Broker {
     /// # Errors
     /// It does not run.
     pub fn freeze(&self) -> Result<()> {
-        self.server().freeze()
+        self.server()?.freeze()
     }
 
     /// Continues after [`Broker::freeze`].
@@ -137,12 +154,15 @@ impl Broker {
     /// # Errors
     /// It does not run.
     pub fn thaw(&self) -> Result<()> {
-        self.server().thaw()
+        self.server()?.thaw()
     }
 
     /// Ends it on the spot (SIGKILL): connections break, new ones are refused.
+    ///
+    /// # Panics
+    /// It is a shared one.
     pub fn kill(&self) {
-        self.server().kill();
+        self.server().expect("a test that kills a broker started it").kill();
     }
 
     /// Starts it again after [`Broker::kill`], with the same address and data, and waits until it serves.
@@ -151,7 +171,7 @@ impl Broker {
     /// It runs, or does not start.
     pub async fn restart(&self) -> Result<()> {
         {
-            let mut server = self.server();
+            let mut server = self.server()?;
             ensure!(server.exited()?.is_some(), "the broker runs");
             *server = Process::spawn("rabbitmq", &mut self.layout.server())?;
         }
@@ -189,12 +209,12 @@ impl Broker {
     /// The end of its log, for an error message.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        self.server().log_tail()
+        self.server().map_or_else(|error| error.to_string(), |server| server.log_tail())
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
         let ready = eventually("the broker is ready", START, async || {
-            let mut server = self.server();
+            let mut server = self.server()?;
             if let Some(status) = server.exited()? {
                 return Ok(Some(status));
             }
@@ -208,8 +228,9 @@ impl Broker {
         }
     }
 
-    fn server(&self) -> MutexGuard<'_, Process> {
-        self.server.lock().expect("nobody panics while holding it")
+    fn server(&self) -> Result<MutexGuard<'_, Process>> {
+        let own = self.own.as_ref().context("this broker is shared by all tests: a test that disturbs it starts its own")?;
+        Ok(own.server.lock().expect("nobody panics while holding it"))
     }
 }
 

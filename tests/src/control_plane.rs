@@ -12,12 +12,14 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::audit::{self, AuditEvent};
 use crate::certificates::Authority;
+use crate::shared::{self, Part};
 use crate::{Process, User, eventually, family, kubeconfig, port, servers};
 use commands::Layout;
 
@@ -44,15 +46,34 @@ impl Default for Options {
     }
 }
 
-/// A running control plane. It ends when this is dropped.
+/// A running control plane. It ends when this is dropped, unless it is a shared one ([`ControlPlane::shared`]).
 ///
 /// Its apiserver authorizes with RBAC and, as a real one, needs the controller manager for everything that follows from an object.
 #[derive(Debug)]
 pub struct ControlPlane {
+    place: Place,
+    /// `None`: another process runs it, for all tests.
+    own: Option<Own>,
+}
+
+/// How a control plane is reached: what another process needs to use it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Directory of its servers' binaries.
     binaries: PathBuf,
-    layout: Layout,
+    /// Of the apiserver.
+    address: SocketAddrV4,
+    /// File with the certificate of the authority that signed the apiserver's.
+    authority: PathBuf,
+    audit_log: PathBuf,
     /// One for each user, by name.
     kubeconfigs: BTreeMap<String, PathBuf>,
+}
+
+/// The servers of a control plane that this process started.
+#[derive(Debug)]
+struct Own {
+    layout: Layout,
     // Fields are dropped in this order: who depends on others first, the files last.
     controller_manager: Option<Process>,
     apiserver: Mutex<Process>,
@@ -61,19 +82,61 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// The users of [`ControlPlane::shared`], besides [`User::ADMIN`]. They may do nothing until a role is bound to them.
+    /// Users of every shared control plane, besides [`User::ADMIN`]. They may do nothing until a role is bound to them.
     pub const SHARED_USERS: [&str; 3] = ["worker", "owner", "stranger"];
 
-    /// The control plane of this test process, started at first use. It runs with a controller manager and
-    /// [`ControlPlane::SHARED_USERS`]. Do not freeze or kill it: others are using it.
+    /// More users of [`ControlPlane::shared_objects`]: those of the suites, each of which binds its own roles to them.
+    const SUITE_USERS: [&str; 7] = [
+        "controller",
+        "no-delete",
+        "no-patch",
+        "no-watch",
+        "no-workloads",
+        "system:serviceaccount:nsm:api",
+        "system:serviceaccount:nsm:action",
+    ];
+
+    /// The control plane of all tests of a run, started at first use. It runs with a controller manager and
+    /// [`ControlPlane::SHARED_USERS`]. It cannot be frozen or killed: others are using it.
     ///
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
-        let options = Options { users: Self::SHARED_USERS.map(User::new).into(), ..Options::default() };
-        let start = async || Self::start(options).await.map_err(|error| format!("{error:#}"));
-        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+        Self::shared_in(&SHARED, Part::Plane).await
+    }
+
+    /// The same without a controller manager: nothing follows from an object. A deleted namespace stays `Terminating` until the test
+    /// ends it, a Job has no pods, and forty namespaces cost nothing.
+    ///
+    /// # Errors
+    /// It could not be started. This is tried once.
+    pub async fn shared_objects() -> Result<&'static Self> {
+        static SHARED: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
+        Self::shared_in(&SHARED, Part::Objects).await
+    }
+
+    async fn shared_in(
+        cell: &'static OnceCell<Result<Self, String>>,
+        part: Part,
+    ) -> Result<&'static Self> {
+        let find = async || match shared::part(part).await? {
+            Some(place) => Ok(Self { place, own: None }),
+            None => Self::start(Self::shared_options(part)).await,
+        };
+        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
+        cell.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// What the control plane of a run is made of.
+    pub(crate) fn shared_options(part: Part) -> Options {
+        let users = Self::SHARED_USERS.iter().chain(&Self::SUITE_USERS).map(|name| User::new(name)).collect();
+        Options { users, controller_manager: part != Part::Objects }
+    }
+
+    /// How another process reaches it.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Starts a control plane and waits until it is ready to serve: about three seconds.
@@ -110,15 +173,15 @@ impl ControlPlane {
 
         let etcd = Process::spawn("etcd", &mut layout.etcd(binaries))?;
         let apiserver = Mutex::new(Process::spawn("kube-apiserver", &mut layout.apiserver(binaries))?);
-        let mut plane = Self {
+        let place = Place {
             binaries: binaries.to_owned(),
-            layout,
+            address,
+            authority: layout.authority().to_owned(),
+            audit_log: layout.audit_log(),
             kubeconfigs,
-            controller_manager: None,
-            apiserver,
-            _etcd: etcd,
-            _directory: directory,
         };
+        let own = Own { layout, controller_manager: None, apiserver, _etcd: etcd, _directory: directory };
+        let mut plane = Self { place, own: Some(own) };
         plane.wait_until_ready().await?;
         if options.controller_manager {
             plane.start_controller_manager().await?;
@@ -129,12 +192,12 @@ impl ControlPlane {
     /// The apiserver's URL.
     #[must_use]
     pub fn url(&self) -> String {
-        self.layout.url()
+        format!("https://{}", self.place.address)
     }
 
     /// Where the apiserver listens.
     pub(crate) fn address(&self) -> SocketAddrV4 {
-        self.layout.address
+        self.place.address
     }
 
     /// Path of a kubeconfig with which `user` reaches this control plane.
@@ -142,11 +205,11 @@ impl ControlPlane {
     /// # Errors
     /// There is no such user.
     pub fn kubeconfig(&self, user: &str) -> Result<&Path> {
-        let path = self.kubeconfigs.get(user);
+        let path = self.place.kubeconfigs.get(user);
         path.map(PathBuf::as_path).with_context(|| {
             format!(
                 "no user `{user}`, only {:?}: name it in `Options::users`",
-                self.kubeconfigs.keys().collect::<Vec<_>>()
+                self.place.kubeconfigs.keys().collect::<Vec<_>>()
             )
         })
     }
@@ -154,7 +217,7 @@ impl ControlPlane {
     /// Path of the kubectl that belongs to these servers.
     #[must_use]
     pub fn kubectl(&self) -> PathBuf {
-        self.binaries.join("kubectl")
+        self.place.binaries.join("kubectl")
     }
 
     /// A client for `user`. It belongs to the calling runtime: a test makes its own.
@@ -169,23 +232,26 @@ impl ControlPlane {
 
     /// Directory of these servers' binaries.
     pub(crate) fn binaries(&self) -> &Path {
-        &self.binaries
+        &self.place.binaries
     }
 
     /// File with the certificate of the authority that vouches for the apiserver.
     #[must_use]
     pub fn authority(&self) -> &Path {
-        self.layout.authority()
+        &self.place.authority
     }
 
     /// Signs what clients that trust [`ControlPlane::authority`] accept.
-    pub(crate) fn signer(&self) -> &Authority {
-        self.layout.signer()
+    ///
+    /// # Errors
+    /// It is a shared one.
+    pub(crate) fn signer(&self) -> Result<&Authority> {
+        Ok(self.own()?.layout.signer())
     }
 
     /// Starts a scheduler that calls the apiserver as `user`.
     pub(crate) fn start_scheduler(&self, user: &str) -> Result<Process> {
-        Process::spawn("kube-scheduler", &mut self.layout.scheduler(&self.binaries, self.kubeconfig(user)?))
+        Process::spawn("kube-scheduler", &mut self.own()?.layout.scheduler(self.binaries(), self.kubeconfig(user)?))
     }
 
     /// Every request answered so far, in the order of the answers. The last ones may take a moment to appear: a client has its answer before the
@@ -194,15 +260,15 @@ impl ControlPlane {
     /// # Errors
     /// The log cannot be read.
     pub fn audit(&self) -> Result<Vec<AuditEvent>> {
-        audit::read(&self.layout.audit_log())
+        audit::read(&self.place.audit_log)
     }
 
     /// Stops the apiserver from executing (SIGSTOP): connections stay open and are accepted, nothing answers.
     ///
     /// # Errors
-    /// It does not run.
+    /// It does not run, or is a shared one.
     pub fn freeze_apiserver(&self) -> Result<()> {
-        self.apiserver().freeze()
+        self.apiserver()?.freeze()
     }
 
     /// Continues after [`ControlPlane::freeze_apiserver`].
@@ -210,12 +276,15 @@ impl ControlPlane {
     /// # Errors
     /// It does not run.
     pub fn thaw_apiserver(&self) -> Result<()> {
-        self.apiserver().thaw()
+        self.apiserver()?.thaw()
     }
 
     /// Ends the apiserver on the spot (SIGKILL): connections break, new ones are refused.
+    ///
+    /// # Panics
+    /// It is a shared one.
     pub fn kill_apiserver(&self) {
-        self.apiserver().kill();
+        self.apiserver().expect("a test that kills an apiserver started it").kill();
     }
 
     /// Starts the apiserver again after [`ControlPlane::kill_apiserver`], with the same address and data, and waits until it is ready.
@@ -224,9 +293,9 @@ impl ControlPlane {
     /// It runs, or does not become ready.
     pub async fn restart_apiserver(&self) -> Result<()> {
         {
-            let mut apiserver = self.apiserver();
+            let mut apiserver = self.apiserver()?;
             ensure!(apiserver.exited()?.is_some(), "the apiserver runs");
-            *apiserver = Process::spawn("kube-apiserver", &mut self.layout.apiserver(&self.binaries))?;
+            *apiserver = Process::spawn("kube-apiserver", &mut self.own()?.layout.apiserver(self.binaries()))?;
         }
         self.wait_until_ready().await
     }
@@ -234,7 +303,7 @@ impl ControlPlane {
     async fn wait_until_ready(&self) -> Result<()> {
         let client = self.client(User::ADMIN).await?;
         let ready = eventually("the apiserver is ready", START, async || {
-            let ended = self.apiserver().exited()?;
+            let ended = self.apiserver()?.exited()?;
             if ended.is_some() {
                 return Ok(ended);
             }
@@ -245,14 +314,14 @@ impl ControlPlane {
         });
         match ready.await {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => bail!("the apiserver ended ({status})\n{}", self.apiserver().log_tail()),
-            Err(error) => Err(error.context(format!("the apiserver did not start\n{}", self.apiserver().log_tail()))),
+            Ok(Some(status)) => bail!("the apiserver ended ({status})\n{}", self.apiserver()?.log_tail()),
+            Err(error) => Err(error.context(format!("the apiserver did not start\n{}", self.apiserver()?.log_tail()))),
         }
     }
 
     /// Called once the apiserver is ready: before, the controller manager ends at once, as the roles it looks for are missing.
     async fn start_controller_manager(&mut self) -> Result<()> {
-        let command = &mut self.layout.controller_manager(&self.binaries, self.kubeconfig(User::ADMIN)?);
+        let command = &mut self.own()?.layout.controller_manager(self.binaries(), self.kubeconfig(User::ADMIN)?);
         let mut process = Process::spawn("kube-controller-manager", command)?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(User::ADMIN).await?, "default");
         let works = eventually("a controller has done something", START, async || {
@@ -267,12 +336,16 @@ impl ControlPlane {
             Ok(Some(status)) => bail!("the controller manager ended ({status})\n{}", process.log_tail()),
             Err(error) => bail!("the controller manager did not start: {error:#}\n{}", process.log_tail()),
         }
-        self.controller_manager = Some(process);
+        self.own.as_mut().context("it was just started")?.controller_manager = Some(process);
         Ok(())
     }
 
-    fn apiserver(&self) -> MutexGuard<'_, Process> {
-        self.apiserver.lock().expect("nobody panics while holding it")
+    fn apiserver(&self) -> Result<MutexGuard<'_, Process>> {
+        Ok(self.own()?.apiserver.lock().expect("nobody panics while holding it"))
+    }
+
+    fn own(&self) -> Result<&Own> {
+        self.own.as_ref().context("this control plane is shared by all tests: a test that changes or breaks it starts its own")
     }
 }
 

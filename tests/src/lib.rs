@@ -48,6 +48,7 @@ mod prometheus;
 pub mod receiver;
 pub mod relay;
 mod servers;
+pub mod shared;
 mod user;
 
 pub use audit::{AuditEvent, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes};

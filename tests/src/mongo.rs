@@ -14,9 +14,11 @@ use futures::future::try_join_all;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{ClientOptions, Credential, Tls, TlsOptions};
 use mongodb::{Client, Database};
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::shared::{self, Part};
 use crate::{Process, eventually, family, port, servers};
 pub use java::JavaMongo;
 use tls::Identity;
@@ -55,27 +57,48 @@ impl Default for MongoOptions {
 /// It syncs its log at each commit: without, it loses what it acknowledged when it is killed.
 #[derive(Debug)]
 pub struct MongoServer {
-    binary: PathBuf,
-    listen: IpAddr,
+    place: Place,
+    /// `None`: another process runs it, for all tests.
+    own: Option<Own>,
+}
+
+/// How a server is reached: what another process needs to use it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
     port: u16,
     identity: Option<Identity>,
     /// Whoever may change users, and its password.
     admin: Option<(String, String)>,
-    // Fields are dropped in this order.
+}
+
+/// A server that this process started. Fields are dropped in this order.
+#[derive(Debug)]
+struct Own {
+    binary: PathBuf,
+    listen: IpAddr,
     server: Mutex<Process>,
     directory: TempDir,
 }
 
 impl MongoServer {
-    /// The server of this test process, started at first use with the default options. Do not disturb it: others are
+    /// The server of all tests of a run, started at first use with the default options. It cannot be frozen or killed: others are
     /// using it, each a database of its own ([`MongoServer::fresh_url`]).
     ///
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Result<MongoServer, String>> = OnceCell::const_new();
-        let start = async || Self::start(MongoOptions::default()).await.map_err(|error| format!("{error:#}"));
-        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+        let find = async || match shared::part(Part::Mongo).await? {
+            Some(place) => Ok(Self { place, own: None }),
+            None => Self::start(MongoOptions::default()).await,
+        };
+        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
+        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// How another process reaches it.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Starts a server and waits until it serves: about two seconds.
@@ -100,7 +123,8 @@ impl MongoServer {
         let command = &mut command(&binary, options.listen, port, directory.path(), identity.as_ref(), false);
         let server = Mutex::new(Process::spawn("secantusd-rs", command)?);
         let listen = options.listen;
-        let mut mongo = Self { binary, listen, port, identity, admin: None, server, directory };
+        let place = Place { port, identity, admin: None };
+        let mut mongo = Self { place, own: Some(Own { binary, listen, server, directory }) };
         mongo.wait_until_ready().await?;
         mongo.lay_out().await?;
         if let Some((user, password)) = &options.user {
@@ -110,7 +134,7 @@ impl MongoServer {
                 let create = doc! { "createUser": user, "pwd": password, "roles": ["root"] };
                 database.run_command(create).await.with_context(|| format!("cannot create user `{user}`"))?;
             }
-            mongo.admin = Some(admin);
+            mongo.place.admin = Some(admin);
         }
         // In order, so that its files are whole: killed while it makes one, it cannot use that ever again.
         mongo.end().await?;
@@ -131,20 +155,20 @@ impl MongoServer {
 
     /// Asks it to end, and waits for that.
     async fn end(&self) -> Result<()> {
-        self.server().ask_to_end()?;
-        eventually("the server has ended", START, async || self.server().exited()?.context("it runs")).await.map(drop)
+        self.server()?.ask_to_end()?;
+        eventually("the server has ended", START, async || self.server()?.exited()?.context("it runs")).await.map(drop)
     }
 
     /// The URL of a database without credentials, for a client on this machine.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        self.url_at(&format!("{}:{}", Ipv4Addr::LOCALHOST, self.port), database)
+        self.url_at(&format!("{}:{}", Ipv4Addr::LOCALHOST, self.place.port), database)
     }
 
     /// The same where it is reached by another way, `HOST:PORT`.
     #[must_use]
     pub fn url_at(&self, address: &str, database: &str) -> String {
-        let tls = if self.identity.is_some() { "&tls=true" } else { "" };
+        let tls = if self.place.identity.is_some() { "&tls=true" } else { "" };
         // It advertises the address it listens on, which may be every address.
         format!("mongodb://{address}/{database}?directConnection=true{tls}")
     }
@@ -158,13 +182,13 @@ impl MongoServer {
     /// The port it listens on.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.place.port
     }
 
     /// The certificate of the authority that signed the server's, where it speaks TLS.
     #[must_use]
     pub fn authority(&self) -> Option<&Path> {
-        self.identity.as_ref().map(|identity| identity.authority.as_path())
+        self.place.identity.as_ref().map(|identity| identity.authority.as_path())
     }
 
     /// A database, for a look or a change past the program that is tested. It belongs to the calling runtime.
@@ -178,7 +202,7 @@ impl MongoServer {
         if let Some(authority) = self.authority() {
             options.tls = Some(Tls::Enabled(TlsOptions::builder().ca_file_path(authority.to_owned()).build()));
         }
-        if let Some((user, password)) = &self.admin {
+        if let Some((user, password)) = &self.place.admin {
             let source = "admin".to_owned();
             let credential = Credential::builder().username(user.clone()).password(password.clone()).source(source);
             options.credential = Some(credential.build());
@@ -191,7 +215,7 @@ impl MongoServer {
     /// # Errors
     /// The server runs without users, or cannot be reached.
     pub async fn set_password(&self, user: &str, password: &str) -> Result<()> {
-        ensure!(self.admin.is_some(), "the server has no users: name one in `MongoOptions::user`");
+        ensure!(self.place.admin.is_some(), "the server has no users: name one in `MongoOptions::user`");
         let update = doc! { "updateUser": user, "pwd": password };
         let updated = self.admin().await?.run_command(update).await;
         updated.map(drop).with_context(|| format!("cannot change the password of `{user}`"))
@@ -203,7 +227,7 @@ impl MongoServer {
     /// # Errors
     /// It does not run.
     pub fn freeze(&self) -> Result<()> {
-        self.server().freeze()
+        self.server()?.freeze()
     }
 
     /// Continues after [`MongoServer::freeze`].
@@ -211,12 +235,15 @@ impl MongoServer {
     /// # Errors
     /// It does not run.
     pub fn thaw(&self) -> Result<()> {
-        self.server().thaw()
+        self.server()?.thaw()
     }
 
     /// Ends it on the spot (SIGKILL): connections break, new ones are refused.
+    ///
+    /// # Panics
+    /// It is a shared one.
     pub fn kill(&self) {
-        self.server().kill();
+        self.server().expect("a test that kills a server started it").kill();
     }
 
     /// Starts it again after [`MongoServer::kill`], with the same address and data, and waits until it serves.
@@ -225,11 +252,12 @@ impl MongoServer {
     /// It runs, or does not become ready.
     pub async fn restart(&self) -> Result<()> {
         {
-            let mut server = self.server();
+            let own = self.own()?;
+            let mut server = self.server()?;
             ensure!(server.exited()?.is_some(), "the server runs");
-            let auth = self.admin.is_some();
-            let identity = self.identity.as_ref();
-            let command = &mut command(&self.binary, self.listen, self.port, self.directory.path(), identity, auth);
+            let Place { port, identity, admin } = &self.place;
+            let (directory, auth) = (own.directory.path(), admin.is_some());
+            let command = &mut command(&own.binary, own.listen, *port, directory, identity.as_ref(), auth);
             *server = Process::spawn("secantusd-rs", command)?;
         }
         self.wait_until_ready().await
@@ -237,7 +265,7 @@ impl MongoServer {
 
     async fn wait_until_ready(&self) -> Result<()> {
         let ready = eventually("the server answers", START, async || {
-            let ended = self.server().exited()?;
+            let ended = self.server()?.exited()?;
             if ended.is_none() {
                 self.admin().await?.run_command(doc! { "ping": 1 }).await?;
             }
@@ -245,8 +273,8 @@ impl MongoServer {
         });
         match ready.await {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => bail!("secantusd-rs ended ({status})\n{}", self.server().log_tail()),
-            Err(error) => Err(error.context(format!("secantusd-rs did not start\n{}", self.server().log_tail()))),
+            Ok(Some(status)) => bail!("secantusd-rs ended ({status})\n{}", self.server()?.log_tail()),
+            Err(error) => Err(error.context(format!("secantusd-rs did not start\n{}", self.server()?.log_tail()))),
         }
     }
 
@@ -254,8 +282,12 @@ impl MongoServer {
         self.database("admin").await
     }
 
-    fn server(&self) -> MutexGuard<'_, Process> {
-        self.server.lock().expect("nobody panics while holding it")
+    fn server(&self) -> Result<MutexGuard<'_, Process>> {
+        Ok(self.own()?.server.lock().expect("nobody panics while holding it"))
+    }
+
+    fn own(&self) -> Result<&Own> {
+        self.own.as_ref().context("this server is shared by all tests: a test that disturbs it starts its own")
     }
 }
 
@@ -300,7 +332,7 @@ mod tests {
     async fn has_all_its_files_before_anybody_can_kill_it() {
         let server = MongoServer::start(MongoOptions::default()).await.unwrap();
         let files = || {
-            let data = std::fs::read_dir(server.directory.path().join("data")).unwrap();
+            let data = std::fs::read_dir(server.own().unwrap().directory.path().join("data")).unwrap();
             let mut files: Vec<_> = data.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
             files.retain(|file| !file.starts_with("WiredTigerLog"));
             files.sort_unstable();

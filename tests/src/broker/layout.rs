@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{BrokerOptions, script};
 use crate::certificates::Pair;
 
 /// Where things are, and what identifies it.
-#[derive(Debug)]
-pub(super) struct Layout {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Layout {
     directory: PathBuf,
     /// The node's name to Erlang.
     node: String,

@@ -88,7 +88,7 @@ pub(super) fn ctr(machine: &Machine) -> Command {
 
 pub(super) fn kubelet(machine: &Machine, directory: &Path, plane: &ControlPlane) -> Result<Command> {
     let number = machine.link.number;
-    let identity = plane.signer().server("kubelet", &[&node_name(number), &machine.link.node().to_string()])?;
+    let identity = plane.signer()?.server("kubelet", &[&node_name(number), &machine.link.node().to_string()])?;
     // Pods that do not use the cluster's DNS ask nobody.
     let resolver = directory.join("resolv.conf");
     fs::write(&resolver, "")?;

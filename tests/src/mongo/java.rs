@@ -12,6 +12,7 @@ use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
 
 use super::{LOOK, PORTS, fresh_database, is_taken};
+use crate::shared::{self, Part};
 use crate::{Process, eventually, port, servers};
 
 /// A virtual machine starts, on a machine that is busy.
@@ -21,19 +22,24 @@ const START: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct JavaMongo {
     port: u16,
-    _server: Process,
+    /// `None`: another process runs it, for all tests.
+    _server: Option<Process>,
 }
 
 impl JavaMongo {
-    /// The server of this test process, started at first use. Its users keep apart by databases
+    /// The server of all tests of a run, started at first use. Its users keep apart by databases
     /// ([`JavaMongo::fresh_url`]).
     ///
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Result<JavaMongo, String>> = OnceCell::const_new();
-        let start = async || Self::start().await.map_err(|error| format!("{error:#}"));
-        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+        let find = async || match shared::part(Part::JavaMongo).await? {
+            Some(port) => Ok(Self { port, _server: None }),
+            None => Self::start().await,
+        };
+        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
+        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
     }
 
     /// Starts a server and waits until it serves.
@@ -67,7 +73,12 @@ impl JavaMongo {
             Ok(Some(status)) => bail!("mongo-java-server ended ({status})\n{}", server().log_tail()),
             Err(error) => bail!("mongo-java-server did not start: {error:#}\n{}", server().log_tail()),
         }
-        Ok(Self { port, _server: process.into_inner().expect("nobody panics while holding it") })
+        Ok(Self { port, _server: Some(process.into_inner().expect("nobody panics while holding it")) })
+    }
+
+    /// The port it listens on.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The URL of a database that nobody else uses.

@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
+use serde::{Deserialize, Serialize};
 
 /// Files in PEM.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Identity {
     pub(super) authority: PathBuf,
     pub(super) certificate: PathBuf,

@@ -31,27 +31,33 @@ const RIGHTS: &str = r#"[
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "patch"]}
 ]"#;
 
-/// A control plane with the API's user and the workers'.
+/// A control plane to be broken.
 pub(crate) async fn plane() -> ControlPlane {
     let users = [API, WORKER].map(User::new).into();
     let plane = ControlPlane::start(Options { users, controller_manager: false }).await.unwrap();
-    let client = plane.client(User::ADMIN).await.unwrap();
-    let rights: Value = serde_json::from_str(RIGHTS).unwrap();
-    grant(&client, "api", &json!({"kind": "User", "name": API}), &rights).await.unwrap();
-    let delete = json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "delete"]}]);
-    grant(&client, "worker", &json!({"kind": "User", "name": WORKER}), &delete).await.unwrap();
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "people"}});
-    Api::<Namespace>::all(client)
-        .create(&PostParams::default(), &serde_json::from_value(namespace).unwrap())
-        .await
-        .unwrap();
+    furnish(&plane).await.unwrap();
     plane
 }
 
 /// The control plane of all tests that do not break it.
 pub(crate) async fn shared() -> &'static ControlPlane {
-    static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-    SHARED.get_or_init(plane).await
+    static FURNISHED: OnceCell<()> = OnceCell::const_new();
+    let plane = ControlPlane::shared_objects().await.unwrap();
+    FURNISHED.get_or_try_init(async || furnish(plane).await).await.unwrap();
+    plane
+}
+
+/// Gives the API's user and the workers' their rights, and people a namespace for their accounts, as they may be already.
+async fn furnish(plane: &ControlPlane) -> Result<()> {
+    let client = plane.client(User::ADMIN).await?;
+    let rights: Value = serde_json::from_str(RIGHTS)?;
+    grant(&client, "suite-api", &json!({"kind": "User", "name": API}), &rights).await?;
+    let delete = json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "delete"]}]);
+    grant(&client, "suite-api-worker", &json!({"kind": "User", "name": WORKER}), &delete).await?;
+    let people = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "people"}});
+    let params = PatchParams::apply("testbed").force();
+    Api::<Namespace>::all(client).patch("people", &params, &Patch::Apply(people)).await?;
+    Ok(())
 }
 
 pub(crate) struct World<'p> {
@@ -92,7 +98,7 @@ impl<'p> World<'p> {
         let configs = directory.path().join("config");
         std::fs::create_dir(&configs).unwrap();
         std::fs::write(configs.join("config.yaml"), config.to_string()).unwrap();
-        install(&client, &name).await.unwrap();
+        install(&client, &name, &crowd(&name)).await.unwrap();
         let bindings = json!([
             {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingadmissionpolicybindings"],
              "resourceNames": [name], "verbs": ["create", "patch", "delete"]},
@@ -213,7 +219,7 @@ impl<'p> World<'p> {
 
     /// Creates a namespace.
     pub(crate) async fn namespace(&self) -> String {
-        let name = format!("ci-{:08x}", rand::random::<u32>());
+        let name = format!("{}{:08x}", crowd(&self.name), rand::random::<u32>());
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.create(&PostParams::default(), &serde_json::from_value(namespace).unwrap()).await.unwrap();
@@ -233,8 +239,14 @@ impl<'p> World<'p> {
     }
 }
 
-/// Installs the policy that refuses everything, as the chart does, without binding.
-async fn install(client: &Client, name: &str) -> Result<()> {
+/// What the names of a world's namespaces begin with.
+fn crowd(world: &str) -> String {
+    format!("ci-{}-", world.trim_start_matches("nsm-").trim_end_matches("-stop"))
+}
+
+/// Installs the policy that refuses every deletion, as the chart does, without binding: of the namespaces of one world, for others
+/// share the apiserver.
+async fn install(client: &Client, name: &str, crowd: &str) -> Result<()> {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
         "spec": {
@@ -242,7 +254,10 @@ async fn install(client: &Client, name: &str) -> Result<()> {
             "matchConstraints": {"resourceRules": [
                 {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["namespaces"]},
             ]},
-            "matchConditions": [{"name": "worker", "expression": format!("request.userInfo.username == '{WORKER}'")}],
+            "matchConditions": [
+                {"name": "worker", "expression": format!("request.userInfo.username == '{WORKER}'")},
+                {"name": "own", "expression": format!("request.name.startsWith('{crowd}')")},
+            ],
             "validations": [{"expression": "false", "message": "all deletions are stopped", "reason": "Forbidden"}],
         },
     });

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Patch, PatchParams};
@@ -15,7 +14,6 @@ use tempfile::TempDir;
 use testbed::oracle::Ledger;
 use testbed::relay::Relay;
 use testbed::{ControlPlane, Options, Process, User, eventually, program, temp_namespace};
-use tokio::sync::OnceCell;
 
 /// Short, but longer than a busy machine keeps a process waiting.
 pub(crate) const LEASE: Duration = Duration::from_secs(6);
@@ -29,7 +27,7 @@ const CONTROLLER: &str = "controller";
 
 /// Everything one story needs.
 pub(crate) struct World {
-    pub(crate) plane: Arc<ControlPlane>,
+    pub(crate) plane: &'static ControlPlane,
     pub(crate) role: &'static str,
     client: Client,
     /// The installation's own, and of this story alone.
@@ -47,10 +45,7 @@ pub(crate) struct Replica {
 
 /// Tells a story on the shared control plane.
 pub(crate) async fn story(role: &'static str, tell: impl AsyncFnOnce(&World) -> Result<()>) {
-    static SHARED: OnceCell<Result<Arc<ControlPlane>, String>> = OnceCell::const_new();
-    let start = async || own().await.map_err(|error| format!("{error:#}"));
-    let plane = SHARED.get_or_init(start).await.clone().map_err(|error| anyhow!("{error}"));
-    story_on(plane, role, tell).await;
+    story_on(shared().await, role, tell).await;
 }
 
 /// Tells a story on this control plane.
@@ -58,7 +53,7 @@ pub(crate) async fn story(role: &'static str, tell: impl AsyncFnOnce(&World) -> 
 /// # Panics
 /// It did not go as told.
 pub(crate) async fn story_on(
-    plane: Result<Arc<ControlPlane>>,
+    plane: Result<&'static ControlPlane>,
     role: &'static str,
     tell: impl AsyncFnOnce(&World) -> Result<()>,
 ) {
@@ -68,12 +63,19 @@ pub(crate) async fn story_on(
     }
 }
 
-/// A control plane that may be broken. It has no controller manager: Jobs are objects, and no pod runs.
-pub(crate) async fn own() -> Result<Arc<ControlPlane>> {
+/// The control plane of all stories that do not break it. It has no controller manager: Jobs are objects, and no pod runs.
+async fn shared() -> Result<&'static ControlPlane> {
+    let plane = ControlPlane::shared_objects().await?;
+    grant(&plane.client(User::ADMIN).await?).await?;
+    Ok(plane)
+}
+
+/// A control plane that may be broken, otherwise alike. It ends with the process.
+pub(crate) async fn own() -> Result<&'static ControlPlane> {
     let users = vec![User::new(CONTROLLER)];
     let plane = ControlPlane::start(Options { users, controller_manager: false }).await?;
     grant(&plane.client(User::ADMIN).await?).await?;
-    Ok(Arc::new(plane))
+    Ok(Box::leak(Box::new(plane)))
 }
 
 async fn grant(client: &Client) -> Result<()> {
@@ -99,7 +101,7 @@ async fn grant(client: &Client) -> Result<()> {
 }
 
 impl World {
-    async fn new(plane: Arc<ControlPlane>, role: &'static str) -> Result<Self> {
+    async fn new(plane: &'static ControlPlane, role: &'static str) -> Result<Self> {
         let client = plane.client(User::ADMIN).await?;
         let namespace = temp_namespace(&client, &[], &[]).await?.metadata.name.context("a namespace has a name")?;
         let world = Self { plane, role, client, namespace, directory: tempfile::tempdir()? };
@@ -127,7 +129,7 @@ impl World {
 
     /// Starts a replica, as a pod of this name would be.
     pub(crate) async fn replica(&self, name: &str) -> Result<Replica> {
-        let (relay, kubeconfig) = Relay::to_apiserver(&self.plane, CONTROLLER).await?;
+        let (relay, kubeconfig) = Relay::to_apiserver(self.plane, CONTROLLER).await?;
         let mut command = program(self.role)?;
         command.env("CONFIG_PATH", self.path("config")).env("KUBECONFIG", kubeconfig);
         command.env("POD_NAME", name).env("POD_UID", "uid").env("POD_NAMESPACE", &self.namespace);

@@ -1,8 +1,6 @@
 //! The control planes of stories, and what nsm's users may do there.
 
-use std::sync::Arc;
-
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -32,29 +30,28 @@ const RIGHTS: [(&str, &[&str]); 5] = [
 ];
 
 /// A control plane with nsm's users, shared or the story's own.
-#[derive(Clone, Debug)]
-pub(crate) struct Plane(Arc<ControlPlane>);
+#[derive(Debug)]
+pub(crate) enum Plane {
+    Shared(&'static ControlPlane),
+    Own(Box<ControlPlane>),
+}
 
 impl Plane {
-    /// The control plane of all stories that do not break it. It ends with this process.
+    /// The control plane of all stories that do not break it. It has no controller manager: deleted namespaces stay `Terminating` until
+    /// the story ends them.
     pub(crate) async fn shared() -> Result<Self> {
-        static SHARED: OnceCell<Result<Plane, String>> = OnceCell::const_new();
-        let start = async || Self::own().await.map_err(|error| format!("{error:#}"));
-        SHARED.get_or_init(start).await.clone().map_err(|error| anyhow!("{error}"))
+        static GRANTED: OnceCell<()> = OnceCell::const_new();
+        let plane = ControlPlane::shared_objects().await?;
+        GRANTED.get_or_try_init(async || grant_all(plane).await).await?;
+        Ok(Self::Shared(plane))
     }
 
-    /// A control plane to be broken.
-    ///
-    /// It has no controller manager: deleted namespaces stay `Terminating` until the story ends them, and forty of them
-    /// cost nothing.
+    /// A control plane to be broken, otherwise alike.
     pub(crate) async fn own() -> Result<Self> {
         let users = RIGHTS.map(|(user, _)| User::new(user)).into();
         let plane = ControlPlane::start(Options { users, controller_manager: false }).await?;
-        let client = plane.client(User::ADMIN).await?;
-        for (user, verbs) in RIGHTS {
-            grant(&client, user, verbs, user != NO_WORKLOADS).await?;
-        }
-        Ok(Self(Arc::new(plane)))
+        grant_all(&plane).await?;
+        Ok(Self::Own(Box::new(plane)))
     }
 
     /// Lets this user do from now on what [`WORKER`] may.
@@ -68,8 +65,20 @@ impl std::ops::Deref for Plane {
     type Target = ControlPlane;
 
     fn deref(&self) -> &ControlPlane {
-        &self.0
+        match self {
+            Self::Shared(plane) => plane,
+            Self::Own(plane) => plane,
+        }
     }
+}
+
+/// Lets each user do what [`RIGHTS`] says, as it may be already.
+async fn grant_all(plane: &ControlPlane) -> Result<()> {
+    let client = plane.client(User::ADMIN).await?;
+    for (user, verbs) in RIGHTS {
+        grant(&client, user, verbs, user != NO_WORKLOADS).await?;
+    }
+    Ok(())
 }
 
 /// Lets a user do this to namespaces, write Events, and perhaps read workloads.

@@ -1,0 +1,124 @@
+//! The servers that all tests of a run share.
+//!
+//! Under a runner that gives each test a process of its own, a process cannot keep a server for the next test. So one process, the bin
+//! `test-servers`, keeps them: it listens on a socket, starts a server when the first test asks for it, and tells each test how to
+//! reach it. `dev/test-servers` starts it and puts the socket's path into [`SOCKET`]; without that variable (`cargo test` alone) each
+//! test process starts its own servers.
+//!
+//! A request is the name of a part and a newline; the answer is one line of JSON, `{"Ok": …}` or `{"Err": "why"}`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::OnceCell;
+
+use crate::{Broker, BrokerOptions, ControlPlane, JavaMongo, MongoOptions, MongoServer};
+
+/// The variable with the path of the socket.
+const SOCKET: &str = "NSM_TEST_SERVERS";
+
+/// What can be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Part {
+    /// A control plane with a controller manager.
+    Plane,
+    /// A control plane without one.
+    Objects,
+    Broker,
+    Mongo,
+    JavaMongo,
+}
+
+/// How the part of this run is reached; `None` where nobody keeps one for all tests.
+///
+/// # Errors
+/// It could not be started.
+pub(crate) async fn part<T: DeserializeOwned>(part: Part) -> Result<Option<T>> {
+    let Some(socket) = std::env::var_os(SOCKET) else { return Ok(None) };
+    let socket = PathBuf::from(socket);
+    let asked = async {
+        let mut stream = BufReader::new(UnixStream::connect(&socket).await?);
+        stream.write_all(format!("{}\n", serde_json::to_string(&part)?).as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_line(&mut answer).await?;
+        anyhow::Ok(serde_json::from_str::<Result<Value, String>>(&answer)?)
+    };
+    let answer = asked.await.with_context(|| format!("`{}` (`{SOCKET}`) does not answer", socket.display()))?;
+    let place = answer.map_err(|why| anyhow!("the {part:?} of this run could not be started: {why}"))?;
+    Ok(Some(serde_json::from_value(place)?))
+}
+
+/// The servers of a run. They end with the process.
+#[derive(Debug, Default)]
+pub struct Servers {
+    plane: OnceCell<Result<ControlPlane, String>>,
+    objects: OnceCell<Result<ControlPlane, String>>,
+    broker: OnceCell<Result<Broker, String>>,
+    mongo: OnceCell<Result<MongoServer, String>>,
+    java_mongo: OnceCell<Result<JavaMongo, String>>,
+}
+
+impl Servers {
+    /// Answers tests on a socket at `path`, for ever.
+    ///
+    /// # Errors
+    /// Nobody can listen there.
+    pub async fn serve(&self, path: &Path) -> Result<()> {
+        let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on `{}`", path.display()))?;
+        let mut answers = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => answers.push(self.answer(accepted?.0)),
+                // A test that was ended does not read its answer.
+                Some(_) = answers.next() => {}
+            }
+        }
+    }
+
+    async fn answer(&self, stream: UnixStream) -> Result<()> {
+        let mut stream = BufReader::new(stream);
+        let mut part = String::new();
+        stream.read_line(&mut part).await?;
+        let answer = match serde_json::from_str(&part) {
+            Ok(part) => self.place(part).await,
+            Err(error) => Err(error.to_string()),
+        };
+        stream.write_all(format!("{}\n", serde_json::to_string(&answer)?).as_bytes()).await?;
+        Ok(())
+    }
+
+    /// How a part is reached. The first who asks starts it, the others wait for that.
+    async fn place(&self, part: Part) -> Result<Value, String> {
+        let plane = async || ControlPlane::start(ControlPlane::shared_options(part)).await.map_err(text);
+        let place = match part {
+            Part::Plane => serde_json::to_value(self.plane.get_or_init(plane).await.as_ref()?.place()),
+            Part::Objects => serde_json::to_value(self.objects.get_or_init(plane).await.as_ref()?.place()),
+            Part::Broker => {
+                let start = async || Broker::start(BrokerOptions::default()).await.map_err(text);
+                serde_json::to_value(self.broker.get_or_init(start).await.as_ref()?.place())
+            }
+            Part::Mongo => {
+                let start = async || MongoServer::start(MongoOptions::default()).await.map_err(text);
+                serde_json::to_value(self.mongo.get_or_init(start).await.as_ref()?.place())
+            }
+            Part::JavaMongo => {
+                let start = async || JavaMongo::start().await.map_err(text);
+                serde_json::to_value(self.java_mongo.get_or_init(start).await.as_ref()?.port())
+            }
+        };
+        place.map_err(|error| error.to_string())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn text(error: anyhow::Error) -> String {
+    format!("{error:#}")
+}
