@@ -229,7 +229,8 @@ impl Broker {
     }
 
     fn server(&self) -> Result<MutexGuard<'_, Process>> {
-        let own = self.own.as_ref().context("this broker is shared by all tests: a test that disturbs it starts its own")?;
+        let own =
+            self.own.as_ref().context("this broker is shared by all tests: a test that disturbs it starts its own")?;
         Ok(own.server.lock().expect("nobody panics while holding it"))
     }
 }

@@ -116,10 +116,7 @@ impl ControlPlane {
         Self::shared_in(&SHARED, Part::Objects).await
     }
 
-    async fn shared_in(
-        cell: &'static OnceCell<Result<Self, String>>,
-        part: Part,
-    ) -> Result<&'static Self> {
+    async fn shared_in(cell: &'static OnceCell<Result<Self, String>>, part: Part) -> Result<&'static Self> {
         let find = async || match shared::part(part).await? {
             Some(place) => Ok(Self { place, own: None }),
             None => Self::start(Self::shared_options(part)).await,
@@ -345,7 +342,9 @@ impl ControlPlane {
     }
 
     fn own(&self) -> Result<&Own> {
-        self.own.as_ref().context("this control plane is shared by all tests: a test that changes or breaks it starts its own")
+        self.own
+            .as_ref()
+            .context("this control plane is shared by all tests: a test that changes or breaks it starts its own")
     }
 }
 

@@ -39,13 +39,16 @@ use story::{Shelved, Told, tell};
 use tally::Tally;
 
 /// The seeds of the stories that every run tells, besides the [`REMEMBERED`].
-const FIXED: std::ops::Range<u64> = 0..205;
+const FIXED: std::ops::Range<u64> = 0..204;
 
 /// The seeds of the stories that `make chaos` tells besides.
 const MORE: std::ops::Range<u64> = FIXED.end..1_300;
 
 /// Stories that broke something once, and were told by chance: they come first.
 const REMEMBERED: [u64; 5] = [757, 805, 100_003, 101_575, 300_227];
+
+/// In these happens what [`MUST_HAPPEN`] names and no other story of a run shows.
+const RARE: [u64; 1] = [241];
 
 /// The seeds of the stories on SQLite.
 const ON_SQLITE: std::ops::Range<u64> = 1_000_000..1_000_040;
@@ -131,7 +134,8 @@ const MUST_HAPPEN: [&str; 69] = [
 
 #[test]
 fn what_always_holds_holds_in_every_story() {
-    let (tally, stories, steps) = tell_all(REMEMBERED.into_iter().chain(FIXED), Shelved::InMemory, Duration::MAX);
+    let seeds = REMEMBERED.into_iter().chain(RARE).chain(FIXED);
+    let (tally, stories, steps) = tell_all(seeds, Shelved::InMemory, Duration::MAX);
     eprintln!("{stories} stories, {steps} steps, {} faults", tally.sum("fault: "));
     let never: Vec<_> = MUST_HAPPEN.iter().filter(|what| tally.sum(what) == 0).collect();
     assert!(never.is_empty(), "in no story happened: {never:?}\n{tally}");
@@ -158,23 +162,17 @@ fn what_always_holds_holds_in_all_other_stories_of_the_fixed_set() {
 
 /// Tells stories on all cores until there are no more or the time is over; fails on the first that breaks a property.
 fn tell_all(seeds: impl Iterator<Item = u64> + Send, shelved: Shelved, until: Duration) -> (Tally, u64, u64) {
-    let (seeds, steps, stories) = (Mutex::new(seeds), AtomicU64::new(0), AtomicU64::new(0));
+    let (steps, stories) = (AtomicU64::new(0), AtomicU64::new(0));
     let (tally, failed) = (Mutex::new(Tally::default()), Mutex::new(None::<Told>));
     let began = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while began.elapsed() < until && world::lock(&failed).is_none() {
-                    let Some(seed) = world::lock(&seeds).next() else { return };
-                    let told = tell(seed, shelved);
-                    stories.fetch_add(1, Ordering::Relaxed);
-                    steps.fetch_add(told.steps, Ordering::Relaxed);
-                    world::lock(&tally).add(&told.tally);
-                    if !told.violations.is_empty() {
-                        *world::lock(&failed) = Some(told);
-                    }
-                }
-            });
+    let goes_on = || began.elapsed() < until && world::lock(&failed).is_none();
+    on_all_cores(seeds, goes_on, |seed| {
+        let told = tell(seed, shelved);
+        stories.fetch_add(1, Ordering::Relaxed);
+        steps.fetch_add(told.steps, Ordering::Relaxed);
+        world::lock(&tally).add(&told.tally);
+        if !told.violations.is_empty() {
+            *world::lock(&failed) = Some(told);
         }
     });
     if let Some(told) = world::lock(&failed).take() {
@@ -182,6 +180,21 @@ fn tell_all(seeds: impl Iterator<Item = u64> + Send, shelved: Shelved, until: Du
     }
     let tally = world::lock(&tally).clone();
     (tally, stories.into_inner(), steps.into_inner())
+}
+
+/// Does this for each seed, for as long as it goes on.
+fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, goes_on: impl Fn() -> bool + Sync, work: impl Fn(u64) + Sync) {
+    let seeds = Mutex::new(seeds);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while goes_on() {
+                    let Some(seed) = world::lock(&seeds).next() else { return };
+                    work(seed);
+                }
+            });
+        }
+    });
 }
 
 fn fail(told: &Told) -> ! {
@@ -210,13 +223,17 @@ fn many_stories_can_be_told_again() {
 }
 
 /// A story that is told again is the same to the letter.
-fn are_told_again(seeds: impl IntoIterator<Item = u64>) {
-    for seed in seeds {
-        let (first, second) = (tell(seed, Shelved::InMemory), tell(seed, Shelved::InMemory));
-        let differs = first.log.iter().zip(&second.log).find(|(first, second)| same(first) != same(second));
-        assert_eq!(differs, None, "the story of seed {seed} went another way");
-        assert_eq!(first.log.len(), second.log.len(), "the story of seed {seed} ended elsewhere");
-    }
+fn are_told_again(seeds: impl Iterator<Item = u64> + Send) {
+    on_all_cores(
+        seeds,
+        || true,
+        |seed| {
+            let (first, second) = (tell(seed, Shelved::InMemory), tell(seed, Shelved::InMemory));
+            let differs = first.log.iter().zip(&second.log).find(|(first, second)| same(first) != same(second));
+            assert_eq!(differs, None, "the story of seed {seed} went another way");
+            assert_eq!(first.log.len(), second.log.len(), "the story of seed {seed} ended elsewhere");
+        },
+    );
 }
 
 /// A line without the value of a fence, the one thing in a story that is random.
