@@ -13,9 +13,7 @@ test: ## Check everything: what `check` does, then everything on real servers (T
 	@dev/test $(TEST)
 
 demo: ## See it work on a control plane of its own (KEEP=1: and stay to look around)
-	@dev/servers >/dev/null
-	@cargo build --locked --bin nsm --bin demo
-	@cargo run --quiet --locked --bin demo $(if $(KEEP),-- --keep)
+	@dev/demo $(if $(KEEP),--keep)
 
 bench: servers ## Measure it on real control planes, and as root in a real cluster; N="50 200": these numbers, without the cluster
 	@$(if $(N),,dev/servers --all >/dev/null)

@@ -316,8 +316,12 @@ impl ControlPlane {
         }
     }
 
-    /// Called once the apiserver is ready: before, the controller manager ends at once, as the roles it looks for are missing.
-    async fn start_controller_manager(&mut self) -> Result<()> {
+    /// Starts a controller manager, where [`Options::controller_manager`] left it out, and waits until a controller has done something.
+    ///
+    /// # Errors
+    /// This control plane is shared, or the controller manager does not start; then the error ends with its log.
+    // Called once the apiserver is ready: before, the controller manager ends at once, as the roles it looks for are missing.
+    pub async fn start_controller_manager(&mut self) -> Result<()> {
         let command = &mut self.own()?.layout.controller_manager(self.binaries(), self.kubeconfig(User::ADMIN)?);
         let mut process = Process::spawn("kube-controller-manager", command)?;
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(User::ADMIN).await?, "default");

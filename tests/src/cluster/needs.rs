@@ -15,7 +15,8 @@ pub(super) fn check() -> Result<()> {
         "a cluster with a node needs root: it makes namespaces, network interfaces and control groups of its own"
     );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev/packages");
-    let output = Command::new(&script).output().with_context(|| format!("cannot run `{}`", script.display()))?;
+    let output =
+        Command::new(&script).arg("node").output().with_context(|| format!("cannot run `{}`", script.display()))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}", complaint.trim_start_matches("error: ").trim_end());
     // Where it is a module, nobody has needed it yet. Where it is not, there is nothing to load.

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::stage::{CI_PREFIX, JUDGED, LABEL};
+use crate::stage::{CI_PREFIX, JUDGED, LABEL, STRICT};
 
-/// The ttl in the demo's policy.
-pub(crate) const TTL: SignedDuration = SignedDuration::from_secs(10);
-/// The ttl that one owner asks for, as its annotation says it.
-const OWN_TTL: (&str, SignedDuration) = ("6s", SignedDuration::from_secs(6));
-/// The ttl that a pipeline asks for, as its annotation says it.
-const PIPELINES_TTL: (&str, SignedDuration) = ("4s", SignedDuration::from_secs(4));
-/// How long the pipeline lets its first namespace live.
-pub(crate) const PIPELINE_TAKES: SignedDuration = SignedDuration::from_secs(1);
+/// How long after its creation a pipeline lets one namespace expire. A policy's ttl, of 10 s at least, would have everybody wait longer.
+const EXPIRES_AFTER: SignedDuration = SignedDuration::from_secs(3);
+/// The ttl that one owner asks for.
+const OWN_TTL: SignedDuration = SignedDuration::from_secs(4);
+/// The ttl that a pipeline asks for: its second namespace comes when others have lived for seconds.
+const PIPELINES_TTL: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long what fails does so before it has failed: `settling_period` and `grace_period` of the demo's policy.
-const FAILS_FOR: SignedDuration = SignedDuration::from_secs(13);
+/// How long what fails does so before it has failed: `settling_period` and `grace_period` of the strict policy.
+const FAILS_FOR: SignedDuration = SignedDuration::from_secs(2);
 
 /// The project of all pipelines, by its number in GitLab.
 pub(crate) const PROJECT: &str = "7";
@@ -41,10 +39,18 @@ pub(crate) struct Member {
     pub(crate) pipeline: Option<u64>,
     /// Whether a Deployment is in it, which a quota refuses.
     pub(crate) broken: bool,
-    /// Its annotation `ttl`.
-    pub(crate) ttl: Option<&'static str>,
+    /// The end that an annotation asks for, of the last of its lives.
+    pub(crate) end: Option<End>,
     /// How its life has to end; of two lives under one name the first and the second.
     pub(crate) lives: &'static [Fate],
+}
+
+/// An end of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// An instant, so long after its creation.
+    ExpiresAfter(SignedDuration),
+    Ttl(SignedDuration),
 }
 
 /// A policy of the demo.
@@ -54,6 +60,8 @@ pub(crate) enum Under {
     Ttl,
     /// Its workloads and newer deployments count.
     Judged,
+    /// Its workloads count, soon.
+    Strict,
     None,
 }
 
@@ -83,30 +91,46 @@ pub(crate) enum Fate {
 }
 
 const PLAIN: Member =
-    Member { name: "", story: "", under: Under::Ttl, job: None, pipeline: None, broken: false, ttl: None, lives: &[] };
+    Member { name: "", story: "", under: Under::Ttl, job: None, pipeline: None, broken: false, end: None, lives: &[] };
 
 pub(crate) const CAST: [Member; 12] = [
-    Member { name: "expiring", story: "lives for the policy's ttl of 10 s", lives: &[Fate::Expires(TTL)], ..PLAIN },
     Member {
-        name: "own-ttl",
-        story: "asks for a ttl of 6 s by an annotation",
-        ttl: Some(OWN_TTL.0),
-        lives: &[Fate::Expires(OWN_TTL.1)],
+        name: "expiring",
+        story: "expires 3 s after its creation, as an annotation says",
+        end: Some(End::ExpiresAfter(EXPIRES_AFTER)),
+        lives: &[Fate::Expires(EXPIRES_AFTER)],
         ..PLAIN
     },
-    Member { name: "kept", story: "its owner keeps it for 4 hours", lives: &[Fate::Kept], ..PLAIN },
-    Member { name: "protected", story: "its owner protects it", lives: &[Fate::Protected], ..PLAIN },
+    Member {
+        name: "own-ttl",
+        story: "asks for a ttl of 4 s by an annotation",
+        end: Some(End::Ttl(OWN_TTL)),
+        lives: &[Fate::Expires(OWN_TTL)],
+        ..PLAIN
+    },
     Member {
         name: "reborn",
-        story: "its pipeline deletes it early and creates it again: another life, with a full ttl of 4 s",
-        ttl: Some(PIPELINES_TTL.0),
-        lives: &[Fate::Finishes, Fate::Expires(PIPELINES_TTL.1)],
+        story: "its pipeline deletes it early and creates it again: another life, which asks for a ttl of 1 s",
+        end: Some(End::Ttl(PIPELINES_TTL)),
+        lives: &[Fate::Finishes, Fate::Expires(PIPELINES_TTL)],
+        ..PLAIN
+    },
+    Member {
+        name: "kept",
+        story: "the policy's ttl of 10 s ends, but its owner keeps it for 4 hours",
+        lives: &[Fate::Kept],
+        ..PLAIN
+    },
+    Member {
+        name: "protected",
+        story: "the policy's ttl of 10 s ends, but its owner protects it",
+        lives: &[Fate::Protected],
         ..PLAIN
     },
     Member {
         name: "failing",
         story: "a Deployment in it gets no pods, and nobody does anything about it",
-        under: Under::Judged,
+        under: Under::Strict,
         broken: true,
         lives: &[Fate::Fails],
         ..PLAIN
@@ -167,6 +191,7 @@ impl Member {
         let policy = match self.under {
             Under::Ttl => Some(LABEL),
             Under::Judged => Some(JUDGED),
+            Under::Strict => Some(STRICT),
             Under::None => None,
         };
         let deployed = DEPLOYMENT.iter().map(|(key, value)| (*key, (*value).to_owned()));
@@ -175,6 +200,20 @@ impl Member {
             self.pipeline.iter().flat_map(|id| [("projectId", PROJECT.to_owned()), ("pipelineId", id.to_string())]);
         let ci = job.chain(pipeline).map(|(key, value)| (format!("{CI_PREFIX}{key}"), value));
         policy.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).chain(ci).collect()
+    }
+}
+
+impl End {
+    /// The annotation that asks for it, of a namespace that is created now.
+    pub(crate) fn annotation(self, now: Timestamp) -> (&'static str, String) {
+        match self {
+            // A creation is told in whole seconds, too.
+            Self::ExpiresAfter(time) => {
+                let now = Timestamp::from_second(now.as_second()).expect("it is earlier than `now`");
+                ("expires_at", (now + time).to_string())
+            }
+            Self::Ttl(ttl) => ("ttl", format!("{}s", ttl.as_secs())),
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
 use testbed::receiver::Post;
-use testbed::{NamespaceDelete, User, accepted_namespace_deletes, eventually};
+use testbed::{ControlPlane, NamespaceDelete, User, accepted_namespace_deletes, eventually};
 
 use crate::cast::{CAST, Fate};
-use crate::nsm::Entry;
+use crate::nsm::{Entry, together};
 use crate::play::Life;
 use crate::screen::Ink;
 use crate::stage::{MANAGER, Stage};
@@ -37,9 +37,9 @@ impl std::fmt::Display for Check {
 }
 
 /// Checks all there is to check.
-pub(crate) async fn check(stage: &Stage, lives: &[Life]) -> Result<Vec<Check>> {
-    let deletes = deletes(stage, lives).await?;
-    let namespaces: Api<Namespace> = Api::all(stage.plane.client(User::ADMIN).await?);
+pub(crate) async fn check(plane: &ControlPlane, stage: &Stage, lives: &[Life]) -> Result<Vec<Check>> {
+    let deletes = deletes(plane, lives).await?;
+    let namespaces: Api<Namespace> = Api::all(plane.client(User::ADMIN).await?);
     let posts = stage.webhook.posts();
     let mut checks = vec![complete(lives)];
     for life in lives {
@@ -52,9 +52,8 @@ pub(crate) async fn check(stage: &Stage, lives: &[Life]) -> Result<Vec<Check>> {
     for life in lives.iter().filter(|life| !life.fate.ends()) {
         checks.push(still_there(life, namespaces.get_opt(life.name).await?.as_ref()));
     }
-    for life in lives {
-        checks.push(recorded(life, &stage.nsm.history(&life.uid).await?));
-    }
+    let histories = together(lives.iter().map(|life| stage.nsm.history(&life.uid))).await?;
+    checks.extend(lives.iter().zip(&histories).map(|(life, history)| recorded(life, history)));
     Ok(checks)
 }
 
@@ -69,9 +68,9 @@ fn complete(lives: &[Life]) -> Check {
 }
 
 /// The deletions that nsm asked for and got, once the log has all there are to be.
-async fn deletes(stage: &Stage, lives: &[Life]) -> Result<Vec<NamespaceDelete>> {
+async fn deletes(plane: &ControlPlane, lives: &[Life]) -> Result<Vec<NamespaceDelete>> {
     let read = || -> Result<Vec<NamespaceDelete>> {
-        let mut deletes = accepted_namespace_deletes(&stage.plane.audit()?);
+        let mut deletes = accepted_namespace_deletes(&plane.audit()?);
         deletes.retain(|delete| delete.user == MANAGER);
         Ok(deletes)
     };

@@ -12,16 +12,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use testbed::User;
+use testbed::{ControlPlane, User};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
 use cast::CAST;
+use nsm::together;
 use play::Company;
 use screen::{Ink, Screen};
-use stage::{LABEL, PREFIX, Stage};
+use stage::{Access, LABEL, PREFIX, Stage};
 
-/// For the whole show: five times what it takes.
+/// For the whole show: six times what it takes.
 const LONGEST: Duration = Duration::from_secs(480);
 
 #[tokio::main]
@@ -41,7 +42,7 @@ async fn main() -> Result<ExitCode> {
         }
         signal = signals.next() => Err(signal),
     };
-    let (stage, good) = match shown {
+    let (plane, stage, good) = match shown {
         Ok(shown) => shown,
         // Everything that was started has ended, for it was dropped.
         Err((signal, code)) => {
@@ -51,28 +52,38 @@ async fn main() -> Result<ExitCode> {
         }
     };
     if keep {
-        screen.say(&how_to_look_around(&stage)?)?;
+        screen.say(&how_to_look_around(&plane, &stage)?)?;
         signals.next().await;
     }
-    screen.during("ending nsm and the control plane", stage.end()).await?;
+    let end = async {
+        stage.end().await?;
+        drop(plane);
+        Ok(())
+    };
+    screen.during("ending nsm and the control plane", end).await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The whole show: whether everything ended as it should, and what is still running.
-async fn show(screen: &mut Screen) -> Result<(Stage, bool)> {
+async fn show(screen: &mut Screen) -> Result<(ControlPlane, Stage, bool)> {
     screen.say(&introduction())?;
-    let plane =
-        screen.during("starting etcd, kube-apiserver and kube-controller-manager", Stage::control_plane()).await?;
-    let company = Company::enter(&plane).await?;
-    let mut stage = screen.during("starting nsm", Stage::start(plane)).await?;
-    screen.say("")?;
-    let lives = play::play(&mut stage, screen, company).await?;
-    for member in &CAST {
-        let told = stage.nsm.told(member.name).await?;
+    let mut plane = screen.during("starting etcd and kube-apiserver", Stage::control_plane()).await?;
+    let (access, mut company) = (Access::to(&plane)?, Company::new(&plane).await?);
+    // Nobody waits for the controllers: whatever follows from an object follows once they are there.
+    let played = async {
+        let starting = Stage::start(access, &mut company);
+        let mut stage = screen.during("starting nsm, and kube-controller-manager beside it", starting).await?;
+        screen.say("")?;
+        let lives = play::play(&mut stage, screen, company).await?;
+        Ok((stage, lives))
+    };
+    let ((), (stage, lives)) = tokio::try_join!(plane.start_controller_manager(), played)?;
+    let told = together(CAST.iter().map(|member| stage.nsm.told(member.name))).await?;
+    for (member, told) in CAST.iter().zip(told) {
         screen.say(&format!("\n{}\n{}", Ink::Bold.paint(&format!("nsm history {}", member.name)), told.trim_end()))?;
     }
     screen.say("")?;
-    let checks = checks::check(&stage, &lives).await?;
+    let checks = checks::check(&plane, &stage, &lives).await?;
     for check in &checks {
         screen.say(&check.to_string())?;
     }
@@ -81,19 +92,19 @@ async fn show(screen: &mut Screen) -> Result<(Stage, bool)> {
         0 => format!("\nall {} checks hold", checks.len()),
         _ => format!("\n{failed} of {} checks FAILED; the log of nsm:\n{}", checks.len(), stage.log_tail()),
     })?;
-    Ok((stage, failed == 0))
+    Ok((plane, stage, failed == 0))
 }
 
 fn introduction() -> String {
     let cast: String = CAST.iter().map(|member| format!("  {:12} {}\n", member.name, member.story)).collect();
     format!(
-        "Namespace Manager with a webhook that tells owners, and two policies:\n\n{}\nand these namespaces:\n\n{cast}",
+        "Namespace Manager with a webhook that tells owners, and three policies:\n\n{}\nand these namespaces:\n\n{cast}",
         Stage::policies()
     )
 }
 
-fn how_to_look_around(stage: &Stage) -> Result<String> {
-    let (binary, kubectl) = (&stage.nsm.binary, stage.plane.kubectl());
+fn how_to_look_around(plane: &ControlPlane, stage: &Stage) -> Result<String> {
+    let (binary, kubectl) = (&stage.nsm.binary, plane.kubectl());
     let directories = [binary, &kubectl].map(|file| file.parent().map(|path| path.display().to_string()));
     Ok(format!(
         "\nIt goes on running. In another terminal:\n
@@ -108,7 +119,7 @@ fn how_to_look_around(stage: &Stage) -> Result<String> {
   tail -f {}
 
 Ctrl-C ends it and removes everything.",
-        stage.plane.kubeconfig(User::ADMIN)?.display(),
+        plane.kubeconfig(User::ADMIN)?.display(),
         stage.nsm.config.display(),
         directories.into_iter().flatten().collect::<Vec<_>>().join(":"),
         LABEL.0,

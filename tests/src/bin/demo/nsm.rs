@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -124,6 +125,14 @@ impl Answer {
         ensure!(status.success(), "`nsm {}` failed ({status}): {}", arguments.join(" "), err.trim_end());
         Ok(out)
     }
+}
+
+/// All answers, in the order of the questions. A few programs run at a time.
+pub(crate) async fn together<T>(
+    questions: impl IntoIterator<Item = impl Future<Output = Result<T>>>,
+) -> Result<Vec<T>> {
+    const AT_ONCE: usize = 4;
+    futures::stream::iter(questions).buffered(AT_ONCE).try_collect().await
 }
 
 /// A program that ends with us.

@@ -12,14 +12,14 @@ use serde_json::json;
 use testbed::{ControlPlane, User};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PIPELINE_TAKES, PROJECT};
+use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PROJECT};
 use crate::nsm::{Entry, Listed};
 use crate::screen::{Ink, Screen};
 use crate::stage::{OWNER, PIPELINE, PREFIX, Stage};
 use crate::view;
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(250);
 /// When the play ends whatever the namespaces do: three times what it takes.
 const LIMIT: SignedDuration = SignedDuration::from_secs(240);
 
@@ -110,21 +110,30 @@ pub(crate) async fn play(stage: &mut Stage, screen: &mut Screen, company: Compan
 }
 
 impl Company {
-    /// Begins the first life of every member: before nsm comes, for the time of each counts from its creation.
-    pub(crate) async fn enter(plane: &ControlPlane) -> Result<Self> {
+    /// Nobody yet.
+    pub(crate) async fn new(plane: &ControlPlane) -> Result<Self> {
         let everybody = Api::all(plane.client(User::ADMIN).await?);
         let (pipeline, owner) = (plane.client(PIPELINE).await?, plane.client(OWNER).await?);
-        let mut company = Self { began: Timestamp::now(), everybody, pipeline, owner, lives: Vec::new() };
+        Ok(Self { began: Timestamp::now(), everybody, pipeline, owner, lives: Vec::new() })
+    }
+
+    /// Begins the first life of every member.
+    pub(crate) async fn enter(&mut self) -> Result<()> {
+        self.began = Timestamp::now();
         for member in &CAST {
-            company.create(member).await?;
+            self.create(member).await?;
         }
-        Ok(company)
+        Ok(())
     }
 
     /// Begins the next life of a member.
     async fn create(&mut self, member: &'static Member) -> Result<()> {
         let labels = Some(member.labels());
-        let annotations = member.ttl.map(|ttl| [(format!("{PREFIX}ttl"), ttl.to_owned())].into());
+        let number = self.lives.iter().filter(|life| life.name == member.name).count();
+        let annotations = member.end.filter(|_| number + 1 == member.lives.len()).map(|end| {
+            let (key, value) = end.annotation(Timestamp::now());
+            [(format!("{PREFIX}{key}"), value)].into()
+        });
         let namespace = if member.name == KUBE_SYSTEM {
             let patch = Patch::Merge(json!({"metadata": {"labels": labels}}));
             self.everybody.patch(member.name, &PatchParams::default(), &patch).await
@@ -138,7 +147,6 @@ impl Company {
         if member.broken {
             deploy(&self.pipeline, member.name).await.with_context(|| format!("cannot deploy to `{}`", member.name))?;
         }
-        let number = self.lives.iter().filter(|life| life.name == member.name).count();
         let ordinal = if member.lives.len() == 1 { String::new() } else { format!(" ({})", number + 1) };
         let life = Life {
             name: member.name,
@@ -191,7 +199,7 @@ impl Play<'_> {
             match life.fate {
                 Fate::Kept => self.owner_runs(&["keep", name, "--for", "4h", "--reason", "logs are needed"]).await?,
                 Fate::Protected => self.owner_runs(&["protect", name]).await?,
-                Fate::Finishes if Timestamp::now().duration_since(life.created) >= PIPELINE_TAKES => {
+                Fate::Finishes => {
                     let pipeline: Api<Namespace> = Api::all(self.company.pipeline.clone());
                     pipeline.delete(name, &DeleteParams::default()).await?;
                     self.tell("its pipeline", &format!("deletes namespace `{name}`"))?;
@@ -208,13 +216,9 @@ impl Play<'_> {
                     self.stage.gitlab.set(PROJECT, pipeline, "canceled");
                     self.tell("somebody", &format!("cancels pipeline {pipeline}, which made `{name}`"))?;
                 }
-                Fate::Finishes
-                | Fate::Expires(_)
-                | Fate::Ignored
-                | Fate::Fails
-                | Fate::Recovers
-                | Fate::Replaced
-                | Fate::Replaces => continue,
+                Fate::Expires(_) | Fate::Ignored | Fate::Fails | Fate::Recovers | Fate::Replaced | Fate::Replaces => {
+                    continue;
+                }
             }
             self.company.lives[at].acted = true;
         }

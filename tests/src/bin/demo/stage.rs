@@ -15,6 +15,7 @@ use testbed::{ControlPlane, Options, Process, User, eventually, program};
 
 use crate::cast::{BRANCH, CAST, PROJECT};
 use crate::nsm::Nsm;
+use crate::play::Company;
 
 /// Whose deletions the audit log is searched for.
 pub(crate) const MANAGER: &str = "nsm";
@@ -25,8 +26,10 @@ pub(crate) const OWNER: &str = "owner";
 
 /// The label that pipelines put on their namespaces, which the policy looks for.
 pub(crate) const LABEL: (&str, &str) = ("created-by", "pipeline");
-/// The label of those that are judged by more than their time, which the other policy looks for.
+/// The label of those that are judged by more than their time, which the second policy looks for.
 pub(crate) const JUDGED: (&str, &str) = ("judged-by", "its-workloads");
+/// The label of those whose owners have little time to mend them, which the third policy looks for.
+pub(crate) const STRICT: (&str, &str) = ("judged-by", "its-workloads-strictly");
 /// What begins the labels that CI systems write.
 pub(crate) const CI_PREFIX: &str = "cicd.skao.int/";
 /// What begins the annotations of nsm and those it reads.
@@ -34,24 +37,31 @@ pub(crate) const PREFIX: &str = "manager.cicd.skao.int/";
 
 /// What nsm is told to do. `{store}` is the path of its database, `{webhook}` where owners are told, `{gitlab}` where
 /// pipelines run, and `{token}` the file with the token for it.
+///
+/// Everything but the ttl is as short as can be: what is deleted waits for a minute anyway. What is mended has a minute for that, so that
+/// a busy machine does not take it away.
 const CONFIG: &str = r#"mode: enforce
 store: { url: "sqlite:{store}" }
 telemetry: { format: compact }
 notices: { webhook: { url: "{webhook}" } }
 health: { check_every: 1s }
-gitlab: { url: "{gitlab}", token_file: "{token}", check_every: 2s }
+gitlab: { url: "{gitlab}", token_file: "{token}", check_every: 1s }
 policies:
   - name: ci
     match: { all: [ { labels: { created-by: pipeline } } ] }
     ttl: 10s
     max_keep: 1d
-    visible_for: 2s
+    visible_for: 1s
     checks: { health: off }
   - name: judged
     match: { all: [ { labels: { judged-by: its-workloads } } ] }
-    visible_for: 2s
-    checks: { settling_period: 3s, grace_period: 10s, superseded: {} }
-    on: { failed: { grace: 2s } }
+    visible_for: 1s
+    checks: { settling_period: 1s, grace_period: 1m, superseded: {} }
+  - name: strict
+    match: { all: [ { labels: { judged-by: its-workloads-strictly } } ] }
+    visible_for: 1s
+    checks: { settling_period: 1s, grace_period: 1s }
+    on: { failed: { grace: 1s } }
 "#;
 
 /// What GitLab takes for a token.
@@ -62,7 +72,7 @@ const START: Duration = Duration::from_secs(60);
 /// nsm gives itself less.
 const END: Duration = Duration::from_secs(10);
 
-/// Everything that runs. It ends when this is dropped: nsm first.
+/// nsm, and what it talks to besides the control plane. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Stage {
     manager: Process,
@@ -71,14 +81,30 @@ pub(crate) struct Stage {
     /// Where the pipelines run: a stub that answers as GitLab does.
     pub(crate) gitlab: CiServer,
     pub(crate) nsm: Nsm,
-    pub(crate) plane: ControlPlane,
+}
+
+/// What leads to a control plane, while its controllers are still to start.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// The control plane's own directory, which it removes at its end, and the testbed's reaper if we are killed.
+    directory: PathBuf,
+    manager: PathBuf,
+    owner: PathBuf,
+}
+
+impl Access {
+    pub(crate) fn to(plane: &ControlPlane) -> Result<Self> {
+        let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?;
+        let [manager, owner] = [MANAGER, OWNER].map(|user| plane.kubeconfig(user).map(Path::to_owned));
+        Ok(Self { directory: directory.to_owned(), manager: manager?, owner: owner? })
+    }
 }
 
 impl Stage {
-    /// Starts a control plane and gives each user the rights it needs, and no other.
+    /// Starts a control plane, still without its controllers, and gives each user the rights it needs, and no other.
     pub(crate) async fn control_plane() -> Result<ControlPlane> {
         let users = [MANAGER, PIPELINE, OWNER].map(User::new).into();
-        let plane = ControlPlane::start(Options { users, ..Options::default() }).await?;
+        let plane = ControlPlane::start(Options { users, controller_manager: false }).await?;
         let admin = plane.client(User::ADMIN).await?;
         let namespaces = |verbs: &[&str]| json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs});
         let events = json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]});
@@ -87,17 +113,23 @@ impl Stage {
             "resources": ["deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "pods", "persistentvolumeclaims", "storageclasses"],
             "verbs": ["list", "watch"],
         });
-        grant(&admin, MANAGER, &[namespaces(&["get", "list", "watch", "patch", "delete"]), events, workloads]).await?;
+        let managers = [namespaces(&["get", "list", "watch", "patch", "delete"]), events, workloads];
         let deployments = |verbs: &[&str]| json!({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": verbs});
         let quotas = json!({"apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["create"]});
-        grant(&admin, PIPELINE, &[namespaces(&["create", "delete"]), deployments(&["create"]), quotas]).await?;
-        grant(&admin, OWNER, &[namespaces(&["get", "patch"]), deployments(&["patch"])]).await?;
+        let pipelines = [namespaces(&["create", "delete"]), deployments(&["create"]), quotas];
+        let owners = [namespaces(&["get", "patch"]), deployments(&["patch"])];
+        tokio::try_join!(
+            grant(&admin, MANAGER, &managers),
+            grant(&admin, PIPELINE, &pipelines),
+            grant(&admin, OWNER, &owners)
+        )?;
         Ok(plane)
     }
 
-    /// Starts a webhook, and nsm on `plane`, and waits until it works. What it writes lies beside the control plane's files and goes with them.
-    pub(crate) async fn start(plane: ControlPlane) -> Result<Self> {
-        let directory = directory(&plane)?;
+    /// Starts a webhook and nsm, lets `company` enter meanwhile, and waits until nsm works. What nsm writes lies beside the control plane's
+    /// files and goes with them.
+    pub(crate) async fn start(access: Access, company: &mut Company) -> Result<Self> {
+        let Access { directory, manager, owner } = access;
         let config = directory.join("nsm.yaml");
         let store = directory.join("nsm.db");
         let webhook = Receiver::start(|_, _| Answer::Status(204)).await?;
@@ -114,11 +146,12 @@ impl Stage {
         let text = text.replace("{gitlab}", &gitlab.url()).replace("{token}", path(&token)?);
         std::fs::write(&config, text).context("cannot write the configuration")?;
         let binary = program("nsm")?.get_program().into();
-        let nsm = Nsm { binary, config, kubeconfig: plane.kubeconfig(OWNER)?.to_owned() };
+        let nsm = Nsm { binary, config, kubeconfig: owner };
 
-        let mut command = nsm.command(&["standalone", "--mode", "enforce"], plane.kubeconfig(MANAGER)?);
+        let mut command = nsm.command(&["standalone", "--mode", "enforce"], &manager);
         let manager = Process::spawn("nsm", &mut command)?;
-        let mut stage = Self { manager, webhook, gitlab, nsm, plane };
+        company.enter().await?;
+        let mut stage = Self { manager, webhook, gitlab, nsm };
         let works = eventually("nsm answers", START, async || {
             if let Some(status) = stage.manager.exited()? {
                 return Ok(Some(status));
@@ -141,7 +174,7 @@ impl Stage {
         }
     }
 
-    /// Asks nsm to end, then ends the control plane.
+    /// Asks nsm to end.
     pub(crate) async fn end(mut self) -> Result<()> {
         let status = self.manager.terminate(END).await?;
         ensure!(status.success(), "nsm was asked to end and did with {status}\n{}", self.manager.log_tail());
@@ -162,12 +195,6 @@ impl Stage {
     pub(crate) fn log(&self) -> &Path {
         self.manager.log_path()
     }
-}
-
-/// The control plane's own directory, which it removes at its end, and the testbed's reaper if we are killed.
-fn directory(plane: &ControlPlane) -> Result<PathBuf> {
-    let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?;
-    Ok(directory.to_owned())
 }
 
 fn path(path: &Path) -> Result<&str> {

@@ -7,7 +7,7 @@ use crate::play::Life;
 use crate::screen::Ink;
 
 /// About how many seconds a play takes.
-const ALL: u32 = 80;
+const ALL: u32 = 72;
 
 /// The table at an instant.
 pub(crate) fn table(lives: &[Life], began: Timestamp, now: Timestamp) -> Vec<String> {
