@@ -33,8 +33,8 @@ use crate::{events::Events, metrics::Metrics, planner::Planner, workers::Workers
 /// The role, as in its beats.
 pub const ROLE: &str = "action-controller";
 
-/// How often the tail of the history is read: what no event told of is found by then.
-const TAIL_EVERY: Duration = Duration::from_secs(30);
+/// Interval within which the loop ticks, for liveness.
+const TICK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How often all snapshots are read again: one that lagged at the start, for longer than the tail goes back, and was put
 /// right since, is told of by nothing else.
@@ -52,13 +52,14 @@ const REST: Duration = Duration::from_secs(1);
 /// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) -> anyhow::Result<()> {
     let metrics = Metrics::new(&context);
-    let turns = context.vitals.watch("planner", TAIL_EVERY);
+    let turns = context.vitals.watch("planner", TICK_INTERVAL);
     let mut events = Events::new();
     let mut settings = context.settings.clone();
     let mut pulse = Pulse::new(ROLE, &context);
     let mut workers = Workers::new(jobs.clone(), metrics.clone());
     let mut planner = Planner::new(context.clone(), metrics.clone());
-    let mut tail = interval_at(Instant::now(), TAIL_EVERY);
+    // It finds what no event announced.
+    let mut tail = interval_at(Instant::now(), context.timings().tail_interval);
     tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
     all.set_missed_tick_behavior(MissedTickBehavior::Delay);

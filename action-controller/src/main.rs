@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use common::timings::Timings;
+
 fn main() -> ExitCode {
-    action_controller::program::main()
+    action_controller::program::main(Timings::default())
 }

@@ -11,6 +11,7 @@ use common::{
     nudge,
     queue::Route,
     store::{Place, StoreError},
+    timings::signed,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -26,9 +27,6 @@ const PAGE: usize = 500;
 
 /// How far before the last look at the tail the next one begins: a writer's clock may be behind.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
-
-/// How soon a task that was handed out and is still due is handed out again.
-const OFFER_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long the planner sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -212,7 +210,7 @@ impl Planner {
             // They wait now.
             self.waiting = None;
         }
-        let again = (!plan.tasks.is_empty()).then(|| saturating_add(now, OFFER_AGAIN));
+        let again = (!plan.tasks.is_empty()).then(|| saturating_add(now, signed(settings.timings.reoffer_interval)));
         let due = [plan.due, again].into_iter().flatten().min();
         let known = self.known.entry(record.uid.clone()).or_default();
         known.head = record.head;

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use common::{
     leadership::lead,
     process::{self, Lasts, Running},
+    timings::Timings,
 };
 
 /// How the lease is called, beside the installation's name.
 const ROLE: &str = "action-controller";
 
 /// Runs it until it is told to end.
-pub fn main() -> ExitCode {
-    process::run(ROLE, Lasts::UntilAsked, |running| lead(ROLE, running, work))
+pub fn main(timings: Timings) -> ExitCode {
+    process::run(ROLE, Lasts::UntilAsked, timings, |running| lead(ROLE, running, work))
 }
 
 async fn work(running: Running) -> anyhow::Result<()> {

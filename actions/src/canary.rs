@@ -21,9 +21,6 @@ use tracing::{info, warn};
 /// How long what was seen is good for.
 const GOOD_FOR: Duration = Duration::from_secs(600);
 
-/// How long after a try that showed no guard the next one is made.
-const AGAIN: Duration = Duration::from_secs(15);
-
 /// What was seen last.
 #[derive(Debug, Default)]
 pub(crate) struct Canary(Mutex<Option<Seen>>);
@@ -42,8 +39,9 @@ impl Canary {
     /// configured.
     pub(crate) async fn missing(&self, context: &Context) -> Option<String> {
         let policy = context.settings().guard.mark_policy.clone()?;
+        let again = context.timings().admission_retry_interval;
         let known = self.seen().clone().filter(|seen| {
-            let good_for = if seen.missing.is_some() { AGAIN } else { GOOD_FOR };
+            let good_for = if seen.missing.is_some() { again } else { GOOD_FOR };
             seen.policy == policy && seen.at.elapsed() < good_for
         });
         if let Some(seen) = known {

@@ -24,11 +24,10 @@ use crate::{
 const ROUNDS: usize = 4;
 
 /// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
-/// is durable (safety.md S4), and one that took longer to become so than [`HAND_OVER`] is not used.
+/// is durable (safety.md S4), and one that took longer to become so than [`hand_over`] is not used.
+///
+/// [`hand_over`]: common::timings::Timings::hand_over
 const FRESH: Duration = Duration::from_secs(40);
-
-/// The most time between the intent and the handing over of its request (safety.md S4).
-const HAND_OVER: Duration = Duration::from_secs(20);
 
 /// Carries out one deletion as far as it can be now: to its end, to an entry that says why not, or not at all where
 /// it is no longer due.
@@ -97,7 +96,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
         return Ok(Round::Over);
     }
     let intended = send::intent(worker, task, &settings, policy, record, &permit);
-    let handed_over_by = Instant::now() + HAND_OVER;
+    let handed_over_by = Instant::now() + settings.timings.hand_over();
     let fact = Fact::ActionIntended(Box::new(intended.clone()));
     if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
         == Appended::Conflict

@@ -22,7 +22,7 @@ mod worker;
 use std::time::Duration;
 
 use common::{
-    beats::{self, AT_REST, BUSY, Pulse},
+    beats::{self, BUSY, Pulse},
     config::WORKER_LIFE,
     context::Context,
 };
@@ -33,6 +33,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::{tasks::Tasks, worker::Worker};
+
+/// Interval within which the worker ticks, for liveness. A heartbeat comes at least as often.
+const TICK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long a worker rests after a task that could not be carried out for want of the store or the cluster.
 const REST: Duration = Duration::from_secs(1);
@@ -45,7 +48,7 @@ const REST: Duration = Duration::from_secs(1);
 /// # Errors
 /// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<()> {
-    let turns = context.vitals.watch("worker", AT_REST);
+    let turns = context.vitals.watch("worker", TICK_INTERVAL);
     let worker = Worker::new(context);
     let mut pulse = Pulse::new(beats::WORKER, &worker.context);
     // Who beats is not stuck: each step of a task has a deadline.
@@ -62,9 +65,10 @@ async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, bo
     let over = Instant::now() + WORKER_LIFE;
     let mut tasks = Tasks::new();
     let context = &worker.context;
+    let heartbeat_interval = context.timings().heartbeat_interval;
     loop {
         let idle_for = context.settings().workers.idle_for;
-        pulse.every(AT_REST);
+        pulse.every(heartbeat_interval);
         // In this order, so that a run can be repeated.
         let next = tokio::select! {
             biased;
@@ -88,7 +92,7 @@ async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, bo
             continue;
         };
         worker.begin(&task);
-        pulse.every(BUSY);
+        pulse.every(BUSY.min(heartbeat_interval));
         // Whatever came of it, the planner offers again what is still due: a failure must not bring the message back
         // at once.
         let outcome = pulse.beside(context, &body, worker.carry_out(&task)).await;

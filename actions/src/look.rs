@@ -120,13 +120,14 @@ pub(crate) async fn prepare(
 /// The window of now by the apiserver's clock, which the caller has just compared with ours.
 fn window(worker: &Worker) -> Window {
     let context = &worker.context;
-    Window::of(context.cluster.clock.now().unwrap_or_else(|| context.clock.now()))
+    let now = context.cluster.clock.now().unwrap_or_else(|| context.clock.now());
+    Window::of(now, context.timings().budget_window)
 }
 
 /// Whether this window is known to have no slot left for it.
 async fn known_to_wait(worker: &Worker, record: &Record) -> anyhow::Result<Option<Refusal>> {
     let known = |kind| match worker.claims.known(kind, window(worker), &record.uid) {
-        Some(Slot::Exhausted { limit, next }) => Some(exhausted(kind, limit, next)),
+        Some(Slot::Exhausted { limit, next }) => Some(exhausted(worker, kind, limit, next)),
         Some(Slot::Claimed(_)) | None => None,
     };
     if let Some(refusal) = known(ClaimKind::Slots) {
@@ -165,17 +166,17 @@ async fn claim(
     let store = &*worker.context.store;
     Ok(match worker.claims.claim(store, kind, ration, window, &record.uid, &worker.actor).await? {
         Slot::Claimed(slot) => Ok(slot),
-        Slot::Exhausted { limit, next } => Err(exhausted(kind, limit, next)),
+        Slot::Exhausted { limit, next } => Err(exhausted(worker, kind, limit, next)),
     })
 }
 
-fn exhausted(kind: ClaimKind, limit: u64, next: Timestamp) -> Refusal {
-    let from = human_text(next);
+fn exhausted(worker: &Worker, kind: ClaimKind, limit: u64, next: Timestamp) -> Refusal {
+    let (from, window) = (human_text(next), worker.context.timings().budget_window_text());
     match kind {
         ClaimKind::Waves => Refusal {
             why: SkipReason::Wave,
             detail: format!(
-                "{limit} deletions that nobody foretold were allowed in these ten minutes; the next are from {from} \
+                "{limit} deletions that nobody foretold were allowed in these {window}; the next are from {from} \
                  on, or at once after `nsm approve`"
             ),
             // An approval may come at any time.
@@ -183,7 +184,7 @@ fn exhausted(kind: ClaimKind, limit: u64, next: Timestamp) -> Refusal {
         },
         ClaimKind::Slots | ClaimKind::Controls => Refusal {
             why: SkipReason::Budget,
-            detail: format!("{limit} deletions were allowed in these ten minutes; the next are from {from} on"),
+            detail: format!("{limit} deletions were allowed in these {window}; the next are from {from} on"),
             not_before: Some(next),
         },
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use common::timings::Timings;
+
 fn main() -> ExitCode {
-    actions::program::main()
+    actions::program::main(Timings::default())
 }

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::process::{self, Lasts};
+use common::{
+    process::{self, Lasts},
+    timings::Timings,
+};
 
 /// Carries out what is due to namespaces, by the deletion protocol. Started by the action-controller.
 #[derive(Debug, Parser)]
@@ -20,10 +23,10 @@ enum Command {
 }
 
 /// Does what its arguments say, until it is through or told to end.
-pub fn main() -> ExitCode {
+pub fn main(timings: Timings) -> ExitCode {
     match Cli::parse().command {
         Command::Work => {
-            process::run("action", Lasts::UntilDone, |running| crate::run(running.context, running.cancel))
+            process::run("action", Lasts::UntilDone, timings, |running| crate::run(running.context, running.cancel))
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The request itself: one DELETE, tried once.
 
-use jiff::SignedDuration;
 use kube::api::{DeleteParams, Preconditions};
 use lifecycle::{
     Action, Policy, Record, Task,
@@ -11,12 +10,10 @@ use lifecycle::{
 use common::{
     cluster::{Answer, REQUEST_TIMEOUT},
     config::Settings,
+    timings::signed,
 };
 
 use crate::{look::Permit, worker::Worker};
-
-/// How long an intent is its holder's: 20 s to hand the request over, 10 s for the answer, and some to write it down.
-const HELD_FOR: SignedDuration = SignedDuration::from_secs(45);
 
 /// What is known of the request's fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +48,7 @@ pub(crate) fn intent(
         due_to: task.due_to,
         attempt: record.attempts.begun + 1,
         holder: worker.actor.to_string(),
-        until: saturating_add(now, HELD_FOR),
+        until: saturating_add(now, signed(settings.timings.intent_lease)),
         resource_version: permit.namespace.resource_version.clone(),
         cause: record.status,
         decision: format!("it is {}: {}", record.status, record.reason),

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use common::timings::Timings;
+
 fn main() -> ExitCode {
-    api::program::main()
+    api::program::main(Timings::default())
 }

@@ -65,7 +65,7 @@ pub(crate) async fn text(store: &dyn Store, settings: &Settings, now: Timestamp)
     let help = "Status of a managed namespace: ok 0, stale 1, failing 2, failed 3, unstable 4, cancelled 5, \
                 superseded 6, unknown -1";
     registry.register("namespace_manager_ns_status", help, statuses);
-    status::register(&status::overview(store, settings, now).await?, &mut registry);
+    status::register(&status::overview(store, settings, now).await?, &settings.timings, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).expect("a string takes whatever is written to it");
     Ok(text)

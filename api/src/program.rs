@@ -3,14 +3,17 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use common::process::{self, Lasts, Running};
+use common::{
+    process::{self, Lasts, Running},
+    timings::Timings,
+};
 use tokio::net::TcpListener;
 
 use crate::Api;
 
 /// Serves until it is told to end.
-pub fn main() -> ExitCode {
-    process::run("api", Lasts::UntilAsked, serve)
+pub fn main(timings: Timings) -> ExitCode {
+    process::run("api", Lasts::UntilAsked, timings, serve)
 }
 
 async fn serve(running: Running) -> anyhow::Result<()> {

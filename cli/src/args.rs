@@ -168,12 +168,13 @@ fn instant(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "it is no instant; write it with its offset, such as `2026-08-17T18:00:00Z`".to_owned())
 }
 
-/// How the program was called, for its help: `kubectl nsm` where it is kubectl's plugin.
+/// How the program was called, for its help: `kubectl nsm` where it is kubectl's plugin. The program for tests tells of
+/// itself as the one it stands for.
 pub(crate) fn called(program: Option<&str>) -> String {
     let name = program.and_then(|path| std::path::Path::new(path).file_name()).and_then(|name| name.to_str());
     match name.and_then(|name| name.strip_prefix("kubectl-")) {
         Some(plugin) => format!("kubectl {plugin}"),
-        None => name.unwrap_or("nsm").to_owned(),
+        None => name.map_or("nsm", |name| name.strip_suffix("-test-timings").unwrap_or(name)).to_owned(),
     }
 }
 
@@ -192,6 +193,7 @@ mod tests {
     fn it_is_called_by_its_own_name() {
         assert_eq!(called(Some("/usr/local/bin/nsm")), "nsm");
         assert_eq!(called(Some("kubectl-nsm")), "kubectl nsm");
+        assert_eq!(called(Some("target/debug/nsm-test-timings")), "nsm");
         assert_eq!(called(None), "nsm");
     }
 

@@ -11,6 +11,7 @@ mod wish;
 mod workers;
 
 use clap::CommandFactory as _;
+use common::timings::Timings;
 use jiff::Timestamp;
 
 use crate::{
@@ -21,8 +22,8 @@ use crate::{
 };
 
 /// Carries out one command.
-pub(crate) async fn run(cli: Cli, program: Option<&str>) -> Result<(), Failure> {
-    let reach = Reach::new(&cli.global);
+pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Result<(), Failure> {
+    let reach = Reach::new(&cli.global, timings);
     let screen = Screen::new(cli.global.output);
     match cli.command {
         Command::Standalone { mode } => standalone::standalone(&reach, &cli.global, mode).await,

@@ -1,47 +1,9 @@
-//! nsm: the whole of Namespace Manager on a laptop, and its client for people.
+//! nsm, as it is released: with the timings of a release, whatever the environment says.
 
-mod args;
-mod commands;
-mod failure;
-mod reach;
-mod remote;
-mod roles;
-mod screen;
-mod standalone;
-mod view;
+use std::process::ExitCode;
 
-use std::{io::Write as _, process::ExitCode};
-
-use clap::{CommandFactory as _, FromArgMatches as _};
-
-use crate::{
-    args::{Cli, called},
-    view::table::BAD,
-};
+use common::timings::Timings;
 
 fn main() -> ExitCode {
-    if let Some(main) = std::env::args_os().next().and_then(|program| roles::called(program.as_ref())) {
-        return main();
-    }
-    match common::process::runtime() {
-        Ok(runtime) => runtime.block_on(run()),
-        Err(error) => {
-            let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} cannot start threads: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run() -> ExitCode {
-    let program = std::env::args().next();
-    let matches = Cli::command().bin_name(called(program.as_deref())).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match commands::run(cli, program.as_deref()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Nobody is left to be told where standard error is closed.
-            let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", failure.text);
-            failure.code.into()
-        }
-    }
+    cli::main(Timings::default())
 }

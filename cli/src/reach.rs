@@ -1,12 +1,18 @@
 //! What a command works with: configuration, store, cluster, and who asks.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use common::{
     clock::Clock,
     cluster::{Cluster, REQUEST_TIMEOUT},
     config::{Settings, Source, variable},
     store::{self, OpenError, SharedStore},
+    timings::Timings,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
@@ -34,11 +40,12 @@ const STORE_REST: Duration = Duration::from_millis(500);
 pub(crate) struct Reach<'g> {
     global: &'g Global,
     clock: Clock,
+    timings: Timings,
 }
 
 impl<'g> Reach<'g> {
-    pub(crate) fn new(global: &'g Global) -> Self {
-        Self { global, clock: Clock::system() }
+    pub(crate) fn new(global: &'g Global, timings: Timings) -> Self {
+        Self { global, clock: Clock::system(), timings }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -50,7 +57,16 @@ impl<'g> Reach<'g> {
     }
 
     pub(crate) fn source(&self) -> Source {
-        Source::of_process(self.global.config.clone())
+        self.source_at(self.global.config.clone())
+    }
+
+    /// The configuration at another place.
+    pub(crate) fn source_at(&self, path: Option<PathBuf>) -> Source {
+        Source::of_process(path).with_timings(self.timings)
+    }
+
+    pub(crate) const fn timings(&self) -> Timings {
+        self.timings
     }
 
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {

@@ -3,8 +3,10 @@
 
 use std::{path::Path, process::ExitCode};
 
+use common::timings::Timings;
+
 /// What to run when this program is called as one of the roles.
-pub(crate) fn called(program: &Path) -> Option<fn() -> ExitCode> {
+pub(crate) fn called(program: &Path) -> Option<fn(Timings) -> ExitCode> {
     Some(match program.file_name()?.to_str()? {
         "action" => actions::program::main,
         "action-controller" => action_controller::program::main,

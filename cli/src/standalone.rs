@@ -42,6 +42,7 @@ pub(crate) struct ClusterChoice {
 pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterChoice) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
+    let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
     let StoreSettings { url, access } = &settings.store;
     let store = store::open_with(url, access).await.context("cannot open the store")?;
     let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;

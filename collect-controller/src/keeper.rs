@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     beats::ControllerBody,
-    config::JobSettings,
+    config::Settings,
     jobs::{Job, JobKind, JobSpec, JobState, Outcome, Pending, Schedule, SharedJobs, Started, turn_name, turn_of},
 };
 use jiff::Timestamp;
@@ -16,9 +16,6 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::{metrics::Metrics, plan::Plan, troubles::Troubles};
-
-/// How long residents are left to begin before anything else is scheduled.
-const SCHEDULES_AFTER: Duration = Duration::from_secs(60);
 
 /// How many numbers are tried in a row where jobs of theirs ended that the runner does not show.
 const TURNS: u32 = 8;
@@ -60,7 +57,7 @@ impl Keeper {
     }
 
     /// Starts, schedules and ends what there should be or not. Returns how soon to look again, where nothing else tells.
-    pub(crate) async fn keep(&mut self, settings: &JobSettings, now: Timestamp) -> Option<Duration> {
+    pub(crate) async fn keep(&mut self, settings: &Settings, now: Timestamp) -> Option<Duration> {
         let plan = Plan::of(settings, self.jobs.hands_over(), now);
         self.wanted = plan.residents.len();
         if self.troubles.pause(ALL).is_none() {
@@ -69,7 +66,8 @@ impl Keeper {
                 Err(error) => self.trouble(ALL, Outcome::Unreachable, error.to_string(), now),
             }
         }
-        if plan.residents.is_empty() || self.began.elapsed() >= SCHEDULES_AFTER {
+        // Residents are left to begin before anything else is.
+        if plan.residents.is_empty() || self.began.elapsed() >= settings.timings.schedule_grace {
             self.schedule(&plan.schedules, now).await;
         }
         self.metrics.running.set(i64::try_from(self.running).unwrap_or(i64::MAX));

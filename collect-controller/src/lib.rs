@@ -61,7 +61,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
                 Err(error) => warn!("configuration {hash} is not in force yet: {error}"),
             }
         }
-        let again = keeper.keep(&context.settings().jobs, context.clock.now()).await;
+        let again = keeper.keep(&context.settings(), context.clock.now()).await;
         let wait = if in_force.is_some() { LOOK_EVERY } else { AGAIN };
         let wait = again.map_or(wait, |again| again.min(wait));
         // In this order, so that a run can be repeated.

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use common::timings::Timings;
+
 fn main() -> ExitCode {
-    collect_controller::program::main()
+    collect_controller::program::main(Timings::default())
 }

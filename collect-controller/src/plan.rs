@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use common::{
-    config::{JobSettings, Sweep},
-    jobs::{JobKind, JobSpec, OVERLAP, Schedule, Slot},
+    config::{Settings, Sweep},
+    jobs::{JobKind, JobSpec, Schedule, Slot},
 };
 use jiff::Timestamp;
 
@@ -29,20 +29,21 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// What there should be now. Within one process (`hands_over` is false) one collector serves all, and stays.
-    pub(crate) fn of(settings: &JobSettings, hands_over: bool, now: Timestamp) -> Self {
-        let shards = if hands_over { settings.shards } else { 1 };
-        let slot = hands_over.then(|| Slot::of(now, settings.resident_for));
-        let prune = schedule("prune", ["prune"], settings.prune_every, PRUNE_WITHIN);
-        match settings.sweep {
+    pub(crate) fn of(settings: &Settings, hands_over: bool, now: Timestamp) -> Self {
+        let jobs = &settings.jobs;
+        let shards = if hands_over { jobs.shards } else { 1 };
+        let slot = hands_over.then(|| Slot::of(now, jobs.resident_for));
+        let prune = schedule("prune", ["prune"], jobs.prune_every, PRUNE_WITHIN);
+        match jobs.sweep {
             Sweep::Resident => Self {
                 residents: (0..shards).map(|shard| resident(shard, shards, slot, settings, now)).collect(),
                 schedules: vec![prune],
-                holds_for: slot.map(|slot| slot.left(settings.resident_for, now)),
+                holds_for: slot.map(|slot| slot.left(jobs.resident_for, now)),
             },
             Sweep::Cron => {
                 let sweep = |shard: u32| {
                     let args = ["sweep", "--shard", &shard.to_string(), "--of", &shards.to_string()];
-                    schedule(&format!("sweep-{shard}"), args, settings.sweep_every, SWEEP_WITHIN)
+                    schedule(&format!("sweep-{shard}"), args, jobs.sweep_every, SWEEP_WITHIN)
                 };
                 let schedules = (0..shards).map(sweep).chain([prune]).collect();
                 Self { residents: Vec::new(), schedules, holds_for: None }
@@ -51,7 +52,7 @@ impl Plan {
     }
 }
 
-fn resident(shard: u32, of: u32, slot: Option<Slot>, settings: &JobSettings, now: Timestamp) -> JobSpec {
+fn resident(shard: u32, of: u32, slot: Option<Slot>, settings: &Settings, now: Timestamp) -> JobSpec {
     let mut name = format!("collector-{shard}");
     let mut args = vec!["resident".to_owned(), "--shard".into(), shard.to_string(), "--of".into(), of.to_string()];
     let mut deadline = None;
@@ -59,7 +60,8 @@ fn resident(shard: u32, of: u32, slot: Option<Slot>, settings: &JobSettings, now
         name = format!("{name}-{slot}");
         args.extend(["--slot".to_owned(), slot.to_string()]);
         // Its pod may have to wait before it begins to stay.
-        deadline = Some(slot.stay(settings.resident_for, now) + OVERLAP + GRACE);
+        let overlap = settings.timings.hand_over_overlap;
+        deadline = Some(slot.stay(settings.jobs.resident_for, overlap, now) + overlap + GRACE);
     }
     JobSpec { name, kind: JobKind::Collector, args, deadline }
 }
@@ -79,7 +81,7 @@ mod tests {
         let variables = variables.iter().map(|(key, value)| (format!("NSM__JOBS__{key}"), (*value).to_owned()));
         let store = ("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned());
         let settings = Source::new(None, variables.chain([store])).load().unwrap();
-        Plan::of(&settings.jobs, hands_over, Timestamp::from_second(now).unwrap())
+        Plan::of(&settings, hands_over, Timestamp::from_second(now).unwrap())
     }
 
     /// Every job in words.

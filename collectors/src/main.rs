@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use common::timings::Timings;
+
 fn main() -> ExitCode {
-    collectors::program::main()
+    collectors::program::main(Timings::default())
 }

@@ -3,12 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use common::process::{self, Lasts};
+use common::{
+    process::{self, Lasts},
+    timings::Timings,
+};
 
 use crate::Arguments;
 
 /// Does what its arguments say, until it is through or told to end.
-pub fn main() -> ExitCode {
+pub fn main(timings: Timings) -> ExitCode {
     let Arguments { work } = Arguments::parse();
-    process::run("collector", Lasts::UntilDone, move |running| crate::run(running.context, work, running.cancel))
+    process::run("collector", Lasts::UntilDone, timings, move |running| {
+        crate::run(running.context, work, running.cancel)
+    })
 }

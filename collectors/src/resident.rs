@@ -102,7 +102,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
     let is_over = async {
         match stays {
-            Stays::ForSlot(slot) => sleep(slot.stay(length, now)).await,
+            Stays::ForSlot(slot) => sleep(slot.stay(length, context.timings().hand_over_overlap, now)).await,
             Stays::UntilAsked | Stays::ForOneLook => std::future::pending().await,
         }
     };

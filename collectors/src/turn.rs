@@ -10,6 +10,7 @@ use common::{
     history::{Appended, append_named, load, load_and_mend},
     mirroring, nudge,
     store::{Observed, StoreError},
+    timings::signed,
 };
 use evidence::{age, health::checkup};
 use jiff::{SignedDuration, Timestamp};
@@ -39,21 +40,9 @@ const MOST_STEPS: usize = 16;
 /// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
-/// How soon a namespace is judged again when the clock could not be trusted.
-const CLOCK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
-
-/// How soon is looked again whether an intent was closed: nobody tells a collector, and until then nothing is judged.
-const OPEN_AGAIN: SignedDuration = SignedDuration::from_secs(10);
-
 /// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
 /// hour in all.
 const LATE: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
-
-/// How soon is looked again for a namespace that was missed.
-const MISSED_AGAIN: SignedDuration = SignedDuration::from_secs(10);
-
-/// How soon is looked again whether our configuration is in force.
-const IN_FORCE_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// What all turns of a collector share.
 #[derive(Debug)]
@@ -101,10 +90,11 @@ impl Collector {
 
         let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
         if record.open.is_some() {
-            due = Some(saturating_add(now, OPEN_AGAIN));
+            // Nothing announces that an intent was closed, and until then nothing is judged.
+            due = Some(self.recheck_at(now));
         }
         let mut left = Left {
-            due: if seen_now.clock.is_true() { due } else { Some(saturating_add(now, CLOCK_AGAIN)) },
+            due: if seen_now.clock.is_true() { due } else { Some(self.recheck_at(now)) },
             repaired_at: seen.repaired_at,
             look_at,
             kept: self.keep(&record, &seen_now, kept).await?,
@@ -140,6 +130,12 @@ impl Collector {
             left.unsure = (turns < LATE.1).then_some(turns + 1);
         }
         Ok(left)
+    }
+
+    /// When to check again what nothing announces: a clock that could not be trusted, an open intent, a namespace that was
+    /// missed.
+    fn recheck_at(&self, now: Timestamp) -> Timestamp {
+        saturating_add(now, signed(self.context.timings().recheck_interval))
     }
 
     /// Whether newer deployments replace it, and the jobs for which is to be asked to know it. Who is in no group is replaced
@@ -245,7 +241,7 @@ impl Collector {
             let now = self.context.clock.now();
             if seen.clock.is_true() && !self.context.cluster.clock.compare(now).is_true() {
                 // Our clock jumped since the namespace was seen, and would tell another age.
-                due = Some(saturating_add(now, CLOCK_AGAIN));
+                due = Some(self.recheck_at(now));
                 break;
             }
             let decision = decide(policy, record, seen, now);
@@ -254,7 +250,7 @@ impl Collector {
                 break;
             };
             if follows_from_configuration(&fact) && !self.is_in_force(settings).await? {
-                due = Some(saturating_add(now, IN_FORCE_AGAIN));
+                due = Some(saturating_add(now, signed(settings.timings.config_retry_interval)));
                 break;
             }
             match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
@@ -383,7 +379,7 @@ impl Collector {
                     Ok(_) => {}
                     Err(trouble) => {
                         warn!(namespace.name = %record.name, "whether namespace `{}` is gone is not known yet: {trouble}", record.name);
-                        let again = saturating_add(self.context.clock.now(), MISSED_AGAIN);
+                        let again = self.recheck_at(self.context.clock.now());
                         return Ok(Left { due: Some(again), ..Left::default() });
                     }
                 }

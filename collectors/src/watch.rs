@@ -34,7 +34,7 @@ pub(crate) enum Watched {
 /// so that nobody takes them for gone.
 pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>, shard: Shard) -> BoxStream<'static, Watched> {
     let config = watcher::Config::default().page_size(PAGE);
-    translate(watch(cluster.metadata(), config), settings, shard).boxed()
+    translate(watch(cluster.metadata(), config, cluster.watch_timeout), settings, shard).boxed()
 }
 
 fn translate(

@@ -23,13 +23,11 @@ pub const COLLECTOR: &str = "collector";
 /// The role of action workers, as in their beats.
 pub const WORKER: &str = "action";
 
-/// How often whoever has something to do beats.
+/// How often whoever has something to do beats, or as often as at rest
+/// ([`Timings::heartbeat_interval`](crate::timings::Timings::heartbeat_interval)) where that is more often.
 pub const BUSY: Duration = Duration::from_secs(10);
 
-/// How often whoever waits beats.
-pub const AT_REST: Duration = Duration::from_secs(30);
-
-/// Who was not heard of for so long counts as dead: three beats at rest.
+/// Who was not heard of for so long counts as dead: three beats at rest in a release.
 pub const DEAD_AFTER: SignedDuration = SignedDuration::from_secs(90);
 
 /// Who was not heard of for so long is forgotten.
@@ -167,7 +165,7 @@ pub struct Pulse {
 impl Pulse {
     #[must_use]
     pub fn new(role: &'static str, context: &Context) -> Self {
-        Self { role, started: context.clock.now(), last: None, every: AT_REST }
+        Self { role, started: context.clock.now(), last: None, every: context.timings().heartbeat_interval }
     }
 
     /// Beats for the first time when a second beat would be due: who has just begun has better things to do.

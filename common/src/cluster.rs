@@ -32,7 +32,7 @@ pub use namespaces::{facts, look, patch_annotations};
 pub use review::{GROUP, bearer, may};
 pub use watching::watch;
 
-use crate::clock::ApiClock;
+use crate::{clock::ApiClock, timings::Timings};
 use patience::Patient;
 
 /// How long an answer may take, and each further piece of it; a watch may take longer for what follows.
@@ -50,6 +50,8 @@ pub struct Cluster {
     pub client: Client,
     /// What the apiserver thinks the time is, from every answer it gives.
     pub clock: ApiClock,
+    /// How long a watch lasts before it is resumed, for [`watch`].
+    pub watch_timeout: Duration,
 }
 
 impl Cluster {
@@ -120,7 +122,13 @@ impl Cluster {
             }
         });
         let client = builder.with_layer(&sees).with_layer(&layer_fn(Patient)).build();
-        Self { client, clock }
+        Self { client, clock, watch_timeout: Timings::default().watch_timeout }
+    }
+
+    /// The same cluster, with watches that last for so long.
+    #[must_use]
+    pub fn with_watch_timeout(self, watch_timeout: Duration) -> Self {
+        Self { watch_timeout, ..self }
     }
 
     /// The namespaces of the cluster.

@@ -6,7 +6,8 @@ use lifecycle::Actor;
 use tokio::sync::watch;
 
 use crate::{
-    clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, vitals::Vitals, web::Web,
+    clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, timings::Timings,
+    vitals::Vitals, web::Web,
 };
 
 /// The edges of a role: the ports, the cluster, the time, and the configuration as it is now.
@@ -28,6 +29,12 @@ impl Context {
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.borrow().clone()
+    }
+
+    /// The intervals and timeouts of this process, which no configuration changes.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        self.settings.borrow().timings
     }
 
     /// How a role of this process signs what it writes.

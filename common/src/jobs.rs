@@ -17,7 +17,7 @@ pub use self::{
     local::{LocalJobs, Program},
     outcome::Outcome,
     pending::{BEGINS_WITHIN, Pending},
-    slot::{OVERLAP, Slot},
+    slot::Slot,
 };
 
 /// The most letters of a job's name: with the name of the installation before it, and what a CronJob hangs on to it, it

@@ -23,5 +23,6 @@ pub mod retention;
 pub mod status;
 pub mod stop;
 pub mod store;
+pub mod timings;
 pub mod vitals;
 pub mod web;

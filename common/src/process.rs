@@ -18,6 +18,7 @@ use self::tasks::Ended;
 use crate::{
     config::{Refused, Settings, Source},
     context::Context,
+    timings::Timings,
 };
 
 pub use self::{
@@ -76,13 +77,13 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING).enable_all().build()
 }
 
-/// Runs a role as this process, to its end. It is called by each `main`, and by nobody else.
-pub fn run<F, Fut>(role: &'static str, lasts: Lasts, body: F) -> ExitCode
+/// Runs a role as this process, to its end, with these timings. It is called by each `main`, and by nobody else.
+pub fn run<F, Fut>(role: &'static str, lasts: Lasts, timings: Timings, body: F) -> ExitCode
 where
     F: FnOnce(Running) -> Fut,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
-    let source = Source::of_process(None);
+    let source = Source::of_process(None).with_timings(timings);
     let ended = match source.load() {
         Ok(settings) => logging::log(&settings.telemetry).map_err(Failure::from).and_then(|()| {
             let runtime = runtime().map_err(|error| anyhow::anyhow!("cannot start threads: {error}"))?;

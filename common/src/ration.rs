@@ -1,6 +1,7 @@
-//! The deletion budget and the waves: numbered slots in windows of ten minutes (safety.md S6, S7).
+//! The deletion budget and the waves: numbered slots in windows of ten minutes (safety.md S6, S7), or of what tests make of
+//! it ([`Timings::budget_window`](crate::timings::Timings::budget_window)).
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Actor, Uid, time::saturating_add};
@@ -12,15 +13,17 @@ use crate::{
     store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
 };
 
-/// The length of a window, in seconds.
-const WINDOW: i64 = 600;
-
 /// How many snapshots are counted at once.
 const PAGE: usize = 1_000;
 
-/// A span of ten minutes by the apiserver's clock. What was claimed in one is good in that one alone.
+/// A span of time by the apiserver's clock. What was claimed in one is good in that one alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Window(i64);
+pub struct Window {
+    /// In seconds of Unix time.
+    start: i64,
+    /// In seconds.
+    length: i64,
+}
 
 /// What became of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,22 +46,23 @@ struct Known {
 }
 
 impl Window {
-    /// The window an instant lies in.
+    /// The window of this length, in whole seconds, that an instant lies in.
     #[must_use]
-    pub fn of(at: Timestamp) -> Self {
-        Self(at.as_second().div_euclid(WINDOW))
+    pub fn of(at: Timestamp, length: Duration) -> Self {
+        let length = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
+        Self { start: at.as_second().div_euclid(length).saturating_mul(length), length }
     }
 
     /// Its first instant, which names it.
     #[must_use]
     pub fn start(self) -> Timestamp {
-        Timestamp::from_second(self.0.saturating_mul(WINDOW)).unwrap_or(Timestamp::MIN)
+        Timestamp::from_second(self.start).unwrap_or(Timestamp::MIN)
     }
 
     /// The first instant after it.
     #[must_use]
     pub fn end(self) -> Timestamp {
-        saturating_add(self.start(), SignedDuration::from_secs(WINDOW))
+        saturating_add(self.start(), SignedDuration::from_secs(self.length))
     }
 }
 
@@ -177,6 +181,7 @@ mod tests {
     use crate::{
         config::Source,
         store::{SharedStore, open},
+        timings::Timings,
     };
 
     async fn store() -> (tempfile::TempDir, SharedStore) {
@@ -200,7 +205,7 @@ mod tests {
     }
 
     fn window(second: i64) -> Window {
-        Window::of(Timestamp::from_second(second).unwrap())
+        Window::of(Timestamp::from_second(second).unwrap(), Timings::default().budget_window)
     }
 
     fn claimed(slot: &Slot) -> bool {
@@ -213,6 +218,14 @@ mod tests {
         assert_ne!(window(1_200), window(1_199));
         assert_eq!(window(1_199).end(), window(1_200).start());
         assert_eq!(window(-1).end(), window(0).start());
+    }
+
+    #[test]
+    fn windows_of_another_length_follow_each_other() {
+        let window = |second| Window::of(Timestamp::from_second(second).unwrap(), Duration::from_secs(90));
+        assert_eq!(window(89), window(0));
+        assert_eq!(window(0).end(), window(90).start());
+        assert_eq!(window(90).start().to_string(), "1970-01-01T00:01:30Z");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use crate::{
     history::load,
     ration::Window,
     store::{ClaimKind, Result, Store},
+    timings::Timings,
 };
 
 /// How much is looked at, and how much removed, at once.
@@ -81,7 +82,8 @@ async fn ended_before(store: &dyn Store, record: &Record, before: Timestamp) -> 
 }
 
 async fn slots(store: &dyn Store, before: Timestamp) -> Result<u64> {
-    let before = Window::of(before).start().to_string();
+    // Whatever the length of a window: this long before, all of them are over.
+    let before = Window::of(before, Timings::default().budget_window).start().to_string();
     let mut forgotten = 0;
     for kind in [ClaimKind::Slots, ClaimKind::Waves] {
         loop {

@@ -212,6 +212,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let doubt = controls::doubt(store).await?;
     let beats = store.beats(beats::MOST).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
+    let window = Window::of(now, settings.timings.budget_window);
     let controllers: Vec<_> = beats.iter().filter_map(|beat| controller(beat, now)).collect();
     let leaders = beats.iter().filter(|beat| beat.role.ends_with(CONTROLLER) && is_alive(beat.at, now));
     let leaders: Vec<_> = leaders.map(|beat| (instance(beat), body::<ControllerBody>(beat))).collect();
@@ -235,8 +236,8 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         deleted: deleted.map(|(instance, body)| (instance, body.deleted)).collect(),
         workers: count(&beats, now),
         backlog,
-        budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, now).await?,
-        waves: used(store, ClaimKind::Waves, settings.waves, snapshots.managed, now).await?,
+        budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, window).await?,
+        waves: used(store, ClaimKind::Waves, settings.waves, snapshots.managed, window).await?,
         namespaces: snapshots.by_status,
         managed: snapshots.managed,
         under_way: snapshots.under_way,
@@ -404,8 +405,7 @@ fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
     count
 }
 
-async fn used(store: &dyn Store, kind: ClaimKind, ration: Ration, managed: u64, now: Timestamp) -> Result<Use> {
-    let window = Window::of(now);
+async fn used(store: &dyn Store, kind: ClaimKind, ration: Ration, managed: u64, window: Window) -> Result<Use> {
     let (used, limit) = ration::used(store, kind, window).await?;
     Ok(Use { used, limit: limit.unwrap_or_else(|| ration.limit(managed)), next: window.end() })
 }
@@ -525,7 +525,7 @@ mod tests {
         assert_eq!(page.budget, Use { used: 1, limit: 5, next: at("10:10:00") });
 
         let mut registry = prometheus_client::registry::Registry::default();
-        register(&page, &mut registry);
+        register(&page, &settings.timings, &mut registry);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [

@@ -7,7 +7,8 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
-    Truth, Uid, absorb, decide, guards,
+    Truth, Uid, absorb, decide,
+    guards::{PROMISE_MARGIN, guards},
     health::{Checkup, Look},
     keys::{CI_LABELS, Lineage},
     mirror,
@@ -94,6 +95,7 @@ fn policies() -> Policies {
         has_channel: false,
         sources: HealthSources { prometheus: true, ..HealthSources::NONE },
         ci: &[CiSystem::Gitlab],
+        promise_margin: PROMISE_MARGIN,
     };
     Policies::new(&raw, &common).expect("the policies were written by hand")
 }

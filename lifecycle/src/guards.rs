@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How much later than promised a deletion may come at the earliest: the clocks of ours and of the reader may differ
-/// (safety.md S9).
+/// (safety.md S9). A policy has it from [`crate::policy::Common`].
 pub const PROMISE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// One reason why a deletion may have to wait, and whether it does.
@@ -66,7 +66,7 @@ pub fn guards(policy: &Policy, record: &Record, fresh: Option<&Fresh<'_>>, now: 
         kept(record, now),
         visible(policy, record, now),
         told(policy, record),
-        promise(record, now),
+        promise(policy, record, now),
         intent(record, now),
         backoff(record, now),
     ];
@@ -232,11 +232,11 @@ pub(crate) fn is_of(notice: &Notice, deletion: Option<Deletion>) -> bool {
     deletion.is_some_and(|it| it.about == notice.intended.about && it.at == notice.intended.deadline)
 }
 
-fn promise(record: &Record, now: Timestamp) -> Guard {
+fn promise(policy: &Policy, record: &Record, now: Timestamp) -> Guard {
     let Some(promise) = record.notice(record.status).map(|notice| notice.promise) else {
         return clear("promise", "no time was promised");
     };
-    let until = saturating_add(promise, PROMISE_MARGIN);
+    let until = saturating_add(promise, policy.promise_margin);
     if now < until {
         waits("promise", Some(until), format!("its owner was promised the time until {}", human_text(promise)))
     } else {

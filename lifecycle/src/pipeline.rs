@@ -245,6 +245,7 @@ mod tests {
     use super::*;
     use crate::{
         Mode, Policies, Uid,
+        guards::PROMISE_MARGIN,
         policy::{Common, HealthSources},
     };
 
@@ -378,7 +379,15 @@ mod tests {
     fn is_back(pipeline: Checked<Condition>, ci: &[CiSystem]) -> bool {
         let raw = serde_json::json!({ "name": "a", "match": { "names": ["a"] } });
         let (mode, keys) = (Mode::Enforce, Keys::default());
-        let common = Common { mode, keys, exclude: &[], has_channel: false, sources: HealthSources::NONE, ci };
+        let common = Common {
+            mode,
+            keys,
+            exclude: &[],
+            has_channel: false,
+            sources: HealthSources::NONE,
+            ci,
+            promise_margin: PROMISE_MARGIN,
+        };
         let policies = Policies::new(&[serde_json::from_value(raw).unwrap()], &common).unwrap();
         let mut record = Record::new(Uid::new("u"));
         record.since = Some(Timestamp::from_second(10).unwrap());

@@ -146,6 +146,8 @@ pub struct Common<'a> {
     pub sources: HealthSources,
     /// The CI systems that are configured, each once.
     pub ci: &'a [CiSystem],
+    /// Time from what an owner was promised to the deletion: [`crate::guards::PROMISE_MARGIN`].
+    pub promise_margin: SignedDuration,
 }
 
 /// Which sources of health there are.
@@ -208,6 +210,8 @@ pub struct Policy {
     pub visible_for: SignedDuration,
     /// `None`: no channel is configured, so nobody is told and nothing waits for it.
     pub warning: Option<Warning>,
+    /// Time from what an owner was promised to the deletion.
+    pub promise_margin: SignedDuration,
     /// `None`: its health is not checked.
     pub health: Option<HealthTerms>,
     /// `None`: newer deployments replace nothing.
@@ -499,6 +503,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         max_keep: raw.max_keep.get(),
         visible_for: raw.visible_for.get(),
         warning,
+        promise_margin: common.promise_margin,
         health,
         superseded,
         pipeline,

@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::{
         Entry, Keys, Mode, Policies, Uid,
+        guards::PROMISE_MARGIN,
         policy::{Common, HealthSources},
     };
 
@@ -91,7 +92,15 @@ mod tests {
         let raw = serde_json::from_value(raw).expect("it is a policy");
         Policies::new(
             &[raw],
-            &Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE, ci: &[] },
+            &Common {
+                mode,
+                keys: Keys::default(),
+                exclude: &[],
+                has_channel,
+                sources: HealthSources::NONE,
+                ci: &[],
+                promise_margin: PROMISE_MARGIN,
+            },
         )
         .expect("it is valid")
     }

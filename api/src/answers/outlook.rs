@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Mode, Policy, Record, Status, Verdict,
-    guards::{PROMISE_MARGIN, deletion, guards},
+    guards::{deletion, guards},
     record::{Damage, Phase},
     time::saturating_add,
 };
@@ -116,7 +116,7 @@ fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
             None => Outlook::waits_for("nothing, no end is set"),
         };
     };
-    let promised = record.notice(Status::Stale).map(|notice| saturating_add(notice.promise, PROMISE_MARGIN));
+    let promised = record.notice(Status::Stale).map(|notice| saturating_add(notice.promise, policy.promise_margin));
     let at = promised.map_or(end, |promised| promised.max(end)).max(now);
     let kept = record.deadline.as_ref().is_some_and(|deadline| deadline.at < end);
     let what = match (policy.mode, kept) {
@@ -132,6 +132,7 @@ mod tests {
     use jiff::SignedDuration;
     use lifecycle::{
         Keys, Policies,
+        guards::PROMISE_MARGIN,
         policy::{Common, HealthSources},
     };
     use serde_json::{Value, json};
@@ -230,7 +231,8 @@ mod tests {
         let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h"})).unwrap();
         let (mode, keys) = (Mode::Enforce, Keys::default());
         let sources = HealthSources { prometheus: true, kubernetes: false, every: SignedDuration::from_secs(30) };
-        let common = Common { mode, keys, exclude: &[], has_channel: false, sources, ci: &[] };
+        let common =
+            Common { mode, keys, exclude: &[], has_channel: false, sources, ci: &[], promise_margin: PROMISE_MARGIN };
         let policies = Policies::new(&[raw], &common).unwrap();
         let next =
             |entry| outlook(policies.iter().next(), &record(&[adopted(&policies), entry]), false, at("09:30:00"));

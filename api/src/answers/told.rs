@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Entry, Keys, Mode, Policies, Record, Uid,
+    guards::PROMISE_MARGIN,
     policy::{Common, HealthSources, RawPolicy},
 };
 use serde_json::{Value, json};
@@ -48,7 +49,14 @@ pub(crate) fn policies(mode: Mode, more: &Value) -> Policies {
     let mut raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h", "visible_for": "0"});
     raw.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     let raw: RawPolicy = serde_json::from_value(raw).unwrap();
-    let common =
-        Common { mode, keys: Keys::default(), exclude: &[], has_channel: false, sources: HealthSources::NONE, ci: &[] };
+    let common = Common {
+        mode,
+        keys: Keys::default(),
+        exclude: &[],
+        has_channel: false,
+        sources: HealthSources::NONE,
+        ci: &[],
+        promise_margin: PROMISE_MARGIN,
+    };
     Policies::new(&[raw], &common).unwrap()
 }

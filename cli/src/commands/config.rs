@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use common::{
     cluster::{Cluster, facts},
-    config::{Settings, Source, reference},
+    config::{Settings, reference},
 };
 use kube::api::ListParams;
 use lifecycle::{Mode, Namespace};
@@ -54,7 +54,7 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
     let difference = match older {
         None => None,
         Some(path) => {
-            let old = Source::of_process(Some(path)).load()?;
+            let old = reach.source_at(Some(path)).load()?;
             let namespaces = match pairs(reach, &old, &settings).await {
                 Ok(seen) => Some(difference::namespaces(seen, &old.policies, &settings.policies, now)),
                 Err(why) => {

@@ -13,5 +13,5 @@ pub(super) async fn status(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fai
             status::overview(&*store, &settings, reach.now()).await?
         }
     };
-    screen.answer(&overview, |_| page::text(&overview))
+    screen.answer(&overview, |_| page::text(&overview, &reach.timings().budget_window_text()))
 }

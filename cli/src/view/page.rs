@@ -13,8 +13,8 @@ use super::{
     words,
 };
 
-/// The page as text.
-pub(crate) fn text(page: &Overview) -> String {
+/// The page as text. `window` says how long a window of the budget is.
+pub(crate) fn text(page: &Overview, window: &str) -> String {
     let now = page.at;
     let mut lines = Vec::new();
     let mut line = |name: &str, text: String| lines.push(format!("{STRONG}{name:<14}{STRONG:#}{text}\n"));
@@ -47,7 +47,7 @@ pub(crate) fn text(page: &Overview) -> String {
     line("namespaces", namespaces(page));
     line("budget", format!("{}; {}", used(&page.budget, "deletions"), used(&page.waves, "not foretold")));
     let next = page.budget.next;
-    line("", format!("in these ten minutes; the next begin {}", relative(next, now)));
+    line("", format!("in these {window}; the next begin {}", relative(next, now)));
     let under_way = page.under_way.iter().map(|it| {
         let since = age(it.since, now);
         format!("`{}` by `{}` since {since} (entry {})", it.namespace, it.holder, it.entry)
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn plain(page: &Overview) -> String {
-        anstream::adapter::strip_str(&text(page)).to_string()
+        anstream::adapter::strip_str(&text(page, "ten minutes")).to_string()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use common::{
-    config::Source,
+    config::{Settings, Source},
     jobs::{JobRunner, LocalJobs, PerKind, Program, Result},
 };
 use jiff::SignedDuration;
@@ -122,10 +122,10 @@ impl Scene {
 const LOOK: Duration = Duration::from_secs(30);
 const SLOT: Duration = Duration::from_secs(1_800);
 
-fn settings(variables: &[(&str, &str)]) -> JobSettings {
+fn settings(variables: &[(&str, &str)]) -> Settings {
     let jobs = variables.iter().map(|(key, value)| (format!("NSM__JOBS__{key}"), (*value).to_owned()));
     let store = ("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned());
-    Source::new(None, jobs.chain([store])).load().unwrap().jobs
+    Source::new(None, jobs.chain([store])).load().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

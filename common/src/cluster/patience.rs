@@ -46,13 +46,13 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let is_watch = watching::is_watch(request.uri());
+        let silence = watching::silence(request.uri());
         let answer = self.0.call(request);
         Box::pin(async move {
             let answer = timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| Silent::NoAnswer(REQUEST_TIMEOUT))?;
-            let most = if is_watch { watching::SILENCE } else { REQUEST_TIMEOUT };
+            let most = silence.unwrap_or(REQUEST_TIMEOUT);
             let answer = answer.map_err(Into::into)?.map(|body| heard(Page::new(body), most));
-            if is_watch && !answer.status().is_success() { Ok(refused(answer).await) } else { Ok(answer) }
+            if silence.is_some() && !answer.status().is_success() { Ok(refused(answer).await) } else { Ok(answer) }
         })
     }
 }

@@ -25,6 +25,8 @@ use super::{
     raw::{LogFormat, Raw, RawApi, RawGuard, RawTelemetry, Readable, Sweep},
 };
 
+use crate::timings::{Timings, signed};
+
 pub use self::{jobs::JobSettings, leadership::LeadershipSettings, queue::QueueSettings, store::StoreSettings};
 
 /// How long a worker lives: then another takes its place, so that a new image comes into use within this time.
@@ -54,6 +56,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     pub leadership: LeadershipSettings,
     pub telemetry: TelemetrySettings,
+    /// Not configured: those of a release, but in tests.
+    pub timings: Timings,
     /// Changes with anything that can change a decision: whoever acts names the configuration it acts under.
     pub hash: String,
     /// As it was written, defaults filled in.
@@ -154,7 +158,7 @@ impl Ration {
 
 impl Settings {
     /// Checks a configuration. `store_url` is where the store is kept unless it says otherwise.
-    pub(super) fn new(raw: Raw, store_url: Result<String, String>) -> Result<Self, Vec<Invalid>> {
+    pub(super) fn new(raw: Raw, store_url: Result<String, String>, timings: Timings) -> Result<Self, Vec<Invalid>> {
         let mut errors = Vec::new();
         let keys = Keys {
             prefix: raw.annotations.prefix.clone(),
@@ -182,7 +186,15 @@ impl Settings {
         let github = errors.take(raw.github.as_ref().map(RawGithub::check).transpose());
         let systems = raw.gitlab.iter().map(|_| CiSystem::Gitlab).chain(raw.github.iter().map(|_| CiSystem::Github));
         let systems: Vec<_> = systems.collect();
-        let common = Common { mode: raw.mode, keys, exclude: &raw.exclude, has_channel, sources, ci: &systems };
+        let common = Common {
+            mode: raw.mode,
+            keys,
+            exclude: &raw.exclude,
+            has_channel,
+            sources,
+            ci: &systems,
+            promise_margin: signed(timings.promise_margin),
+        };
         let policies = errors.take(Policies::new(&raw.policies, &common));
         let store = errors.take(store::check(&raw.store, store_url));
         let queue = errors.take(queue::check(&raw.queue));
@@ -199,7 +211,7 @@ impl Settings {
             let why = format!("more than `workers.max`, which is {}, are never there", raw.workers.max);
             errors.push(invalid("workers.min", why));
         }
-        let jobs = errors.take(jobs::jobs(&raw.jobs));
+        let jobs = errors.take(jobs::jobs(&raw.jobs, timings.hand_over_overlap));
         let telemetry = errors.take(telemetry(&raw.telemetry));
         let processes = admin.zip(leadership).zip(telemetry).zip(queue).zip(prometheus.zip(gitlab).zip(github));
         let (
@@ -237,6 +249,7 @@ impl Settings {
                 idle_for: raw.workers.idle_for.get().unsigned_abs(),
             },
             telemetry,
+            timings,
             hash: hash(&raw, &policies),
             policies,
             check_every,

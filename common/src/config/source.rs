@@ -11,6 +11,7 @@ use super::{
     raw::Raw,
     read,
 };
+use crate::timings::Timings;
 
 /// The variable that names the file or directory unless an option does.
 const PATH_VARIABLE: &str = "CONFIG_PATH";
@@ -24,6 +25,7 @@ pub struct Source {
     path: Option<PathBuf>,
     variables: BTreeMap<String, String>,
     flags: Vec<(&'static str, &'static str, String)>,
+    timings: Timings,
 }
 
 /// One variable of this process's environment; an empty one counts as absent.
@@ -44,7 +46,8 @@ impl Source {
     /// An environment that is told.
     #[must_use]
     pub fn new(path: Option<PathBuf>, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut source = Self { path, variables: variables.into_iter().collect(), flags: Vec::new() };
+        let variables = variables.into_iter().collect();
+        let mut source = Self { path, variables, ..Self::default() };
         if source.path.is_none() {
             source.path = source.variable(PATH_VARIABLE).map(PathBuf::from);
         }
@@ -55,6 +58,13 @@ impl Source {
     #[must_use]
     pub fn with_flag(mut self, flag: &'static str, key: &'static str, value: impl Into<String>) -> Self {
         self.flags.push((flag, key, value.into()));
+        self
+    }
+
+    /// Gives settings these timings instead of those of a release. They are no part of the configuration.
+    #[must_use]
+    pub fn with_timings(mut self, timings: Timings) -> Self {
+        self.timings = timings;
         self
     }
 
@@ -93,7 +103,7 @@ impl Source {
                 return Err(mistakes.into());
             }
         };
-        Settings::new(raw, self.default_store()).map_err(|found| {
+        Settings::new(raw, self.default_store(), self.timings).map_err(|found| {
             let mistake = |invalid: lifecycle::policy::Invalid| {
                 Mistake::new(&tree.nearest(&invalid.key).origin, invalid.key, invalid.why)
             };

@@ -8,6 +8,7 @@ use lifecycle::{
 };
 
 use super::{Readable, Settings, Source};
+use crate::timings::Timings;
 
 mod refused;
 
@@ -175,6 +176,23 @@ fn config_path_names_the_file_unless_an_option_does() {
     let environment = [("HOME", "/home/someone"), ("CONFIG_PATH", five.to_str().unwrap())].map(owned);
     assert_eq!(Source::new(None, environment.clone()).load().unwrap().workers.max, 5);
     assert_eq!(Source::new(Some(six), environment).load().unwrap().workers.max, 6);
+}
+
+#[test]
+fn timings_come_with_the_source_and_change_no_hash() {
+    let policies = r#"[{"name": "ci", "match": {"names": ["ci-.*"]}}]"#;
+    let variables = [("HOME", "/h"), ("NSM__POLICIES", policies), ("NSM__JOBS__RESIDENT_FOR", "4s")].map(owned);
+    let source = Source::new(None, variables.clone());
+    let refused = source.load().unwrap_err().to_string();
+    assert!(refused.contains("`jobs.resident_for`: it must be 2 minutes to 1 day"), "{refused}");
+    let usual = Source::new(None, variables.into_iter().take(2)).load().unwrap();
+    assert_eq!(usual.timings, Timings::default());
+
+    let timings = Timings::parse("promise_margin=2s,hand_over_overlap=2s").unwrap();
+    let short = source.with_timings(timings).load().unwrap();
+    assert_eq!(short.timings, timings);
+    assert_eq!(short.policies.iter().next().unwrap().promise_margin.as_secs(), 2);
+    assert_eq!(short.hash, usual.hash);
 }
 
 #[test]

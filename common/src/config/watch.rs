@@ -77,10 +77,13 @@ mod tests {
     };
 
     use super::*;
+    use crate::timings::Timings;
 
     /// Changes what is at `path`, and tells what is in force and what was logged once it was looked at often enough.
     async fn after(path: &Path, changes: &[fn(&Path)]) -> (u32, String) {
         let source = Source::new(Some(path.to_owned()), [("HOME".to_owned(), "/home/someone".to_owned())]);
+        let timings = Timings::parse("promise_margin=2s").unwrap();
+        let source = source.with_timings(timings);
         let first = source.load().unwrap();
         let log = Log::default();
         let writer = log.clone();
@@ -98,6 +101,7 @@ mod tests {
             () = following => unreachable!("a receiver is left"),
             () = changing => {}
         }
+        assert_eq!(receiver.borrow().timings, timings, "a reload keeps them");
         let max = receiver.borrow().workers.max;
         let text = log.0.lock().unwrap().clone();
         (max, String::from_utf8(text).unwrap())

@@ -31,7 +31,10 @@ use self::{
     render::Render,
 };
 use super::{Job, JobError, JobKind, JobRunner, JobSpec, JobState, Result, Schedule, Started, check_name};
-use crate::cluster::{Answer, FIELD_MANAGER, REQUEST_TIMEOUT, Trouble};
+use crate::{
+    cluster::{Answer, FIELD_MANAGER, REQUEST_TIMEOUT, Trouble},
+    timings::Timings,
+};
 
 /// Where jobs are run, and for whom.
 #[derive(Clone, Debug)]
@@ -60,7 +63,7 @@ pub struct KubernetesJobs {
 impl KubernetesJobs {
     /// A runner of jobs in this place. It begins to watch; so it is made within a runtime.
     #[must_use]
-    pub fn new(client: &Client, place: Place) -> Self {
+    pub fn new(client: &Client, place: Place, timings: &Timings) -> Self {
         let jobs: Api<KubeJob> = Api::namespaced(client.clone(), &place.namespace);
         let cron_jobs: Api<CronJob> = Api::namespaced(client.clone(), &place.namespace);
         let pods: Api<Pod> = Api::namespaced(client.clone(), &place.namespace);
@@ -70,9 +73,9 @@ impl KubernetesJobs {
         let scheduled = Arc::new(Board::new("cron jobs", Arc::clone(&changed)));
         let render = Render::new(place.installation, place.templates);
         let mut following = JoinSet::new();
-        following.spawn(follow(jobs.clone(), render.selector(), Arc::clone(&seen)));
-        following.spawn(follow(cron_jobs.clone(), render.selector(), Arc::clone(&scheduled)));
-        let ailments = Ailments::new(pods, events);
+        following.spawn(follow(jobs.clone(), render.selector(), Arc::clone(&seen), timings.watch_timeout));
+        following.spawn(follow(cron_jobs.clone(), render.selector(), Arc::clone(&scheduled), timings.watch_timeout));
+        let ailments = Ailments::new(pods, events, timings.pod_start_grace);
         Self { jobs, cron_jobs, render, seen, scheduled, changed, ailments, _following: following }
     }
 

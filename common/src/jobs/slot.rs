@@ -4,9 +4,6 @@ use std::{fmt, num::ParseIntError, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 
-/// How long a resident stays after its slot is over: its successor's program begins and lists meanwhile.
-pub const OVERLAP: Duration = Duration::from_secs(60);
-
 /// A slot of time, told by when it began. Which one it is follows from the time alone, so that whoever asks gives its job
 /// the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,10 +38,11 @@ impl Slot {
         Duration::from_secs(u64::try_from(left).unwrap_or(0)).min(length)
     }
 
-    /// How long its resident stays from `now` on: never for less than [`OVERLAP`], whatever a clock says.
+    /// How long its resident stays from `now` on: never for less than `overlap`, whatever a clock says. Its successor's
+    /// program begins and lists meanwhile.
     #[must_use]
-    pub fn stay(self, length: Duration, now: Timestamp) -> Duration {
-        self.left(length, now) + OVERLAP
+    pub fn stay(self, length: Duration, overlap: Duration, now: Timestamp) -> Duration {
+        self.left(length, now) + overlap
     }
 }
 
@@ -71,6 +69,7 @@ mod tests {
     use super::*;
 
     const LENGTH: Duration = Duration::from_secs(1_800);
+    const OVERLAP: Duration = Duration::from_secs(60);
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -88,7 +87,7 @@ mod tests {
     #[test]
     fn a_resident_stays_until_its_successor_is_there() {
         let slot = Slot::of(at(3_600), LENGTH);
-        let stay = |now| slot.stay(LENGTH, at(now)).as_secs();
+        let stay = |now| slot.stay(LENGTH, OVERLAP, at(now)).as_secs();
         assert_eq!([stay(3_600), stay(5_000), stay(5_400)], [1_860, 460, 60]);
     }
 
@@ -96,7 +95,7 @@ mod tests {
     #[test]
     fn a_resident_with_a_wrong_clock_stays_for_a_while_and_not_for_ever() {
         let slot = Slot::of(at(3_600), LENGTH);
-        assert_eq!(slot.stay(LENGTH, at(1_000_000)), OVERLAP);
-        assert_eq!(slot.stay(LENGTH, at(0)), LENGTH + OVERLAP);
+        assert_eq!(slot.stay(LENGTH, OVERLAP, at(1_000_000)), OVERLAP);
+        assert_eq!(slot.stay(LENGTH, OVERLAP, at(0)), LENGTH + OVERLAP);
     }
 }

@@ -35,6 +35,7 @@ pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mu
         tasks.spawn("admin server", async { served.await.context("cannot serve") });
     }
     let cluster = Cluster::connect(None, None).await.map_err(configuration)?;
+    let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
     let queue = queue::open_with(&settings.queue).await.map_err(configuration)?;
     vitals.register(|registry| queue.register(registry));
     let store = open(&settings).await?;
@@ -115,7 +116,7 @@ pub fn jobs(context: &Context) -> anyhow::Result<SharedJobs> {
     let templates = settings.jobs.templates.clone().context("no pod can be started: set `jobs.templates`")?;
     let place =
         Place { namespace: namespace(&context.cluster), installation: settings.leadership.name.clone(), templates };
-    Ok(Arc::new(KubernetesJobs::new(&context.cluster.client, place)))
+    Ok(Arc::new(KubernetesJobs::new(&context.cluster.client, place, &settings.timings)))
 }
 
 fn configuration(error: impl Display) -> Failure {

@@ -126,7 +126,7 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
     let (_directory, store) = store().await;
     let claim = |kind, at: Timestamp, number| Claim {
         kind,
-        group: Window::of(at).start().to_string(),
+        group: Window::of(at, Timings::default().budget_window).start().to_string(),
         number,
         at,
         actor: Actor::person("me"),
@@ -142,7 +142,11 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
     }
     assert_eq!(pruned(&store).await.slots, 702);
     let last = async |kind, at: Timestamp| {
-        store.last_claim(kind, &Window::of(at).start().to_string()).await.unwrap().is_some()
+        store
+            .last_claim(kind, &Window::of(at, Timings::default().budget_window).start().to_string())
+            .await
+            .unwrap()
+            .is_some()
     };
     for kind in [ClaimKind::Slots, ClaimKind::Waves, ClaimKind::Controls] {
         assert!(last(kind, day(95)).await, "{kind:?}");

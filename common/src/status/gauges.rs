@@ -7,10 +7,11 @@ use prometheus_client::{
 };
 
 use super::Overview;
-use crate::beats::Checks;
+use crate::{beats::Checks, timings::Timings};
 
 /// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
-pub fn register(page: &Overview, registry: &mut Registry) {
+pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
+    let window = timings.budget_window_text();
     let mut gauge = |name: &str, help: &str, value: u64| {
         let gauge = Gauge::<i64>::default();
         gauge.set(whole(value));
@@ -22,10 +23,14 @@ pub fn register(page: &Overview, registry: &mut Registry) {
     gauge("configuration_differs", "Whether another configuration is in force than the one here", differs.into());
     gauge("managed", "Namespaces that are managed", page.managed);
     gauge("under_way", "Deletions under way", page.under_way_in_all);
-    gauge("budget_used", "Deletions in these ten minutes", page.budget.used);
-    gauge("budget_limit", "Deletions that are allowed in these ten minutes", page.budget.limit);
-    gauge("waves_used", "Deletions that nobody foretold in these ten minutes", page.waves.used);
-    gauge("waves_limit", "Deletions that nobody foretold and that are allowed in these ten minutes", page.waves.limit);
+    gauge("budget_used", &format!("Deletions in these {window}"), page.budget.used);
+    gauge("budget_limit", &format!("Deletions that are allowed in these {window}"), page.budget.limit);
+    gauge("waves_used", &format!("Deletions that nobody foretold in these {window}"), page.waves.used);
+    gauge(
+        "waves_limit",
+        &format!("Deletions that nobody foretold and that are allowed in these {window}"),
+        page.waves.limit,
+    );
     let collectors = page.collectors.iter().filter(|it| it.alive).count();
     gauge("collectors", "Collectors that were heard of lately", collectors.try_into().unwrap_or(u64::MAX));
 

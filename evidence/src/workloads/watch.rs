@@ -67,7 +67,8 @@ pub(super) const UNFINISHED: &str = "status.phase!=Succeeded";
 
 fn of<K: Judged>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
     let api = Api::<K>::all(cluster.client.clone());
-    begun_again(move || cluster::watch(api.clone(), config.clone().page_size(PAGE)).boxed()).boxed()
+    let timeout = cluster.watch_timeout;
+    begun_again(move || cluster::watch(api.clone(), config.clone().page_size(PAGE), timeout).boxed()).boxed()
 }
 
 /// A watch that begins with a list again after each error. By itself it would go on where it was, and say nothing where

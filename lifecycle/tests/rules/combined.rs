@@ -9,6 +9,7 @@ use lifecycle::{
     Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable},
     Truth, absorb, decide,
     entry::Entry,
+    guards::PROMISE_MARGIN,
     health::{Checkup, Look},
     pipeline::CiSystem,
     policy::Common,
@@ -198,6 +199,7 @@ fn policies(switches: Switches) -> Policies {
         has_channel: false,
         sources: every(Some(MINUTE)),
         ci: &[CiSystem::Gitlab],
+        promise_margin: PROMISE_MARGIN,
     };
     Policies::new(&[serde_json::from_value(policy).unwrap()], &common).unwrap()
 }

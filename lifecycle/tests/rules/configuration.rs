@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies, Status,
+    guards::PROMISE_MARGIN,
     ownership::{Owners, Source},
     pipeline::CiSystem,
     policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, RawPolicy},
@@ -22,6 +23,7 @@ fn configured(policies: &[Value], keys: &Keys, exclude: &[String]) -> Result<Pol
         has_channel: true,
         sources: HealthSources::NONE,
         ci: &[],
+        promise_margin: PROMISE_MARGIN,
     };
     Policies::new(&raw, &common)
 }
@@ -253,7 +255,10 @@ fn the_grace_is_none_where_the_ttl_is_at_most_an_hour() {
 fn checked(policy: &Value) -> Result<Policies, Vec<Invalid>> {
     let raw = serde_json::from_value(policy.clone()).expect("well-formed");
     let (mode, keys, sources) = (Mode::Enforce, Keys::default(), every(Some(SignedDuration::from_mins(1))));
-    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, sources, ci: &[] })
+    Policies::new(
+        &[raw],
+        &Common { mode, keys, exclude: &[], has_channel: true, sources, ci: &[], promise_margin: PROMISE_MARGIN },
+    )
 }
 
 #[test]
@@ -331,7 +336,18 @@ fn a_newer_deployment_is_confirmed_where_it_is_known_whom_to_ask() {
 fn asking(policy: &Value, ci: &[CiSystem]) -> Result<Policies, Vec<Invalid>> {
     let raw = serde_json::from_value(policy.clone()).expect("well-formed");
     let (mode, keys) = (Mode::Enforce, Keys::default());
-    Policies::new(&[raw], &Common { mode, keys, exclude: &[], has_channel: true, sources: HealthSources::NONE, ci })
+    Policies::new(
+        &[raw],
+        &Common {
+            mode,
+            keys,
+            exclude: &[],
+            has_channel: true,
+            sources: HealthSources::NONE,
+            ci,
+            promise_margin: PROMISE_MARGIN,
+        },
+    )
 }
 
 #[test]
@@ -441,8 +457,15 @@ fn the_hash_is_what_it_was_where_no_health_is_checked() {
 fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
     let hash = |policy: &Value, mode: Mode, has_channel: bool| {
         let raw: RawPolicy = serde_json::from_value(policy.clone()).unwrap();
-        let common =
-            Common { mode, keys: Keys::default(), exclude: &[], has_channel, sources: HealthSources::NONE, ci: &[] };
+        let common = Common {
+            mode,
+            keys: Keys::default(),
+            exclude: &[],
+            has_channel,
+            sources: HealthSources::NONE,
+            ci: &[],
+            promise_margin: PROMISE_MARGIN,
+        };
         Policies::new(&[raw], &common).unwrap().iter().next().unwrap().hash.clone()
     };
     let usual = hash(&with("ttl", json!("1h")), Mode::Enforce, true);

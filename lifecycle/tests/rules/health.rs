@@ -12,6 +12,7 @@ use lifecycle::{
     Status::{Failed, Failing, Ok, Unknown, Unstable},
     Truth, absorb, decide,
     entry::{Entry, StatusChanged},
+    guards::PROMISE_MARGIN,
     health::{Checkup, Look, Streak},
     policy::{Common, HealthTerms},
     time::saturating_add,
@@ -42,7 +43,15 @@ impl Patient {
     fn new(checks: &Value) -> Self {
         let policy = json!({ "name": "a", "match": { "names": ["a"] }, "checks": checks });
         let (mode, keys) = (Mode::Enforce, Keys::default());
-        let common = Common { mode, keys, exclude: &[], has_channel: false, sources: every(Some(MINUTE)), ci: &[] };
+        let common = Common {
+            mode,
+            keys,
+            exclude: &[],
+            has_channel: false,
+            sources: every(Some(MINUTE)),
+            ci: &[],
+            promise_margin: PROMISE_MARGIN,
+        };
         let policies = Policies::new(&[serde_json::from_value(policy).unwrap()], &common).unwrap();
         let record = Record::new(namespace("a", dawn()).uid);
         Self { policies, record, seen: None, now: dawn(), had: Vec::new(), look_at: None }

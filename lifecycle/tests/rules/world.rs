@@ -10,7 +10,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Guard, Mode, Namespace, Observation, Plan,
-    Policies, Policy, Reading, Record, Task, Truth, Uid, absorb, decide, guards,
+    Policies, Policy, Reading, Record, Task, Truth, Uid, absorb, decide,
+    guards::{PROMISE_MARGIN, guards},
     health::{Checkup, Look},
     keys::Lineage,
     mirror,
@@ -68,6 +69,7 @@ impl Settings {
             has_channel: self.has_channel,
             sources: every(self.prometheus_every),
             ci: &self.ci,
+            promise_margin: PROMISE_MARGIN,
         };
         Arc::new(Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}")))
     }

@@ -111,7 +111,7 @@ async fn check(fates: impl IntoIterator<Item = Fate>, asked: &[&str], errors: &[
         let apiserver = apiserver.clone();
         move |request| apiserver.clone().answer(request)
     }));
-    let mut events = std::pin::pin!(watch(cluster.metadata(), watcher::Config::default()));
+    let mut events = std::pin::pin!(watch(cluster.metadata(), watcher::Config::default(), cluster.watch_timeout));
     let (began, mut said) = (Instant::now(), Vec::new());
     loop {
         match events.next().await.expect("a watch goes on for ever") {
@@ -174,4 +174,14 @@ async fn a_version_that_is_expired_leads_to_a_list_however_it_is_said() {
     let asked = ["list", "watch from 7", "list", "watch from 7"];
     check([Refused(410, "{\"code\": 410}"), Brings(B_CAME)], &asked, &[""], 2).await;
     check([Brings(EXPIRED), Brings(B_CAME)], &asked, &[""], 2).await;
+}
+
+/// What is asked for decides how long nothing may come, whoever asked.
+#[test]
+fn a_watch_may_be_silent_for_as_long_as_it_lasts() {
+    let silence = |query: &str| silence(&format!("/api/v1/namespaces?{query}").parse().unwrap()).map(|it| it.as_secs());
+    assert_eq!(silence("watch=true&timeoutSeconds=5&resourceVersion=7"), Some(8));
+    assert_eq!(silence("timeoutSeconds=60&watch=true"), Some(63));
+    assert_eq!(silence("watch=true"), Some(63));
+    assert_eq!(silence("limit=250&timeoutSeconds=5"), None);
 }

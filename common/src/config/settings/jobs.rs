@@ -3,18 +3,22 @@
 use std::{path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
-use lifecycle::{duration::Period, policy::Invalid};
+use lifecycle::{
+    duration::{self, Period},
+    policy::Invalid,
+};
 
 use super::invalid;
 use crate::{
     config::raw::{RawJobs, Sweep},
     jobs::Every,
+    timings::signed,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSettings {
     pub sweep: Sweep,
-    /// 2 minutes to 1 day, whole seconds.
+    /// 2 minutes (twice the overlap with its successor) to 1 day, whole seconds.
     pub resident_for: Duration,
     /// 1 to 100.
     pub shards: u32,
@@ -24,14 +28,16 @@ pub struct JobSettings {
     pub templates: Option<PathBuf>,
 }
 
-/// Checks the section.
-pub(super) fn jobs(raw: &RawJobs) -> Result<JobSettings, Vec<Invalid>> {
+/// Checks the section. `overlap` is the time for which a resident stays beyond its slot.
+pub(super) fn jobs(raw: &RawJobs, overlap: Duration) -> Result<JobSettings, Vec<Invalid>> {
     const MOST_SHARDS: u32 = 100;
-    const STAYS: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(86_400));
+    const MAX_STAY: Duration = Duration::from_secs(86_400);
+    let min_stay = overlap * 2;
     let mut errors = Vec::new();
     let resident_for = Duration::from_secs(raw.resident_for.get().unsigned_abs().as_secs());
-    if !(STAYS.0..=STAYS.1).contains(&resident_for) {
-        errors.push(invalid("jobs.resident_for", "it must be 2 minutes to 1 day; write for example `30m`"));
+    if !(min_stay..=MAX_STAY).contains(&resident_for) {
+        let why = format!("it must be {} to 1 day; write for example `30m`", duration::text(signed(min_stay)));
+        errors.push(invalid("jobs.resident_for", why));
     }
     if !(1..=MOST_SHARDS).contains(&raw.shards) {
         let why = format!("`{}` is not a number from 1 to {MOST_SHARDS}; one job serves thousands", raw.shards);

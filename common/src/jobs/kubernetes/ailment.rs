@@ -13,9 +13,6 @@ use tokio::time::Instant;
 use super::board::Seen;
 use crate::cluster::{Trouble, within};
 
-/// How long a pod may take to begin before anybody asks why: images are pulled meanwhile.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// How often is asked again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
 
@@ -26,6 +23,8 @@ const LAST_WORDS: usize = 1_000;
 pub(super) struct Ailments {
     pods: Api<Pod>,
     events: Api<Event>,
+    /// How long a pod may take to begin before anybody asks why.
+    start_grace: Duration,
     found: Mutex<BTreeMap<String, Found>>,
 }
 
@@ -39,8 +38,8 @@ struct Found {
 }
 
 impl Ailments {
-    pub(super) const fn new(pods: Api<Pod>, events: Api<Event>) -> Self {
-        Self { pods, events, found: Mutex::new(BTreeMap::new()) }
+    pub(super) const fn new(pods: Api<Pod>, events: Api<Event>, start_grace: Duration) -> Self {
+        Self { pods, events, start_grace, found: Mutex::new(BTreeMap::new()) }
     }
 
     /// Forgets what is about none of these.
@@ -52,7 +51,7 @@ impl Ailments {
     pub(super) async fn look(&self, name: &str, seen: &Seen) -> (bool, Option<String>) {
         let now = Instant::now();
         let mut found = self.found().get(&seen.uid).cloned().unwrap_or_default();
-        let (due, wait) = found.again.unwrap_or((now + PATIENCE, AGAIN.0));
+        let (due, wait) = found.again.unwrap_or((now + self.start_grace, AGAIN.0));
         if now >= due {
             found.again = Some((now + wait, (wait * 2).min(AGAIN.1)));
             match self.ask(name, seen).await {

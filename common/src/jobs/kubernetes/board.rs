@@ -5,6 +5,7 @@ use std::{
     fmt::Debug,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::StreamExt as _;
@@ -197,8 +198,8 @@ impl<T: Kept> Known<T> {
 }
 
 /// Keeps a board current, for ever.
-pub(super) async fn follow<T: Kept>(api: Api<T::Of>, selector: String, board: Arc<Board<T>>) {
-    let mut events = pin!(watch(api, watcher::Config::default().labels(&selector)));
+pub(super) async fn follow<T: Kept>(api: Api<T::Of>, selector: String, board: Arc<Board<T>>, watch_timeout: Duration) {
+    let mut events = pin!(watch(api, watcher::Config::default().labels(&selector), watch_timeout));
     while let Some(event) = events.next().await {
         board.take_in(event);
     }

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use common::jobs::{JobKind, JobRunner, JobSpec, JobState, KubernetesJobs, Place, Schedule, SharedJobs, Started};
+use common::{
+    jobs::{JobKind, JobRunner, JobSpec, JobState, KubernetesJobs, Place, Schedule, SharedJobs, Started},
+    timings::Timings,
+};
 use k8s_openapi::api::{
     batch::v1::{CronJob, Job},
     core::v1::{Pod, ResourceQuota},
@@ -78,7 +81,11 @@ impl Cluster {
 
     fn runner_with(&self, templates: &Path) -> KubernetesJobs {
         let (namespace, installation) = (self.namespace.clone(), self.installation.clone());
-        KubernetesJobs::new(&self.client, Place { namespace, installation, templates: templates.to_owned() })
+        KubernetesJobs::new(
+            &self.client,
+            Place { namespace, installation, templates: templates.to_owned() },
+            &Timings::default(),
+        )
     }
 
     fn api<K>(&self) -> Api<K>
@@ -168,7 +175,7 @@ async fn a_job_of_another_installation_is_none_of_ours() {
     };
     other = {
         drop(other);
-        KubernetesJobs::new(&cluster.client, place)
+        KubernetesJobs::new(&cluster.client, place, &Timings::default())
     };
     assert_eq!(other.jobs(JobKind::Action).await.unwrap(), []);
     let mut foreign = cluster.api::<Job>().get("nsm-a").await.unwrap();

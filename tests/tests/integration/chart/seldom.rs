@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use common::clock::ApiClock;
 use common::cluster::{Cluster, bind, unbind};
 use common::jobs::{JobKind, JobRunner as _, JobSpec, JobState, KubernetesJobs, Place, Started};
+use common::timings::Timings;
 use http::Method;
 use serde_json::{Value, json};
 use testbed::eventually;
@@ -48,6 +49,7 @@ async fn the_action_controller_removes_a_job() -> Result<()> {
         KubernetesJobs::new(
             &controller.client(),
             Place { namespace, installation, templates: templates.path().to_owned() },
+            &Timings::default(),
         )
     };
     let job = |name: &str| JobSpec {
@@ -82,7 +84,8 @@ async fn the_action_controller_removes_a_job() -> Result<()> {
 #[tokio::test]
 async fn the_api_creates_the_binding_of_the_stop() -> Result<()> {
     let release = Release::installed(&json!({"config": {"mode": "enforce"}})).await?;
-    let api = Cluster { client: release.role("api").await?.client(), clock: ApiClock::default() };
+    let watch_timeout = Timings::default().watch_timeout;
+    let api = Cluster { client: release.role("api").await?.client(), clock: ApiClock::default(), watch_timeout };
     bind(&api, STOP).await?;
     ensure!(unbind(&api, STOP).await?, "it was not bound");
 

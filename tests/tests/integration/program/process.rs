@@ -130,3 +130,26 @@ async fn called_as_a_role_nsm_is_that_role() {
     })
     .await;
 }
+
+/// The variable is for tests, and for the program that is made for them.
+#[test]
+fn only_the_program_for_tests_reads_timings() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |name: &str, timings: &str| {
+        let mut nsm = program(name).unwrap();
+        nsm.args(["config", "check"]).env_clear().env("HOME", home.path()).env("NSM_TEST_TIMINGS", timings);
+        let ended = nsm.output().unwrap();
+        let said = [ended.stdout, ended.stderr].concat();
+        (ended.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (wrong, good) = ("promise_margin=0s", "promise_margin=2s,tail_interval=2s");
+    for timings in [wrong, good] {
+        let (code, said) = run("nsm", timings);
+        assert!(code == Some(0) && said.starts_with("good (") && !said.contains("TIMINGS"), "{code:?} {said}");
+    }
+    let (code, said) = run("nsm-test-timings", good);
+    assert!(code == Some(0) && said.starts_with("good ("), "{code:?} {said}");
+    let (code, said) = run("nsm-test-timings", wrong);
+    let floor = "error: NSM_TEST_TIMINGS: `promise_margin=0s`: it is below the floor; use at least `1s`\n";
+    assert_eq!((code, said.as_str()), (Some(6), floor));
+}

@@ -1,6 +1,6 @@
 //! What a kubelet would say of pods that run the suite's program, without running anything.
 
-use common::cluster::watch;
+use common::{cluster::watch, timings::Timings};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -21,7 +21,8 @@ impl Kubelet {
         let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
         let mut following = JoinSet::new();
         following.spawn(async move {
-            let mut changes = Box::pin(watch(pods.clone(), Config::default()).applied_objects());
+            let mut changes =
+                Box::pin(watch(pods.clone(), Config::default(), Timings::default().watch_timeout).applied_objects());
             while let Some(change) = changes.next().await {
                 let Ok(pod) = change else { continue };
                 let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
