@@ -269,7 +269,7 @@ impl ControlPlane {
     /// # Errors
     /// The log cannot be read.
     pub fn audit_of(&self, needle: &str) -> Result<AuditTail> {
-        AuditTail::from_now(self.layout.audit_log(), needle)
+        AuditTail::from_now(self.place.audit_log.clone(), needle)
     }
 
     /// Stops the apiserver from executing (SIGSTOP): connections stay open and are accepted, nothing answers.
