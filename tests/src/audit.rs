@@ -1,7 +1,9 @@
 //! What was really asked of an apiserver, as its own audit log tells it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -158,11 +160,86 @@ pub(crate) fn read(path: &Path) -> Result<Vec<AuditEvent>> {
         .collect()
 }
 
+/// The events of an audit log that name something, from some moment on. Each reading goes on where the last one ended, and only lines that
+/// hold the name are parsed: in a log that many tests fill, the whole of it is read once.
+#[derive(Debug)]
+pub struct AuditTail {
+    log: PathBuf,
+    /// Every line that holds it counts.
+    needle: String,
+    /// Up to here the log was read.
+    position: u64,
+    events: Vec<AuditEvent>,
+}
+
+impl AuditTail {
+    /// What is logged from now on and names this.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub(crate) fn from_now(log: PathBuf, needle: &str) -> Result<Self> {
+        // There is none before the first request.
+        let position = if log.exists() { log.metadata()?.len() } else { 0 };
+        Ok(Self { log, needle: needle.to_owned(), position, events: Vec::new() })
+    }
+
+    /// Every such event so far, in the order of the answers.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn events(&mut self) -> Result<&[AuditEvent]> {
+        let failed = || format!("cannot read the audit log `{}`", self.log.display());
+        let mut log = BufReader::new(File::open(&self.log).with_context(failed)?);
+        log.seek(SeekFrom::Start(self.position)).with_context(failed)?;
+        let mut line = String::new();
+        // A last line that is still being written is left to the next reading.
+        while log.read_line(&mut line).with_context(failed)? > 0 && line.ends_with('\n') {
+            if line.contains(&self.needle) {
+                self.events.push(serde_json::from_str(&line).with_context(|| format!("not an audit event: {line}"))?);
+            }
+            self.position += line.len() as u64;
+            line.clear();
+        }
+        Ok(&self.events)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use serde_json::json;
 
     use super::*;
+
+    /// An event about this namespace, as it is logged.
+    fn line(namespace: &str) -> String {
+        let event = json!({
+            "auditID": "1", "stage": "ResponseComplete", "requestURI": "/", "verb": "get",
+            "user": {"username": "worker"}, "objectRef": {"resource": "namespaces", "name": namespace},
+            "requestReceivedTimestamp": "2026-01-01T00:00:00Z", "stageTimestamp": "2026-01-01T00:00:00Z",
+        });
+        format!("{event}\n")
+    }
+
+    #[test]
+    fn a_tail_holds_what_names_it_and_came_since_and_no_half_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.log");
+        std::fs::write(&path, line("story-1")).unwrap();
+        let mut tail = AuditTail::from_now(path.clone(), "story").unwrap();
+        let mut log = File::options().append(true).open(path).unwrap();
+        let mut seen = |text: &str| {
+            log.write_all(text.as_bytes()).unwrap();
+            let events = tail.events().unwrap().iter();
+            events.map(|event| event.object_ref.clone().unwrap().name.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(""), [""; 0]);
+        assert_eq!(seen(&(line("other") + &line("story-2"))), ["story-2"]);
+        let third = line("story-3");
+        assert_eq!(seen(&third[..20]), ["story-2"]);
+        assert_eq!(seen(&third[20..]), ["story-2", "story-3"]);
+    }
 
     /// Checks that a DELETE of a namespace with this query and body, answered with `code`, counts as accepted or not.
     #[track_caller]

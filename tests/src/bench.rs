@@ -3,7 +3,7 @@
 //! For each number of namespaces a control plane of its own is started, filled and left to settle. Then, in this order:
 //! the requests of everybody while nsm does not run ([`requests`]), a bare LIST ([`floor`]), the start of nsm until
 //! everything is adopted and mirrored ([`start`]), a time at rest ([`rest`]), a hundred namespaces that expire within a
-//! minute ([`expiry`]), and, with nsm stopped, bare PATCHes and DELETEs; then, on another control plane, a sweep over
+//! minute ([`expiry`]), and, with nsm stopped, bare PATCHes and DELETEs, and how long nobody leads when a leader ends ([`handover`]); then, on another control plane, a sweep over
 //! namespaces with workloads in them ([`sweep`]). So each figure stands beside the floor that the same
 //! servers on the same machine set in the same run, and the ratio of the two outlives the machine.
 //!
@@ -13,6 +13,7 @@ pub mod cluster;
 mod crowd;
 mod expiry;
 mod floor;
+mod handover;
 mod ledger;
 mod report;
 mod requests;
@@ -65,6 +66,9 @@ pub struct Size {
     pub expiry: expiry::Expiry,
     pub floors: floor::Floors,
     pub sweep: sweep::Sweep,
+    /// From SIGTERM until nsm has ended.
+    pub end_seconds: f64,
+    pub handover: handover::HandOver,
 }
 
 /// Measures one process with each of `sizes`, and the installation in a cluster with each of `in_cluster`; at rest for so long.
@@ -106,11 +110,14 @@ async fn measure(namespaces: usize, length: Duration) -> Result<Size> {
     say("100 namespaces expire within a minute");
     let expiry = expiry::measure(&scene, &mut manager).await?;
     let memory = usage::Memory::of(manager.id())?;
-    manager.stop().await?;
+    let end_seconds = manager.stop().await?.as_secs_f64();
 
     say("bare requests");
     let patch = floor::patch(&scene, namespaces).await?;
     let delete = floor::delete(&scene, namespaces).await?;
+
+    say("two controllers, of which one leads");
+    let handover = handover::measure(&scene).await?;
 
     let audit = scene.plane.audit()?;
     let sweep = sweep::measure(namespaces).await?;
@@ -122,5 +129,7 @@ async fn measure(namespaces: usize, length: Duration) -> Result<Size> {
         expiry: expiry.with_requests(&audit, memory)?,
         floors: floor::Floors { list, patch, delete },
         sweep,
+        end_seconds,
+        handover,
     })
 }

@@ -254,11 +254,11 @@ mod tests {
     use super::*;
 
     /// How a client begins, and the first byte of the answer: a method on channel 0.
-    async fn greets(broker: &Broker) -> Result<()> {
+    async fn greets(broker: &Broker, within: Duration) -> Result<()> {
         let mut stream = TcpStream::connect(broker.address()).await?;
         stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
         let mut answer = [0; 3];
-        tokio::time::timeout(Duration::from_secs(2), stream.read_exact(&mut answer)).await??;
+        tokio::time::timeout(within, stream.read_exact(&mut answer)).await??;
         ensure!(answer == [1, 0, 0], "{answer:?}");
         Ok(())
     }
@@ -266,16 +266,16 @@ mod tests {
     #[tokio::test]
     async fn serves_freezes_dies_and_leaves_nothing() {
         let broker = Broker::start(BrokerOptions::default()).await.unwrap();
-        greets(&broker).await.unwrap();
+        greets(&broker, CONTROL).await.unwrap();
         broker.freeze().unwrap();
-        greets(&broker).await.unwrap_err();
+        greets(&broker, Duration::from_millis(500)).await.unwrap_err();
         broker.thaw().unwrap();
-        greets(&broker).await.unwrap();
+        greets(&broker, CONTROL).await.unwrap();
         broker.control(&["add_vhost", "kept"]).await.unwrap();
         broker.kill();
         assert!(TcpStream::connect(broker.address()).await.is_err());
         broker.restart().await.unwrap();
-        greets(&broker).await.unwrap();
+        greets(&broker, CONTROL).await.unwrap();
         let hosts = broker.control(&["list_vhosts"]).await.unwrap();
         assert!(hosts.contains("kept"), "{hosts}");
 
@@ -284,7 +284,7 @@ mod tests {
         assert!(TcpStream::connect(address).await.is_err());
         assert!(!directory.exists());
         let needle = directory.display().to_string();
-        let left = eventually("nothing of it runs", Duration::from_secs(10), async || {
+        let left = eventually("nothing of it runs", CONTROL, async || {
             let left = commands_naming(&needle);
             ensure!(left.is_empty(), "{left:?}");
             Ok(())

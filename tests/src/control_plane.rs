@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::audit::{self, AuditEvent};
+use crate::audit::{self, AuditEvent, AuditTail};
 use crate::certificates::Authority;
 use crate::shared::{self, Part};
 use crate::{Process, User, eventually, family, kubeconfig, port, servers};
@@ -258,6 +258,15 @@ impl ControlPlane {
     /// The log cannot be read.
     pub fn audit(&self) -> Result<Vec<AuditEvent>> {
         audit::read(&self.place.audit_log)
+    }
+
+    /// The requests from now on whose log line holds `needle`, such as the name of an object: for who looks again and again, and shares the
+    /// apiserver with others.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn audit_of(&self, needle: &str) -> Result<AuditTail> {
+        AuditTail::from_now(self.place.audit_log.clone(), needle)
     }
 
     /// Stops the apiserver from executing (SIGSTOP): connections stay open and are accepted, nothing answers.

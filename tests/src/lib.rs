@@ -51,12 +51,14 @@ mod servers;
 pub mod shared;
 mod user;
 
-pub use audit::{AuditEvent, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes};
+pub use audit::{
+    AuditEvent, AuditTail, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes,
+};
 pub use broker::{Broker, BrokerOptions};
 pub use certificates::{Authority, Pair};
 pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
-pub use eventually::eventually;
+pub use eventually::{HANG, eventually};
 pub use helm::helm;
 pub use installation::Installation;
 pub use mongo::{JavaMongo, MongoOptions, MongoServer};

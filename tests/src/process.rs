@@ -10,13 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{eventually, family};
+use crate::{HANG, eventually, family};
 
 /// Lines of the log that are shown when something failed.
 const TAIL: usize = 40;
-
-/// How long a signal may take to stop every thread: thousands of times what it takes.
-const FROZEN: Duration = Duration::from_secs(5);
 
 /// A child process whose output goes to a file. Dropping it kills it, and shows the end of its log if the test is failing.
 #[derive(Debug)]
@@ -91,9 +88,9 @@ impl Process {
     pub fn freeze(&mut self) -> Result<()> {
         self.signal(Signal::SIGSTOP)?;
         // The signal is sent by then, and some of its threads may go on for a moment.
-        let end = Instant::now() + FROZEN;
+        let end = Instant::now() + HANG;
         while !self.stands_still()? {
-            ensure!(Instant::now() < end, "`{}` did not stop within {FROZEN:?}", self.name);
+            ensure!(Instant::now() < end, "`{}` did not stop within {HANG:?}", self.name);
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
@@ -191,8 +188,6 @@ impl Drop for Process {
 mod tests {
     use super::*;
 
-    const SOON: Duration = Duration::from_secs(10);
-
     fn shell(script: &str) -> Process {
         Process::spawn("sh", Command::new("sh").args(["-c", script])).unwrap()
     }
@@ -200,20 +195,20 @@ mod tests {
     #[tokio::test]
     async fn tells_what_it_printed_and_how_it_ended() {
         let mut process = shell("echo out; echo err >&2; exit 3");
-        assert_eq!(process.wait(SOON).await.unwrap().code(), Some(3));
+        assert_eq!(process.wait(HANG).await.unwrap().code(), Some(3));
         assert_eq!(process.log(), "out\nerr\n");
     }
 
     #[tokio::test]
     async fn asks_politely() {
         let mut process = shell("trap 'exit 4' TERM; echo ready; while :; do sleep 0.01; done");
-        eventually("the trap is set", SOON, async || {
+        eventually("the trap is set", HANG, async || {
             anyhow::ensure!(process.log() == "ready\n", "{}", process.log());
             Ok(())
         })
         .await
         .unwrap();
-        assert_eq!(process.terminate(SOON).await.unwrap().code(), Some(4));
+        assert_eq!(process.terminate(HANG).await.unwrap().code(), Some(4));
     }
 
     #[tokio::test]

@@ -18,9 +18,9 @@ use crate::{Process, eventually, family, port};
 /// Where Debian's package puts it.
 const BINARY: &str = "/usr/bin/prometheus";
 /// Many times what a start takes on two idle cores.
-const START: Duration = Duration::from_secs(60);
-/// For one answer.
-const LOOK: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(120);
+/// For one answer: it takes milliseconds.
+const LOOK: Duration = Duration::from_secs(30);
 /// How often another port is tried when somebody took the one that was free.
 const PORTS: usize = 5;
 

@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http::{Method, Request, Response, StatusCode};
@@ -105,8 +108,21 @@ struct Candidate {
 
 impl Candidate {
     async fn start(server: &Server, instance: &str) -> Self {
+        Self::start_behind(server, instance, Arc::default()).await
+    }
+
+    /// One that reaches the server for as long as it is not `cut_off`.
+    async fn start_behind(server: &Server, instance: &str, cut_off: Arc<AtomicBool>) -> Self {
         let server = server.clone();
-        let service = tower::service_fn(move |request| server.clone().answer(request));
+        let service = tower::service_fn(move |request| {
+            let (server, cut_off) = (server.clone(), Arc::clone(&cut_off));
+            async move {
+                if cut_off.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+                server.answer(request).await
+            }
+        });
         let dir = tempfile::tempdir().unwrap();
         let settings = Source::new(None, [("HOME".to_owned(), dir.path().display().to_string())]).load().unwrap();
         let running = Running {
@@ -183,6 +199,37 @@ async fn the_first_leads_and_when_asked_to_end_leaves_the_lease_to_the_next() {
     one.cancel.cancel();
     assert_eq!(one.ends().await, Ok(()));
     assert!(pass_until(|| two.leads()).await <= LEASE / 2);
+}
+
+/// Wherever between two renewals it dies.
+#[tokio::test(start_paused = true)]
+async fn another_leads_within_two_leases_after_the_leader_died() {
+    for part in 0..5 {
+        let server = Server::default();
+        let one = Candidate::start(&server, "one").await;
+        pass_until(|| one.leads()).await;
+        let two = Candidate::start(&server, "two").await;
+        sleep(LEASE + LEASE / LOOKS / 5 * part).await;
+        assert!(one.leads() && !two.leads());
+        drop(one);
+        let waited = pass_until(|| two.leads()).await;
+        assert!(waited <= LEASE * 2, "it waited {waited:?}");
+    }
+}
+
+/// One that reaches nobody stops by itself, and by then no other leads.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_cut_off_has_stopped_when_another_leads_within_two_leases() {
+    let (server, cut_off) = (Server::default(), Arc::new(AtomicBool::new(false)));
+    let mut one = Candidate::start_behind(&server, "one", Arc::clone(&cut_off)).await;
+    pass_until(|| one.leads()).await;
+    let two = Candidate::start(&server, "two").await;
+    sleep(LEASE).await;
+    cut_off.store(true, Ordering::Relaxed);
+    let waited = pass_until(|| two.leads()).await;
+    assert!(waited <= LEASE * 2, "it waited {waited:?}");
+    assert!(!one.leads());
+    assert!(one.ends().await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

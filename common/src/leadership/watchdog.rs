@@ -67,7 +67,7 @@ mod tests {
     }
 
     fn wait(condition: impl Fn() -> bool) -> bool {
-        let until = std::time::Instant::now() + Duration::from_secs(20);
+        let until = std::time::Instant::now() + Duration::from_secs(180);
         while !condition() && std::time::Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
@@ -76,12 +76,13 @@ mod tests {
 
     #[test]
     fn it_bites_who_is_stuck_and_no_other() {
-        let now = Instant::now();
-        let (_stuck, bitten) = watched(now + Duration::from_millis(100));
-        let (fed, spared) = watched(now);
-        fed.feed(now + LONG);
-        let (left, asleep) = watched(now + Duration::from_millis(100));
+        // Both that are not to bite would do so before the other.
+        let soon = Instant::now() + Duration::from_secs(3);
+        let (fed, spared) = watched(soon);
+        fed.feed(soon + LONG);
+        let (left, asleep) = watched(soon);
         drop(left);
+        let (_stuck, bitten) = watched(soon + Duration::from_millis(500));
         assert!(wait(bitten));
         assert!(!spared() && !asleep());
     }

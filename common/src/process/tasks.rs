@@ -105,6 +105,9 @@ mod tests {
             Ok(())
         });
         tasks.spawn("deaf", std::future::pending());
+        let asked = tokio::time::Instant::now();
         assert_eq!(tasks.end(GRACE).await, ["deaf"]);
+        let took = asked.elapsed();
+        assert!((GRACE..=GRACE + Duration::from_millis(1)).contains(&took), "{took:?}");
     }
 }

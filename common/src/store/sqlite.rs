@@ -221,9 +221,19 @@ async fn within_deadline<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Instant};
+    use std::{future::pending, sync::mpsc};
+
+    use tokio::time::Instant;
 
     use super::*;
+
+    /// The port promises 5 s.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_nobody_answers_ends_at_the_deadline() {
+        let start = Instant::now();
+        assert!(within_deadline(pending::<std::result::Result<(), Failure>>()).await.is_err());
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
 
     #[tokio::test]
     async fn a_disk_that_hangs_is_told_at_the_deadline_and_got_over() {
@@ -238,10 +248,8 @@ mod tests {
             });
         });
         held.1.recv().unwrap();
-        let start = Instant::now();
         let error = store.ping().await.unwrap_err();
         assert!(matches!(&error, StoreError::Unavailable { why, .. } if why == "no answer came within 4 s"), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         hold.0.send(()).unwrap();
         disk.join().unwrap();
         store.ping().await.unwrap();

@@ -34,8 +34,11 @@ async fn until(what: &str, jobs: &dyn JobRunner, name: &str, wanted: impl Fn(Opt
     assert!(tokio::time::timeout(LONG, wait).await.is_ok(), "{what} has not come");
 }
 
-/// Long enough for whatever is to come.
-const LONG: Duration = Duration::from_secs(60);
+/// A guard against a hang, for whatever is to come.
+const LONG: Duration = Duration::from_secs(180);
+
+/// Longer than any test takes.
+const NEVER: Duration = Duration::from_secs(3_600);
 
 /// The whole suite, for an adapter, what makes its [`Bench`], and the attribute its tests run under.
 macro_rules! suite {

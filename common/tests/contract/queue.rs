@@ -19,10 +19,10 @@ pub(crate) trait Bench {
     }
 }
 
-/// Long enough for whatever is to come.
-const LONG: Duration = Duration::from_secs(10);
+/// A guard against a hang, for whatever is to come.
+const LONG: Duration = Duration::from_secs(180);
 
-/// How long is waited to see that nothing comes.
+/// For one look whether something comes: nothing may be concluded from it.
 const SHORT: Duration = Duration::from_millis(300);
 
 /// The whole suite, for an adapter, what makes its [`Bench`], and the attribute its tests run under.
@@ -85,13 +85,25 @@ fn about(delivery: &dyn Delivery) -> &str {
     &delivery.message().unwrap().about
 }
 
-/// Everything that comes, acknowledged, until nothing does.
-async fn drain(consumer: &mut dyn Consumer) -> Vec<String> {
+/// Everything that waits, acknowledged: all that comes before what is published now. No other consumer may wait.
+async fn drain(queue: &dyn Queue, route: Route, consumer: &mut dyn Consumer) -> Vec<String> {
+    let end = format!("end-{:016x}", rand::random::<u64>());
+    queue.publish(route, &Message::about(&end)).await.unwrap();
     let mut seen = Vec::new();
-    while let Some(delivery) = consumer.next(SHORT).await.unwrap() {
-        seen.push(about(&*delivery).to_owned());
+    loop {
+        let delivery = take(consumer).await;
+        let about = about(&*delivery).to_owned();
         delivery.ack().await.unwrap();
+        if about == end {
+            break seen;
+        }
+        seen.push(about);
         assert!(seen.len() <= 1_000, "it comes again and again: {seen:?}");
     }
-    seen
+}
+
+/// What waits for whoever begins to consume.
+async fn waiting(queue: &dyn Queue, route: Route) -> Vec<String> {
+    let mut consumer = queue.consume(route).await.unwrap();
+    drain(queue, route, &mut *consumer).await
 }

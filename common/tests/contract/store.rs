@@ -15,11 +15,12 @@ mod tails;
 
 use common::{
     history::token,
-    store::{self, Inserted, SharedStore, Store},
+    store::{self, Claim, Inserted, SharedStore, Store},
 };
 use jiff::{Timestamp, ToSpan};
 use lifecycle::{Actor, Entry, Fact, Uid, entry::Protected};
 use serde_json::Value;
+use testbed::{HANG, eventually};
 
 /// A new, empty store, and what a later version of this program might have put into it.
 pub(crate) trait Bench {
@@ -142,8 +143,28 @@ fn entry(uid: &str, seq: u64) -> Entry {
 
 async fn append(store: &dyn Store, entries: &[Entry]) {
     for entry in entries {
-        assert_eq!(store.append(entry).await.unwrap(), Inserted::Written, "{entry:?}");
+        assert_eq!(appended(store, entry).await, Inserted::Written, "{entry:?}");
     }
+}
+
+/// What became of an append. A server that has no time for it answers too late, which the port tells in time: then the same is asked for
+/// again, as everybody does.
+async fn appended(store: &dyn Store, entry: &Entry) -> Inserted {
+    at_last(async || store.append(entry).await).await
+}
+
+/// As [`appended`], of a claim.
+async fn claimed(store: &dyn Store, claim: &Claim) -> Inserted {
+    at_last(async || store.claim(claim).await).await
+}
+
+async fn at_last<T>(call: impl AsyncFn() -> store::Result<T>) -> T {
+    let called = eventually("the store answers in time", HANG, async || match call().await {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error) if error.is_worth_another_try() => Err(error.into()),
+        Err(error) => Ok(Err(error)),
+    });
+    called.await.unwrap().unwrap()
 }
 
 async fn history(store: &dyn Store, uid: &str) -> Vec<Entry> {

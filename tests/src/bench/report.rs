@@ -82,6 +82,10 @@ const LINES: &[Line] = &[
     line("bytes", |size| bytes(size.sweep.sweep.bytes.total()), ""),
     line("floor: bytes", |size| bytes(size.sweep.floor.bytes.total()), ""),
     line("peak RSS of the sweep", |size| bytes(size.sweep.sweep.peak_rss), ""),
+    line("**an end**", |_| String::new(), ""),
+    line("SIGTERM until nsm has ended", |size| seconds(size.end_seconds), "5 s"),
+    line("SIGKILL of a leader until another is at work", |size| seconds(size.handover.killed_seconds), "20 s"),
+    line("SIGTERM of a leader until another is at work", |size| seconds(size.handover.asked_seconds), "5 s"),
     line("**the machine**", |_| String::new(), ""),
     line("load before → after", |size| format!("{:.1} → {:.1}", size.load[0], size.load[1]), ""),
 ];

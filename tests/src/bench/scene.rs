@@ -9,15 +9,12 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::relay::Relay;
-use crate::{ControlPlane, Options, Process, User, program};
+use crate::{ControlPlane, HANG, Options, Process, User, program};
 
 /// The user nsm runs as, and nobody else: what the audit log says of it is caused by nsm.
 pub(super) const MANAGER: &str = "nsm";
 /// The user of the floors.
 pub(super) const BARE: &str = "bare";
-
-/// nsm gives itself less.
-const END: Duration = Duration::from_secs(10);
 
 /// What nsm is told to do: everything it does with namespaces alone, and no limit that would be measured instead of it.
 const CONFIG: &str = r#"mode: enforce
@@ -115,11 +112,12 @@ impl Manager {
         }
     }
 
-    /// Asks nsm to end, which ends its watch, so that the audit log has it.
-    pub(super) async fn stop(mut self) -> Result<()> {
-        let status = self.process.terminate(END).await?;
+    /// Asks nsm to end, which ends its watch, so that the audit log has it. Returns how long that took.
+    pub(super) async fn stop(mut self) -> Result<Duration> {
+        let asked = Instant::now();
+        let status = self.process.terminate(HANG).await?;
         ensure!(status.success(), "nsm was asked to end and did with {status}\n{}", self.process.log_tail());
-        Ok(())
+        Ok(asked.elapsed())
     }
 
     /// The end of what nsm said.

@@ -1,17 +1,12 @@
 //! What goes wrong with pods, on demand.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::Api;
 use nix::sys::signal::Signal;
 
 use super::{Cluster, output, servers};
-use crate::eventually;
-
-/// For a command that takes some milliseconds.
-const SOON: Duration = Duration::from_secs(20);
+use crate::{HANG, eventually};
 
 impl Cluster {
     /// Sends `signal` to the first process of a container, as the kernel does when memory runs out (SIGKILL), or as if the node had no time for it
@@ -29,13 +24,13 @@ impl Cluster {
             })
             .await?;
         let id = id.strip_prefix("containerd://").context("not a container of containerd")?;
-        let tasks = output(servers::ctr(&self.machine).args(["tasks", "list"]), SOON).await?;
+        let tasks = output(servers::ctr(&self.machine).args(["tasks", "list"]), HANG).await?;
         let task = tasks.lines().find(|line| line.starts_with(id)).context("the container does not run")?;
         let process = task.split_whitespace().nth(1).context("a process id")?;
         // As the node numbers it.
         let mut kill = self.machine.command("sh");
         kill.args(["-c", &format!("kill -{} {process}", signal as i32)]);
-        output(&mut kill, SOON).await.map(drop)
+        output(&mut kill, HANG).await.map(drop)
     }
 
     /// Lets nothing of this pod reach the apiserver any more: no answer, no refusal. Its other connections go on.
@@ -61,13 +56,13 @@ impl Cluster {
         let mut rule = self.machine.command("iptables");
         rule.args(["--wait", change, "FORWARD", "--source", &source, "--destination", &host]);
         rule.args(["--protocol", "tcp", "--dport", &port, "--jump", "DROP"]);
-        output(&mut rule, SOON).await.map(drop)
+        output(&mut rule, HANG).await.map(drop)
     }
 
     /// What the kubelet told the apiserver of a pod. It does so a moment after the pod has begun: a line in the log can be there before.
     async fn told_of<T>(&self, namespace: &str, pod: &str, what: impl Fn(PodStatus) -> Result<T>) -> Result<T> {
         let pods = Api::<Pod>::namespaced(self.client().await?, namespace);
-        let told = eventually("the apiserver knows of the pod", SOON, async || {
+        let told = eventually("the apiserver knows of the pod", HANG, async || {
             what(pods.get(pod).await?.status.context("no status")?)
         });
         told.await

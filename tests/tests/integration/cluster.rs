@@ -6,7 +6,5 @@ mod pods;
 mod traces;
 mod workloads;
 
-use std::time::Duration;
-
-/// For what takes some seconds on an idle machine.
-const LATER: Duration = Duration::from_secs(60);
+/// A guard against a hang, for what takes some seconds on an idle machine.
+use testbed::HANG as LATER;

@@ -8,11 +8,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, ResourceExt};
 use testbed::{
-    AuditEvent, ControlPlane, Options, Process, User, accepted_namespace_deletes, eventually, temp_namespace,
+    AuditEvent, ControlPlane, HANG, Options, Process, User, accepted_namespace_deletes, eventually, temp_namespace,
 };
-
-const SOON: Duration = Duration::from_secs(10);
-const LATER: Duration = Duration::from_secs(60);
 
 fn preconditions(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
     DeleteParams::default().preconditions(Preconditions { uid, resource_version })
@@ -63,7 +60,7 @@ async fn a_deleted_namespace_goes_away() -> Result<()> {
 
     let namespaces: Api<Namespace> = Api::all(client);
     namespaces.delete(&namespace.name_any(), &DeleteParams::default()).await?;
-    eventually("the namespace is gone", LATER, async || {
+    eventually("the namespace is gone", HANG, async || {
         let seen = namespaces.get_opt(&namespace.name_any()).await?;
         ensure!(seen.is_none(), "{:?}", seen.and_then(|namespace| namespace.status));
         Ok(())
@@ -77,6 +74,7 @@ async fn preconditions_are_kept_and_the_audit_log_tells() -> Result<()> {
     let client = plane.client(User::ADMIN).await?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace = temp_namespace(&client, &[], &[]).await?;
+    let mut log = plane.audit_of(&namespace.name_any())?;
     let (name, uid, version) = (namespace.name_any(), namespace.uid(), namespace.resource_version());
 
     let other_uid = preconditions(Some("0d15ea5e-0000-4000-8000-000000000000".into()), version.clone());
@@ -91,9 +89,9 @@ async fn preconditions_are_kept_and_the_audit_log_tells() -> Result<()> {
     assert_conflict(namespaces.delete(&name, &right).await, "ResourceVersion in precondition");
 
     // Five requests, of which one deleted something.
-    let events = eventually("the audit log is complete", SOON, async || {
-        let mut events = plane.audit()?;
-        events.retain(|event| event.verb == "delete" && is_on(event, &name));
+    let events = eventually("the audit log is complete", HANG, async || {
+        let events = log.events()?.iter().filter(|event| event.verb == "delete" && is_on(event, &name));
+        let events: Vec<_> = events.cloned().collect();
         ensure!(events.len() == 5, "{} deletions", events.len());
         Ok(events)
     })
@@ -121,7 +119,7 @@ async fn a_frozen_apiserver_answers_after_the_thaw() -> Result<()> {
     let silence = tokio::time::timeout(Duration::from_millis(500), &mut answer).await;
     assert!(silence.is_err(), "a frozen apiserver answered");
     plane.thaw_apiserver()?;
-    tokio::time::timeout(SOON, answer).await??;
+    tokio::time::timeout(HANG, answer).await??;
     Ok(())
 }
 
@@ -133,7 +131,7 @@ async fn a_killed_apiserver_comes_back_with_its_data() -> Result<()> {
     let namespace = temp_namespace(&client, &[], &[]).await?;
 
     plane.kill_apiserver();
-    let refused = tokio::time::timeout(SOON, namespaces.get("default")).await?;
+    let refused = tokio::time::timeout(HANG, namespaces.get("default")).await?;
     assert!(!matches!(refused, Ok(_) | Err(kube::Error::Api(_))), "a dead apiserver answered: {refused:?}");
     plane.restart_apiserver().await?;
 
@@ -153,7 +151,7 @@ async fn bare_plane() -> Result<ControlPlane> {
 async fn nothing_is_left_of_a_killed_test() -> Result<()> {
     let mut test =
         Process::spawn("control-plane", &mut std::process::Command::new(env!("CARGO_BIN_EXE_control-plane")))?;
-    let directory = eventually("a control plane runs in another process", LATER, async || {
+    let directory = eventually("a control plane runs in another process", HANG, async || {
         let log = test.log();
         let kubeconfig = log.lines().find_map(|line| line.strip_prefix("admin")?.split_once('='));
         let (_, kubeconfig) = kubeconfig.with_context(|| format!("no kubeconfig in its output: {log}"))?;
@@ -166,7 +164,7 @@ async fn nothing_is_left_of_a_killed_test() -> Result<()> {
 
     test.kill();
     let killed = Instant::now();
-    eventually("all its servers and files are gone", SOON, async || {
+    eventually("all its servers and files are gone", HANG, async || {
         let running = programs_using(&directory)?;
         ensure!(
             running.is_empty() && !directory.exists(),

@@ -124,7 +124,11 @@ impl Bench for Cluster {
 async fn a_job_is_the_charts_pod_with_a_name_arguments_and_limits() {
     let cluster = Cluster::new().await;
     let jobs = cluster.runner();
-    let spec = JobSpec { kind: JobKind::Collector, deadline: Some(LONG), ..job("collector-0-7", &["stay"]) };
+    let spec = JobSpec {
+        kind: JobKind::Collector,
+        deadline: Some(Duration::from_secs(60)),
+        ..job("collector-0-7", &["stay"])
+    };
     start(&jobs, &spec).await;
     let job = cluster.api::<Job>().get("nsm-collector-0-7").await.unwrap();
     let labels = |labels: &BTreeMap<String, String>| {
@@ -337,7 +341,7 @@ async fn a_schedule_that_missed_hundreds_of_starts_starts_again() {
     let day_ago = jiff::Timestamp::from_second(now() - 86_400).unwrap().to_string();
     let missed = json!({"status": {"lastScheduleTime": day_ago}});
     api.patch_status("nsm-sweep-0", &PatchParams::default(), &Patch::Merge(missed)).await.unwrap();
-    let run = eventually("it starts", Duration::from_secs(90), async || {
+    let run = eventually("it starts", LONG, async || {
         let runs = jobs.jobs(JobKind::Collector).await?;
         runs.into_iter().find(|job| job.name.starts_with("sweep-0-")).ok_or_else(|| anyhow::anyhow!("no run"))
     });
@@ -348,13 +352,13 @@ async fn a_schedule_that_missed_hundreds_of_starts_starts_again() {
 async fn at_rest_nothing_is_asked() {
     let plane = ControlPlane::shared().await.unwrap();
     let cluster = Cluster::new().await;
+    let mut log = plane.audit_of(&cluster.namespace).unwrap();
     let jobs = cluster.runner();
     start(&jobs, &job("a", &["stay"])).await;
     super::until("its beginning", &jobs, "a", |state| state == Some(&JobState::Running)).await;
     jobs.schedule(&[minutely()]).await.unwrap();
-    let asked = || {
-        let audit = plane.audit().unwrap();
-        let ours = audit.into_iter().filter(|event| {
+    let mut asked = || {
+        let ours = log.events().unwrap().iter().filter(|event| {
             let object = event.object_ref.as_ref();
             object.is_some_and(|object| object.namespace.as_deref() == Some(&cluster.namespace))
                 && event.user_agent.as_deref().is_none_or(|agent| !agent.starts_with("kube-"))

@@ -1,8 +1,11 @@
 //! The queue in memory: the suite, and its bounds.
 
-use common::queue::{self, Message, QueueError, Route};
+use std::time::Duration;
 
-use super::{Bench, publish, suite, take};
+use common::queue::{self, Message, QueueError, Route};
+use tokio::time::Instant;
+
+use super::{Bench, SHORT, publish, suite, take};
 
 suite!(contract, super::Memory::new, tokio::test(start_paused = true));
 
@@ -35,6 +38,15 @@ async fn a_route_has_room_for_ten_thousand_messages_in_hand_or_not() {
     in_hand.ack().await.unwrap();
     publish("one more").await.unwrap();
     assert!(matches!(publish("yet one more").await, Err(QueueError::Full)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_waits_as_long_as_it_says() {
+    let mut tasks = Memory.open().await.consume(Route::Tasks).await.unwrap();
+    let start = Instant::now();
+    assert!(tasks.next(SHORT).await.unwrap().is_none());
+    // To the millisecond, as tokio's timers go.
+    assert!(start.elapsed() <= SHORT + Duration::from_millis(1), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

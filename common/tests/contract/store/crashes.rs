@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use common::store::{Inserted, Store};
 use tokio::task::JoinSet;
 
-use super::{Bench, entry, history};
+use super::{Bench, appended, entry, history};
 use crate::child::{self, Process};
 
 const DEATHS: usize = 12;
@@ -54,7 +54,7 @@ async fn writing_process() {
             loop {
                 seq += 1;
                 let entry = entry(uid, seq);
-                assert_eq!(store.append(&entry).await.unwrap(), Inserted::Written);
+                assert_eq!(appended(&*store, &entry).await, Inserted::Written);
                 child::say(&format!("{uid} {seq} {}", entry.token));
             }
         });

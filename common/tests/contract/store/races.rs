@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use common::store::{ClaimKind, Inserted, SharedStore, Store};
 use tokio::task::JoinSet;
 
-use super::{Bench, claims::claim, entry, history};
+use super::{Bench, appended, claimed, claims::claim, entry, history};
 use crate::child::{self, Process};
 
 const WRITERS: u64 = 32;
@@ -19,7 +19,7 @@ pub(crate) async fn contend(store: &dyn Store, uid: &str, count: u64) -> Vec<Str
         loop {
             let entry = entry(uid, seq);
             seq += 1;
-            match store.append(&entry).await.unwrap() {
+            match appended(store, &entry).await {
                 Inserted::Written => break tokens.push(entry.token),
                 Inserted::Taken => {}
             }
@@ -66,7 +66,7 @@ async fn claim_all(store: SharedStore) -> Vec<(u64, String)> {
     let mut won = Vec::new();
     for number in 0..EACH {
         let claim = claim(ClaimKind::Slots, "w", number);
-        if store.claim(&claim).await.unwrap() == Inserted::Written {
+        if claimed(&*store, &claim).await == Inserted::Written {
             won.push((number, claim.token));
         }
     }
@@ -82,7 +82,7 @@ pub(crate) async fn of_appends_at_once_each_gets_its_own_answer(bench: &impl Ben
         let store = store.clone();
         let own = number % 10 != 0;
         let entry = entry(&if own { format!("u{number}") } else { "taken".to_owned() }, 1);
-        writers.spawn(async move { (own, store.append(&entry).await.unwrap()) });
+        writers.spawn(async move { (own, appended(&*store, &entry).await) });
     }
     for (own, inserted) in writers.join_all().await {
         assert_eq!(inserted, if own { Inserted::Written } else { Inserted::Taken });

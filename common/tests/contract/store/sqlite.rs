@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use tempfile::TempDir;
+use testbed::HANG;
 use tokio::time::timeout;
 
 use super::{Bench, suite};
@@ -37,7 +38,7 @@ impl File {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        timeout(Duration::from_secs(10), one_file).await.expect("the log stays beside a file that is closed");
+        timeout(HANG, one_file).await.expect("the log stays beside a file that is closed");
     }
 
     fn sqlite(&self) -> Connection {

@@ -3,9 +3,9 @@
 use anyhow::ensure;
 use reqwest::Method;
 use serde_json::Value;
-use testbed::{MongoOptions, MongoServer, Process, eventually};
+use testbed::{HANG, MongoOptions, MongoServer, Process, eventually};
 
-use crate::api::world::{SOON, World, plane, shared};
+use crate::api::world::{World, plane, shared};
 
 #[tokio::test]
 async fn after_a_stop_the_apiserver_refuses_the_workers_until_resume() {
@@ -73,7 +73,7 @@ async fn a_stop_holds_at_once_and_is_whole_when_the_store_answers() {
     server.freeze().unwrap();
     let mut stop = nsm("stop");
     world.is_refused(&namespace, true).await;
-    let told = eventually("it says what holds", SOON, async || {
+    let told = eventually("it says what holds", HANG, async || {
         let log = stop.log();
         ensure!(log.contains("note: the apiserver refuses all deletions by now"), "{log}");
         Ok(())
@@ -83,10 +83,10 @@ async fn a_stop_holds_at_once_and_is_whole_when_the_store_answers() {
     server.thaw().unwrap();
     told.unwrap();
     assert_eq!(is_over, None, "{}", stop.log());
-    let ended = stop.wait(SOON).await.unwrap();
+    let ended = stop.wait(HANG).await.unwrap();
     assert!(ended.success() && stop.log().contains("all deletions are stopped"), "{ended}: {}", stop.log());
     let mut resume = nsm("resume");
-    let ended = resume.wait(SOON).await.unwrap();
+    let ended = resume.wait(HANG).await.unwrap();
     assert!(ended.success() && resume.log().contains("had stopped them"), "{ended}: {}", resume.log());
     world.is_refused(&namespace, false).await;
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::ensure;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
-use testbed::eventually;
+use testbed::{HANG, eventually};
 
-use crate::api::world::{SOON, Said, World, shared};
+use crate::api::world::{Said, World, shared};
 
 /// Writes a certificate that vouches for itself, and its key; returns it.
 fn write(directory: &Path) -> String {
@@ -37,7 +37,7 @@ async fn a_new_certificate_is_taken_in_and_a_bad_one_is_not() {
     assert_eq!(ls(&first).await.code, Some(0));
 
     let second = write(world.directory.path());
-    eventually("the new certificate is taken in", SOON, async || {
+    eventually("the new certificate is taken in", HANG, async || {
         let said = ls(&second).await;
         ensure!(said.code == Some(0), "{said:?}");
         Ok(())
@@ -47,7 +47,7 @@ async fn a_new_certificate_is_taken_in_and_a_bad_one_is_not() {
     assert_eq!(ls(&first).await.code, Some(5), "the old one is no longer shown");
 
     std::fs::write(world.path("tls.crt"), "no certificate").unwrap();
-    eventually("the bad one is told of", SOON, async || {
+    eventually("the bad one is told of", HANG, async || {
         ensure!(world.log().contains("was not taken in, the last good one stays"), "{}", world.log());
         Ok(())
     })

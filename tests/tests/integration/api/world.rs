@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::authentication::v1::TokenRequest;
@@ -13,11 +12,8 @@ use kube::{Api, Client};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::{ControlPlane, Options, Process, User, eventually, program};
+use testbed::{ControlPlane, HANG, Options, Process, User, eventually, program};
 use tokio::sync::OnceCell;
-
-/// Many times what it takes on idle cores: others are using them.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// As whom the API calls the apiserver.
 const API: &str = "system:serviceaccount:nsm:api";
@@ -110,7 +106,7 @@ impl<'p> World<'p> {
         command.env("CONFIG_PATH", &configs).env("KUBECONFIG", plane.kubeconfig(API).unwrap()).env("NO_COLOR", "1");
         let api = Process::spawn("api", &mut command).unwrap();
         let said = "the records are served on `";
-        let address = eventually("the api listens", SOON, async || {
+        let address = eventually("the api listens", HANG, async || {
             let log = api.log();
             let (_, rest) = log.split_once(said).with_context(|| log.clone())?;
             Ok(rest.split_once('`').context("cut")?.0.to_owned())
@@ -164,7 +160,7 @@ impl<'p> World<'p> {
 
     pub(crate) async fn ask(&self, method: Method, path: &str, token: Option<&PathBuf>) -> Result<Response> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(SOON).build()?;
+        let client = reqwest::Client::builder().no_proxy().timeout(HANG).build()?;
         let mut request = client.request(method, format!("{}{path}", self.url));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {}", std::fs::read_to_string(token)?));
@@ -228,7 +224,7 @@ impl<'p> World<'p> {
 
     /// Waits until the apiserver refuses the workers' deletions by this world's policy, or no longer does.
     pub(crate) async fn is_refused(&self, namespace: &str, expected: bool) {
-        eventually(&format!("deletions are refused: {expected}"), Duration::from_secs(10), async || {
+        eventually(&format!("deletions are refused: {expected}"), HANG, async || {
             let refusal = self.refusal(namespace).await?;
             let by_policy = refusal.as_ref().is_some_and(|why| why.contains(&self.name));
             ensure!(by_policy == expected && refusal.is_some() == expected, "{refusal:?}");

@@ -5,7 +5,6 @@ mod helm;
 mod release;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -14,8 +13,8 @@ pub(crate) use caller::{Answered, Caller};
 pub(crate) use helm::Helm;
 pub(crate) use release::{Release, dry, path};
 
-/// For what follows at once. Many times what it takes on idle cores: others are using them.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// A guard against a hang, for what follows at once.
+pub(crate) use testbed::HANG as SOON;
 
 /// Where releases are installed: a name that nothing built in protects.
 pub(crate) const HOME: &str = "tools";

@@ -1,17 +1,12 @@
 //! Prometheus itself: its alerts as they come and go, its starts, and what it says to a query.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 use jiff::Timestamp;
 use lifecycle::Truth;
 use serde_json::{Value, json};
-use testbed::{Prometheus, eventually};
+use testbed::{HANG, Prometheus, eventually};
 
 use crate::evidence::{told, truths, way};
-
-/// Many times what an evaluation takes, which there is every second.
-const SOON: Duration = Duration::from_secs(60);
 
 const MISSING: &str = "the alert `Watchdog`, which always fires, is missing, so that its rules may be missing too";
 
@@ -37,7 +32,7 @@ fn usual() -> [Value; 2] {
 /// Waits until this is said of the namespaces `a` and `b`.
 async fn says(prometheus: &Prometheus, more: Value, expected: [Truth; 2]) {
     let way = way(&prometheus.url(), more);
-    let seen = eventually("it says so", SOON, async || {
+    let seen = eventually("it says so", HANG, async || {
         let look = way.look(Timestamp::now()).await;
         ensure!(truths(&look) == expected, "{:?}", ["a", "b"].map(|name| told(&look, name)));
         Ok(())
@@ -47,7 +42,7 @@ async fn says(prometheus: &Prometheus, more: Value, expected: [Truth; 2]) {
 
 /// Waits until Prometheus has these alerts.
 async fn has(prometheus: &Prometheus, expected: &[(&str, &str)]) {
-    let seen = eventually("it has these alerts", SOON, async || {
+    let seen = eventually("it has these alerts", HANG, async || {
         let alerts = prometheus.alerts().await?;
         let found: Vec<_> = alerts.iter().map(|(name, state)| (name.as_str(), state.as_str())).collect();
         ensure!(found == expected, "{found:?}");
@@ -114,7 +109,7 @@ async fn a_start_makes_nobody_healthy() {
     prometheus.set_rules(&[watchdog(), pends("Down", labels(), "9m")]).await.unwrap();
     prometheus.restart().await.unwrap();
     // Whatever is seen until `b` is healthy again, `a` never is.
-    let seen = eventually("silence is believed again", SOON, async || {
+    let seen = eventually("silence is believed again", HANG, async || {
         look = patient.look(Timestamp::now()).await;
         let truths = truths(&look);
         assert_eq!(truths[0], Truth::Unknown, "{:?}", told(&look, "a"));

@@ -14,14 +14,15 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
-use testbed::{ControlPlane, User, eventually};
+use testbed::{ControlPlane, HANG, User, eventually};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::leadership::world::{HANDOVER, SOON};
-
 const CANDIDATES: usize = 50;
+
+/// Long enough for the first of them to lead while all others connect.
+const LEASE: &str = "15s";
 
 /// Who leads now, and the most that ever did at a time.
 #[derive(Debug, Default)]
@@ -47,7 +48,7 @@ pub(crate) async fn contend() -> Result<()> {
     let variables = [
         ("HOME".to_owned(), directory.path().display().to_string()),
         ("NSM__LEADERSHIP__NAME".to_owned(), name),
-        ("NSM__LEADERSHIP__LEASE".to_owned(), "6s".to_owned()),
+        ("NSM__LEADERSHIP__LEASE".to_owned(), LEASE.to_owned()),
     ];
     let settings = Source::new(None, variables).load()?;
     let context = Context {
@@ -81,7 +82,7 @@ pub(crate) async fn contend() -> Result<()> {
 
     let mut led = BTreeSet::new();
     for _ in 0..3 {
-        let leader = eventually("another leads", HANDOVER, async || {
+        let leader = eventually("another leads", HANG, async || {
             let seats = seats.lock().expect("nobody panics while holding it");
             let leader = seats.taken.first().cloned().context("nobody leads")?;
             ensure!(!led.contains(&leader), "`{leader}` leads still");
@@ -95,7 +96,7 @@ pub(crate) async fn contend() -> Result<()> {
     let most = seats.lock().expect("nobody panics while holding it").most;
     ensure!(most == 1, "{most} led at a time");
     cancels.iter().for_each(CancellationToken::cancel);
-    tokio::time::timeout(SOON, crowd.join_all()).await.context("they do not end")?;
+    tokio::time::timeout(HANG, crowd.join_all()).await.context("they do not end")?;
     Ok(())
 }
 

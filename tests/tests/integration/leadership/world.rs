@@ -1,10 +1,10 @@
 //! What the stories are told with: a controller's replicas, each with a line of its own to the apiserver.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Patch, PatchParams};
@@ -13,17 +13,15 @@ use serde_json::json;
 use tempfile::TempDir;
 use testbed::oracle::Ledger;
 use testbed::relay::Relay;
-use testbed::{ControlPlane, Options, Process, User, eventually, program, temp_namespace};
+use testbed::{ControlPlane, HANG, Options, Process, User, eventually, program, temp_namespace};
 
-/// Short, but longer than a busy machine keeps a process waiting.
-pub(crate) const LEASE: Duration = Duration::from_secs(6);
-/// Within this time the other leads, whatever became of the leader.
-pub(crate) const HANDOVER: Duration = Duration::from_secs(2 * LEASE.as_secs());
-/// For what follows at once. Many times what it takes on idle cores.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// As long as it is where nobody says otherwise.
+const LEASE: Duration = Duration::from_secs(10);
 
 /// As whom both controllers call the apiserver: with what the chart grants them, and nothing else.
 const CONTROLLER: &str = "controller";
+/// What lets it do that.
+const ROLE: &str = "leadership-controller";
 
 /// Everything one story needs.
 pub(crate) struct World {
@@ -41,6 +39,14 @@ pub(crate) struct Replica {
     pub(crate) relay: Relay,
     /// What the lease and the history call it.
     pub(crate) instance: String,
+}
+
+/// The replicas of one controller that run. Where one ends because it lost its lease, as it may on a machine that has no time for it,
+/// another begins, as in a cluster.
+pub(crate) struct Replicas<'w> {
+    world: &'w World,
+    running: Vec<Replica>,
+    started: usize,
 }
 
 /// Tells a story on the shared control plane.
@@ -80,7 +86,7 @@ pub(crate) async fn own() -> Result<&'static ControlPlane> {
 
 async fn grant(client: &Client) -> Result<()> {
     let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": CONTROLLER},
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ROLE},
         "rules": [
             {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
             {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "list", "watch", "delete"]},
@@ -90,13 +96,13 @@ async fn grant(client: &Client) -> Result<()> {
         ],
     });
     let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": CONTROLLER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": CONTROLLER},
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": ROLE},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ROLE},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": CONTROLLER}],
     });
     let params = PatchParams::apply("testbed").force();
-    Api::<ClusterRole>::all(client.clone()).patch(CONTROLLER, &params, &Patch::Apply(role)).await?;
-    Api::<ClusterRoleBinding>::all(client.clone()).patch(CONTROLLER, &params, &Patch::Apply(binding)).await?;
+    Api::<ClusterRole>::all(client.clone()).patch(ROLE, &params, &Patch::Apply(role)).await?;
+    Api::<ClusterRoleBinding>::all(client.clone()).patch(ROLE, &params, &Patch::Apply(binding)).await?;
     Ok(())
 }
 
@@ -145,84 +151,132 @@ impl World {
         format!("nsm-{}", self.role)
     }
 
-    /// Whom the lease names now.
-    pub(crate) async fn holder(&self) -> Result<String> {
-        let lease = self.leases().get(&self.lease()).await?;
-        lease.spec.and_then(|spec| spec.holder_identity).context("the lease names nobody")
+    /// Whom the lease names now, if it is there and names anybody.
+    pub(crate) async fn holder(&self) -> Result<Option<String>> {
+        let spec = self.leases().get_opt(&self.lease()).await?.and_then(|lease| lease.spec);
+        Ok(spec.and_then(|spec| spec.holder_identity).filter(|holder| !holder.is_empty()))
     }
 
-    /// Waits until one of them leads and works, and no other.
-    pub(crate) async fn one_leads(&self, replicas: &mut [Replica], deadline: Duration) -> Result<()> {
-        eventually("exactly one leads", deadline, async || {
-            let holder = self.holder().await?;
-            let mut leading = Vec::new();
-            for replica in replicas.iter_mut() {
-                if replica.runs()? && replica.says_that_it_leads() && replica.has_begun() {
-                    leading.push(replica.instance.clone());
-                }
-            }
-            ensure!(leading == [holder.as_str()], "{leading:?} lead, the lease names `{holder}`");
-            Ok(())
-        })
-        .await
-    }
-
-    /// Whose work the store shows: each leader of the collect-controllers begins an epoch, when it begins.
-    pub(crate) fn epochs_are_of(&self, names: &[&str]) -> Result<()> {
+    /// Checks whose work the store shows: each leader of the collect-controllers begins an epoch, when it begins. Of these two the former
+    /// came first, and nobody came twice.
+    pub(crate) fn epochs_are_of(&self, former: &str, latter: &str) -> Result<()> {
         if self.role != "collect-controller" {
             return Ok(());
         }
         let ledger = Ledger::read(&self.path("nsm.db"))?;
         let epochs: Vec<_> = ledger.claims.iter().filter(|claim| claim.group == "epoch").map(|it| &it.actor).collect();
-        let expected: Vec<_> = names.iter().map(|name| format!("collect-controller/{name}.uid")).collect();
-        ensure!(epochs.iter().copied().eq(&expected), "epochs were begun by {epochs:?}");
+        let place =
+            |instance: &str| epochs.iter().position(|actor| **actor == format!("collect-controller/{instance}"));
+        ensure!(
+            place(former).is_some() && place(former) < place(latter),
+            "`{former}` led, then `{latter}`: {epochs:?}"
+        );
+        ensure!(epochs.iter().collect::<BTreeSet<_>>().len() == epochs.len(), "one led twice: {epochs:?}");
+        Ok(())
+    }
+}
+
+impl<'w> Replicas<'w> {
+    /// Starts so many.
+    pub(crate) async fn start(world: &'w World, count: usize) -> Result<Self> {
+        let mut replicas = Self { world, running: Vec::new(), started: 0 };
+        for _ in 0..count {
+            replicas.add().await?;
+        }
+        Ok(replicas)
+    }
+
+    /// Starts another.
+    pub(crate) async fn add(&mut self) -> Result<()> {
+        self.started += 1;
+        self.running.push(self.world.replica(&format!("replica-{}", self.started)).await?);
+        Ok(())
+    }
+
+    /// Waits until one leads and works, and all others wait. Returns its instance.
+    pub(crate) async fn leader(&mut self) -> Result<String> {
+        let leader = eventually("one leads, and the others wait", HANG, async || {
+            if let Err(error) = self.tend().await {
+                // Nothing helps any more, so this is no error of the look.
+                return Ok(Err(error));
+            }
+            let (leading, holder) = (self.leading()?, self.world.holder().await?);
+            ensure!(self.running.iter().all(|replica| replica.says("begins")), "some have not begun");
+            ensure!(leading.iter().eq(&holder), "{leading:?} lead, the lease names {holder:?}");
+            holder.map(Ok).context("nobody leads")
+        });
+        leader.await?
+    }
+
+    /// Does something to the one that leads, which does not count among the replicas any more. One that lost its lease before that leads no
+    /// longer: then it is done to the next.
+    pub(crate) async fn disturb(&mut self, what: impl Fn(&mut Replica) -> Result<()>) -> Result<Replica> {
+        loop {
+            let leader = self.leader().await?;
+            let place = self.running.iter().position(|replica| replica.instance == leader).context("it runs")?;
+            let mut leader = self.running.remove(place);
+            let done = what(&mut leader);
+            if done.is_ok() {
+                return Ok(leader);
+            }
+            ensure!(leader.has_lost_its_lease(), "{done:?}\n{}", leader.process.log_tail());
+            self.add().await?;
+        }
+    }
+
+    /// Those that say they lead, whose work has begun and that have not ended.
+    pub(crate) fn leading(&mut self) -> Result<Vec<String>> {
+        let mut leading = Vec::new();
+        for replica in &mut self.running {
+            if replica.runs()? && replica.leads() {
+                leading.push(replica.instance.clone());
+            }
+        }
+        Ok(leading)
+    }
+
+    /// Starts another for each that lost its lease. Nothing else may end one.
+    async fn tend(&mut self) -> Result<()> {
+        for place in (0..self.running.len()).rev() {
+            if !self.running[place].runs()? {
+                let ended = self.running.remove(place);
+                ensure!(
+                    ended.has_lost_its_lease(),
+                    "`{}` ended by itself\n{}",
+                    ended.instance,
+                    ended.process.log_tail()
+                );
+                self.add().await?;
+            }
+        }
         Ok(())
     }
 }
 
 impl Replica {
-    pub(crate) fn says_that_it_leads(&self) -> bool {
-        self.process.log().contains("leads by lease")
+    /// Whether it said this.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.process.log().contains(words)
     }
 
-    pub(crate) fn runs(&mut self) -> Result<bool> {
+    /// Whether it ended, or is about to, because somebody else may lead.
+    pub(crate) fn has_lost_its_lease(&self) -> bool {
+        self.says("no longer leads") || self.says("the lease ran out and this process did not stop")
+    }
+
+    fn runs(&mut self) -> Result<bool> {
         Ok(self.process.exited()?.is_none())
     }
 
-    /// Waits until it leads, and its work has begun.
-    pub(crate) async fn leads(&mut self, deadline: Duration) -> Result<()> {
-        eventually(&format!("`{}` leads", self.instance), deadline, async || {
-            if let Some(status) = self.process.exited()? {
-                // Nothing helps any more, so this is no error of the look.
-                return Ok(Some(status));
-            }
-            ensure!(self.says_that_it_leads() && self.has_begun(), "{}", self.process.log_tail());
-            Ok(None)
-        })
-        .await?
-        .map_or(Ok(()), |status: ExitStatus| bail!("it ended ({status})\n{}", self.process.log_tail()))
-    }
-
-    /// Whether its log shows that the work of a leader is under way. Of an action-controller nothing is seen from outside.
-    fn has_begun(&self) -> bool {
+    /// Whether it leads, and its work is under way. Of an action-controller nothing is seen from outside.
+    fn leads(&self) -> bool {
         let log = self.process.log();
-        !log.contains("collect-controller") || log.contains("is in force")
-    }
-
-    /// Waits until it is a candidate, and not the leader.
-    pub(crate) async fn waits(&mut self) -> Result<()> {
-        eventually(&format!("`{}` is a candidate", self.instance), SOON, async || {
-            ensure!(self.runs()? && self.process.log().contains("begins"), "{}", self.process.log_tail());
-            Ok(())
-        })
-        .await?;
-        ensure!(!self.says_that_it_leads(), "it leads");
-        Ok(())
+        log.contains("leads by lease") && (!log.contains("collect-controller") || log.contains("is in force"))
     }
 
     /// Waits until it ends by itself, which is not to look like success.
-    pub(crate) async fn ends_badly(&mut self, deadline: Duration) -> Result<()> {
-        let status = self.process.wait(deadline).await?;
+    pub(crate) async fn ends_badly(&mut self) -> Result<()> {
+        let status = self.process.wait(HANG).await?;
         ensure!(!status.success(), "it ended well\n{}", self.process.log_tail());
         Ok(())
     }

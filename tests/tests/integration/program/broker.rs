@@ -1,7 +1,5 @@
 //! A broker that takes every message and delivers none.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use lapin::options::{QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -13,9 +11,6 @@ use crate::program::harness::{LATER, fleet};
 
 /// Where messages go instead.
 const HOLE: &str = "hole";
-
-/// For the planner to find what is due by itself: it looks every half minute.
-const FOUND: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn that_every_message_was_lost_costs_time_and_nothing_else() {
@@ -31,7 +26,7 @@ async fn that_every_message_was_lost_costs_time_and_nothing_else() {
         for demo in &crowd {
             demo.records("StatusChanged", |entry| entry.text("to") == Some("stale")).await?;
         }
-        eventually("all tasks are handed out, and lost", FOUND, async || {
+        eventually("all tasks are handed out, and lost", LATER, async || {
             let lost = drain.lost().await?;
             ensure!(lost >= crowd.len(), "{lost} of {} are", crowd.len());
             Ok(())

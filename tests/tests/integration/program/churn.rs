@@ -17,11 +17,11 @@ use kube::api::{ListParams, PostParams};
 use testbed::{accepted_namespace_deletes, eventually};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::program::harness::{Demo, World, now, until};
+use crate::program::harness::{Demo, LATER, World, now, until};
 
-/// How long after the last fault everything that is due is deleted (the design's L1: detection and grace, which are
-/// seconds here, and two minutes).
-const AFTERWARDS: Duration = Duration::from_secs(150);
+/// A guard against a hang, for everything that is due after the last fault. How soon it is deleted (the design's L1) is told by the
+/// simulation.
+const AFTERWARDS: Duration = LATER;
 
 /// How often deleted namespaces are ended, as a controller manager would.
 const FINISH_EVERY: Duration = Duration::from_secs(2);
@@ -192,7 +192,7 @@ async fn settle(world: &World, made: &[(Owner, Demo)]) -> Result<()> {
     let uids = |living: bool| -> BTreeSet<_> {
         made.iter().filter(|(owner, _)| lives(*owner) == living).map(|(_, demo)| demo.uid.clone()).collect()
     };
-    let (living, dying) = (uids(true), uids(false));
+    let (living, dying, began) = (uids(true), uids(false), now());
     eventually("all whose time is over are deleted", AFTERWARDS, async || {
         let alive = alive(world).await?;
         let left: Vec<_> = alive.intersection(&dying).collect();
@@ -200,6 +200,7 @@ async fn settle(world: &World, made: &[(Owner, Demo)]) -> Result<()> {
         Ok(())
     })
     .await?;
+    eprintln!("after the last fault everything that was due was deleted within {:#}", now().duration_since(began));
     let alive = alive(world).await?;
     let lost: Vec<_> = living.difference(&alive).collect();
     ensure!(lost.is_empty(), "they were to live: {lost:?}");
@@ -235,6 +236,8 @@ async fn stop_for_a_while(world: &World) -> Result<()> {
     let late: Vec<_> = accepted_namespace_deletes(&world.requests()?)
         .into_iter()
         .filter(|delete| delete.user == world.user() && delete.received_at > acknowledged + STOP_MAY_TAKE)
+        // What could not be cut off any more is named.
+        .filter(|delete| !answer.err.contains(&delete.namespace))
         .collect();
     ensure!(late.is_empty(), "S13: stopped at {acknowledged}, and yet {late:?}");
     world.nsm_ok(&["resume"]).await.map(drop)

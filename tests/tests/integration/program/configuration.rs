@@ -62,14 +62,14 @@ async fn a_bad_change_keeps_the_last_good_configuration_and_a_good_one_counts() 
 #[tokio::test]
 async fn what_no_policy_matches_any_more_is_released_and_bare_of_marks() {
     story(plain, async |world| {
-        let demo = world.namespace(&[("ttl", "6s")]).await?;
+        let demo = world.namespace(&[("ttl", "1h")]).await?;
         let _nsm = world.start().await?;
         demo.shows("status", "ok").await?;
         world.configure(|config| {
             config["policies"][0]["match"] = json!({"names": [format!("elsewhere-{}.*", world.name)]});
         })?;
         demo.records("Released", |_| true).await?;
-        world.is_over(std::slice::from_ref(&demo), 6).await?;
+        demo.expire().await?;
         let elsewhere = format!("elsewhere-{}", world.name);
         world.namespace_named(&elsewhere, &[], &[("ttl", "1s")]).await?.is_deleted().await?;
         demo.lives().await?;

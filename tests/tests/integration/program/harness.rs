@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use serde_json::Value;
-use testbed::eventually;
+use testbed::{HANG, eventually};
 
 pub(crate) use command::{Answer, Nsm};
 pub(crate) use fleet::{Fleet, fleet, fleet_on};
@@ -22,10 +22,11 @@ pub(crate) use plane::{NO_DELETE, NO_PATCH, NO_WATCH, NO_WORKLOADS, Plane, WORKE
 pub(crate) use roles::Roles;
 pub(crate) use world::World;
 
-/// For what follows at once. Many times what it takes on idle cores: others are using them.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
-/// For what waits for a deadline of the program: an intent runs out after 45 s, a task is offered again after 30 s.
-pub(crate) const LATER: Duration = Duration::from_secs(100);
+/// A guard against a hang, for what follows at once.
+pub(crate) const SOON: Duration = HANG;
+/// A guard against a hang, for what waits for a deadline of the program, such as that of an intent, and for what a crowd of namespaces
+/// goes through.
+pub(crate) const LATER: Duration = Duration::from_secs(600);
 
 /// The configuration that stories begin with.
 pub(crate) fn plain(_: &mut Value) {}

@@ -9,7 +9,7 @@ use testbed::receiver::{Answer, Receiver};
 use testbed::relay::Relay;
 use testbed::{Prometheus, eventually};
 
-use crate::program::harness::{Demo, LATER, NO_DELETE, SOON, World, now, story};
+use crate::program::harness::{Demo, LATER, NO_DELETE, SOON, World, now, story, until};
 
 /// The alert that always fires.
 fn watchdog() -> Value {
@@ -50,15 +50,23 @@ async fn what_goes_on_failing_is_told_and_deleted_and_what_recovers_stays() {
     let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
     let receiver = Receiver::start(|_, _| Answer::Status(204)).await.unwrap();
     let (url, checks) = (receiver.url(), json!({"settling_period": "2s", "grace_period": "8s"}));
+    let patient = json!({"settling_period": "2s", "grace_period": "1h"});
     let judged_by = judged_by(&prometheus, "1s", checks);
     let configure = move |config: &mut Value| {
         judged_by(config);
         config["notices"] = json!({"webhook": {"url": url}});
         config["policies"][0]["on"] = json!({"failed": {"grace": "0"}});
+        // What recovers has all the time that takes.
+        let mut other = config["policies"][0].clone();
+        other["name"] = json!("patient");
+        other["match"]["all"][0]["labels"]["patient"] = json!("yes");
+        other["checks"] = patient;
+        config["policies"].as_array_mut().expect("a list").insert(0, other);
     };
     story(configure, async |world| {
-        let [lost, mended, well] =
-            [world.namespace(&[]).await?, world.namespace(&[]).await?, world.namespace(&[]).await?];
+        let name = format!("mended-{}", world.name);
+        let mended = world.namespace_named(&name, &[world.label(), ("patient", "yes")], &[]).await?;
+        let [lost, well] = [world.namespace(&[]).await?, world.namespace(&[]).await?];
         let _nsm = world.start().await?;
         for demo in [&lost, &mended, &well] {
             demo.shows("failing_resources", "[]").await?;
@@ -66,7 +74,7 @@ async fn what_goes_on_failing_is_told_and_deleted_and_what_recovers_stays() {
         }
         fail(&prometheus, &[&lost, &mended]).await?;
         let shown = mended.shows("status", "failing").await?;
-        ensure!(shown["status_timeframe"] == "8 seconds", "{shown:?}");
+        ensure!(shown["status_timeframe"] == "1 hour", "{shown:?}");
         let failing: Value = serde_json::from_str(&shown["failing_resources"])?;
         let labels = json!({"alertname": "Down", "namespace": mended.name, "severity": "critical"});
         let expected = json!([{"labels": labels, "annotations": {"runbook_url": "https://example.org/down"}}]);
@@ -102,7 +110,7 @@ async fn what_goes_on_failing_is_told_and_deleted_and_what_recovers_stays() {
 #[tokio::test]
 async fn while_prometheus_is_away_nothing_changes_and_its_time_does_not_count() {
     let prometheus = Prometheus::start(&[watchdog()]).await.unwrap();
-    let checks = json!({"settling_period": "0", "grace_period": "6s"});
+    let checks = json!({"settling_period": "0", "grace_period": "12s"});
     story(judged_by(&prometheus, "1s", checks), async |world| {
         let lost = world.namespace(&[]).await?;
         fail(&prometheus, &[&lost]).await?;
@@ -110,9 +118,10 @@ async fn while_prometheus_is_away_nothing_changes_and_its_time_does_not_count() 
         let failing = becomes(&lost, "failing").await?;
         prometheus.kill();
         nsm.says("the health of namespaces is not known").await?;
+        let away = now();
         // Its grace period is over by the clock, and what needs no Prometheus goes on.
         world.witness().await?;
-        world.is_over(std::slice::from_ref(&world.namespace(&[]).await?), 8).await?;
+        until(away + SignedDuration::from_secs(14)).await?;
         world.witness().await?;
         ensure!(lost.statuses()?.last().is_some_and(|last| last == "failing"), "{:?}", lost.statuses());
         let page = eventually("the outage shows", LATER, async || {
@@ -121,10 +130,13 @@ async fn while_prometheus_is_away_nothing_changes_and_its_time_does_not_count() 
             Ok(page)
         });
         page.await?;
+        let away = now().duration_since(away);
         prometheus.restart().await?;
         nsm.says("tells of the health of namespaces again").await?;
         let failed = becomes(&lost, "failed").await?;
-        ensure!(failed.at.duration_since(failing.at) > SignedDuration::from_secs(12), "{failing:?} {failed:?}");
+        // Had that time counted, its grace period would have been over then.
+        let counted = failed.at.duration_since(failing.at) - away;
+        ensure!(counted > SignedDuration::from_secs(6), "{counted:#} counted, {away:#} away: {failing:?} {failed:?}");
         lost.is_deleted().await
     })
     .await;
@@ -136,16 +148,20 @@ async fn what_recovered_since_is_not_deleted_although_nobody_judged_it_anew() {
     let judged_by = judged_by(&prometheus, "1h", json!({"settling_period": "0", "grace_period": "0"}));
     let configure = move |config: &mut Value| {
         judged_by(config);
-        config["policies"][0]["visible_for"] = json!("8s");
+        config["policies"][0]["visible_for"] = json!("1s");
         config["telemetry"]["log"] = json!("info,actions=debug");
     };
     story(configure, async |world| {
+        world.begin_stopped().await?;
         let mended = world.namespace(&[]).await?;
         fail(&prometheus, &[&mended]).await?;
-        fires(&prometheus).await?;
+        fires(&prometheus, true).await?;
         let nsm = world.start().await?;
-        becomes(&mended, "failed").await?;
-        fail(&prometheus, &[]).await?;
+        let mend = async || {
+            fail(&prometheus, &[]).await?;
+            fires(&prometheus, false).await
+        };
+        world.changed_before_its_deletion(&mended, mend).await?;
         nsm.says(&format!("`{}` is not deleted now: no alert fires", mended.name)).await?;
         mended.lives().await?;
         ensure!(mended.history()?.of_kind("ActionIntended").next().is_none(), "{:?}", mended.kinds());
@@ -155,11 +171,12 @@ async fn what_recovered_since_is_not_deleted_although_nobody_judged_it_anew() {
     .await;
 }
 
-/// Waits until more than the watchdog fires.
-async fn fires(prometheus: &Prometheus) -> Result<()> {
-    eventually("the alert fires", SOON, async || {
+/// Waits until more than the watchdog fires, or no more than that.
+async fn fires(prometheus: &Prometheus, expected: bool) -> Result<()> {
+    eventually(&format!("the alert fires: {expected}"), SOON, async || {
         let alerts = prometheus.alerts().await?;
-        ensure!(alerts.iter().any(|(name, state)| name == "Down" && state == "firing"), "{alerts:?}");
+        let fires = alerts.iter().any(|(name, state)| name == "Down" && state == "firing");
+        ensure!(fires == expected, "{alerts:?}");
         Ok(())
     })
     .await
@@ -174,13 +191,17 @@ async fn who_takes_over_goes_on_with_the_timers() {
         fail(&prometheus, &[&lost]).await?;
         let mut first = world.start().await?;
         let failing = becomes(&lost, "failing").await?;
-        crate::program::harness::until(failing.at + SignedDuration::from_secs(10)).await?;
+        eventually("some of its time is counted", LATER, async || {
+            let seen = observed(world, &lost)?.context("it is written down")?;
+            ensure!(seen.counted() >= SignedDuration::from_secs(3), "{seen:?}, failing since {}", failing.at);
+            Ok(())
+        })
+        .await?;
         first.process().terminate(SOON).await?;
         let before = observed(world, &lost)?.context("it is written down")?;
-        ensure!(before.counted() >= SignedDuration::from_secs(3), "{before:?}");
 
         // More than two looks are missing.
-        crate::program::harness::until(before.looked_at + SignedDuration::from_secs(7)).await?;
+        until(before.looked_at + SignedDuration::from_secs(7)).await?;
         let _second = world.start().await?;
         let after = eventually("it is looked at again", SOON, async || {
             let after = observed(world, &lost)?.context("it is written down")?;

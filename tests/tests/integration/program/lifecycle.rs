@@ -1,12 +1,13 @@
 //! What happens to a namespace under a policy, and to one that is under none.
 
-use anyhow::{Result, ensure};
-use jiff::SignedDuration;
-use kube::ResourceExt;
-use serde_json::json;
-use testbed::eventually;
+use std::collections::BTreeMap;
 
-use crate::program::harness::{Demo, SOON, plain, story};
+use anyhow::{Context, Result};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use testbed::{AuditEvent, accepted_namespace_deletes};
+
+use crate::program::harness::{Demo, World, key_of, plain, story};
 
 #[tokio::test]
 async fn what_outlives_its_policys_ttl_is_deleted_and_its_status_was_readable_before() {
@@ -15,18 +16,20 @@ async fn what_outlives_its_policys_ttl_is_deleted_and_its_status_was_readable_be
         config["policies"][0]["visible_for"] = json!("1s");
     };
     story(policy, async |world| {
+        let _nsm = world.start().await?;
         let demo = world.namespace(&[]).await?;
         let created = demo.created().await?;
-        let _nsm = world.start().await?;
-
-        let ours = demo.shows("status", "ok").await?;
-        assert_eq!(ours["managed"], "true");
-        assert_eq!(ours["namespace"], demo.name);
-        assert_eq!(ours["status_timeframe"], "10 seconds");
-        assert_eq!(ours["status_finalize_at"], format!("{:.0}", created + SignedDuration::from_secs(10)));
-
-        stale_before_it_is_deleted(&demo).await?;
         demo.is_deleted().await?;
+
+        let shown = shown_before_the_deletion(world, &demo).await?;
+        let [ok, stale] = ["ok", "stale"].map(|status| shown.iter().find(|ours| ours["status"] == status));
+        let ok = ok.with_context(|| format!("it never was ok: {shown:?}"))?;
+        assert_eq!(ok["managed"], "true");
+        assert_eq!(ok["namespace"], demo.name);
+        assert_eq!(ok["status_timeframe"], "10 seconds");
+        assert_eq!(ok["status_finalize_at"], format!("{:.0}", created + SignedDuration::from_secs(10)));
+        stale.with_context(|| format!("it was deleted before it was stale: {shown:?}"))?;
+
         let stale = demo.records("StatusChanged", |entry| entry.text("to") == Some("stale")).await?;
         let intended = demo.records("ActionIntended", |_| true).await?;
         assert!(stale.at >= created + SignedDuration::from_secs(10), "{stale:?}");
@@ -39,33 +42,49 @@ async fn what_outlives_its_policys_ttl_is_deleted_and_its_status_was_readable_be
     .await;
 }
 
-async fn stale_before_it_is_deleted(demo: &Demo) -> Result<()> {
-    eventually("it is stale and lives", SOON, async || {
-        let Some(namespace) = demo.now().await? else { return Ok(Err("it went unseen")) };
-        let is_stale = demo.ours().await?.get("status").is_some_and(|status| status == "stale");
-        ensure!(is_stale, "{:?}", namespace.annotations());
-        Ok(if namespace.metadata.deletion_timestamp.is_none() { Ok(()) } else { Err("it went before it was stale") })
-    })
-    .await?
-    .map_err(anyhow::Error::msg)
+/// What the annotations were, one change after the other, until a deletion was accepted: as the apiserver logged the patches. Somebody
+/// who looks may come too late.
+async fn shown_before_the_deletion(world: &World, demo: &Demo) -> Result<Vec<BTreeMap<String, Value>>> {
+    world.log_is_complete().await?;
+    let requests = world.requests()?;
+    let deletes = accepted_namespace_deletes(&requests);
+    let delete = deletes.iter().find(|delete| delete.uid.as_ref() == Some(&demo.uid)).context("its deletion")?;
+    let is_patch = |event: &&AuditEvent| {
+        let name = event.object_ref.as_ref().and_then(|object| object.name.as_ref());
+        event.verb == "patch" && name == Some(&demo.name) && event.code() == Some(200)
+    };
+    let patches = requests.iter().filter(is_patch).filter(|patch| patch.answered_at <= delete.received_at);
+    let (mut ours, mut shown) = (BTreeMap::new(), Vec::new());
+    for patch in patches {
+        let annotations = patch.request_object.as_ref().and_then(|body| body["metadata"]["annotations"].as_object());
+        for (key, value) in annotations.into_iter().flatten() {
+            if let Some(key) = key.strip_prefix(&key_of("")) {
+                ours.insert(key.to_owned(), value.clone());
+            }
+        }
+        if ours.contains_key("status") {
+            shown.push(ours.clone());
+        }
+    }
+    Ok(shown)
 }
 
 #[tokio::test]
 async fn its_owners_ttl_counts_and_not_the_policys() {
-    story(
-        |config| config["policies"][0]["ttl"] = json!("10s"),
-        async |world| {
-            let shorter = world.namespace(&[("ttl", "2s")]).await?;
-            let longer = world.namespace(&[("ttl", "1h")]).await?;
-            let policys = world.namespace(&[]).await?;
-            let _nsm = world.start().await?;
-            shorter.is_deleted().await?;
-            policys.lives().await?;
-            policys.is_deleted().await?;
-            longer.shows("status_timeframe", "1 hour").await?;
-            longer.lives().await
-        },
-    )
+    let ttl = |ttl: &'static str| move |config: &mut Value| config["policies"][0]["ttl"] = json!(ttl);
+    story(ttl("2h"), async |world| {
+        let shorter = world.namespace(&[("ttl", "2s")]).await?;
+        let longer = world.namespace(&[("ttl", "1h")]).await?;
+        let policys = world.namespace(&[]).await?;
+        let _nsm = world.start().await?;
+        shorter.is_deleted().await?;
+        policys.shows("status_timeframe", "2 hours").await?;
+        policys.lives().await?;
+        world.configure(ttl("10s"))?;
+        policys.is_deleted().await?;
+        longer.shows("status_timeframe", "1 hour").await?;
+        longer.lives().await
+    })
     .await;
 }
 

@@ -13,6 +13,9 @@ use crate::program::harness::{Demo, LATER, World, key_of, story};
 /// How much later than promised a deletion comes at the earliest (S9).
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
+/// How soon a notice that did not arrive is tried again: the planner offers what is due so often.
+const OFFERED_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
 const SECRET: &str = "s3cret";
 
 /// The installation's channel: this receiver. Nothing but the promise keeps a deletion back.
@@ -89,28 +92,44 @@ async fn an_owner_is_told_before_the_deletion_which_comes_no_earlier_than_promis
             was_warned(world, &receiver, demo).await?;
         }
 
-        let ids = ids(&receiver, &flaky);
-        assert_eq!(ids, vec![ids[0].clone(); 3], "429, 500, 204: one notice, sent thrice");
+        let tries = is_one_notice(&receiver, &flaky)?;
+        assert!(
+            tries >= 3,
+            "429, 500, 204: one notice, sent thrice, or once more where an answer came too late: {tries}"
+        );
         assert_eq!(flaky.history()?.of_kind("NoticeSent").count(), 1, "{:?}", flaky.kinds());
 
-        assert_eq!(posts(&receiver, &refused).len(), 1, "who refuses for good is not asked again");
-        refused
+        is_one_notice(&receiver, &refused)?;
+        let undeliverable = refused
             .records("NoticeUndeliverable", |entry| entry.text("why").is_some_and(|why| why.contains("400")))
             .await?;
+        let late: Vec<_> = posts(&receiver, &refused).into_iter().filter(|post| post.at > undeliverable.at).collect();
+        assert!(late.is_empty(), "who refuses for good is not asked again: {late:?}");
         assert_eq!(refused.history()?.of_kind("NoticeSent").count(), 0, "{:?}", refused.kinds());
 
         let deletes = accepted_namespace_deletes(&world.requests()?);
         let end = deletes.iter().find(|delete| delete.uid.as_ref() == Some(&kept.uid)).context("its deletion")?;
         assert!(end.received_at >= until, "kept until {until}, deleted at {}", end.received_at);
-        assert_eq!(posts(&receiver, &kept).len(), 1, "no second notice within half an hour");
+        is_one_notice(&receiver, &kept).context("no second notice within half an hour")?;
 
         // Whoever was not told lives, and who cannot be told is not asked all the time.
+        let tries = are_posted(&receiver, &cut, 2).await?;
         cut.lives().await?;
-        let tries = posts(&receiver, &cut).len();
-        assert!((2..=6).contains(&tries), "tried {tries} times in about 80 s");
+        is_one_notice(&receiver, &cut)?;
+        let span = tries[tries.len() - 1].at.duration_since(tries[0].at);
+        let most = 3.0 + span.as_secs_f64() / OFFERED_AGAIN.as_secs_f64();
+        assert!(tries.len() as f64 <= most, "tried {} times in {span:#}", tries.len());
         Ok(())
     })
     .await;
+}
+
+/// Checks that all that was posted about a namespace is the same notice. Returns how often it was posted.
+fn is_one_notice(receiver: &Receiver, demo: &Demo) -> Result<usize> {
+    let ids = ids(receiver, demo);
+    let first = ids.first().with_context(|| format!("nothing was posted about `{}`", demo.name))?;
+    ensure!(ids.iter().all(|id| id == first), "{ids:?}");
+    Ok(ids.len())
 }
 
 /// Its owner, once told, keeps a namespace for longer than was promised. Returns until when.
@@ -145,10 +164,16 @@ async fn shows_that_it_was_told_until_its_status_changes(world: &World, demo: &D
         event.verb == "patch" && name == Some(&demo.name)
     });
     let shown: Vec<_> = patches.iter().filter_map(|patch| values(patch, "notified_status")).collect();
-    assert_eq!(shown, [json!("stale"), Value::Null], "once each");
-    // The first of them came back to the collector, which found nothing to do.
-    let told = patches.iter().position(|patch| values(patch, "notified_status").is_some()).context("it is there")?;
-    assert_eq!(patches.get(told + 1).and_then(|next| values(next, "status")), Some(json!("stale")));
+    assert_eq!(shown.first(), Some(&json!("stale")), "{shown:?}");
+    assert_eq!(shown.last(), Some(&Value::Null), "{shown:?}");
+    // The first of them came back to the collector, which found nothing to do: nothing is written that is there already, but where the
+    // answer to a request got lost.
+    let annotations =
+        |patch: &AuditEvent| patch.request_object.as_ref().map(|body| body["metadata"]["annotations"].clone());
+    patches.retain(|patch| patch.code() == Some(200));
+    for pair in patches.windows(2) {
+        ensure!(annotations(&pair[0]) != annotations(&pair[1]), "written twice: {pair:#?}");
+    }
     Ok(())
 }
 
@@ -202,8 +227,8 @@ async fn a_notice_that_may_have_arrived_is_sent_again_as_the_same() {
 
         let _nsm = world.start().await?;
         demo.records("NoticeSent", |_| true).await?;
-        let ids = ids(&receiver, &demo);
-        assert_eq!(ids, vec![ids[0].clone(); 2]);
+        let tries = is_one_notice(&receiver, &demo)?;
+        assert!(tries > 1, "it was sent again");
         assert_eq!(demo.history()?.of_kind("NoticeIntended").count(), 1, "{:?}", demo.kinds());
         Ok(())
     })
@@ -215,20 +240,20 @@ async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_n
     let receiver = Receiver::start(|_, _| Answer::Status(204)).await.unwrap();
     story(told_by(&receiver), async |world| {
         let _nsm = world.start().await?;
-        let demo = world.namespace(&[("ttl", "12s")]).await?;
+        let demo = world.namespace(&[("ttl", "24s")]).await?;
         let created = demo.created().await?;
         let first = are_posted(&receiver, &demo, 1).await?;
-        demo.wish(&[("ttl", Some("11s"))]).await?;
+        demo.wish(&[("ttl", Some("22s"))]).await?;
         let both = are_posted(&receiver, &demo, 2).await?;
         assert_ne!(both[1].text("id"), first[0].text("id"));
-        assert_eq!(both[1].instant("deadline"), Some(created + SignedDuration::from_secs(11)));
+        assert_eq!(both[1].instant("deadline"), Some(created + SignedDuration::from_secs(22)));
 
         let told = |entry: &testbed::oracle::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
         demo.records("NoticeSent", told).await?;
-        demo.wish(&[("ttl", Some("14s"))]).await?;
-        let later = created + SignedDuration::from_secs(14);
+        demo.wish(&[("ttl", Some("28s"))]).await?;
+        let later = created + SignedDuration::from_secs(28);
         demo.records("NoticeSkipped", |entry| entry.instant("deadline") == Some(later)).await?;
-        assert_eq!(posts(&receiver, &demo).len(), 2);
+        assert!(!posts(&receiver, &demo).iter().any(|post| post.instant("deadline") == Some(later)));
         Ok(())
     })
     .await;

@@ -1,14 +1,17 @@
 //! Owners who act at the very moment of the deletion.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures::future::try_join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use testbed::eventually;
 
-use crate::program::harness::{Demo, LATER, SOON, World, plain, story, until};
+use crate::program::harness::{Demo, LATER, Nsm, SOON, World, now, plain, story, until};
 
 /// How long the namespaces of a race live.
 const TTL: (&str, SignedDuration) = ("4s", SignedDuration::from_secs(4));
+
+/// How long those live that the program is to know before it is frozen: longer each time, where that was too short.
+const TTLS: [i64; 4] = [6, 20, 60, 200];
 
 #[tokio::test]
 async fn whoever_protects_a_namespace_before_its_deletion_is_accepted_saves_it() {
@@ -17,8 +20,11 @@ async fn whoever_protects_a_namespace_before_its_deletion_is_accepted_saves_it()
         let crowd = world.crowd(40, &[("ttl", TTL.0)]).await?;
         let protect = async |demo: &Demo| -> Result<bool> {
             around_its_end(demo, -200..1_200).await?;
-            let answered = demo.wish(&[("protect", Some("yes"))]).await?;
-            Ok(answered.metadata.deletion_timestamp.is_none())
+            match demo.wish(&[("protect", Some("yes"))]).await {
+                Ok(answered) => Ok(answered.metadata.deletion_timestamp.is_none()),
+                Err(_) if demo.is_deleted_now().await? => Ok(false),
+                Err(error) => Err(error),
+            }
         };
         let saved = try_join_all(crowd.iter().map(protect)).await?;
         world.witness().await?;
@@ -39,13 +45,7 @@ async fn whoever_protects_a_namespace_before_its_deletion_is_accepted_saves_it()
 async fn what_is_protected_or_made_anew_while_the_program_is_frozen_lives() {
     story(plain, async |world| {
         let mut nsm = world.start().await?;
-        let crowd = world.crowd(12, &[("ttl", TTL.0)]).await?;
-        for demo in &crowd {
-            demo.records("StatusChanged", |entry| entry.text("to") == Some("ok")).await?;
-        }
-        let last = crowd.last().context("a crowd")?;
-        let due = last.created().await? + TTL.1;
-        nsm.process().freeze()?;
+        let (crowd, due) = frozen_before_they_are_due(world, &mut nsm).await?;
         let mut alive = Vec::new();
         for (number, demo) in crowd.iter().enumerate() {
             if number % 2 == 0 {
@@ -67,6 +67,26 @@ async fn what_is_protected_or_made_anew_while_the_program_is_frozen_lives() {
         Ok(())
     })
     .await;
+}
+
+/// Freezes the program once it knows some namespaces, and before the first of them is due. Returns them, and when the last one is.
+async fn frozen_before_they_are_due(world: &World, nsm: &mut Nsm) -> Result<(Vec<Demo>, Timestamp)> {
+    for ttl in TTLS {
+        let text = format!("{ttl}s");
+        let crowd = world.crowd(12, &[("ttl", &text)]).await?;
+        let of = |demo: Timestamp| demo + SignedDuration::from_secs(ttl);
+        let (first, last) = (crowd.first().context("a crowd")?, crowd.last().context("a crowd")?);
+        let (first, last) = (of(first.created().await?), of(last.created().await?));
+        for demo in &crowd {
+            demo.records("StatusChanged", |_| true).await?;
+        }
+        nsm.process().freeze()?;
+        if now() < first {
+            return Ok((crowd, last));
+        }
+        nsm.process().thaw()?;
+    }
+    bail!("it was not to be frozen in time")
 }
 
 #[tokio::test]

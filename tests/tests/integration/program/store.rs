@@ -18,7 +18,7 @@ fn files(world: &World) -> Vec<PathBuf> {
 #[tokio::test]
 async fn removed_while_it_runs_the_store_is_missed_and_nothing_is_deleted_until_it_is_back() {
     story(plain, async |world| {
-        let crowd = world.crowd(3, &[("ttl", "4s")]).await?;
+        let crowd = world.crowd(3, &[("ttl", "1h")]).await?;
         let nsm = world.start().await?;
         for demo in &crowd {
             demo.shows("status", "ok").await?;
@@ -29,8 +29,10 @@ async fn removed_while_it_runs_the_store_is_missed_and_nothing_is_deleted_until_
             std::fs::hard_link(file, kept(file))?;
             std::fs::remove_file(file)?;
         }
+        for demo in &crowd {
+            demo.expire().await?;
+        }
         nsm.says("the file was removed or replaced").await?;
-        world.is_over(&crowd, 4).await?;
         // Whatever it does to a namespace of which it can remember nothing, it has done by then.
         let unseen = world.namespace(&[("ttl", "1s")]).await?;
         world.is_over(std::slice::from_ref(&unseen), 2).await?;
@@ -50,7 +52,7 @@ async fn removed_while_it_runs_the_store_is_missed_and_nothing_is_deleted_until_
 #[tokio::test]
 async fn after_its_store_was_lost_nothing_is_deleted_until_somebody_vouches() {
     story(plain, async |world| {
-        let crowd = world.crowd(5, &[("ttl", "4s")]).await?;
+        let crowd = world.crowd(5, &[("ttl", "1h")]).await?;
         let mut nsm = world.start().await?;
         for demo in &crowd {
             demo.shows("status", "ok").await?;
@@ -58,6 +60,9 @@ async fn after_its_store_was_lost_nothing_is_deleted_until_somebody_vouches() {
         nsm.process().terminate(SOON).await?;
         for file in files(world) {
             std::fs::remove_file(file)?;
+        }
+        for demo in &crowd {
+            demo.expire().await?;
         }
         let nsm = world.start().await?;
         for demo in &crowd {
@@ -75,13 +80,15 @@ async fn after_its_store_was_lost_nothing_is_deleted_until_somebody_vouches() {
 async fn locked_by_another_program_the_store_is_waited_for() {
     story(plain, async |world| {
         let nsm = world.start().await?;
-        let before = world.namespace(&[("ttl", "3s")]).await?;
+        let before = world.namespace(&[("ttl", "1h")]).await?;
         before.shows("status", "ok").await?;
         let lock = Connection::open(world.store())?;
+        lock.busy_timeout(SOON)?;
         lock.execute_batch("BEGIN EXCLUSIVE")?;
+        before.expire().await?;
         let during = world.namespace(&[("ttl", "1s")]).await?;
         nsm.says("while the store is out of reach").await?;
-        world.is_over(&[before.clone(), during.clone()], 4).await?;
+        world.is_over(std::slice::from_ref(&during), 1).await?;
         for demo in [&before, &during] {
             demo.lives().await?;
         }
@@ -110,7 +117,7 @@ async fn a_store_file_that_is_none_is_refused_by_name() {
 #[tokio::test]
 async fn a_store_file_with_a_hole_is_told_of_and_nothing_is_deleted() {
     story(plain, async |world| -> Result<()> {
-        let crowd = world.crowd(3, &[("ttl", "3s")]).await?;
+        let crowd = world.crowd(3, &[("ttl", "1h")]).await?;
         let mut nsm = world.start().await?;
         for demo in &crowd {
             demo.shows("status", "ok").await?;
@@ -120,7 +127,9 @@ async fn a_store_file_with_a_hole_is_told_of_and_nothing_is_deleted() {
         let mut bytes = std::fs::read(world.store())?;
         bytes[4_096..].fill(0xAA);
         std::fs::write(world.store(), bytes)?;
-        world.is_over(&crowd, 3).await?;
+        for demo in &crowd {
+            demo.expire().await?;
+        }
 
         let mut nsm = world.spawn(&[])?;
         let (code, log) = nsm.ends().await?;

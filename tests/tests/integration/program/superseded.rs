@@ -76,8 +76,9 @@ async fn what_is_replaced_by_nobody_any_more_stays() {
     story(asked_for("30s"), async |world| {
         let old = deployed(world, "old", "7", "1", &[]).await?;
         let nsm = world.start().await?;
-        let new = deployed(world, "new", "7", "2", &[("ttl", "10s")]).await?;
+        let new = deployed(world, "new", "7", "2", &[("ttl", "1h")]).await?;
         let shown = old.shows("status", "superseded").await?;
+        new.expire().await?;
         ensure!(shown["status_timeframe"] == "5 seconds", "{shown:?}");
         // When it falls due the newer one is stale, and waits for its own end.
         let why = format!("`{}` is not deleted now: no newer deployment of its branch replaces it", old.name);
@@ -163,12 +164,16 @@ async fn just_before_a_deletion_the_ci_system_is_asked_once_more() {
     let gitlab = CiServer::gitlab(TOKEN).await.expect("it starts");
     gitlab.set_job("7", 2, "main");
     // The collector asks no more until long after.
-    story(confirmed_by(&gitlab, "1h", "20s"), async |world| {
+    story(confirmed_by(&gitlab, "1h", "1s"), async |world| {
+        world.begin_stopped().await?;
         let old = deployed(world, "old", "7", "1", &[]).await?;
         let new = deployed(world, "new", "7", "2", &[]).await?;
         let nsm = world.start().await?;
-        old.shows("status", "superseded").await?;
-        gitlab.set_job("7", 2, "feature/other");
+        let correct = async || {
+            gitlab.set_job("7", 2, "feature/other");
+            Ok(())
+        };
+        world.changed_before_its_deletion(&old, correct).await?;
         let why = format!("`{}` is not what it was: StatusChanged is due first", old.name);
         eventually("nsm says so", LATER, async || {
             ensure!(nsm.log().contains(&why), "{}", nsm.log());

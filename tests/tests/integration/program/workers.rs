@@ -15,6 +15,9 @@ use tokio::time::sleep;
 
 use crate::program::harness::{Demo, Fleet, LATER, SOON, fleet, plain};
 
+/// How often it is tried to stop a worker in the middle before there is a look at how much is left for it.
+const TRIES: usize = 50;
+
 #[tokio::test]
 async fn workers_killed_again_and_again_delete_each_namespace_once() {
     fleet(patient, async |fleet| {
@@ -32,7 +35,7 @@ async fn workers_killed_again_and_again_delete_each_namespace_once() {
         eprintln!("killed {killed} times: {left} of {} are left, {open} intents are open", crowd.len());
 
         let _worker = fleet.worker().await?;
-        fleet.world.are_deleted(&crowd, 2 * LATER).await?;
+        fleet.world.are_deleted(&crowd, LATER).await?;
         each_is_done_once(fleet, &crowd).await
     })
     .await;
@@ -41,15 +44,15 @@ async fn workers_killed_again_and_again_delete_each_namespace_once() {
 #[tokio::test]
 async fn what_a_stopped_worker_had_begun_is_brought_to_its_end_by_another() {
     fleet(patient, async |fleet| {
-        let crowd = fleet.world.crowd(60, &[("ttl", "1s")]).await?;
+        let mut crowd = fleet.world.crowd(60, &[("ttl", "1s")]).await?;
         let mut first = fleet.worker().await?;
-        let begun = stop_in_the_middle(&mut first, &fleet.world.store()).await?;
+        let begun = stop_in_the_middle(fleet, &mut first, &mut crowd).await?;
         let of = |demo: &&Demo| demo.uid == begun.uid;
         let demo = crowd.iter().find(of).context("it is one of the crowd")?;
         eprintln!("stopped before its outcome was written; deleted by then: {}", demo.is_deleted_now().await?);
 
         let _second = fleet.worker().await?;
-        let closed = eventually("another closes what it had begun", 2 * LATER, async || {
+        let closed = eventually("another closes what it had begun", LATER, async || {
             let history = demo.history()?;
             let closed = history.0.iter().find(|entry| entry.outcome_of() == Some(begun.seq)).cloned();
             closed.with_context(|| format!("{:#?}", history.0))
@@ -58,7 +61,7 @@ async fn what_a_stopped_worker_had_begun_is_brought_to_its_end_by_another() {
         ensure!(closed.actor != begun.actor, "{closed:?}");
         let until = begun.instant("until").context("an intent ends")?;
         ensure!(closed.at >= until, "it was closed at {}, and was its holder's until {until}", closed.at);
-        fleet.world.are_deleted(&crowd, 2 * LATER).await?;
+        fleet.world.are_deleted(&crowd, LATER).await?;
 
         // It may have had the request in its hand. What it says now comes too late.
         first.thaw()?;
@@ -75,10 +78,20 @@ async fn what_a_stopped_worker_had_begun_is_brought_to_its_end_by_another() {
 async fn three_hundred_tasks_are_for_four_workers() {
     let soon_over = |config: &mut serde_json::Value| config["workers"] = json!({"max": 4, "idle_for": "60s"});
     fleet(soon_over, async |fleet| {
-        let crowd = fleet.world.crowd(300, &[("ttl", "1s")]).await?;
+        let mut crowd = fleet.world.crowd(200, &[("ttl", "1s")]).await?;
         fleet.asks_for(4).await?;
         let mut workers = try_join_all([fleet.worker(), fleet.worker(), fleet.worker(), fleet.worker()]).await?;
-        fleet.world.are_deleted(&crowd, 3 * LATER).await?;
+        fleet.world.are_deleted(&crowd, LATER).await?;
+        // One that began late may have found nothing left to do: of these each has its share.
+        eventually("all four wait for more", LATER, async || {
+            let consuming = fleet.consumers().await?;
+            ensure!(consuming == 4, "{consuming} do");
+            Ok(())
+        })
+        .await?;
+        let more = fleet.world.crowd(100, &[("ttl", "1s")]).await?;
+        fleet.world.are_deleted(&more, LATER).await?;
+        crowd.extend(more);
         each_is_done_once(fleet, &crowd).await?;
         fleet.asks_for(4).await?;
         let ledger = fleet.world.ledger()?;
@@ -129,36 +142,44 @@ async fn the_same_task_told_many_times_is_carried_out_once_and_forged_ones_never
     .await;
 }
 
-/// Waits until the history of each says that it was deleted, once, and shows by another one that all goes on.
 /// The last worker is there still when the intents of the others have run out: nobody starts another here.
 fn patient(config: &mut serde_json::Value) {
     config["workers"] = json!({"idle_for": "5m"});
 }
 
+/// Waits until the history of each says that it was deleted, once, and shows by another one that all goes on.
 pub(crate) async fn each_is_done_once(fleet: &Fleet<'_>, crowd: &[Demo]) -> Result<()> {
-    for demo in crowd {
-        demo.records("ActionDone", |_| true).await?;
-    }
+    fleet.world.are_done(crowd).await?;
     fleet.world.witness().await?;
+    let ledger = fleet.world.ledger()?;
     for demo in crowd {
-        let history = demo.history()?;
+        let history = ledger.history(&demo.uid);
         ensure!(history.of_kind("ActionDone").count() == 1, "{:#?}", history.0);
     }
     Ok(())
 }
 
-/// Stops a worker between its intent and its outcome, while it holds no lock of the store. Returns the intent.
-async fn stop_in_the_middle(worker: &mut Process, store: &Path) -> Result<Entry> {
-    eventually("a worker is stopped while it is at it", SOON, async || {
-        ensure!(is_at_it(store)?.is_some(), "nothing is begun");
-        worker.freeze()?;
-        if let Some(begun) = is_at_it(store)?
-            && is_free(store)
-        {
-            return Ok(begun);
+/// Stops a worker between its intent and its outcome, while it holds no lock of the store. Returns the intent. There is always more for it
+/// to do, so that it cannot be too fast for this.
+async fn stop_in_the_middle(fleet: &Fleet<'_>, worker: &mut Process, crowd: &mut Vec<Demo>) -> Result<Entry> {
+    let store = fleet.world.store();
+    eventually("a worker is stopped while it is at it", LATER, async || {
+        if fleet.world.left_of(crowd).await?.len() < 20 {
+            crowd.extend(fleet.world.crowd(20, &[("ttl", "1s")]).await?);
         }
-        worker.thaw()?;
-        bail!("it was through with it")
+        for _ in 0..TRIES {
+            if is_at_it(&store)?.is_none() {
+                continue;
+            }
+            worker.freeze()?;
+            if let Some(begun) = is_at_it(&store)?
+                && is_free(&store)
+            {
+                return Ok(begun);
+            }
+            worker.thaw()?;
+        }
+        bail!("it was through with it each time")
     })
     .await
 }

@@ -14,7 +14,7 @@ use lapin::{
 use testbed::eventually;
 
 use super::{Amqp, LATER, comes_at_last, shared, stranger};
-use crate::queue::{Bench, LONG, about, drain, publish, take};
+use crate::queue::{Bench, SHORT, about, drain, publish, take, waiting};
 
 #[tokio::test]
 async fn a_queue_that_was_deleted_is_declared_again_by_who_publishes() {
@@ -24,7 +24,7 @@ async fn a_queue_that_was_deleted_is_declared_again_by_who_publishes() {
     let (_connection, channel) = stranger(shared().await).await;
     delete(&channel, &bench.name("actions.v1")).await;
     publish(&*queue, &["kept"]).await;
-    assert_eq!(drain(&mut *queue.consume(Route::Tasks).await.unwrap()).await, ["kept"]);
+    assert_eq!(waiting(&*queue, Route::Tasks).await, ["kept"]);
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_queue_that_was_deleted_is_declared_again_by_who_consumes() {
     delete(&channel, &bench.name("plan.v1")).await;
     let heard = eventually("an event comes", LATER, async || {
         queue.publish(Route::Events, &Message::about("a")).await?;
-        ensure!(events.next(LONG / 20).await?.is_some(), "nothing comes");
+        ensure!(events.next(SHORT).await?.is_some(), "nothing comes");
         Ok(())
     });
     heard.await.unwrap();
@@ -55,7 +55,7 @@ async fn exchanges_that_were_deleted_are_declared_again() {
         channel.exchange_delete(bench.name(exchange).into(), Default::default()).await.unwrap();
     }
     publish(&*queue, &["b"]).await;
-    assert_eq!(drain(&mut *queue.consume(Route::Tasks).await.unwrap()).await, ["a", "b"]);
+    assert_eq!(waiting(&*queue, Route::Tasks).await, ["a", "b"]);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn after_a_purge_everything_goes_on() {
     channel.queue_purge(bench.name("actions.v1").into(), QueuePurgeOptions::default()).await.unwrap();
     assert_eq!(queue.backlog(Route::Tasks).await.unwrap(), 0);
     publish(&*queue, &["c"]).await;
-    assert_eq!(drain(&mut *queue.consume(Route::Tasks).await.unwrap()).await, ["c"]);
+    assert_eq!(waiting(&*queue, Route::Tasks).await, ["c"]);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn what_its_consumers_die_of_goes_to_the_dead_letters_after_twenty_deliver
         let delivery = take(&mut *tasks).await;
         assert_eq!(about(&*delivery), "deadly", "delivery {number}");
     }
-    assert_eq!(drain(&mut *tasks).await, ["other"]);
+    assert_eq!(drain(&*queue, Route::Tasks, &mut *tasks).await, ["other"]);
     let (_connection, channel) = stranger(shared().await).await;
     dead_letters(&channel, &bench, 1).await;
 }
@@ -127,7 +127,7 @@ async fn others_may_listen_to_what_becomes_of_namespaces() {
         assert_eq!(properties.delivery_mode(), &Some(2), "it is persistent");
         assert_eq!(properties.message_id().as_ref().unwrap().as_str().len(), 32);
     }
-    assert_eq!(drain(&mut *events).await, ["a", "b", "c", "d"], "the planner hears them all");
+    assert_eq!(drain(&*queue, Route::Events, &mut *events).await, ["a", "b", "c", "d"], "the planner hears them all");
 }
 
 #[tokio::test]
@@ -137,7 +137,9 @@ async fn each_process_hears_of_a_hint_and_none_leaves_anything_behind() {
     let mut hints = join_all(queues.iter().map(|queue| queue.consume(Route::Hints))).await;
     queues[0].publish(Route::Hints, &Message::about("a")).await.unwrap();
     for hints in &mut hints {
-        assert_eq!(drain(&mut **hints.as_mut().unwrap()).await, ["a"]);
+        let delivery = take(&mut **hints.as_mut().unwrap()).await;
+        assert_eq!(about(&*delivery), "a");
+        delivery.ack().await.unwrap();
     }
     let listening = async || {
         let queues = shared().await.control(&["list_queues", "--silent", "name"]).await?;

@@ -91,16 +91,16 @@ fn check_damaged<T: std::fmt::Debug>(result: Result<T>) {
     assert!(matches!(&result, Err(StoreError::Damaged { .. })), "{result:?}");
 }
 
-#[tokio::test]
-async fn a_lock_of_another_process_is_told_in_time_and_got_over() {
+/// Time is paused: it stands still while the store waits for the lock, so that the lock is told of and not that an answer is late, however
+/// long the machine takes. That a call ends in time whatever the file does is told beside the store, in `common/src/store/sqlite.rs`.
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_another_process_is_told_and_got_over() {
     let bench = File::new();
     let store = bench.open().await;
     append(&*store, &[entry("u", 1)]).await;
     let mut locker = Process::start("store::sqlite::faults::locking_process", &[bench.path().to_str().unwrap()]);
     locker.expect("locked");
-    let start = Instant::now();
     check_unavailable(store.append(&entry("u", 2)).await, "another process keeps it locked");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(seqs(&history(&*store, "u").await), [1], "what is there can be read meanwhile");
     locker.go_on();
     locker.rest();

@@ -1,17 +1,11 @@
 //! The broker, RabbitMQ, dies, freezes and starts anew between the processes of a cluster.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use serde_json::json;
 use testbed::{Broker, BrokerOptions, eventually};
 
 use super::{Server, Size, churn, disturb};
-use crate::program::harness::{Fleet, fleet_on};
-
-/// For a task to be carried out again: what was lost on the way is offered again after half a minute, and a broker that is
-/// there again is found within less than that.
-const BACK: Duration = Duration::from_secs(100);
+use crate::program::harness::{Fleet, LATER, fleet_on};
 
 impl Server for Broker {
     fn kill(&self) {
@@ -61,7 +55,7 @@ async fn disturbed(size: Size) {
 /// Waits until another task was handed out and carried out.
 async fn goes_on(fleet: &Fleet<'_>) -> Result<()> {
     let mut before = None;
-    eventually("a worker carries out tasks again", BACK, async || {
+    eventually("a worker carries out tasks again", LATER, async || {
         let ledger = fleet.world.ledger()?;
         let done: usize = ledger.histories.values().map(|history| history.of_kind("ActionDone").count()).sum();
         let before = *before.get_or_insert(done);

@@ -1,20 +1,14 @@
 //! The store's server, SecantusDB, dies, freezes and starts anew.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use testbed::{MongoOptions, MongoServer, eventually};
 
 use super::{Server, Size, churn, disturb};
-use crate::program::harness::{Plane, story_on};
+use crate::program::harness::{LATER, Plane, story_on};
 
 const DATABASE: &str = "nsm";
-
-/// For nsm to write again: a driver looks for its server once a second, and what waits for a lease of its own waits for
-/// less than this.
-const BACK: Duration = Duration::from_secs(60);
 
 impl Server for MongoServer {
     fn kill(&self) {
@@ -62,7 +56,7 @@ async fn disturbed(size: Size) {
 /// Waits until something new is in the store.
 async fn goes_on(entries: &Collection<Document>) -> Result<()> {
     let mut before = None;
-    eventually("nsm writes again", BACK, async || {
+    eventually("nsm writes again", LATER, async || {
         let there = entries.count_documents(doc! {}).await?;
         let before = *before.get_or_insert(there);
         ensure!(there > before, "{there} entries");

@@ -11,6 +11,9 @@ use common::queue::{self, SharedQueue};
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties};
 use serde_json::{Value, json};
 use testbed::{Broker, Process, User, eventually};
 
@@ -21,6 +24,8 @@ use super::{SOON, World, plain, story};
 pub(crate) struct Fleet<'w> {
     pub(crate) world: &'w World,
     jobs: Api<Job>,
+    /// The broker's URL.
+    broker: String,
     workers: AtomicUsize,
     others: Mutex<[Process; 3]>,
 }
@@ -67,7 +72,8 @@ impl<'w> Fleet<'w> {
         })
         .await?;
         let collector = world.role("collector", &arguments, "collector", WORKER)?;
-        Ok(Self { world, jobs, workers: AtomicUsize::new(0), others: Mutex::new([collect, act, collector]) })
+        let (broker, others) = (broker.url_with_credentials(), Mutex::new([collect, act, collector]));
+        Ok(Self { world, jobs, broker, workers: AtomicUsize::new(0), others })
     }
 
     /// The collector and the controllers.
@@ -95,6 +101,15 @@ impl<'w> Fleet<'w> {
     pub(crate) async fn queue(&self) -> Result<SharedQueue> {
         let settings = Source::new(Some(self.world.config()), []).load()?;
         Ok(queue::open_with(&settings.queue).await?)
+    }
+
+    /// How many workers take tasks.
+    pub(crate) async fn consumers(&self) -> Result<u32> {
+        let connection = Connection::connect(&self.broker, ConnectionProperties::default()).await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue = format!("{}.actions.v1", self.world.name);
+        let channel = connection.create_channel().await?;
+        Ok(channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await?.consumer_count())
     }
 
     /// Waits until so many Jobs of workers are there, and no more.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
@@ -13,7 +13,7 @@ use testbed::eventually;
 use testbed::oracle::{Entry, History, Ledger};
 
 use super::world::ledger_in;
-use super::{LATER, SOON, World};
+use super::{LATER, SOON, World, until};
 
 /// What begins each annotation of ours.
 const PREFIX: &str = "manager.cicd.skao.int/";
@@ -105,10 +105,21 @@ impl Demo {
 
     /// Ends a deletion, as the controller manager would once the namespace is empty.
     pub(crate) async fn finish(&self) -> Result<()> {
-        let Some(mut namespace) = self.now().await? else { return Ok(()) };
-        namespace.spec.get_or_insert_default().finalizers = Some(Vec::new());
-        self.namespaces.replace_subresource("finalize", &self.name, &PostParams::default(), &namespace).await?;
-        Ok(())
+        eventually(&format!("`{}` is gone", self.name), SOON, async || {
+            let Some(mut namespace) = self.now().await? else { return Ok(()) };
+            namespace.spec.get_or_insert_default().finalizers = Some(Vec::new());
+            // Refused where somebody changed it meanwhile.
+            self.namespaces.replace_subresource("finalize", &self.name, &PostParams::default(), &namespace).await?;
+            ensure!(self.now().await?.is_none(), "it is there");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Has it expire now, by its owner's word: until then a story may take as long as it likes.
+    pub(crate) async fn expire(&self) -> Result<()> {
+        self.wish(&[("ttl", Some("1s"))]).await?;
+        until(self.created().await? + SignedDuration::from_secs(1)).await
     }
 
     /// Our annotations, by key without prefix.

@@ -54,7 +54,7 @@ impl Plane {
         Ok(Self::Own(Box::new(plane)))
     }
 
-    /// Lets this user do from now on what [`WORKER`] may.
+    /// Lets this user do from now on what [`WORKER`] may: on a control plane of the story's own, for it holds for everybody.
     pub(crate) async fn promote(&self, user: &str) -> Result<()> {
         let (_, verbs) = RIGHTS[0];
         grant(&self.client(User::ADMIN).await?, user, verbs, true).await
@@ -85,10 +85,12 @@ async fn grant_all(plane: &ControlPlane) -> Result<()> {
 async fn grant(client: &Client, user: &str, verbs: &[&str], reads_workloads: bool) -> Result<()> {
     // `get` is of no use to nsm, and a rule needs a verb.
     let workloads = if reads_workloads { &["list", "watch"][..] } else { &["get"] };
+    // Other suites may have users of these names, who may do something else.
+    let name = format!("program-{user}");
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
-        "metadata": {"name": user},
+        "metadata": {"name": name},
         "rules": [
             {"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs},
             {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
@@ -101,12 +103,12 @@ async fn grant(client: &Client, user: &str, verbs: &[&str], reads_workloads: boo
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": user},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
     });
     let params = PatchParams::apply("testbed").force();
-    Api::<ClusterRole>::all(client.clone()).patch(user, &params, &Patch::Apply(role)).await?;
-    Api::<ClusterRoleBinding>::all(client.clone()).patch(user, &params, &Patch::Apply(binding)).await?;
+    Api::<ClusterRole>::all(client.clone()).patch(&name, &params, &Patch::Apply(role)).await?;
+    Api::<ClusterRoleBinding>::all(client.clone()).patch(&name, &params, &Patch::Apply(binding)).await?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The roles of nsm in this process, told the time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use common::clock::Clock;
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::World;
+use super::{SOON, World};
 
 /// All that `nsm standalone` runs, but for signals and changes of the configuration.
 #[derive(Debug)]
@@ -73,7 +72,7 @@ impl Roles {
         while let Some(ended) = self.controllers.join_next().await {
             ended.context("a controller panicked")??;
         }
-        let late = self.jobs.shutdown(Duration::from_secs(4)).await;
+        let late = self.jobs.shutdown(SOON).await;
         anyhow::ensure!(late.is_empty(), "cut off: {late:?}");
         Ok(())
     }

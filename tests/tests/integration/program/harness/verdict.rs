@@ -1,17 +1,12 @@
 //! How every story ends: before the oracle.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
 use kube::api::ListParams;
 use testbed::oracle::{Run, Violation, judge};
 use testbed::{AuditEvent, accepted_namespace_deletes, eventually};
 
-use super::World;
-
-/// How long the audit log may lag behind the answers.
-const LAG: Duration = Duration::from_secs(10);
+use super::{SOON, World};
 
 impl World {
     /// Holds everything that happened to the story's namespaces against the rules.
@@ -19,7 +14,7 @@ impl World {
         // What seems broken may wait for a line of the log. What was kept is not broken by a later line: requests that
         // were answered before this one are in the log by then.
         self.log_is_complete().await?;
-        eventually("the oracle finds nothing", LAG, async || {
+        eventually("the oracle finds nothing", SOON, async || {
             let found = self.judge().await?;
             let list = || found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
             ensure!(found.is_empty(), "\n{}", list());
@@ -47,23 +42,22 @@ impl World {
 
     /// Every request on the story's namespaces so far.
     pub(crate) fn requests(&self) -> Result<Vec<AuditEvent>> {
-        let mut events = self.plane.audit()?;
-        let told = self.told();
-        events.retain(|event| {
+        let mut told = self.told();
+        let told = &mut *told;
+        let is_ours = |event: &&AuditEvent| {
             let name = event.object_ref.as_ref().and_then(|object| object.name.as_ref());
             event.is_on_namespaces() && name.is_some_and(|name| told.names.contains(name))
-        });
-        Ok(events)
+        };
+        Ok(told.audit.events()?.iter().filter(is_ours).cloned().collect())
     }
 
     /// Waits until the log holds a request that is made now.
     pub(crate) async fn log_is_complete(&self) -> Result<()> {
         let marker = format!("marker-{:016x}", rand::random::<u64>());
+        let mut log = self.plane.audit_of(&marker)?;
         self.namespaces().get_opt(&marker).await?;
-        let is_marker =
-            |event: &AuditEvent| event.object_ref.as_ref().is_some_and(|object| object.name.as_ref() == Some(&marker));
-        eventually("the audit log is written", LAG, async || {
-            ensure!(self.plane.audit()?.iter().any(is_marker), "no marker");
+        eventually("the audit log is written", SOON, async || {
+            ensure!(!log.events()?.is_empty(), "no marker");
             Ok(())
         })
         .await

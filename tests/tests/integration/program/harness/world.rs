@@ -1,5 +1,6 @@
 //! An installation: a configuration, a store, the namespaces it is for, and the processes that run on it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -7,16 +8,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ObjectMeta, PostParams};
-use kube::{Api, Client};
+use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::oracle::{Faults, Ledger};
-use testbed::{Process, User, eventually, program};
+use testbed::{AuditTail, Process, User, eventually, program};
 use tokio::time::sleep;
 
 use super::plane::WORKER;
-use super::{Answer, Demo, Nsm, Plane, SOON, command, now, until};
+use super::{Answer, Demo, LATER, Nsm, Plane, SOON, command, now, until};
 
 /// Namespaces with this label, and the installation's name as its value, are under its policy.
 const LABEL: &str = "story";
@@ -40,6 +41,8 @@ pub(super) struct Told {
     /// Of all namespaces of the story.
     pub(super) names: Vec<String>,
     logs: Vec<PathBuf>,
+    /// The requests that name the story: the names of its namespaces hold its own.
+    pub(super) audit: AuditTail,
     /// The URL of the database where the store is one and no file.
     database: Option<String>,
     /// What was done to the apiserver.
@@ -48,12 +51,19 @@ pub(super) struct Told {
 
 impl World {
     pub(super) async fn new(plane: Plane, configure: impl FnOnce(&mut Value)) -> Result<Self> {
-        let told =
-            Told { user: WORKER, names: Vec::new(), logs: Vec::new(), database: None, faults: Faults::default() };
+        let name = format!("{:08x}", rand::random::<u32>());
+        let told = Told {
+            user: WORKER,
+            names: Vec::new(),
+            logs: Vec::new(),
+            audit: plane.audit_of(&name)?,
+            database: None,
+            faults: Faults::default(),
+        };
         let world = Self {
             client: plane.client(User::ADMIN).await?,
             plane,
-            name: format!("{:08x}", rand::random::<u32>()),
+            name,
             directory: tempfile::tempdir()?,
             told: Mutex::new(told),
         };
@@ -221,6 +231,11 @@ impl World {
         labels: &[(&str, &str)],
         wishes: &[(&str, &str)],
     ) -> Result<Demo> {
+        ensure!(
+            name.contains(&self.name),
+            "`{name}` is to hold `{}`, by which the story's requests are found",
+            self.name
+        );
         self.told().names.push(name.to_owned());
         Demo::create(self, name, labels, wishes).await
     }
@@ -234,6 +249,25 @@ impl World {
     pub(crate) async fn witness(&self) -> Result<()> {
         let witness = self.namespace(&[("ttl", "1s")]).await?;
         witness.is_deleted().await.context("the witness")
+    }
+
+    /// Stops all deletions before there is anything to delete.
+    pub(crate) async fn begin_stopped(&self) -> Result<()> {
+        let mut nsm = self.start().await?;
+        self.nsm_ok(&["stop"]).await?;
+        nsm.process().terminate(SOON).await.map(drop)
+    }
+
+    /// Waits until the deletion of this namespace would be due, but for the stop, changes what it is judged by, and lets deletions go on: this
+    /// one comes after the change, however long that took.
+    pub(crate) async fn changed_before_its_deletion(
+        &self,
+        demo: &Demo,
+        change: impl AsyncFnOnce() -> Result<()>,
+    ) -> Result<()> {
+        demo.is_skipped("stopped").await?;
+        change().await?;
+        self.nsm_ok(&["resume"]).await.map(drop)
     }
 
     /// Waits until all of these are deleted, and what became of the requests is written down.
@@ -250,15 +284,26 @@ impl World {
         .await
     }
 
-    /// Those of which no deletion was accepted.
+    /// Waits until the histories of all of these say that they were deleted.
+    pub(crate) async fn are_done(&self, demos: &[Demo]) -> Result<()> {
+        eventually("the histories of all say that they were deleted", LATER, async || {
+            let ledger = self.whole_ledger().await?;
+            let is_open = |demo: &&Demo| demo.history_in(&ledger).of_kind("ActionDone").next().is_none();
+            let open = demos.iter().find(is_open);
+            ensure!(open.is_none(), "one does not: {:#?}", open.map(|demo| &demo.history_in(&ledger).0));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Those of which no deletion was accepted, of some that are under the policy.
     pub(crate) async fn left_of<'a>(&self, demos: &'a [Demo]) -> Result<Vec<&'a Demo>> {
-        let mut left = Vec::new();
-        for demo in demos {
-            if !demo.is_deleted_now().await? {
-                left.push(demo);
-            }
-        }
-        Ok(left)
+        let (key, value) = self.label();
+        let ours = ListParams::default().labels(&format!("{key}={value}"));
+        let there = self.namespaces().list_metadata(&ours).await?;
+        let alive = there.iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_none());
+        let alive: BTreeSet<_> = alive.filter_map(ResourceExt::uid).collect();
+        Ok(demos.iter().filter(|demo| alive.contains(&demo.uid)).collect())
     }
 
     /// Waits until the life of all of these is over, which was to last so many seconds.
