@@ -1,19 +1,42 @@
-//! Our own binaries, as cargo built them.
+//! Our own program, as cargo built it.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-const BUILD: &str = "run `cargo build --workspace --bins --tests` (`make test` does)";
+const BUILD: &str = "run `cargo build --workspace --bins --tests --features cli/test-timings` (`make test` does)";
 
-/// A command for our binary `name` (`nsm`, `collector`, …), to be given arguments and handed to [`crate::Process::spawn`].
+/// The program whose timings tests set: `nsm` and every role in one, as in an image.
+pub(crate) const TIMED: &str = "nsm-test-timings";
+
+/// The variable that sets them.
+pub(crate) const TIMINGS_VARIABLE: &str = "NSM_TEST_TIMINGS";
+
+/// The timings of programs that tests start. A budget's window is so long that a test hardly ever runs across its end.
+pub(crate) const TIMINGS: &str = "promise_margin=3s,intent_lease=20s,tail_interval=5s,reoffer_interval=5s,budget_window=1d,\
+    schedule_grace=5s,watch_timeout=15s,hand_over_overlap=10s,heartbeat_interval=3s,recheck_interval=3s,\
+    config_retry_interval=5s,admission_retry_interval=3s,pod_start_grace=5s";
+
+/// A command for our program under the name `nsm` or that of a role (`collector`, `action`, …), with the timings of tests, to be given
+/// arguments and handed to [`crate::Process::spawn`].
+///
+/// # Errors
+/// It was not built, or its sources have changed since.
+pub fn program(name: &str) -> Result<Command> {
+    let mut command = binary(TIMED)?;
+    command.arg0(name).env(TIMINGS_VARIABLE, TIMINGS);
+    Ok(command)
+}
+
+/// A command for one of our binaries as people have them: with the timings of a release.
 ///
 /// `cargo test` does not build binaries of other packages. An old one would pass or fail for the wrong reason, so it is refused.
 ///
 /// # Errors
 /// It was not built, or its sources have changed since.
-pub fn program(name: &str) -> Result<Command> {
+pub fn binary(name: &str) -> Result<Command> {
     let test = std::env::current_exe().context("cannot find out where this test is")?;
     // target/debug/deps/TEST, or target/debug/PROGRAM
     let directory = test.ancestors().skip(1).find(|directory| directory.join(name).is_file());
@@ -82,7 +105,7 @@ mod tests {
 
     #[test]
     fn says_how_to_build_what_is_missing() {
-        let said = program("no-such-binary").unwrap_err().to_string();
+        let said = binary("no-such-binary").unwrap_err().to_string();
         assert!(said.contains("run `cargo build"), "{said}");
     }
 }

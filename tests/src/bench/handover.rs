@@ -1,7 +1,7 @@
 //! From the end of a leader until another one is at work: of two collect-controllers, with the lease that is usual.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::scene::{MANAGER, Scene};
-use crate::{HANG, Process, User, eventually, program, temp_namespace};
+use crate::{HANG, Process, User, binary, eventually, temp_namespace};
 
 /// How long nobody leads.
 #[derive(Debug, Serialize)]
@@ -62,7 +62,8 @@ pub(super) async fn measure(scene: &Scene) -> Result<HandOver> {
 
 fn replica(scene: &Scene, config: &Path, namespace: &str, name: &str) -> Result<Process> {
     const ROLE: &str = "collect-controller";
-    let mut command = Command::new(program(ROLE)?.get_program());
+    let mut command = binary("nsm")?;
+    command.arg0(ROLE);
     command.env("CONFIG_PATH", config).env("KUBECONFIG", scene.plane.kubeconfig(MANAGER)?).env("NO_COLOR", "1");
     command.env("POD_NAME", name).env("POD_UID", "uid").env("POD_NAMESPACE", namespace);
     Process::spawn(ROLE, &mut command)

@@ -9,7 +9,7 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::relay::Relay;
-use crate::{ControlPlane, HANG, Options, Process, User, program};
+use crate::{ControlPlane, HANG, Options, Process, User, binary};
 
 /// The user nsm runs as, and nobody else: what the audit log says of it is caused by nsm.
 pub(super) const MANAGER: &str = "nsm";
@@ -63,7 +63,7 @@ impl Scene {
 
     async fn with(options: Options, config_text: &str) -> Result<Self> {
         // Looked for first: it would be a pity to find out later that it is older than its sources.
-        let program = program("nsm")?.get_program().into();
+        let program = binary("nsm")?.get_program().into();
         let users = [MANAGER, BARE].map(|name| User::new(name).in_group("system:masters")).into();
         let plane = ControlPlane::start(Options { users, ..options }).await?;
         let directory = plane.kubeconfig(User::ADMIN)?.parent().context("a kubeconfig is in a directory")?.to_owned();

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use testbed::ci::CiServer;
 use testbed::receiver::{Answer, Receiver};
-use testbed::{ControlPlane, Options, Process, User, eventually, program};
+use testbed::{ControlPlane, Options, Process, User, binary, eventually};
 
 use crate::cast::{BRANCH, CAST, PROJECT};
 use crate::nsm::Nsm;
@@ -145,7 +145,7 @@ impl Stage {
         let text = CONFIG.replace("{store}", path(&store)?).replace("{webhook}", &webhook.url());
         let text = text.replace("{gitlab}", &gitlab.url()).replace("{token}", path(&token)?);
         std::fs::write(&config, text).context("cannot write the configuration")?;
-        let binary = program("nsm")?.get_program().into();
+        let binary = binary("nsm")?.get_program().into();
         let nsm = Nsm { binary, config, kubeconfig: owner };
 
         let mut command = nsm.command(&["standalone", "--mode", "enforce"], &manager);

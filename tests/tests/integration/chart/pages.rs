@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testbed::{ControlPlane, Options, User, program};
+use testbed::{ControlPlane, Options, User, binary};
 
 use super::harness::{Helm, file, root};
 
@@ -39,7 +39,7 @@ fn needs_a_node(command: &str) -> bool {
 /// Checks that nsm understands the arguments that are given to it in a pod.
 fn check_nsm(command: &str) -> Result<()> {
     let Some((_, arguments)) = command.split_once(" -- nsm ") else { return Ok(()) };
-    let binary = program("nsm")?;
+    let binary = binary("nsm")?;
     let binary = binary.get_program().to_string_lossy().into_owned();
     let output = Command::new("sh").arg("-c").arg(format!("{binary} {arguments} --help")).output()?;
     ensure!(output.status.success(), "`nsm {arguments}`: {}", String::from_utf8_lossy(&output.stderr));

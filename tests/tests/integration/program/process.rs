@@ -7,7 +7,7 @@ use anyhow::ensure;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-use testbed::{Process, eventually, program};
+use testbed::{Process, binary, eventually, program};
 use tokio::time::sleep;
 
 use crate::program::harness::{LATER, SOON, plain, story};
@@ -134,7 +134,7 @@ async fn called_as_a_role_nsm_is_that_role() {
 fn only_the_program_for_tests_reads_timings() {
     let home = tempfile::tempdir().unwrap();
     let run = |name: &str, timings: &str| {
-        let mut nsm = program(name).unwrap();
+        let mut nsm = binary(name).unwrap();
         nsm.args(["config", "check"]).env_clear().env("HOME", home.path()).env("NSM_TEST_TIMINGS", timings);
         let ended = nsm.output().unwrap();
         let said = [ended.stdout, ended.stderr].concat();

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::{FileExt, MetadataExt},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use common::store::{Inserted, Result, StoreError};
