@@ -64,6 +64,6 @@ pub use installation::Installation;
 pub use mongo::{JavaMongo, MongoOptions, MongoServer};
 pub use namespaces::temp_namespace;
 pub use process::Process;
-pub use program::{binary, program};
+pub use program::{binary, program, timing};
 pub use prometheus::Prometheus;
 pub use user::User;

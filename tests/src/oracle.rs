@@ -21,7 +21,7 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use crate::NamespaceDelete;
+use crate::{NamespaceDelete, timing};
 pub use ledger::{Claim, Entry, History, Ledger};
 
 /// What is to be judged.
@@ -37,6 +37,29 @@ pub struct Run {
     pub alive: BTreeSet<String>,
     /// What was done to the apiserver.
     pub faults: Faults,
+    /// Those of the program.
+    pub timings: Timings,
+}
+
+/// What the rules leave to the program: how long it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// From what an owner was promised to the deletion, at least.
+    pub promise_margin: SignedDuration,
+    /// The length of a window of the budget.
+    pub budget_window: SignedDuration,
+}
+
+impl Timings {
+    /// Those of a release.
+    pub const RELEASE: Self =
+        Self { promise_margin: SignedDuration::from_secs(60), budget_window: SignedDuration::from_mins(10) };
+
+    /// Those of the programs that tests start ([`crate::program`]).
+    #[must_use]
+    pub fn of_tests() -> Self {
+        Self { promise_margin: timing("promise_margin"), budget_window: timing("budget_window") }
+    }
 }
 
 /// What was done to the apiserver, so that its log tells less than it should.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
 
 const BUILD: &str = "run `cargo build --workspace --bins --tests --features cli/test-timings` (`make test` does)";
 
@@ -15,9 +16,20 @@ pub(crate) const TIMED: &str = "nsm-test-timings";
 pub(crate) const TIMINGS_VARIABLE: &str = "NSM_TEST_TIMINGS";
 
 /// The timings of programs that tests start. A budget's window is so long that a test hardly ever runs across its end.
-pub(crate) const TIMINGS: &str = "promise_margin=3s,intent_lease=20s,tail_interval=5s,reoffer_interval=5s,budget_window=1d,\
+pub(crate) const TIMINGS: &str = "promise_margin=3s,intent_lease=20s,tail_interval=5s,reoffer_interval=5s,budget_window=24h,\
     schedule_grace=5s,watch_timeout=15s,hand_over_overlap=10s,heartbeat_interval=3s,recheck_interval=3s,\
     config_retry_interval=5s,admission_retry_interval=3s,pod_start_grace=5s";
+
+/// How long the timing `name` of the programs that tests start is.
+///
+/// # Panics
+/// It is not among [`TIMINGS`].
+#[must_use]
+pub fn timing(name: &str) -> SignedDuration {
+    let mut timings = TIMINGS.split(',').filter_map(|timing| timing.split_once('='));
+    let (_, value) = timings.find(|(known, _)| *known == name).expect("it is one of those that tests set");
+    value.parse().expect("a duration")
+}
 
 /// A command for our program under the name `nsm` or that of a role (`collector`, `action`, …), with the timings of tests, to be given
 /// arguments and handed to [`crate::Process::spawn`].
@@ -101,6 +113,13 @@ mod tests {
     fn refuses_a_binary_older_than_a_source() {
         let older = Some("with space.rs`: run `cargo build");
         check(SystemTime::UNIX_EPOCH + Duration::from_secs(1), SystemTime::UNIX_EPOCH, older);
+    }
+
+    #[test]
+    fn knows_its_timings() {
+        assert_eq!(timing("promise_margin"), SignedDuration::from_secs(3));
+        assert_eq!(timing("budget_window"), SignedDuration::from_hours(24));
+        assert_eq!(timing("pod_start_grace"), SignedDuration::from_secs(5));
     }
 
     #[test]

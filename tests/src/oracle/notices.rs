@@ -6,8 +6,6 @@ use super::deletions::intent_of;
 use super::{Complain, Entry, History, Run, Violation};
 use crate::NamespaceDelete;
 
-/// From what was promised to the deletion.
-const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 /// From one notice about a status to the next.
 const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
 
@@ -16,7 +14,7 @@ pub(super) fn judge(run: &Run, found: &mut Vec<Violation>) {
         let Some(uid) = &delete.uid else { continue };
         let history = run.ledger.history(uid);
         if let Some(intent) = intent_of(history, delete) {
-            promised(delete, history, intent, found);
+            promised(delete, history, intent, run.timings.promise_margin, found);
         }
     }
     for history in run.ledger.histories.values() {
@@ -97,7 +95,13 @@ fn deadline_of(entry: &Entry) -> Option<Timestamp> {
 }
 
 /// What the intent says of its owner is true, and the deletion comes a minute after the latest promise for its cause.
-fn promised(delete: &NamespaceDelete, history: &History, intent: &Entry, found: &mut Vec<Violation>) {
+fn promised(
+    delete: &NamespaceDelete,
+    history: &History,
+    intent: &Entry,
+    margin: SignedDuration,
+    found: &mut Vec<Violation>,
+) {
     let what = format!("the deletion of `{}` by entry {}", delete.namespace, intent.seq);
     let mut told = Told::default();
     history.before(intent.seq).for_each(|entry| told.read(entry));
@@ -126,9 +130,9 @@ fn promised(delete: &NamespaceDelete, history: &History, intent: &Entry, found: 
         }
         (_, None) => found.complain("S9", format!("{what} says of its owner {said:?}")),
     }
-    if let Some(latest) = latest.filter(|latest| delete.received_at < *latest + MARGIN) {
+    if let Some(latest) = latest.filter(|latest| delete.received_at < *latest + margin) {
         let at = delete.received_at;
-        found.complain("S9", format!("{what} came at {at}, less than {MARGIN:#} after {latest}, which was promised"));
+        found.complain("S9", format!("{what} came at {at}, less than {margin:#} after {latest}, which was promised"));
     }
 }
 

@@ -8,7 +8,6 @@ use super::deletions::intent_of;
 use super::foretold::is_foretold;
 use super::{Complain, Entry, Run, Violation};
 
-const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// The window is chosen by the apiserver's `Date`, which has whole seconds.
 const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
@@ -64,8 +63,9 @@ fn spend(
     if number == 0 || limit(run, kind, window).is_none_or(|limit| number > limit) {
         found.complain(rule, format!("{what} is beyond the limit"));
     }
+    let length = run.timings.budget_window;
     let in_window =
-        window.parse::<Timestamp>().is_ok_and(|start| start - SKEW <= intent.at && intent.at < start + WINDOW + SKEW);
+        window.parse::<Timestamp>().is_ok_and(|start| start - SKEW <= intent.at && intent.at < start + length + SKEW);
     if !in_window {
         found.complain(rule, format!("{what} was not good at {}", intent.at));
     }

@@ -95,6 +95,7 @@ impl Story {
             user: "worker".to_owned(),
             alive: self.alive.then(|| "u".to_owned()).into_iter().collect(),
             faults: self.faults,
+            timings: Timings::RELEASE,
         }
     }
 }

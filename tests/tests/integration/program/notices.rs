@@ -6,15 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use testbed::receiver::{Answer, Post, Receiver};
-use testbed::{AuditEvent, accepted_namespace_deletes, eventually};
+use testbed::{AuditEvent, accepted_namespace_deletes, eventually, timing};
 
 use crate::program::harness::{Demo, LATER, World, key_of, story};
 
-/// How much later than promised a deletion comes at the earliest (S9).
-const MARGIN: SignedDuration = SignedDuration::from_secs(60);
-
 /// How soon a notice that did not arrive is tried again: the planner offers what is due so often.
-const OFFERED_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+fn offered_again() -> SignedDuration {
+    timing("reoffer_interval")
+}
 
 const SECRET: &str = "s3cret";
 
@@ -117,7 +116,7 @@ async fn an_owner_is_told_before_the_deletion_which_comes_no_earlier_than_promis
         cut.lives().await?;
         is_one_notice(&receiver, &cut)?;
         let span = tries[tries.len() - 1].at.duration_since(tries[0].at);
-        let most = 3.0 + span.as_secs_f64() / OFFERED_AGAIN.as_secs_f64();
+        let most = 3.0 + span.as_secs_f64() / offered_again().as_secs_f64();
         assert!(tries.len() as f64 <= most, "tried {} times in {span:#}", tries.len());
         Ok(())
     })
@@ -188,7 +187,7 @@ async fn was_warned(world: &World, receiver: &Receiver, demo: &Demo) -> Result<(
     let deletes = accepted_namespace_deletes(&world.requests()?);
     let delete = deletes.iter().find(|delete| delete.uid.as_ref() == Some(&demo.uid)).context("its deletion")?;
     let waited = delete.received_at.duration_since(promise);
-    assert!(waited >= MARGIN, "`{}` was deleted {waited:#} after what was promised", demo.name);
+    assert!(waited >= timing("promise_margin"), "`{}` was deleted {waited:#} after what was promised", demo.name);
 
     let id = format!("{}:{}", demo.uid, intended.seq);
     for post in posts(receiver, demo) {

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use testbed::oracle::{Faults, History, Run, Violation, judge};
+use testbed::oracle::{Faults, History, Run, Timings, Violation, judge};
 use testbed::{AuditEvent, Installation, accepted_namespace_deletes, eventually};
 
 pub(crate) const HOME: &str = Installation::HOME;
@@ -89,6 +89,6 @@ impl Stage {
         let deletes = accepted_namespace_deletes(&self.requests().await?);
         ensure!(deletes.iter().any(|delete| delete.user == user), "the workers deleted nothing at all");
         let ledger = self.home.ledger().await?;
-        Ok(judge(&Run { ledger, deletes, user, alive, faults: Faults::default() }))
+        Ok(judge(&Run { ledger, deletes, user, alive, faults: Faults::default(), timings: Timings::RELEASE }))
     }
 }

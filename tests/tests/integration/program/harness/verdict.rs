@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
 use kube::api::ListParams;
-use testbed::oracle::{Run, Violation, judge};
+use testbed::oracle::{Run, Timings, Violation, judge};
 use testbed::{AuditEvent, accepted_namespace_deletes, eventually};
 
 use super::{SOON, World};
@@ -31,7 +31,8 @@ impl World {
         let ledger = self.whole_ledger().await?;
         let told = self.told();
         let (user, faults) = (told.user.to_owned(), told.faults);
-        let mut found = judge(&Run { ledger: ledger.clone(), deletes, user, alive, faults });
+        let mut found =
+            judge(&Run { ledger: ledger.clone(), deletes, user, alive, faults, timings: Timings::of_tests() });
         for history in ledger.histories.values() {
             if let Some(entry) = history.0.iter().find(|entry| !told.names.contains(&entry.name)) {
                 found.push(Violation { rule: "S2", what: format!("`{}` is none of its business", entry.name) });

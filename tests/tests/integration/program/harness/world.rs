@@ -13,7 +13,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::oracle::{Faults, Ledger};
-use testbed::{AuditTail, Process, User, eventually, program};
+use testbed::{AuditTail, Process, User, eventually, program, timing};
 use tokio::time::sleep;
 
 use super::plane::WORKER;
@@ -315,12 +315,12 @@ impl World {
         Ok(())
     }
 
-    /// Waits for the next window of ten minutes where this one ends before the story could.
+    /// Waits for the next window of the budget where this one ends before the story could.
     pub(crate) async fn fresh_window(&self) -> Result<()> {
-        const WINDOW: i64 = 600;
         const ENOUGH: i64 = 60;
-        let into = now().as_second().rem_euclid(WINDOW);
-        let wait = if into > WINDOW - ENOUGH { WINDOW - into } else { 0 };
+        let window = timing("budget_window").as_secs();
+        let into = now().as_second().rem_euclid(window);
+        let wait = if into > window - ENOUGH { window - into } else { 0 };
         until(now() + SignedDuration::from_secs(wait)).await
     }
 
