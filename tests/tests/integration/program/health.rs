@@ -192,13 +192,18 @@ async fn who_takes_over_goes_on_with_the_timers() {
         let mut first = world.start().await?;
         let failing = becomes(&lost, "failing").await?;
         eventually("some of its time is counted", LATER, async || {
-            let seen = observed(world, &lost)?.context("it is written down")?;
-            ensure!(seen.counted() >= SignedDuration::from_secs(3), "{seen:?}, failing since {}", failing.at);
+            let until = looked_until(world)?.context("no collector has looked yet")?;
+            ensure!(
+                until.duration_since(failing.at) >= SignedDuration::from_secs(6),
+                "{until}, failing since {}",
+                failing.at
+            );
             Ok(())
         })
         .await?;
         first.process().terminate(SOON).await?;
         let before = observed(world, &lost)?.context("it is written down")?;
+        ensure!(before.counted() >= SignedDuration::from_secs(3), "{before:?}");
 
         // More than two looks are missing.
         until(before.looked_at + SignedDuration::from_secs(7)).await?;
@@ -228,6 +233,15 @@ impl Streak {
     fn counted(&self) -> SignedDuration {
         self.looked_at.duration_since(self.standing)
     }
+}
+
+/// Until when a collector has looked without a break, as its heartbeats tell while it runs.
+fn looked_until(world: &World) -> Result<Option<jiff::Timestamp>> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let store = rusqlite::Connection::open_with_flags(world.store(), flags)?;
+    let query = "SELECT max(json_extract(document, '$.body.looked.until')) FROM heartbeats";
+    let until = store.query_row(query, [], |row| row.get::<_, Option<String>>(0))?;
+    Ok(until.map(|until| until.parse()).transpose()?)
 }
 
 fn observed(world: &World, demo: &Demo) -> Result<Option<Streak>> {
