@@ -13,10 +13,10 @@ use tokio::sync::OnceCell;
 
 use crate::shared::{self, Part};
 use crate::{Process, eventually, family, port};
-use layout::Layout;
+pub(crate) use layout::Layout;
 
 /// Many times what a start takes on two idle cores: the Erlang VM takes four seconds of both.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(300);
 /// A look by `rabbitmqctl` starts an Erlang VM of its own.
 const CONTROL: Duration = Duration::from_secs(60);
 /// How often other ports are tried when somebody took those that were free.
@@ -77,6 +77,11 @@ impl Broker {
         };
         let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
         SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// The broker of another process.
+    pub(crate) const fn attach(layout: Layout) -> Self {
+        Self { layout, own: None }
     }
 
     /// How another process reaches it.

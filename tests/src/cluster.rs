@@ -8,31 +8,36 @@ mod machine;
 mod needs;
 mod servers;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::{self, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::control_plane::{ControlPlane, Options};
+use crate::control_plane::{self, ControlPlane, Options};
 use crate::image::Image;
+use crate::product::{self, Timings};
+use crate::shared::{self, Part};
 use crate::{Process, User, eventually, family, servers as binaries, temp_namespace};
-use machine::Machine;
+use machine::{Machine, Node};
 
 /// Ten times what a start takes on two idle cores.
 const START: Duration = Duration::from_secs(120);
@@ -49,27 +54,84 @@ const DNS: &str = include_str!("cluster/dns.yaml");
 /// it, and several live side by side. It needs root, and packages of Debian, which it names if they are missing. Between the node and
 /// this machine is a pair of virtual interfaces: the apiserver listens on this end of it; from here, pods are reached by their addresses,
 /// and Services of type NodePort by the node's.
+///
+/// A shared one ([`Cluster::shared`]) may be another process's: then dropping it ends nothing.
 #[derive(Debug)]
 pub struct Cluster {
     // Fields are dropped in this order: what runs in the node, the node, what it calls, the files last.
-    node_servers: Mutex<Vec<Process>>,
-    machine: Machine,
-    scheduler: Mutex<Process>,
+    servers: Option<Servers>,
+    node: Node,
     plane: ControlPlane,
-    busybox: Image,
+    busybox: String,
+    /// The images of the product that it knows, by what their processes wait for.
+    products: Mutex<BTreeMap<Timings, String>>,
     directory: TempDir,
 }
 
+/// What is ended with a cluster that was started by this process.
+#[derive(Debug)]
+struct Servers {
+    node_servers: Mutex<Vec<Process>>,
+    _machine: Machine,
+    scheduler: Mutex<Process>,
+}
+
+/// How a cluster is reached: what another process needs to use it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    node: Node,
+    plane: control_plane::Place,
+    busybox: String,
+    products: BTreeMap<Timings, String>,
+}
+
 impl Cluster {
-    /// The cluster of this test process, started at first use, with [`ControlPlane::SHARED_USERS`]. Do not break it: others are using it.
+    /// The cluster of all tests of a run, started at first use, with [`ControlPlane::SHARED_USERS`]. Do not break it: others are using it.
     ///
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
-        let options = Options { users: ControlPlane::SHARED_USERS.map(User::new).into(), ..Options::default() };
-        let start = async || Self::start(options).await.map_err(|error| format!("{error:#}"));
-        SHARED.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+        Self::of_this_process().await.map(|cluster| &**cluster)
+    }
+
+    pub(crate) async fn of_this_process() -> Result<&'static Arc<Self>> {
+        static SHARED: OnceCell<Result<Arc<Cluster>, String>> = OnceCell::const_new();
+        let find = async || match shared::part(Part::Cluster).await? {
+            Some(place) => Self::attach(place),
+            None => Self::start_shared().await,
+        };
+        let find = async || find().await.map(Arc::new).map_err(|error: anyhow::Error| format!("{error:#}"));
+        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Starts a cluster that several tests use.
+    pub(crate) async fn start_shared() -> Result<Self> {
+        let users = ControlPlane::SHARED_USERS.map(User::new).into();
+        Self::start(Options { users, ..Options::default() }).await
+    }
+
+    /// How another process reaches it.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            node: self.node.clone(),
+            plane: self.plane.place().clone(),
+            busybox: self.busybox.clone(),
+            products: self.products.lock().expect("nobody panics while holding it").clone(),
+        }
+    }
+
+    /// The cluster of another process.
+    pub(crate) fn attach(place: Place) -> Result<Self> {
+        let Place { node, plane, busybox, products } = place;
+        ensure!(node.is_alive(), "the node that tests share has ended");
+        Ok(Self {
+            servers: None,
+            node,
+            plane: ControlPlane::attach(plane),
+            busybox,
+            products: Mutex::new(products),
+            directory: family::directory("cluster")?,
+        })
     }
 
     /// Starts a cluster and waits until pods run and find each other by name.
@@ -92,7 +154,7 @@ impl Cluster {
         tell("making the node's namespaces and network");
         let machine = Machine::start(directory.path()).await?;
         for (name, group) in [
-            (servers::node_user(machine.link.number), Some("system:nodes")),
+            (servers::node_user(machine.node.link.number), Some("system:nodes")),
             (servers::PROXY_USER.to_owned(), None),
             (servers::SCHEDULER_USER.to_owned(), None),
         ] {
@@ -101,7 +163,7 @@ impl Cluster {
         }
 
         tell("starting etcd, kube-apiserver, kube-controller-manager and containerd");
-        let host = machine.link.host();
+        let host = machine.node.link.host();
         let (plane, runtime) = tokio::join!(
             ControlPlane::start_with(&binaries, host, &options),
             Runtime::start(&machine, directory.path(), &binaries),
@@ -113,11 +175,15 @@ impl Cluster {
         let kubelet = Process::spawn("kubelet", &mut servers::kubelet(&machine, directory.path(), &plane)?)?;
         let proxy = Process::spawn("kube-proxy", &mut servers::proxy(&machine, directory.path(), &plane)?)?;
         let cluster = Self {
-            node_servers: Mutex::new(vec![kubelet, proxy, runtime.containerd]),
-            machine,
-            scheduler,
+            node: machine.node.clone(),
+            servers: Some(Servers {
+                node_servers: Mutex::new(vec![kubelet, proxy, runtime.containerd]),
+                _machine: machine,
+                scheduler,
+            }),
             plane,
-            busybox: runtime.busybox,
+            busybox: runtime.busybox.name,
+            products: Mutex::default(),
             directory,
         };
         cluster.apply(&DNS.replace("IMAGE", &runtime.dns.name)).await?;
@@ -145,19 +211,19 @@ impl Cluster {
     /// Address of the node, as this machine calls it: Services of type NodePort are there.
     #[must_use]
     pub fn node_address(&self) -> Ipv4Addr {
-        self.machine.link.node()
+        self.node.link.node()
     }
 
     /// Address of this machine, as the node and its pods call it. A server that listens there or on 0.0.0.0 can be exposed.
     #[must_use]
     pub fn host_address(&self) -> Ipv4Addr {
-        self.machine.link.host()
+        self.node.link.host()
     }
 
     /// An image with a shell and the usual small programs (busybox), that is there already.
     #[must_use]
     pub fn busybox(&self) -> &str {
-        &self.busybox.name
+        &self.busybox
     }
 
     /// Makes an image known to the node. Afterwards pods can name it.
@@ -165,7 +231,22 @@ impl Cluster {
     /// # Errors
     /// The archive is missing, or not one of an image.
     pub async fn import(&self, image: &Image) -> Result<()> {
-        import(&self.machine, image).await
+        import(&self.node, image).await
+    }
+
+    /// The image of what cargo built last, as a pod names it; the node knows it.
+    ///
+    /// # Errors
+    /// The programs are not built, or the image cannot be imported.
+    pub async fn product(&self, timings: Timings) -> Result<String> {
+        let known = self.products.lock().expect("nobody panics while holding it").get(&timings).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let image = spawn_blocking(move || product::image(timings)).await??;
+        self.import(image).await?;
+        self.products.lock().expect("nobody panics while holding it").insert(timings, image.name.clone());
+        Ok(image.name.clone())
     }
 
     /// Makes a server on this machine, which listens on [`Cluster::host_address`] or on 0.0.0.0, a Service of the same port.
@@ -202,10 +283,10 @@ impl Cluster {
             Ok(Err(error)) => Ok(Err(anyhow!(
                 "{error:#}
 {}",
-                self.describe(&name).await
+                self.dump(&name).await
             ))),
             Err(panic) => {
-                eprintln!("{}", self.describe(&name).await);
+                eprintln!("{}", self.dump(&name).await);
                 Err(panic)
             }
         };
@@ -218,7 +299,7 @@ impl Cluster {
     }
 
     /// What somebody would look at who wants to know why pods of this namespace do not do what they should.
-    pub async fn describe(&self, namespace: &str) -> String {
+    pub async fn dump(&self, namespace: &str) -> String {
         let pods = self.kubectl(["get", "pods", "--namespace", namespace, "--output=name"]).await.unwrap_or_default();
         let mut looks = vec![
             "get pods,jobs --output=wide".to_owned(),
@@ -280,8 +361,8 @@ impl Cluster {
     }
 
     async fn wait_for_node(&self) -> Result<()> {
-        let nodes: Api<Node> = Api::all(self.client().await?);
-        let name = servers::node_name(self.machine.link.number);
+        let nodes: Api<v1::Node> = Api::all(self.client().await?);
+        let name = servers::node_name(self.node.link.number);
         self.eventually("the node is ready", async || {
             let status = nodes.get(&name).await?.status.context("no status")?;
             let conditions = status.conditions.unwrap_or_default();
@@ -298,7 +379,7 @@ impl Cluster {
         self.eventually("DNS is available", async || {
             let status = deployments.get("coredns").await?.status.context("no status")?;
             ensure!(status.available_replicas == Some(1), "no replica is available");
-            let mut ask = self.machine.command(images::BUSYBOX);
+            let mut ask = self.node.command(images::BUSYBOX);
             ask.args(["nslookup", "-type=a", "kubernetes.default.svc.cluster.local", servers::DNS]);
             output(&mut ask, Duration::from_secs(3)).await?;
             Ok(())
@@ -323,8 +404,9 @@ impl Cluster {
 
     /// What ended though nobody wanted it.
     fn ended(&self) -> Result<Option<String>> {
-        let mut scheduler = self.scheduler.lock().expect("nobody panics while holding it");
-        let mut servers = self.node_servers.lock().expect("nobody panics while holding it");
+        let Some(servers) = &self.servers else { return Ok(None) };
+        let mut scheduler = servers.scheduler.lock().expect("nobody panics while holding it");
+        let mut servers = servers.node_servers.lock().expect("nobody panics while holding it");
         for server in std::iter::once(&mut *scheduler).chain(servers.iter_mut()) {
             if let Some(status) = server.exited()? {
                 return Ok(Some(format!("`{}` ended ({status})\n{}", server.name(), server.log_tail())));
@@ -334,7 +416,8 @@ impl Cluster {
     }
 
     fn log_tails(&self) -> String {
-        let servers = self.node_servers.lock().expect("nobody panics while holding it");
+        let Some(servers) = &self.servers else { return String::new() };
+        let servers = servers.node_servers.lock().expect("nobody panics while holding it");
         servers.iter().map(Process::log_tail).collect::<Vec<_>>().join("\n")
     }
 }
@@ -355,7 +438,7 @@ impl Runtime {
         let ready = eventually("containerd answers", START, async || {
             let ended = containerd.exited()?;
             if ended.is_none() {
-                output(servers::ctr(machine).arg("version"), Duration::from_secs(5)).await?;
+                output(servers::ctr(&machine.node).arg("version"), Duration::from_secs(5)).await?;
             }
             Ok(ended)
         });
@@ -365,18 +448,18 @@ impl Runtime {
             Err(error) => return Err(error.context(containerd.log_tail())),
         }
         for image in [&pause, &dns, &busybox] {
-            import(machine, image).await.with_context(|| containerd.log_tail())?;
+            import(&machine.node, image).await.with_context(|| containerd.log_tail())?;
         }
         Ok(Self { containerd, dns, busybox })
     }
 }
 
-async fn import(machine: &Machine, image: &Image) -> Result<()> {
-    output(servers::ctr(machine).args(["images", "import"]).arg(&image.archive), IMPORT).await?;
+async fn import(node: &Node, image: &Image) -> Result<()> {
+    output(servers::ctr(node).args(["images", "import"]).arg(&image.archive), IMPORT).await?;
     // What kubelet asks learns of it by an event.
     eventually("the image is known to kubelet", IMPORT, async || {
         let list =
-            output(servers::ctr(machine).args(["images", "list", &format!("name=={}", image.name)]), IMPORT).await?;
+            output(servers::ctr(node).args(["images", "list", &format!("name=={}", image.name)]), IMPORT).await?;
         ensure!(list.contains("io.cri-containerd.image=managed"), "{list}");
         Ok(())
     })

@@ -131,6 +131,11 @@ impl ControlPlane {
         Options { users, controller_manager: part != Part::Objects }
     }
 
+    /// The control plane of another process.
+    pub(crate) const fn attach(place: Place) -> Self {
+        Self { place, own: None }
+    }
+
     /// How another process reaches it.
     pub(crate) fn place(&self) -> &Place {
         &self.place

@@ -26,6 +26,7 @@ pub struct Image {
 pub struct Recipe {
     files: BTreeMap<String, (Content, u32)>,
     entrypoint: Vec<String>,
+    environment: Vec<String>,
     user: String,
 }
 
@@ -67,6 +68,13 @@ impl Recipe {
     #[must_use]
     pub fn entrypoint(mut self, command: &[&str]) -> Self {
         self.entrypoint = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// With a variable in the environment of its processes, unless a pod says otherwise.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push(format!("{name}={value}"));
         self
     }
 
@@ -138,12 +146,14 @@ impl Recipe {
             "aarch64" => "arm64",
             other => other,
         };
+        let path = "PATH=/usr/local/bin:/bin".to_owned();
+        let environment: Vec<_> = std::iter::once(&path).chain(&self.environment).collect();
         json!({
             "architecture": architecture,
             "os": "linux",
             "config": {
                 "Entrypoint": self.entrypoint,
-                "Env": ["PATH=/usr/local/bin:/bin"],
+                "Env": environment,
                 "User": self.user,
                 "WorkingDir": "/",
             },
@@ -199,6 +209,14 @@ mod tests {
         let (first, second) = (write("content", one.path()), write("content", two.path()));
         assert_eq!((&first.name, first.unpacked), (&second.name, 14));
         assert!(fs::read(first.archive).unwrap() == fs::read(second.archive).unwrap(), "the archives differ");
+    }
+
+    #[test]
+    fn another_environment_is_another_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let image = |recipe: Recipe| recipe.write("tool", directory.path()).unwrap().name;
+        assert_ne!(image(Recipe::new().env("A", "1")), image(Recipe::new().env("A", "2")));
+        assert_ne!(image(Recipe::new().env("A", "1")), image(Recipe::new()));
     }
 
     #[test]

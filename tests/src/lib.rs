@@ -60,7 +60,7 @@ pub use cluster::Cluster;
 pub use control_plane::{ControlPlane, Options};
 pub use eventually::{HANG, eventually};
 pub use helm::helm;
-pub use installation::Installation;
+pub use installation::{Disturbance, Installation, Server, Turn};
 pub use mongo::{JavaMongo, MongoOptions, MongoServer};
 pub use namespaces::temp_namespace;
 pub use process::Process;

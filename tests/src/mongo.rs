@@ -96,6 +96,11 @@ impl MongoServer {
         SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
     }
 
+    /// The server of another process.
+    pub(crate) const fn attach(place: Place) -> Self {
+        Self { place, own: None }
+    }
+
     /// How another process reaches it.
     pub(crate) fn place(&self) -> &Place {
         &self.place

@@ -8,6 +8,7 @@
 //! A request is the name of a part and a newline; the answer is one line of JSON, `{"Ok": …}` or `{"Err": "why"}`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use futures::StreamExt as _;
@@ -19,7 +20,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::OnceCell;
 
-use crate::{Broker, BrokerOptions, ControlPlane, JavaMongo, MongoOptions, MongoServer};
+use crate::installation::{Disturbance, Server};
+use crate::{Broker, BrokerOptions, Cluster, ControlPlane, Installation, JavaMongo, MongoOptions, MongoServer};
 
 /// The variable with the path of the socket.
 const SOCKET: &str = "NSM_TEST_SERVERS";
@@ -35,6 +37,12 @@ pub(crate) enum Part {
     Broker,
     Mongo,
     JavaMongo,
+    /// A node.
+    Cluster,
+    /// A release on that node, with a broker and a store of its own.
+    Installation,
+    /// Does this to a server of the installation.
+    Disturb(Server, Disturbance),
 }
 
 /// How the part of this run is reached; `None` where nobody keeps one for all tests.
@@ -64,6 +72,8 @@ pub struct Servers {
     broker: OnceCell<Result<Broker, String>>,
     mongo: OnceCell<Result<MongoServer, String>>,
     java_mongo: OnceCell<Result<JavaMongo, String>>,
+    cluster: OnceCell<Result<Arc<Cluster>, String>>,
+    installation: OnceCell<Result<Installation, String>>,
 }
 
 impl Servers {
@@ -113,8 +123,24 @@ impl Servers {
                 let start = async || JavaMongo::start().await.map_err(text);
                 serde_json::to_value(self.java_mongo.get_or_init(start).await.as_ref()?.port())
             }
+            Part::Cluster => serde_json::to_value(self.cluster().await?.place()),
+            Part::Installation => serde_json::to_value(self.installation().await?.place()),
+            Part::Disturb(server, how) => {
+                self.installation().await?.disturb(server, how).await.map_err(text)?;
+                Ok(Value::Bool(true))
+            }
         };
         place.map_err(|error| error.to_string())
+    }
+
+    async fn cluster(&self) -> Result<&Arc<Cluster>, String> {
+        let start = async || Cluster::start_shared().await.map(Arc::new).map_err(text);
+        Ok(self.cluster.get_or_init(start).await.as_ref()?)
+    }
+
+    async fn installation(&self) -> Result<&Installation, String> {
+        let start = async || Installation::prepare_on(Arc::clone(self.cluster().await?)).await.map_err(text);
+        Ok(self.installation.get_or_init(start).await.as_ref()?)
     }
 }
 

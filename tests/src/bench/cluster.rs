@@ -75,27 +75,26 @@ pub async fn run(sizes: &[usize], rest: Duration) -> Result<Vec<Size>> {
     say("starting a node, and installing the release");
     let directory = tempfile::tempdir()?;
     let home = Installation::prepare_with(&Build::Release.image(directory.path())?).await?;
-    home.release("install", |values| {
-        let config = &mut values["config"];
-        config["mode"] = json!("enforce");
-        config["budget"] = json!({"at_least": 100_000});
-        config["waves"] = json!({"at_least": 100_000});
-        config["workers"] = json!({"min": 1, "max": 4});
-        config["policies"] = json!([{
-            "name": "bench",
-            "match": {"all": [{"labels": {"bench": "crowd"}}]},
-            "ttl": "7d",
-            "visible_for": format!("{}s", VISIBLE_FOR.as_secs()),
-            "checks": {"health": "off"},
-        }]);
-    })
-    .await?;
+    let mut values = home.values()?;
+    let config = &mut values["config"];
+    config["mode"] = json!("enforce");
+    config["budget"] = json!({"at_least": 100_000});
+    config["waves"] = json!({"at_least": 100_000});
+    config["workers"] = json!({"min": 1, "max": 4});
+    config["policies"] = json!([{
+        "name": "bench",
+        "match": {"all": [{"labels": {"bench": "crowd"}}]},
+        "ttl": "7d",
+        "visible_for": format!("{}s", VISIBLE_FOR.as_secs()),
+        "checks": {"health": "off"},
+    }]);
+    home.release(&values).await?;
     let mut measured = Vec::new();
     let mut there = 0;
     for &namespaces in sizes {
         say(&format!("{namespaces} namespaces"));
         let began = Timestamp::now();
-        crowd::create_more(&home.client, there..namespaces.max(there)).await?;
+        crowd::create_more(&home.cluster.client().await?, there..namespaces.max(there)).await?;
         there = there.max(namespaces);
         are_mirrored(&home, there).await?;
         let mirrored_seconds = seconds(began, Timestamp::now());
@@ -108,7 +107,7 @@ pub async fn run(sizes: &[usize], rest: Duration) -> Result<Vec<Size>> {
         say("100 namespaces expire within a minute");
         let from = Timestamp::now();
         let lifetimes: Vec<_> = (0..COUNT).map(|number| FIRST + SPREAD * number / (COUNT - 1)).collect();
-        crowd::create_short_lived(&home.client, &format!("short-of-{namespaces}"), &lifetimes).await?;
+        crowd::create_short_lived(&home.cluster.client().await?, &format!("short-of-{namespaces}"), &lifetimes).await?;
         let deadline_to_delete = deletions(&home, from).await?;
         let churning = Window::since(from);
 
@@ -148,7 +147,7 @@ impl Phase {
 
 /// Waits until so many namespaces show a status.
 async fn are_mirrored(home: &Installation, count: usize) -> Result<()> {
-    let namespaces: Api<Namespace> = Api::all(home.client.clone());
+    let namespaces: Api<Namespace> = Api::all(home.cluster.client().await?);
     let key = format!("{PREFIX}status");
     eventually("all namespaces show their status", PATIENCE, async || {
         let listed = namespaces.list_metadata(&ListParams::default().labels("bench=crowd")).await?;
@@ -186,8 +185,8 @@ async fn deletions(home: &Installation, from: Timestamp) -> Result<Spread> {
 
 /// The processes of the pods that hold the leases.
 async fn leaders(home: &Installation) -> Result<Leaders> {
-    let leases: Api<Lease> = Api::namespaced(home.client.clone(), Installation::HOME);
-    let pods: Api<Pod> = Api::namespaced(home.client.clone(), Installation::HOME);
+    let leases: Api<Lease> = Api::namespaced(home.cluster.client().await?, Installation::HOME);
+    let pods: Api<Pod> = Api::namespaced(home.cluster.client().await?, Installation::HOME);
     let mut all = Leaders::default();
     for controller in ["collect-controller", "action-controller"] {
         let lease = leases.get(&format!("{}-{controller}", Installation::RELEASE)).await?;

@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     fs::create_dir_all(&directory)?;
     let image = Build::Release.image(&directory)?;
     let mut out = std::io::stdout();
-    let program = Build::Release.directory()?.join(PROGRAM);
+    let program = product::release_directory()?.join(PROGRAM);
     writeln!(out, "{PROGRAM:20} {:6.1} MB, and links to it: {}", megabytes(&program)?, ROLES.join(", "))?;
     let (unpacked, compressed) = (image.unpacked as f64 / MB, compressed(&image.archive)?);
     writeln!(out, "{:20} {unpacked:6.1} MB (at most {UNPACKED_LIMIT})", "unpacked")?;

@@ -24,11 +24,11 @@ impl Cluster {
             })
             .await?;
         let id = id.strip_prefix("containerd://").context("not a container of containerd")?;
-        let tasks = output(servers::ctr(&self.machine).args(["tasks", "list"]), HANG).await?;
+        let tasks = output(servers::ctr(&self.node).args(["tasks", "list"]), HANG).await?;
         let task = tasks.lines().find(|line| line.starts_with(id)).context("the container does not run")?;
         let process = task.split_whitespace().nth(1).context("a process id")?;
         // As the node numbers it.
-        let mut kill = self.machine.command("sh");
+        let mut kill = self.node.command("sh");
         kill.args(["-c", &format!("kill -{} {process}", signal as i32)]);
         output(&mut kill, HANG).await.map(drop)
     }
@@ -53,7 +53,7 @@ impl Cluster {
         let source = self.told_of(namespace, pod, |status| status.pod_ip.context("the pod has no address")).await?;
         let apiserver = self.plane.address();
         let (host, port) = (apiserver.ip().to_string(), apiserver.port().to_string());
-        let mut rule = self.machine.command("iptables");
+        let mut rule = self.node.command("iptables");
         rule.args(["--wait", change, "FORWARD", "--source", &source, "--destination", &host]);
         rule.args(["--protocol", "tcp", "--dport", &port, "--jump", "DROP"]);
         output(&mut rule, HANG).await.map(drop)

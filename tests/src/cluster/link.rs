@@ -5,13 +5,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
 /// How many nodes can be told apart: 198.18.0.0/15, which is set aside for tests of networks (RFC 2544), in blocks of 1024 addresses.
 const BLOCKS: u8 = 128;
 
 /// A pair of virtual interfaces: one on the host, named after the number, one in the node. It is gone when either end is, so a node's
 /// death takes it away, with the routes that lead through it.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) number: u8,
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::{leftovers, link::Link};
 use crate::{Process, eventually, family};
@@ -27,11 +28,17 @@ const DEAD: Duration = Duration::from_secs(20);
 pub(super) struct Machine {
     /// `unshare`, the parent of the first process; it takes that one with it.
     parent: Process,
-    /// The first process, as this machine numbers it.
-    first: Pid,
-    pub(super) link: Link,
+    pub(super) node: Node,
     /// Path below each hierarchy of control groups, as kubelet is told.
     pub(super) control_group: String,
+}
+
+/// How the namespaces are entered, and where they are reached, from whatever process of this machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Node {
+    /// The first process in them, as this machine numbers it.
+    first: i32,
+    pub(super) link: Link,
 }
 
 impl Machine {
@@ -66,14 +73,21 @@ impl Machine {
             leftovers::found(hierarchy, &control_group, first)?;
         }
         drop(lock);
-        Ok(Self { parent, first, link, control_group })
+        Ok(Self { parent, node: Node { first: first.as_raw(), link }, control_group })
     }
+}
 
+impl Node {
     /// A command that runs in the node, on the node's own files, with the rest of this machine's.
     pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.first.to_string(), "--mount", "--net", "--pid", "--"]).arg(program);
         command
+    }
+
+    /// Whether its first process runs.
+    pub(super) fn is_alive(&self) -> bool {
+        !is_dead(Pid::from_raw(self.first))
     }
 }
 
@@ -82,10 +96,11 @@ impl Drop for Machine {
         self.parent.kill();
         let end = Instant::now() + DEAD;
         // A process without its parent is collected by the machine's first one, which may take its time: dead is enough.
-        while kill(self.first, None::<Signal>).is_ok() && !is_dead(self.first) && Instant::now() < end {
+        let first = Pid::from_raw(self.node.first);
+        while kill(first, None::<Signal>).is_ok() && !is_dead(first) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(10));
         }
-        self.link.disconnect();
+        self.node.link.disconnect();
         leftovers::remove_group(&self.control_group, end);
     }
 }

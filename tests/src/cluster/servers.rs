@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::ControlPlane;
-use crate::cluster::machine::Machine;
+use crate::cluster::machine::{Machine, Node};
 use crate::cluster::needs;
 
 /// First of the resolver's servers in every pod: address of the Service `kube-dns`.
@@ -44,7 +44,7 @@ pub(super) fn containerd(machine: &Machine, directory: &Path, pause: &str) -> Re
                 "hairpinMode": true,
                 "ipam": {
                     "type": "host-local",
-                    "ranges": [[{"subnet": machine.link.pods()}]],
+                    "ranges": [[{"subnet": machine.node.link.pods()}]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                     "dataDir": directory.join("addresses"),
                 },
@@ -74,21 +74,21 @@ conf_dir = "{networks}"
     );
     let path = directory.join("containerd.toml");
     fs::write(&path, config)?;
-    let mut command = machine.command("containerd");
+    let mut command = machine.node.command("containerd");
     command.arg("--config").arg(path);
     Ok(command)
 }
 
 /// A client of the container runtime, for what kubelet manages.
-pub(super) fn ctr(machine: &Machine) -> Command {
-    let mut command = machine.command("ctr");
+pub(super) fn ctr(node: &Node) -> Command {
+    let mut command = node.command("ctr");
     command.args(["--address", CONTAINERD, "--namespace", "k8s.io"]);
     command
 }
 
 pub(super) fn kubelet(machine: &Machine, directory: &Path, plane: &ControlPlane) -> Result<Command> {
-    let number = machine.link.number;
-    let identity = plane.signer()?.server("kubelet", &[&node_name(number), &machine.link.node().to_string()])?;
+    let number = machine.node.link.number;
+    let identity = plane.signer()?.server("kubelet", &[&node_name(number), &machine.node.link.node().to_string()])?;
     // Pods that do not use the cluster's DNS ask nobody.
     let resolver = directory.join("resolv.conf");
     fs::write(&resolver, "")?;
@@ -113,6 +113,7 @@ pub(super) fn kubelet(machine: &Machine, directory: &Path, plane: &ControlPlane)
         "imageGCHighThresholdPercent": 100, // a removed image cannot be pulled again
         "maxPods": 250,
         "nodeStatusUpdateFrequency": "5s",
+        "syncFrequency": "3s", // how soon pods see a changed ConfigMap or Secret; default: a minute
         "oomScoreAdj": 0,
         "podLogsDir": "/var/log/pods",
         "registryPullQPS": 0,
@@ -124,13 +125,13 @@ pub(super) fn kubelet(machine: &Machine, directory: &Path, plane: &ControlPlane)
     });
     let path = directory.join("kubelet.json");
     write(&path, &config)?;
-    let mut command = machine.command(plane.binaries().join("kubelet"));
+    let mut command = machine.node.command(plane.binaries().join("kubelet"));
     command
         .arg(flag("config", path.display()))
         .arg(flag("kubeconfig", plane.kubeconfig(&node_user(number))?.display()))
         .arg(flag("root-dir", directory.join("disk/kubelet").display()))
         .arg(flag("hostname-override", node_name(number)))
-        .arg(flag("node-ip", machine.link.node()));
+        .arg(flag("node-ip", machine.node.link.node()));
     Ok(command)
 }
 
@@ -141,8 +142,8 @@ pub(super) fn proxy(machine: &Machine, directory: &Path, plane: &ControlPlane) -
         "kind": "KubeProxyConfiguration",
         "mode": "iptables",
         "clientConnection": {"kubeconfig": plane.kubeconfig(PROXY_USER)?},
-        "clusterCIDR": machine.link.pods(),
-        "hostnameOverride": node_name(machine.link.number),
+        "clusterCIDR": machine.node.link.pods(),
+        "hostnameOverride": node_name(machine.node.link.number),
         // Zero leaves the machine's own settings.
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         "iptables": {"minSyncPeriod": "100ms"},
@@ -151,7 +152,7 @@ pub(super) fn proxy(machine: &Machine, directory: &Path, plane: &ControlPlane) -
     // Written once: it ends when this changes.
     let path = directory.join("proxy.json");
     write(&path, &config)?;
-    let mut command = machine.command(plane.binaries().join("kube-proxy"));
+    let mut command = machine.node.command(plane.binaries().join("kube-proxy"));
     command.arg(flag("config", path.display()));
     Ok(command)
 }

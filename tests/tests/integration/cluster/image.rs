@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use serde_json::{Value, json};
-use testbed::{Cluster, eventually, product};
+use testbed::product::Timings;
+use testbed::{Cluster, eventually};
 
 use crate::cluster::LATER;
 
@@ -28,8 +29,7 @@ fn kubeconfig(host: &str, authority: &Value) -> String {
 #[tokio::test]
 async fn it_resolves_names_and_judges_certificates_as_nobody_on_a_read_only_root() -> Result<()> {
     let cluster = Cluster::shared().await?;
-    let image = product::image()?;
-    cluster.import(image).await?;
+    let image = cluster.product(Timings::Short).await?;
     cluster
         .in_temp_namespace(async |namespace| {
             let ours = json!(format!("{ACCOUNT}/ca.crt"));
@@ -40,7 +40,7 @@ async fn it_resolves_names_and_judges_certificates_as_nobody_on_a_read_only_root
                 // The authorities of the internet, in the image: they do not vouch for this apiserver.
                 ("stranger", kubeconfig("kubernetes.default.svc", &json!("/etc/ssl/certs/ca-certificates.crt"))),
             ];
-            let containers: Vec<Value> = ways.iter().map(|(way, _)| container(&image.name, way, namespace)).collect();
+            let containers: Vec<Value> = ways.iter().map(|(way, _)| container(&image, way, namespace)).collect();
             let files: serde_json::Map<_, _> = ways.iter().map(|(way, file)| ((*way).to_owned(), json!(file))).collect();
             let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
                 {

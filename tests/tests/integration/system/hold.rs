@@ -11,7 +11,7 @@ use testbed::{AuditEvent, Installation, eventually};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::system::cast::Actor;
+use crate::system::actors::Actor;
 use crate::system::stage::{SOON, Stage};
 
 /// A deletion that a worker has asked for, and to which it has no answer: an admission webhook has none.
@@ -21,7 +21,7 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    const NAME: &str = "holds-deletions";
+    pub(crate) const NAME: &str = "holds-deletions";
 
     /// Brings a namespace of this name to where its deletion is held.
     pub(crate) async fn of(stage: &Stage, name: &str) -> Result<(Actor, Self)> {
@@ -47,8 +47,8 @@ impl Hold {
         });
         let webhook = serde_json::from_value(webhook)?;
         Self::webhooks(stage).create(&PostParams::default(), &webhook).await?;
-        // It takes hold while the namespace has yet to live.
-        let actor = Actor::enter(stage, name, &[]).await?;
+        // The apiserver knows it while the namespace has yet to live.
+        let actor = Actor::enter(stage, name, &[("ttl", "5s")]).await?;
         let asked = timeout(SOON, silent.accept()).await.context("its deletion was not asked for")?;
         Ok((actor, Self { _connection: asked?.0 }))
     }
@@ -72,6 +72,6 @@ impl Hold {
     }
 
     fn webhooks(stage: &Stage) -> Api<ValidatingWebhookConfiguration> {
-        Api::all(stage.home.client.clone())
+        Api::all(stage.client.clone())
     }
 }

@@ -1,4 +1,6 @@
-//! What each part may do, held against what it did: nothing that is granted goes unused, and nothing was missing.
+//! What each part may do, held against what it did: nothing that is granted goes unused. (That nothing is missing, each test sees.)
+//!
+//! It looks back at all other tests on the installation: `make test` runs it last.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +8,30 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testbed::{AuditEvent, Installation};
 
-use crate::system::stage::{HOME, RELEASE, Stage};
+use crate::system::stage::{self, Found, HOME, RELEASE, Stage};
 
 const PARTS: [&str; 5] = ["collect-controller", "action-controller", "collector", "action", "api"];
 
-/// What no day of the story asks for, each with what asks for it: `seldom` among the tests of the chart shows that nothing
+/// The tests that together use every right.
+const OTHERS: [&str; 15] = [
+    "observes_by_default",
+    "lives_and_dies",
+    "workloads_that_fail",
+    "asked_by_people",
+    "asked_by_a_pod",
+    "swept_by_cron",
+    "jobs_are_refused",
+    "pods_are_refused",
+    "stopped_and_upgraded",
+    "restarted_during_work",
+    "rolled_back",
+    "a_second_release_is_refused",
+    "loses_its_leaders",
+    "loses_its_broker",
+    "loses_its_store",
+];
+
+/// What none of them asks for, each with what asks for it: `seldom` among the tests of the chart shows that nothing
 /// of it could be spared.
 const ON_OTHER_DAYS: [(&str, &str, &str, &str); 2] = [
     ("action-controller", "jobs", "delete", "a Job whose pods do not start, after five minutes"),
@@ -25,26 +46,32 @@ const ON_OTHER_DAYS: [(&str, &str, &str, &str); 2] = [
 /// A group, a resource with its subresource, and a verb.
 type Right = (String, String, String);
 
-pub(crate) async fn are_all_used_and_none_is_missing(stage: &Stage) -> Result<()> {
-    let events = stage.requests().await?;
-    let mut wrong = Vec::new();
-    for part in PARTS {
-        let granted = granted(stage, part).await?;
-        let theirs = || events.iter().filter(|event| event.user.username == Installation::user(part));
-        let used: BTreeSet<_> = theirs().filter_map(right).collect();
-        let is_of_another_day = |(_, resource, verb): &&Right| {
-            ON_OTHER_DAYS.iter().any(|day| (day.0, day.1, day.2) == (part, resource.as_str(), verb.as_str()))
-        };
-        let unused = granted.difference(&used).filter(|right| !is_of_another_day(right));
-        wrong.extend(unused.map(|right| format!("{part} may and never did: {right:?}")));
-        wrong.extend(
-            theirs()
-                .filter(|event| event.is_without_right())
-                .map(|event| format!("{part} was refused: {} {}", event.verb, event.request_uri)),
+#[tokio::test]
+async fn rights_are_all_used() {
+    stage::on("rights_are_all_used", Found::Released, async |stage| {
+        let events = stage.home.cluster.plane().audit()?;
+        let mut unused = Vec::new();
+        for part in PARTS {
+            let theirs = events.iter().filter(|event| event.user.username == Installation::user(part));
+            let used: BTreeSet<_> = theirs.filter_map(right).collect();
+            let is_of_another_day = |(_, resource, verb): &&Right| {
+                ON_OTHER_DAYS.iter().any(|day| (day.0, day.1, day.2) == (part, resource.as_str(), verb.as_str()))
+            };
+            let granted = granted(stage, part).await?;
+            let never = granted.difference(&used).filter(|right| !is_of_another_day(right));
+            unused.extend(never.map(|right| format!("{part} may and never did: {right:?}")));
+        }
+        let missing: Vec<_> = OTHERS.into_iter().filter(|test| !stage.has_passed(test)).collect();
+        ensure!(
+            unused.is_empty() || missing.is_empty(),
+            "this looks back at what the whole suite asked of the apiserver, and these tests have not passed before it: {}. Run \
+             `make test TEST=system`",
+            missing.join(", ")
         );
-    }
-    ensure!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    Ok(())
+        ensure!(unused.is_empty(), "\n{}", unused.join("\n"));
+        Ok(())
+    })
+    .await;
 }
 
 fn right(event: &AuditEvent) -> Option<Right> {

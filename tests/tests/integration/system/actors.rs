@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use testbed::eventually;
 
-use crate::system::stage::{LATER, SOON, Stage};
+use crate::system::stage::{LABEL, LATER, SOON, Stage};
 
 /// What begins each annotation of ours.
 const PREFIX: &str = "manager.cicd.skao.int/";
@@ -21,7 +21,7 @@ pub(crate) struct Actor {
 }
 
 fn deployments(stage: &Stage, namespace: &str) -> Api<Deployment> {
-    Api::namespaced(stage.home.client.clone(), namespace)
+    Api::namespaced(stage.client.clone(), namespace)
 }
 
 impl Actor {
@@ -32,13 +32,16 @@ impl Actor {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
                 annotations: Some(annotations),
+                labels: Some([(LABEL.0.to_owned(), LABEL.1.to_owned())].into()),
                 ..ObjectMeta::default()
             },
             ..Namespace::default()
         };
         let made = stage.namespaces().create(&PostParams::default(), &namespace).await;
         let made = made.with_context(|| format!("cannot create `{name}`"))?;
-        Ok(Self { name: name.to_owned(), uid: made.uid().context("a uid")? })
+        let uid = made.uid().context("a uid")?;
+        stage.owns(&uid);
+        Ok(Self { name: name.to_owned(), uid })
     }
 
     /// Creates a namespace in which a Deployment runs a pod, and waits for the pod.
@@ -100,7 +103,9 @@ impl Actor {
             ensure!(kinds.iter().any(|kind| kind == "ActionDone"), "{kinds:?}");
             Ok(())
         })
-        .await
+        .await?;
+        stage.lost(&self.uid);
+        Ok(())
     }
 
     /// Waits until an annotation of ours has this value.
