@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DeleteParams, ObjectMeta, PostParams};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use testbed::eventually;
@@ -37,8 +37,11 @@ impl Actor {
             },
             ..Namespace::default()
         };
-        let made = stage.namespaces().create(&PostParams::default(), &namespace).await;
-        let made = made.with_context(|| format!("cannot create `{name}`"))?;
+        // An earlier one of its name may be on its way.
+        let made = eventually(&format!("`{name}` is created"), SOON, async || {
+            Ok(stage.namespaces().create(&PostParams::default(), &namespace).await?)
+        })
+        .await?;
         let uid = made.uid().context("a uid")?;
         stage.owns(&uid);
         Ok(Self { name: name.to_owned(), uid })
@@ -81,6 +84,13 @@ impl Actor {
         Ok(())
     }
 
+    /// Writes an annotation of its owner, or takes it away.
+    pub(crate) async fn asks(&self, stage: &Stage, key: &str, value: Option<&str>) -> Result<()> {
+        let change = json!({"metadata": {"annotations": {format!("{PREFIX}{key}"): value}}});
+        stage.namespaces().patch(&self.name, &PatchParams::default(), &Patch::Merge(change)).await?;
+        Ok(())
+    }
+
     /// The namespace as it is; `None` where its name is free, or another one's.
     pub(crate) async fn now(&self, stage: &Stage) -> Result<Option<Namespace>> {
         let found = stage.namespaces().get_opt(&self.name).await?;
@@ -119,6 +129,12 @@ impl Actor {
         .await
     }
 
+    /// Whether it has had this status, by its history.
+    pub(crate) async fn was(&self, stage: &Stage, status: &str) -> Result<bool> {
+        let history = stage.history(&self.uid).await?;
+        Ok(history.of_kind("StatusChanged").any(|entry| entry.text("to") == Some(status)))
+    }
+
     /// Waits until its history has an entry of this kind.
     pub(crate) async fn records(&self, stage: &Stage, kind: &str) -> Result<()> {
         eventually(&format!("`{}` records {kind}", self.name), SOON, async || {
@@ -129,9 +145,15 @@ impl Actor {
         .await
     }
 
-    /// Deletes it as its owner, and waits until it is gone.
+    /// Deletes it as its owner, which takes some seconds.
     pub(crate) async fn leaves(&self, stage: &Stage) -> Result<()> {
         stage.namespaces().delete(&self.name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    /// The same, and waits until it is gone.
+    pub(crate) async fn is_gone(&self, stage: &Stage) -> Result<()> {
+        self.leaves(stage).await?;
         eventually(&format!("`{}` is gone", self.name), SOON, async || {
             ensure!(self.now(stage).await?.is_none(), "it is there");
             Ok(())

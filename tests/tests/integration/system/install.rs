@@ -1,11 +1,12 @@
-//! The first days.
+//! The first days, told with the timings of a release: it waits for as long as at its users'.
 
-use anyhow::ensure;
+use anyhow::{Result, ensure};
+use serde_json::Value;
 use testbed::Installation;
 use testbed::product::Timings;
 
 use crate::system::actors::Actor;
-use crate::system::stage::{self, Found};
+use crate::system::stage::{self, Found, Stage};
 
 /// The chart's defaults are safe: with nothing said about the mode, nothing is deleted, and the workers have no right to.
 #[tokio::test]
@@ -14,7 +15,7 @@ async fn observes_by_default() {
         stage.uninstall().await?;
         stage.forget().await?;
         let actor = Actor::enter(stage, "ci-observed", &[("ttl", "5s")]).await?;
-        stage.release(|values| drop(values["config"].as_object_mut().map(|config| config.remove("mode")))).await?;
+        released(stage, |values| drop(values["config"].as_object_mut().map(|config| config.remove("mode")))).await?;
         actor.shows(stage, "status", "stale").await?;
         actor.records(stage, "WouldHave").await?;
         actor.lives(stage).await?;
@@ -26,16 +27,12 @@ async fn observes_by_default() {
     .await;
 }
 
-/// Namespaces with pods in them live for as long as they are given, and no other is touched. The program waits for as long as
-/// one of its releases.
+/// Namespaces with pods in them live for as long as they are given, and no other is touched.
 #[tokio::test]
 async fn lives_and_dies() {
     stage::on("lives_and_dies", Found::Anything, async |stage| {
-        let image = stage.home.cluster.product(Timings::Real).await?;
         let stranger = Actor::enter_working(stage, "somebody-else", &[]).await?;
-        let mut named = Ok(());
-        stage.release(|values| named = Installation::name_image(values, &image)).await?;
-        named?;
+        released(stage, |_| ()).await?;
         let mut dying = Vec::new();
         for number in 0..6 {
             dying.push(Actor::enter_working(stage, &format!("ci-expiring-{number}"), &[]).await?);
@@ -45,7 +42,7 @@ async fn lives_and_dies() {
         let longer = Actor::enter(stage, "ci-longer", &[("ttl", "1h")]).await?;
         let first = Actor::enter(stage, "ci-reborn", &[("ttl", "1h")]).await?;
         first.shows(stage, "status", "ok").await?;
-        first.leaves(stage).await?;
+        first.is_gone(stage).await?;
         let reborn = Actor::enter(stage, "ci-reborn", &[("ttl", "5s")]).await?;
 
         for actor in dying.iter().chain([&reborn]) {
@@ -66,4 +63,17 @@ async fn lives_and_dies() {
         stage.workers_end().await
     })
     .await;
+}
+
+/// Brings the release to the values of the suite, changed, and the image with the timings of a release.
+async fn released(stage: &Stage, change: impl FnOnce(&mut Value)) -> Result<()> {
+    let image = stage.home.cluster.product(Timings::Real).await?;
+    let mut named = Ok(());
+    stage
+        .release(|values| {
+            named = Installation::name_image(values, &image);
+            change(values);
+        })
+        .await?;
+    named
 }

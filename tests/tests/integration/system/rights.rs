@@ -13,12 +13,10 @@ use crate::system::stage::{self, Found, HOME, RELEASE, Stage};
 const PARTS: [&str; 5] = ["collect-controller", "action-controller", "collector", "action", "api"];
 
 /// The tests that together use every right.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 13] = [
     "observes_by_default",
     "lives_and_dies",
-    "workloads_that_fail",
-    "asked_by_people",
-    "asked_by_a_pod",
+    "works_and_answers",
     "swept_by_cron",
     "jobs_are_refused",
     "pods_are_refused",

@@ -10,7 +10,7 @@ use crate::system::actors::Actor;
 use crate::system::stage::{self, Found, Stage};
 
 /// Falling due one after the other, half of them while the server is dead, half while it is frozen.
-const NAMESPACES: u64 = 8;
+const NAMESPACES: u64 = 4;
 /// From one to the next.
 const APART: Duration = Duration::from_secs(1);
 

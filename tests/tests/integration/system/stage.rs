@@ -125,12 +125,7 @@ impl Stage {
             // It may be gone, or on its way.
             let _ = namespaces.delete(&left.name_any(), &all).await;
         }
-        eventually("no namespace of another test is left", SOON, async || {
-            let left: Vec<_> = namespaces.list_metadata(&ours).await?.iter().map(ResourceExt::name_any).collect();
-            ensure!(left.is_empty(), "{left:?}");
-            Ok(())
-        })
-        .await
+        Ok(())
     }
 
     /// Judges nothing that happened so far.
@@ -271,9 +266,12 @@ impl Stage {
         let lives = namespaces.iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_none());
         let alive: BTreeSet<_> = lives.filter_map(ResourceExt::uid).collect();
         let requests = self.requests().await?;
-        let deletes = accepted_namespace_deletes(&requests);
+        let mut deletes = accepted_namespace_deletes(&requests);
+        // One of an earlier test may be dying; a namespace that is nobody's must not.
+        let own = self.own.borrow().clone();
+        deletes.retain(|it| it.uid.as_ref().is_none_or(|uid| own.contains(uid)) || !it.namespace.starts_with("ci-"));
         let mut ledger = self.home.ledger().await?;
-        ledger.histories.retain(|uid, _| self.own.borrow().contains(uid));
+        ledger.histories.retain(|uid, _| own.contains(uid));
 
         let mut found = Vec::new();
         for uid in self.dead.borrow().iter() {
