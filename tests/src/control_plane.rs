@@ -23,8 +23,8 @@ use crate::shared::{self, Part};
 use crate::{Process, User, eventually, family, kubeconfig, port, servers};
 use commands::Layout;
 
-/// Ten times what a start takes on two idle cores.
-const START: Duration = Duration::from_secs(60);
+/// A hundred times what a start takes on two idle cores.
+const START: Duration = Duration::from_secs(300);
 /// For one answer: `/readyz` takes milliseconds.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often another port is tried when somebody took the one that was free.

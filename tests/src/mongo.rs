@@ -24,7 +24,7 @@ pub use java::JavaMongo;
 use tls::Identity;
 
 /// Many times what a start takes on two idle cores.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(300);
 /// For one answer, in which a password is hashed.
 const LOOK: Duration = Duration::from_secs(5);
 /// So many that none of its files is left out: there are 16.

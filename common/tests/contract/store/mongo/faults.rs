@@ -17,7 +17,7 @@ use testbed::{HANG, MongoOptions, MongoServer, eventually};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::proxy::Proxy;
-use crate::store::{append, at, claims::claim, entry, history, seqs};
+use crate::store::{append, at, claims::claim, entry, history, in_time, seqs};
 
 /// What the port promises of every call. It is held against time that is paused once the server cannot answer: what a call takes is then
 /// what it waits for, and nothing of the machine.
@@ -170,14 +170,14 @@ async fn forgetting_that_is_cut_short_leaves_no_gap_and_is_finished_by_a_repeat(
         entries.push(entry);
     }
     let record = Record::of(Uid::new("u"), &entries);
-    store.put_snapshot(&record).await.unwrap();
+    while in_time(store.put_snapshot(&record).await).is_none() {}
 
     proxy.lose_the_answer_to("deletes");
     cut.forget(&record.uid).await.unwrap_err();
     assert!(proxy.has_lost_it());
     assert!(seqs(&history(&*store, "u").await).into_iter().eq(1..=500), "the newest go first");
     assert_eq!(common::history::load(&*store, &record.uid).await.unwrap(), record, "it says how it ended");
-    cut.forget(&record.uid).await.unwrap();
+    while in_time(cut.forget(&record.uid).await).is_none() {}
     assert_eq!(history(&*store, "u").await, []);
     assert_eq!(store.snapshot(&record.uid).await.unwrap(), None);
 }
