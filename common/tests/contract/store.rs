@@ -15,7 +15,7 @@ mod tails;
 
 use common::{
     history::token,
-    store::{self, Claim, Inserted, SharedStore, Store},
+    store::{self, Access, Claim, Inserted, OpenError, SharedStore, Store},
 };
 use jiff::{Timestamp, ToSpan};
 use lifecycle::{Actor, Entry, Fact, Uid, entry::Protected};
@@ -33,7 +33,7 @@ pub(crate) trait Bench {
     async fn plant_observation(&self, uid: &Uid, document: &Value);
 
     async fn open(&self) -> SharedStore {
-        store::open(&self.url()).await.unwrap()
+        opened(&self.url(), &Access::default()).await
     }
 }
 
@@ -165,6 +165,17 @@ async fn claimed(store: &dyn Store, claim: &Claim) -> Inserted {
     for _ in 0..TRIES {
         if let Some(inserted) = in_time(store.claim(claim).await) {
             return inserted;
+        }
+    }
+    panic!("the store is out of reach");
+}
+
+/// A store, which may answer late while it is opened.
+async fn opened(url: &str, access: &Access) -> SharedStore {
+    for _ in 0..TRIES {
+        match store::open_with(url, access).await {
+            Err(OpenError::Store(error)) if error.is_worth_another_try() => {}
+            other => return other.unwrap(),
         }
     }
     panic!("the store is out of reach");

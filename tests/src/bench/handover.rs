@@ -36,7 +36,7 @@ pub(super) async fn measure(scene: &Scene) -> Result<HandOver> {
         "jobs": {"templates": directory.path()},
         "telemetry": {"format": "compact"},
     });
-    let file = directory.path().join("handover.config");
+    let file = directory.path().join("handover.yaml");
     std::fs::write(&file, config.to_string())?;
     let start = |name: &str| replica(scene, &file, &namespace, name);
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use common::store::{Inserted, Store};
+use common::store::{Access, Inserted, Store};
 use tokio::task::JoinSet;
 
-use super::{Bench, appended, entry, history};
+use super::{Bench, appended, entry, history, opened};
 use crate::child::{self, Process};
 
 const DEATHS: usize = 12;
@@ -45,7 +45,7 @@ async fn check_nothing_is_lost(store: &dyn Store, acknowledged: &BTreeMap<(Strin
 #[ignore = "is the process that a test kills"]
 async fn writing_process() {
     let Some(orders) = child::orders() else { return };
-    let store = common::store::open(&orders[0]).await.unwrap();
+    let store = opened(&orders[0], &Access::default()).await;
     let mut writers = JoinSet::new();
     for uid in UIDS {
         let store = store.clone();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use common::store::{ClaimKind, Inserted, SharedStore, Store};
+use common::store::{Access, ClaimKind, Inserted, SharedStore, Store};
 use tokio::task::JoinSet;
 
-use super::{Bench, appended, claimed, claims::claim, entry, history};
+use super::{Bench, appended, claimed, claims::claim, entry, history, opened};
 use crate::child::{self, Process};
 
 const WRITERS: u64 = 32;
@@ -105,7 +105,7 @@ async fn contending_process() {
     let Some([url, uid, count]) = child::orders().and_then(|orders| <[String; 3]>::try_from(orders).ok()) else {
         return;
     };
-    let store = common::store::open(&url).await.unwrap();
+    let store = opened(&url, &Access::default()).await;
     child::say("ready");
     child::wait();
     contend(&*store, &uid, count.parse().unwrap()).await.iter().for_each(|token| child::say(token));

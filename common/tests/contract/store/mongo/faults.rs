@@ -9,7 +9,7 @@ use std::{
 use anyhow::ensure;
 use common::{
     history::token,
-    store::{ClaimKind, Heartbeat, Inserted, SharedStore, StoreError},
+    store::{Access, ClaimKind, Heartbeat, Inserted, SharedStore, StoreError},
 };
 use lifecycle::{Record, Uid};
 use serde_json::json;
@@ -17,7 +17,7 @@ use testbed::{HANG, MongoOptions, MongoServer, eventually};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::proxy::Proxy;
-use crate::store::{append, at, claims::claim, entry, history, in_time, seqs};
+use crate::store::{append, at, claims::claim, entry, history, in_time, opened, seqs};
 
 /// What the port promises of every call. It is held against time that is paused once the server cannot answer: what a call takes is then
 /// what it waits for, and nothing of the machine.
@@ -34,7 +34,7 @@ async fn is_back(store: &SharedStore) {
 #[tokio::test]
 async fn every_call_to_a_frozen_server_ends_in_time_and_the_store_goes_on_when_it_thaws() {
     let server = server().await;
-    let store = common::store::open(&server.fresh_url()).await.unwrap();
+    let store = opened(&server.fresh_url(), &Access::default()).await;
     append(&*store, &[entry("u", 1)]).await;
     server.freeze().unwrap();
     tokio::time::pause();
@@ -86,7 +86,7 @@ async fn call(store: &SharedStore, number: u32) -> Result<(), StoreError> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_killed_has_what_it_acknowledged_and_is_found_again() {
     let server = server().await;
-    let store = common::store::open(&server.fresh_url()).await.unwrap();
+    let store = opened(&server.fresh_url(), &Access::default()).await;
     let mut acknowledged = Vec::new();
     for death in 0..3 {
         let written = AtomicUsize::new(0);
@@ -133,8 +133,8 @@ async fn a_write_whose_answer_was_lost_was_written() {
     let server = MongoServer::shared().await.unwrap();
     let proxy = Proxy::to(server.port()).await;
     let database = format!("nsm-{}", token());
-    let store = common::store::open(&server.url_at(&proxy.address(), &database)).await.unwrap();
-    let other = common::store::open(&server.url(&database)).await.unwrap();
+    let store = opened(&server.url_at(&proxy.address(), &database), &Access::default()).await;
+    let other = opened(&server.url(&database), &Access::default()).await;
 
     let own = entry("u", 1);
     proxy.lose_the_answer_to(&own.token);
@@ -161,8 +161,8 @@ async fn forgetting_that_is_cut_short_leaves_no_gap_and_is_finished_by_a_repeat(
     let server = MongoServer::shared().await.unwrap();
     let proxy = Proxy::to(server.port()).await;
     let database = format!("nsm-{}", token());
-    let store = common::store::open(&server.url(&database)).await.unwrap();
-    let cut = common::store::open(&server.url_at(&proxy.address(), &database)).await.unwrap();
+    let store = opened(&server.url(&database), &Access::default()).await;
+    let cut = opened(&server.url_at(&proxy.address(), &database), &Access::default()).await;
     let mut entries = Vec::new();
     for seq in 1..=700 {
         let entry = entry("u", seq);
