@@ -41,7 +41,7 @@ chaos: ## Simulate all stories of the fixed set, and others for FOR seconds (600
 	@cargo test --quiet --locked -p tests --test simulation -- --ignored --nocapture many_stories all_other_stories
 	@NSM_CHAOS_FOR=$(or $(FOR),600) $(if $(SEED),NSM_SEED=$(SEED)) cargo test --quiet --locked -p tests --test simulation chaos -- --ignored --exact --nocapture
 	@dev/servers --all >/dev/null
-	@cargo build --quiet --locked --bin nsm
+	@cargo build --quiet --locked -p cli --bins --features test-timings
 	@cargo test --quiet --locked -p tests --test integration program::churn:: -- --ignored --nocapture --test-threads 1
 
 mutants: servers ## Seed bugs one by one and show which test catches each (an hour)

@@ -3,8 +3,8 @@
 //!
 //! A [`ControlPlane`] is etcd, kube-apiserver and (if wanted) kube-controller-manager on one loopback port in a directory of its own. It has
 //! users with tokens, RBAC, and an audit log that tells what was really asked of it. It is ready in about three seconds and can be
-//! frozen, killed and restarted. Most tests take the one of their process, [`ControlPlane::shared`], and keep apart by names
-//! ([`temp_namespace`]); a test that breaks the server starts its own.
+//! frozen, killed and restarted. Most tests take the one of their run, [`ControlPlane::shared`], and keep apart by names
+//! ([`temp_namespace`]); a test that breaks the server starts its own. How the tests of a run share servers is told in [`shared`].
 //!
 //! A [`Broker`] is RabbitMQ as Debian installs it, with directories, ports and users of its own. It is ready in about five seconds.
 //!
