@@ -151,9 +151,8 @@ impl Actor {
         Ok(())
     }
 
-    /// The same, and waits until it is gone.
+    /// Waits until it is gone, whatever is recorded of it.
     pub(crate) async fn is_gone(&self, stage: &Stage) -> Result<()> {
-        self.leaves(stage).await?;
         eventually(&format!("`{}` is gone", self.name), SOON, async || {
             ensure!(self.now(stage).await?.is_none(), "it is there");
             Ok(())

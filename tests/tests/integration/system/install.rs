@@ -42,6 +42,7 @@ async fn lives_and_dies() {
         let longer = Actor::enter(stage, "ci-longer", &[("ttl", "1h")]).await?;
         let first = Actor::enter(stage, "ci-reborn", &[("ttl", "1h")]).await?;
         first.shows(stage, "status", "ok").await?;
+        first.leaves(stage).await?;
         first.is_gone(stage).await?;
         let reborn = Actor::enter(stage, "ci-reborn", &[("ttl", "5s")]).await?;
 

@@ -156,6 +156,9 @@ async fn swept_by_cron() {
             sweeps += 1;
             run_now(stage, &sweep, &format!("sweep-now-{sweeps}")).await?;
         }
+        actor.is_gone(stage).await?;
+        // Nobody watches: the next sweep sees that.
+        run_now(stage, &sweep, "sweep-after").await?;
         actor.dies(stage).await.context("swept")?;
         // Housekeeping is a day away: now is as good.
         run_now(stage, &format!("{RELEASE}-prune"), "prune-now").await?;
