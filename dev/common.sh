@@ -36,6 +36,26 @@ follow() {
     return "$code"
 }
 
+# What the tests and the programs under test are built with.
+test_features=(--features cli/test-timings)
+
+# How many tests of the profile `wall` run at a time: they wait most of the time.
+wall_threads() { printf '%d\n' $((4 * $(nproc))); }
+
+# Prints the filter of cargo-nextest for the tests whose names contain one of these.
+named() {
+    local names
+    names=$(printf ' | test(%s)' "$@")
+    printf '%s\n' "${names# | }"
+}
+
+# Runs the tests of a profile of .config/nextest.toml: `run_tests PROFILE THREADS ARGUMENT…`.
+run_tests() {
+    local profile=$1 threads=$2
+    shift 2
+    cargo nextest run --workspace --locked "${test_features[@]}" --profile "$profile" --test-threads "$threads" "$@"
+}
+
 # Lets every cargo command that follows build for this machine alone, and link statically: what the tests run is then what is put into
 # images, which hold nothing but the program, and one build serves both. Only what runs while building (macros) is left as it is, by
 # naming the target. Where the C library is another, nothing is changed.

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 
-use crate::shared::{self, Part};
+use crate::shared::{Part, Shared};
 use crate::{Process, eventually, family, port};
 pub(crate) use layout::Layout;
 
@@ -70,13 +69,9 @@ impl Broker {
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<Broker, String>> = OnceCell::const_new();
-        let find = async || match shared::part(Part::Broker).await? {
-            Some(layout) => Ok(Self { layout, own: None }),
-            None => Self::start(BrokerOptions::default()).await,
-        };
-        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
-        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+        static SHARED: Shared<Broker> = Shared::new();
+        let attach = |layout| Ok(Self::attach(layout));
+        SHARED.find(Part::Broker, attach, async || Self::start(BrokerOptions::default()).await).await
     }
 
     /// The broker of another process.

@@ -28,14 +28,13 @@ use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::control_plane::{self, ControlPlane, Options};
 use crate::image::Image;
 use crate::product::{self, Timings};
-use crate::shared::{self, Part};
+use crate::shared::{Part, Shared};
 use crate::{Process, User, eventually, family, servers as binaries, temp_namespace};
 use machine::{Machine, Node};
 
@@ -95,13 +94,9 @@ impl Cluster {
     }
 
     pub(crate) async fn of_this_process() -> Result<&'static Arc<Self>> {
-        static SHARED: OnceCell<Result<Arc<Cluster>, String>> = OnceCell::const_new();
-        let find = async || match shared::part(Part::Cluster).await? {
-            Some(place) => Self::attach(place),
-            None => Self::start_shared().await,
-        };
-        let find = async || find().await.map(Arc::new).map_err(|error: anyhow::Error| format!("{error:#}"));
-        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+        static SHARED: Shared<Arc<Cluster>> = Shared::new();
+        let attach = |place| Self::attach(place).map(Arc::new);
+        SHARED.find(Part::Cluster, attach, async || Self::start_shared().await.map(Arc::new)).await
     }
 
     /// Starts a cluster that several tests use.

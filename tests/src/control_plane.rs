@@ -8,18 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::audit::{self, AuditEvent, AuditTail};
 use crate::certificates::Authority;
-use crate::shared::{self, Part};
+use crate::shared::{Part, Shared};
 use crate::{Process, User, eventually, family, kubeconfig, port, servers};
 use commands::Layout;
 
@@ -102,7 +101,7 @@ impl ControlPlane {
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
+        static SHARED: Shared<ControlPlane> = Shared::new();
         Self::shared_in(&SHARED, Part::Plane).await
     }
 
@@ -112,17 +111,13 @@ impl ControlPlane {
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared_objects() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<ControlPlane, String>> = OnceCell::const_new();
+        static SHARED: Shared<ControlPlane> = Shared::new();
         Self::shared_in(&SHARED, Part::Objects).await
     }
 
-    async fn shared_in(cell: &'static OnceCell<Result<Self, String>>, part: Part) -> Result<&'static Self> {
-        let find = async || match shared::part(part).await? {
-            Some(place) => Ok(Self { place, own: None }),
-            None => Self::start(Self::shared_options(part)).await,
-        };
-        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
-        cell.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+    async fn shared_in(shared: &'static Shared<Self>, part: Part) -> Result<&'static Self> {
+        let attach = |place| Ok(Self { place, own: None });
+        shared.find(part, attach, async || Self::start(Self::shared_options(part)).await).await
     }
 
     /// What the control plane of a run is made of.

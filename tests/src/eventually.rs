@@ -15,19 +15,6 @@ const PAUSE: Duration = Duration::from_millis(30);
 /// Asks `probe` again and again until it succeeds, and returns what it returned. An error of `probe` says what is
 /// seen instead: the last one is shown when the time is up. A probe that hangs is cut off at `deadline`, counted from now.
 ///
-/// ```
-/// # use std::{cell::Cell, time::Duration};
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// let turn = Cell::new(0);
-/// let seen = testbed::eventually("the third turn", Duration::from_secs(1), async || {
-///     turn.set(turn.get() + 1);
-///     anyhow::ensure!(turn.get() == 3, "turn {}", turn.get());
-///     Ok(turn.get())
-/// });
-/// assert_eq!(seen.await.unwrap(), 3);
-/// # });
-/// ```
-///
 /// # Errors
 /// The deadline has passed.
 pub async fn eventually<T>(what: &str, deadline: Duration, mut probe: impl AsyncFnMut() -> Result<T>) -> Result<T> {
@@ -49,6 +36,17 @@ pub async fn eventually<T>(what: &str, deadline: Duration, mut probe: impl Async
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn returns_what_the_first_probe_that_succeeds_returned() {
+        let mut turn = 0;
+        let seen = eventually("the third turn", Duration::from_secs(1), async || {
+            turn += 1;
+            anyhow::ensure!(turn == 3, "turn {turn}");
+            Ok(turn)
+        });
+        assert_eq!(seen.await.unwrap(), 3);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn tells_what_it_saw_last() {

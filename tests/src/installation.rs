@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
@@ -15,12 +15,11 @@ use mongodb::Database;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 
 use crate::image::Image;
 use crate::oracle::Ledger;
 use crate::product::Timings;
-use crate::shared::{self, Part};
+use crate::shared::{self, Part, Shared};
 use crate::{
     AuditEvent, Broker, BrokerOptions, Cluster, MongoOptions, MongoServer, Options, broker, cluster, eventually,
     family, mongo,
@@ -95,13 +94,9 @@ impl Installation {
     /// # Errors
     /// As [`Cluster::start`]; or the programs are not built. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<Installation, String>> = OnceCell::const_new();
-        let find = async || match shared::part(Part::Installation).await? {
-            Some(place) => Self::attach(place),
-            None => Self::prepare_on(Arc::clone(Cluster::of_this_process().await?)).await,
-        };
-        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
-        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+        static SHARED: Shared<Installation> = Shared::new();
+        let start = async || Self::prepare_on(Arc::clone(Cluster::of_this_process().await?)).await;
+        SHARED.find(Part::Installation, Self::attach, start).await
     }
 
     /// Starts a cluster, a broker and a store, and brings in this image: about half a minute.

@@ -9,16 +9,15 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures::future::try_join_all;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{ClientOptions, Credential, Tls, TlsOptions};
 use mongodb::{Client, Database};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 
-use crate::shared::{self, Part};
+use crate::shared::{Part, Shared};
 use crate::{Process, eventually, family, port, servers};
 pub use java::JavaMongo;
 use tls::Identity;
@@ -87,13 +86,9 @@ impl MongoServer {
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<MongoServer, String>> = OnceCell::const_new();
-        let find = async || match shared::part(Part::Mongo).await? {
-            Some(place) => Ok(Self { place, own: None }),
-            None => Self::start(MongoOptions::default()).await,
-        };
-        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
-        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+        static SHARED: Shared<MongoServer> = Shared::new();
+        let attach = |place| Ok(Self { place, own: None });
+        SHARED.find(Part::Mongo, attach, async || Self::start(MongoOptions::default()).await).await
     }
 
     /// The server of another process.

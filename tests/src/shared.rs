@@ -64,16 +64,58 @@ pub(crate) async fn part<T: DeserializeOwned>(part: Part) -> Result<Option<T>> {
     Ok(Some(serde_json::from_value(place)?))
 }
 
+/// A server that this process uses or keeps, from its first use on. That it could not be started is remembered, too.
+#[derive(Debug)]
+pub(crate) struct Shared<T>(OnceCell<Result<T, String>>);
+
+impl<T> Shared<T> {
+    pub(crate) const fn new() -> Self {
+        Self(OnceCell::const_new())
+    }
+
+    /// The server, where need be started. The first who asks does that, the others wait for it.
+    ///
+    /// # Errors
+    /// It could not be started. This is tried once.
+    pub(crate) async fn get(&self, start: impl AsyncFnOnce() -> Result<T>) -> Result<&T> {
+        let start = async || start().await.map_err(|error| format!("{error:#}"));
+        self.0.get_or_init(start).await.as_ref().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// The same, but where all tests of the run share this part it is attached to, not started.
+    ///
+    /// # Errors
+    /// As [`Shared::get`].
+    pub(crate) async fn find<P: DeserializeOwned>(
+        &self,
+        wanted: Part,
+        attach: impl FnOnce(P) -> Result<T>,
+        start: impl AsyncFnOnce() -> Result<T>,
+    ) -> Result<&T> {
+        let find = async || match part(wanted).await? {
+            Some(place) => attach(place),
+            None => start().await,
+        };
+        self.get(find).await
+    }
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// The servers of a run. They end with the process.
 #[derive(Debug, Default)]
 pub struct Servers {
-    plane: OnceCell<Result<ControlPlane, String>>,
-    objects: OnceCell<Result<ControlPlane, String>>,
-    broker: OnceCell<Result<Broker, String>>,
-    mongo: OnceCell<Result<MongoServer, String>>,
-    java_mongo: OnceCell<Result<JavaMongo, String>>,
-    cluster: OnceCell<Result<Arc<Cluster>, String>>,
-    installation: OnceCell<Result<Installation, String>>,
+    plane: Shared<ControlPlane>,
+    objects: Shared<ControlPlane>,
+    broker: Shared<Broker>,
+    mongo: Shared<MongoServer>,
+    java_mongo: Shared<JavaMongo>,
+    cluster: Shared<Arc<Cluster>>,
+    installation: Shared<Installation>,
 }
 
 impl Servers {
@@ -98,53 +140,43 @@ impl Servers {
         let mut part = String::new();
         stream.read_line(&mut part).await?;
         let answer = match serde_json::from_str(&part) {
-            Ok(part) => self.place(part).await,
+            Ok(part) => self.place(part).await.map_err(|error| format!("{error:#}")),
             Err(error) => Err(error.to_string()),
         };
         stream.write_all(format!("{}\n", serde_json::to_string(&answer)?).as_bytes()).await?;
         Ok(())
     }
 
-    /// How a part is reached. The first who asks starts it, the others wait for that.
-    async fn place(&self, part: Part) -> Result<Value, String> {
-        let plane = async || ControlPlane::start(ControlPlane::shared_options(part)).await.map_err(text);
+    /// How a part is reached.
+    async fn place(&self, part: Part) -> Result<Value> {
+        let plane = async || ControlPlane::start(ControlPlane::shared_options(part)).await;
         let place = match part {
-            Part::Plane => serde_json::to_value(self.plane.get_or_init(plane).await.as_ref()?.place()),
-            Part::Objects => serde_json::to_value(self.objects.get_or_init(plane).await.as_ref()?.place()),
+            Part::Plane => serde_json::to_value(self.plane.get(plane).await?.place()),
+            Part::Objects => serde_json::to_value(self.objects.get(plane).await?.place()),
             Part::Broker => {
-                let start = async || Broker::start(BrokerOptions::default()).await.map_err(text);
-                serde_json::to_value(self.broker.get_or_init(start).await.as_ref()?.place())
+                let start = async || Broker::start(BrokerOptions::default()).await;
+                serde_json::to_value(self.broker.get(start).await?.place())
             }
             Part::Mongo => {
-                let start = async || MongoServer::start(MongoOptions::default()).await.map_err(text);
-                serde_json::to_value(self.mongo.get_or_init(start).await.as_ref()?.place())
+                let start = async || MongoServer::start(MongoOptions::default()).await;
+                serde_json::to_value(self.mongo.get(start).await?.place())
             }
-            Part::JavaMongo => {
-                let start = async || JavaMongo::start().await.map_err(text);
-                serde_json::to_value(self.java_mongo.get_or_init(start).await.as_ref()?.port())
-            }
+            Part::JavaMongo => serde_json::to_value(self.java_mongo.get(JavaMongo::start).await?.port()),
             Part::Cluster => serde_json::to_value(self.cluster().await?.place()),
             Part::Installation => serde_json::to_value(self.installation().await?.place()),
             Part::Disturb(server, how) => {
-                self.installation().await?.disturb(server, how).await.map_err(text)?;
+                self.installation().await?.disturb(server, how).await?;
                 Ok(Value::Bool(true))
             }
         };
-        place.map_err(|error| error.to_string())
+        Ok(place?)
     }
 
-    async fn cluster(&self) -> Result<&Arc<Cluster>, String> {
-        let start = async || Cluster::start_shared().await.map(Arc::new).map_err(text);
-        Ok(self.cluster.get_or_init(start).await.as_ref()?)
+    async fn cluster(&self) -> Result<&Arc<Cluster>> {
+        self.cluster.get(async || Cluster::start_shared().await.map(Arc::new)).await
     }
 
-    async fn installation(&self) -> Result<&Installation, String> {
-        let start = async || Installation::prepare_on(Arc::clone(self.cluster().await?)).await.map_err(text);
-        Ok(self.installation.get_or_init(start).await.as_ref()?)
+    async fn installation(&self) -> Result<&Installation> {
+        self.installation.get(async || Installation::prepare_on(Arc::clone(self.cluster().await?)).await).await
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
-fn text(error: anyhow::Error) -> String {
-    format!("{error:#}")
 }

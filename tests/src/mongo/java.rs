@@ -5,14 +5,13 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
-use tokio::sync::OnceCell;
 
 use super::{LOOK, PORTS, fresh_database, is_taken};
-use crate::shared::{self, Part};
+use crate::shared::{Part, Shared};
 use crate::{Process, eventually, port, servers};
 
 /// A virtual machine starts, on a machine that is busy.
@@ -33,13 +32,8 @@ impl JavaMongo {
     /// # Errors
     /// It could not be started. This is tried once.
     pub async fn shared() -> Result<&'static Self> {
-        static SHARED: OnceCell<Result<JavaMongo, String>> = OnceCell::const_new();
-        let find = async || match shared::part(Part::JavaMongo).await? {
-            Some(port) => Ok(Self { port, _server: None }),
-            None => Self::start().await,
-        };
-        let find = async || find().await.map_err(|error: anyhow::Error| format!("{error:#}"));
-        SHARED.get_or_init(find).await.as_ref().map_err(|error| anyhow!("{error}"))
+        static SHARED: Shared<JavaMongo> = Shared::new();
+        SHARED.find(Part::JavaMongo, |port| Ok(Self { port, _server: None }), async || Self::start().await).await
     }
 
     /// Starts a server and waits until it serves.
