@@ -31,6 +31,8 @@ pub(crate) struct No {
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+    /// What it refers to, where it says so.
+    pub(crate) field: Option<&'static str>,
 }
 
 /// The state of the cluster, and its past since the last compaction.
@@ -129,10 +131,13 @@ impl Apiserver {
         self.get(name).cloned()
     }
 
-    /// A merge patch of the metadata. A uid in it is a precondition.
+    /// A merge patch of the metadata. A uid in it cannot be changed, and so is a precondition.
     pub(crate) fn patch(&mut self, name: &str, patch: &Value) -> Answer<Object> {
         let metadata = &patch["metadata"];
-        check_uid(self.get(name)?, metadata["uid"].as_str())?;
+        let object = self.get(name)?;
+        if let Some(wanted) = metadata["uid"].as_str().filter(|wanted| **wanted != object.uid) {
+            return Err(immutable_uid(name, wanted));
+        }
         let annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
         self.change(name, |object| merge(&mut object.annotations, annotations))
     }
@@ -237,10 +242,17 @@ fn conflict(name: &str, why: &str) -> No {
     no(409, "Conflict", message)
 }
 
+/// As a real apiserver answers: to a PATCH the uid is a field like others, not a precondition as to a DELETE.
+fn immutable_uid(name: &str, wanted: &str) -> No {
+    let field = "metadata.uid";
+    let message = format!("Namespace \"{name}\" is invalid: {field}: Invalid value: \"{wanted}\": field is immutable");
+    No { field: Some(field), ..no(422, "Invalid", message) }
+}
+
 fn not_found(name: &str) -> No {
     no(404, "NotFound", format!("namespaces \"{name}\" not found"))
 }
 
 pub(crate) const fn no(code: u16, reason: &'static str, message: String) -> No {
-    No { code, reason, message }
+    No { code, reason, message, field: None }
 }

@@ -145,10 +145,14 @@ fn answer(world: &Arc<World>, sent: Sent, asked: &Asked) -> Result<Response<Page
     }
     match outcome {
         Ok(value) => plain(world, 200, "application/json", value.to_string()),
-        Err(No { code, reason, message }) => {
-            let status = json!({
+        Err(No { code, reason, message, field }) => {
+            let mut status = json!({
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
             });
+            if let Some(field) = field {
+                status["details"] =
+                    json!({ "causes": [{ "reason": "FieldValueInvalid", "message": message, "field": field }] });
+            }
             plain(world, code, "application/json", status.to_string())
         }
     }
