@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Policy, Record, Verdict,
     entry::SkipReason,
-    guards::guards,
+    guards::{GuardKind, guards},
     record::Phase,
     time::{human_text, saturating_add},
 };
@@ -64,12 +64,30 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
 /// owner is ours to do, and so nothing that is waited for.
 fn due_since(policy: &Policy, record: &Record) -> Option<Timestamp> {
     // Before all time every guard stands that time can clear, and names its end.
-    guards(policy, record, None, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
+    guards(policy, record, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
         Verdict::Clear => Some(due),
         Verdict::Waits(Some(until)) => Some(due.max(until)),
-        Verdict::Waits(None) if guard.name == "told" => Some(due),
-        Verdict::Waits(None) | Verdict::Refuses => None,
+        Verdict::Waits(None) => is_ours_to_clear(guard.kind).then_some(due),
+        Verdict::Refuses => None,
     })
+}
+
+/// Whether a guard that waits for no instant waits for this program alone.
+const fn is_ours_to_clear(kind: GuardKind) -> bool {
+    match kind {
+        GuardKind::Told => true,
+        GuardKind::History
+        | GuardKind::Managed
+        | GuardKind::Policy
+        | GuardKind::Status
+        | GuardKind::Mode
+        | GuardKind::Protect
+        | GuardKind::Keep
+        | GuardKind::Visible
+        | GuardKind::Promise
+        | GuardKind::Intent
+        | GuardKind::Backoff => false,
+    }
 }
 
 #[cfg(test)]
