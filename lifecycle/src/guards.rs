@@ -230,7 +230,7 @@ fn waits(until: Option<Timestamp>, why: impl Into<String>) -> Judged {
     (Verdict::Waits(until), why.into())
 }
 
-fn history(record: &Record) -> Judged {
+pub(crate) fn history(record: &Record) -> Judged {
     match &record.damage {
         None => clear("its history is whole"),
         Some(Damage::Gap(seq)) => {
@@ -353,7 +353,7 @@ fn intent(record: &Record, now: Timestamp) -> Judged {
 }
 
 fn backoff(record: &Record, now: Timestamp) -> Judged {
-    let last = record.attempts.last.as_deref().unwrap_or("nothing was tried yet");
+    let last = record.attempts.last_words();
     match record.attempts.not_before {
         Some(until) if now < until => waits(Some(until), format!("{last}; next look at {}", human_text(until))),
         _ => clear(last),

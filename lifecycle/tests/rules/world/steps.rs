@@ -115,7 +115,7 @@ impl World {
             }
             Step::Wait { why } => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
-                if !self.record.attempts.tell_of(*why) {
+                if !self.record.attempts.tell_of(*why, self.now) {
                     let (action, detail) = (Action::Delete, "not this time".to_owned());
                     let skipped = ActionSkipped { of: None, action, why: *why, detail, not_before: None };
                     self.append("action", Fact::ActionSkipped(skipped));
