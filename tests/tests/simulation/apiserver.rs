@@ -103,7 +103,8 @@ impl Apiserver {
             return Err(no(409, "AlreadyExists", format!("namespaces \"{name}\" already exists")));
         }
         self.born += 1;
-        let uid = format!("uid-{}", self.born);
+        // In the form of a UUID: hints about anything else are dropped.
+        let uid = format!("00000000-0000-4000-8000-{:012}", self.born);
         let life = Life { name: name.to_owned(), created, labels: labels.clone(), ended: None };
         self.lives.insert(uid.clone(), life);
         let object = Object {

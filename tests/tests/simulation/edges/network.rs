@@ -125,6 +125,7 @@ fn answer(world: &Arc<World>, sent: Sent, asked: &Asked) -> Result<Response<Page
         Method::DELETE => Some(Moment::Delete),
         Method::PATCH if asked.annotates("/fence") => Some(Moment::Fence),
         Method::PATCH if asked.name().is_some() => Some(Moment::Annotate),
+        Method::GET if asked.name().is_some() => Some(Moment::Look),
         _ => None,
     };
     let about = asked.name().unwrap_or_default();
