@@ -1,10 +1,18 @@
 //! Deletions that were accepted, counted from the history, so that a worker that ends takes no number with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::store::{Store, StoreError};
-use jiff::Timestamp;
-use lifecycle::{Action, Entry, Fact, Status, Uid};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{Action, Entry, Fact, Status, Uid, time::between};
+use tracing::warn;
+
+/// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to
+/// be there: deleting it again and again helps nobody (safety.md section 2).
+const RECREATED: usize = 3;
+
+/// See [`RECREATED`].
+const RECREATED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Which deletions were counted. The tail of the history is read with an overlap, so each is seen several times.
 #[derive(Debug, Default)]
@@ -12,6 +20,8 @@ pub(crate) struct Deletions {
     counted: BTreeSet<(Timestamp, Uid, u64)>,
     /// The first look shows what was accepted before this process looked: others counted it.
     is_underway: bool,
+    /// When which namespaces of a name were deleted, in the last hour.
+    names: BTreeMap<String, BTreeMap<Uid, Timestamp>>,
 }
 
 impl Deletions {
@@ -36,12 +46,68 @@ impl Deletions {
             }),
         };
         self.counted.insert(place);
+        if cause.is_some() {
+            self.name(entry);
+        }
         Ok(cause)
+    }
+
+    /// How many names are made anew again and again, as of `now`.
+    pub(crate) fn recreated(&mut self, now: Timestamp) -> usize {
+        self.names.retain(|_, deleted| {
+            deleted.retain(|_, at| between(*at, now) <= RECREATED_WITHIN);
+            !deleted.is_empty()
+        });
+        self.names.values().filter(|deleted| deleted.len() >= RECREATED).count()
+    }
+
+    fn name(&mut self, entry: &Entry) {
+        let deleted = self.names.entry(entry.name.clone()).or_default();
+        deleted.retain(|_, at| between(*at, entry.at) <= RECREATED_WITHIN);
+        deleted.insert(entry.uid.clone(), entry.at);
+        if deleted.len() == RECREATED {
+            warn!(
+                namespace.name = %entry.name,
+                "namespaces of the name `{}` were deleted {RECREATED} times within an hour: something makes it anew",
+                entry.name
+            );
+        }
     }
 
     /// The tail was read to its end, from here on.
     pub(crate) fn through(&mut self, from: Timestamp) {
         self.is_underway = true;
         self.counted.retain(|(at, _, _)| *at >= from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::{Actor, entry::ActionDone};
+
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_deleted_three_times_within_an_hour_is_made_anew() {
+        let mut deletions = Deletions::default();
+        let mut delete = |uid: &str, name: &str, minute: i64| {
+            let fact = Fact::ActionDone(ActionDone { of: 1, observed: false });
+            let (actor, token) = (Actor::role("action", "a"), String::new());
+            let entry = Entry { uid: Uid::new(uid), seq: 2, at: at(minute), actor, name: name.to_owned(), token, fact };
+            deletions.name(&entry);
+            deletions.recreated(at(minute))
+        };
+        assert_eq!(delete("a", "ci-1", 0), 0);
+        assert_eq!(delete("b", "ci-1", 20), 0);
+        assert_eq!(delete("b", "ci-1", 21), 0, "it is the same namespace");
+        assert_eq!(delete("x", "ci-2", 30), 0);
+        assert_eq!(delete("c", "ci-1", 59), 1);
+        assert_eq!(delete("y", "ci-2", 61), 0, "the first was deleted more than an hour ago");
+        assert_eq!(deletions.recreated(at(200)), 0);
+        assert!(deletions.names.is_empty());
     }
 }

@@ -33,9 +33,6 @@ use crate::{events::Events, metrics::Metrics, planner::Planner, workers::Workers
 /// The role, as in its beats.
 pub const ROLE: &str = "action-controller";
 
-/// Interval within which the loop ticks, for liveness.
-const TICK_INTERVAL: Duration = Duration::from_secs(30);
-
 /// How often all snapshots are read again: one that lagged at the start, for longer than the tail goes back, and was put
 /// right since, is told of by nothing else.
 const ALL_EVERY: Duration = Duration::from_secs(600);
@@ -52,7 +49,6 @@ const REST: Duration = Duration::from_secs(1);
 /// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) -> anyhow::Result<()> {
     let metrics = Metrics::new(&context);
-    let turns = context.vitals.watch("planner", TICK_INTERVAL);
     let mut events = Events::new();
     let mut settings = context.settings.clone();
     let mut pulse = Pulse::new(ROLE, &context);
@@ -68,12 +64,16 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let mut may_wait = true;
     settings.mark_unchanged();
     loop {
-        turns.turned();
-        let turned = async {
+        planner.turned();
+        let turn = async {
             planner.look_at_all_if_wanted().await?;
             planner.look_at_due().await
-        }
-        .await;
+        };
+        // It may wait for the store many times: whoever is to end does not wait for that.
+        let Some(turned) = cancel.run_until_cancelled(turn).await else {
+            pulse.end(&context).await;
+            return Ok(());
+        };
         if let Err(error) = &turned
             && !std::mem::replace(&mut trouble, true)
         {
@@ -87,6 +87,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         may_wait = false;
         metrics.outstanding.set(i64::try_from(outstanding).unwrap_or(i64::MAX));
         metrics.stuck.set(i64::try_from(planner.stuck()).unwrap_or(i64::MAX));
+        metrics.damaged.set(i64::try_from(planner.damaged()).unwrap_or(i64::MAX));
+        metrics.recreated.set(i64::try_from(planner.recreated()).unwrap_or(i64::MAX));
         let wait = if trouble { REST } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
         // In this order, so that a run can be repeated.
         tokio::select! {

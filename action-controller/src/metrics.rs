@@ -12,6 +12,8 @@ pub(crate) struct Metrics {
     pub(crate) waiting: Gauge,
     pub(crate) outstanding: Gauge,
     pub(crate) stuck: Gauge,
+    pub(crate) damaged: Gauge,
+    pub(crate) recreated: Gauge,
     pub(crate) offered: Counter,
     pub(crate) running: Gauge,
     pub(crate) wanted: Gauge,
@@ -42,6 +44,16 @@ impl Metrics {
                 "namespace_manager_tasks_stuck",
                 "Namespaces with something to be done that waits for nothing it names",
                 &all.stuck,
+            );
+            gauge(
+                "namespace_manager_histories_damaged",
+                "Namespaces whose history has a gap or an entry that this version cannot read",
+                &all.damaged,
+            );
+            gauge(
+                "namespace_manager_names_recreated",
+                "Names of which three namespaces were deleted within an hour",
+                &all.recreated,
             );
             gauge("namespace_manager_workers_running", "Jobs of action workers that run", &all.running);
             gauge("namespace_manager_workers_wanted", "Jobs of action workers that there should be", &all.wanted);

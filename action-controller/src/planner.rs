@@ -12,6 +12,7 @@ use common::{
     queue::Route,
     store::{Place, StoreError},
     timings::signed,
+    vitals::Turns,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -28,12 +29,21 @@ const PAGE: usize = 500;
 /// How far before the last look at the tail the next one begins: a writer's clock may be behind.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
+/// How many namespaces of which something fell due are looked at in a turn, at most: between turns there is time for
+/// whatever else the controller does.
+const MAX_DUE: usize = 200;
+
+/// Interval within which the planner ticks, for liveness.
+const TICK_INTERVAL: Duration = Duration::from_secs(30);
+
 /// How long the planner sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Planner {
     context: Context,
+    turns: Turns,
+    /// In the order in which they fell due: whatever waits longest without having been looked at comes first.
     due: BTreeSet<(Timestamp, Uid)>,
     known: BTreeMap<Uid, Known>,
     all_wanted: bool,
@@ -57,12 +67,15 @@ struct Known {
     handed_out: Vec<Task>,
     /// From here on it counts as stuck.
     stuck_from: Option<Timestamp>,
+    /// Its history has a gap, or an entry that this version cannot read.
+    is_damaged: bool,
 }
 
 impl Planner {
     pub(crate) fn new(context: Context, metrics: Metrics) -> Self {
         let looked = context.clock.now();
         Self {
+            turns: context.vitals.watch("planner", TICK_INTERVAL),
             context,
             due: BTreeSet::new(),
             known: BTreeMap::new(),
@@ -74,6 +87,11 @@ impl Planner {
             handed_out: false,
             waiting: None,
         }
+    }
+
+    /// The loop that plans turned.
+    pub(crate) fn turned(&self) {
+        self.turns.turned();
     }
 
     /// Whether anything was handed out since this was asked last.
@@ -92,10 +110,23 @@ impl Planner {
         self.known.values().filter(|known| known.stuck_from.is_some_and(|from| from <= now)).count()
     }
 
-    /// Something was written about this namespace, somebody says.
-    pub(crate) fn hint(&mut self, uid: &str) {
+    /// Namespaces whose history cannot be relied on.
+    pub(crate) fn damaged(&self) -> usize {
+        self.known.values().filter(|known| known.is_damaged).count()
+    }
+
+    /// Names that something makes anew again and again.
+    pub(crate) fn recreated(&mut self) -> usize {
         let now = self.context.clock.now();
-        self.set_due(&Uid::new(uid), Some(now));
+        self.deletions.recreated(now)
+    }
+
+    /// Something was written about this namespace, somebody says. Anybody may say anything: what is no uid is dropped.
+    pub(crate) fn hint(&mut self, uid: &str) {
+        let uid = Uid::new(uid);
+        if uid.is_well_formed() {
+            self.set_due_now(&uid);
+        }
     }
 
     /// The tail of the history is to be read.
@@ -124,19 +155,33 @@ impl Planner {
         Ok(())
     }
 
-    /// Looks at every namespace of which something fell due.
+    /// Looks at the namespaces of which something fell due, the first [`MAX_DUE`] of them.
     ///
     /// # Errors
-    /// When the store is out of reach: the rest stays due.
+    /// When the store is out of reach: the rest stays due, and what could not be read comes after it.
     pub(crate) async fn look_at_due(&mut self) -> Result<(), StoreError> {
         self.waiting = None;
-        // The time anew for each: were the clock set back meanwhile, what is to be looked at again soon would be due at
-        // once, for as long as it was ahead.
-        while let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= self.context.clock.now()).cloned() {
-            let record = load(&*self.context.store, &uid).await?;
-            self.take_in(&record).await;
+        for _ in 0..MAX_DUE {
+            // The time anew for each: were the clock set back meanwhile, what is to be looked at again soon would be due
+            // at once, for as long as it was ahead.
+            let now = self.context.clock.now();
+            let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= now).cloned() else { break };
+            match load(&*self.context.store, &uid).await {
+                Ok(record) => self.take_in(&record).await,
+                Err(error) => {
+                    // Were it tried first again, one that can never be read would keep everybody else waiting.
+                    self.set_due(&uid, Some(now));
+                    return Err(error);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Whether it keeps anything in mind about this namespace.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, uid: &Uid) -> bool {
+        self.known.contains_key(uid)
     }
 
     /// How long nothing falls due.
@@ -149,22 +194,26 @@ impl Planner {
 
     async fn look_at_all(&mut self) -> Result<(), StoreError> {
         let mut after: Option<Uid> = None;
+        let mut unseen: BTreeSet<Uid> = self.known.keys().cloned().collect();
         loop {
             let page = self.context.store.snapshots(after.as_ref(), PAGE).await?;
             for record in &page {
+                unseen.remove(&record.uid);
                 // A snapshot may lag behind what was planned from already: then the history is asked.
                 if self.known.get(&record.uid).is_some_and(|known| known.head > record.head) {
-                    let now = self.context.clock.now();
-                    self.set_due(&record.uid, Some(now));
+                    self.set_due_now(&record.uid);
                 } else {
                     self.take_in(record).await;
                 }
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        // Of those that have none the history is asked: it may be gone, and then they are forgotten.
+        unseen.iter().for_each(|uid| self.set_due_now(uid));
+        Ok(())
     }
 
     async fn look_at_tail(&mut self) -> Result<(), StoreError> {
@@ -187,9 +236,7 @@ impl Planner {
                 _ => break,
             }
         }
-        for uid in moved {
-            self.set_due(&uid, Some(now));
-        }
+        moved.iter().for_each(|uid| self.set_due_now(uid));
         self.deletions.through(from);
         self.looked = now;
         Ok(())
@@ -197,6 +244,7 @@ impl Planner {
 
     /// Plans from a record: hands out what is due now, and notes when to look again.
     async fn take_in(&mut self, record: &Record) {
+        self.turns.turned();
         let now = self.context.clock.now();
         let settings = self.context.settings();
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
@@ -216,9 +264,12 @@ impl Planner {
         known.head = record.head;
         known.handed_out = plan.tasks;
         known.stuck_from = stuck(policy, record).map(|stuck| stuck.from);
+        known.is_damaged = record.damage.is_some();
         self.set_due(&record.uid, due);
-        if due.is_none() && record.phase == lifecycle::record::Phase::Gone {
-            // Nothing will ever be due; the tail may name it once more and finds nothing either.
+        let is_over = record.phase == lifecycle::record::Phase::Gone || record.head == 0;
+        if due.is_none() && is_over {
+            // It ended, or has no history, or none any more: nothing will ever be due. The tail may name it once more and
+            // finds nothing either.
             self.known.remove(&record.uid);
         }
     }
@@ -241,6 +292,15 @@ impl Planner {
             };
         }
         self.waiting.is_some_and(|waiting| waiting >= outstanding)
+    }
+
+    /// Lets it be looked at soon. What is due already keeps its place: were it put last at each word about it, whoever is
+    /// spoken of all the time would never be looked at.
+    fn set_due_now(&mut self, uid: &Uid) {
+        let now = self.context.clock.now();
+        if self.known.get(uid).and_then(|known| known.due).is_none_or(|due| due > now) {
+            self.set_due(uid, Some(now));
+        }
     }
 
     fn set_due(&mut self, uid: &Uid, due: Option<Timestamp>) {

@@ -38,12 +38,17 @@ struct Counted {
     inner: SharedQueue,
     asked: AtomicU64,
     tasks: AtomicU64,
+    /// How many seconds it takes to hand out a task.
+    takes: AtomicU64,
 }
 
 #[async_trait]
 impl Queue for Counted {
     async fn publish(&self, route: Route, message: &Message) -> Result<()> {
-        self.tasks.fetch_add(u64::from(route == Route::Tasks), Ordering::Relaxed);
+        if route == Route::Tasks {
+            self.tasks.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_secs(self.takes.load(Ordering::Relaxed))).await;
+        }
         self.inner.publish(route, message).await
     }
 
@@ -87,7 +92,8 @@ impl Scene {
         let variables = variables.map(|(name, value)| (name.to_owned(), value));
         let settings = Source::new(None, variables).load().unwrap();
         let inner = queue::open("memory:").await.unwrap();
-        let queue = Arc::new(Counted { inner, asked: AtomicU64::new(0), tasks: AtomicU64::new(0) });
+        let queue =
+            Arc::new(Counted { inner, asked: AtomicU64::new(0), tasks: AtomicU64::new(0), takes: AtomicU64::new(0) });
         let began = Instant::now();
         let context = Context {
             store: store::open(&url).await.unwrap(),
@@ -312,6 +318,92 @@ async fn a_round_ends_though_the_clock_is_set_back_in_the_middle_of_it() {
     planner.look_at_due().await.unwrap();
     assert_eq!(ahead.load(Ordering::Relaxed), 0, "it looked");
     assert!(planner.until_due() > Duration::from_secs(20));
+}
+
+/// The uid of the namespace of this number, of which nothing is recorded.
+fn unrecorded(number: u64) -> Uid {
+    Uid::new(format!("00000000-0000-4000-8000-{number:012}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_looks_at_so_many_and_first_at_those_that_wait_longest() {
+    let scene = Scene::new(0, 4).await;
+    let mut planner = Planner::new(scene.context.clone(), Metrics::default());
+    let (first, last) = (unrecorded(999), unrecorded(250));
+    planner.hint(first.as_str());
+    sleep(Duration::from_secs(1)).await;
+    (1..=250).for_each(|number| planner.hint(unrecorded(number).as_str()));
+    sleep(Duration::from_secs(1)).await;
+    // Whoever is spoken of again keeps its place.
+    planner.hint(first.as_str());
+    planner.look_at_due().await.unwrap();
+    assert!(!planner.knows(&first), "it was looked at");
+    assert!(planner.knows(&last), "it was not its turn");
+    assert_eq!(planner.until_due(), Duration::ZERO, "some are due still");
+    planner.look_at_due().await.unwrap();
+    assert!(!planner.knows(&last));
+    assert!(planner.until_due() > Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hint_about_what_is_no_uid_is_dropped() {
+    let scene = Scene::new(0, 4).await;
+    let mut planner = Planner::new(scene.context.clone(), Metrics::default());
+    for junk in ["", "ci-1", "00000000-0000-4000-8000-00000000000x"] {
+        planner.hint(junk);
+        assert!(!planner.knows(&Uid::new(junk)), "{junk}");
+    }
+    assert!(planner.until_due() > Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_recorded_and_is_forgotten_is_kept_in_mind_no_longer() {
+    let scene = Scene::new(0, 4).await;
+    let uid = unrecorded(1);
+    due(&scene, uid.as_str()).await;
+    let mut planner = Planner::new(scene.context.clone(), Metrics::default());
+    planner.look_at_all_if_wanted().await.unwrap();
+    assert!(planner.knows(&uid));
+    scene.context.store.forget(&uid).await.unwrap();
+    planner.want_all();
+    planner.look_at_all_if_wanted().await.unwrap();
+    planner.look_at_due().await.unwrap();
+    assert!(!planner.knows(&uid));
+}
+
+/// Whoever looks after the process ends one whose loops do not turn.
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_takes_long_is_not_taken_for_one_that_is_stuck() {
+    let scene = Scene::new(0, 4).await;
+    for number in 0..5 {
+        due(&scene, unrecorded(number).as_str()).await;
+    }
+    scene.queue.takes.store(60, Ordering::Relaxed);
+    let mut planner = Planner::new(scene.context.clone(), Metrics::default());
+    let began = Instant::now();
+    let looking = async {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(scene.context.vitals.stuck(), None, "after {:?}", began.elapsed());
+        }
+    };
+    tokio::select! {
+        looked = planner.look_at_all_if_wanted() => looked.unwrap(),
+        () = looking => {}
+    }
+    assert!(began.elapsed() >= Duration::from_secs(300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_history_is_told_of() {
+    let scene = Scene::new(0, 4).await;
+    due(&scene, "u1").await;
+    append(&scene, "u1", at(-30), &[json!({"kind": "Painted", "data": {}})]).await;
+    run_for(&scene, Does::Stays, Duration::from_secs(60)).await;
+    let text = scene.context.vitals.metrics();
+    assert!(text.contains("namespace_manager_histories_damaged 1\n"), "{text}");
+    assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
+    assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,7 +95,13 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if permit.looked.elapsed() > FRESH {
         return Ok(Round::Over);
     }
-    let intended = send::intent(worker, task, &settings, policy, record, &permit);
+    let Some(told) = send::told(policy, record) else {
+        anyhow::bail!(
+            "the owner of namespace `{}` was not told of its deletion, though there is a channel",
+            record.name
+        );
+    };
+    let intended = send::intent(worker, task, &settings, policy, record, &permit, told);
     let handed_over_by = Instant::now() + settings.timings.hand_over();
     let fact = Fact::ActionIntended(Box::new(intended.clone()));
     if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
@@ -120,7 +126,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
         .map(|closed| if closed == close::Closed::Busy { Round::Again } else { Round::Over })
 }
 
-/// Records why an attempt was not made, once per reason and episode, or closes the intent that was not used.
+/// Records why an attempt was not made, where that is not on record, or closes the intent that was not used.
 async fn skip(
     worker: &Worker,
     record: &mut Record,
@@ -129,7 +135,7 @@ async fn skip(
     detail: String,
     not_before: Option<jiff::Timestamp>,
 ) -> anyhow::Result<Round> {
-    if of.is_none() && record.attempts.tell_of(why) {
+    if of.is_none() && record.attempts.tell_of(why, worker.context.clock.now()) {
         return Ok(Round::Over);
     }
     info!(namespace.name = %record.name, "namespace `{}` is not deleted now: {detail}", record.name);

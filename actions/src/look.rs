@@ -9,8 +9,8 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Fresh, Namespace, Policy, Record, Truth, decide, entry::SkipReason, guards, plan::is_foretold,
-    time::human_text,
+    Condition, Fresh, Namespace, Policy, Record, Truth, decide, entry::SkipReason, guards, object_guards,
+    plan::is_foretold, time::human_text,
 };
 use tokio::time::Instant;
 use tracing::debug;
@@ -91,9 +91,8 @@ pub(crate) async fn prepare(
     };
     let lineage = controls::lineage(&*context.store).await?;
     let fresh = Fresh { namespace: &namespace, policy: policies.for_namespace(&namespace), lineage: &lineage };
-    let standing = guards(policy, record, Some(&fresh), context.clock.now());
-    if let Some(guard) = standing.iter().find(|guard| !guard.is_clear()) {
-        debug!("namespace `{}` is not deleted now: {}", record.name, guard.why);
+    if let Some(why) = in_the_way(policy, record, &fresh, context.clock.now()) {
+        debug!("namespace `{}` is not deleted now: {why}", record.name);
         return Ok(Looked::NotNow);
     }
     // Its owner may have asked for more time since the evidence was read.
@@ -115,6 +114,15 @@ pub(crate) async fn prepare(
     let told = Condition { truth: Truth::True, reason: record.reason.clone(), observed_at: evidence_at };
     let evidence = if cause.reason == told.reason { vec![told, last.clock] } else { vec![told, cause, last.clock] };
     Ok(Looked::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, wave })))
+}
+
+/// What the first guard says that is not clear, of those on the record and those on the object.
+fn in_the_way(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -> Option<String> {
+    let on_record = guards(policy, record, now).into_iter().find(|guard| !guard.is_clear()).map(|guard| guard.why);
+    on_record.or_else(|| {
+        let on_object = object_guards(policy, record, fresh, now);
+        on_object.into_iter().find(|guard| !guard.is_clear()).map(|guard| guard.why)
+    })
 }
 
 /// The window of now by the apiserver's clock, which the caller has just compared with ours.

@@ -26,6 +26,15 @@ pub(crate) enum Sent {
     Unclear(String),
 }
 
+/// What the owner was told of the deletion; `None`: nothing, though there is a channel. Then there must be no intent: it
+/// would record what is not so.
+pub(crate) fn told(policy: &Policy, record: &Record) -> Option<Told> {
+    match &policy.warning {
+        None => Some(Told::NoChannel),
+        Some(_) => record.notice(record.status).map(|notice| Told::Promised(notice.promise)),
+    }
+}
+
 /// The entry that allows the request.
 pub(crate) fn intent(
     worker: &Worker,
@@ -34,11 +43,8 @@ pub(crate) fn intent(
     policy: &Policy,
     record: &Record,
     permit: &Permit,
+    told: Told,
 ) -> ActionIntended {
-    let told = match (&policy.warning, record.notice(record.status)) {
-        (Some(_), Some(notice)) => Told::Promised(notice.promise),
-        (None, _) | (Some(_), None) => Told::NoChannel,
-    };
     // By the apiserver's clock, with which ours was just compared: should ours jump in this moment, the intent would be
     // its holder's until the next day.
     let clock = &worker.context.cluster.clock;
@@ -81,5 +87,44 @@ pub(crate) async fn delete(worker: &Worker, record: &Record, intended: &ActionIn
             definite => Sent::No(definite, error.to_string()),
         },
         Err(_) => Sent::Unclear(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use lifecycle::{
+        Actor, Entry, Fact, Keys, Mode, Policies, Status, Uid,
+        entry::NoticeIntended,
+        guards::PROMISE_MARGIN,
+        policy::{Common, HealthSources},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn policies(has_channel: bool) -> Policies {
+        let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"})).unwrap();
+        let (mode, keys, sources) = (Mode::Enforce, Keys::default(), HealthSources::NONE);
+        let common = Common { mode, keys, exclude: &[], has_channel, sources, ci: &[], promise_margin: PROMISE_MARGIN };
+        Policies::new(&[raw], &common).unwrap()
+    }
+
+    /// The record of a namespace of whose end its owner was told, or nobody.
+    fn record(is_told: bool) -> Record {
+        let (uid, at) = (Uid::new("u"), Timestamp::UNIX_EPOCH);
+        let (about, channel) = (Status::Unknown, "webhook".to_owned());
+        let fact = Fact::NoticeIntended(NoticeIntended { about, deadline: at, promise: at, channel });
+        let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), String::new());
+        let entry = Entry { uid: uid.clone(), seq: 1, at, actor, name, token, fact };
+        Record::of(uid, is_told.then_some(&entry))
+    }
+
+    #[test]
+    fn no_intent_says_that_there_is_no_channel_where_there_is_one() {
+        let told = |has_channel, is_told| told(policies(has_channel).iter().next().unwrap(), &record(is_told));
+        assert_eq!(told(false, false), Some(Told::NoChannel));
+        assert_eq!(told(true, true), Some(Told::Promised(Timestamp::UNIX_EPOCH)));
+        assert_eq!(told(true, false), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{
-    beats::{self, Doing, WorkerBody, is_alive},
+    beats::{self, Doing, Outage, WorkerBody, is_alive},
     context::Context,
     ration::Claims,
 };
@@ -84,6 +84,7 @@ impl Worker {
             failed: *failed,
             config: self.context.settings().hash.clone(),
             unarmed: self.canary.known(),
+            outages: Outage::of_clock(&self.context.cluster.clock, self.context.clock.now()).into_iter().collect(),
         };
         serde_json::to_value(body).expect("plain data serializes")
     }

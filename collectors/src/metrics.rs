@@ -1,14 +1,20 @@
 //! What a collector counts: at its own port while it lives, and in its beats, so that the API shows it too.
 
 use common::{beats, context::Context};
-use lifecycle::Truth;
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{Truth, time::between};
 use prometheus_client::metrics::{counter::Counter, family::Family};
 
-/// The checks of single namespaces, by whether something was found out. Clones share them.
+/// Annotations that are put right twice within this time are contested. They are put right every ten minutes at most.
+const CONTESTED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// The checks of single namespaces, by whether something was found out; and the annotations that are changed again and
+/// again. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Checks {
     known: Counter,
     unknown: Counter,
+    contested: Counter,
 }
 
 impl Checks {
@@ -19,9 +25,12 @@ impl Checks {
             let labels = vec![("owner", context.instance.clone()), ("result", result.to_owned())];
             family.get_or_create(&labels).clone()
         };
-        let all = Self { known: of("success"), unknown: of("failure") };
+        let contested = Family::<Vec<(&'static str, String)>, Counter>::default();
+        let of_owner = contested.get_or_create(&vec![("owner", context.instance.clone())]).clone();
+        let all = Self { known: of("success"), unknown: of("failure"), contested: of_owner };
         context.vitals.register(|registry| {
             registry.register("namespace_manager_ns_check", beats::Checks::HELP, family);
+            registry.register("namespace_manager_annotations_contested", beats::Checks::CONTESTED_HELP, contested);
         });
         all
     }
@@ -34,9 +43,16 @@ impl Checks {
         };
     }
 
+    /// Annotations are put right `now`, which were put right before at `before`, if ever.
+    pub(crate) fn repaired(&self, before: Option<Timestamp>, now: Timestamp) {
+        if before.is_some_and(|before| between(before, now) <= CONTESTED_WITHIN) {
+            self.contested.inc();
+        }
+    }
+
     /// As a beat tells of them.
     pub(crate) fn so_far(&self) -> beats::Checks {
-        beats::Checks { known: self.known.get(), unknown: self.unknown.get() }
+        beats::Checks { known: self.known.get(), unknown: self.unknown.get(), contested: self.contested.get() }
     }
 }
 
@@ -50,6 +66,18 @@ mod tests {
         checks.count(Truth::True, 1);
         checks.count(Truth::False, 2);
         checks.count(Truth::Unknown, 4);
-        assert_eq!(checks.so_far(), beats::Checks { known: 3, unknown: 4 });
+        assert_eq!(checks.so_far(), beats::Checks { known: 3, unknown: 4, contested: 0 });
+    }
+
+    #[test]
+    fn what_is_put_right_once_is_not_contested() {
+        let (checks, at) = (Checks::default(), |minute| Timestamp::from_second(minute * 60).unwrap());
+        checks.repaired(None, at(0));
+        assert_eq!(checks.so_far().contested, 0);
+        checks.repaired(Some(at(0)), at(10));
+        checks.repaired(Some(at(10)), at(70));
+        assert_eq!(checks.so_far().contested, 2);
+        checks.repaired(Some(at(70)), at(131));
+        assert_eq!(checks.so_far().contested, 2, "that was long ago");
     }
 }

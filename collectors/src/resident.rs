@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{
-    beats::{self, CollectorBody, Pulse},
+    beats::{self, CollectorBody, Outage, Pulse},
     config::Settings,
     context::Context,
     controls,
@@ -93,6 +93,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         annotating: Semaphore::new(PATCHES_AT_ONCE),
         health: Health::new(checks.clone()),
         pipelines: Pipelines::new(checks.clone()),
+        checks: checks.clone(),
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
@@ -125,7 +126,8 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         let slot = slot.map(Slot::begins);
         let (looked, outages, checks) = (None, Vec::new(), checks.so_far());
         let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks };
-        let body = collector.pipelines.tell(collector.health.tell(body));
+        let mut body = collector.pipelines.tell(collector.health.tell(body));
+        body.outages.extend(Outage::of_clock(&context.cluster.clock, context.clock.now()));
         serde_json::to_value(body).expect("plain data serializes")
     };
     pulse.beside(&context, body, work).await;

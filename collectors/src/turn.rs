@@ -30,6 +30,7 @@ use tracing::{error, info, warn};
 use crate::{
     events::Events,
     memory::{Left, Seen},
+    metrics::Checks,
     pipelines::Pipelines,
     shard::Shard,
 };
@@ -59,6 +60,7 @@ pub(crate) struct Collector {
     pub(crate) annotating: Semaphore,
     pub(crate) health: crate::health::Health,
     pub(crate) pipelines: Pipelines,
+    pub(crate) checks: Checks,
 }
 
 impl Collector {
@@ -303,6 +305,7 @@ impl Collector {
             return Ok(());
         }
         if repairs {
+            self.checks.repaired(before.repaired_at, now);
             left.repaired_at = Some(now);
         }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");

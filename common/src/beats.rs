@@ -13,6 +13,7 @@ use tracing::debug;
 use utoipa::ToSchema;
 
 use crate::{
+    clock::ApiClock,
     context::Context,
     store::{Heartbeat, Store, StoreError},
 };
@@ -50,6 +51,9 @@ pub struct WorkerBody {
     pub config: String,
     /// Why it deletes nothing, whatever is due; `None` where nothing is in the way.
     pub unarmed: Option<String>,
+    /// What it cannot rely on: its clock.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
 }
 
 /// What a collector tells of itself.
@@ -89,6 +93,15 @@ pub struct Outage {
     pub why: String,
 }
 
+impl Outage {
+    /// The clock of this machine, where it is known to be off.
+    #[must_use]
+    pub fn of_clock(clock: &ApiClock, now: Timestamp) -> Option<Self> {
+        let (since, why) = clock.is_off(now)?;
+        Some(Self { source: "clock".to_owned(), since, why })
+    }
+}
+
 /// What came of the checks of single namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -96,14 +109,25 @@ pub struct Checks {
     /// It is known whether something fails.
     pub known: u64,
     pub unknown: u64,
+    /// How often annotations were put right that were put right within the hour before, too: somebody, or something,
+    /// changes them again and again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub contested: u64,
+}
+
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Checks {
     /// What Prometheus says of their counter.
     pub const HELP: &str = "Checks of single namespaces, by whether something was found out";
 
+    /// What Prometheus says of the counter of annotations.
+    pub const CONTESTED_HELP: &str = "Annotations of namespaces that were put right again within an hour";
+
     const fn is_none(&self) -> bool {
-        self.known == 0 && self.unknown == 0
+        self.known == 0 && self.unknown == 0 && self.contested == 0
     }
 }
 
@@ -261,7 +285,8 @@ mod tests {
     fn what_is_told_reads_as_before() {
         let since = Timestamp::UNIX_EPOCH;
         let doing = Some(Doing { task: "u/delete/3".into(), namespace: Some("ci-1".into()), since });
-        let worker = WorkerBody { doing, done: 2, failed: 1, config: "c".into(), unarmed: None };
+        let (config, unarmed, outages) = ("c".into(), None, Vec::new());
+        let worker = WorkerBody { doing, done: 2, failed: 1, config, unarmed, outages };
         let told = json!({"doing": {"task": "u/delete/3", "namespace": "ci-1",
             "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "unarmed": null});
         assert_eq!(serde_json::to_value(&worker).unwrap(), told);
@@ -281,7 +306,7 @@ mod tests {
         assert_eq!(serde_json::to_value(&controller).unwrap(), told);
         let looked = Some(Looked { since, until: since });
         let outage = Outage { source: "prometheus".into(), since, why: "it does not answer".into() };
-        let checks = Checks { known: 4, unknown: 5 };
+        let checks = Checks { known: 4, unknown: 5, contested: 0 };
         let (slot, outages) = (Some(since), vec![outage]);
         let collector = CollectorBody { shard: 1, of: 2, slot, watched: 3, looked, outages, checks };
         let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3,

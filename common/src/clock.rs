@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use http::HeaderMap;
@@ -26,7 +26,11 @@ pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 /// Compares our clock with the `Date` of the apiserver's answers.
 #[derive(Clone, Debug, Default)]
-pub struct ApiClock(Arc<Mutex<Option<Sight>>>);
+pub struct ApiClock {
+    sight: Arc<Mutex<Option<Sight>>>,
+    /// Since when our clock is known to be off.
+    off_since: Arc<Mutex<Option<Timestamp>>>,
+}
 
 /// One `Date`, and the monotonic instant it was seen at.
 #[derive(Clone, Copy, Debug)]
@@ -67,14 +71,14 @@ impl ApiClock {
     pub fn see(&self, headers: &HeaderMap) {
         let date = headers.get(http::header::DATE).and_then(|value| value.to_str().ok()).and_then(parse_date);
         if let Some(date) = date {
-            *self.lock() = Some(Sight { date, at: Instant::now() });
+            *lock(&self.sight) = Some(Sight { date, at: Instant::now() });
         }
     }
 
     /// The apiserver's time now, if it is known: the last `Date` and what the monotonic clock counted since.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
-        let sight = (*self.lock())?;
+        let sight = (*lock(&self.sight))?;
         let since = sight.at.elapsed();
         (since <= GOOD_FOR).then(|| saturating_add(sight.date, SignedDuration::try_from(since).unwrap_or_default()))
     }
@@ -105,9 +109,22 @@ impl ApiClock {
         Condition { truth, reason, observed_at: now }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Sight>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Since when our clock is known to be off, and by how much. `None`: it agrees, or nobody knows. To be asked
+    /// regularly.
+    #[must_use]
+    pub fn is_off(&self, now: Timestamp) -> Option<(Timestamp, String)> {
+        let compared = self.compare(now);
+        let mut off_since = lock(&self.off_since);
+        if compared.truth != Truth::False {
+            *off_since = None;
+            return None;
+        }
+        Some((*off_since.get_or_insert(now), compared.reason))
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads an HTTP date (RFC 9110 section 5.6.7); it has whole seconds.
@@ -133,6 +150,18 @@ mod tests {
         check("1994-11-06T08:50:07Z", Truth::True);
         check("1994-11-06T08:50:08Z", Truth::False);
         check("1994-11-06T08:49:06Z", Truth::False);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_off_is_so_from_then_on() {
+        let clock = seen("Sun, 06 Nov 1994 08:49:37 GMT");
+        let told = |at: &str| clock.is_off(at.parse().unwrap()).map(|(since, _)| since.to_string());
+        assert_eq!(told("1994-11-06T08:49:37Z"), None);
+        let since = "1994-11-06T08:51:00Z";
+        assert_eq!(told(since).as_deref(), Some(since));
+        assert_eq!(told("1994-11-06T08:52:00Z").as_deref(), Some(since));
+        assert_eq!(told("1994-11-06T08:49:38Z"), None);
+        assert_eq!(ApiClock::default().is_off(since.parse().unwrap()), None, "nobody knows");
     }
 
     #[tokio::test(start_paused = true)]

@@ -332,10 +332,12 @@ fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbe
     of_role.filter_map(|beat| Some((beat, serde_json::from_value(beat.body.clone()).ok()?)))
 }
 
-/// The outages that collectors tell of, each source once, since the first of them.
+/// The outages that collectors and workers tell of, each source once, since the first of them.
 fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
     let mut found: BTreeMap<String, Outage> = BTreeMap::new();
-    for outage in living(beats, now).flat_map(|(_, body)| body.outages) {
+    let workers = beats.iter().filter(|beat| beat.role == beats::WORKER && is_alive(beat.at, now));
+    let of_workers = workers.flat_map(|beat| body::<WorkerBody>(beat).outages);
+    for outage in living(beats, now).flat_map(|(_, body)| body.outages).chain(of_workers) {
         match found.get(&outage.source) {
             Some(known) if known.since <= outage.since => {}
             Some(_) | None => {
@@ -347,7 +349,7 @@ fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
 }
 
 fn line(beat: &Heartbeat, now: Timestamp) -> WorkerLine {
-    let WorkerBody { doing, done, failed, config, unarmed } = body(beat);
+    let WorkerBody { doing, done, failed, config, unarmed, outages: _ } = body(beat);
     WorkerLine {
         instance: instance(beat),
         since: beat.started,

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
     Truth, Uid, absorb, decide,
-    guards::{PROMISE_MARGIN, guards},
+    guards::{PROMISE_MARGIN, guards, object_guards},
     health::{Checkup, Look},
     keys::{CI_LABELS, Lineage},
     mirror,
@@ -175,12 +175,12 @@ fn of_the_end(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
         bencher.iter(|| plan(Some(policy), black_box(record), *now));
     });
     group.bench_function("guards: on the record", |bencher| {
-        bencher.iter(|| guards(policy, black_box(record), None, *now));
+        bencher.iter(|| guards(policy, black_box(record), *now));
     });
     let lineage = Lineage::default();
     let fresh = Fresh { namespace: &seen.namespace, policy: Some(policy), lineage: &lineage };
-    group.bench_function("guards: on the object too", |bencher| {
-        bencher.iter(|| guards(policy, black_box(record), Some(black_box(&fresh)), *now));
+    group.bench_function("guards: on the object", |bencher| {
+        bencher.iter(|| object_guards(policy, black_box(record), black_box(&fresh), *now));
     });
 }
 

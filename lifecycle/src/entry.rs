@@ -341,6 +341,15 @@ impl fmt::Display for Action {
 }
 
 impl SkipReason {
+    /// Whether it names what has to end before it can be tried again, so that somebody waits for it knowingly.
+    #[must_use]
+    pub const fn is_waited_for(self) -> bool {
+        match self {
+            Self::Stopped | Self::Budget | Self::Wave | Self::Evidence | Self::Doubt => true,
+            Self::Busy | Self::Changed | Self::Abandoned => false,
+        }
+    }
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

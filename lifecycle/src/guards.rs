@@ -16,13 +16,103 @@ pub const PROMISE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// One reason why a deletion may have to wait, and whether it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guard {
-    /// One word, stable, for tools.
-    pub name: &'static str,
+pub struct Guard<K = GuardKind> {
+    pub kind: K,
     pub verdict: Verdict,
     /// A sentence without full stop.
     pub why: String,
 }
+
+/// Declares kinds of guards: one list is the enum, all of its values, and their names.
+macro_rules! kinds {
+    ($(#[$doc:meta])* $kinds:ident { $($kind:ident: $name:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $kinds {
+            $($kind,)+
+        }
+
+        impl $kinds {
+            /// Every one, in the order people want to read them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
+
+            /// One word, stable, for tools.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+        }
+
+        impl Guard<$kinds> {
+            /// One word, stable, for tools.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                self.kind.as_str()
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The guards on the record, under its policy.
+    GuardKind {
+        History: "history",
+        Managed: "managed",
+        Policy: "policy",
+        Status: "status",
+        Mode: "mode",
+        Protect: "protect",
+        Keep: "keep",
+        Visible: "visible",
+        Told: "told",
+        Promise: "promise",
+        Intent: "intent",
+        Backoff: "backoff",
+    }
+}
+
+impl GuardKind {
+    /// Whether it stands in mode `observe` for no other reason than the mode: nothing is sent, and nobody is told.
+    #[must_use]
+    pub const fn is_of_the_mode(self) -> bool {
+        match self {
+            Self::Mode | Self::Told => true,
+            Self::History
+            | Self::Managed
+            | Self::Policy
+            | Self::Status
+            | Self::Protect
+            | Self::Keep
+            | Self::Visible
+            | Self::Promise
+            | Self::Intent
+            | Self::Backoff => false,
+        }
+    }
+}
+
+kinds! {
+    /// The guards on the object itself, which outrank the record: it is what the request carries as its precondition.
+    ObjectGuardKind {
+        Identity: "identity",
+        Active: "active",
+        Match: "match",
+        Protect: "object-protect",
+        Keep: "object-keep",
+        Mark: "mark",
+    }
+}
+
+/// Every guard on a record: none can be missing.
+pub type Guards = [Guard; GuardKind::ALL.len()];
+
+/// Every guard on an object: none can be missing.
+pub type ObjectGuards = [Guard<ObjectGuardKind>; ObjectGuardKind::ALL.len()];
+
+/// A verdict and its sentence, by whichever guard was asked.
+type Judged = (Verdict, String);
 
 /// What a guard says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,35 +135,49 @@ pub struct Fresh<'a> {
     pub lineage: &'a Lineage,
 }
 
-impl Guard {
+impl<K> Guard<K> {
     #[must_use]
     pub fn is_clear(&self) -> bool {
         self.verdict == Verdict::Clear
     }
 }
 
-/// Every guard before the deletion of a namespace, in the order people want to read them: those on the record
-/// always, those on the object when it was read. The switches and budgets of the moment are the worker's to ask.
+/// Asks every guard on the record. The switches and budgets of the moment are the worker's to ask.
 #[must_use]
-pub fn guards(policy: &Policy, record: &Record, fresh: Option<&Fresh<'_>>, now: Timestamp) -> Vec<Guard> {
-    let mut all = vec![
-        history(record),
-        managed(record),
-        terms(policy, record),
-        status(policy, record),
-        mode(policy),
-        protected(record),
-        kept(record, now),
-        visible(policy, record, now),
-        told(policy, record),
-        promise(policy, record, now),
-        intent(record, now),
-        backoff(record, now),
-    ];
-    if let Some(fresh) = fresh {
-        all.extend(object(policy, record, fresh, now));
-    }
-    all
+pub fn guards(policy: &Policy, record: &Record, now: Timestamp) -> Guards {
+    GuardKind::ALL.map(|kind| {
+        let (verdict, why) = match kind {
+            GuardKind::History => history(record),
+            GuardKind::Managed => managed(record),
+            GuardKind::Policy => terms(policy, record),
+            GuardKind::Status => status(policy, record),
+            GuardKind::Mode => mode(policy),
+            GuardKind::Protect => protected(record),
+            GuardKind::Keep => kept(record, now),
+            GuardKind::Visible => visible(policy, record, now),
+            GuardKind::Told => told(policy, record),
+            GuardKind::Promise => promise(policy, record, now),
+            GuardKind::Intent => intent(record, now),
+            GuardKind::Backoff => backoff(record, now),
+        };
+        Guard { kind, verdict, why }
+    })
+}
+
+/// Asks every guard on the object that was just read.
+#[must_use]
+pub fn object_guards(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -> ObjectGuards {
+    ObjectGuardKind::ALL.map(|kind| {
+        let (verdict, why) = match kind {
+            ObjectGuardKind::Identity => identity(record, fresh),
+            ObjectGuardKind::Active => active(fresh),
+            ObjectGuardKind::Match => matches(policy, fresh),
+            ObjectGuardKind::Protect => object_protect(policy, fresh.namespace),
+            ObjectGuardKind::Keep => object_keep(policy, record, fresh.namespace, now),
+            ObjectGuardKind::Mark => mark(policy, record, fresh),
+        };
+        Guard { kind, verdict, why }
+    })
 }
 
 /// A deletion that is in sight, as a notice announces it.
@@ -114,116 +218,109 @@ const fn has_end_of_its_own(status: Status) -> bool {
     }
 }
 
-fn clear(name: &'static str, why: impl Into<String>) -> Guard {
-    Guard { name, verdict: Verdict::Clear, why: why.into() }
+fn clear(why: impl Into<String>) -> Judged {
+    (Verdict::Clear, why.into())
 }
 
-fn refuses(name: &'static str, why: impl Into<String>) -> Guard {
-    Guard { name, verdict: Verdict::Refuses, why: why.into() }
+fn refuses(why: impl Into<String>) -> Judged {
+    (Verdict::Refuses, why.into())
 }
 
-fn waits(name: &'static str, until: Option<Timestamp>, why: impl Into<String>) -> Guard {
-    Guard { name, verdict: Verdict::Waits(until), why: why.into() }
+fn waits(until: Option<Timestamp>, why: impl Into<String>) -> Judged {
+    (Verdict::Waits(until), why.into())
 }
 
-fn history(record: &Record) -> Guard {
+pub(crate) fn history(record: &Record) -> Judged {
     match &record.damage {
-        None => clear("history", "its history is whole"),
+        None => clear("its history is whole"),
         Some(Damage::Gap(seq)) => {
-            refuses("history", format!("entry {seq} of its history is missing; restore the store from a backup"))
+            refuses(format!("entry {seq} of its history is missing; restore the store from a backup"))
         }
-        Some(Damage::Unrecognised { seq, kind }) => refuses(
-            "history",
-            format!("entry {seq} of its history is a `{kind}`, which this version cannot read; upgrade"),
-        ),
+        Some(Damage::Unrecognised { seq, kind }) => {
+            refuses(format!("entry {seq} of its history is a `{kind}`, which this version cannot read; upgrade"))
+        }
     }
 }
 
-fn managed(record: &Record) -> Guard {
+fn managed(record: &Record) -> Judged {
     match (record.phase, &record.done) {
-        (Phase::Gone, _) => refuses("managed", "it is gone"),
-        (_, Some(done)) => refuses("managed", format!("its deletion was accepted at {}", human_text(done.at))),
-        (Phase::Managed, None) => clear("managed", "it is managed"),
-        (Phase::New, None) => refuses("managed", "it was not adopted yet"),
-        (Phase::Released, None) => refuses("managed", "no policy applies to it"),
+        (Phase::Gone, _) => refuses("it is gone"),
+        (_, Some(done)) => refuses(format!("its deletion was accepted at {}", human_text(done.at))),
+        (Phase::Managed, None) => clear("it is managed"),
+        (Phase::New, None) => refuses("it was not adopted yet"),
+        (Phase::Released, None) => refuses("no policy applies to it"),
     }
 }
 
-fn terms(policy: &Policy, record: &Record) -> Guard {
+fn terms(policy: &Policy, record: &Record) -> Judged {
     if record.terms.as_ref().is_some_and(|terms| terms.policy_hash == policy.hash && terms.policy == policy.name) {
-        clear("policy", format!("it was judged under policy `{}` as it stands now", policy.name))
+        clear(format!("it was judged under policy `{}` as it stands now", policy.name))
     } else {
-        waits("policy", None, format!("it has yet to be judged under policy `{}` as it stands now", policy.name))
+        waits(None, format!("it has yet to be judged under policy `{}` as it stands now", policy.name))
     }
 }
 
-fn status(policy: &Policy, record: &Record) -> Guard {
+fn status(policy: &Policy, record: &Record) -> Judged {
     let status = record.status;
     if policy.deletes(status) {
-        clear("status", format!("policy `{}` deletes what is {status}", policy.name))
+        clear(format!("policy `{}` deletes what is {status}", policy.name))
     } else {
-        refuses("status", format!("policy `{}` does not delete what is {status}", policy.name))
+        refuses(format!("policy `{}` does not delete what is {status}", policy.name))
     }
 }
 
-fn mode(policy: &Policy) -> Guard {
+fn mode(policy: &Policy) -> Judged {
     match policy.mode {
-        Mode::Enforce => clear("mode", "the mode is enforce"),
-        Mode::Observe => refuses("mode", "the mode is observe: what would be done is recorded, nothing is deleted"),
+        Mode::Enforce => clear("the mode is enforce"),
+        Mode::Observe => refuses("the mode is observe: what would be done is recorded, nothing is deleted"),
     }
 }
 
-fn protected(record: &Record) -> Guard {
-    if record.protected {
-        refuses("protect", "its owner protects it")
-    } else {
-        clear("protect", "its owner does not protect it")
-    }
+fn protected(record: &Record) -> Judged {
+    if record.protected { refuses("its owner protects it") } else { clear("its owner does not protect it") }
 }
 
-fn kept(record: &Record, now: Timestamp) -> Guard {
+fn kept(record: &Record, now: Timestamp) -> Judged {
     let Some(kept) = &record.kept else {
-        return clear("keep", "its owner does not ask to keep it");
+        return clear("its owner does not ask to keep it");
     };
     match kept.until {
         Some(until) if now < until => {
             let by = kept.by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
             let reason = kept.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-            waits("keep", Some(until), format!("it is kept until {}{by}{reason}", human_text(until)))
+            waits(Some(until), format!("it is kept until {}{by}{reason}", human_text(until)))
         }
-        Some(_) => clear("keep", "the time it was to be kept is over"),
-        None => waits("keep", None, "it is kept, and nobody recorded until when"),
+        Some(_) => clear("the time it was to be kept is over"),
+        None => waits(None, "it is kept, and nobody recorded until when"),
     }
 }
 
-fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Guard {
+fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let Some(since) = record.since else {
-        return waits("visible", None, "its status has yet to be recorded");
+        return waits(None, "its status has yet to be recorded");
     };
     let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
     let until = saturating_add(since, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
-        waits("visible", Some(until), format!("its status stands to be read until {}", human_text(until)))
+        waits(Some(until), format!("its status stands to be read until {}", human_text(until)))
     } else {
-        clear("visible", "its status stood long enough to be read")
+        clear("its status stood long enough to be read")
     }
 }
 
-fn told(policy: &Policy, record: &Record) -> Guard {
+fn told(policy: &Policy, record: &Record) -> Judged {
     if policy.warning.is_none() {
-        return clear("told", "no channel is configured, so there is nobody to tell");
+        return clear("no channel is configured, so there is nobody to tell");
     }
     let notice = record.notice(record.status).filter(|notice| notice.counts);
     match notice {
         Some(notice) if is_of(notice, deletion(policy, record)) => match notice.delivery {
-            Delivery::Open => waits("told", None, "the notice to its owner is being sent"),
-            Delivery::Sent => clear("told", format!("its owner was told at {}", human_text(notice.at))),
-            Delivery::Undeliverable => {
-                clear("told", format!("the notice of {} could not be delivered", human_text(notice.at)))
-            }
-            Delivery::Skipped => clear("told", format!("the notice of {} was skipped", human_text(notice.at))),
+            Delivery::Open => waits(None, "the notice to its owner is being sent"),
+            Delivery::Sent => clear(format!("its owner was told at {}", human_text(notice.at))),
+            Delivery::Undeliverable => clear(format!("the notice of {} could not be delivered", human_text(notice.at))),
+            Delivery::Skipped => clear(format!("the notice of {} was skipped", human_text(notice.at))),
         },
-        _ => waits("told", None, "its owner has yet to be told of this deletion"),
+        _ => waits(None, "its owner has yet to be told of this deletion"),
     }
 }
 
@@ -232,92 +329,87 @@ pub(crate) fn is_of(notice: &Notice, deletion: Option<Deletion>) -> bool {
     deletion.is_some_and(|it| it.about == notice.intended.about && it.at == notice.intended.deadline)
 }
 
-fn promise(policy: &Policy, record: &Record, now: Timestamp) -> Guard {
+fn promise(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let Some(promise) = record.notice(record.status).map(|notice| notice.promise) else {
-        return clear("promise", "no time was promised");
+        return clear("no time was promised");
     };
     let until = saturating_add(promise, policy.promise_margin);
     if now < until {
-        waits("promise", Some(until), format!("its owner was promised the time until {}", human_text(promise)))
+        waits(Some(until), format!("its owner was promised the time until {}", human_text(promise)))
     } else {
-        clear("promise", format!("the time promised, until {}, is over", human_text(promise)))
+        clear(format!("the time promised, until {}, is over", human_text(promise)))
     }
 }
 
-fn intent(record: &Record, now: Timestamp) -> Guard {
+fn intent(record: &Record, now: Timestamp) -> Judged {
     match &record.open {
-        None => clear("intent", "nothing is under way"),
+        None => clear("nothing is under way"),
         Some(open) if now < open.intended.until => {
             let until = open.intended.until;
-            waits("intent", Some(until), format!("`{}` is at it (entry {})", open.intended.holder, open.seq))
+            waits(Some(until), format!("`{}` is at it (entry {})", open.intended.holder, open.seq))
         }
-        Some(open) => waits("intent", None, format!("the attempt of entry {} ran out and is to be fenced", open.seq)),
+        Some(open) => waits(None, format!("the attempt of entry {} ran out and is to be fenced", open.seq)),
     }
 }
 
-fn backoff(record: &Record, now: Timestamp) -> Guard {
-    let last = record.attempts.last.as_deref().unwrap_or("nothing was tried yet");
+fn backoff(record: &Record, now: Timestamp) -> Judged {
+    let last = record.attempts.last_words();
     match record.attempts.not_before {
-        Some(until) if now < until => {
-            waits("backoff", Some(until), format!("{last}; next look at {}", human_text(until)))
-        }
-        _ => clear("backoff", last),
+        Some(until) if now < until => waits(Some(until), format!("{last}; next look at {}", human_text(until))),
+        _ => clear(last),
     }
 }
 
-/// The guards on the object itself, which outrank the record: it is what the request carries as its precondition.
-fn object(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -> Vec<Guard> {
-    let namespace = fresh.namespace;
-    let identity = if namespace.uid == record.uid {
-        clear("identity", "it is the namespace the history is about")
+fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
+    let found = &fresh.namespace.uid;
+    if *found == record.uid {
+        clear("it is the namespace the history is about")
     } else {
-        refuses("identity", format!("the name belongs to another namespace now, `{}`", namespace.uid))
-    };
-    let active = match namespace.deleted {
-        None => clear("active", "nobody is deleting it"),
-        Some(at) => refuses("active", format!("it is being deleted since {}", human_text(at))),
-    };
-    let matches = match fresh.policy {
-        Some(found) if found.name == policy.name => clear("match", format!("policy `{}` applies", policy.name)),
-        Some(found) => waits("match", None, format!("policy `{}` applies to it now", found.name)),
-        None => refuses("match", "no policy applies to it now"),
-    };
-    vec![
-        identity,
-        active,
-        matches,
-        object_protect(policy, namespace),
-        object_keep(policy, record, namespace, now),
-        mark(policy, record, fresh),
-    ]
+        refuses(format!("the name belongs to another namespace now, `{found}`"))
+    }
 }
 
-fn object_protect(policy: &Policy, namespace: &Namespace) -> Guard {
+fn active(fresh: &Fresh<'_>) -> Judged {
+    match fresh.namespace.deleted {
+        None => clear("nobody is deleting it"),
+        Some(at) => refuses(format!("it is being deleted since {}", human_text(at))),
+    }
+}
+
+fn matches(policy: &Policy, fresh: &Fresh<'_>) -> Judged {
+    match fresh.policy {
+        Some(found) if found.name == policy.name => clear(format!("policy `{}` applies", policy.name)),
+        Some(found) => waits(None, format!("policy `{}` applies to it now", found.name)),
+        None => refuses("no policy applies to it now"),
+    }
+}
+
+fn object_protect(policy: &Policy, namespace: &Namespace) -> Judged {
     if wishes::is_protected(namespace, &policy.keys) {
-        refuses("object-protect", "it carries `protect`")
+        refuses("it carries `protect`")
     } else {
-        clear("object-protect", "it carries no `protect`")
+        clear("it carries no `protect`")
     }
 }
 
-fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Guard {
+fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Judged {
     let Some(wish) = wishes::keep(namespace, &policy.keys) else {
-        return clear("object-keep", "it carries no `keep_until`");
+        return clear("it carries no `keep_until`");
     };
     let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&wish.text));
     // Where nobody recorded this wish yet, its time has only begun.
     let until = recorded.and_then(|kept| kept.until).unwrap_or_else(|| wishes::keep_end(&wish, now, policy.max_keep));
     if now < until {
-        waits("object-keep", Some(until), format!("it carries `keep_until: {}`", wish.text))
+        waits(Some(until), format!("it carries `keep_until: {}`", wish.text))
     } else {
-        clear("object-keep", "its `keep_until` is over")
+        clear("its `keep_until` is over")
     }
 }
 
-fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Guard {
+fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
     match fresh.lineage.check(fresh.namespace, &policy.keys, record.head) {
-        Ok(()) => clear("mark", "its mark agrees with the history"),
-        Err(why) => refuses("mark", format!("{why}; once you know which store is right, run `nsm approve --store`")),
+        Ok(()) => clear("its mark agrees with the history"),
+        Err(why) => refuses(format!("{why}; once you know which store is right, run `nsm approve --store`")),
     }
 }
 
@@ -329,8 +421,16 @@ mod tests {
     #[test]
     fn a_keep_of_which_nobody_recorded_the_end_stands() {
         let mut record = Record::new(Uid::new("a"));
-        assert!(kept(&record, Timestamp::MAX).is_clear());
+        assert_eq!(kept(&record, Timestamp::MAX).0, Verdict::Clear);
         record.kept = Some(Kept { wish: Some("always".into()), until: None, first_seen: None, by: None, reason: None });
-        assert_eq!(kept(&record, Timestamp::MAX).verdict, Verdict::Waits(None));
+        assert_eq!(kept(&record, Timestamp::MAX).0, Verdict::Waits(None));
+    }
+
+    #[test]
+    fn no_two_guards_have_one_name() {
+        let names = GuardKind::ALL.map(GuardKind::as_str).into_iter();
+        let all: Vec<_> = names.chain(ObjectGuardKind::ALL.map(ObjectGuardKind::as_str)).collect();
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{all:?}");
     }
 }

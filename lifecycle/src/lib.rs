@@ -40,7 +40,7 @@ pub mod wishes;
 pub use decide::{Decision, decide};
 pub use entry::{Action, Actor, Entry, Fact};
 pub use evidence::{Checked, Condition, Observation, Reading, Truth, absorb};
-pub use guards::{Fresh, Guard, Verdict, guards};
+pub use guards::{Fresh, Guard, GuardKind, ObjectGuardKind, Verdict, guards, object_guards};
 pub use keys::Keys;
 pub use mirror::mirror;
 pub use namespace::{Namespace, Uid};

@@ -21,6 +21,16 @@ impl Uid {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is one that an apiserver gives: a UUID in its usual form (RFC 9562 section 4).
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        let is_right = |(place, byte): (usize, u8)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        };
+        self.0.len() == 36 && self.0.bytes().enumerate().all(is_right)
+    }
 }
 
 impl fmt::Display for Uid {
@@ -54,5 +64,27 @@ impl Namespace {
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_is_a_uuid() {
+        let is_well_formed = |text: &str| Uid::new(text).is_well_formed();
+        assert!(is_well_formed("6a0b6d0e-7d0c-4c39-9a35-0f3c1f1c9d55"));
+        for text in [
+            "",
+            "ci-1",
+            "6a0b6d0e-7d0c-4c39-9a35-0f3c1f1c9d5",
+            "6a0b6d0e-7d0c-4c39-9a35-0f3c1f1c9d555",
+            "6a0b6d0e_7d0c-4c39-9a35-0f3c1f1c9d55",
+            "ga0b6d0e-7d0c-4c39-9a35-0f3c1f1c9d55",
+            "6a0b6d0e-7d0c-4c39-9a35-0f3c1f1c9dä",
+        ] {
+            assert!(!is_well_formed(text), "{text}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Mode, Policy, Record, Status, Uid,
-    guards::{Deletion, Guard, Verdict, deletion, guards, is_of},
+    guards::{Deletion, GuardKind, Guards, Verdict, deletion, guards, is_of},
     record::Delivery,
     time::{between, saturating_add},
 };
@@ -52,7 +52,7 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
     let Some(policy) = policy else {
         return Plan::default();
     };
-    let all = guards(policy, record, None, now);
+    let all = guards(policy, record, now);
     let mut plan = delete(policy, record, &all);
     if let Some(notice) = notify(policy, record, &all, now) {
         match notice {
@@ -120,11 +120,10 @@ pub fn promise(policy: &Policy, deletion: &Deletion, now: Timestamp) -> Timestam
     deletion.at.max(saturating_add(now, policy.grace(deletion.about)))
 }
 
-fn delete(policy: &Policy, record: &Record, guards: &[Guard]) -> Plan {
+fn delete(policy: &Policy, record: &Record, guards: &Guards) -> Plan {
     let observed_already = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
-    // In observe mode nobody is told, and nothing is sent that a promise could hold back.
-    let counts = |guard: &&Guard| policy.mode == Mode::Enforce || !matches!(guard.name, "mode" | "told");
-    let standing: Vec<_> = guards.iter().filter(counts).map(|guard| guard.verdict).collect();
+    let counts = |kind: GuardKind| policy.mode == Mode::Enforce || !kind.is_of_the_mode();
+    let standing: Vec<_> = guards.iter().filter(|guard| counts(guard.kind)).map(|guard| guard.verdict).collect();
     if observed_already || standing.contains(&Verdict::Refuses) {
         return Plan::default();
     }
@@ -141,6 +140,25 @@ fn delete(policy: &Policy, record: &Record, guards: &[Guard]) -> Plan {
     Plan { tasks: Vec::new(), due }
 }
 
+/// Whether a guard holds the notice about a deletion, too: what nobody would delete is not announced. The others hold
+/// the deletion alone, which the notice precedes.
+const fn holds_a_notice(kind: GuardKind) -> bool {
+    match kind {
+        GuardKind::History
+        | GuardKind::Managed
+        | GuardKind::Policy
+        | GuardKind::Mode
+        | GuardKind::Protect
+        | GuardKind::Intent => true,
+        GuardKind::Status
+        | GuardKind::Keep
+        | GuardKind::Visible
+        | GuardKind::Told
+        | GuardKind::Promise
+        | GuardKind::Backoff => false,
+    }
+}
+
 enum Notify {
     /// Now; the number of the entry that made it due.
     Now(u64),
@@ -149,12 +167,9 @@ enum Notify {
 
 /// The notice about the deletion in sight: where its time to live leads to it, ahead of its deadline by the policy's
 /// warning; at once where that has passed or its status leads to it.
-fn notify(policy: &Policy, record: &Record, guards: &[Guard], now: Timestamp) -> Option<Notify> {
+fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> Option<Notify> {
     let warning = policy.warning.as_ref()?;
-    let ahead = |name: &str| guards.iter().all(|guard| guard.name != name || guard.is_clear());
-    let wanted =
-        policy.mode == Mode::Enforce && ["history", "managed", "policy", "protect", "intent"].into_iter().all(ahead);
-    if !wanted {
+    if guards.iter().any(|guard| holds_a_notice(guard.kind) && !guard.is_clear()) {
         return None;
     }
     let deletion = deletion(policy, record)?;

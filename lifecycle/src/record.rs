@@ -1,7 +1,9 @@
 //! What is known about one namespace: the fold of its history.
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
 use crate::{
@@ -9,11 +11,16 @@ use crate::{
     entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
     guards::ends_in_sight,
     supersession::Successor,
+    time::{between, saturating_add},
     wishes::{self, Deadline, DeadlineBy},
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
+
+/// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
+/// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
+pub const REASON_COUNTS_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Everything that follows from the first `head` entries of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +65,9 @@ pub struct Record {
     pub would_have: Option<u64>,
     /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
     pub damage: Option<Damage>,
+    /// When the entry was written that showed it.
+    #[serde(default)]
+    pub damaged_at: Option<Timestamp>,
 }
 
 /// Where a namespace stands in its management.
@@ -124,10 +134,60 @@ pub struct Attempts {
     /// When the row of conflicts began.
     pub busy_since: Option<Timestamp>,
     pub not_before: Option<Timestamp>,
-    /// The reasons given for skipping, each once.
-    pub skipped: Vec<SkipReason>,
-    /// The last outcome in words.
-    pub last: Option<String>,
+    /// The reasons given for skipping, each with when it was given last. Those that name what is waited for are
+    /// forgotten when an attempt ends otherwise.
+    #[serde(deserialize_with = "every_known")]
+    pub skipped: Vec<Skipped>,
+    #[serde(deserialize_with = "if_known")]
+    pub last: Option<AttemptEnd>,
+}
+
+/// What an earlier fold wrote in another form has to be read all the same, though nobody believes that record any more.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OrFormer<T> {
+    Known(T),
+    Former(IgnoredAny),
+}
+
+impl<T> OrFormer<T> {
+    fn known(self) -> Option<T> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Former(IgnoredAny) => None,
+        }
+    }
+}
+
+fn every_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let all = Vec::<OrFormer<T>>::deserialize(deserializer)?;
+    Ok(all.into_iter().filter_map(OrFormer::known).collect())
+}
+
+fn if_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Option::<OrFormer<T>>::deserialize(deserializer)?.and_then(OrFormer::known))
+}
+
+/// A reason given for skipping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    pub why: SkipReason,
+    pub at: Timestamp,
+}
+
+/// How an attempt ended, or why none was made. Its [`fmt::Display`] is the sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptEnd {
+    pub outcome: AttemptOutcome,
+    pub detail: String,
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    Skipped(SkipReason),
+    Failed(FailReason),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +246,7 @@ impl Record {
             done: None,
             would_have: None,
             damage: None,
+            damaged_at: None,
         }
     }
 
@@ -222,6 +283,7 @@ impl Record {
         }
         if entry.seq != self.head + 1 {
             self.damage.get_or_insert(Damage::Gap(self.head + 1));
+            self.damaged_at.get_or_insert(entry.at);
         }
         self.head = entry.seq;
         self.name.clone_from(&entry.name);
@@ -289,9 +351,7 @@ impl Record {
                 if let Some(of) = skipped.of {
                     self.close(of);
                 }
-                if !self.attempts.skipped.contains(&skipped.why) {
-                    self.attempts.skipped.push(skipped.why);
-                }
+                self.attempts.skip(skipped.why, entry.at);
                 if skipped.why == SkipReason::Busy {
                     self.attempts.busy += 1;
                     self.attempts.busy_since.get_or_insert(entry.at);
@@ -299,7 +359,7 @@ impl Record {
                     (self.attempts.busy, self.attempts.busy_since) = (0, None);
                 }
                 self.attempts.not_before = skipped.not_before;
-                self.attempts.last = Some(format!("{}{}", skipped_for(skipped.why), skipped.detail));
+                self.attempts.end(AttemptOutcome::Skipped(skipped.why), &skipped.detail, entry.at);
             }
             Fact::ActionFailed(failed) => {
                 self.close(failed.of);
@@ -308,13 +368,15 @@ impl Record {
                 }
                 (self.attempts.busy, self.attempts.busy_since) = (0, None);
                 self.attempts.not_before = failed.not_before;
-                self.attempts.last = Some(format!("failed: {}", failed.detail));
+                self.attempts.waits_no_more();
+                self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
             Fact::WouldHave(_) => self.would_have = Some(self.episode),
             Fact::Gone(_) => self.phase = Phase::Gone,
             Fact::Released(_) => self.phase = Phase::Released,
             Fact::Unrecognised { kind, .. } => {
                 self.damage.get_or_insert(Damage::Unrecognised { seq: entry.seq, kind: kind.clone() });
+                self.damaged_at.get_or_insert(entry.at);
             }
         }
     }
@@ -381,14 +443,15 @@ impl Record {
 }
 
 impl Attempts {
-    /// Whether a reason to wait is on record, so that it need not be written again.
+    /// Whether a reason to wait is on record, so that it need not be written again now.
     ///
-    /// Each is written once in an episode. That evidence is missing is written again after anything else that was: what
-    /// was written last is what people are shown, and a source may go away more than once. That is no flood, for the
-    /// others come once.
+    /// Each is written once, and again after [`REASON_COUNTS_FOR`], or once an attempt ended otherwise. That evidence is
+    /// missing is written again after anything else that was: what was written last is what people are shown, and a
+    /// source may go away more than once. That is no flood, for the others come seldom.
     #[must_use]
-    pub fn tell_of(&self, why: SkipReason) -> bool {
-        match why {
+    pub fn tell_of(&self, why: SkipReason, now: Timestamp) -> bool {
+        let is_known = self.skipped.iter().any(|it| it.why == why && between(it.at, now) < REASON_COUNTS_FOR);
+        let is_shown = match why {
             SkipReason::Evidence => self.missing_evidence().is_some(),
             SkipReason::Stopped
             | SkipReason::Budget
@@ -396,20 +459,57 @@ impl Attempts {
             | SkipReason::Busy
             | SkipReason::Changed
             | SkipReason::Doubt
-            | SkipReason::Abandoned => self.skipped.contains(&why),
-        }
+            | SkipReason::Abandoned => true,
+        };
+        is_known && is_shown
+    }
+
+    /// Until when it counts as waiting for something that it names; `None`: for nothing.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        let named = self.skipped.iter().filter(|it| it.why.is_waited_for());
+        named.map(|it| saturating_add(it.at, REASON_COUNTS_FOR)).max()
     }
 
     /// Why it could not be looked at whether what led to the deletion still is so, where the last attempt ended for that.
     #[must_use]
     pub fn missing_evidence(&self) -> Option<&str> {
-        self.last.as_deref()?.strip_prefix(skipped_for(SkipReason::Evidence).as_str())
+        let last = self.last.as_ref()?;
+        (last.outcome == AttemptOutcome::Skipped(SkipReason::Evidence)).then_some(last.detail.as_str())
+    }
+
+    /// The last outcome in words.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        self.last.as_ref().map_or_else(|| "nothing was tried yet".to_owned(), ToString::to_string)
+    }
+
+    fn skip(&mut self, why: SkipReason, at: Timestamp) {
+        if !why.is_waited_for() {
+            self.waits_no_more();
+        }
+        match self.skipped.iter_mut().find(|it| it.why == why) {
+            Some(known) => known.at = at,
+            None => self.skipped.push(Skipped { why, at }),
+        }
+    }
+
+    fn waits_no_more(&mut self) {
+        self.skipped.retain(|it| !it.why.is_waited_for());
+    }
+
+    fn end(&mut self, outcome: AttemptOutcome, detail: &str, at: Timestamp) {
+        self.last = Some(AttemptEnd { outcome, detail: detail.to_owned(), at });
     }
 }
 
-/// How the words begin in which a skip is remembered.
-fn skipped_for(why: SkipReason) -> String {
-    format!("skipped, {}: ", why.as_str())
+impl fmt::Display for AttemptEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.outcome {
+            AttemptOutcome::Skipped(why) => write!(f, "skipped, {}: {}", why.as_str(), self.detail),
+            AttemptOutcome::Failed(_) => write!(f, "failed: {}", self.detail),
+        }
+    }
 }
 
 impl Snapshot {
@@ -433,5 +533,36 @@ impl Deadline {
             DeadlineBy::Policy => None,
             DeadlineBy::Ttl(text) | DeadlineBy::ExpiresAt(text) => Some(text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).unwrap()
+    }
+
+    #[test]
+    fn a_reason_to_wait_is_told_again_after_an_hour() {
+        let mut attempts = Attempts::default();
+        assert!(!attempts.tell_of(SkipReason::Budget, at(0)));
+        attempts.skip(SkipReason::Budget, at(0));
+        assert!(attempts.tell_of(SkipReason::Budget, at(59)));
+        assert!(!attempts.tell_of(SkipReason::Budget, at(60)));
+        attempts.skip(SkipReason::Budget, at(60));
+        assert!(attempts.tell_of(SkipReason::Budget, at(119)));
+        assert_eq!(attempts.waits_until(), Some(at(120)));
+        assert_eq!(attempts.skipped.len(), 1, "it does not grow");
+    }
+
+    #[test]
+    fn what_was_waited_for_is_forgotten_when_it_is_tried() {
+        let mut attempts = Attempts::default();
+        attempts.skip(SkipReason::Budget, at(0));
+        attempts.skip(SkipReason::Busy, at(1));
+        assert_eq!((attempts.waits_until(), attempts.tell_of(SkipReason::Budget, at(2))), (None, false));
+        assert!(attempts.tell_of(SkipReason::Busy, at(2)));
     }
 }

@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Policy, Record, Verdict,
-    entry::SkipReason,
-    guards::guards,
+    guards::{GuardKind, guards, history},
     record::Phase,
     time::{human_text, saturating_add},
 };
@@ -28,13 +27,17 @@ pub struct Stuck {
 }
 
 /// From when on what is to be done about a namespace counts as stuck, if nothing more is written about it. `None`:
-/// nothing is to be done, or it waits for something that it names.
+/// nothing is to be done. What it waits for by name puts that off for as long as it is written again.
 #[must_use]
 pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
-    if record.phase == Phase::Gone || record.damage.is_some() {
+    if record.phase == Phase::Gone {
         return None;
     }
     let stuck = |from, why| Some(Stuck { from, why });
+    if record.damage.is_some() {
+        // Nothing is done to it any more, and only a person can change that.
+        return stuck(record.damaged_at.unwrap_or(Timestamp::MIN), history(record).1);
+    }
     if let Some(done) = &record.done {
         let why = format!("its deletion was accepted at {}, and it is still there", human_text(done.at));
         return stuck(saturating_add(done.at, PATIENCE), why);
@@ -44,32 +47,49 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
         let why = format!("the attempt of entry {} ran out at {} and is not fenced", open.seq, human_text(until));
         return stuck(saturating_add(until, TO_FENCE), why);
     }
-    let last = record.attempts.last.as_deref().unwrap_or("nothing was tried yet");
+    let last = record.attempts.last_words();
+    let waits_until = record.attempts.waits_until();
     if record.attempts.refused >= REFUSALS {
         let why = format!("the apiserver refused it {} times: {last}", record.attempts.refused);
         return stuck(record.since?, why);
     }
-    if let Some(since) = record.attempts.busy_since {
+    if let Some(since) = record.attempts.busy_since.filter(|_| waits_until.is_none()) {
         return stuck(saturating_add(since, PATIENCE), format!("it changes all the time since {}", human_text(since)));
     }
-    let waits_by_name = record.attempts.skipped.iter().any(|why| match why {
-        SkipReason::Stopped | SkipReason::Budget | SkipReason::Wave | SkipReason::Evidence | SkipReason::Doubt => true,
-        SkipReason::Busy | SkipReason::Changed | SkipReason::Abandoned => false,
-    });
-    let due = due_since(policy?, record).filter(|_| !waits_by_name)?;
-    stuck(saturating_add(due, PATIENCE), format!("it is due since {}, and {last}", human_text(due)))
+    let due = due_since(policy?, record)?;
+    // What it waits for is named for as long as somebody says so again.
+    let from = waits_until.map_or(due, |until| due.max(until));
+    stuck(saturating_add(from, PATIENCE), format!("it is due since {}, and {last}", human_text(due)))
 }
 
 /// The instant at which the last guard that waits for time alone clears; `None` where another one stands. Telling the
 /// owner is ours to do, and so nothing that is waited for.
 fn due_since(policy: &Policy, record: &Record) -> Option<Timestamp> {
     // Before all time every guard stands that time can clear, and names its end.
-    guards(policy, record, None, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
+    guards(policy, record, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
         Verdict::Clear => Some(due),
         Verdict::Waits(Some(until)) => Some(due.max(until)),
-        Verdict::Waits(None) if guard.name == "told" => Some(due),
-        Verdict::Waits(None) | Verdict::Refuses => None,
+        Verdict::Waits(None) => is_ours_to_clear(guard.kind).then_some(due),
+        Verdict::Refuses => None,
     })
+}
+
+/// Whether a guard that waits for no instant waits for this program alone.
+const fn is_ours_to_clear(kind: GuardKind) -> bool {
+    match kind {
+        GuardKind::Told => true,
+        GuardKind::History
+        | GuardKind::Managed
+        | GuardKind::Policy
+        | GuardKind::Status
+        | GuardKind::Mode
+        | GuardKind::Protect
+        | GuardKind::Keep
+        | GuardKind::Visible
+        | GuardKind::Promise
+        | GuardKind::Intent
+        | GuardKind::Backoff => false,
+    }
 }
 
 #[cfg(test)]
@@ -154,12 +174,32 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_something_it_names_is_not_stuck() {
+    fn what_waits_for_something_it_names_is_not_stuck_for_as_long_as_somebody_says_so() {
         let policies = policies(Mode::Enforce, false);
         for why in ["stopped", "budget", "wave", "evidence", "doubt"] {
-            assert_eq!(from(&policies, &[skipped(why, None)]), None, "{why}");
+            assert_eq!(from(&policies, &[skipped(why, None)]), Some(at(61 + 60 + 15)), "{why}");
+            let mut again = skipped(why, None);
+            again.0 = 120;
+            assert_eq!(from(&policies, &[skipped(why, None), again]), Some(at(120 + 60 + 15)), "{why}");
         }
         assert_eq!(from(&policies, &[skipped("changed", Some(90))]), Some(at(105)), "its time counts from there");
+    }
+
+    #[test]
+    fn what_it_waited_for_is_forgotten_when_an_attempt_ends_otherwise() {
+        let policies = policies(Mode::Enforce, false);
+        let fenced = json!({"of": 4, "action": "delete", "why": "fenced", "detail": "", "not_before": null});
+        let entries = [skipped("budget", None), intended(), (61, "ActionFailed", fenced)];
+        assert_eq!(from(&policies, &entries), Some(at(75)));
+        assert_eq!(from(&policies, &[skipped("budget", None), skipped("changed", None)]), Some(at(75)));
+    }
+
+    #[test]
+    fn a_damaged_history_is_stuck_at_once_whatever_is_due() {
+        let policies = policies(Mode::Observe, false);
+        assert_eq!(from(&policies, &[(61, "Painted", json!({}))]), Some(at(61)));
+        assert_eq!(from(&policies, &[(61, "Painted", json!({})), (90, "Painted", json!({}))]), Some(at(61)));
+        assert_eq!(from(&policies, &[(61, "Painted", json!({})), (90, "Gone", json!({}))]), None);
     }
 
     #[test]

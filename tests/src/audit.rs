@@ -91,6 +91,8 @@ pub struct NamespaceDelete {
     pub resource_version: Option<String>,
     pub received_at: Timestamp,
     pub answered_at: Timestamp,
+    /// What stood on it when the request was received, as far as the requests before it tell.
+    pub annotations: BTreeMap<String, String>,
 }
 
 impl AuditEvent {
@@ -122,9 +124,35 @@ impl AuditEvent {
         }
     }
 
+    fn is_accepted(&self) -> bool {
+        self.code().is_some_and(|code| (200..300).contains(&code))
+    }
+
+    /// Changes what stands on the namespace that it is about, as it did there.
+    fn annotate(&self, annotations: &mut BTreeMap<String, String>) {
+        let is_whole = match self.verb.as_str() {
+            "create" | "update" => true,
+            "patch" => false,
+            _ => return,
+        };
+        // That of a change that is to have no effect says so in the query, for it has the object as its body.
+        if !self.is_accepted() || self.request_uri.contains("dryRun=") {
+            return;
+        }
+        if is_whole {
+            annotations.clear();
+        }
+        let written = self.request_object.as_ref().and_then(|body| body.pointer("/metadata/annotations"));
+        for (key, value) in written.and_then(Value::as_object).into_iter().flatten() {
+            match value.as_str() {
+                Some(text) => drop(annotations.insert(key.clone(), text.to_owned())),
+                None => drop(annotations.remove(key)),
+            }
+        }
+    }
+
     fn as_accepted_namespace_delete(&self) -> Option<NamespaceDelete> {
-        let accepted = self.code().is_some_and(|code| (200..300).contains(&code));
-        if self.verb != "delete" || !self.is_on_namespaces() || !accepted || self.is_dry_run() {
+        if self.verb != "delete" || !self.is_on_namespaces() || !self.is_accepted() || self.is_dry_run() {
             return None;
         }
         let precondition = |name: &str| {
@@ -139,6 +167,7 @@ impl AuditEvent {
             resource_version: precondition("resourceVersion"),
             received_at: self.received_at,
             answered_at: self.answered_at,
+            annotations: BTreeMap::new(),
         })
     }
 }
@@ -146,7 +175,15 @@ impl AuditEvent {
 /// The deletions of namespaces among `events` that were accepted and no dry run, whoever asked, in the order of `events`.
 #[must_use]
 pub fn accepted_namespace_deletes(events: &[AuditEvent]) -> Vec<NamespaceDelete> {
-    events.iter().filter_map(AuditEvent::as_accepted_namespace_delete).collect()
+    let mut deletes: Vec<_> = events.iter().filter_map(AuditEvent::as_accepted_namespace_delete).collect();
+    for delete in &mut deletes {
+        let name = |event: &AuditEvent| event.object_ref.as_ref().and_then(|object| object.name.clone());
+        // What was answered before this request came is surely older than it; of what overlaps nobody knows.
+        let before = events.iter().filter(|event| event.answered_at <= delete.received_at && event.is_on_namespaces());
+        let of_it = before.filter(|event| name(event).as_ref() == Some(&delete.namespace));
+        of_it.for_each(|event| event.annotate(&mut delete.annotations));
+    }
+    deletes
 }
 
 /// Reads a log of events, one per line. A last line that is still being written is left out.
@@ -239,6 +276,35 @@ mod tests {
         let third = line("story-3");
         assert_eq!(seen(&third[..20]), ["story-2"]);
         assert_eq!(seen(&third[20..]), ["story-2", "story-3"]);
+    }
+
+    /// A request on the namespace `demo` at this second, accepted.
+    fn request(second: u32, verb: &str, query: &str, body: Value) -> AuditEvent {
+        let at = format!("2026-01-01T00:00:{second:02}Z");
+        serde_json::from_value(json!({
+            "auditID": "1", "stage": "ResponseComplete", "requestURI": format!("/api/v1/namespaces/demo{query}"),
+            "verb": verb, "user": {"username": "owner"}, "objectRef": {"resource": "namespaces", "name": "demo"},
+            "responseStatus": {"code": 200}, "requestObject": body,
+            "requestReceivedTimestamp": at, "stageTimestamp": at,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_deletion_tells_what_stood_on_the_namespace() {
+        let annotate = |annotations: Value| json!({"metadata": {"name": "demo", "annotations": annotations}});
+        let events = [
+            request(0, "patch", "", annotate(json!({"of": "an earlier one"}))),
+            request(1, "create", "", annotate(json!({"ttl": "1h", "note": "a"}))),
+            request(2, "patch", "?fieldManager=x", annotate(json!({"note": null, "protect": ""}))),
+            request(3, "patch", "?dryRun=All", annotate(json!({"dry": "run"}))),
+            request(4, "get", "", Value::Null),
+            request(5, "delete", "", json!({"kind": "DeleteOptions"})),
+            request(6, "patch", "", annotate(json!({"later": "on"}))),
+        ];
+        let deletes = accepted_namespace_deletes(&events);
+        let standing = [("protect", ""), ("ttl", "1h")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(deletes[0].annotations, standing.into());
     }
 
     /// Checks that a DELETE of a namespace with this query and body, answered with `code`, counts as accepted or not.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Mode, Policy, Record, Status, Verdict,
-    guards::{deletion, guards},
+    guards::{GuardKind, deletion, guards},
     record::{Damage, Phase},
     time::saturating_add,
 };
@@ -69,16 +69,15 @@ pub fn outlook(policy: Option<&Policy>, record: &Record, stopped: bool, now: Tim
 /// It is in a status that leads to its deletion.
 fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
     let (mut latest, mut kept) = (now, false);
-    for guard in guards(policy, record, None, now) {
+    for guard in guards(policy, record, now) {
         match guard.verdict {
             Verdict::Clear => {}
             // What would be done is told; that it is not done is the same for all.
-            Verdict::Refuses if guard.name == "mode" => {}
-            Verdict::Waits(None) if guard.name == "told" && policy.mode == Mode::Observe => {}
+            Verdict::Refuses | Verdict::Waits(None) if policy.mode == Mode::Observe && guard.kind.is_of_the_mode() => {}
             Verdict::Refuses => return Outlook::waits_for(format!("it is not deleted: {}", guard.why)),
             Verdict::Waits(None) => return Outlook::waits_for(format!("it waits to be deleted: {}", guard.why)),
             Verdict::Waits(Some(until)) => {
-                kept |= guard.name == "keep";
+                kept |= is_the_owners(guard.kind);
                 latest = latest.max(until);
             }
         }
@@ -92,6 +91,24 @@ fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
         Mode::Enforce => Outlook::at("it is deleted", latest),
         Mode::Observe if observed => Outlook::waits_for("nothing, it would have been deleted (mode observe)"),
         Mode::Observe => Outlook::at("it would be deleted (mode observe)", latest),
+    }
+}
+
+/// Whether a guard waits for a time that the owner asked for.
+const fn is_the_owners(kind: GuardKind) -> bool {
+    match kind {
+        GuardKind::Keep => true,
+        GuardKind::History
+        | GuardKind::Managed
+        | GuardKind::Policy
+        | GuardKind::Status
+        | GuardKind::Mode
+        | GuardKind::Protect
+        | GuardKind::Visible
+        | GuardKind::Told
+        | GuardKind::Promise
+        | GuardKind::Intent
+        | GuardKind::Backoff => false,
     }
 }
 

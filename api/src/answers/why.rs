@@ -11,7 +11,8 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Fact, Fresh, Guard, Keys, Mode, Namespace, Policy, Record, Status, Verdict, guards,
+    Condition, Fact, Fresh, Guard, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policy, Record, Status, Verdict,
+    guards, object_guards,
     ownership::{self, Owner, Source},
     plan::is_foretold,
     record::Phase,
@@ -178,6 +179,15 @@ impl Why {
 }
 
 impl Shown {
+    fn guard(name: &str, verdict: Verdict, why: String) -> Self {
+        let (verdict, until) = match verdict {
+            Verdict::Clear => (Stands::Clear, None),
+            Verdict::Waits(until) => (Stands::Waits, until),
+            Verdict::Refuses => (Stands::Refuses, None),
+        };
+        Self { name: name.to_owned(), verdict, until, why }
+    }
+
     fn clear(name: &str, why: impl Into<String>) -> Self {
         Self { name: name.to_owned(), verdict: Stands::Clear, until: None, why: why.into() }
     }
@@ -191,14 +201,15 @@ impl Shown {
     }
 }
 
-impl From<Guard> for Shown {
-    fn from(guard: Guard) -> Self {
-        let (verdict, until) = match guard.verdict {
-            Verdict::Clear => (Stands::Clear, None),
-            Verdict::Waits(until) => (Stands::Waits, until),
-            Verdict::Refuses => (Stands::Refuses, None),
-        };
-        Self { name: guard.name.to_owned(), verdict, until, why: guard.why }
+impl From<Guard<GuardKind>> for Shown {
+    fn from(guard: Guard<GuardKind>) -> Self {
+        Self::guard(guard.name(), guard.verdict, guard.why)
+    }
+}
+
+impl From<Guard<ObjectGuardKind>> for Shown {
+    fn from(guard: Guard<ObjectGuardKind>) -> Self {
+        Self::guard(guard.name(), guard.verdict, guard.why)
     }
 }
 
@@ -275,7 +286,10 @@ async fn before_deletion(
         policy: settings.policies.for_namespace(namespace),
         lineage: &lineage,
     });
-    let mut all: Vec<Shown> = guards(policy, record, fresh.as_ref(), now).into_iter().map(Shown::from).collect();
+    let mut all: Vec<Shown> = guards(policy, record, now).into_iter().map(Shown::from).collect();
+    if let Some(fresh) = &fresh {
+        all.extend(object_guards(policy, record, fresh, now).into_iter().map(Shown::from));
+    }
     all.push(match stopped {
         None => Shown::clear("stop", "nobody stopped deletions"),
         Some(stop) => {

@@ -132,7 +132,7 @@ mod tests {
         let evidence =
             vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];
         let mut why = Why::of(&record, &policies.keys, evidence, outlook(Some(policy), &record, false, now));
-        why.guards = guards(policy, &record, None, now).into_iter().map(Shown::from).collect();
+        why.guards = guards(policy, &record, now).into_iter().map(Shown::from).collect();
         why.notes.push("the cluster was not asked".to_owned());
         insta::assert_snapshot!(plain(&why, "12:30:00"));
     }

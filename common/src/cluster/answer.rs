@@ -2,7 +2,13 @@
 
 use std::future::Future;
 
+use kube::core::Status;
+
 use super::REQUEST_TIMEOUT;
+
+/// What a 422 names where a PATCH carried the uid of another object: the apiserver takes it for an attempt to change a
+/// field that never changes.
+const UID_FIELD: &str = "metadata.uid";
 
 /// Why a request brought nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -18,7 +24,7 @@ pub struct Trouble {
 pub enum Answer {
     /// A live apiserver looked, and there is no such object.
     NotFound,
-    /// A live apiserver refused because the uid is another one.
+    /// A live apiserver refused because the uid is another one: the object that was meant is gone.
     OtherUid,
     /// A live apiserver refused because the object changed.
     Moved,
@@ -42,11 +48,18 @@ impl Answer {
             (429, _) => Self::TooManyRequests,
             (404, "NotFound") => Self::NotFound,
             (409, "Conflict") if status.message.contains("UID in precondition") => Self::OtherUid,
+            (422, "Invalid") if names_field(status, UID_FIELD) => Self::OtherUid,
             (409, "Conflict") if status.message.contains("ResourceVersion in precondition") => Self::Moved,
             (401, "Unauthorized") | (403, "Forbidden") | (422, "Invalid") => Self::Refused,
             _ => Self::Unclear,
         }
     }
+}
+
+/// Whether a refusal gives this field as a cause. Its text is not read: an admission policy answers 422 too, and says
+/// what it likes.
+fn names_field(status: &Status, field: &str) -> bool {
+    status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.field == field))
 }
 
 impl Trouble {
@@ -98,7 +111,7 @@ pub(super) fn first_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
+    use serde_json::json;
 
     use super::*;
 
@@ -126,5 +139,21 @@ mod tests {
         check(409, "Conflict", "Precondition failed: UID in precondition: a, UID in object meta: b", Answer::OtherUid);
         check(409, "Conflict", "Precondition failed: ResourceVersion in precondition: 1, ...", Answer::Moved);
         check(409, "Conflict", "please apply your changes to the latest version", Answer::Unclear);
+    }
+
+    #[test]
+    fn what_is_invalid_is_another_object_only_where_the_cause_is_the_uid() {
+        let words = "Namespace \"a\" is invalid: metadata.uid: Invalid value: \"b\": field is immutable";
+        let answer = |reason: &str, fields: &[&str]| {
+            let causes: Vec<_> =
+                fields.iter().map(|field| json!({"message": "Invalid value", "field": field})).collect();
+            let status = json!({"code": 422, "reason": reason, "message": words, "details": {"causes": causes}});
+            Answer::of(&kube::Error::Api(serde_json::from_value::<Status>(status).unwrap().boxed()))
+        };
+        assert_eq!(answer("Invalid", &["metadata.uid"]), Answer::OtherUid);
+        assert_eq!(answer("Invalid", &["metadata.labels", "metadata.uid"]), Answer::OtherUid);
+        assert_eq!(answer("Invalid", &[]), Answer::Refused, "the words of an admission policy prove nothing");
+        assert_eq!(answer("Invalid", &["metadata.labels"]), Answer::Refused);
+        assert_eq!(answer("", &["metadata.uid"]), Answer::Unclear);
     }
 }

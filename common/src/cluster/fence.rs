@@ -71,3 +71,78 @@ impl Fenced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use jiff::Timestamp;
+    use kube::client::Body;
+    use lifecycle::{Action, Mode, Status, entry::Told};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What a fence proves where the apiserver answers so to its PATCH; the intent was for resourceVersion 7 of uid `u`.
+    async fn fenced(code: u16, answer: Value) -> Result<Fenced, Answer> {
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let body = Body::from(serde_json::to_vec(&answer).unwrap());
+            std::future::ready(Ok::<_, Infallible>(Response::builder().status(code).body(body).unwrap()))
+        });
+        let at = Timestamp::UNIX_EPOCH;
+        let intended = ActionIntended {
+            action: Action::Delete,
+            due_to: 2,
+            attempt: 1,
+            holder: "action/a".to_owned(),
+            until: at,
+            resource_version: "7".to_owned(),
+            cause: Status::Stale,
+            decision: String::new(),
+            evidence: Vec::new(),
+            evidence_at: at,
+            slot: String::new(),
+            wave: None,
+            config: String::new(),
+            mode: Mode::Enforce,
+            told: Told::NoChannel,
+        };
+        let (uid, keys) = (Uid::new("u"), Keys::default());
+        fence(&Cluster::through(service), "ci-1", &uid, &keys, 3, &intended).await.map_err(|trouble| trouble.answer)
+    }
+
+    fn object(uid: &str, version: &str) -> Value {
+        let metadata = json!({"name": "ci-1", "uid": uid, "resourceVersion": version});
+        json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata})
+    }
+
+    fn refusal(code: u16, reason: &str, field: &str) -> Value {
+        let causes = json!([{"reason": "FieldValueInvalid", "message": "field is immutable", "field": field}]);
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,
+            "message": "Namespace \"ci-1\" is invalid", "details": {"name": "ci-1", "kind": "Namespace", "causes": causes}})
+    }
+
+    #[tokio::test]
+    async fn a_name_that_came_back_proves_that_the_uid_is_gone() {
+        assert_eq!(fenced(422, refusal(422, "Invalid", "metadata.uid")).await, Ok(Fenced::Gone));
+        assert_eq!(fenced(404, refusal(404, "NotFound", "")).await, Ok(Fenced::Gone));
+        assert_eq!(fenced(200, object("v", "8")).await, Ok(Fenced::Gone));
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_otherwise_proves_nothing() {
+        assert_eq!(fenced(422, refusal(422, "Invalid", "metadata.annotations")).await, Err(Answer::Refused));
+        assert_eq!(fenced(403, refusal(403, "Forbidden", "metadata.uid")).await, Err(Answer::Refused));
+        assert_eq!(fenced(500, refusal(500, "InternalError", "")).await, Err(Answer::Unclear));
+        assert_eq!(fenced(200, object("u", "7")).await, Err(Answer::Unclear), "the resourceVersion did not move");
+    }
+
+    #[tokio::test]
+    async fn a_namespace_that_moved_or_is_terminating_is_told_apart() {
+        assert_eq!(fenced(200, object("u", "8")).await, Ok(Fenced::Dead));
+        let mut terminating = object("u", "8");
+        terminating["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(fenced(200, terminating).await, Ok(Fenced::Terminating));
+    }
+}

@@ -49,6 +49,12 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     }
     registry.register("namespace_manager_ns_check", Checks::HELP, checks);
 
+    let contested = Family::<Vec<(&str, String)>, Counter>::default();
+    for (owner, of_owner) in &page.checks {
+        contested.get_or_create(&vec![("owner", owner.clone())]).inc_by(of_owner.contested);
+    }
+    registry.register("namespace_manager_annotations_contested", Checks::CONTESTED_HELP, contested);
+
     let deleted = Family::<Vec<(&str, String)>, Counter>::default();
     for (owner, of_owner) in &page.deleted {
         for (status, count) in of_owner {

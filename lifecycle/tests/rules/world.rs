@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Guard, Mode, Namespace, Observation, Plan,
-    Policies, Policy, Reading, Record, Task, Truth, Uid, absorb, decide,
-    guards::{PROMISE_MARGIN, guards},
+    Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Mode, Namespace, Observation, Plan, Policies,
+    Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb, decide,
+    guards::{PROMISE_MARGIN, guards, object_guards},
     health::{Checkup, Look},
     keys::Lineage,
     mirror,
@@ -124,6 +124,20 @@ pub(crate) fn namespace(name: &str, created: Timestamp) -> Namespace {
         deleted: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
+    }
+}
+
+/// A guard of either kind.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) name: &'static str,
+    pub(crate) verdict: Verdict,
+    pub(crate) why: String,
+}
+
+impl Standing {
+    pub(crate) fn is_clear(&self) -> bool {
+        self.verdict == Verdict::Clear
     }
 }
 
@@ -249,10 +263,15 @@ impl World {
     }
 
     /// The guards as the worker sees them at its last look.
-    pub(crate) fn guards(&self) -> Vec<Guard> {
+    pub(crate) fn guards(&self) -> Vec<Standing> {
         let lineage = Lineage::default();
         let fresh = Fresh { namespace: &self.namespace, policy: self.applies(), lineage: &lineage };
-        self.standing().map(|policy| guards(policy, &self.record, Some(&fresh), self.now)).unwrap_or_default()
+        let Some(policy) = self.standing() else { return Vec::new() };
+        let on_record = guards(policy, &self.record, self.now).into_iter();
+        let on_record = on_record.map(|guard| Standing { name: guard.name(), verdict: guard.verdict, why: guard.why });
+        let on_object = object_guards(policy, &self.record, &fresh, self.now).into_iter();
+        let on_object = on_object.map(|guard| Standing { name: guard.name(), verdict: guard.verdict, why: guard.why });
+        on_record.chain(on_object).collect()
     }
 
     pub(crate) fn decide(&mut self) -> Decision {

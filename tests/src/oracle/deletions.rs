@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Complain, Entry, History, Run, Violation};
 use crate::NamespaceDelete;
@@ -13,6 +13,8 @@ const HAND_OVER: SignedDuration = SignedDuration::from_secs(20);
 const EVIDENCE: SignedDuration = SignedDuration::from_secs(60);
 /// The statuses that may lead to a deletion.
 const DELETABLE: [&str; 4] = ["stale", "failed", "cancelled", "superseded"];
+/// What owners write is under this prefix.
+const PREFIX: &str = "manager.cicd.skao.int/";
 /// Instants in the history are cut to milliseconds.
 const CUT: SignedDuration = SignedDuration::from_millis(1);
 
@@ -51,6 +53,7 @@ pub(super) fn intent_of<'a>(history: &'a History, delete: &NamespaceDelete) -> O
 fn judge_one(run: &Run, delete: &NamespaceDelete, history: &History, intent: &Entry, found: &mut Vec<Violation>) {
     let what = format!("the deletion of `{}` by entry {}", delete.namespace, intent.seq);
     allowed(delete, history, intent, &what, found);
+    wished(delete, history, intent, &what, found);
 
     let waited = delete.received_at.duration_since(intent.at);
     if waited > HAND_OVER + run.faults.frozen {
@@ -99,6 +102,51 @@ fn allowed(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &s
     if kept.is_some_and(|until| delete.received_at < until) {
         found.complain("S5", format!("{what} is of a namespace that is kept until {kept:?}"));
     }
+}
+
+/// Whether the owner wrote on the namespace that it is to stay, whatever the history knows of that.
+fn wished(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &str, found: &mut Vec<Violation>) {
+    let written = |key: &str| delete.annotations.get(&format!("{PREFIX}{key}")).map(String::as_str);
+    let instant = |key: &str| written(key)?.parse::<Timestamp>().ok();
+    if written("protect").is_some() {
+        found.complain("S5", format!("{what} is of a namespace that carries `protect`"));
+    }
+    if let Some(until) = instant("keep_until").filter(|until| delete.received_at < *until) {
+        found.complain("S5", format!("{what} is of a namespace that carries `keep_until: {until}`"));
+    }
+    if intent.text("cause") != Some("stale") {
+        return;
+    }
+    let created = history.of_kind("Adopted").filter(|entry| entry.seq < intent.seq).last();
+    let created = created.and_then(|entry| entry.instant("created"));
+    let by_ttl = || Some(created? + duration(written("ttl")?)?);
+    let end = instant("expires_at").or_else(by_ttl);
+    if let Some(end) = end.filter(|end| delete.received_at < *end) {
+        found.complain("S5", format!("{what} is of a namespace whose owner lets it live until {end}"));
+    }
+}
+
+/// A length of time as the stories write it: whole numbers, each with one of the units.
+fn duration(text: &str) -> Option<SignedDuration> {
+    let mut total = SignedDuration::ZERO;
+    let mut number = String::new();
+    for letter in text.chars() {
+        let seconds = match letter {
+            '0'..='9' => {
+                number.push(letter);
+                continue;
+            }
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            'w' => 604_800,
+            _ => return None,
+        };
+        let count: i64 = std::mem::take(&mut number).parse().ok()?;
+        total = total.checked_add(SignedDuration::from_secs(count.checked_mul(seconds)?))?;
+    }
+    number.is_empty().then_some(total)
 }
 
 /// The namespaces nobody may touch, whatever is configured.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -40,6 +42,7 @@ fn delete(second: i64) -> NamespaceDelete {
         resource_version: Some("7".to_owned()),
         received_at: at(second),
         answered_at: at(second),
+        annotations: BTreeMap::new(),
     }
 }
 
@@ -198,6 +201,29 @@ fn s4_nobody_judges_while_an_intent_is_open() {
 fn s5_what_is_kept_is_not_deleted() {
     check(&["S5"], |story| story.insert(INTENDED, 600, "Kept", json!({"wish": "x", "until": at(900)})));
     check(&[], |story| story.insert(INTENDED, 600, "Kept", json!({"wish": "x", "until": at(601)})));
+}
+
+#[test]
+fn s5_what_stands_on_the_namespace_counts_whatever_the_history_knows() {
+    let carries = |rules: &[&str], key: &str, value: &str| {
+        check(rules, |story| {
+            story.deletes[0].annotations.insert(format!("manager.cicd.skao.int/{key}"), value.to_owned());
+        });
+    };
+    carries(&["S5"], "protect", "");
+    carries(&["S5"], "keep_until", &at(900).to_string());
+    carries(&[], "keep_until", &at(601).to_string());
+    carries(&["S5"], "expires_at", &at(900).to_string());
+    carries(&[], "expires_at", &at(601).to_string());
+    carries(&["S5"], "ttl", "1h");
+    carries(&["S5"], "ttl", "10m30s");
+    carries(&[], "ttl", "10m");
+    carries(&[], "status", "stale");
+    check(&[], |story| {
+        let annotations = &mut story.deletes[0].annotations;
+        annotations.insert("manager.cicd.skao.int/ttl".to_owned(), "1h".to_owned());
+        annotations.insert("manager.cicd.skao.int/expires_at".to_owned(), at(600).to_string());
+    });
 }
 
 #[test]

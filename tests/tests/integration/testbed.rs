@@ -1,5 +1,7 @@
 //! What every other suite relies on: the testbed does what its documentation says.
 
+mod answers;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

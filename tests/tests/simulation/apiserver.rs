@@ -31,6 +31,8 @@ pub(crate) struct No {
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
+    /// What it refers to, where it says so.
+    pub(crate) field: Option<&'static str>,
 }
 
 /// The state of the cluster, and its past since the last compaction.
@@ -101,7 +103,8 @@ impl Apiserver {
             return Err(no(409, "AlreadyExists", format!("namespaces \"{name}\" already exists")));
         }
         self.born += 1;
-        let uid = format!("uid-{}", self.born);
+        // In the form of a UUID: hints about anything else are dropped.
+        let uid = format!("00000000-0000-4000-8000-{:012}", self.born);
         let life = Life { name: name.to_owned(), created, labels: labels.clone(), ended: None };
         self.lives.insert(uid.clone(), life);
         let object = Object {
@@ -129,10 +132,13 @@ impl Apiserver {
         self.get(name).cloned()
     }
 
-    /// A merge patch of the metadata. A uid in it is a precondition.
+    /// A merge patch of the metadata. A uid in it cannot be changed, and so is a precondition.
     pub(crate) fn patch(&mut self, name: &str, patch: &Value) -> Answer<Object> {
         let metadata = &patch["metadata"];
-        check_uid(self.get(name)?, metadata["uid"].as_str())?;
+        let object = self.get(name)?;
+        if let Some(wanted) = metadata["uid"].as_str().filter(|wanted| **wanted != object.uid) {
+            return Err(immutable_uid(name, wanted));
+        }
         let annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
         self.change(name, |object| merge(&mut object.annotations, annotations))
     }
@@ -237,10 +243,17 @@ fn conflict(name: &str, why: &str) -> No {
     no(409, "Conflict", message)
 }
 
+/// As a real apiserver answers: to a PATCH the uid is a field like others, not a precondition as to a DELETE.
+fn immutable_uid(name: &str, wanted: &str) -> No {
+    let field = "metadata.uid";
+    let message = format!("Namespace \"{name}\" is invalid: {field}: Invalid value: \"{wanted}\": field is immutable");
+    No { field: Some(field), ..no(422, "Invalid", message) }
+}
+
 fn not_found(name: &str) -> No {
     no(404, "NotFound", format!("namespaces \"{name}\" not found"))
 }
 
 pub(crate) const fn no(code: u16, reason: &'static str, message: String) -> No {
-    No { code, reason, message }
+    No { code, reason, message, field: None }
 }

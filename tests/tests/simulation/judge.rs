@@ -198,10 +198,19 @@ fn closes(fact: &Fact) -> Option<u64> {
 
 /// When the life of a namespace is over, by what stands on it and a configuration: the later where that is unclear.
 fn deadline(object: &Object, variant: &Variant) -> Timestamp {
+    let ends = object.annotations.get("manager.cicd.skao.int/expires_at");
+    if let Some(at) = ends.and_then(|text| text.parse::<Timestamp>().ok()) {
+        return at;
+    }
     let asked = object.annotations.get("manager.cicd.skao.int/ttl");
     let asked = asked.and_then(|text| text.strip_suffix('s')).and_then(|text| text.parse::<i64>().ok());
     let ttl = asked.unwrap_or_else(|| i64::try_from(policy_ttl(object, variant)).unwrap_or(i64::MAX));
     object.created + SignedDuration::from_secs(ttl)
+}
+
+/// Whether its owner set when its life ends.
+fn has_own_end(object: &Object) -> bool {
+    ["ttl", "expires_at"].iter().any(|key| object.annotations.contains_key(&format!("manager.cicd.skao.int/{key}")))
 }
 
 /// The time to live that the policy of a namespace gives it: that of those painted blue is twice as long.

@@ -60,7 +60,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 69] = [
+const MUST_HAPPEN: [&str; 70] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -74,6 +74,7 @@ const MUST_HAPPEN: [&str; 69] = [
     "deed: Break",
     "deed: Compact",
     "deed: Deploy",
+    "deed: Expire",
     "deed: Freeze",
     "deed: Jump",
     "deed: Keep",

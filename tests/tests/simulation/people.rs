@@ -36,6 +36,10 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
         Deed::Unkeep(who) => keep(world, who, None),
         Deed::Live(who, seconds) => live(world, who, seconds),
         Deed::LiveAsPolicySays(who) => annotate(world, who, "ttl", None),
+        Deed::Expire(who, seconds) => {
+            let at = whole(world) + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
+            annotate(world, who, "expires_at", Some(at.to_string()));
+        }
         Deed::Touch(who) => {
             let turn = world.turn();
             change(world, who, "touches", |object| {

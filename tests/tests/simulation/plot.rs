@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::deeds::{deeds, pause};
+use self::deeds::{deeds, late, pause};
 pub(crate) use self::{deeds::Deed, deployments::Deployments, health::Health, pods::Pods};
 use crate::chance::Dice;
 
@@ -130,6 +130,8 @@ pub(crate) enum Moment {
     Append,
     Claim,
     Post,
+    /// A namespace is read by itself.
+    Look,
 }
 
 impl Way {
@@ -169,6 +171,7 @@ impl Plot {
             deeds: deeds(&mut dice, cast.len(), machines, troubled_for)
                 .into_iter()
                 .chain(pause(seed, machines))
+                .chain(late(seed, machines))
                 .collect(),
             cast,
         };

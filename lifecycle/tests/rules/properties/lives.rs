@@ -1,7 +1,7 @@
 //! What holds through any life that owners, workers, operators and clocks can lead a namespace.
 
 use jiff::SignedDuration;
-use lifecycle::{Action, Entry, Fact, Guard, Mode, Record, Status, entry::MovedBy, time::saturating_add};
+use lifecycle::{Action, Entry, Fact, Mode, Record, Status, entry::MovedBy, time::saturating_add};
 use proptest::prelude::*;
 
 use crate::{
@@ -115,7 +115,7 @@ proptest! {
         let record = &world.record;
         let is_over = record.done.is_some() || !policy.deletes(Status::Stale) || !record.is_managed();
         let is_recorded = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
-        let blocking: Vec<_> = world.guards().into_iter().filter(|guard| !Guard::is_clear(guard)).collect();
+        let blocking: Vec<_> = world.guards().into_iter().filter(|guard| !guard.is_clear()).collect();
         prop_assert!(
             is_over || is_recorded || world.offers(Action::Delete).is_some(),
             "{record:?}: {blocking:?}",

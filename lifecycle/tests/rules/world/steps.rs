@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use lifecycle::{
-    Action, Fact, Guard, Mode, Policies, Record, Truth,
+    Action, Fact, Mode, Policies, Record, Truth,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, NoticeIntended, NoticeSent,
         NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
@@ -15,7 +15,7 @@ use lifecycle::{
     time::saturating_add,
 };
 
-use super::{World, change};
+use super::{Standing, World, change};
 
 /// What somebody other than a collector does.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl World {
             }
             Step::Wait { why } => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
-                if !self.record.attempts.tell_of(*why) {
+                if !self.record.attempts.tell_of(*why, self.now) {
                     let (action, detail) = (Action::Delete, "not this time".to_owned());
                     let skipped = ActionSkipped { of: None, action, why: *why, detail, not_before: None };
                     self.append("action", Fact::ActionSkipped(skipped));
@@ -162,7 +162,7 @@ impl World {
         if self.clock != Truth::True || self.decide().entry.is_some() {
             return Err("looked at again, it is not what it was");
         }
-        if !self.guards().iter().all(Guard::is_clear) {
+        if !self.guards().iter().all(Standing::is_clear) {
             return Err("a guard is in the way");
         }
         let mode = self.standing().map_or(Mode::Observe, |policy| policy.mode);

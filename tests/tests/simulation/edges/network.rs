@@ -125,6 +125,7 @@ fn answer(world: &Arc<World>, sent: Sent, asked: &Asked) -> Result<Response<Page
         Method::DELETE => Some(Moment::Delete),
         Method::PATCH if asked.annotates("/fence") => Some(Moment::Fence),
         Method::PATCH if asked.name().is_some() => Some(Moment::Annotate),
+        Method::GET if asked.name().is_some() => Some(Moment::Look),
         _ => None,
     };
     let about = asked.name().unwrap_or_default();
@@ -145,10 +146,14 @@ fn answer(world: &Arc<World>, sent: Sent, asked: &Asked) -> Result<Response<Page
     }
     match outcome {
         Ok(value) => plain(world, 200, "application/json", value.to_string()),
-        Err(No { code, reason, message }) => {
-            let status = json!({
+        Err(No { code, reason, message, field }) => {
+            let mut status = json!({
                 "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
             });
+            if let Some(field) = field {
+                status["details"] =
+                    json!({ "causes": [{ "reason": "FieldValueInvalid", "message": message, "field": field }] });
+            }
             plain(world, code, "application/json", status.to_string())
         }
     }

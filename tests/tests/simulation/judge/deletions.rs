@@ -10,7 +10,7 @@ use lifecycle::{
     plan,
 };
 
-use super::{Deletion, Judge, SKEW, Sent, Written, closes, deadline, is_managed};
+use super::{Deletion, Judge, SKEW, Sent, Written, closes, deadline, has_own_end, is_managed};
 use crate::{apiserver::Object, plot::Variant, world::World};
 
 /// From the intent to the handing over (S4), with what a store takes to answer.
@@ -104,7 +104,8 @@ impl Judge {
             Status::Stale => {
                 let end = self.variants.values().map(|(variant, _)| deadline(object, variant)).min();
                 if end.is_some_and(|end| world.now() + SKEW < end) {
-                    self.complain("S4", format!("the life of `{name}` does not end before {end:?}"));
+                    let rule = if has_own_end(object) { "S5" } else { "S4" };
+                    self.complain(rule, format!("the life of `{name}` does not end before {end:?}"));
                 }
             }
             Status::Failed => self.still_fails(world, object, intent),

@@ -15,6 +15,8 @@ pub(crate) enum Deed {
     /// Asks for so long a life in all.
     Live(usize, u64),
     LiveAsPolicySays(usize),
+    /// Asks to live until so many seconds from now.
+    Expire(usize, u64),
     /// Something that is none of ours changes on it.
     Touch(usize),
     /// Takes our annotations off.
@@ -59,6 +61,7 @@ impl Deed {
             | Self::Unkeep(who)
             | Self::Live(who, _)
             | Self::LiveAsPolicySays(who)
+            | Self::Expire(who, _)
             | Self::Touch(who)
             | Self::Tamper(who)
             | Self::Repaint(who)
@@ -113,6 +116,32 @@ pub(super) fn pause(seed: u64, machines: usize) -> Vec<(When, Deed)> {
     let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
     let resume = When::At(Duration::from_secs(dice.between(200, 400)));
     vec![(when, Deed::Freeze(machine, dice.one_of(&[8, 20]))), (when, Deed::Stop), (resume, Deed::Resume)]
+}
+
+/// What only the last look can know: an owner asks for more time while somebody looks at the namespace, maybe for the last
+/// time before its deletion; and a worker stands still for longer than a window, with a slot that is good in that window
+/// alone. Chance brings such together too seldom. Thrown apart, as [`Pods::of`] is.
+pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
+    let mut dice = Dice::new(seed, "late");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(400) {
+        return Vec::new();
+    }
+    if dice.happens(250) {
+        let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
+        return vec![(When::After(Moment::Claim, dice.between(1, 8)), Deed::Freeze(machine, 650))];
+    }
+    let deed = |dice: &mut Dice| {
+        let nth = dice.between(1, 12);
+        let when = if dice.happens(750) { When::Before(Moment::Look, nth) } else { When::After(Moment::Look, nth) };
+        let deed = match dice.below(8) {
+            0..3 => Deed::Live(IT, dice.one_of(&[1_000, 2_000])),
+            3..6 => Deed::Expire(IT, dice.one_of(&[1_000, 2_000])),
+            6 => Deed::Keep(IT, 600),
+            _ => Deed::Protect(IT),
+        };
+        (when, deed)
+    };
+    (0..dice.between(1, 3)).map(|_| deed(&mut dice)).collect()
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {
