@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use common::{cluster, config::Settings, context::Context, history::load};
 use evidence::{
     health::{self, Rounds},
-    pipelines::Look,
+    pipelines::{self, Look},
 };
 use jiff::Timestamp;
 use lifecycle::{
     Checked, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb,
-    confirmation::Proof,
     entry::SkipReason,
-    pipeline::{Origin, together},
+    pipeline::{Links, Origin},
     supersession::{Group, Member, Successor, succession},
     time::human_text,
 };
@@ -28,8 +27,16 @@ pub(crate) struct Gathered {
     rounds: Option<Rounds>,
     /// What replaced it, each in the group it belongs to now.
     successors: Vec<(Group, Member)>,
-    /// What the CI system says: of the pipeline that made it and its merge request, and of the jobs of what replaced it.
+    /// What the CI system says: of the pipeline that made it and its merge request, and of its job and those of what
+    /// replaced it.
     asked: Vec<(Origin, Look)>,
+}
+
+impl Gathered {
+    /// What the CI system says of this.
+    fn told(&self, origin: &Origin) -> Option<&Look> {
+        self.asked.iter().find(|(asked, _)| asked == origin).map(|(_, look)| look)
+    }
 }
 
 /// Looks at what led to the deletion, afresh; at the pipeline too, where one did.
@@ -61,19 +68,20 @@ pub(crate) async fn gather(
         }
         Status::Cancelled => {
             let policy = settings.policies.for_namespace(namespace);
-            let origins = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
-            Gathered { asked: ask(worker, settings, origins).await, ..Gathered::default() }
+            let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
+            Gathered { asked: ask(worker, settings, links.origins().cloned()).await, ..Gathered::default() }
         }
         Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => Gathered::default(),
     })
 }
 
-/// The jobs of which it has to be proven that they deployed what replaced a namespace.
+/// The jobs of which it has to be proven that they deployed what replaced a namespace, and its own.
 fn jobs(settings: &Settings, successors: &[(Group, Member)], namespace: &Namespace) -> BTreeSet<Origin> {
-    let terms = settings.policies.for_namespace(namespace).and_then(|policy| policy.superseded.as_ref());
-    let system = terms.and_then(|terms| terms.confirm);
-    let job = |(group, member): &(Group, Member)| group.job(system?, &member.job_id);
-    successors.iter().filter_map(job).collect()
+    let policies = &settings.policies;
+    let terms = policies.for_namespace(namespace).and_then(|policy| policy.superseded.as_ref());
+    let Some((terms, system)) = terms.and_then(|terms| Some((terms, terms.confirm?))) else { return BTreeSet::new() };
+    let own = Group::of(namespace, terms, &policies.keys).zip(Member::new(namespace, None, &policies.keys));
+    successors.iter().chain(&own).filter_map(|(group, member)| group.job(system, &member.job_id)).collect()
 }
 
 /// What the CI system says of these.
@@ -106,6 +114,7 @@ async fn succeeds(
 
 /// What is seen of a namespace that was just read, with what was gathered.
 pub(crate) fn see(
+    settings: &Settings,
     reading: Reading,
     policy: Option<&Policy>,
     gathered: &Gathered,
@@ -120,9 +129,8 @@ pub(crate) fn see(
         let own = Member::new(namespace, Some(record), &policy.keys)?;
         let others = gathered.successors.iter().filter(|(other, _)| *other == group).map(|(_, member)| member.clone());
         let all: Vec<_> = std::iter::once(own.clone()).chain(others).collect();
-        let prove = |job: Origin| {
-            let look = gathered.asked.iter().find(|(asked, _)| *asked == job).map(|(_, look)| look);
-            look.map_or_else(|| Proof::Unknown(format!("nobody was asked for {job}")), |look| look.proof(&group, &job))
+        let prove = |newer: Origin, own: Origin| {
+            pipelines::proof(&group, (&newer, gathered.told(&newer)), (&own, gathered.told(&own)))
         };
         Some(succession(&own, &group, &all, terms, prove, now))
     });
@@ -131,11 +139,8 @@ pub(crate) fn see(
         (None, Some(_)) if record.status != Status::Superseded => Checked::Unseen,
         (None, _) => Checked::Off,
     };
-    let origins = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
-    let pipeline = together(origins.iter().map(|origin| {
-        let asked = gathered.asked.iter().find(|(asked, _)| asked == origin);
-        asked.map_or(Checked::Unseen, |(_, look)| Checked::Seen(look.condition.clone()))
-    }));
+    let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
+    let pipeline = pipelines::verdict(&links, &settings.ci, |origin| gathered.told(origin));
     absorb(None, Reading { health, succession, pipeline, ..reading }, now)
 }
 

@@ -65,7 +65,7 @@ pub(crate) async fn prepare(
     let gathered = gather(worker, settings, record, &reading.namespace).await?;
     let now = context.clock.now();
     let applies = policies.for_namespace(&reading.namespace);
-    let seen = see(reading, applies, &gathered, record, now);
+    let seen = see(settings, reading, applies, &gathered, record, now);
     if let Some(other) = decide(applies, record, &seen, now).entry {
         debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);
@@ -98,7 +98,7 @@ pub(crate) async fn prepare(
     // Its owner may have asked for more time since the evidence was read.
     let now = context.clock.now();
     let reading = evidence::age::reading(namespace.clone(), cluster, now);
-    let last = see(reading, fresh.policy, &gathered, record, now);
+    let last = see(settings, reading, fresh.policy, &gathered, record, now);
     if let Some(other) = decide(fresh.policy, record, &last, now).entry {
         debug!("namespace `{}` changed at the last moment: {} is due first", record.name, other.kind());
         return Ok(Looked::NotNow);

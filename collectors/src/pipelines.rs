@@ -12,15 +12,15 @@ use std::{
 
 use common::{
     beats::{CollectorBody, Outage},
-    config::{CiSettings, Settings},
+    config::{CiSettings, Gone, Settings},
     context::Context,
 };
-use evidence::pipelines::{Known, Look, Source, Sources};
+use evidence::pipelines::{self, Known, Look, Source, Sources};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Namespace, Policy, Record, Status, Truth, Uid,
+    Checked, Condition, Namespace, Record, Status, Uid,
     confirmation::Proof,
-    pipeline::{CiSystem, Kind, Origin, together},
+    pipeline::{CiSystem, Kind, Links, Origin},
     supersession::Group,
     time::between,
 };
@@ -30,8 +30,9 @@ use tracing::{info, warn};
 use self::due::Due;
 use crate::metrics::Checks;
 
-/// How long what is written down stands before it is written again: what is older than a day is forgotten.
-const WRITTEN_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// How long what is written down stands before it is written again: what is older than a day is forgotten, and whoever begins takes
+/// a pipeline that is not found for gone only if it was seen within the hour before.
+const WRITTEN_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// What is known of pipelines, shared by the turns of a collector.
 #[derive(Debug, Default)]
@@ -89,33 +90,26 @@ impl Pipelines {
 
     /// What is known of the pipeline of a namespace, and of its merge request; they are asked for from now on, and these
     /// jobs.
-    pub(crate) fn checked(
-        &self,
-        policy: Option<&Policy>,
-        namespace: &Namespace,
-        jobs: Vec<Origin>,
-    ) -> Checked<Condition> {
-        let own = policy.map(|policy| Origin::all(namespace, policy)).unwrap_or_default();
+    pub(crate) fn checked(&self, settings: &Settings, namespace: &Namespace, jobs: Vec<Origin>) -> Checked<Condition> {
+        let policy = settings.policies.for_namespace(namespace);
+        let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
         let mut state = self.state();
-        let checked = together(own.iter().map(|origin| {
-            let look = state.all.get(origin).and_then(|wanted| wanted.last.as_ref());
-            look.map_or(Checked::Unseen, |look| Checked::Seen(look.condition.clone()))
-        }));
-        state.want(&namespace.uid, own.into_iter().chain(jobs).collect());
+        let checked = pipelines::verdict(&links, &settings.ci, |origin| state.told(origin));
+        state.want(&namespace.uid, links.origins().cloned().chain(jobs).collect());
         checked
     }
 
-    /// Whether this job deployed what the group is of, as far as is known. Where it is being asked for, the answer is this
-    /// namespace's too from here on: it may come before the turn says what all it wants to be known.
-    pub(crate) fn proof(&self, uid: &Uid, group: &Group, job: &Origin) -> Proof {
+    /// Whether the newer of two jobs deployed what the group is of, and the namespace's own the same, as far as is known.
+    /// Where one is being asked for, the answer is this namespace's too from here on: it may come before the turn says what
+    /// all it wants to be known.
+    pub(crate) fn proof(&self, uid: &Uid, group: &Group, newer: &Origin, own: &Origin) -> Proof {
         let mut state = self.state();
-        let wanted = state.all.get_mut(job);
-        let look = wanted.and_then(|wanted| {
-            wanted.by.insert(uid.clone());
-            wanted.last.as_ref()
-        });
-        let unasked = || Proof::Unknown(format!("{} was not asked for {job} yet", job.system.name()));
-        look.map_or_else(unasked, |look| look.proof(group, job))
+        for job in [newer, own] {
+            if let Some(wanted) = state.all.get_mut(job) {
+                wanted.by.insert(uid.clone());
+            }
+        }
+        pipelines::proof(group, (newer, state.told(newer)), (own, state.told(own)))
     }
 
     /// Another CI system is another source: what the former said counts no more.
@@ -169,20 +163,22 @@ impl Pipelines {
         None
     }
 
-    /// Takes in an answer. Returns the namespaces that it is about.
-    pub(crate) fn take(&self, settings: &Settings, answered: &Answered) -> Vec<Uid> {
+    /// Takes in an answer. Returns the namespaces that it is about, and whether it says something new.
+    pub(crate) fn take(&self, settings: &Settings, answered: &Answered) -> (Vec<Uid>, bool) {
         let Answered { pipeline, look, written } = answered;
-        let Some(source) = self.sources.get(settings, pipeline.system) else { return Vec::new() };
+        let Some(source) = self.sources.get(settings, pipeline.system) else { return <_>::default() };
         let mut state = self.state();
         state.tell_apart(pipeline, look);
-        let Some(wanted) = state.all.get_mut(pipeline) else { return Vec::new() };
+        let Some(wanted) = state.all.get_mut(pipeline) else { return <_>::default() };
+        let is_new = !wanted.last.as_ref().is_some_and(|last| last.says_the_same(look));
         let by: Vec<_> = wanted.by.iter().cloned().collect();
         let now = Instant::now();
         let again = now + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
         (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written.clone(), true);
         state.due.entry(pipeline.system).or_default().add(pipeline, again, now);
-        self.checks.count(look.condition.truth, by.len() as u64);
-        by
+        let gone = settings.ci.get(&pipeline.system).map_or(Gone::Ignored, |settings| settings.gone);
+        self.checks.count(look.condition(pipeline, gone).truth, by.len() as u64);
+        (by, is_new)
     }
 
     /// Tells of it in a beat.
@@ -226,6 +222,11 @@ impl Question {
 }
 
 impl State {
+    /// What was told of this.
+    fn told(&self, origin: &Origin) -> Option<&Look> {
+        self.all.get(origin)?.last.as_ref()
+    }
+
     /// A namespace wants these to be known, and no others.
     fn want(&mut self, uid: &Uid, wanted: Vec<Origin>) {
         if *self.made.get(uid).unwrap_or(&Vec::new()) == wanted {
@@ -268,7 +269,7 @@ impl State {
 
     /// Whose trouble it is: that of the whole system, that of a project, or nobody's.
     fn tell_apart(&mut self, pipeline: &Origin, look: &Look) {
-        let (system, name, at) = (pipeline.system, pipeline.system.name(), look.condition.observed_at);
+        let (system, name, at) = (pipeline.system, pipeline.system.name(), look.at);
         let project = (system, pipeline.project.clone());
         let Some(trouble) = &look.trouble else {
             if look.known.is_some() {
@@ -299,27 +300,32 @@ impl State {
     }
 }
 
-/// Whether what is known now may bring another status.
-pub(crate) fn is_news(record: Option<&Record>, answered: &Answered) -> bool {
+/// Whether what is known now may bring another status. `is_new`: it says what the one before did not say.
+pub(crate) fn is_news(record: Option<&Record>, answered: &Answered, is_new: bool) -> bool {
     let Some(record) = record else { return true };
-    let Look { condition, trouble, .. } = &answered.look;
-    if answered.pipeline.kind == Kind::Job {
+    let Answered { pipeline, look, .. } = answered;
+    match (pipeline.kind, record.status) {
+        // It may be taken back by it, or be known no more while its time is over.
+        (Kind::Pipeline | Kind::MergeRequest, Status::Cancelled) | (Kind::Job, Status::Superseded) => true,
+        _ if look.trouble.is_some() => false,
         // It may replace others now, or no more.
-        return trouble.is_none();
-    }
-    match (condition.truth, record.status) {
-        (Truth::True, Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed) => true,
-        (Truth::True, Status::Stale | Status::Cancelled | Status::Superseded) => false,
-        (Truth::False, status) => status == Status::Cancelled,
-        (Truth::Unknown, _) => false,
+        (Kind::Job, _) => true,
+        (_, Status::Stale | Status::Superseded) => false,
+        // Of a pipeline and a merge request one says what the other means.
+        (_, Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed) => {
+            is_new || look.condition(pipeline, Gone::Trusted).is_true()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use common::config::Source as Configuration;
-    use evidence::pipelines::State as Found;
-    use lifecycle::supersession::{By, Terms, When};
+    use evidence::pipelines::{Sequel, There, Trouble};
+    use lifecycle::{
+        Truth,
+        supersession::{By, Terms, When},
+    };
 
     use super::*;
 
@@ -342,7 +348,7 @@ mod tests {
     /// What is known of the pipeline of a namespace that this one made.
     fn checked(pipelines: &Pipelines, settings: &Settings, uid: &str, id: &str) -> Checked<Condition> {
         let namespace = namespace(settings, uid, id);
-        pipelines.checked(settings.policies.for_namespace(&namespace), &namespace, Vec::new())
+        pipelines.checked(settings, &namespace, Vec::new())
     }
 
     /// A namespace that this pipeline made.
@@ -370,13 +376,19 @@ mod tests {
         Answered { pipeline: Origin { id, ..answered.pipeline }, ..answered }
     }
 
-    /// An answer about one of this kind.
+    /// An answer about one of this kind: it was cancelled, it runs, or there is none.
     fn answered(kind: Kind, truth: Truth) -> Answered {
-        let condition = Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
-        let state = Found::Missing { since: Timestamp::UNIX_EPOCH };
-        let known = Some(Known { at: Timestamp::UNIX_EPOCH, state, etag: None });
+        let at = Timestamp::UNIX_EPOCH;
+        let there = There {
+            status: if truth == Truth::True { "canceled" } else { "running" }.to_owned(),
+            is_cancelled: truth == Truth::True,
+            sequel: (truth == Truth::True).then_some(Sequel::Nothing),
+            ..There::default()
+        };
+        let trouble = (truth == Truth::Unknown).then(Trouble::default);
+        let known = trouble.is_none().then(|| Known::there(at, there, None));
         let pipeline = Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
-        Answered { pipeline, look: Look { condition, known, trouble: None }, written: None }
+        Answered { pipeline, look: Look { at, known, trouble }, written: None }
     }
 
     #[tokio::test]
@@ -388,7 +400,7 @@ mod tests {
         assert_eq!(asked(&pipelines, &settings, &["a", "b"]), [46]);
         assert_eq!(pipelines.next(&settings), None, "it is being asked for");
         let about = pipelines.take(&settings, &cancelled(46));
-        assert_eq!(about, ["a", "b"].map(Uid::new));
+        assert_eq!(about, (["a", "b"].map(Uid::new).to_vec(), true));
         assert!(matches!(checked(&pipelines, &settings, "b", "46"), Checked::Seen(condition) if condition.is_true()));
         assert!(pipelines.next(&settings).is_some_and(|next| next > Instant::now()));
         // Who comes later knows at once.
@@ -450,27 +462,33 @@ mod tests {
         checked(&pipelines, &with, "a", "46");
         assert!(!pipelines.refresh(&with));
         assert!(pipelines.refresh(&without));
-        assert_eq!(pipelines.take(&without, &cancelled(46)), [], "an answer that comes late is nobody's");
+        assert_eq!(pipelines.take(&without, &cancelled(46)).0, [], "an answer that comes late is nobody's");
         assert_eq!((checked(&pipelines, &without, "a", "46"), pipelines.next(&without)), (Checked::Off, None));
     }
 
     #[test]
     fn only_what_may_change_something_is_news() {
-        let news = |truth, status| {
+        let news = |truth, status, is_new| {
             let mut record = Record::new(Uid::new("a"));
             record.status = status;
-            is_news(Some(&record), &answered(Kind::Pipeline, truth))
+            is_news(Some(&record), &answered(Kind::Pipeline, truth), is_new)
         };
-        assert!(news(Truth::True, Status::Ok) && news(Truth::False, Status::Cancelled));
-        assert!(!news(Truth::False, Status::Ok) && !news(Truth::True, Status::Cancelled));
-        assert!(!Status::ALL.iter().any(|status| news(Truth::Unknown, *status)));
+        assert!(news(Truth::True, Status::Ok, false) && news(Truth::False, Status::Cancelled, false));
+        assert!(news(Truth::False, Status::Ok, true), "it may say which merge request is the right one");
+        assert!(!news(Truth::False, Status::Ok, false) && !news(Truth::True, Status::Superseded, true));
+        let is_moved = |status: &&Status| news(Truth::Unknown, **status, true);
+        assert_eq!(
+            Status::ALL.iter().filter(is_moved).collect::<Vec<_>>(),
+            [&Status::Cancelled],
+            "its time may be over"
+        );
     }
 
     #[test]
     fn whatever_is_said_of_a_job_is_news_to_those_it_may_replace() {
         let record = Record::new(Uid::new("a"));
-        for truth in [Truth::True, Truth::False, Truth::Unknown] {
-            assert!(is_news(Some(&record), &answered(Kind::Job, truth)));
+        for (truth, expected) in [(Truth::True, true), (Truth::False, true), (Truth::Unknown, false)] {
+            assert_eq!(is_news(Some(&record), &answered(Kind::Job, truth), false), expected);
         }
     }
 
@@ -479,15 +497,16 @@ mod tests {
         let (pipelines, settings) = (Pipelines::default(), settings(true));
         let job = Origin { kind: Kind::Job, ..cancelled(50).pipeline };
         let old = namespace(&settings, "old", "46");
-        let policy = settings.policies.for_namespace(&old);
-        assert_eq!(pipelines.checked(policy, &old, vec![job.clone()]), Checked::Unseen);
+        assert_eq!(pipelines.checked(&settings, &old, vec![job.clone()]), Checked::Unseen);
         assert_eq!(asked(&pipelines, &settings, &["old"]), [46, 50]);
         let answer = Answered { pipeline: job.clone(), ..answered(Kind::Job, Truth::Unknown) };
-        assert_eq!(pipelines.take(&settings, &answer), [Uid::new("old")]);
+        assert_eq!(pipelines.take(&settings, &answer).0, [Uid::new("old")]);
         // What is said of the job is nothing to the namespace's own pipeline.
-        assert_eq!(pipelines.checked(policy, &old, vec![job]), Checked::Unseen);
+        assert_eq!(pipelines.checked(&settings, &old, vec![job]), Checked::Unseen);
         pipelines.take(&settings, &cancelled(46));
-        assert!(matches!(pipelines.checked(policy, &old, Vec::new()), Checked::Seen(condition) if condition.is_true()));
+        assert!(
+            matches!(pipelines.checked(&settings, &old, Vec::new()), Checked::Seen(condition) if condition.is_true())
+        );
     }
 
     #[tokio::test]
@@ -495,14 +514,13 @@ mod tests {
         let (pipelines, settings) = (Pipelines::default(), settings(true));
         let job = Origin { kind: Kind::Job, ..cancelled(50).pipeline };
         let first = namespace(&settings, "first", "46");
-        let policy = settings.policies.for_namespace(&first);
-        pipelines.checked(policy, &first, vec![job.clone()]);
+        pipelines.checked(&settings, &first, vec![job.clone()]);
         assert_eq!(asked(&pipelines, &settings, &["first"]), [46, 50]);
-        let proof = pipelines.proof(&Uid::new("second"), &group(&settings), &job);
+        let proof = pipelines.proof(&Uid::new("second"), &group(&settings), &job, &job);
         assert!(matches!(proof, Proof::Unknown(_)), "{proof:?}");
         // The second one's turn has yet to say that it wants the job to be known.
         let answer = Answered { pipeline: job, ..answered(Kind::Job, Truth::Unknown) };
-        assert_eq!(pipelines.take(&settings, &answer), ["first", "second"].map(Uid::new));
+        assert_eq!(pipelines.take(&settings, &answer).0, ["first", "second"].map(Uid::new));
     }
 
     fn group(settings: &Settings) -> Group {

@@ -54,9 +54,10 @@ impl Questions {
 
     /// Takes in an answer: those for whom it is news have their turn.
     pub(crate) fn take(&self, answered: &Answered, memory: &mut Memory) {
-        for uid in self.collector.pipelines.take(&self.collector.context.settings(), answered) {
+        let (uids, is_new) = self.collector.pipelines.take(&self.collector.context.settings(), answered);
+        for uid in uids {
             let record = memory.get(&uid).and_then(|seen| seen.record.as_ref());
-            if is_news(record, answered) {
+            if is_news(record, answered, is_new) {
                 memory.wake(&uid);
             }
         }

@@ -159,9 +159,9 @@ impl Collector {
         let Some(member) = members.iter().find(|member| member.uid == namespace.uid) else {
             return (Checked::Unseen, jobs);
         };
-        let prove = |job: Origin| {
-            let proof = self.pipelines.proof(&namespace.uid, &group, &job);
-            jobs.push(job);
+        let prove = |newer: Origin, own: Origin| {
+            let proof = self.pipelines.proof(&namespace.uid, &group, &newer, &own);
+            jobs.extend([newer, own]);
             proof
         };
         let found = succession(member, &group, &members, terms, prove, now);
@@ -195,7 +195,7 @@ impl Collector {
             (None, _) => None,
         };
         let (succession, jobs) = self.succeeded(settings, &namespace, before, others, now);
-        let pipeline = self.pipelines.checked(policy, &namespace, jobs);
+        let pipeline = self.pipelines.checked(settings, &namespace, jobs);
         let reading = Reading { health, succession, pipeline, ..age::reading(namespace, &self.context.cluster, now) };
         let seen = known.map(|health| Observation {
             namespace: reading.namespace.clone(),

@@ -3,13 +3,16 @@
 //!
 //! Nothing here fails: whatever is wrong with a CI system or its answer is Unknown. That a pipeline is not found proves
 //! nothing by itself, for so is answered who may not see it, too: its project must be found with the same token, and the
-//! pipeline be missing still some time later.
+//! pipeline be missing still some time later. What was cancelled is looked at together with its branch: its successor
+//! cancels a pipeline, too.
 
 mod ask;
 mod github;
 mod gitlab;
 mod known;
 mod pace;
+mod sequel;
+mod verdict;
 
 use std::{
     collections::BTreeMap,
@@ -25,9 +28,9 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Truth,
-    confirmation::Proof,
-    pipeline::{CiSystem, Kind, Origin},
+    Condition, Namespace,
+    confirmation::{Proof, Ran},
+    pipeline::{CiSystem, Kind, Links, Origin},
     policy::hash,
     supersession::Group,
 };
@@ -35,12 +38,17 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-pub use self::known::{Known, State, There};
 use self::{
     ask::{Got, Way},
     github::Github,
     gitlab::Gitlab,
     pace::Pace,
+    sequel::List,
+};
+pub use self::{
+    known::{FORM, Known, Last, RunsFor, Source as MergeSource, State, There},
+    sequel::Sequel,
+    verdict::verdict,
 };
 
 /// How a CI system is asked, and how its answers are read.
@@ -59,6 +67,12 @@ trait System: fmt::Debug + Send + Sync {
 
     /// Whether it tells of the pipeline's project.
     fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool;
+
+    /// Where it lists the pipelines of the same branch, or merge request.
+    fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url>;
+
+    /// What it lists, or why that is not believed. `there` is the pipeline that it is asked for, `at` when.
+    fn list(&self, pipeline: &Origin, there: &There, body: &[u8], at: Timestamp) -> Result<List, String>;
 }
 
 /// The CI systems that are asked, each with what is to be kept in mind of it. Shared by all who ask in a process.
@@ -77,8 +91,8 @@ pub struct Source {
 /// What came of one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// True: the pipeline was cancelled, or is gone.
-    pub condition: Condition,
+    /// When was asked.
+    pub at: Timestamp,
     /// What is known of it by now, for the next question.
     pub known: Option<Known>,
     /// Why it is not known.
@@ -86,7 +100,7 @@ pub struct Look {
 }
 
 /// Why nothing is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
     /// For people.
     pub why: String,
@@ -109,17 +123,53 @@ impl Sources {
 }
 
 impl Look {
-    /// Whether this job deployed what the group is of.
+    /// Whether another says the same, whenever was asked.
     #[must_use]
-    pub fn proof(&self, group: &Group, job: &Origin) -> Proof {
-        let state = self.known.as_ref().map(|known| &known.state);
-        match (state, self.condition.truth) {
-            (Some(State::There(There { ran_for: Some(ran_for), .. })), _) => group.proof(job, ran_for),
-            // It is gone.
-            (_, Truth::True) => Proof::Refuted(self.condition.reason.clone()),
-            (_, Truth::False | Truth::Unknown) => Proof::Unknown(self.condition.reason.clone()),
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let is_same = match (&self.known, &other.known) {
+            (Some(one), Some(other)) => one.says_the_same(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        is_same && self.trouble.is_some() == other.trouble.is_some()
+    }
+
+    /// What this job ran for. What was told of it once stays so: a job that is gone ran all the same.
+    fn ran<'a>(&'a self, job: &'a Origin) -> Result<Ran<'a>, String> {
+        let last = self.known.as_ref().and_then(Known::last);
+        match (last.and_then(|there| there.ran_for.as_ref()), &self.trouble) {
+            (Some(ran_for), _) => Ok(Ran { job, ran_for }),
+            (None, Some(trouble)) => Err(trouble.why.clone()),
+            (None, None) => Err(format!("{job} is not found")),
         }
     }
+}
+
+/// Whether the newer one of two jobs deployed what the group is of, and the older one the same: `(job, what was told of it)`.
+#[must_use]
+pub fn proof(group: &Group, newer: (&Origin, Option<&Look>), own: (&Origin, Option<&Look>)) -> Proof {
+    let ran = |(job, look): (&Origin, Option<&'_ Look>)| match look {
+        Some(look) => look.ran(job).map(|ran| (ran.job.clone(), ran.ran_for.clone())),
+        None => Err(format!("{} was not asked for {job} yet", job.system.name())),
+    };
+    match (ran(newer), ran(own)) {
+        (Ok((newer, newer_for)), Ok((own, own_for))) => {
+            group.proof(Ran { job: &newer, ran_for: &newer_for }, Ran { job: &own, ran_for: &own_for })
+        }
+        (Err(why), _) | (_, Err(why)) => Proof::Unknown(why),
+    }
+}
+
+/// What follows for a namespace by what was written down last of its pipeline and its merge request, which nobody is asked for;
+/// `None`: nothing was, or nothing is asked for.
+pub async fn recorded(settings: &Settings, namespace: &Namespace, store: &dyn Store) -> Option<Condition> {
+    let links = Links::of(namespace, settings.policies.for_namespace(namespace)?);
+    let (sources, mut looks) = (Sources::default(), Vec::new());
+    for origin in links.origins() {
+        let known = sources.get(settings, origin.system)?.recall(origin, store).await?;
+        looks.push((origin, Look { at: known.at, known: Some(known), trouble: None }));
+    }
+    let look = |origin: &Origin| looks.iter().find(|(of, _)| *of == origin).map(|(_, look)| look);
+    verdict(&links, &settings.ci, look).seen().cloned()
 }
 
 impl Source {
@@ -148,7 +198,8 @@ impl Source {
         let now = Instant::now();
         if now < self.ready_at(now) {
             let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
-            return Look { condition: unknown(why, clock.now()), known: before, trouble: None };
+            let trouble = Some(Trouble { why, is_of_all: false, wait: None });
+            return Look { at: clock.now(), known: before.and_then(Known::found_or_not), trouble };
         }
         self.begin();
         self.look_now(pipeline, before, clock).await
@@ -161,13 +212,11 @@ impl Source {
         match self.ask(pipeline, before.as_ref(), at).await {
             Ok(known) => {
                 self.pace().went_well();
-                Look { condition: known.condition(pipeline, self.settings.gone), known: Some(known), trouble: None }
+                Look { at, known: Some(known), trouble: None }
             }
             Err(trouble) => {
                 self.pace().went_wrong(&trouble, self.settings.check_every, Instant::now());
-                // What was missing before may have been found meanwhile: its time begins anew.
-                let known = before.filter(|known| known.is_there());
-                Look { condition: unknown(trouble.why.clone(), at), known, trouble: Some(trouble) }
+                Look { at, known: before.and_then(Known::found_or_not), trouble: Some(trouble) }
             }
         }
     }
@@ -185,7 +234,7 @@ impl Source {
             Some(State::There(there)) if there.is_over && !there.is_cancelled => every.max(OVER),
             Some(State::Missing { .. }) => match self.settings.gone {
                 Gone::Confirmed { after } => every.min(after.unsigned_abs().max(Duration::from_secs(1))),
-                Gone::Trusted => every,
+                Gone::Trusted | Gone::Ignored => every,
             },
             Some(State::There(_)) | None => every,
         }
@@ -194,7 +243,7 @@ impl Source {
     /// What others wrote down of a pipeline. Without it is asked anew.
     pub async fn recall(&self, pipeline: &Origin, store: &dyn Store) -> Option<Known> {
         let note = store.note(&self.about(pipeline)).await.ok().flatten()?;
-        serde_json::from_value(note.body).ok()
+        serde_json::from_value::<Known>(note.body).ok().map(Known::recalled)
     }
 
     /// Writes down what is known of a pipeline. Best effort.
@@ -216,12 +265,15 @@ impl Source {
         match got.status {
             StatusCode::OK => {
                 let there = self.system().there(base, pipeline, &got.body).map_err(|why| self.all(why))?;
-                Ok(Known { at, state: State::There(there), etag: got.etag })
+                let there = there.after(before.and_then(Known::last));
+                Ok(Known::there(at, self.with_sequel(pipeline, there, at).await?, got.etag))
             }
-            StatusCode::NOT_MODIFIED if etag.is_some() => {
-                let before = before.ok_or_else(|| self.all("nothing was known before".to_owned()))?;
-                Ok(Known { at, ..before.clone() })
-            }
+            StatusCode::NOT_MODIFIED if etag.is_some() => match before {
+                Some(Known { state: State::There(there), etag, .. }) => {
+                    Ok(Known::there(at, self.with_sequel(pipeline, there.clone(), at).await?, etag.clone()))
+                }
+                _ => Err(self.all("nothing was known before".to_owned())),
+            },
             // A merge request that is not found was hardly deleted: more likely the token does not see it.
             StatusCode::NOT_FOUND if got.is_object() && pipeline.kind != Kind::MergeRequest => {
                 self.missing(pipeline, before, at).await
@@ -232,8 +284,11 @@ impl Source {
 
     /// The pipeline is not found: is its project?
     async fn missing(&self, pipeline: &Origin, before: Option<&Known>, at: Timestamp) -> Result<Known, Trouble> {
-        let since = before.and_then(|known| known.missing_since()).unwrap_or(at);
-        let known = Known { at, state: State::Missing { since }, etag: None };
+        let mut known = Known::missing(at, before.cloned());
+        if let State::Missing { last: Some(last), .. } = &mut known.state {
+            // One that was cancelled is so still; its branch may have gone on meanwhile.
+            last.there = self.with_sequel(pipeline, last.there.clone(), at).await?;
+        }
         if self.settings.gone == Gone::Trusted {
             return Ok(known);
         }
@@ -249,6 +304,33 @@ impl Source {
             }
             _ => Err(self.refusal(&got, pipeline)),
         }
+    }
+
+    /// A pipeline, and where it was cancelled what became of its branch.
+    async fn with_sequel(&self, pipeline: &Origin, there: There, at: Timestamp) -> Result<There, Trouble> {
+        if pipeline.kind != Kind::Pipeline || !there.is_cancelled {
+            return Ok(There { sequel: None, ..there });
+        }
+        let Some(runs_for) = &there.runs_for else {
+            let why = format!("{} does not tell of which branch it is", self.of.name());
+            return Ok(There { sequel: Some(Sequel::Unclear { why }), ..there });
+        };
+        let urls = self.system().lists(&self.settings.url, pipeline, runs_for);
+        if urls.is_empty() {
+            let why = format!("{} is not known to list them", self.of.name());
+            return Ok(There { sequel: Some(Sequel::Unclear { why }), ..there });
+        }
+        let mut lists = Vec::with_capacity(urls.len());
+        for url in urls {
+            self.begin();
+            let got = self.get(url, None).await?;
+            if got.status != StatusCode::OK {
+                return Err(self.refusal(&got, pipeline));
+            }
+            lists.push(self.system().list(pipeline, &there, &got.body, at).map_err(|why| self.all(why))?);
+        }
+        let sequel = Sequel::of(pipeline.id, runs_for, &lists);
+        Ok(There { sequel: Some(sequel), ..there })
     }
 
     async fn get(&self, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
@@ -296,8 +378,4 @@ impl Source {
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn unknown(reason: String, observed_at: Timestamp) -> Condition {
-    Condition { truth: Truth::Unknown, reason, observed_at }
 }

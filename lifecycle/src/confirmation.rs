@@ -1,6 +1,7 @@
-//! Whether a newer deployment is what its labels say: its job, by the CI system, ran for the branch, the merge request or
-//! the commit that they name (lifecycle.md section 4). Labels are written by whoever makes a namespace.
+//! Whether a newer deployment replaces an older one by the CI system's own word: what both jobs ran for, and when
+//! (lifecycle.md section 4). Labels are written by those who make namespaces, and what is in them is usually shortened.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::Origin;
@@ -10,6 +11,17 @@ const LEAST_DIGITS: usize = 7;
 
 /// The most characters of a branch in a label: more fit into none.
 const LONGEST_SLUG: usize = 63;
+
+/// What a pipeline or a job runs for, in the CI system's own words: nothing is shortened. It is written down, and read for
+/// ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    Branch(String),
+    Tag(String),
+    /// The merge request of this number, of the project in which it runs: GitLab's `head`, `merge` and `train` are one.
+    MergeRequest(u64),
+}
 
 /// What a job ran for, by the CI system. It is written down, and read for ever.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +35,28 @@ pub struct RanFor {
     /// The merge requests, or pull requests, of the job's project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merge_requests: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The id of the project, or repository, that `reference` is of: of GitHub it may be a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<u64>,
+    /// The id of the project, or repository, in which it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<u64>,
+    /// The name of the job; of GitHub, whose runs have none, the id of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The pipeline that the job is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
+    /// Another pipeline started that one. Which, nobody says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_child: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
 }
 
-/// Whether a newer deployment is what its labels say.
+/// Whether a newer deployment replaces an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The CI system says so.
@@ -65,10 +96,77 @@ impl RanFor {
     }
 }
 
+/// A job, and what it ran for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran<'a> {
+    pub job: &'a Origin,
+    pub ran_for: &'a RanFor,
+}
+
+impl Ran<'_> {
+    /// Whether this is a newer deployment of what `older` deployed, which is the one with the smaller number.
+    ///
+    /// Two things of one name are not one: only what the CI system itself calls the same counts, and what it does not tell
+    /// of is not known. Where numbers and times disagree (an older run was run again, a job waited long for a runner) neither
+    /// is the newer one.
+    pub(crate) fn replaces(self, older: Self) -> Proof {
+        let (Self { job, ran_for: new }, Self { job: old_job, ran_for: old }) = (self, older);
+        let unknown =
+            |what: &str| Proof::Unknown(format!("the CI system does not tell {what} of both {job} and {old_job}"));
+        let (Some(reference), Some(old_reference)) = (&new.reference, &old.reference) else {
+            return unknown("the branch or the merge request");
+        };
+        let (Some(name), Some(old_name)) = (&new.name, &old.name) else { return unknown("the name") };
+        if new.project_id.zip(old.project_id).is_some_and(|(new, old)| new != old) {
+            return Proof::Refuted(format!(
+                "{job} and {old_job} are of two projects, which had one name after the other"
+            ));
+        }
+        let (Some(source), Some(old_source)) = (new.source_id, old.source_id) else {
+            return unknown("the repository of the branch");
+        };
+        if (reference, source) != (old_reference, old_source) {
+            let (new, old) = (reference.words(), old_reference.words());
+            let fork = if source == old_source { "" } else { " of another repository" };
+            return Proof::Refuted(format!("{job} ran for {new}{fork}, and {old_job} for {old}"));
+        }
+        if name != old_name {
+            let (name, old_name) = (name.escape_debug(), old_name.escape_debug());
+            return Proof::Refuted(format!("{job} is called `{name}`, and {old_job} `{old_name}`"));
+        }
+        let are_of_one = new.pipeline.is_some() && new.pipeline == old.pipeline;
+        let is_one_commit = new.commit.is_some() && new.commit == old.commit;
+        if !are_of_one && is_one_commit && (new.is_child || old.is_child) {
+            return Proof::Refuted(format!("{job} and {old_job} are of child pipelines of one commit"));
+        }
+        if new.started_at.zip(old.started_at).is_some_and(|(new, old)| new < old) {
+            return Proof::Refuted(format!("{job} has the greater number, and began before {old_job}"));
+        }
+        Proof::Proven
+    }
+}
+
+impl Reference {
+    /// For people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Branch(name) => format!("branch `{}`", name.escape_debug()),
+            Self::Tag(name) => format!("tag `{}`", name.escape_debug()),
+            Self::MergeRequest(number) => format!("merge request {number}"),
+        }
+    }
+}
+
 impl Proof {
     /// Of a job that ran for this.
     pub(crate) fn of(job: &Origin, wanted: &str, is_it: bool, ran_for: &RanFor) -> Self {
         if is_it { Self::Proven } else { Self::Refuted(format!("{job} ran for {}, not for {wanted}", ran_for.words())) }
+    }
+
+    /// This one, and where it is proven the other.
+    pub(crate) fn and(self, other: impl FnOnce() -> Self) -> Self {
+        if self == Self::Proven { other() } else { self }
     }
 }
 
@@ -88,6 +186,7 @@ mod tests {
             branch: Some("feature/Add_it".to_owned()),
             commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
             merge_requests: vec![3],
+            ..RanFor::default()
         }
     }
 
@@ -126,5 +225,83 @@ mod tests {
         let commit = "a91957a858320c0e17f3a0eca7cfacbff50ea29a";
         assert_eq!(job().words(), format!("branch `feature/Add_it`, merge request 3, commit {commit}"));
         assert_eq!(RanFor::default().words(), "nothing that is known here");
+    }
+
+    /// What comes of a newer and an older job that differ from one another by this.
+    #[track_caller]
+    fn check_replaces(newer: impl FnOnce(&mut RanFor), older: impl FnOnce(&mut RanFor), expected: &str) {
+        let [job, old_job] = [46, 45].map(|id| {
+            let (system, project) = (crate::pipeline::CiSystem::Gitlab, "7".to_owned());
+            Origin { system, project, kind: crate::pipeline::Kind::Job, id }
+        });
+        let both = RanFor {
+            reference: Some(Reference::Branch("feature/x".to_owned())),
+            source_id: Some(7),
+            project_id: Some(7),
+            name: Some("deploy".to_owned()),
+            pipeline: Some(1),
+            started_at: Some(Timestamp::UNIX_EPOCH),
+            ..job_of_commit("a")
+        };
+        let (mut new, mut old) = (both.clone(), both);
+        newer(&mut new);
+        older(&mut old);
+        let found = match (Ran { job: &job, ran_for: &new }).replaces(Ran { job: &old_job, ran_for: &old }) {
+            Proof::Proven => "proven".to_owned(),
+            Proof::Refuted(why) => format!("refuted: {why}"),
+            Proof::Unknown(why) => format!("unknown: {why}"),
+        };
+        assert!(found.contains(expected), "{found}");
+    }
+
+    fn job_of_commit(commit: &str) -> RanFor {
+        RanFor { commit: Some(commit.to_owned()), ..RanFor::default() }
+    }
+
+    #[test]
+    fn only_what_the_ci_system_calls_the_same_replaces_it() {
+        let same = |_: &mut RanFor| {};
+        check_replaces(same, same, "proven");
+        check_replaces(|new| new.reference = Some(Reference::Branch("feature-x".to_owned())), same, "refuted");
+        check_replaces(|new| new.reference = Some(Reference::Tag("feature/x".to_owned())), same, "ran for tag");
+        check_replaces(|new| new.source_id = Some(8), same, "of another repository");
+        check_replaces(|new| new.project_id = Some(8), same, "one name after the other");
+        check_replaces(|new| new.name = Some("deploy b".to_owned()), same, "is called `deploy b`");
+    }
+
+    #[test]
+    fn what_is_not_told_of_both_is_not_known() {
+        let same = |_: &mut RanFor| {};
+        check_replaces(|new| new.reference = None, same, "unknown: the CI system does not tell the branch");
+        check_replaces(same, |old| old.reference = None, "unknown: the CI system does not tell the branch");
+        check_replaces(same, |old| old.name = None, "unknown: the CI system does not tell the name");
+        check_replaces(|new| new.source_id = None, same, "unknown: the CI system does not tell the repository");
+    }
+
+    #[test]
+    fn of_one_commit_child_pipelines_are_as_one_and_a_retry_is_the_newer_self() {
+        let other = |new: &mut RanFor| new.pipeline = Some(2);
+        let child = |old: &mut RanFor| old.is_child = true;
+        check_replaces(other, |_| {}, "proven");
+        check_replaces(other, child, "of child pipelines of one commit");
+        check_replaces(
+            |new| *new = RanFor { pipeline: Some(2), is_child: true, ..new.clone() },
+            |_| {},
+            "of one commit",
+        );
+        check_replaces(|_| {}, child, "proven");
+        check_replaces(
+            |new| *new = RanFor { pipeline: Some(2), ..RanFor { commit: Some("b".to_owned()), ..new.clone() } },
+            child,
+            "proven",
+        );
+    }
+
+    #[test]
+    fn an_older_one_that_began_later_is_not_replaced() {
+        let later = |old: &mut RanFor| old.started_at = Timestamp::from_second(1).ok();
+        check_replaces(|_| {}, later, "refuted: job 46 of project 7 has the greater number, and began before");
+        check_replaces(later, |_| {}, "proven");
+        check_replaces(|new| new.started_at = None, later, "proven");
     }
 }

@@ -165,6 +165,13 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Op
     Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
 }
 
+/// What follows on a status that leads to a deletion of its own: nothing, but where it is not known whether it is so still, and
+/// the time to live is over. What rests on evidence that nobody has any more would stay for ever.
+fn rest_or_stale(expired: bool, evidence: Option<&Condition>) -> Step {
+    let is_unknown = evidence.is_some_and(|condition| condition.truth == Truth::Unknown);
+    if expired && is_unknown { Step::To(Status::Stale) } else { Step::Rest }
+}
+
 /// The status machine: the first rule that applies wins, one step at a time.
 fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let deadline = record.deadline.as_ref();
@@ -179,13 +186,15 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
             Step::To(Status::Cancelled)
         }
         (Status::Cancelled, _) if pipeline::is_taken_back(policy, record, seen) => Step::To(Status::Unknown),
-        (Status::Cancelled, _) if policy.deletes(Status::Cancelled) => Step::Rest,
+        (Status::Cancelled, _) if policy.deletes(Status::Cancelled) => rest_or_stale(expired, pipeline),
         // Rule 2.
         (Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed, _) if is_replaced => {
             Step::To(Status::Superseded)
         }
         (Status::Superseded, _) if is_taken_back(policy, record, seen) => Step::To(Status::Unknown),
-        (Status::Superseded, _) if policy.deletes(Status::Superseded) => Step::Rest,
+        (Status::Superseded, _) if policy.deletes(Status::Superseded) => {
+            rest_or_stale(expired, succession.map(|it| &it.condition))
+        }
         (Status::Stale, true) => Step::Rest,
         (_, true) if record.status.may_become(Status::Stale) => Step::To(Status::Stale),
         (_, true) => Step::Rest,

@@ -31,7 +31,7 @@ pub const KEEP_REASON: &str = "keep_reason";
 pub const PROTECT: &str = "protect";
 
 /// The CI labels that are copied into the record at adoption, so that it answers for the namespace when it is gone.
-pub const CI_LABELS: [&str; 15] = [
+pub const CI_LABELS: [&str; 17] = [
     "author",
     "authorId",
     "branch",
@@ -40,6 +40,8 @@ pub const CI_LABELS: [&str; 15] = [
     "job",
     "jobId",
     "mrId",
+    "mrProjectId",
+    "mrProjectPath",
     "permitted",
     "pipelineId",
     "pipelineSource",

@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,31 @@ pub enum Kind {
     Job,
 }
 
+/// What a namespace goes with by its policy, as its labels name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// The pipeline, or workflow run, that made it. Where only the merge request counts it is asked for, too: it says which
+    /// merge request is the right one.
+    pub pipeline: Option<Origin>,
+    /// Whether it counts that the pipeline was cancelled, or is gone.
+    pub goes_with_pipeline: bool,
+    /// The merge request, or pull request, that it is for.
+    pub merge_request: Option<MergeRequest>,
+    /// The id of the repository, by a label: its name can be given again. Of GitHub alone, whose API is asked by names.
+    pub repository_id: Option<u64>,
+    /// Since when the namespace is there.
+    pub created: Timestamp,
+}
+
+/// A merge request by the labels of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeRequest {
+    pub origin: Origin,
+    /// Whether a label names its project: then number and project are the whole identity. Otherwise its number may count in
+    /// another project than that of the pipeline.
+    pub names_project: bool,
+}
+
 impl PipelineSource {
     pub(crate) fn is_auto(&self) -> bool {
         *self == Self::Auto
@@ -94,22 +120,50 @@ impl Kind {
     }
 }
 
-impl Origin {
-    /// What a namespace goes with by this policy, as its labels name it.
+impl Links {
+    /// What a namespace goes with by this policy.
     #[must_use]
-    pub fn all(namespace: &Namespace, policy: &Policy) -> Vec<Self> {
-        let asked = [(Kind::Pipeline, "pipelineId", policy.pipeline), (Kind::MergeRequest, "mrId", policy.merged)];
-        let of =
-            |(kind, id, system): (Kind, &str, Option<CiSystem>)| Self::of(namespace, (kind, id), system?, &policy.keys);
-        asked.into_iter().filter_map(of).collect()
+    pub fn of(namespace: &Namespace, policy: &Policy) -> Self {
+        let keys = &policy.keys;
+        let merge_request = policy.merged.and_then(|system| MergeRequest::of(namespace, system, keys));
+        let is_needed = merge_request.as_ref().map(|it| it.origin.system);
+        let system = policy.pipeline.or(is_needed);
+        let pipeline =
+            system.and_then(|system| Origin::of(namespace, (Kind::Pipeline, "pipelineId"), "project", system, keys));
+        let is_github = system == Some(CiSystem::Github);
+        let repository_id = namespace.label(&keys.of_ci("projectId")).and_then(number).filter(|_| is_github);
+        let goes_with_pipeline = policy.pipeline.is_some();
+        Self { pipeline, goes_with_pipeline, merge_request, repository_id, created: namespace.created }
     }
 
-    /// Of one kind, whose id has this label; `None`: the labels name none.
-    fn of(namespace: &Namespace, (kind, id): (Kind, &str), system: CiSystem, keys: &Keys) -> Option<Self> {
-        let label = |key| namespace.label(&keys.of_ci(key));
+    /// All that is to be asked for.
+    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.pipeline.iter().chain(self.merge_request.iter().map(|it| &it.origin))
+    }
+}
+
+impl MergeRequest {
+    fn of(namespace: &Namespace, system: CiSystem, keys: &Keys) -> Option<Self> {
+        let of = |project| Origin::of(namespace, (Kind::MergeRequest, "mrId"), project, system, keys);
+        let named = of("mrProject").map(|origin| Self { origin, names_project: true });
+        named.or_else(|| Some(Self { origin: of("project")?, names_project: false }))
+    }
+}
+
+impl Origin {
+    /// Of one kind, whose id has this label; `None`: the labels name none. `project` is what the label of the project begins
+    /// with: GitLab's is its id, GitHub's the path of the repository.
+    fn of(
+        namespace: &Namespace,
+        (kind, id): (Kind, &str),
+        project: &str,
+        system: CiSystem,
+        keys: &Keys,
+    ) -> Option<Self> {
+        let label = |key: &str| namespace.label(&keys.of_ci(key));
         let project = match system {
-            CiSystem::Gitlab => number(label("projectId")?)?.to_string(),
-            CiSystem::Github => repository(label("projectPath")?)?,
+            CiSystem::Gitlab => number(label(&format!("{project}Id"))?)?.to_string(),
+            CiSystem::Github => repository(label(&format!("{project}Path"))?)?,
         };
         Some(Self { system, project, kind, id: number(label(id)?)? })
     }
@@ -261,7 +315,8 @@ mod tests {
             labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
             annotations: BTreeMap::new(),
         };
-        Origin::of(&namespace, (Kind::Pipeline, "pipelineId"), system, &keys).map(|pipeline| pipeline.to_string())
+        Origin::of(&namespace, (Kind::Pipeline, "pipelineId"), "project", system, &keys)
+            .map(|pipeline| pipeline.to_string())
     }
 
     #[track_caller]

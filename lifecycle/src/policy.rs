@@ -482,7 +482,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         },
         failed_grace: grace_on(raw, Status::Failed).unwrap_or(GRACE),
         superseded_grace: grace_on(raw, Status::Superseded).unwrap_or(SignedDuration::ZERO),
-        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(SignedDuration::ZERO),
+        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(GRACE),
     });
     let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
     let confirm = superseded.as_ref().and_then(|superseded| superseded.confirm);

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Condition, Keys, Namespace, Record, Status, Truth, Uid,
-    confirmation::{Proof, RanFor},
+    confirmation::{Proof, Ran},
     pipeline::{CiSystem, Kind, Origin, number, repository},
     record::Phase,
 };
@@ -129,16 +129,17 @@ impl Group {
         Some(Origin { system, project, kind: Kind::Job, id: number(job_id)? })
     }
 
-    /// Whether a job that ran for this deployed what the group is of.
+    /// Whether a newer job deployed what the group is of, and the older one the same.
     #[must_use]
-    pub fn proof(&self, job: &Origin, ran_for: &RanFor) -> Proof {
-        let of = self.of.as_str();
+    pub fn proof(&self, newer: Ran<'_>, older: Ran<'_>) -> Proof {
+        let (of, Ran { job, ran_for }) = (self.of.as_str(), newer);
         let is_it = match self.by {
             By::Mr => number(of).is_some_and(|number| ran_for.is_merge_request(number)),
             By::Branch => ran_for.is_branch(of),
             By::Commit => ran_for.is_commit(of),
         };
-        Proof::of(job, &format!("{} {}", self.by.words(), shown(of)), is_it, ran_for)
+        let wanted = format!("{} {}", self.by.words(), shown(of));
+        Proof::of(job, &wanted, is_it, ran_for).and(|| newer.replaces(older))
     }
 }
 
@@ -219,15 +220,16 @@ impl Standing {
 
 /// Whether `member` is replaced by a newer deployment among those of its group, and by which: the newest that can.
 ///
-/// Where the terms ask for a proof, `prove` is asked for the job of each newer deployment that is there, the newest first,
-/// until one that is proven replaces it. One that is refuted counts as nobody's; while it is not known, nothing changes.
+/// Where the terms ask for a proof, `prove` is asked whether a job replaces that of `member`, for the job of each newer
+/// deployment that is there, the newest first, until one that is proven replaces it: `prove(newer, own)`. One that is
+/// refuted replaces nobody; while it is not known, nothing changes.
 #[must_use]
 pub fn succession(
     member: &Member,
     group: &Group,
     all: &[Member],
     terms: &Terms,
-    mut prove: impl FnMut(Origin) -> Proof,
+    mut prove: impl FnMut(Origin, Origin) -> Proof,
     now: Timestamp,
 ) -> Succession {
     let what = group.by.words();
@@ -244,10 +246,15 @@ pub fn succession(
         if !bucket.iter().any(is_there) {
             continue;
         }
-        let proof = match terms.confirm.map(|system| group.job(system, &newest.job_id)) {
+        let proof = match terms.confirm {
             None => Proof::Proven,
-            Some(Some(job)) => prove(job),
-            Some(None) => Proof::Refuted(format!("job {} is none of which could be asked", shown(&newest.job_id))),
+            Some(system) => match (group.job(system, &newest.job_id), group.job(system, &member.job_id)) {
+                (Some(job), Some(own)) => prove(job, own),
+                (job, _) => {
+                    let nameless = if job.is_some() { member } else { newest };
+                    Proof::Refuted(format!("job {} is none that could be asked for", shown(&nameless.job_id)))
+                }
+            },
         };
         match proof {
             Proof::Proven => holds = true,
@@ -316,6 +323,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::confirmation::{RanFor, Reference};
 
     fn group() -> Group {
         Group { by: By::Branch, project: "7".into(), repository: None, of: "main".into(), job: "deploy".into() }
@@ -326,8 +334,8 @@ mod tests {
     }
 
     /// Nobody is to be asked.
-    fn unasked(job: Origin) -> Proof {
-        panic!("{job} is to be proven, and nobody asked for that")
+    fn unasked(job: Origin, own: Origin) -> Proof {
+        panic!("{job} and {own} are to be proven, and nobody asked for that")
     }
 
     /// Members in words, `name@jobId` and how they stand (`+` ready, `?` there, `-` out), created one after another.
@@ -479,7 +487,9 @@ mod tests {
     fn asked(when: When, words: &str, says: &str) -> (Succession, String) {
         let says: BTreeMap<_, _> = says.split_whitespace().map(|word| word.split_at(word.len() - 1)).collect();
         let (all, mut jobs) = (members(words), Vec::new());
-        let prove = |job: Origin| {
+        let own_id = all[0].job_id.clone();
+        let prove = |job: Origin, own: Origin| {
+            assert_eq!(own.id.to_string(), own_id);
             let job_id = job.id.to_string();
             jobs.push(job_id.clone());
             match says.get(job_id.as_str()) {
@@ -518,6 +528,8 @@ mod tests {
         check("a@1+ b@2-", "2+", Truth::False, false, "");
         check("a@2+ b@1+", "1+", Truth::False, false, "");
         check("a@1+ b@next+", "", Truth::False, false, "");
+        // What nobody can be asked for is not replaced either.
+        check("a@one+ b@2+", "2+", Truth::False, false, "");
         check_asked(When::NewerExists, "a@1+ b@2?", "2+", Truth::True, true, "2");
         check_asked(When::NewerExists, "a@1+ b@2?", "2?", Truth::Unknown, true, "2");
     }
@@ -552,10 +564,15 @@ mod tests {
             branch: Some("main".to_owned()),
             commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
             merge_requests: vec![3],
+            reference: Some(Reference::Branch("main".to_owned())),
+            source_id: Some(7),
+            name: Some("deploy".to_owned()),
+            ..RanFor::default()
         };
         let proof = |by, of: &str| {
             let group = Group { by, of: of.to_owned(), ..group() };
-            group.proof(&group.job(CiSystem::Gitlab, "46").unwrap(), &ran_for)
+            let [job, own] = ["46", "45"].map(|id| group.job(CiSystem::Gitlab, id).unwrap());
+            group.proof(Ran { job: &job, ran_for: &ran_for }, Ran { job: &own, ran_for: &ran_for })
         };
         for (by, of) in [(By::Branch, "main"), (By::Mr, "3"), (By::Mr, "03"), (By::Commit, "a91957a8")] {
             assert_eq!(proof(by, of), Proof::Proven, "{of}");

@@ -8,14 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// A CI system with projects that are public, and pipelines that are not. It answers until it is dropped.
+///
+/// Unless more is told of them ([`CiServer::tell`]), each pipeline is of a branch of its own, and was created when the server
+/// started; each job is of a pipeline of its own, is called `deploy`, and never says when it began.
 #[derive(Debug)]
 pub struct CiServer {
     address: SocketAddr,
@@ -23,8 +26,19 @@ pub struct CiServer {
     _serving: JoinSet<()>,
 }
 
+/// What a CI system tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    Pipeline,
+    Request,
+    Job,
+}
+
 /// The commit of every job.
 const COMMIT: &str = "a91957a858320c0e17f3a0eca7cfacbff50ea29a";
+
+/// What a list is asked for.
+type Parameters = BTreeMap<String, String>;
 
 /// What is wrong with a CI system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +75,8 @@ pub struct Asked {
 struct Shared {
     kind: Kind,
     token: String,
+    /// When it started.
+    since: String,
     known: Mutex<Known>,
 }
 
@@ -81,6 +97,8 @@ struct Known {
     requests: BTreeMap<(String, u64), String>,
     /// What each job ran for, likewise: a branch, or `refs/merge-requests/IID/head`.
     jobs: BTreeMap<(String, u64), String>,
+    /// What else is answered of each of them.
+    more: BTreeMap<(What, String, u64), Map<String, Value>>,
     fault: Option<Fault>,
     asked: Vec<Asked>,
 }
@@ -106,7 +124,8 @@ impl CiServer {
     async fn start(kind: Kind, token: &str) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on a port")?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { kind, token: token.to_owned(), known: Mutex::default() });
+        let since = jiff::Timestamp::now().to_string();
+        let shared = Arc::new(Shared { kind, token: token.to_owned(), since, known: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let mut serving = JoinSet::new();
         serving.spawn(async move {
@@ -141,6 +160,16 @@ impl CiServer {
         let mut known = self.known();
         known.projects.insert(project.to_owned());
         known.jobs.insert((project.to_owned(), job), branch.to_owned());
+    }
+
+    /// These fields of what is answered of something are so from now on, in its lists too: as the documentation of the CI
+    /// system calls them.
+    ///
+    /// # Panics
+    /// `more` is no object.
+    pub fn tell(&self, what: What, project: &str, id: u64, more: &Value) {
+        let more = more.as_object().expect("fields are told by an object").clone();
+        self.known().more.entry((what, project.to_owned(), id)).or_default().extend(more);
     }
 
     /// A job is deleted.
@@ -193,14 +222,14 @@ impl Shared {
     }
 
     /// What the documented API answers.
-    fn documented(&self, path: &str, headers: &HeaderMap) -> (StatusCode, Value) {
+    fn documented(&self, path: &str, query: &Parameters, headers: &HeaderMap) -> (StatusCode, Value) {
         match self.kind {
-            Kind::Gitlab => self.as_gitlab(path, headers),
-            Kind::Github => self.as_github(path, headers),
+            Kind::Gitlab => self.as_gitlab(path, query, headers),
+            Kind::Github => self.as_github(path, query, headers),
         }
     }
 
-    fn as_github(&self, path: &str, headers: &HeaderMap) -> (StatusCode, Value) {
+    fn as_github(&self, path: &str, query: &Parameters, headers: &HeaderMap) -> (StatusCode, Value) {
         let refused = |status: StatusCode, what: &str| {
             (status, json!({"message": what, "documentation_url": "https://docs.github.com/rest"}))
         };
@@ -223,34 +252,74 @@ impl Shared {
             }
             ["pulls", number] => {
                 let number = number.parse().unwrap_or_default();
-                let Some(state) = known.requests.get(&(repository, number)) else {
+                let Some(state) = known.requests.get(&(repository.clone(), number)) else {
                     return refused(StatusCode::NOT_FOUND, "Not Found");
                 };
                 let (state, merged) = if state == "merged" { ("closed", true) } else { (state.as_str(), false) };
-                (StatusCode::OK, json!({"number": number, "state": state, "merged": merged, "base": {"repo": of}}))
+                let head = json!({"ref": format!("feature/{number}"), "repo": of});
+                let pull =
+                    json!({"number": number, "state": state, "merged": merged, "base": {"repo": of}, "head": head});
+                (StatusCode::OK, known.with_more(What::Request, &repository, number, pull))
+            }
+            ["actions", "workflows", workflow, "runs"] => {
+                let all = known.pipelines.keys().filter(|(of, _)| *of == repository);
+                let all = all.map(|(_, id)| self.run(&known, &repository, *id, &of));
+                let is_asked = |run: &Value| {
+                    run["workflow_id"].to_string() == *workflow
+                        && query.get("branch").is_none_or(|branch| run["head_branch"] == **branch)
+                };
+                let mut all: Vec<_> = all.flatten().filter(is_asked).collect();
+                all.sort_by_key(|run| std::cmp::Reverse(run["id"].as_u64()));
+                (StatusCode::OK, json!({"total_count": all.len(), "workflow_runs": all}))
             }
             ["actions", "runs", id] => {
                 let id = id.parse().unwrap_or_default();
-                let key = (repository, id);
-                let branch = known.jobs.get(&key);
-                let ran = "success".to_owned();
-                let Some(status) = known.pipelines.get(&key).or(branch.map(|_| &ran)) else {
-                    return refused(StatusCode::NOT_FOUND, "Not Found");
-                };
-                let is_over = !["queued", "in_progress", "waiting"].contains(&status.as_str());
-                let conclusion = is_over.then_some(status);
-                let status = if is_over { "completed" } else { status };
-                let run = json!({
-                    "id": id, "status": status, "conclusion": conclusion, "repository": of, "head_repository": of,
-                    "head_branch": branch, "head_sha": COMMIT, "pull_requests": [],
-                });
-                (StatusCode::OK, run)
+                match self.run(&known, &repository, id, &of) {
+                    Some(run) => (StatusCode::OK, run),
+                    None => refused(StatusCode::NOT_FOUND, "Not Found"),
+                }
             }
             _ => refused(StatusCode::NOT_FOUND, "Not Found"),
         }
     }
 
-    fn as_gitlab(&self, path: &str, headers: &HeaderMap) -> (StatusCode, Value) {
+    /// A workflow run, which is a job too; `None`: there is none.
+    fn run(&self, known: &Known, repository: &str, id: u64, of: &Value) -> Option<Value> {
+        let key = (repository.to_owned(), id);
+        let branch = known.jobs.get(&key);
+        let ran = "success".to_owned();
+        let status = known.pipelines.get(&key).or(branch.map(|_| &ran))?;
+        let is_over = !["queued", "in_progress", "waiting"].contains(&status.as_str());
+        let conclusion = is_over.then_some(status);
+        let status = if is_over { "completed" } else { status };
+        let own = format!("feature/{id}");
+        let run = json!({
+            "id": id, "status": status, "conclusion": conclusion, "repository": of, "head_repository": of,
+            "head_branch": branch.unwrap_or(&own), "head_sha": COMMIT, "pull_requests": [], "workflow_id": 159_038,
+            "created_at": self.since, "run_started_at": self.since, "updated_at": self.since,
+        });
+        Some(known.with_more(What::Pipeline, repository, id, run))
+    }
+
+    /// A pipeline of GitLab; `None`: there is none.
+    fn pipeline(&self, known: &Known, project: &str, id: u64) -> Option<Value> {
+        let status = known.pipelines.get(&(project.to_owned(), id))?;
+        let page = format!("http://gitlab.example.org/group/app-{project}/-/pipelines/{id}");
+        let of: u64 = project.parse().unwrap_or_default();
+        let pipeline = json!({
+            "id": id, "iid": 1, "project_id": of, "status": status, "web_url": page, "ref": format!("feature/{id}"),
+            "tag": false, "source": "push", "created_at": self.since, "updated_at": self.since,
+        });
+        Some(known.with_more(What::Pipeline, project, id, pipeline))
+    }
+
+    /// The pipelines of a project of which this is so, the newest first.
+    fn pipelines(&self, known: &Known, project: &str, is_asked: impl Fn(&Value) -> bool) -> Value {
+        let all = known.pipelines.keys().rev().filter(|(of, _)| of == project);
+        all.filter_map(|(_, id)| self.pipeline(known, project, *id)).filter(is_asked).take(100).collect()
+    }
+
+    fn as_gitlab(&self, path: &str, query: &Parameters, headers: &HeaderMap) -> (StatusCode, Value) {
         let refused =
             |status: StatusCode, what: &str| (status, json!({"message": format!("{} {what}", status.as_u16())}));
         let token = headers.get("private-token").map(|token| token.to_str().unwrap_or("?"));
@@ -273,25 +342,38 @@ impl Shared {
             [project, "pipelines" | "jobs", _] if known.closed.contains(project) => {
                 refused(StatusCode::FORBIDDEN, "Forbidden")
             }
-            [project, "pipelines", id] => match known.pipelines.get(&(project.to_owned(), number(id))) {
+            [_, "pipelines"] | [_, "merge_requests", _, "pipelines"] if !is_known => {
+                refused(StatusCode::NOT_FOUND, "Not found")
+            }
+            [project, "pipelines"] => {
+                let is_asked = |pipeline: &Value| {
+                    let is_child = pipeline["source"] == "parent_pipeline";
+                    query.get("ref").is_none_or(|wanted| pipeline["ref"] == **wanted)
+                        && query.get("source").map_or(!is_child, |source| pipeline["source"] == **source)
+                };
+                (StatusCode::OK, self.pipelines(&known, project, is_asked))
+            }
+            [project, "merge_requests", iid, "pipelines"] => {
+                let of = format!("refs/merge-requests/{iid}/");
+                let is_asked = |pipeline: &Value| pipeline["ref"].as_str().is_some_and(|name| name.starts_with(&of));
+                (StatusCode::OK, self.pipelines(&known, project, is_asked))
+            }
+            [project, "pipelines", id] => match self.pipeline(&known, project, number(id)) {
                 None => refused(StatusCode::NOT_FOUND, "Not found"),
-                Some(status) => {
-                    let page = format!("http://gitlab.example.org/group/app-{project}/-/pipelines/{id}");
-                    let (id, of) = (number(id), number(project));
-                    (StatusCode::OK, json!({"id": id, "iid": 1, "project_id": of, "status": status, "web_url": page}))
-                }
+                Some(pipeline) => (StatusCode::OK, pipeline),
             },
             [project, "jobs", id] => match known.jobs.get(&(project.to_owned(), number(id))) {
                 None => refused(StatusCode::NOT_FOUND, "Not found"),
                 Some(branch) => {
                     let page = format!("http://gitlab.example.org/group/app-{project}/-/jobs/{id}");
                     let (id, of) = (number(id), number(project));
-                    let pipeline = json!({"id": 1, "project_id": of, "ref": branch, "sha": COMMIT});
+                    let pipeline =
+                        json!({"id": 1_000 + id, "project_id": of, "ref": branch, "sha": COMMIT, "source": "push"});
                     let job = json!({
                         "id": id, "name": "deploy", "status": "success", "ref": branch, "tag": false,
-                        "commit": {"id": COMMIT}, "pipeline": pipeline, "web_url": page,
+                        "commit": {"id": COMMIT}, "pipeline": pipeline, "web_url": page, "started_at": null,
                     });
-                    (StatusCode::OK, job)
+                    (StatusCode::OK, known.with_more(What::Job, project, id, job))
                 }
             },
             [project, "merge_requests", iid] => match known.requests.get(&(project.to_owned(), number(iid))) {
@@ -299,7 +381,11 @@ impl Shared {
                 Some(state) => {
                     let page = format!("http://gitlab.example.org/group/app-{project}/-/merge_requests/{iid}");
                     let (iid, of) = (number(iid), number(project));
-                    (StatusCode::OK, json!({"id": 9, "iid": iid, "project_id": of, "state": state, "web_url": page}))
+                    let request = json!({
+                        "id": 9, "iid": iid, "project_id": of, "state": state, "web_url": page,
+                        "source_branch": format!("feature/{iid}"), "source_project_id": of,
+                    });
+                    (StatusCode::OK, known.with_more(What::Request, project, iid, request))
                 }
             },
             _ => refused(StatusCode::NOT_FOUND, "Not Found"),
@@ -307,8 +393,19 @@ impl Shared {
     }
 }
 
+impl Known {
+    /// An answer, with what else was told of it.
+    fn with_more(&self, what: What, project: &str, id: u64, mut answer: Value) -> Value {
+        if let (Some(more), Some(answer)) = (self.more.get(&(what, project.to_owned(), id)), answer.as_object_mut()) {
+            answer.extend(more.clone());
+        }
+        answer
+    }
+}
+
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    let query = Query::<Parameters>::try_from_uri(request.uri()).map(|Query(all)| all).unwrap_or_default();
     let fault = shared.known().fault.clone();
     let tag = headers.get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
     let asked = Asked { path: path.clone(), is_conditional: tag.is_some(), status: None };
@@ -316,7 +413,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         shared.known().asked.push(asked);
         return std::future::pending().await;
     }
-    let (status, body) = shared.documented(&path, &headers);
+    let (status, body) = shared.documented(&path, &query, &headers);
     let response = respond(fault, status, &body, tag.as_deref());
     shared.known().asked.push(Asked { status: Some(response.status().as_u16()), ..asked });
     response
@@ -346,7 +443,9 @@ fn respond(fault: Option<Fault>, status: StatusCode, body: &Value, tag: Option<&
         }
         Some(Fault::Other) => {
             let mut other = body.clone();
-            other["id"] = json!(1);
+            if let Some(other) = other.as_object_mut() {
+                other.insert("id".to_owned(), json!(1));
+            }
             (status, kind, other.to_string()).into_response()
         }
         Some(Fault::Huge) => (status, kind, " ".repeat(3 << 20)).into_response(),

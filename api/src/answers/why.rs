@@ -9,6 +9,7 @@ use common::{
     history,
     store::Store,
 };
+use evidence::pipelines;
 use jiff::Timestamp;
 use lifecycle::{
     Condition, Fact, Fresh, Guard, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policy, Record, Status, Verdict,
@@ -56,6 +57,9 @@ pub struct Why {
     pub deadline: Option<Deadline>,
     /// What the status rests on.
     pub evidence: Vec<Condition>,
+    /// What is known by now of the pipeline that made it and of its merge request: true, it goes with them.
+    #[serde(default)]
+    pub pipeline: Option<Condition>,
     pub next: Outlook,
     /// Everything before the deletion.
     pub guards: Vec<Shown>,
@@ -152,6 +156,7 @@ impl Why {
             created: record.created,
             deadline: record.deadline.clone(),
             evidence,
+            pipeline: None,
             next,
             guards: Vec::new(),
             malformed: Vec::new(),
@@ -249,6 +254,7 @@ async fn recorded(
         }
         if namespace.uid == record.uid {
             answer.read(namespace, keys);
+            answer.pipeline = pipelines::recorded(settings, namespace, store).await;
         }
     }
     let Some(policy) = policy else {

@@ -59,6 +59,7 @@ pub(crate) fn text(why: &Why, now: Timestamp) -> String {
         },
     );
     section(&mut out, "evidence", why.evidence.iter().map(|condition| evidence(condition, now)));
+    section(&mut out, "pipeline", why.pipeline.iter().map(|condition| evidence(condition, now)));
     section(&mut out, "before it is deleted", why.guards.iter().map(|guard| shown(guard, now)));
     let care = |text: &String| format!("{CARE}!{CARE:#} {text}");
     section(&mut out, "what its owner wrote", why.malformed.iter().map(care));

@@ -39,19 +39,24 @@ pub struct CiSettings {
 pub enum Gone {
     /// At once.
     Trusted,
-    /// When it was not found twice, so far apart, while its project was.
+    /// When it was not found twice, so far apart, while its project was, and it was seen under way shortly before.
     Confirmed { after: SignedDuration },
+    /// Never.
+    Ignored,
 }
 
 /// When a pipeline that is not found counts as gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RawGone {
-    /// When it was not found twice, `gone_confirm_after` apart, while its project was found with the same token.
+    /// When it was seen under way within the hour before, and was then less than a day old, and was not found twice,
+    /// `gone_confirm_after` apart, while its project was found with the same token.
     #[default]
     Confirmed,
-    /// At once.
+    /// At once, also where it was never seen. Not where it was over.
     Trusted,
+    /// Never.
+    Ignored,
 }
 
 /// What the sections of all CI systems say.
@@ -114,6 +119,7 @@ impl Said<'_> {
                 gone: match self.gone {
                     RawGone::Trusted => Gone::Trusted,
                     RawGone::Confirmed => Gone::Confirmed { after: self.gone_confirm_after.get() },
+                    RawGone::Ignored => Gone::Ignored,
                 },
                 webhook_secret_file: self.webhook_secret_file.map(PathBuf::from),
             }),

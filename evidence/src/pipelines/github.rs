@@ -1,10 +1,13 @@
 //! GitHub: workflow runs by `GET /repos/{owner}/{repo}/actions/runs/{run_id}`
 //! (<https://docs.github.com/rest/actions/workflow-runs>), pull requests by `GET /repos/{owner}/{repo}/pulls/{pull_number}`
-//! (<https://docs.github.com/rest/pulls/pulls>).
+//! (<https://docs.github.com/rest/pulls/pulls>). The runs of a branch are listed by
+//! `GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs`.
 
+use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    confirmation::RanFor,
+    confirmation::{RanFor, Reference},
     pipeline::{Kind, Origin},
+    time::between,
 };
 use reqwest::{RequestBuilder, Url, header::ACCEPT};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,7 +15,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     System,
-    known::{There, is_name},
+    known::{RunsFor, Source, There, is_name},
+    sequel::{List, Listed},
 };
 use crate::http::bounded;
 
@@ -34,6 +38,16 @@ struct Run {
     /// Where `head_branch` is: a fork has a `main`, too.
     head_repository: Option<Repository>,
     pull_requests: Option<Vec<OfRun>>,
+    workflow_id: Option<u64>,
+    created_at: Option<Timestamp>,
+    /// Of its last attempt.
+    run_started_at: Option<Timestamp>,
+}
+
+/// A list of runs.
+#[derive(Deserialize)]
+struct Runs {
+    workflow_runs: Vec<Run>,
 }
 
 /// A pull request that a run is for. Of forks none is named.
@@ -59,6 +73,17 @@ struct Pull {
     state: String,
     merged: bool,
     base: Base,
+    head: Option<Head>,
+    merged_at: Option<Timestamp>,
+    closed_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    /// `null` where the fork is gone.
+    repo: Option<Id>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +100,15 @@ struct Repository {
 
 /// The most pull requests of one run that are kept.
 const MOST_PULLS: usize = 32;
+
+/// How many runs are listed at once: more the server does not list.
+const PER_PAGE: usize = 100;
+
+/// How old a run may be that is run again.
+const AGAIN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The status of a run that waits for a person.
+const HELD: &str = "waiting";
 
 /// The statuses of runs that are not over.
 const GO_ON: [&str; 5] = ["queued", "in_progress", "requested", "waiting", "pending"];
@@ -111,6 +145,42 @@ impl System for Github {
     fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool {
         serde_json::from_slice::<Repository>(body).is_ok_and(|repository| is_called(&repository, pipeline))
     }
+
+    fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url> {
+        let (Reference::Branch(branch), Some(workflow)) = (&runs_for.reference, runs_for.workflow_id) else {
+            return Vec::new();
+        };
+        let mut url = below(base, pipeline, &["actions", "workflows", &workflow.to_string(), "runs"]);
+        url.query_pairs_mut().append_pair("branch", branch).append_pair("per_page", &PER_PAGE.to_string());
+        vec![url]
+    }
+
+    fn list(&self, pipeline: &Origin, _: &There, body: &[u8], at: Timestamp) -> Result<List, String> {
+        let all: Runs = read(body)?;
+        let listed = |run: &Run| Listed {
+            id: run.id,
+            is_cancelled: run.conclusion.as_deref() == Some("cancelled"),
+            is_under_way: run.conclusion.is_none() && run.status != HELD,
+            status: bounded(run.conclusion.as_ref().unwrap_or(&run.status)).to_owned(),
+            runs_for: runs_for(run),
+        };
+        let all = all.workflow_runs;
+        // The newest come first; those beyond the end cannot be run again.
+        let is_last = |run: &Run| run.created_at.is_some_and(|created| between(created, at) > AGAIN_WITHIN);
+        let is_whole = all.len() < PER_PAGE || all.last().is_some_and(is_last);
+        let own = all.iter().filter(|run| is_called(&run.repository, pipeline));
+        Ok(List { pipelines: own.map(listed).collect(), is_whole })
+    }
+}
+
+/// What a run is for: a branch, of the repository or of a fork of it.
+fn runs_for(run: &Run) -> Option<RunsFor> {
+    Some(RunsFor {
+        reference: Reference::Branch(run.head_branch.clone().filter(|branch| is_name(branch))?),
+        source_id: run.head_repository.as_ref().and_then(id_of),
+        workflow_id: Some(run.workflow_id?),
+        is_child: false,
+    })
 }
 
 fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
@@ -131,8 +201,23 @@ fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
             return Err(format!("GitHub says that {pipeline} is `{said}`, which nobody knows here"));
         }
     };
-    let status = bounded(&run.conclusion.unwrap_or(run.status)).to_owned();
-    Ok(There { status, is_cancelled, is_over, project: run.repository.full_name, ran_for })
+    Ok(There {
+        is_held: run.conclusion.is_none() && run.status == HELD,
+        status: bounded(run.conclusion.as_ref().unwrap_or(&run.status)).to_owned(),
+        is_cancelled,
+        is_over,
+        project_id: id_of(&run.repository),
+        runs_for: runs_for(&run).filter(|_| pipeline.kind == Kind::Pipeline),
+        created_at: run.created_at,
+        began_at: run.run_started_at.or(run.created_at),
+        project: run.repository.full_name,
+        ran_for,
+        ..There::default()
+    })
+}
+
+fn id_of(repository: &Repository) -> Option<u64> {
+    Some(repository.id).filter(|id| *id > 0)
 }
 
 /// What a run is for.
@@ -144,6 +229,13 @@ fn ran_for(run: &Run) -> RanFor {
         branch: run.head_branch.clone().filter(|branch| is_own && is_name(branch)),
         commit: run.head_sha.clone().filter(|commit| is_name(commit)),
         merge_requests: own.map(|pull| pull.number).take(MOST_PULLS).collect(),
+        reference: run.head_branch.clone().filter(|branch| is_name(branch)).map(Reference::Branch),
+        source_id: run.head_repository.as_ref().and_then(id_of),
+        project_id: id_of(&run.repository),
+        name: run.workflow_id.map(|id| id.to_string()),
+        pipeline: Some(run.id),
+        is_child: false,
+        started_at: run.run_started_at,
     }
 }
 
@@ -161,8 +253,17 @@ fn pull(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
             return Err(format!("GitHub says that {pipeline} is `{state}`, which nobody knows here"));
         }
     };
-    let (status, project) = (status.to_owned(), pull.base.repo.full_name);
-    Ok(There { status, is_cancelled: is_over, is_over, project, ran_for: None })
+    let head = pull.head.and_then(|head| head.reference.filter(|branch| is_name(branch)).zip(head.repo));
+    Ok(There {
+        status: status.to_owned(),
+        is_cancelled: is_over,
+        is_over,
+        project_id: id_of(&pull.base.repo),
+        project: pull.base.repo.full_name,
+        ended_at: pull.merged_at.or(pull.closed_at),
+        sources: head.map(|(branch, repo)| Source { branch, project_id: repo.id }).into_iter().collect(),
+        ..There::default()
+    })
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
@@ -203,7 +304,7 @@ mod tests {
         let base: Url = "https://api.github.com".parse().unwrap();
         let pull = |number: u64, state: &str, merged: bool| {
             let repo = json!({"id": 1_296_269, "full_name": "octo-org/Hello-World"});
-            let answer = json!({"id": 1, "number": number, "state": state, "merged": merged, "base": {"repo": repo}});
+            let answer = json!({"id": 1, "number": number, "state": state, "merged": merged, "base": {"repo": repo}, "head": null});
             Github.there(&base, &origin, answer.to_string().as_bytes()).map(|there| (there.status, there.is_cancelled))
         };
         assert_eq!(pull(1347, "open", false).unwrap(), ("open".to_owned(), false));
@@ -236,6 +337,7 @@ mod tests {
             let mut answer = json!({
                 "id": 30_433_642, "head_branch": "feature/x", "head_sha": "acb5820ced9479c074f688cc328bf03f341a511d",
                 "status": "completed", "conclusion": "whatever comes next", "repository": own, "head_repository": own,
+                "workflow_id": 9, "run_started_at": "2026-08-17T10:00:00Z",
                 "pull_requests": [{"id": 1, "number": 3, "base": {"ref": "main", "repo": {"id": 1_296_269, "url": "u"}}}],
             });
             answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -244,20 +346,77 @@ mod tests {
             Github.there(&base, &origin, answer.to_string().as_bytes()).unwrap().ran_for.unwrap()
         };
         let commit = Some("acb5820ced9479c074f688cc328bf03f341a511d".to_owned());
-        let branch = Some("feature/x".to_owned());
-        let all = RanFor { branch, commit, merge_requests: vec![3] };
+        let name = || Some("feature/x".to_owned());
+        let all = RanFor {
+            branch: name(),
+            commit,
+            merge_requests: vec![3],
+            reference: name().map(Reference::Branch),
+            source_id: Some(1_296_269),
+            project_id: Some(1_296_269),
+            name: Some("9".to_owned()),
+            pipeline: Some(30_433_642),
+            is_child: false,
+            started_at: "2026-08-17T10:00:00Z".parse().ok(),
+        };
         assert_eq!(job(json!({})), all);
-        for fork in [json!({"id": 2, "full_name": "somebody/hello-world"}), json!(null)] {
+        for (fork, id) in [(json!({"id": 2, "full_name": "somebody/hello-world"}), Some(2)), (json!(null), None)] {
             let found = job(json!({"head_repository": fork}));
-            assert_eq!(found, RanFor { branch: None, ..all.clone() }, "a fork's branch is another");
+            let expected = RanFor { branch: None, source_id: id, ..all.clone() };
+            assert_eq!(found, expected, "a fork's branch is another");
         }
         let other = json!([{"number": 3, "base": {"repo": {"id": 2}}}]);
         for none in [json!(null), json!([]), other] {
             assert_eq!(job(json!({"pull_requests": none})), RanFor { merge_requests: vec![], ..all.clone() });
         }
         let nothing = json!({"head_branch": null, "head_sha": "x".repeat(5_000), "pull_requests": null});
-        assert_eq!(job(nothing), RanFor::default());
+        let known = RanFor { branch: None, commit: None, merge_requests: vec![], reference: None, ..all };
+        assert_eq!(job(nothing), known);
         assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
+    }
+
+    #[test]
+    fn a_run_says_of_which_branch_and_workflow_it_is() {
+        let there = answer(&json!({"head_repository": {"id": 2, "full_name": "somebody/hello-world"}})).unwrap();
+        let reference = Reference::Branch("main".to_owned());
+        let runs_for = RunsFor { reference, source_id: Some(2), workflow_id: Some(159_038), is_child: false };
+        assert_eq!((there.runs_for, there.project_id), (Some(runs_for.clone()), Some(1_296_269)));
+        let again = answer(&json!({"run_started_at": "2020-02-01T00:00:00Z", "workflow_id": null})).unwrap();
+        assert_eq!(again.created_at, "2020-01-22T19:33:08Z".parse().ok());
+        assert_eq!((again.began_at, again.runs_for), ("2020-02-01T00:00:00Z".parse().ok(), None));
+        let waits = answer(&json!({"status": "waiting", "conclusion": null})).unwrap();
+        assert!(waits.is_held && !waits.is_under_way());
+        let base: Url = "https://api.github.com".parse().unwrap();
+        let lists = Github.lists(&base, &pipeline(), &runs_for);
+        let runs =
+            "https://api.github.com/repos/octo-org/hello-world/actions/workflows/159038/runs?branch=main&per_page=100";
+        assert_eq!(lists.iter().map(Url::as_str).collect::<Vec<_>>(), [runs]);
+    }
+
+    #[test]
+    fn a_list_of_runs_is_whole_where_whoever_is_beyond_its_end_cannot_be_run_again() {
+        let run = |id: u64, created: &str| {
+            let own = json!({"id": 1_296_269, "full_name": "octo-org/Hello-World"});
+            json!({"id": id, "status": "completed", "conclusion": "success", "head_branch": "main", "head_sha": "a",
+                "workflow_id": 9, "repository": own, "head_repository": own, "created_at": created})
+        };
+        let now = "2026-08-17T10:00:00Z".parse().unwrap();
+        let there = answer(&json!({})).unwrap();
+        let list = |runs: Vec<Value>| {
+            let body = json!({"total_count": 1_000, "workflow_runs": runs}).to_string();
+            Github.list(&pipeline(), &there, body.as_bytes(), now).unwrap()
+        };
+        assert!(list(vec![run(1, "2026-08-17T09:00:00Z")]).is_whole);
+        let full = |last: &str| {
+            let mut all = vec![run(2, "2026-08-17T09:00:00Z"); PER_PAGE - 1];
+            all.push(run(1, last));
+            list(all).is_whole
+        };
+        assert!(full("2026-07-18T09:59:59Z") && !full("2026-07-18T10:00:00Z"));
+        let other = json!({"id": 3, "full_name": "octo-org/other"});
+        let mut foreign = run(2, "2026-08-17T09:00:00Z");
+        foreign["repository"] = other;
+        assert_eq!(list(vec![foreign]).pipelines, [], "of another repository");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! GitLab: pipelines by `GET /projects/:id/pipelines/:pipeline_id` (<https://docs.gitlab.com/api/pipelines/>), merge requests
 //! by `GET /projects/:id/merge_requests/:merge_request_iid` (<https://docs.gitlab.com/api/merge_requests/>), jobs by
-//! `GET /projects/:id/jobs/:job_id` (<https://docs.gitlab.com/api/jobs/>).
+//! `GET /projects/:id/jobs/:job_id` (<https://docs.gitlab.com/api/jobs/>). The pipelines of a branch are listed by
+//! `GET /projects/:id/pipelines`, those of a merge request by `GET /projects/:id/merge_requests/:merge_request_iid/pipelines`.
 
+use jiff::Timestamp;
 use lifecycle::{
-    confirmation::RanFor,
+    confirmation::{RanFor, Reference},
     pipeline::{Kind, Origin},
 };
 use reqwest::{RequestBuilder, Url, header::ACCEPT};
@@ -12,7 +14,8 @@ use serde::Deserialize;
 
 use super::{
     System,
-    known::{There, is_name},
+    known::{RunsFor, Source, There, is_name},
+    sequel::{List, Listed},
 };
 use crate::http::bounded;
 
@@ -32,15 +35,39 @@ struct Answer {
     /// Missing before GitLab 14.
     project_id: Option<u64>,
     web_url: Option<String>,
-    /// Of a job: the branch, the tag, or the ref of a merge request.
+    /// Of a job or a pipeline: the branch, the tag, or the ref of a merge request.
     #[serde(rename = "ref")]
     reference: Option<String>,
-    /// Of a job: `ref` is a tag.
+    /// Of a job or a pipeline: `ref` is a tag.
     tag: Option<bool>,
+    /// Of a job.
+    name: Option<String>,
     /// Of a job.
     commit: Option<Commit>,
     /// Of a job.
     pipeline: Option<OfJob>,
+    /// Of a pipeline: what started it.
+    source: Option<String>,
+    created_at: Option<Timestamp>,
+    started_at: Option<Timestamp>,
+    /// Of a merge request.
+    source_branch: Option<String>,
+    /// Of a merge request; `null` where the fork is gone.
+    source_project_id: Option<u64>,
+    merged_at: Option<Timestamp>,
+    closed_at: Option<Timestamp>,
+}
+
+/// A pipeline in a list.
+#[derive(Deserialize)]
+struct InList {
+    id: u64,
+    project_id: Option<u64>,
+    status: String,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -51,8 +78,10 @@ struct Commit {
 /// A job's pipeline.
 #[derive(Deserialize)]
 struct OfJob {
+    id: Option<u64>,
     /// Missing before GitLab 13.
     project_id: Option<u64>,
+    source: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +101,15 @@ const GO_ON: [&str; 9] = [
     "scheduled",
     "canceling",
 ];
+
+/// The statuses among them of those that wait for a person, or for a time that one set.
+const HELD: [&str; 2] = ["manual", "scheduled"];
+
+/// What starts a pipeline that another one starts.
+const CHILD: &str = "parent_pipeline";
+
+/// How many pipelines are listed at once: more the server does not list.
+const PER_PAGE: usize = 100;
 
 /// The statuses of pipelines that are over.
 const OVER: [&str; 3] = ["success", "failed", "skipped"];
@@ -101,14 +139,23 @@ impl System for Gitlab {
         let projects = [answer.project_id, answer.pipeline.as_ref().and_then(|pipeline| pipeline.project_id)];
         let is_other_project = projects.into_iter().flatten().any(|id| id.to_string() != pipeline.project);
         let (id, status) = match pipeline.kind {
-            Kind::Pipeline | Kind::Job => (Some(answer.id), answer.status),
-            Kind::MergeRequest => (answer.iid, answer.state),
+            Kind::Pipeline | Kind::Job => (Some(answer.id), answer.status.clone()),
+            Kind::MergeRequest => (answer.iid, answer.state.clone()),
         };
         if id != Some(pipeline.id) || is_other_project {
             let what = if pipeline.kind == Kind::Job { "job" } else { "pipeline" };
             return Err(format!("the answer of GitLab is about another {what}"));
         }
-        let ran_for = (pipeline.kind == Kind::Job).then(|| ran_for(answer.reference, answer.tag, answer.commit));
+        let project_id = pipeline.project.parse().ok();
+        let reference = answer.reference.as_deref().and_then(|name| reference(name, answer.tag == Some(true)));
+        let ran_for = (pipeline.kind == Kind::Job).then(|| ran_for(&answer, reference.clone(), project_id));
+        let runs_for = reference.filter(|_| pipeline.kind == Kind::Pipeline).map(|reference| RunsFor {
+            reference,
+            source_id: project_id,
+            workflow_id: None,
+            is_child: answer.source.as_deref() == Some(CHILD),
+        });
+        let source = answer.source_branch.filter(|branch| is_name(branch)).zip(answer.source_project_id);
         let status = status.ok_or_else(|| "the answer of GitLab has another shape than is known".to_owned())?;
         let (is_cancelled, is_over) = match (pipeline.kind, status.as_str()) {
             (Kind::Pipeline, "canceled") | (Kind::MergeRequest, "merged" | "closed") => (true, true),
@@ -124,25 +171,117 @@ impl System for Gitlab {
             }
         };
         let project = path(base, answer.web_url.as_deref()).unwrap_or_else(|| pipeline.project.clone());
-        Ok(There { status: bounded(&status).to_owned(), is_cancelled, is_over, project, ran_for })
+        Ok(There {
+            is_held: pipeline.kind == Kind::Pipeline && HELD.contains(&status.as_str()),
+            status: bounded(&status).to_owned(),
+            is_cancelled,
+            is_over,
+            project,
+            project_id,
+            ran_for,
+            runs_for,
+            created_at: answer.created_at,
+            began_at: answer.created_at.filter(|_| pipeline.kind == Kind::Pipeline),
+            ended_at: answer.merged_at.or(answer.closed_at),
+            sources: source.map(|(branch, project_id)| Source { branch, project_id }).into_iter().collect(),
+            sequel: None,
+        })
     }
 
     fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool {
         serde_json::from_slice::<Project>(body).is_ok_and(|project| project.id.to_string() == pipeline.project)
     }
+
+    /// Those of a branch are asked for by when they changed last: one that runs again comes first, however old it is.
+    fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url> {
+        let per_page = ("per_page", PER_PAGE.to_string());
+        let all = |reference: &str| {
+            let mut url = below(base, &[&pipeline.project, "pipelines"]);
+            let order = [("ref", reference), ("order_by", "updated_at"), ("sort", "desc")];
+            url.query_pairs_mut().extend_pairs(order).append_pair(per_page.0, &per_page.1);
+            if runs_for.is_child {
+                // Without it those are left out that another one started.
+                url.query_pairs_mut().append_pair("source", CHILD);
+            }
+            url
+        };
+        match &runs_for.reference {
+            Reference::Branch(name) | Reference::Tag(name) => vec![all(name)],
+            Reference::MergeRequest(iid) if runs_for.is_child => {
+                FORMS.map(|form| all(&format!("{OF_MERGE_REQUESTS}{iid}/{form}"))).into()
+            }
+            Reference::MergeRequest(iid) => {
+                let mut url = below(base, &[&pipeline.project, "merge_requests", &iid.to_string(), "pipelines"]);
+                url.query_pairs_mut().append_pair(per_page.0, &per_page.1);
+                vec![url]
+            }
+        }
+    }
+
+    fn list(&self, pipeline: &Origin, there: &There, body: &[u8], _: Timestamp) -> Result<List, String> {
+        let all: Vec<InList> = serde_json::from_slice(body)
+            .map_err(|_| "the list of pipelines of GitLab has another shape than is known".to_owned())?;
+        let is_tag = matches!(there.runs_for, Some(RunsFor { reference: Reference::Tag(_), .. }));
+        let own = pipeline.project.parse().ok();
+        let listed = |one: &InList| Listed {
+            id: one.id,
+            is_cancelled: one.status == "canceled",
+            is_under_way: !OVER.contains(&one.status.as_str())
+                && one.status != "canceled"
+                && !HELD.contains(&one.status.as_str()),
+            status: bounded(&one.status).to_owned(),
+            // A list does not tell tags from branches, which seldom have one name.
+            runs_for: one.reference.as_deref().and_then(|name| reference(name, is_tag)).map(|reference| RunsFor {
+                reference,
+                source_id: one.project_id.or(own),
+                workflow_id: None,
+                is_child: false,
+            }),
+        };
+        // Who is beyond the end changed before the pipeline was created, so that it is older and does not run again.
+        let begin = there.created_at;
+        let is_last = |one: &InList| one.updated_at.or(one.created_at).zip(begin).is_some_and(|(at, begin)| at < begin);
+        let is_whole = all.len() < PER_PAGE || all.last().is_some_and(is_last);
+        Ok(List { pipelines: all.iter().map(listed).collect(), is_whole })
+    }
+}
+
+/// How the refs of merge requests begin, and how they end: all of one are of the same merge request.
+const OF_MERGE_REQUESTS: &str = "refs/merge-requests/";
+const FORMS: [&str; 3] = ["head", "merge", "train"];
+
+/// What a ref is; `None`: it cannot be kept, or is none that is known.
+fn reference(name: &str, is_tag: bool) -> Option<Reference> {
+    let name = Some(name).filter(|name| is_name(name))?;
+    Some(match name.strip_prefix(OF_MERGE_REQUESTS) {
+        _ if is_tag => Reference::Tag(name.to_owned()),
+        Some(rest) => {
+            let (iid, form) = rest.split_once('/')?;
+            Reference::MergeRequest(iid.parse().ok().filter(|_| FORMS.contains(&form))?)
+        }
+        None => Reference::Branch(name.to_owned()),
+    })
 }
 
 /// What a job ran for. A tag is no branch, whatever it is called.
-fn ran_for(reference: Option<String>, tag: Option<bool>, commit: Option<Commit>) -> RanFor {
-    let commit = commit.map(|commit| commit.id).filter(|commit| is_name(commit));
-    let reference = reference.filter(|reference| tag != Some(true) && is_name(reference));
-    match reference.as_deref().and_then(|reference| reference.strip_prefix("refs/merge-requests/")) {
-        // `refs/merge-requests/IID/head`, or `merge`, or `train`.
-        Some(rest) => {
-            let iid = rest.split('/').next().and_then(|iid| iid.parse().ok());
-            RanFor { branch: None, commit, merge_requests: iid.into_iter().collect() }
-        }
-        None => RanFor { branch: reference, commit, merge_requests: Vec::new() },
+fn ran_for(answer: &Answer, reference: Option<Reference>, project_id: Option<u64>) -> RanFor {
+    let (branch, merge_request) = match &reference {
+        Some(Reference::Branch(name)) => (Some(name.clone()), None),
+        Some(Reference::MergeRequest(iid)) => (None, Some(*iid)),
+        Some(Reference::Tag(_)) | None => (None, None),
+    };
+    let pipeline = answer.pipeline.as_ref();
+    RanFor {
+        branch,
+        commit: answer.commit.as_ref().map(|commit| commit.id.clone()).filter(|commit| is_name(commit)),
+        merge_requests: merge_request.into_iter().collect(),
+        reference,
+        source_id: project_id,
+        project_id,
+        name: answer.name.clone().filter(|name| is_name(name)),
+        pipeline: pipeline.and_then(|pipeline| pipeline.id),
+        is_child: pipeline.is_some_and(|pipeline| pipeline.source.as_deref() == Some(CHILD)),
+        started_at: answer.started_at,
     }
 }
 
@@ -219,20 +358,36 @@ mod tests {
     fn a_job_says_what_it_ran_for() {
         let there = job(&json!({})).unwrap();
         assert_eq!((there.is_cancelled, there.is_over, there.project.as_str()), (false, true, "group/app"));
-        let commit = Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned());
         let of = |change| job(&change).unwrap().ran_for.unwrap();
-        let branch =
-            |name: &str| RanFor { branch: Some(name.to_owned()), commit: commit.clone(), merge_requests: vec![] };
-        assert_eq!(of(json!({})), branch("feature/x"));
-        for reference in ["refs/merge-requests/3/head", "refs/merge-requests/3/train"] {
-            let expected = RanFor { branch: None, commit: commit.clone(), merge_requests: vec![3] };
-            assert_eq!(of(json!({"ref": reference})), expected, "{reference}");
+        let nothing = RanFor {
+            commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
+            source_id: Some(7),
+            project_id: Some(7),
+            name: Some("deploy".to_owned()),
+            pipeline: Some(6),
+            ..RanFor::default()
+        };
+        let name = || "feature/x".to_owned();
+        let branch = RanFor { branch: Some(name()), reference: Some(Reference::Branch(name())), ..nothing.clone() };
+        assert_eq!(of(json!({})), branch);
+        for form in ["refs/merge-requests/3/head", "refs/merge-requests/3/merge", "refs/merge-requests/3/train"] {
+            let reference = Some(Reference::MergeRequest(3));
+            let expected = RanFor { merge_requests: vec![3], reference, ..nothing.clone() };
+            assert_eq!(of(json!({"ref": form})), expected, "{form}");
         }
-        let nothing = RanFor { commit: commit.clone(), ..RanFor::default() };
-        assert_eq!(of(json!({"ref": "refs/merge-requests/x/head"})), nothing);
-        assert_eq!(of(json!({"ref": "main", "tag": true})), nothing, "a tag is no branch");
+        for other in ["refs/merge-requests/x/head", "refs/merge-requests/3/other"] {
+            assert_eq!(of(json!({"ref": other})), nothing, "{other}");
+        }
+        let tag = RanFor { reference: Some(Reference::Tag("main".to_owned())), ..nothing.clone() };
+        assert_eq!(of(json!({"ref": "main", "tag": true})), tag, "a tag is no branch");
         assert_eq!(of(json!({"ref": "x".repeat(5_000)})), nothing, "cut it would be another");
-        assert_eq!(of(json!({"ref": null, "commit": null})), RanFor::default());
+        let unknown = RanFor { commit: None, name: None, pipeline: None, ..nothing };
+        assert_eq!(of(json!({"ref": null, "commit": null, "name": null, "pipeline": null})), unknown);
+        let child = of(json!({
+            "started_at": "2026-08-17T10:00:00.123Z", "pipeline": {"id": 6, "project_id": 7, "source": "parent_pipeline"},
+        }));
+        let started_at = "2026-08-17T10:00:00.123Z".parse().ok();
+        assert_eq!(child, RanFor { started_at, is_child: true, ..branch });
         for status in ["canceled", "failed", "whatever comes next"] {
             assert!(!job(&json!({"status": status})).unwrap().is_cancelled, "{status}");
         }
@@ -268,6 +423,82 @@ mod tests {
         assert_eq!(Gitlab.origin(&base(), &pipeline()).as_str(), address);
         let address = "https://example.org/api/v4/projects/7";
         assert_eq!(Gitlab.project(&"https://example.org".parse().unwrap(), &pipeline()).as_str(), address);
+    }
+
+    #[test]
+    fn a_pipeline_says_what_it_runs_for() {
+        let of = |change| answer(&change).unwrap();
+        let there = of(json!({}));
+        let runs_for = |reference| RunsFor { reference, source_id: Some(7), workflow_id: None, is_child: false };
+        let main = runs_for(Reference::Branch("main".to_owned()));
+        assert_eq!(there.runs_for, Some(main.clone()));
+        let created = "2016-08-11T11:28:34.085Z".parse().ok();
+        assert_eq!((there.created_at, there.began_at, there.project_id), (created, created, Some(7)));
+        let request = of(json!({"ref": "refs/merge-requests/3/train"})).runs_for;
+        assert_eq!(request, Some(runs_for(Reference::MergeRequest(3))));
+        let child = of(json!({"source": "parent_pipeline"})).runs_for;
+        assert_eq!(child, Some(RunsFor { is_child: true, ..main }));
+        assert_eq!(of(json!({"ref": null})).runs_for, None);
+        for (status, expected) in [("manual", true), ("scheduled", true), ("running", false), ("success", false)] {
+            assert_eq!(of(json!({"status": status})).is_held, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_merge_request_says_which_branch_it_brings_in_and_when_it_ended() {
+        let there = merge_request(&json!({
+            "state": "merged", "source_branch": "x", "source_project_id": 9, "merged_at": "2026-08-17T10:00:00Z",
+            "closed_at": null, "created_at": "2026-08-16T10:00:00Z",
+        }));
+        let there = there.unwrap();
+        assert_eq!(there.sources, [Source { branch: "x".to_owned(), project_id: 9 }]);
+        assert_eq!((there.ended_at, there.began_at), ("2026-08-17T10:00:00Z".parse().ok(), None));
+        let orphaned = merge_request(&json!({"source_branch": "x", "source_project_id": null})).unwrap();
+        assert_eq!((orphaned.sources, orphaned.ended_at), (Vec::new(), None));
+    }
+
+    /// Where the pipelines are listed of what this one runs for.
+    fn lists(change: &Value) -> Vec<String> {
+        let runs_for = answer(change).unwrap().runs_for.unwrap();
+        Gitlab.lists(&base(), &pipeline(), &runs_for).iter().map(|url| url.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_pipelines_of_a_branch_are_listed_by_when_they_changed() {
+        let of_project = "https://example.org/gitlab/api/v4/projects/7";
+        let order = "order_by=updated_at&sort=desc&per_page=100";
+        assert_eq!(lists(&json!({"ref": "a b/c"})), [format!("{of_project}/pipelines?ref=a+b%2Fc&{order}")]);
+        let child = json!({"source": "parent_pipeline"});
+        assert_eq!(lists(&child), [format!("{of_project}/pipelines?ref=main&{order}&source=parent_pipeline")]);
+        let request = json!({"ref": "refs/merge-requests/3/head"});
+        assert_eq!(lists(&request), [format!("{of_project}/merge_requests/3/pipelines?per_page=100")]);
+        let both = json!({"ref": "refs/merge-requests/3/head", "source": "parent_pipeline"});
+        assert_eq!(lists(&both).len(), 3, "each form of it");
+    }
+
+    #[test]
+    fn a_list_says_which_pipelines_go_on_and_whether_it_is_whole() {
+        let one = |id: u64, status: &str, updated: &str| {
+            json!({"id": id, "iid": 1, "project_id": 7, "sha": "a9", "ref": "main", "status": status, "source": "push",
+                "created_at": "2016-08-11T11:00:00.000Z", "updated_at": updated, "web_url": "https://example.org"})
+        };
+        let there = answer(&json!({"status": "canceled"})).unwrap();
+        let list =
+            |all: Vec<Value>| Gitlab.list(&pipeline(), &there, json!(all).to_string().as_bytes(), Timestamp::MIN);
+        let (before, after) = ("2016-08-11T11:28:34.000Z", "2016-08-11T11:28:35.000Z");
+        let found =
+            list(vec![one(48, "canceled", after), one(47, "manual", after), one(45, "running", after)]).unwrap();
+        let words: Vec<_> = found.pipelines.iter().map(|it| (it.id, it.is_cancelled, it.is_under_way)).collect();
+        assert_eq!(words, [(48, true, false), (47, false, false), (45, false, true)]);
+        assert!(found.is_whole && list(Vec::new()).unwrap().is_whole);
+        let full = |last: &str| {
+            let mut all = vec![one(48, "success", after); PER_PAGE - 1];
+            all.push(one(40, "success", last));
+            list(all).unwrap().is_whole
+        };
+        assert!(full(before), "whoever is beyond the end changed before this one was created");
+        assert!(!full(after));
+        assert!(Gitlab.list(&pipeline(), &there, b"{}", Timestamp::MIN).is_err());
     }
 
     #[test]

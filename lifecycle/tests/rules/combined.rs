@@ -97,9 +97,10 @@ impl Model {
                 _ => self.by_health(switches),
             },
             Cancelled if cancelled == Some(false) => Some(Unknown),
-            Cancelled if is_over && switches.pipeline == Checks::Keeps => Some(Stale),
+            // What leads to a deletion of its own stays so, unless nobody knows any more whether it is.
+            Cancelled if is_over && (switches.pipeline == Checks::Keeps || cancelled.is_none()) => Some(Stale),
             Superseded if replaced == Some(false) => Some(Unknown),
-            Superseded if is_over && switches.superseded == Checks::Keeps => Some(Stale),
+            Superseded if is_over && (switches.superseded == Checks::Keeps || replaced.is_none()) => Some(Stale),
             Cancelled | Superseded | Stale => None,
         }
     }

@@ -15,7 +15,7 @@ use lifecycle::{
     health::{Checkup, Look},
     keys::Lineage,
     mirror,
-    pipeline::{CiSystem, Kind, Origin, together},
+    pipeline::{CiSystem, Kind, Links, Origin, together},
     plan,
     policy::{Common, HealthSources, RawPolicy},
     supersession::{Succession, Successor},
@@ -187,8 +187,9 @@ impl World {
     }
 
     fn pipeline(&self) -> Checked<Condition> {
-        let origins = self.applies().map(|policy| Origin::all(&self.namespace, policy)).unwrap_or_default();
-        together(origins.into_iter().map(|origin| {
+        let links = self.applies().map(|policy| Links::of(&self.namespace, policy)).unwrap_or_default();
+        let counts = |origin: &&Origin| links.goes_with_pipeline || origin.kind == Kind::MergeRequest;
+        together(links.origins().filter(counts).map(|origin| {
             let (truth, over, on) = match origin.kind {
                 Kind::Pipeline => (self.pipeline, "was cancelled", "running"),
                 Kind::MergeRequest => (self.merged, "was merged", "opened"),

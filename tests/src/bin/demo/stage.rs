@@ -53,6 +53,7 @@ policies:
     max_keep: 1d
     visible_for: 1s
     checks: { health: off }
+    on: { cancelled: { grace: 0 } }
   - name: judged
     match: { all: [ { labels: { judged-by: its-workloads } } ] }
     visible_for: 1s

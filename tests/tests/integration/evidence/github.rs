@@ -6,10 +6,10 @@ use lifecycle::Truth;
 use lifecycle::confirmation::Proof;
 use lifecycle::pipeline::{CiSystem, Kind, Origin};
 use serde_json::json;
-use testbed::ci::{CiServer, Fault};
+use testbed::ci::{CiServer, Fault, What};
 use tokio::time::Instant;
 
-use crate::evidence::pipelines::{Asker, group, is_left_alone_for, terms};
+use crate::evidence::pipelines::{Asker, Jobs, is_left_alone_for};
 
 const TOKEN: &str = "github_pat_s3cret";
 const REPOSITORY: &str = "octo/app";
@@ -35,13 +35,15 @@ async fn what_was_cancelled_is_so_until_it_is_run_again() {
     github.set(REPOSITORY, 46, "queued");
     assert_eq!(asker.told().await.0, Truth::False);
     let asked: Vec<_> = github.asked().into_iter().map(|asked| (asked.path, asked.status)).collect();
-    let path = "/repos/octo/app/actions/runs/46";
-    assert_eq!(asked, [200, 200, 304, 200].map(|status| (path.to_owned(), Some(status))));
+    let [run, all] = ["/repos/octo/app/actions/runs/46", "/repos/octo/app/actions/workflows/159038/runs"];
+    let expected = [(run, 200), (run, 200), (all, 200), (run, 304), (all, 200), (run, 200)];
+    assert_eq!(asked, expected.map(|(path, status)| (path.to_owned(), Some(status))));
 }
 
 #[tokio::test]
 async fn what_is_not_found_is_gone_while_its_repository_is_found() {
-    let (github, mut asker) = github("success").await;
+    let (github, mut asker) = github("in_progress").await;
+    asker.look().await;
     github.remove(REPOSITORY, 46);
     assert_eq!(asker.told().await.0, Truth::Unknown);
     asker.later(SignedDuration::from_mins(10));
@@ -69,8 +71,9 @@ async fn what_is_used_up_closes_all_of_it_until_there_is_more() {
     github.fail(Some(Fault::UsedUp(600)));
     let before = Instant::now();
     let look = asker.look().await;
-    assert_eq!(look.condition.truth, Truth::Unknown);
-    assert_eq!(look.condition.reason, "GitHub answered 403 Forbidden: it was asked too often");
+    let condition = asker.condition(&look);
+    assert_eq!(condition.truth, Truth::Unknown);
+    assert_eq!(condition.reason, "GitHub answered 403 Forbidden: it was asked too often");
     assert!(look.trouble.unwrap().is_of_all);
     is_left_alone_for(&asker, before, 600);
 }
@@ -85,14 +88,54 @@ async fn a_wrong_token_cancels_nothing() {
     assert!(reason.starts_with("GitHub answered 401 Unauthorized: it does not take the token in `"), "{reason}");
 }
 
-#[tokio::test]
-async fn a_run_proves_what_it_was_for() {
+/// A GitHub with two runs of this branch, 45 and 46.
+async fn runs(branch: &str) -> (CiServer, Jobs) {
     let github = CiServer::github(TOKEN).await.unwrap();
-    github.set_job(REPOSITORY, 46, "feature/x");
-    let group = |branch| group(&terms(CiSystem::Github), branch);
-    let job = group("feature-x").job(CiSystem::Github, "46").unwrap();
-    let mut asker = Asker::about(job.clone(), &github.url(), TOKEN, &json!({}));
-    let look = asker.look().await;
-    assert_eq!(look.proof(&group("feature-x"), &job), Proof::Proven);
-    assert!(matches!(look.proof(&group("main"), &job), Proof::Refuted(_)));
+    [45, 46].iter().for_each(|run| github.set_job(REPOSITORY, *run, branch));
+    let jobs = Jobs::of(CiSystem::Github, &github.url(), TOKEN, "feature-x");
+    (github, jobs)
+}
+
+#[tokio::test]
+async fn a_run_replaces_what_one_of_the_same_branch_and_workflow_deployed() {
+    let (github, mut runs) = runs("feature/x").await;
+    assert_eq!(runs.proof().await, Proof::Proven);
+    github.tell(What::Pipeline, REPOSITORY, 46, &json!({"workflow_id": 2}));
+    assert_eq!(
+        runs.refuted().await,
+        "workflow run 46 of octo/app is called `2`, and workflow run 45 of octo/app `159038`"
+    );
+}
+
+#[tokio::test]
+async fn an_older_run_that_is_run_again_neither_replaces_nor_is_replaced() {
+    let (github, mut runs) = runs("feature/x").await;
+    github.tell(What::Pipeline, REPOSITORY, 45, &json!({"run_started_at": "2026-08-17T09:30:00Z"}));
+    github.tell(What::Pipeline, REPOSITORY, 46, &json!({"run_started_at": "2026-08-17T09:00:00Z"}));
+    assert!(runs.refuted().await.ends_with("began before workflow run 45 of octo/app"));
+}
+
+#[tokio::test]
+async fn a_fork_and_a_repository_that_came_back_under_its_name_are_others() {
+    let (github, mut runs) = runs("feature/x").await;
+    let fork = json!({"head_repository": {"id": 2, "full_name": "somebody/app"}});
+    github.tell(What::Pipeline, REPOSITORY, 45, &fork);
+    assert!(runs.refuted().await.contains("of another repository"));
+    github.tell(What::Pipeline, REPOSITORY, 45, &json!({"repository": {"id": 2, "full_name": "octo/app"}}));
+    assert!(runs.refuted().await.ends_with("are of two projects, which had one name after the other"));
+}
+
+#[tokio::test]
+async fn a_run_that_its_successor_cancelled_is_not_abandoned() {
+    let (github, mut asker) = github("cancelled").await;
+    let main = |run| github.tell(What::Pipeline, REPOSITORY, run, &json!({"head_branch": "main"}));
+    github.set(REPOSITORY, 47, "queued");
+    [46, 47].into_iter().for_each(main);
+    let why = "workflow run 46 of octo/app was cancelled, and 47 of the same branch `main` is newer, with the status `queued`";
+    assert_eq!(asker.told().await, (Truth::False, why.to_owned()));
+    for other in [json!({"workflow_id": 2}), json!({"head_repository": {"id": 2, "full_name": "somebody/app"}})] {
+        github.tell(What::Pipeline, REPOSITORY, 47, &json!({"workflow_id": 159_038}));
+        github.tell(What::Pipeline, REPOSITORY, 47, &other);
+        assert_eq!(asker.told().await.0, Truth::True, "{other}");
+    }
 }

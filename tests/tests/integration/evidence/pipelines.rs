@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::config::{CiSettings, RawGithub, RawGitlab};
-use evidence::pipelines::{Known, Look, Source};
+use common::config::{CiSettings, Gone, RawGithub, RawGitlab};
+use evidence::pipelines::{Known, Look, Source, proof};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::confirmation::Proof;
 use lifecycle::pipeline::{CiSystem, Kind, Origin};
 use lifecycle::supersession::{By, Group, Terms, When};
-use lifecycle::{Keys, Namespace, Truth, Uid};
+use lifecycle::{Condition, Keys, Namespace, Truth, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::ci::{CiServer, Fault};
+use testbed::ci::{CiServer, Fault, What};
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
@@ -26,6 +26,7 @@ pub(crate) struct Asker {
     directory: TempDir,
     pub(crate) source: Source,
     pipeline: Origin,
+    gone: Gone,
     now: Arc<Mutex<Timestamp>>,
     pub(crate) known: Option<Known>,
 }
@@ -44,8 +45,10 @@ impl Asker {
         let mut section = json!({"url": url, "token_file": file, "requests_per_minute": 1000});
         section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let now = Arc::new(Mutex::new("2026-08-17T10:00:00Z".parse().unwrap()));
-        let source = Source::new(pipeline.system, settings(pipeline.system, section));
-        Self { directory, source, pipeline, now, known: None }
+        let settings = settings(pipeline.system, section);
+        let gone = settings.gone;
+        let source = Source::new(pipeline.system, settings);
+        Self { directory, source, pipeline, gone, now, known: None }
     }
 
     fn of(gitlab: &CiServer) -> Self {
@@ -64,8 +67,14 @@ impl Asker {
     /// Asks once; what is found, and why.
     pub(crate) async fn told(&mut self) -> (Truth, String) {
         let look = self.look().await;
-        assert_eq!(look.condition.observed_at, *self.now.lock().unwrap());
-        (look.condition.truth, look.condition.reason)
+        let condition = self.condition(&look);
+        assert_eq!(condition.observed_at, *self.now.lock().unwrap());
+        (condition.truth, condition.reason)
+    }
+
+    /// What a look says by itself.
+    pub(crate) fn condition(&self, look: &Look) -> Condition {
+        look.condition(&self.pipeline, self.gone)
     }
 
     pub(crate) fn later(&self, by: SignedDuration) {
@@ -102,7 +111,9 @@ async fn what_was_canceled_is_cancelled_and_what_was_retried_is_not() {
     gitlab.set("7", 46, "pending");
     assert_eq!(asker.told().await, (Truth::False, is("pending")));
     let paths: Vec<_> = gitlab.asked().into_iter().map(|asked| asked.path).collect();
-    assert_eq!(paths, ["/api/v4/projects/7/pipelines/46"; 3]);
+    // What became of its branch is asked for one that was cancelled, and for no other.
+    let [one, all] = ["/api/v4/projects/7/pipelines/46", "/api/v4/projects/7/pipelines"];
+    assert_eq!(paths, [one, one, all, one]);
 }
 
 #[tokio::test]
@@ -115,7 +126,8 @@ async fn nothing_is_sent_twice_that_did_not_change() {
     gitlab.set("7", 46, "running");
     assert_eq!(asker.told().await.0, Truth::False);
     let asked: Vec<_> = gitlab.asked().into_iter().map(|asked| (asked.is_conditional, asked.status)).collect();
-    assert_eq!(asked, [(false, Some(200)), (true, Some(304)), (true, Some(200))]);
+    let list = (false, Some(200));
+    assert_eq!(asked, [(false, Some(200)), list, (true, Some(304)), list, (true, Some(200))]);
 }
 
 /// Whatever was known before, an answer like this leaves it unknown, for a reason that begins so; also where what is not
@@ -131,8 +143,8 @@ async fn check_unknown(fault: Fault, expected: &str) {
             }
             gitlab.fail(Some(fault.clone()));
             let look = asker.look().await;
-            let reason = &look.condition.reason;
-            assert_eq!(look.condition.truth, Truth::Unknown, "{fault:?}: {reason}");
+            let Condition { truth, reason, .. } = asker.condition(&look);
+            assert_eq!(truth, Truth::Unknown, "{fault:?}: {reason}");
             assert!(reason.starts_with(expected), "{fault:?}: {reason}");
             assert!(!reason.contains("s3cret") && !reason.contains("127.0.0.1"), "{reason}");
             assert_eq!(look.known.is_some(), !is_first, "what was there is remembered");
@@ -190,7 +202,7 @@ async fn one_that_is_not_there_changes_nothing() {
 
 #[tokio::test]
 async fn what_is_not_found_is_gone_ten_minutes_later_while_its_project_is_found() {
-    let gitlab = gitlab("success").await;
+    let gitlab = gitlab("running").await;
     let mut asker = Asker::of(&gitlab);
     asker.look().await;
     gitlab.remove("7", 46);
@@ -212,9 +224,10 @@ async fn what_is_not_found_is_gone_ten_minutes_later_while_its_project_is_found(
 
 #[tokio::test]
 async fn two_answers_are_needed_however_soon_they_may_follow() {
-    let gitlab = gitlab("success").await;
-    gitlab.remove("7", 46);
+    let gitlab = gitlab("running").await;
     let mut asker = Asker::new(&gitlab.url(), TOKEN, &json!({"gone_confirm_after": "0s"}));
+    asker.look().await;
+    gitlab.remove("7", 46);
     assert_eq!(asker.told().await.0, Truth::Unknown);
     assert_eq!(asker.told().await.0, Truth::Unknown, "the same instant");
     asker.later(SignedDuration::from_secs(1));
@@ -223,9 +236,10 @@ async fn two_answers_are_needed_however_soon_they_may_follow() {
 
 #[tokio::test]
 async fn what_was_not_known_in_between_begins_the_time_anew() {
-    let gitlab = gitlab("success").await;
-    gitlab.remove("7", 46);
+    let gitlab = gitlab("running").await;
     let mut asker = Asker::of(&gitlab);
+    asker.look().await;
+    gitlab.remove("7", 46);
     asker.look().await;
     asker.later(SignedDuration::from_mins(5));
     gitlab.close("7", true);
@@ -276,9 +290,10 @@ async fn a_merge_request_is_over_when_it_was_merged_and_never_because_it_is_not_
     assert_eq!(asker.told().await, (Truth::True, is("was closed")));
     gitlab.remove_project("7");
     let look = asker.look().await;
-    assert_eq!(look.condition.truth, Truth::Unknown);
     let why = "GitLab answered 404 Not Found: merge request 3 of project 7 is not found, or the token does not see it";
-    assert_eq!((look.condition.reason.as_str(), look.trouble.unwrap().is_of_all), (why, false));
+    let condition = asker.condition(&look);
+    assert_eq!((condition.truth, condition.reason.as_str()), (Truth::Unknown, why));
+    assert!(!look.trouble.unwrap().is_of_all);
 }
 
 /// A public project whose pipelines are not public: whoever is nobody gets 404 for the pipeline and 200 for the project.
@@ -299,7 +314,7 @@ async fn a_wrong_token_is_told_and_a_new_one_comes_into_use() {
     let gitlab = gitlab("canceled").await;
     let mut asker = Asker::new(&gitlab.url(), "old", &json!({}));
     let look = asker.look().await;
-    assert_eq!(look.condition.truth, Truth::Unknown);
+    assert_eq!(asker.condition(&look).truth, Truth::Unknown);
     assert!(look.trouble.unwrap().is_of_all);
     std::fs::write(asker.directory.path().join("token"), format!("{TOKEN}\n")).unwrap();
     // The one that was refused is left alone for a while.
@@ -354,9 +369,10 @@ async fn so_many_requests_a_minute_and_no_more() {
 
 #[tokio::test]
 async fn what_one_wrote_down_another_goes_on_with() {
-    let gitlab = gitlab("success").await;
-    gitlab.remove("7", 46);
+    let gitlab = gitlab("running").await;
     let mut first = Asker::of(&gitlab);
+    first.look().await;
+    gitlab.remove("7", 46);
     let store = format!("sqlite:{}", first.directory.path().join("store.db").display());
     let store = common::store::open(&store).await.unwrap();
     let known = first.look().await.known.unwrap();
@@ -393,48 +409,156 @@ pub(crate) fn terms(system: CiSystem) -> Terms {
     Terms { by: vec![By::Branch], when: When::NewerReady, confirm: Some(system) }
 }
 
-#[tokio::test]
-async fn a_job_proves_what_it_ran_for_and_nothing_else() {
+/// Jobs of a GitLab: those of a branch of project 7, of which the first has the number 45 and the second 46.
+pub(crate) struct Jobs {
+    group: Group,
+    old: (Origin, Asker),
+    new: (Origin, Asker),
+}
+
+impl Jobs {
+    pub(crate) fn of(system: CiSystem, url: &str, token: &str, branch: &str) -> Self {
+        let group = group(&terms(system), branch);
+        let [old, new] = ["45", "46"].map(|id| {
+            let job = group.job(system, id).unwrap();
+            (job.clone(), Asker::about(job, url, token, &json!({})))
+        });
+        Self { group, old, new }
+    }
+
+    /// Whether the newer one replaces the older one, by what is told of both now.
+    pub(crate) async fn proof(&mut self) -> Proof {
+        let [old, new] = [self.old.1.look().await, self.new.1.look().await];
+        proof(&self.group, (&self.new.0, Some(&new)), (&self.old.0, Some(&old)))
+    }
+
+    /// Why it does not replace it.
+    pub(crate) async fn refuted(&mut self) -> String {
+        match self.proof().await {
+            Proof::Refuted(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A GitLab with these two jobs of a branch.
+async fn jobs(branch: &str) -> (CiServer, Jobs) {
     let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
-    gitlab.set_job("7", 46, "feature/x");
-    let group = |branch| group(&terms(CiSystem::Gitlab), branch);
-    let job = group("feature-x").job(CiSystem::Gitlab, "46").unwrap();
-    let mut asker = Asker::about(job.clone(), &gitlab.url(), TOKEN, &json!({}));
-    let look = asker.look().await;
-    assert_eq!(look.proof(&group("feature-x"), &job), Proof::Proven);
-    let why = "job 46 of project 7 ran for branch `feature/x`, commit a91957a858320c0e17f3a0eca7cfacbff50ea29a, not for \
-               branch `main`";
-    assert_eq!(look.proof(&group("main"), &job), Proof::Refuted(why.to_owned()));
-    // What it ran for stays what it was while nobody can be asked.
-    gitlab.fail(Some(Fault::Status(503)));
-    let look = asker.look().await;
-    assert!(look.trouble.is_some());
-    assert_eq!(look.proof(&group("feature-x"), &job), Proof::Proven);
-    assert!(gitlab.asked().iter().all(|asked| asked.path == "/api/v4/projects/7/jobs/46"));
+    [45, 46].iter().for_each(|job| gitlab.set_job("7", *job, branch));
+    let jobs = Jobs::of(CiSystem::Gitlab, &gitlab.url(), TOKEN, "feature-x");
+    (gitlab, jobs)
 }
 
 #[tokio::test]
-async fn a_job_that_is_not_found_proves_the_contrary_once_that_is_sure() {
-    let gitlab = gitlab("running").await;
-    let group = group(&terms(CiSystem::Gitlab), "main");
-    let job = group.job(CiSystem::Gitlab, "46").unwrap();
-    let mut asker = Asker::about(job.clone(), &gitlab.url(), TOKEN, &json!({}));
-    assert!(matches!(asker.look().await.proof(&group, &job), Proof::Unknown(_)));
-    asker.later(SignedDuration::from_mins(10));
-    let proof = asker.look().await.proof(&group, &job);
-    let why = "job 46 of project 7 is gone since 2026-08-17 10:00:00 UTC, and its project is not";
-    assert_eq!(proof, Proof::Refuted(why.to_owned()));
+async fn a_job_replaces_what_one_of_the_same_branch_deployed() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    assert_eq!(jobs.proof().await, Proof::Proven);
+    // What they ran for stays what it was while nobody can be asked, and when they are deleted.
+    gitlab.remove_job("7", 45);
+    assert_eq!(jobs.proof().await, Proof::Proven);
+    gitlab.fail(Some(Fault::Status(503)));
+    assert_eq!(jobs.proof().await, Proof::Proven);
+}
+
+#[tokio::test]
+async fn a_job_of_another_branch_replaces_nothing() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    gitlab.set_job("7", 46, "main");
+    let why = "job 46 of project 7 ran for branch `main`, commit a91957a858320c0e17f3a0eca7cfacbff50ea29a, not for \
+               branch `feature-x`";
+    assert_eq!(jobs.refuted().await, why);
+}
+
+#[tokio::test]
+async fn two_branches_with_one_slug_are_two() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    gitlab.set_job("7", 46, "feature-x");
+    let why = "job 46 of project 7 ran for branch `feature-x`, and job 45 of project 7 for branch `feature/x`";
+    assert_eq!(jobs.refuted().await, why);
+}
+
+#[tokio::test]
+async fn two_long_branches_that_begin_alike_are_two() {
+    let begin = format!("feature/{}", "x".repeat(63));
+    let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
+    gitlab.set_job("7", 45, &format!("{begin}-a"));
+    gitlab.set_job("7", 46, &format!("{begin}-b"));
+    let slug = format!("feature-{}", "x".repeat(55));
+    let mut jobs = Jobs::of(CiSystem::Gitlab, &gitlab.url(), TOKEN, &slug);
+    assert!(jobs.refuted().await.contains("-b`, and job 45"));
+}
+
+#[tokio::test]
+async fn the_forms_of_a_merge_request_are_one() {
+    let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
+    gitlab.set_job("7", 45, "refs/merge-requests/3/head");
+    gitlab.set_job("7", 46, "refs/merge-requests/3/train");
+    let by_request = Terms { by: vec![By::Mr], ..terms(CiSystem::Gitlab) };
+    let mut jobs = Jobs { group: group(&by_request, "3"), ..Jobs::of(CiSystem::Gitlab, &gitlab.url(), TOKEN, "x") };
+    assert_eq!(jobs.proof().await, Proof::Proven);
+    gitlab.set_job("7", 45, "refs/merge-requests/4/head");
+    assert!(jobs.refuted().await.ends_with("ran for merge request 3, and job 45 of project 7 for merge request 4"));
+}
+
+#[tokio::test]
+async fn jobs_of_two_names_deploy_two_things() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    gitlab.tell(What::Job, "7", 46, &json!({"name": "deploy: [b]"}));
+    let why = "job 46 of project 7 is called `deploy: [b]`, and job 45 of project 7 `deploy`";
+    assert_eq!(jobs.refuted().await, why);
+    // Whatever is not told is not known.
+    gitlab.tell(What::Job, "7", 46, &json!({"name": null}));
+    assert!(matches!(jobs.proof().await, Proof::Unknown(why) if why.contains("does not tell the name of both")));
+}
+
+#[tokio::test]
+async fn what_was_retried_replaces_its_former_self() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    let of_one = json!({"pipeline": {"id": 9, "project_id": 7, "source": "parent_pipeline"}});
+    [45, 46].iter().for_each(|job| gitlab.tell(What::Job, "7", *job, &of_one));
+    assert_eq!(jobs.proof().await, Proof::Proven);
+}
+
+#[tokio::test]
+async fn child_pipelines_of_one_commit_are_as_one_pipeline() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    let child = |id: u64| json!({"pipeline": {"id": id, "project_id": 7, "source": "parent_pipeline"}});
+    gitlab.tell(What::Job, "7", 45, &child(9));
+    gitlab.tell(What::Job, "7", 46, &child(10));
+    let why = "job 46 of project 7 and job 45 of project 7 are of child pipelines of one commit";
+    assert_eq!(jobs.refuted().await, why);
+    gitlab.tell(What::Job, "7", 46, &json!({"commit": {"id": "b91957a858320c0e17f3a0eca7cfacbff50ea29a"}}));
+    assert_eq!(jobs.proof().await, Proof::Proven, "of another commit");
+}
+
+#[tokio::test]
+async fn where_numbers_and_times_disagree_neither_is_newer() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    // The older one was started by hand later.
+    gitlab.tell(What::Job, "7", 45, &json!({"started_at": "2026-08-17T09:30:00.000Z"}));
+    assert_eq!(jobs.proof().await, Proof::Proven, "where it is not told, the number alone counts");
+    gitlab.tell(What::Job, "7", 46, &json!({"started_at": "2026-08-17T09:00:00.000Z"}));
+    let why = "job 46 of project 7 has the greater number, and began before job 45 of project 7";
+    assert_eq!(jobs.refuted().await, why);
+    gitlab.tell(What::Job, "7", 45, &json!({"started_at": "2026-08-17T08:30:00.000Z"}));
+    assert_eq!(jobs.proof().await, Proof::Proven);
+}
+
+#[tokio::test]
+async fn a_job_that_was_never_found_proves_nothing() {
+    let (gitlab, mut jobs) = jobs("feature/x").await;
+    gitlab.remove_job("7", 45);
+    assert_eq!(jobs.proof().await, Proof::Unknown("job 45 of project 7 is not found".to_owned()));
     // Whoever may not see it learns nothing of it.
     gitlab.close("7", true);
-    assert!(matches!(asker.look().await.proof(&group, &job), Proof::Unknown(_)));
+    assert!(matches!(jobs.proof().await, Proof::Unknown(_)));
 }
 
 #[tokio::test]
 async fn while_it_is_ill_no_job_proves_anything() {
     let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
     gitlab.set_job("7", 46, "main");
-    let group = group(&terms(CiSystem::Gitlab), "main");
-    let job = group.job(CiSystem::Gitlab, "46").unwrap();
+    gitlab.set_job("7", 45, "main");
     let faults = [
         Fault::Status(500),
         Fault::Status(401),
@@ -448,7 +572,7 @@ async fn while_it_is_ill_no_job_proves_anything() {
     ];
     for fault in faults {
         gitlab.fail(Some(fault.clone()));
-        let mut asker = Asker::about(job.clone(), &gitlab.url(), TOKEN, &json!({}));
-        assert!(matches!(asker.look().await.proof(&group, &job), Proof::Unknown(_)), "{fault:?}");
+        let mut jobs = Jobs::of(CiSystem::Gitlab, &gitlab.url(), TOKEN, "main");
+        assert!(matches!(jobs.proof().await, Proof::Unknown(_)), "{fault:?}");
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use testbed::ci::CiServer;
+use testbed::ci::{CiServer, What};
 use testbed::eventually;
 
 use crate::program::harness::{Demo, LATER, Nsm, World, story};
@@ -111,6 +111,7 @@ async fn what_gitlab_cancels_or_merges_is_taken_in_when_it_says_so() {
     gitlab.set("7", 46, "running");
     gitlab.set("7", 47, "running");
     gitlab.set_request("7", 3, "opened");
+    gitlab.tell(What::Pipeline, "7", 47, &json!({"ref": "refs/merge-requests/3/head"}));
     story(hearing("gitlab", &gitlab, &files), async |world| {
         let cancelled = made_by(world, 46).await?;
         let merged = made(world, "merged", &[("projectId", "7"), ("pipelineId", "47"), ("mrId", "3")]).await?;
@@ -157,6 +158,7 @@ async fn what_github_cancels_is_taken_in_when_it_says_so() {
 #[tokio::test]
 async fn a_newer_deployment_counts_when_its_job_is_told_of() {
     let (gitlab, files) = (CiServer::gitlab(TOKEN).await.expect("it starts"), files());
+    gitlab.set_job("7", 1, "main");
     gitlab.set_job("7", 2, "feature/other");
     let hearing = hearing("gitlab", &gitlab, &files);
     let configure = move |config: &mut Value| {

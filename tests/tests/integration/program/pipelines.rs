@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use testbed::ci::{CiServer, Fault};
+use testbed::ci::{CiServer, Fault, What};
 use testbed::eventually;
 
 use crate::program::harness::{Demo, LATER, World, story};
@@ -11,9 +11,38 @@ const TOKEN: &str = "glpat-token";
 
 /// A namespace that a pipeline of project 7 made.
 async fn made_by(world: &World, name: &str, pipeline: u64) -> Result<Demo> {
-    let id = pipeline.to_string();
-    let labels = [("cicd.skao.int/projectId", "7"), ("cicd.skao.int/pipelineId", &id), world.label()];
+    labelled(world, name, &[("projectId", "7"), ("pipelineId", &pipeline.to_string())]).await
+}
+
+/// A namespace with these labels of CI.
+async fn labelled(world: &World, name: &str, ci: &[(&str, &str)]) -> Result<Demo> {
+    let ci: Vec<_> = ci.iter().map(|(key, value)| (format!("cicd.skao.int/{key}"), *value)).collect();
+    let labels: Vec<_> = ci.iter().map(|(key, value)| (key.as_str(), *value)).chain([world.label()]).collect();
     world.namespace_named(&format!("{name}-{}", world.name), &labels, &[]).await
+}
+
+/// As [`asking`] often, for merge requests, too.
+fn asking_for_merge_requests(gitlab: &CiServer) -> impl FnOnce(&mut Value) + use<> {
+    let asking = asking(gitlab, "1s", "0");
+    move |config| {
+        asking(config);
+        config["policies"][0]["checks"] = json!({"health": "off", "merged": true});
+    }
+}
+
+/// How often a path was asked for.
+fn asked(gitlab: &CiServer, path: &str) -> usize {
+    gitlab.asked().iter().filter(|asked| asked.path == path).count()
+}
+
+/// Waits until a path was asked for once more from now on, and answered.
+async fn is_asked_again(gitlab: &CiServer, path: &str) -> Result<()> {
+    let before = asked(gitlab, path);
+    eventually(&format!("{path} is asked for"), LATER, async || {
+        ensure!(asked(gitlab, path) > before + 1, "{:?}", gitlab.asked());
+        Ok(())
+    })
+    .await
 }
 
 /// Asks this GitLab so often, and lets what is cancelled stand so long.
@@ -146,6 +175,93 @@ async fn while_gitlab_is_away_nothing_is_cancelled_and_nothing_taken_back() {
         nsm.says("GitLab tells of pipelines again").await?;
         well.shows("status", "cancelled").await?;
         lost.shows("status", "ok").await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// The number of a merge request counts in the project that it is to be merged into, and the labels name the fork in which the
+/// pipeline ran.
+#[tokio::test]
+async fn a_merge_request_of_a_fork_is_not_the_one_with_its_number_in_the_fork() {
+    let gitlab = gitlab(&[]).await;
+    gitlab.set("9", 200, "success");
+    gitlab.tell(What::Pipeline, "9", 200, &json!({"ref": "feature"}));
+    gitlab.set_request("9", 5, "merged");
+    gitlab.set_request("7", 5, "opened");
+    gitlab.tell(What::Request, "7", 5, &json!({"source_branch": "feature", "source_project_id": 9}));
+    story(asking_for_merge_requests(&gitlab), async |world| {
+        let ci = [("projectId", "9"), ("pipelineId", "200"), ("mrId", "5")];
+        let fork = labelled(world, "fork", &ci).await?;
+        let [a, b, c] = ci;
+        let named = labelled(world, "named", &[a, b, c, ("mrProjectId", "7")]).await?;
+        let _nsm = world.start().await?;
+        for demo in [&fork, &named] {
+            demo.shows("status", "ok").await?;
+        }
+        for project in ["9", "7"] {
+            is_asked_again(&gitlab, &format!("/api/v4/projects/{project}/merge_requests/5")).await?;
+        }
+        world.witness().await?;
+        ensure!(fork.statuses()? == ["ok"] && named.statuses()? == ["ok"], "{:?}", fork.statuses());
+        gitlab.set_request("7", 5, "merged");
+        named.is_deleted().await?;
+        fork.lives().await
+    })
+    .await;
+}
+
+/// GitLab cancels the pipeline of a branch when a newer one begins: the namespace is about to be deployed into.
+#[tokio::test]
+async fn what_its_successor_cancelled_stays_until_that_is_cancelled_too() {
+    let gitlab = gitlab(&[300]).await;
+    let of_request =
+        |pipeline| gitlab.tell(What::Pipeline, "7", pipeline, &json!({"ref": "refs/merge-requests/12/head"}));
+    [300, 301].into_iter().for_each(of_request);
+    story(asking(&gitlab, "1s", "0"), async |world| {
+        let review = made_by(world, "review", 300).await?;
+        let _nsm = world.start().await?;
+        review.shows("status", "ok").await?;
+        gitlab.set("7", 301, "running");
+        gitlab.set("7", 300, "canceled");
+        let list = "/api/v4/projects/7/merge_requests/12/pipelines";
+        for status in ["running", "success"] {
+            gitlab.set("7", 301, status);
+            is_asked_again(&gitlab, list).await?;
+            world.witness().await?;
+            ensure!(review.statuses()? == ["ok"], "{status}: {:?}", review.statuses());
+        }
+        gitlab.set("7", 301, "canceled");
+        review.is_deleted().await
+    })
+    .await;
+}
+
+/// CI systems remove old pipelines, also those of what is in use.
+#[tokio::test]
+async fn a_pipeline_that_was_tidied_up_takes_nothing_along_also_after_a_restart() {
+    let gitlab = gitlab(&[46]).await;
+    gitlab.set("7", 100, "success");
+    let asking = asking(&gitlab, "1s", "0");
+    let configure = move |config: &mut Value| {
+        asking(config);
+        config["gitlab"]["gone_confirm_after"] = json!("1s");
+    };
+    story(configure, async |world| {
+        let [kept, gone] = [made_by(world, "kept", 100).await?, made_by(world, "gone", 46).await?];
+        let nsm = world.start().await?;
+        for demo in [&kept, &gone] {
+            demo.shows("status", "ok").await?;
+        }
+        gitlab.remove("7", 100);
+        drop(nsm);
+        let _nsm = world.start().await?;
+        is_asked_again(&gitlab, "/api/v4/projects/7/pipelines/100").await?;
+        gitlab.remove("7", 46);
+        gone.is_deleted().await?;
+        world.witness().await?;
+        kept.lives().await?;
+        ensure!(kept.statuses()? == ["ok"], "{:?}", kept.statuses());
         Ok(())
     })
     .await;

@@ -10,6 +10,15 @@ use crate::program::harness::{Demo, LATER, World, story};
 /// A namespace that job `job_id` of a project deployed from `main`.
 async fn deployed(world: &World, name: &str, project: &str, job_id: &str, wishes: &[(&str, &str)]) -> Result<Demo> {
     let ci = [("projectId", project), ("job", "deploy"), ("branch", "main"), ("jobId", job_id)];
+    labelled(world, name, ci, wishes).await
+}
+
+/// A namespace that job `job_id` of project 7 deployed from a branch with this slug.
+async fn deployed_from(world: &World, name: &str, slug: &str, job_id: &str) -> Result<Demo> {
+    labelled(world, name, [("projectId", "7"), ("job", "deploy"), ("branch", slug), ("jobId", job_id)], &[]).await
+}
+
+async fn labelled(world: &World, name: &str, ci: [(&str, &str); 4], wishes: &[(&str, &str)]) -> Result<Demo> {
     let ci = ci.map(|(key, value)| (format!("cicd.skao.int/{key}"), value));
     let labels: Vec<_> = ci.iter().map(|(key, value)| (key.as_str(), *value)).chain([world.label()]).collect();
     world.namespace_named(&format!("{name}-{}", world.name), &labels, wishes).await
@@ -100,6 +109,7 @@ async fn what_is_replaced_by_nobody_any_more_stays() {
 #[tokio::test]
 async fn where_a_ci_system_can_be_asked_only_what_it_confirms_replaces_anything() {
     let gitlab = CiServer::gitlab(TOKEN).await.expect("it starts");
+    gitlab.set_job("7", 1, "main");
     gitlab.set_job("7", 2, "feature/other");
     story(confirmed_by(&gitlab, "1s", "0"), async |world| {
         let old = deployed(world, "old", "7", "1", &[]).await?;
@@ -121,13 +131,13 @@ async fn where_a_ci_system_can_be_asked_only_what_it_confirms_replaces_anything(
         // The real one.
         gitlab.set_job("7", 3, "main");
         let new = deployed(world, "new", "7", "3", &[]).await?;
-        for demo in [&old, &forged] {
-            demo.is_deleted().await?;
-            let entry = demo.records("StatusChanged", |entry| entry.text("to") == Some("superseded")).await?;
-            ensure!(entry.data["successors"] == json!([{"uid": new.uid, "name": new.name}]), "{entry:?}");
-        }
+        old.is_deleted().await?;
+        let entry = old.records("StatusChanged", |entry| entry.text("to") == Some("superseded")).await?;
+        ensure!(entry.data["successors"] == json!([{"uid": new.uid, "name": new.name}]), "{entry:?}");
         world.witness().await?;
         new.lives().await?;
+        // Its labels say `main`, and it holds something else.
+        forged.lives().await?;
         ensure!(new.statuses()? == ["ok"], "{:?}, {}", new.statuses(), nsm.log());
         Ok(())
     })
@@ -137,6 +147,7 @@ async fn where_a_ci_system_can_be_asked_only_what_it_confirms_replaces_anything(
 #[tokio::test]
 async fn while_it_cannot_be_asked_nothing_is_replaced_and_nothing_deleted() {
     let gitlab = CiServer::gitlab(TOKEN).await.expect("it starts");
+    gitlab.set_job("7", 1, "main");
     gitlab.set_job("7", 2, "main");
     gitlab.fail(Some(Fault::Status(503)));
     story(confirmed_by(&gitlab, "1s", "0"), async |world| {
@@ -162,6 +173,7 @@ async fn while_it_cannot_be_asked_nothing_is_replaced_and_nothing_deleted() {
 #[tokio::test]
 async fn just_before_a_deletion_the_ci_system_is_asked_once_more() {
     let gitlab = CiServer::gitlab(TOKEN).await.expect("it starts");
+    gitlab.set_job("7", 1, "main");
     gitlab.set_job("7", 2, "main");
     // The collector asks no more until long after.
     story(confirmed_by(&gitlab, "1h", "1s"), async |world| {
@@ -183,6 +195,38 @@ async fn just_before_a_deletion_the_ci_system_is_asked_once_more() {
         world.witness().await?;
         old.lives().await?;
         new.lives().await
+    })
+    .await;
+}
+
+/// Two branches have one slug, which is what the documentation has people write into the label.
+#[tokio::test]
+async fn what_was_deployed_from_another_branch_with_the_same_slug_stays() {
+    let gitlab = CiServer::gitlab(TOKEN).await.expect("it starts");
+    gitlab.set_job("7", 1, "feature/x");
+    gitlab.set_job("7", 2, "feature-x");
+    story(confirmed_by(&gitlab, "1s", "0"), async |world| {
+        let of_slug = async |name, job_id| deployed_from(world, name, "feature-x", job_id).await;
+        let (alices, bobs) = (of_slug("alices", "1").await?, of_slug("bobs", "2").await?);
+        let _nsm = world.start().await?;
+        for demo in [&alices, &bobs] {
+            demo.shows("status", "ok").await?;
+        }
+        eventually("it was asked for both", LATER, async || {
+            ensure!(asked(&gitlab, 1) > 0 && asked(&gitlab, 2) > 0, "{:?}", gitlab.asked());
+            Ok(())
+        })
+        .await?;
+        world.witness().await?;
+        alices.lives().await?;
+        ensure!(alices.statuses()? == ["ok"], "{:?}", alices.statuses());
+        gitlab.set_job("7", 3, "feature/x");
+        let newer = of_slug("newer", "3").await?;
+        alices.is_deleted().await?;
+        for demo in [&bobs, &newer] {
+            demo.lives().await?;
+        }
+        Ok(())
     })
     .await;
 }
