@@ -63,6 +63,8 @@ build_static() {
     local host
     host=$(rustc -vV | sed -n 's/^host: //p')
     if [[ $host == *-linux-gnu ]]; then
-        export CARGO_BUILD_TARGET=$host RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+        export CARGO_BUILD_TARGET=$host
+        # Once: other flags would build everything anew.
+        if [[ ${RUSTFLAGS:-} != *+crt-static* ]]; then export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"; fi
     fi
 }

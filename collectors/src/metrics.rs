@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_is_put_right_once_is_not_contested() {
-        let (checks, at) = (Checks::default(), |minute| Timestamp::from_second(minute * 60).unwrap());
+        let (checks, at) = (Checks::default(), |minute: i64| Timestamp::from_second(minute * 60).unwrap());
         checks.repaired(None, at(0));
         assert_eq!(checks.so_far().contested, 0);
         checks.repaired(Some(at(0)), at(10));

@@ -357,7 +357,7 @@ fn pipelines_are_asked_for_where_there_is_somebody_to_ask_unless_it_is_off() {
         let policies = asking(policy, ci).unwrap();
         let policy = policies.iter().next().unwrap();
         assert_eq!(policy.deletes(Status::Cancelled), policy.pipeline.is_some());
-        assert_eq!(policy.grace(Status::Cancelled), SignedDuration::ZERO);
+        assert_eq!(policy.grace(Status::Cancelled), SignedDuration::from_mins(10));
         policy.pipeline
     };
     let gitlab = [CiSystem::Gitlab];

@@ -390,8 +390,14 @@ async fn what_one_wrote_down_another_goes_on_with() {
 /// The group of what is labelled as deployed by job 46 of project 7 for this branch.
 pub(crate) fn group(terms: &Terms, branch: &str) -> Group {
     let keys = Keys::default();
-    let labels =
-        [("projectId", "7"), ("projectPath", "octo.app"), ("job", "deploy"), ("jobId", "46"), ("branch", branch)];
+    let labels = [
+        ("projectId", "7"),
+        ("projectPath", "octo.app"),
+        ("job", "deploy"),
+        ("jobId", "46"),
+        ("branch", branch),
+        ("mrId", branch),
+    ];
     let namespace = Namespace {
         uid: Uid::new("u"),
         name: "a".to_owned(),

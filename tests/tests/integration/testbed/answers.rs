@@ -232,12 +232,9 @@ async fn too_many_requests_are_told_by_their_status() -> Result<()> {
         "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "web"}}},
     }))?;
     Api::<PodDisruptionBudget>::namespaced(client, &name).create(&post, &budget).await?;
+    let dry_run = EvictParams { delete_options: Some(DeleteParams::default().dry_run()), ..EvictParams::default() };
     let refused = eventually("the disruption budget holds the pod", HANG, async || {
-        let evicted = pods.evict(
-            "web",
-            &EvictParams { delete_options: Some(DeleteParams::default().dry_run()), ..EvictParams::default() },
-        );
-        let refused = evicted.await;
+        let refused = pods.evict("web", &dry_run).await;
         ensure!(refused.is_err(), "the pod may still be evicted");
         Ok(refused)
     })
