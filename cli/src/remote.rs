@@ -6,7 +6,10 @@ use api::{
     Approved, Because, Refusal,
     answers::{chronicle, decree::Decreed, listing::Listing, why::Why},
 };
-use common::status::{Overview, WorkerLine};
+use common::{
+    proxies::Proxies,
+    status::{Overview, WorkerLine},
+};
 use reqwest::{
     Certificate, Client, Method, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -43,8 +46,12 @@ impl Remote {
         }
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client =
-            Client::builder().connect_timeout(CONNECT).timeout(ANSWER).redirect(Policy::none()).user_agent("nsm");
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .redirect(Policy::none())
+            .proxy(Proxies::system().for_clients())
+            .user_agent("nsm");
         if let Some(path) = authority {
             let unusable = |why: String| unusable("authority", path, &why);
             let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
