@@ -16,14 +16,18 @@ use reqwest::{
     redirect::Policy,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
 use crate::failure::{Code, Failure};
 
 /// How long it may take to reach the API.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take: a stop is answered once everything is fenced.
+/// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(70);
+
+/// How long a stop may take, which is answered once everything is fenced, or given up. Whoever throws it waits for it.
+const STOP: Duration = Duration::from_secs(15);
 
 /// The largest answer that is read, in bytes: a page of the longest entries.
 const LARGEST: usize = 32 * 1024 * 1024;
@@ -101,7 +105,13 @@ impl Remote {
     }
 
     pub(crate) async fn stop(&self, reason: Option<String>) -> Result<Decreed, Failure> {
-        self.post("/api/v1/stop", &Because { reason }).await
+        let stopped = timeout(STOP, self.post("/api/v1/stop", &Because { reason })).await;
+        stopped.unwrap_or_else(|_| {
+            let (address, seconds) = (&self.address, STOP.as_secs());
+            let text =
+                format!("the API at `{address}` did not answer within {seconds} s; nothing is known to be stopped");
+            Err(Failure::new(Code::OutOfReach, text))
+        })
     }
 
     pub(crate) async fn resume(&self, reason: Option<String>) -> Result<Decreed, Failure> {

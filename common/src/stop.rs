@@ -34,7 +34,7 @@ const TRIES: usize = 8;
 const AT_ONCE: usize = 16;
 
 /// How long each half of a stop may take, the way there included.
-pub const HALF_TIMEOUT: Duration = Duration::from_secs(13);
+const HALF_TIMEOUT: Duration = Duration::from_secs(13);
 
 /// How long a stop may take, with the fences: whoever throws it waits for an answer, and may throw it again.
 const STOP_TIMEOUT: Duration = Duration::from_millis(14_500);
@@ -267,4 +267,82 @@ async fn open_intents(store: &dyn Store, clock: &Clock) -> Result<Vec<Record>> {
         }
     }
     Ok(open)
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::Entry;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::open;
+
+    /// What comes of a stop where the cluster hangs, and the store too if there is none, after how many seconds.
+    async fn throw(store: Option<SharedStore>, policy: Option<&str>) -> (std::result::Result<Thrown, Unchanged>, u64) {
+        let (keys, actor, clock) = (Keys::default(), Actor::person("me"), Clock::system());
+        let board = Switchboard {
+            store: store.map_or_else(|| future::pending().boxed().shared(), |store| gone(Ok(store))),
+            cluster: future::pending().boxed().shared(),
+            keys: &keys,
+            policy,
+            actor: &actor,
+            clock: &clock,
+            switched: CancellationToken::new(),
+        };
+        tokio::time::pause();
+        let begin = Instant::now();
+        let thrown = board.throw(None).await;
+        assert!(board.switched.is_cancelled(), "whoever waits for the switch waits no longer");
+        (thrown, begin.elapsed().as_secs())
+    }
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    const LATE: &str = "it took too long and was given up";
+
+    #[tokio::test]
+    async fn a_cluster_that_hangs_is_named_and_the_switch_is_written() {
+        let (_directory, store) = store().await;
+        let (thrown, seconds) = throw(Some(store.clone()), Some("guard")).await;
+        let expected = format!("the apiserver does not refuse by itself, the stop rests on the switch: {LATE}");
+        assert_eq!(thrown.unwrap().failed, [expected]);
+        assert!(seconds < 15, "{seconds}");
+        assert!(controls::stopped(&*store).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn where_both_hang_nothing_is_known_to_be_stopped() {
+        let (thrown, seconds) = throw(None, Some("guard")).await;
+        let expected = Unchanged(format!("nothing is known to be stopped: {LATE}; {LATE}"));
+        assert_eq!((thrown, seconds), (Err(expected), 13));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_fenced_in_time_is_named() {
+        let (_directory, store) = store().await;
+        let now = jiff::Timestamp::from_second(4_000_000_000).unwrap();
+        let adopted = json!({
+            "policy": "ci", "policy_hash": "0", "mode": "enforce", "created": now, "ci": [], "deadline": null,
+        });
+        let intended = json!({
+            "action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
+            "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "wave": null,
+            "config": "h", "mode": "enforce", "told": "no_channel",
+        });
+        for (seq, kind, data) in [(1, "Adopted", adopted), (2, "ActionIntended", intended)] {
+            let entry: Entry = serde_json::from_value(json!({
+                "uid": "u", "seq": seq, "at": now, "actor": "collector/a", "name": "ci-42", "token": format!("t{seq}"),
+                "kind": kind, "data": data,
+            }))
+            .unwrap();
+            store.append(&entry).await.unwrap();
+        }
+        let (thrown, seconds) = throw(Some(store), None).await;
+        assert_eq!(thrown.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
+        assert!(seconds < 15, "{seconds}");
+    }
 }

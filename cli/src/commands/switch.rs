@@ -1,6 +1,6 @@
 //! `nsm stop`, `nsm resume` and `nsm approve`: what people decree for all namespaces.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::OnceLock, time::Duration};
 
 use api::{
     Approved,
@@ -8,7 +8,7 @@ use api::{
 };
 use common::{
     cluster::{Cluster, bind},
-    stop::{Switchboard, Way, gone},
+    stop::{Switchboard, Unchanged, Way, gone},
 };
 use futures::FutureExt as _;
 use jiff::SignedDuration;
@@ -104,6 +104,8 @@ pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fail
 /// in; a store that lets itself be waited for holds the other half up for [`HEAD_START`].
 async fn throw(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<Decreed, Failure> {
     let (settings, switched, actor, clock) = (reach.settings()?, CancellationToken::new(), me(), reach.clock());
+    // Of what went wrong with the store.
+    let code = OnceLock::new();
     let policy = settings.guard.stop_policy.as_deref();
     let cluster = {
         let switched = switched.clone();
@@ -113,31 +115,39 @@ async fn throw(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Re
         };
         cluster.boxed().shared()
     };
-    let store = match policy {
-        // The other half of a stop can be thrown without it. Then the apiserver refuses however long the store takes.
-        Some(policy) => {
-            let (cluster, settings) = (cluster.clone(), &settings);
-            let store = async move {
-                tokio::select! {
-                    store = reach.store(settings) => store.map_err(|failure| failure.text),
-                    never = refuse(cluster, policy, screen) => match never {},
-                }
-            };
-            store.boxed().shared()
-        }
-        None => gone(Ok(reach.store(&settings).await?)),
+    let store = {
+        let (cluster, settings, code) = (cluster.clone(), &settings, &code);
+        let store = async move {
+            reach.store(settings).await.map_err(|failure| {
+                let _ = code.set(failure.code);
+                failure.text
+            })
+        };
+        let store = async move {
+            // Where the other half of the stop can be thrown, the apiserver refuses however long the store takes.
+            let Some(policy) = policy else { return store.await };
+            tokio::select! {
+                store = store => store,
+                never = refuse(cluster, policy, screen) => match never {},
+            }
+        };
+        store.boxed().shared()
     };
     let (keys, actor, clock) = (&settings.policies.keys, &actor, &clock);
     let board = Switchboard { store, cluster, keys, policy, actor, clock, switched };
-    Ok(decree::stop(&board, reason).await?)
+    let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
+    decree::stop(&board, reason).await.map_err(unchanged)
 }
 
 async fn take_back(reach: &Reach<'_>, reason: Option<String>) -> Result<Decreed, Failure> {
     let (settings, actor, clock) = (reach.settings()?, me(), reach.clock());
-    let store = gone(Ok(reach.store(&settings).await?));
+    let store = match reach.store(&settings).await {
+        Err(failure) if settings.guard.stop_policy.is_none() => return Err(failure),
+        store => store.map_err(|failure| failure.text),
+    };
     let cluster = async { reach.cluster().await.map_err(|failure| failure.text) };
     let board = Switchboard {
-        store,
+        store: gone(store),
         cluster: cluster.boxed().shared(),
         keys: &settings.policies.keys,
         policy: settings.guard.stop_policy.as_deref(),

@@ -169,9 +169,8 @@ async fn what_a_plugin_complains_of_is_told() {
     assert_eq!(said, "the login plugin `sh` of the kubeconfig failed with exit code 3: no session, log in");
     let said = Script::new("exit 1").fails().await;
     assert!(said.ends_with("failed with exit code 1 and said nothing"), "{said}");
-    let said =
-        Script::new("i=0; while [ $i -lt 500 ]; do printf x >&2; i=$((i + 1)); done; echo end >&2; exit 1").fails();
-    let said = said.await;
+    let script = Script::new("i=0; while [ $i -lt 500 ]; do printf x >&2; i=$((i + 1)); done; echo end >&2; exit 1");
+    let said = script.fails().await;
     assert!(said.ends_with(&format!(": {}end", "x".repeat(297))), "{said}");
 }
 

@@ -36,7 +36,7 @@ async fn asks() {
     let Some(targets) = std::env::vars().find(|(name, _)| name == TARGETS) else { return };
     let mut targets = targets.1.split(' ').map(str::to_owned);
     let (prometheus, receiver) = (targets.next().unwrap(), targets.next().unwrap());
-    let look = way(&prometheus, json!({"trust_silence": true})).look().await;
+    let look = way(&prometheus, json!({"trust_silence": true})).look(Timestamp::now()).await;
     println!("looked: {:?}", told(&look, "a"));
     let post = http::Request::post(receiver).body(b"{}".to_vec()).unwrap();
     println!("posted: {:?}", Web::system().send(post).await);
