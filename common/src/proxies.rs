@@ -50,7 +50,9 @@ impl Proxies {
     fn leads_to(&self, url: &Uri, port: u16) -> bool {
         let entries = self.none_for.split(|c: char| c == ',' || c.is_whitespace());
         let none_for: Vec<_> = entries.filter_map(|entry| host_of(entry, port)).collect();
-        Matcher::builder().all("http://any").no(none_for.join(",")).build().intercept(url).is_some()
+        // Of the matcher `*` means every name, and no address.
+        !none_for.contains(&"*")
+            && Matcher::builder().all("http://any").no(none_for.join(",")).build().intercept(url).is_some()
     }
 
     /// The same for HTTP clients.
