@@ -10,7 +10,7 @@ mod screen;
 mod standalone;
 mod view;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use common::timings::Timings;
@@ -20,13 +20,21 @@ use crate::{
     view::table::BAD,
 };
 
+/// How long tasks that were cut off may take to let go of what they hold, such as a plugin that logs in.
+const SHUTDOWN: Duration = Duration::from_millis(200);
+
 /// Does what the name it is called by and its arguments say, with these timings.
 pub fn main(timings: Timings) -> ExitCode {
     if let Some(main) = std::env::args_os().next().and_then(|program| roles::called(program.as_ref())) {
         return main(timings);
     }
     match common::process::runtime() {
-        Ok(runtime) => runtime.block_on(run(timings)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(run(timings));
+            // A thread that waits for a disk or a name server would hold the end up.
+            runtime.shutdown_timeout(SHUTDOWN);
+            ended
+        }
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} cannot start threads: {error}");
             ExitCode::FAILURE

@@ -103,7 +103,7 @@ impl<'g> Reach<'g> {
     async fn file(settings: &Settings) -> Result<SharedStore, Failure> {
         let url = &settings.store.url;
         if let Some(path) = url.strip_prefix("sqlite:").map(Path::new)
-            && matches!(path.try_exists(), Ok(false))
+            && matches!(tokio::fs::try_exists(path).await, Ok(false))
         {
             let text = format!(
                 "there is no store at `{}`; start `nsm standalone`, or name the configuration it runs with \
@@ -117,7 +117,7 @@ impl<'g> Reach<'g> {
 
     pub(crate) async fn cluster(&self) -> Result<Cluster, Failure> {
         let Global { kubeconfig, context, .. } = self.global;
-        Cluster::connect(kubeconfig.as_deref(), context.as_deref())
+        Cluster::connect_for_person(kubeconfig.as_deref(), context.as_deref())
             .await
             .map_err(|error| Failure::new(Code::OutOfReach, causes(&error)))
     }

@@ -6,21 +6,28 @@ use api::{
     Approved, Because, Refusal,
     answers::{chronicle, decree::Decreed, listing::Listing, why::Why},
 };
-use common::status::{Overview, WorkerLine};
+use common::{
+    proxies::Proxies,
+    status::{Overview, WorkerLine},
+};
 use reqwest::{
     Certificate, Client, Method, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     redirect::Policy,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
 use crate::failure::{Code, Failure};
 
 /// How long it may take to reach the API.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take: a stop is answered once everything is fenced.
+/// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(70);
+
+/// How long a stop may take, which is answered once everything is fenced, or given up. Whoever throws it waits for it.
+const STOP: Duration = Duration::from_secs(15);
 
 /// The largest answer that is read, in bytes: a page of the longest entries.
 const LARGEST: usize = 32 * 1024 * 1024;
@@ -43,8 +50,12 @@ impl Remote {
         }
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client =
-            Client::builder().connect_timeout(CONNECT).timeout(ANSWER).redirect(Policy::none()).user_agent("nsm");
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .redirect(Policy::none())
+            .proxy(Proxies::system().for_clients())
+            .user_agent("nsm");
         if let Some(path) = authority {
             let unusable = |why: String| unusable("authority", path, &why);
             let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
@@ -94,7 +105,13 @@ impl Remote {
     }
 
     pub(crate) async fn stop(&self, reason: Option<String>) -> Result<Decreed, Failure> {
-        self.post("/api/v1/stop", &Because { reason }).await
+        let stopped = timeout(STOP, self.post("/api/v1/stop", &Because { reason })).await;
+        stopped.unwrap_or_else(|_| {
+            let (address, seconds) = (&self.address, STOP.as_secs());
+            let text =
+                format!("the API at `{address}` did not answer within {seconds} s; nothing is known to be stopped");
+            Err(Failure::new(Code::OutOfReach, text))
+        })
     }
 
     pub(crate) async fn resume(&self, reason: Option<String>) -> Result<Decreed, Failure> {

@@ -18,7 +18,8 @@ use common::{
     context::Context,
     jobs::{LocalJobs, PerKind, SharedJobs},
     process::{Signals, Tasks, instance},
-    queue, store,
+    queue::{self, SharedQueue},
+    store::{self, SharedStore},
     vitals::Vitals,
     web::Web,
 };
@@ -41,17 +42,14 @@ pub(crate) struct ClusterChoice {
 /// When the store, the queue or the kubeconfig cannot be used, or a role ended by itself.
 pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterChoice) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
-    let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
-    let StoreSettings { url, access } = &settings.store;
-    let store = store::open_with(url, access).await.context("cannot open the store")?;
-    let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
-    let listener = match settings.api.listen {
-        Some(address) => Some(
-            TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}` (`api.listen`)"))?,
-        ),
-        None => None,
+    let edges = tokio::select! {
+        edges = edges(&settings, cluster) => edges?,
+        signal = signals.next() => {
+            info!("{signal}: ending before anything began");
+            return Ok(());
+        }
     };
+    let (store, queue, cluster, listener) = edges;
     let (max_workers, mode) = (settings.workers.max as usize, settings.mode);
     let mut tasks = Tasks::default();
     let cancel = tasks.cancel.clone();
@@ -84,12 +82,31 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
             Err(why)
         }
     };
-    let mut late: Vec<String> = tasks.end(SHUTDOWN).await.into_iter().map(str::to_owned).collect();
-    late.extend(local.shutdown(SHUTDOWN).await);
+    let (late, also) = tokio::join!(tasks.end(SHUTDOWN), local.shutdown(SHUTDOWN));
+    let late: Vec<String> = late.into_iter().map(str::to_owned).chain(also).collect();
     if !late.is_empty() {
         warn!("cut off after {} s: {}; the next start goes on from the history", SHUTDOWN.as_secs(), late.join(", "));
     }
     outcome
+}
+
+/// What is needed before anything begins. The store comes first: a plugin that logs in to the cluster may take its time.
+async fn edges(
+    settings: &Settings,
+    cluster: &ClusterChoice,
+) -> anyhow::Result<(SharedStore, SharedQueue, Cluster, Option<TcpListener>)> {
+    let StoreSettings { url, access } = &settings.store;
+    let store = store::open_with(url, access).await.context("cannot open the store")?;
+    let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
+    let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
+    let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
+    let listener = match settings.api.listen {
+        Some(address) => Some(
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}` (`api.listen`)"))?,
+        ),
+        None => None,
+    };
+    Ok((store, queue, cluster, listener))
 }
 
 /// What jobs this process can run.

@@ -3,6 +3,8 @@
 mod answer;
 mod binding;
 mod fence;
+mod kubeconfig;
+mod login;
 mod metadata;
 mod namespaces;
 mod patience;
@@ -19,9 +21,9 @@ use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use kube::{
     Api, Client,
     client::{Body, ClientBuilder},
-    config::{KubeConfigOptions, Kubeconfig},
 };
-use tower::{BoxError, Service, layer::layer_fn, util::MapResponseLayer};
+use tokio::{task::spawn_blocking, time::timeout};
+use tower::{BoxError, Service, layer::layer_fn, service_fn, util::MapResponseLayer};
 
 pub use answer::within;
 pub use answer::{Answer, Trouble};
@@ -32,8 +34,12 @@ pub use namespaces::{facts, look, patch_annotations};
 pub use review::{GROUP, bearer, may};
 pub use watching::watch;
 
-use crate::{clock::ApiClock, timings::Timings};
-use patience::Patient;
+use self::{kubeconfig::Found, login::Login, patience::Patient};
+use crate::{
+    clock::{ApiClock, Clock},
+    proxies::Proxies,
+    timings::Timings,
+};
 
 /// How long an answer may take, and each further piece of it; a watch may take longer for what follows.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,40 +63,47 @@ pub struct Cluster {
 impl Cluster {
     /// Connects to the cluster of a kubeconfig, or as `kubectl` would: `KUBECONFIG`, `~/.kube/config`, the pod's own.
     ///
-    /// Nothing is sent yet.
+    /// Nothing is sent yet, but where the kubeconfig names a plugin, it logs in.
     ///
     /// # Errors
-    /// When there is no kubeconfig, or it names what does not exist.
+    /// When there is no kubeconfig, or it names what does not exist, or its plugin fails or takes more than 10 s.
     pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> anyhow::Result<Self> {
-        let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-        let config = match (kubeconfig, context) {
-            (Some(path), _) => {
-                let from = || format!("cannot use the kubeconfig `{}`", path.display());
-                let file = Kubeconfig::read_from(path).with_context(from)?;
-                kube::Config::from_custom_kubeconfig(file, &options).await.with_context(from)?
+        Self::connect_to(kubeconfig, context, false).await
+    }
+
+    /// The same, where a plugin that logs in may ask the person at the terminal, if there is one.
+    ///
+    /// # Errors
+    /// As those of [`Cluster::connect`].
+    pub async fn connect_for_person(kubeconfig: Option<&Path>, context: Option<&str>) -> anyhow::Result<Self> {
+        Self::connect_to(kubeconfig, context, true).await
+    }
+
+    async fn connect_to(kubeconfig: Option<&Path>, context: Option<&str>, is_attended: bool) -> anyhow::Result<Self> {
+        let (path, name) = (kubeconfig.map(Path::to_owned), context.map(str::to_owned));
+        // A home may be on a disk that does not answer.
+        let found = spawn_blocking(move || kubeconfig::find(path.as_deref(), name.as_deref(), &Proxies::system()));
+        let found = timeout(REQUEST_TIMEOUT, found).await;
+        let late = || format!("the kubeconfig could not be read within {} s", REQUEST_TIMEOUT.as_secs());
+        let Found { config, plugin } = found.with_context(late)???;
+        match plugin {
+            None => Self::new(config),
+            Some(plugin) => {
+                let (clock, namespace) = (ApiClock::default(), config.default_namespace.clone());
+                let login = Login::start(config, plugin, is_attended, (Clock::system(), clock.clone())).await?;
+                let service = service_fn(move |request| login.clone().send(request));
+                Ok(Self::of(ClientBuilder::new(service, namespace).build(), clock))
             }
-            (None, Some(context)) => kube::Config::from_kubeconfig(&options)
-                .await
-                .with_context(|| format!("cannot use context `{context}` of the kubeconfig"))?,
-            (None, None) => kube::Config::infer()
-                .await
-                .context("no cluster is configured; give `--kubeconfig`, or set KUBECONFIG as for kubectl")?,
-        };
-        Self::new(config)
+        }
     }
 
     /// Connects with a configuration that was read already.
     ///
     /// # Errors
     /// When its certificates cannot be used.
-    pub fn new(mut config: kube::Config) -> anyhow::Result<Self> {
-        // kube repeats requests on 429, 503 and 504 unless told otherwise. A repeated DELETE could outlive the fence
-        // of its intent (safety.md section 2, step 7).
-        config.default_retry = false;
-        config.connect_timeout = Some(CONNECT_TIMEOUT);
-        let builder =
-            ClientBuilder::try_from(config).context("cannot use the certificates or keys of the kubeconfig")?;
-        Ok(Self::over(builder))
+    pub fn new(config: kube::Config) -> anyhow::Result<Self> {
+        let clock = ApiClock::default();
+        Ok(Self::of(client(config, &clock)?, clock))
     }
 
     /// Reaches a cluster through a service, which may be anything that answers.
@@ -102,26 +115,11 @@ impl Cluster {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self::over(ClientBuilder::new(service, "default"))
+        let clock = ApiClock::default();
+        Self::of(built(ClientBuilder::new(service, "default"), &clock), clock)
     }
 
-    fn over<S, B>(builder: ClientBuilder<S>) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let clock = ApiClock::default();
-        let sees = MapResponseLayer::new({
-            let clock = clock.clone();
-            move |response: Response<B>| {
-                clock.see(response.headers());
-                response
-            }
-        });
-        let client = builder.with_layer(&sees).with_layer(&layer_fn(Patient)).build();
+    fn of(client: Client, clock: ApiClock) -> Self {
         Self { client, clock, watch_timeout: Timings::default().watch_timeout }
     }
 
@@ -150,6 +148,34 @@ impl Cluster {
     pub async fn ask_time(&self) -> Result<(), Trouble> {
         answer::within("ask the apiserver for the time", self.client.apiserver_version()).await.map(|_| ())
     }
+}
+
+/// A client that tries once.
+fn client(mut config: kube::Config, clock: &ApiClock) -> anyhow::Result<Client> {
+    // kube repeats requests on 429, 503 and 504 unless told otherwise. A repeated DELETE could outlive the fence
+    // of its intent (safety.md section 2, step 7).
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    let builder =
+        ClientBuilder::try_from(config).context("cannot use the certificates, keys or token of the kubeconfig")?;
+    Ok(built(builder, clock))
+}
+
+/// A client that notices the time, and never waits for ever.
+fn built<S, B>(builder: ClientBuilder<S>, clock: &ApiClock) -> Client
+where
+    S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let clock = clock.clone();
+    let sees = MapResponseLayer::new(move |response: Response<B>| {
+        clock.see(response.headers());
+        response
+    });
+    builder.with_layer(&sees).with_layer(&layer_fn(Patient)).build()
 }
 
 impl std::fmt::Debug for Cluster {

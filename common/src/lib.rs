@@ -17,6 +17,7 @@ pub mod leadership;
 pub mod mirroring;
 pub mod nudge;
 pub mod process;
+pub mod proxies;
 pub mod queue;
 pub mod ration;
 pub mod retention;

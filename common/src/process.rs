@@ -31,9 +31,9 @@ pub use self::{
 /// The exit code of a configuration that is refused.
 pub const REFUSED: u8 = 6;
 
-/// How long everything may take to end after a signal. A pod is killed after 30 s, and an attempt that was begun is
-/// brought to its end within it: each of its steps has a deadline.
-const GRACE: Duration = Duration::from_secs(25);
+/// How long everything may take to end after a signal. An attempt that was begun is brought to its end within it where
+/// everybody answers; where somebody does not, it is cut off, and its intent is fenced once it has run out.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Threads that run tasks. Almost everything waits for somebody else's answer, and each thread keeps memory of its own.
 const WORKERS: usize = 2;

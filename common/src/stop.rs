@@ -1,16 +1,24 @@
 //! Throwing the stop: the switch in the store and the binding in the apiserver, then a fence for everything that may
 //! still be on its way, then the word that it holds (safety.md sections 2 and 3).
 
-use futures::{StreamExt as _, stream};
+use std::time::Duration;
+
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::{self, BoxFuture, Shared},
+    stream,
+};
 use jiff::SignedDuration;
 use lifecycle::{Actor, Fact, Keys, Record, Uid, time::saturating_add};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     cluster::{Cluster, bind, fence, unbind},
     controls::{self, Decree, Stop},
     history::{Appended, append, load},
-    store::{Place, Result, Store},
+    store::{Place, Result, SharedStore, Store},
 };
 
 /// How far back the histories are searched for open intents that no snapshot shows yet.
@@ -25,16 +33,32 @@ const TRIES: usize = 8;
 /// How many namespaces are fenced at the same time: a worker that was frozen may wake at any moment.
 const AT_ONCE: usize = 16;
 
+/// How long each half of a stop may take, the way there included.
+const HALF_TIMEOUT: Duration = Duration::from_secs(13);
+
+/// How long a stop may take, with the fences: whoever throws it waits for an answer, and may throw it again.
+const STOP_TIMEOUT: Duration = Duration::from_millis(14_500);
+
+/// The way to the store or to the cluster: it is gone once, when there is something to do, and may lead nowhere.
+pub type Way<'a, T> = Shared<BoxFuture<'a, std::result::Result<T, String>>>;
+
+/// A way that was gone already.
+pub fn gone<'a, T: Clone + Send + 'a>(to: std::result::Result<T, String>) -> Way<'a, T> {
+    future::ready(to).boxed().shared()
+}
+
 /// Where a stop is thrown and taken back, and by whom. What is out of reach says why.
 #[derive(Debug)]
 pub struct Switchboard<'a> {
-    pub store: std::result::Result<&'a dyn Store, String>,
-    pub cluster: std::result::Result<&'a Cluster, String>,
+    pub store: Way<'a, SharedStore>,
+    pub cluster: Way<'a, Cluster>,
     pub keys: &'a Keys,
     /// The admission policy that refuses all deletions; `None` where no policy is installed.
     pub policy: Option<&'a str>,
     pub actor: &'a Actor,
     pub clock: &'a Clock,
+    /// Cancelled as soon as it is known whether the switch is written.
+    pub switched: CancellationToken,
 }
 
 /// A stop that holds, by the switch, by the binding, or by both.
@@ -66,7 +90,8 @@ pub struct Unchanged(String);
 
 impl Switchboard<'_> {
     /// Throws the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
-    /// accepted until the stop is taken back (safety.md S13). Safe to repeat.
+    /// accepted until the stop is taken back (safety.md S13). Safe to repeat. It takes less than 15 s, whatever hangs: what
+    /// took too long is named.
     ///
     /// A worker that wrote its intent before the switch was thrown is found here and fenced; one that writes it
     /// afterwards reads the switch once more before it sends. One that does neither meets the binding.
@@ -74,7 +99,17 @@ impl Switchboard<'_> {
     /// # Errors
     /// When neither half is known to hold.
     pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Thrown, Unchanged> {
-        let (switched, bound) = tokio::join!(self.switch_on(reason), self.bind());
+        let begin = Instant::now();
+        let switching = async {
+            let switched = in_time(begin + HALF_TIMEOUT, self.switch_on(reason)).await;
+            self.switched.cancel();
+            switched
+        };
+        let binding = async {
+            let policy = self.policy?;
+            Some(in_time(begin + HALF_TIMEOUT, self.bind(policy)).await)
+        };
+        let (switched, bound) = tokio::join!(switching, binding);
         let mut thrown = Thrown::default();
         match (&switched, &bound) {
             (Err(why), Some(Ok(()))) => {
@@ -96,7 +131,7 @@ impl Switchboard<'_> {
             (Ok(_), None | Some(Ok(()))) => {}
         }
         if let Ok(store) = switched {
-            self.fence_all(store, &mut thrown).await;
+            self.fence_all(&*store, &mut thrown, begin + STOP_TIMEOUT).await;
         }
         Ok(thrown)
     }
@@ -107,45 +142,50 @@ impl Switchboard<'_> {
     /// When deletions are not known to go on; what is left of the stop holds.
     pub async fn take_back(&self, reason: Option<String>) -> std::result::Result<TakenBack, Unchanged> {
         let stays = |why: String| Unchanged(format!("deletions stay stopped: {why}"));
-        let store = self.store.clone().map_err(stays)?;
-        let was_bound = match (self.policy, &self.cluster) {
-            (None, _) => false,
-            (Some(policy), Ok(cluster)) => unbind(cluster, policy).await.map_err(|error| stays(error.to_string()))?,
-            (Some(_), Err(why)) => return Err(stays(why.clone())),
+        let store = self.store.clone().await.map_err(stays)?;
+        let was_bound = match self.policy {
+            None => false,
+            Some(policy) => {
+                let cluster = self.cluster.clone().await.map_err(stays)?;
+                unbind(&cluster, policy).await.map_err(|error| stays(error.to_string()))?
+            }
         };
         let failed = |error: &dyn std::error::Error| {
             let half = if was_bound { "the admission policy is no longer bound, but " } else { "" };
             stays(format!("{half}the switch could not be taken back: {error}"))
         };
-        let stop = controls::stopped(store).await.map_err(|error| failed(&error))?;
+        let stop = controls::stopped(&*store).await.map_err(|error| failed(&error))?;
         if stop.is_some() {
             let off = Stop { on: false, reason };
-            controls::set_stop(store, self.actor, &off, self.clock.now()).await.map_err(|error| failed(&error))?;
+            controls::set_stop(&*store, self.actor, &off, self.clock.now()).await.map_err(|error| failed(&error))?;
         }
         Ok(TakenBack { stop, was_bound })
     }
 
-    async fn switch_on(&self, reason: Option<String>) -> std::result::Result<&dyn Store, String> {
-        let store = self.store.clone()?;
+    async fn switch_on(&self, reason: Option<String>) -> std::result::Result<SharedStore, String> {
+        let store = self.store.clone().await?;
         let on = Stop { on: true, reason };
-        controls::set_stop(store, self.actor, &on, self.clock.now()).await.map_err(|error| error.to_string())?;
+        controls::set_stop(&*store, self.actor, &on, self.clock.now()).await.map_err(|error| error.to_string())?;
         Ok(store)
     }
 
-    async fn bind(&self) -> Option<std::result::Result<(), String>> {
-        let policy = self.policy?;
-        Some(match &self.cluster {
-            Ok(cluster) => bind(cluster, policy).await.map_err(|error| error.to_string()),
-            Err(why) => Err(why.clone()),
-        })
+    async fn bind(&self, policy: &str) -> std::result::Result<(), String> {
+        let cluster = self.cluster.clone().await?;
+        bind(&cluster, policy).await.map_err(|error| error.to_string())
     }
 
-    async fn fence_all(&self, store: &dyn Store, thrown: &mut Thrown) {
-        let open = match open_intents(store, self.clock).await {
+    async fn fence_all(&self, store: &dyn Store, thrown: &mut Thrown, until: Instant) {
+        let open = async { open_intents(store, self.clock).await.map_err(|error| error.to_string()) };
+        let open = match in_time(until, open).await {
             Ok(open) => open,
-            Err(error) => return thrown.failed.push(format!("what was under way is not known: {error}")),
+            Err(why) => return thrown.failed.push(format!("what was under way is not known: {why}")),
         };
-        let mut closing = stream::iter(open).map(|record| self.close(store, record)).buffer_unordered(AT_ONCE);
+        let close = |record: Record| async move {
+            let name = record.name.clone();
+            let closed = in_time(until, self.close(store, record)).await;
+            (name, closed)
+        };
+        let mut closing = stream::iter(open).map(close).buffer_unordered(AT_ONCE);
         while let Some((name, closed)) = closing.next().await {
             match closed {
                 Ok(true) => thrown.accepted.push(name),
@@ -160,17 +200,11 @@ impl Switchboard<'_> {
 
     /// Fences an open intent and writes its outcome: whether its deletion had been accepted, or why it may still be
     /// carried out.
-    async fn close(&self, store: &dyn Store, mut record: Record) -> (String, std::result::Result<bool, String>) {
-        let name = record.name.clone();
-        let Some(open) = record.open.clone() else { return (name, Ok(false)) };
-        let cluster = match &self.cluster {
-            Ok(cluster) => cluster,
-            Err(why) => return (name, Err(why.clone())),
-        };
-        let proof = match fence(cluster, &name, &record.uid, self.keys, open.seq, &open.intended).await {
-            Ok(proof) => proof,
-            Err(trouble) => return (name, Err(trouble.to_string())),
-        };
+    async fn close(&self, store: &dyn Store, mut record: Record) -> std::result::Result<bool, String> {
+        let Some(open) = record.open.clone() else { return Ok(false) };
+        let cluster = self.cluster.clone().await?;
+        let proof = fence(&cluster, &record.name, &record.uid, self.keys, open.seq, &open.intended).await;
+        let proof = proof.map_err(|trouble| trouble.to_string())?;
         let fact = proof.outcome(open.seq, &open.intended);
         let accepted = matches!(fact, Fact::ActionDone(_));
         for _ in 0..TRIES {
@@ -189,8 +223,17 @@ impl Switchboard<'_> {
                 Err(_) => break,
             }
         }
-        (name, Ok(accepted))
+        Ok(accepted)
     }
+}
+
+/// What comes of something, if it comes in time.
+async fn in_time<T>(
+    until: Instant,
+    something: impl Future<Output = std::result::Result<T, String>>,
+) -> std::result::Result<T, String> {
+    let late = |_| Err("it took too long and was given up".to_owned());
+    timeout_at(until, something).await.unwrap_or_else(late)
 }
 
 /// Every record with an open intent: those whose snapshot shows one, and those whose history got one lately.
@@ -224,4 +267,82 @@ async fn open_intents(store: &dyn Store, clock: &Clock) -> Result<Vec<Record>> {
         }
     }
     Ok(open)
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::Entry;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::open;
+
+    /// What comes of a stop where the cluster hangs, and the store too if there is none, after how many seconds.
+    async fn throw(store: Option<SharedStore>, policy: Option<&str>) -> (std::result::Result<Thrown, Unchanged>, u64) {
+        let (keys, actor, clock) = (Keys::default(), Actor::person("me"), Clock::system());
+        let board = Switchboard {
+            store: store.map_or_else(|| future::pending().boxed().shared(), |store| gone(Ok(store))),
+            cluster: future::pending().boxed().shared(),
+            keys: &keys,
+            policy,
+            actor: &actor,
+            clock: &clock,
+            switched: CancellationToken::new(),
+        };
+        tokio::time::pause();
+        let begin = Instant::now();
+        let thrown = board.throw(None).await;
+        assert!(board.switched.is_cancelled(), "whoever waits for the switch waits no longer");
+        (thrown, begin.elapsed().as_secs())
+    }
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    const LATE: &str = "it took too long and was given up";
+
+    #[tokio::test]
+    async fn a_cluster_that_hangs_is_named_and_the_switch_is_written() {
+        let (_directory, store) = store().await;
+        let (thrown, seconds) = throw(Some(store.clone()), Some("guard")).await;
+        let expected = format!("the apiserver does not refuse by itself, the stop rests on the switch: {LATE}");
+        assert_eq!(thrown.unwrap().failed, [expected]);
+        assert!(seconds < 15, "{seconds}");
+        assert!(controls::stopped(&*store).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn where_both_hang_nothing_is_known_to_be_stopped() {
+        let (thrown, seconds) = throw(None, Some("guard")).await;
+        let expected = Unchanged(format!("nothing is known to be stopped: {LATE}; {LATE}"));
+        assert_eq!((thrown, seconds), (Err(expected), 13));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_fenced_in_time_is_named() {
+        let (_directory, store) = store().await;
+        let now = jiff::Timestamp::from_second(4_000_000_000).unwrap();
+        let adopted = json!({
+            "policy": "ci", "policy_hash": "0", "mode": "enforce", "created": now, "ci": [], "deadline": null,
+        });
+        let intended = json!({
+            "action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
+            "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "wave": null,
+            "config": "h", "mode": "enforce", "told": "no_channel",
+        });
+        for (seq, kind, data) in [(1, "Adopted", adopted), (2, "ActionIntended", intended)] {
+            let entry: Entry = serde_json::from_value(json!({
+                "uid": "u", "seq": seq, "at": now, "actor": "collector/a", "name": "ci-42", "token": format!("t{seq}"),
+                "kind": kind, "data": data,
+            }))
+            .unwrap();
+            store.append(&entry).await.unwrap();
+        }
+        let (thrown, seconds) = throw(Some(store), None).await;
+        assert_eq!(thrown.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
+        assert!(seconds < 15, "{seconds}");
+    }
 }

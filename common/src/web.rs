@@ -6,6 +6,8 @@ use futures::future::BoxFuture;
 use http::{Request, StatusCode};
 use reqwest::{Client, Response, Url, redirect::Policy};
 
+use crate::proxies::Proxies;
+
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,7 +26,7 @@ enum Way {
 }
 
 impl Web {
-    /// The network. Redirects are not followed, and nothing is sent twice.
+    /// The network, by the proxies of the environment. Redirects are not followed, and nothing is sent twice.
     ///
     /// # Panics
     /// Never: a client without certificates of its own can be built.
@@ -35,6 +37,7 @@ impl Web {
         let client = Client::builder()
             .timeout(TIMEOUT)
             .redirect(Policy::none())
+            .proxy(Proxies::system().for_clients())
             .user_agent("namespace-manager")
             .build()
             .expect("a client without certificates of its own can be built");

@@ -4,7 +4,10 @@
 
 use std::{error::Error, path::Path, time::Duration};
 
-use common::config::{TlsSettings, Trust};
+use common::{
+    config::{TlsSettings, Trust},
+    proxies::Proxies,
+};
 use reqwest::{Certificate, Client, Identity, Response, Url, header, redirect::Policy};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -14,7 +17,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 /// The most that is told of what a stranger said, in bytes.
 const LONGEST: usize = 256;
 
-/// A client for a source of this name.
+/// A client for a source of this name, which goes by the proxies of the environment.
 ///
 /// No redirect is followed, which might carry a secret elsewhere. Nothing is decompressed, whatever other crates switch
 /// on: what is counted is what came.
@@ -26,7 +29,7 @@ pub(crate) async fn client(
 ) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(Policy::none())
-        .no_proxy()
+        .proxy(Proxies::system().for_clients())
         .no_gzip()
         .no_brotli()
         .no_zstd()

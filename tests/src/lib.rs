@@ -17,6 +17,8 @@
 //!
 //! A [`MongoServer`] is SecantusDB, which speaks the protocol of MongoDB and is ready in a second; a [`JavaMongo`] is another such server, in memory.
 //!
+//! A [`Proxy`] is one for HTTP and SOCKS5, behind which every name leads to this machine.
+//!
 //! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
 //! ends with the test process, even if that is killed ([`family`]).
 //!
@@ -45,6 +47,7 @@ mod process;
 pub mod product;
 mod program;
 mod prometheus;
+mod proxy;
 pub mod receiver;
 pub mod relay;
 mod servers;
@@ -66,4 +69,5 @@ pub use namespaces::temp_namespace;
 pub use process::Process;
 pub use program::{binary, program, timing};
 pub use prometheus::Prometheus;
+pub use proxy::{Passed, Proxy};
 pub use user::User;

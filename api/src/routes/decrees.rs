@@ -7,9 +7,13 @@ use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
 };
-use common::{config::Settings, stop::Switchboard};
+use common::{
+    config::Settings,
+    stop::{Switchboard, gone},
+};
 use lifecycle::{Actor, duration::Period};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 use utoipa::ToSchema;
 
@@ -106,12 +110,13 @@ pub(crate) async fn approve(
 
 fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> Switchboard<'a> {
     Switchboard {
-        store: Ok(&*api.store),
-        cluster: Ok(&api.cluster),
+        store: gone(Ok(api.store.clone())),
+        cluster: gone(Ok(api.cluster.clone())),
         keys: &settings.policies.keys,
         policy: settings.guard.stop_policy.as_deref(),
         actor,
         clock: &api.clock,
+        switched: CancellationToken::new(),
     }
 }
 

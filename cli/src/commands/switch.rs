@@ -1,21 +1,20 @@
 //! `nsm stop`, `nsm resume` and `nsm approve`: what people decree for all namespaces.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::OnceLock, time::Duration};
 
 use api::{
     Approved,
     answers::decree::{self, Decreed},
 };
 use common::{
-    clock::Clock,
     cluster::{Cluster, bind},
-    config::Settings,
-    stop::Switchboard,
-    store::SharedStore,
+    stop::{Switchboard, Unchanged, Way, gone},
 };
+use futures::FutureExt as _;
 use jiff::SignedDuration;
 use lifecycle::Actor;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     failure::{Code, Failure},
@@ -27,13 +26,14 @@ use crate::{
 /// After how long somebody who waits is told what holds already.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 
+/// How long the switch has before a client of the cluster is built all the same. What follows, a login by a plugin and a
+/// request, has to fit into half a stop.
+const HEAD_START: Duration = Duration::from_secs(2);
+
 pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     let decreed = match reach.remote()? {
         Some(api) => api.stop(reason).await?,
-        None => {
-            let edges = Edges::find(reach, Some(screen)).await?;
-            decree::stop(&edges.board(), reason).await?
-        }
+        None => throw(reach, screen, reason).await?,
     };
     screen.answer(&decreed, |_| {
         let fenced = match decreed.fenced.as_slice() {
@@ -53,10 +53,7 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
 pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     let decreed = match reach.remote()? {
         Some(api) => api.resume(reason).await?,
-        None => {
-            let edges = Edges::find(reach, None).await?;
-            decree::resume(&edges.board(), reason).await?
-        }
+        None => take_back(reach, reason).await?,
     };
     screen.answer(&decreed, |_| match (&decreed.ended, decreed.unbound) {
         (Some(stop), _) => format!("deletions go on; {} had stopped them {}\n", stop.by, both(stop.at, decreed.at)),
@@ -103,53 +100,70 @@ pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fail
     })
 }
 
-/// The store and the cluster, each as far as it is there, and who decrees.
-struct Edges {
-    settings: Settings,
-    store: Result<SharedStore, String>,
-    cluster: Result<Cluster, String>,
-    actor: Actor,
-    clock: Clock,
+/// A stop beside the store. The switch is written before a client of the cluster is built, which may run a plugin that logs
+/// in; a store that lets itself be waited for holds the other half up for [`HEAD_START`].
+async fn throw(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<Decreed, Failure> {
+    let (settings, switched, actor, clock) = (reach.settings()?, CancellationToken::new(), me(), reach.clock());
+    // Of what went wrong with the store.
+    let code = OnceLock::new();
+    let policy = settings.guard.stop_policy.as_deref();
+    let cluster = {
+        let switched = switched.clone();
+        let cluster = async move {
+            let _ = timeout(HEAD_START, switched.cancelled()).await;
+            reach.cluster().await.map_err(|failure| failure.text)
+        };
+        cluster.boxed().shared()
+    };
+    let store = {
+        let (cluster, settings, code) = (cluster.clone(), &settings, &code);
+        let store = async move {
+            reach.store(settings).await.map_err(|failure| {
+                let _ = code.set(failure.code);
+                failure.text
+            })
+        };
+        let store = async move {
+            // Where the other half of the stop can be thrown, the apiserver refuses however long the store takes.
+            let Some(policy) = policy else { return store.await };
+            tokio::select! {
+                store = store => store,
+                never = refuse(cluster, policy, screen) => match never {},
+            }
+        };
+        store.boxed().shared()
+    };
+    let (keys, actor, clock) = (&settings.policies.keys, &actor, &clock);
+    let board = Switchboard { store, cluster, keys, policy, actor, clock, switched };
+    let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
+    decree::stop(&board, reason).await.map_err(unchanged)
 }
 
-impl Edges {
-    /// Whoever is to stop tells on which screen: then the apiserver refuses from the first moment on, however long the store
-    /// takes to answer.
-    async fn find(reach: &Reach<'_>, stops: Option<&Screen>) -> Result<Self, Failure> {
-        let settings = reach.settings()?;
-        let cluster = reach.cluster().await.map_err(|failure| failure.text);
-        let store = match (stops, &settings.guard.stop_policy, &cluster) {
-            (Some(screen), Some(policy), Ok(cluster)) => tokio::select! {
-                store = reach.store(&settings) => store,
-                never = refuse(cluster, policy, screen) => match never {},
-            },
-            _ => reach.store(&settings).await,
-        };
-        let store = match store {
-            Ok(store) => Ok(store),
-            // The other half of a stop can be thrown all the same.
-            Err(failure) if settings.guard.stop_policy.is_some() => Err(failure.text),
-            Err(failure) => return Err(failure),
-        };
-        Ok(Self { settings, store, cluster, actor: me(), clock: reach.clock() })
-    }
-
-    fn board(&self) -> Switchboard<'_> {
-        Switchboard {
-            store: self.store.as_deref().map_err(Clone::clone),
-            cluster: self.cluster.as_ref().map_err(Clone::clone),
-            keys: &self.settings.policies.keys,
-            policy: self.settings.guard.stop_policy.as_deref(),
-            actor: &self.actor,
-            clock: &self.clock,
-        }
-    }
+async fn take_back(reach: &Reach<'_>, reason: Option<String>) -> Result<Decreed, Failure> {
+    let (settings, actor, clock) = (reach.settings()?, me(), reach.clock());
+    let store = match reach.store(&settings).await {
+        Err(failure) if settings.guard.stop_policy.is_none() => return Err(failure),
+        store => store.map_err(|failure| failure.text),
+    };
+    let cluster = async { reach.cluster().await.map_err(|failure| failure.text) };
+    let board = Switchboard {
+        store: gone(store),
+        cluster: cluster.boxed().shared(),
+        keys: &settings.policies.keys,
+        policy: settings.guard.stop_policy.as_deref(),
+        actor: &actor,
+        clock: &clock,
+        switched: CancellationToken::new(),
+    };
+    Ok(decree::resume(&board, reason).await?)
 }
 
 /// Has the apiserver refuse, and says so to whoever still waits. Whether it does is found out by the stop itself, which asks
 /// for it again.
-async fn refuse(cluster: &Cluster, policy: &str, screen: &Screen) -> Infallible {
-    if bind(cluster, policy).await.is_ok() {
+async fn refuse(cluster: Way<'_, Cluster>, policy: &str, screen: &Screen) -> Infallible {
+    if let Ok(cluster) = cluster.await
+        && bind(&cluster, policy).await.is_ok()
+    {
         sleep(TOLD_AFTER).await;
         screen.note("the apiserver refuses all deletions by now; the store is waited for to know what was under way");
     }

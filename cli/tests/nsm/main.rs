@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod apiserver;
 mod commands;
+mod reaching;
 mod reading;
 mod world;

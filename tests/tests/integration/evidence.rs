@@ -9,6 +9,7 @@ mod access;
 mod faults;
 mod github;
 mod pipelines;
+mod proxies;
 mod real;
 mod server;
 

@@ -23,6 +23,7 @@ mod notices;
 mod people;
 mod pipelines;
 mod process;
+mod proxies;
 mod races;
 mod rations;
 mod store;

@@ -6,7 +6,7 @@ use common::{
     clock::Clock,
     cluster::Cluster,
     controls::{self, Stop},
-    stop::Switchboard,
+    stop::{Switchboard, gone},
     store::SharedStore,
 };
 use jiff::SignedDuration;
@@ -210,19 +210,14 @@ pub(crate) fn operate(world: &Arc<World>, order: Order) {
     let store: SharedStore = Arc::new(StoreEdge { edge: edge.clone(), inner: world.store.clone() });
     let (cluster, world) = (network::cluster(edge), world.clone());
     world.clone().tasks.spawn(async move {
-        while let Err(error) = obey(&world, &*store, &cluster, order).await {
+        while let Err(error) = obey(&world, &store, &cluster, order).await {
             world.tell("operator", &format!("{order:?} failed: {error:#}"));
             sleep(AGAIN).await;
         }
     });
 }
 
-async fn obey(
-    world: &Arc<World>,
-    store: &dyn common::store::Store,
-    cluster: &Cluster,
-    order: Order,
-) -> anyhow::Result<()> {
+async fn obey(world: &Arc<World>, store: &SharedStore, cluster: &Cluster, order: Order) -> anyhow::Result<()> {
     let me = Actor::person("operator");
     match order {
         Order::Stop => {
@@ -231,8 +226,9 @@ async fn obey(
                 move || world.now()
             });
             let (keys, actor) = (&Keys::default(), &me);
-            let board =
-                Switchboard { store: Ok(store), cluster: Ok(cluster), keys, policy: None, actor, clock: &clock };
+            let (store, cluster) = (gone(Ok(store.clone())), gone(Ok(cluster.clone())));
+            let switched = CancellationToken::new();
+            let board = Switchboard { store, cluster, keys, policy: None, actor, clock: &clock, switched };
             let thrown = board.throw(None).await?;
             anyhow::ensure!(thrown.failed.is_empty(), "{:?}", thrown.failed);
             world.tell(
@@ -246,10 +242,10 @@ async fn obey(
             }
         }
         Order::Resume => {
-            controls::set_stop(store, &me, &Stop { on: false, reason: None }, world.now()).await?;
+            controls::set_stop(&**store, &me, &Stop { on: false, reason: None }, world.now()).await?;
         }
         Order::Approve => {
-            controls::approve(store, &me, SignedDuration::from_mins(5), world.now()).await?;
+            controls::approve(&**store, &me, SignedDuration::from_mins(5), world.now()).await?;
         }
     }
     Ok(())
