@@ -53,11 +53,11 @@ policies:
     max_keep: 1d
     visible_for: 1s
     checks: { health: off }
-    on: { cancelled: { grace: 0 } }
   - name: judged
     match: { all: [ { labels: { judged-by: its-workloads } } ] }
     visible_for: 1s
     checks: { settling_period: 1s, grace_period: 1m, superseded: {} }
+    on: { cancelled: { grace: 0 } }
   - name: strict
     match: { all: [ { labels: { judged-by: its-workloads-strictly } } ] }
     visible_for: 1s
