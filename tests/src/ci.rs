@@ -265,7 +265,7 @@ impl Shared {
                 let all = known.pipelines.keys().filter(|(of, _)| *of == repository);
                 let all = all.map(|(_, id)| self.run(&known, &repository, *id, &of));
                 let is_asked = |run: &Value| {
-                    run["workflow_id"].to_string() == *workflow
+                    run["workflow_id"].as_u64() == workflow.parse().ok()
                         && query.get("branch").is_none_or(|branch| run["head_branch"] == **branch)
                 };
                 let mut all: Vec<_> = all.flatten().filter(is_asked).collect();
