@@ -161,7 +161,11 @@ impl Collector {
         };
         let prove = |newer: Origin, own: Origin| {
             let proof = self.pipelines.proof(&namespace.uid, &group, &newer, &own);
-            jobs.extend([newer, own]);
+            // Its own is the same each time.
+            if jobs.is_empty() {
+                jobs.push(own);
+            }
+            jobs.push(newer);
             proof
         };
         let found = succession(member, &group, &members, terms, prove, now);

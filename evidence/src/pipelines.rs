@@ -147,16 +147,14 @@ impl Look {
 /// Whether the newer one of two jobs deployed what the group is of, and the older one the same: `(job, what was told of it)`.
 #[must_use]
 pub fn proof(group: &Group, newer: (&Origin, Option<&Look>), own: (&Origin, Option<&Look>)) -> Proof {
-    let ran = |(job, look): (&Origin, Option<&'_ Look>)| match look {
-        Some(look) => look.ran(job).map(|ran| (ran.job.clone(), ran.ran_for.clone())),
-        None => Err(format!("{} was not asked for {job} yet", job.system.name())),
-    };
     match (ran(newer), ran(own)) {
-        (Ok((newer, newer_for)), Ok((own, own_for))) => {
-            group.proof(Ran { job: &newer, ran_for: &newer_for }, Ran { job: &own, ran_for: &own_for })
-        }
+        (Ok(newer), Ok(own)) => group.proof(newer, own),
         (Err(why), _) | (_, Err(why)) => Proof::Unknown(why),
     }
+}
+
+fn ran<'a>((job, look): (&'a Origin, Option<&'a Look>)) -> Result<Ran<'a>, String> {
+    look.map_or_else(|| Err(format!("{} was not asked for {job} yet", job.system.name())), |look| look.ran(job))
 }
 
 /// What follows for a namespace by what was written down last of its pipeline and its merge request, which nobody is asked for;
