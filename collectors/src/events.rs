@@ -106,6 +106,10 @@ fn told(fact: &Fact) -> Option<Told> {
             "Protected",
             if protected.on { "nothing will be done to it" } else { "it is no longer protected" }.to_owned(),
         )),
+        Fact::MarkMismatched(mismatch) => Some(warning(
+            "MarkMismatch",
+            format!("it is not deleted until an administrator vouches for the store: {}", mismatch.why),
+        )),
         _ => None,
     }
 }

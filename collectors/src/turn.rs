@@ -6,7 +6,7 @@ use common::{
     cluster::look,
     config::Settings,
     context::Context,
-    controls::{self, Doubt},
+    controls,
     history::{Appended, append_named, load, load_and_mend},
     mirroring, nudge,
     store::{Observed, StoreError},
@@ -18,17 +18,18 @@ use lifecycle::{
     Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Uid, absorb, decide,
     entry::Gone,
     health::{Health, Streak},
-    keys::{Lineage, Mismatch},
+    keys::Mark,
     pipeline::Origin,
     record::Phase,
     supersession::{Group, Member, Succession, succession},
     time::saturating_add,
 };
 use tokio::sync::{Mutex, Semaphore};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     events::Events,
+    marks::{Compared, Marks},
     memory::{Left, Seen},
     metrics::Checks,
     pipelines::Pipelines,
@@ -53,7 +54,7 @@ pub(crate) struct Collector {
     pub(crate) actor: Actor,
     pub(crate) events: Events,
     /// What this store may have marked; read again when a mark does not belong to it.
-    pub(crate) lineage: Mutex<Lineage>,
+    pub(crate) marks: Mutex<Marks>,
     /// Held by whoever asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
     /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
@@ -88,9 +89,15 @@ impl Collector {
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
         let (seen_now, kept) = self.observe(&settings, &record, namespace, &seen, others, now).await?;
-        let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
+        let (keys, is_matched) =
+            (&settings.policies.keys, settings.policies.for_namespace(&seen_now.namespace).is_some());
+        let Compared { belongs, written: mut all_written, again } =
+            self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
 
         let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
+        all_written.extend(written);
+        let written = all_written;
+        due = due.into_iter().chain(again).min();
         if record.open.is_some() {
             // Nothing announces that an intent was closed, and until then nothing is judged.
             due = Some(self.recheck_at(now));
@@ -136,7 +143,7 @@ impl Collector {
 
     /// When to check again what nothing announces: a clock that could not be trusted, an open intent, a namespace that was
     /// missed.
-    fn recheck_at(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn recheck_at(&self, now: Timestamp) -> Timestamp {
         saturating_add(now, signed(self.context.timings().recheck_interval))
     }
 
@@ -309,9 +316,18 @@ impl Collector {
             left.repaired_at = Some(now);
         }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
-        let epoch = self.lineage.lock().await.epochs.last().copied().unwrap_or_default();
+        let epoch = self.marks.lock().await.lineage.epoch();
         match mirroring::write(&self.context.cluster, settings, record, epoch, difference).await {
             Ok(patched) => {
+                let mark = Mark::of(&seen.namespace, &settings.policies.keys).flatten();
+                if mark.is_some_and(|mark| mark.is_of_another(&seen.namespace)) {
+                    info!(
+                        namespace.name = %record.name,
+                        "namespace `{}` carried the mark of another namespace, which was replaced: it is a copy, or comes \
+                         from a backup",
+                        record.name
+                    );
+                }
                 left.patched = patched.map(|namespace| (seen.namespace.resource_version.clone(), namespace));
             }
             Err(trouble) => {
@@ -327,43 +343,6 @@ impl Collector {
             }
         }
         Ok(())
-    }
-
-    /// Whether the mark on the namespace belongs to this store. A stranger's is left as it is: it is the only trace
-    /// that a store was exchanged, and it stops everything destructive.
-    async fn belongs(&self, settings: &Settings, record: &mut Record, seen: &Observation) -> Result<bool, StoreError> {
-        if record.head == 0 && settings.policies.for_namespace(&seen.namespace).is_none() {
-            // Another installation's, for all we know: on one cluster each may manage namespaces of its own.
-            return Ok(false);
-        }
-        let keys = &settings.policies.keys;
-        let check = |lineage: &Lineage, record: &Record| lineage.check(&seen.namespace, keys, record.head);
-        if check(&*self.lineage.lock().await, record).is_ok() {
-            return Ok(true);
-        }
-        // Another collector on the same store may have begun an epoch or appended since.
-        let store = &*self.context.store;
-        *self.lineage.lock().await = controls::lineage(store).await?;
-        *record = load(store, &record.uid).await?;
-        let mismatch = match check(&*self.lineage.lock().await, record) {
-            Ok(()) => return Ok(true),
-            Err(Mismatch::Unreadable) => {
-                // Somebody's tampering with one object says nothing about the store. The worker refuses it.
-                return Ok(false);
-            }
-            Err(mismatch) => mismatch,
-        };
-        let doubt = Doubt { namespace: seen.namespace.name.clone(), why: mismatch.to_string() };
-        if controls::doubt(store).await?.is_none() {
-            error!(
-                namespace.name = %doubt.namespace,
-                "nothing is deleted until somebody vouches for this store: namespace `{}`: {mismatch}; once you know \
-                 that this store is the right one, run `nsm approve --store`",
-                doubt.namespace
-            );
-        }
-        controls::raise_doubt(store, &self.actor, &doubt, self.context.clock.now()).await?;
-        Ok(false)
     }
 
     /// Writes down that a namespace is no longer there. Where nobody saw it go (`is_missed`), it is asked for first:

@@ -60,6 +60,10 @@ pub enum Fact {
     ActionFailed(ActionFailed),
     /// What would have been done, had the mode been `enforce`; once per episode.
     WouldHave(WouldHave),
+    /// The mark on the namespace does not agree with this history: entries may be lost, or it is another store's.
+    MarkMismatched(MarkMismatched),
+    /// A person vouched for the store, and so for this history.
+    MarkTrusted(MarkTrusted),
     /// The namespace is no longer in the cluster.
     Gone(Gone),
     /// No policy applies any more.
@@ -292,6 +296,22 @@ pub struct WouldHave {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkMismatched {
+    /// The mark as it stood on the namespace.
+    pub mark: String,
+    /// A sentence without full stop.
+    pub why: String,
+    /// The store's epoch at the time: whoever vouches for the store later answers this.
+    pub epoch: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkTrusted {
+    /// The mark that stands against this history no more.
+    pub mark: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -385,6 +405,8 @@ impl Fact {
             Self::ActionSkipped(_) => "ActionSkipped",
             Self::ActionFailed(_) => "ActionFailed",
             Self::WouldHave(_) => "WouldHave",
+            Self::MarkMismatched(_) => "MarkMismatched",
+            Self::MarkTrusted(_) => "MarkTrusted",
             Self::Gone(_) => "Gone",
             Self::Released(_) => "Released",
             Self::Unrecognised { kind, .. } => kind,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
-    entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
+    entry::{ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
     guards::ends_in_sight,
     supersession::Successor,
     time::{between, saturating_add},
@@ -63,6 +63,12 @@ pub struct Record {
     pub done: Option<Done>,
     /// The last episode of which `WouldHave` was recorded.
     pub would_have: Option<u64>,
+    /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<MarkMismatched>,
+    /// The mark that somebody vouched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_mark: Option<String>,
     /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
     pub damage: Option<Damage>,
     /// When the entry was written that showed it.
@@ -245,6 +251,8 @@ impl Record {
             attempts: Attempts::default(),
             done: None,
             would_have: None,
+            mismatch: None,
+            trusted_mark: None,
             damage: None,
             damaged_at: None,
         }
@@ -372,6 +380,11 @@ impl Record {
                 self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
             Fact::WouldHave(_) => self.would_have = Some(self.episode),
+            Fact::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
+            Fact::MarkTrusted(trusted) => {
+                self.mismatch = None;
+                self.trusted_mark = Some(trusted.mark.clone());
+            }
             Fact::Gone(_) => self.phase = Phase::Gone,
             Fact::Released(_) => self.phase = Phase::Released,
             Fact::Unrecognised { kind, .. } => {

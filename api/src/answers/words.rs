@@ -59,6 +59,10 @@ pub fn words(entry: &Entry) -> String {
         Fact::WouldHave(would) => {
             format!("would {} it, were the mode enforce: {}", would.action, would.decision)
         }
+        Fact::MarkMismatched(mismatch) => format!("its mark `{}` does not agree: {}", mismatch.mark, mismatch.why),
+        Fact::MarkTrusted(trusted) => {
+            format!("somebody vouched for the store, so its mark `{}` stands against nothing", trusted.mark)
+        }
         Fact::Gone(_) => "gone from the cluster".to_owned(),
         Fact::Released(released) => format!("no longer managed: {}", released.why),
         Fact::Unrecognised { kind, .. } => {
@@ -262,6 +266,21 @@ mod tests {
             "WouldHave",
             json!({"action": "delete", "decision": "it is old"}),
             "would delete it, were the mode enforce: it is old",
+        );
+    }
+
+    #[test]
+    fn marks_are_told() {
+        let why = "it was marked at entry 9, but the history ends at 4: this store lost entries";
+        check(
+            "MarkMismatched",
+            json!({"mark": "2.9.u", "why": why, "epoch": 2}),
+            &format!("its mark `2.9.u` does not agree: {why}"),
+        );
+        check(
+            "MarkTrusted",
+            json!({"mark": "2.9.u"}),
+            "somebody vouched for the store, so its mark `2.9.u` stands against nothing",
         );
     }
 

@@ -86,6 +86,8 @@ pub(crate) struct Judge {
     /// Since when a run of wishes to keep lasts, by uid, and until when the last one goes.
     keeps: BTreeMap<String, (Timestamp, Timestamp)>,
     sent_notices: BTreeMap<String, u64>,
+    /// On whom somebody wrote a mark that tells of lost entries.
+    forged: BTreeSet<String>,
     violations: Vec<Violation>,
     now: Duration,
 }
@@ -104,6 +106,7 @@ impl Judge {
             stopped: None,
             keeps: BTreeMap::new(),
             sent_notices: BTreeMap::new(),
+            forged: BTreeSet::new(),
             violations: Vec::new(),
             now: Duration::ZERO,
         }
@@ -150,6 +153,11 @@ impl Judge {
             run.0 = now;
         }
         run.1 = until;
+    }
+
+    /// Somebody wrote a mark on it that tells of lost entries.
+    pub(crate) fn forged(&mut self, uid: &str) {
+        self.forged.insert(uid.to_owned());
     }
 
     /// Nobody asks any more.

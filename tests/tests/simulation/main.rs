@@ -60,7 +60,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 70] = [
+const MUST_HAPPEN: [&str; 72] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -75,6 +75,7 @@ const MUST_HAPPEN: [&str; 70] = [
     "deed: Compact",
     "deed: Deploy",
     "deed: Expire",
+    "deed: Forge",
     "deed: Freeze",
     "deed: Jump",
     "deed: Keep",
@@ -96,6 +97,7 @@ const MUST_HAPPEN: [&str; 70] = [
     "entry: DeadlineMoved",
     "entry: Gone",
     "entry: Kept",
+    "entry: MarkMismatched",
     "entry: NoticeSent",
     "entry: NoticeSkipped",
     "entry: NoticeUndeliverable",

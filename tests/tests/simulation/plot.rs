@@ -172,6 +172,7 @@ impl Plot {
                 .into_iter()
                 .chain(pause(seed, machines))
                 .chain(late(seed, machines))
+                .chain(forge(seed, troubled_for))
                 .collect(),
             cast,
         };

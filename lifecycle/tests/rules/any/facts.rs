@@ -7,7 +7,7 @@ use lifecycle::{
     Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
+        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
         StatusChanged, Terms, Told, WouldHave,
     },
     time::saturating_add,
@@ -129,6 +129,10 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
             Fact::ActionFailed(ActionFailed { of, action, why, detail: fail_detail.clone(), not_before })
         }),
         1 => text().prop_map(move |decision| Fact::WouldHave(WouldHave { action, decision })),
+        1 => text().prop_map(|mark| {
+            Fact::MarkMismatched(MarkMismatched { mark, why: "entries are missing".to_owned(), epoch: 1 })
+        }),
+        2 => text().prop_map(|mark| Fact::MarkTrusted(MarkTrusted { mark })),
         1 => Just(Fact::Gone(Gone {})),
         1 => text().prop_map(|why| Fact::Released(Released { why })),
     ]

@@ -29,7 +29,14 @@ impl<'a> Oracle<'a> {
     }
 
     fn is_whole(&self) -> bool {
-        is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+        let stands = self.last(|fact| match fact {
+            Fact::MarkMismatched(_) => Some(true),
+            Fact::MarkTrusted(_) => Some(false),
+            _ => None,
+        });
+        is_in_order(self.history)
+            && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+            && !stands.is_some_and(|(_, stands)| stands)
     }
 
     /// The intent that no outcome names yet, and whether one was ever done.
@@ -266,7 +273,7 @@ proptest! {
         (policy, history) in case(), object in namespace(), now in near(),
     ) {
         let record = record(&history);
-        let lineage = Lineage { epochs: [1].into(), vouched_before: 0 };
+        let lineage = Lineage { epochs: [1].into(), ..Lineage::default() };
         let fresh = Fresh { namespace: &object, policy: Some(&policy), lineage: &lineage };
         let (recorded, looked) = (guards(&policy, &record, now), object_guards(&policy, &record, &fresh, now));
         for guard in &looked {
@@ -274,7 +281,7 @@ proptest! {
                 ObjectGuardKind::Identity => object.uid == record.uid,
                 ObjectGuardKind::Active => object.deleted.is_none(),
                 ObjectGuardKind::Protect => !is_protected(&object, &policy),
-                ObjectGuardKind::Mark => lineage.check(&object, &policy.keys, record.head).is_ok(),
+                ObjectGuardKind::Mark => lineage.check(&object, &policy.keys, &record).is_ok(),
                 ObjectGuardKind::Match | ObjectGuardKind::Keep => continue,
             };
             prop_assert_eq!(guard.is_clear(), expected, "{:?}", guard);

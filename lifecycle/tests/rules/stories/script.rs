@@ -287,6 +287,8 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["a", "worker", "would", "have"] => Step::WouldHave,
         ["a", "later", "version", "writes"] => Step::Foreign,
         ["an", "entry", "is", "lost"] => Step::Lose,
+        ["its", "mark", "is", "beyond", "its", "history"] => Step::Mismatch,
+        ["somebody", "vouches", "for", "the", "store"] => Step::Vouch,
         _ => return Err(format!("nobody knows how to do `{text}`")),
     };
     Ok(Deed::Steps(vec![step]))

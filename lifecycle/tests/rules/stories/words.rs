@@ -107,6 +107,8 @@ fn appended(entry: &Entry) -> String {
             format!("attempt {} failed, {:?}{}", failed.of, failed.why, again(failed.not_before))
         }
         Fact::WouldHave(would) => format!("would {}: {}", would.action, would.decision),
+        Fact::MarkMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
+        Fact::MarkTrusted(_) => "its mark is trusted".to_owned(),
         Fact::Gone(_) => "gone".to_owned(),
         Fact::Released(released) => format!("released: {}", released.why),
         Fact::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),

@@ -5,7 +5,7 @@ use lifecycle::{
     Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
+        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
         StatusChanged, Terms, Told, WouldHave,
     },
     supersession::Successor,
@@ -120,6 +120,9 @@ fn facts() -> Vec<(&'static str, Fact)> {
     let skipped = |of, why, not_before| {
         Fact::ActionSkipped(ActionSkipped { of, action: delete, why, detail: text("later"), not_before })
     };
+    let mismatched = |mark: &str| {
+        Fact::MarkMismatched(MarkMismatched { mark: text(mark), why: text("this store lost entries"), epoch: 2 })
+    };
     let failed = |of, why| {
         Fact::ActionFailed(ActionFailed { of, action: delete, why, detail: text("no"), not_before: Some(at(65)) })
     };
@@ -161,5 +164,8 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("unrecognised", Fact::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
         ("status_changed_superseded", Fact::StatusChanged(superseded)),
         ("action_skipped_for_evidence", skipped(None, SkipReason::Evidence, None)),
+        ("mark_mismatched", mismatched("2.40.uid-1")),
+        ("mark_trusted", Fact::MarkTrusted(MarkTrusted { mark: text("2.40.uid-1") })),
+        ("mark_mismatched_again", mismatched("3.50.uid-1")),
     ]
 }

@@ -42,6 +42,7 @@ impl Judge {
             self.complain("S5", format!("no policy applies to `{name}`"));
         }
         self.wishes(world, object);
+        self.mark(object, uid);
         if let Some((acknowledged, unfenced)) = &self.stopped
             && self.now > *acknowledged + STOPPED
             && !unfenced.contains(name)
@@ -92,6 +93,17 @@ impl Judge {
             && now + SKEW < until.min(since + max_keep)
         {
             self.complain("S5", format!("`{}` is kept until {until}", object.name));
+        }
+    }
+
+    /// Nothing told of entries that were lost (step 1).
+    fn mark(&mut self, object: &Object, uid: &str) {
+        let mark = object.annotations.get("manager.cicd.skao.int/record").map(String::as_str).unwrap_or_default();
+        let mut parts = mark.splitn(3, '.').skip(1);
+        let (number, of) = (parts.next().and_then(|text| text.parse::<usize>().ok()), parts.next());
+        let is_beyond = of == Some(uid) && number.is_some_and(|number| number > self.history(uid).len());
+        if is_beyond || self.has_lost(uid) {
+            self.complain("S1", format!("`{}` was deleted, though its mark `{mark}` told of lost entries", object.name));
         }
     }
 

@@ -19,8 +19,10 @@ pub(crate) enum Deed {
     Expire(usize, u64),
     /// Something that is none of ours changes on it.
     Touch(usize),
-    /// Takes our annotations off.
+    /// Takes our annotations off, and puts the mark of another namespace on it.
     Tamper(usize),
+    /// Writes a mark of an entry that it never had.
+    Forge(usize),
     /// Comes under the other policy, or back.
     Repaint(usize),
     /// Its owner deletes it.
@@ -64,6 +66,7 @@ impl Deed {
             | Self::Expire(who, _)
             | Self::Touch(who)
             | Self::Tamper(who)
+            | Self::Forge(who)
             | Self::Repaint(who)
             | Self::Remove(who)
             | Self::Remake(who)
@@ -142,6 +145,15 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
         (when, deed)
     };
     (0..dice.between(1, 3)).map(|_| deed(&mut dice)).collect()
+}
+
+/// Somebody forges a mark. One alone holds back its own namespace; thrown apart, as [`pause`] is.
+pub(super) fn forge(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
+    let mut dice = Dice::new(seed, "forge");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
+        return None;
+    }
+    Some((when(&mut dice, troubled_for), Deed::Forge(0)))
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {
