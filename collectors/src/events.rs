@@ -106,6 +106,10 @@ fn told(fact: &Fact) -> Option<Told> {
             "Protected",
             if protected.on { "nothing will be done to it" } else { "it is no longer protected" }.to_owned(),
         )),
+        Fact::StatusNotShown(it) => Some(warning(
+            "StatusNotVisible",
+            format!("it is not deleted while its status cannot be written on it: {}", it.why),
+        )),
         Fact::MarkMismatched(mismatch) => Some(warning(
             "MarkMismatch",
             format!("it is not deleted until an administrator vouches for the store: {}", mismatch.why),

@@ -16,7 +16,8 @@ use evidence::{age, health::checkup};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Uid, absorb, decide,
-    entry::Gone,
+    decide::shown,
+    entry::{Gone, StatusNotShown, Terms},
     health::{Health, Streak},
     keys::Mark,
     pipeline::Origin,
@@ -41,6 +42,12 @@ const MOST_STEPS: usize = 16;
 
 /// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many writes in a row have to fail before it is recorded that a status cannot be shown: one may be a mishap.
+const FAILS_FROM: u32 = 2;
+
+/// The most that is recorded of an answer, in bytes.
+const MOST_WHY: usize = 300;
 
 /// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
 /// hour in all.
@@ -110,6 +117,7 @@ impl Collector {
             health: seen_now.health.seen().cloned(),
             ..Left::default()
         };
+        let mut written = written;
         let wrote = !written.is_empty();
         let why = if wrote {
             Why::Wrote
@@ -124,9 +132,10 @@ impl Collector {
         if belongs && can_wait && (wrote || seen.owed) {
             left.owed = !mirroring::difference(&settings, &record, &seen_now).is_empty();
         } else if belongs {
-            self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
+            let failed = self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
+            written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
         }
-        if wrote {
+        if !written.is_empty() {
             nudge::event(&*self.context.queue, &record).await;
             self.events.tell(&seen_now.namespace, policy, &written).await;
         }
@@ -283,7 +292,47 @@ impl Collector {
         Ok(decreed.is_none_or(|decree| decree.body.hash == settings.hash))
     }
 
-    /// Brings the annotations in line with the record.
+    /// Records that the answer to our write showed the status, or why it could not be written: where a deletion waits for
+    /// it to be seen.
+    async fn record_shown(
+        &self,
+        policy: Option<&Policy>,
+        record: &mut Record,
+        seen: &Observation,
+        left: &Left,
+        failed: Option<String>,
+    ) -> Result<Option<Fact>, StoreError> {
+        let waits = |policy: &&Policy| {
+            let is_quiet = record.open.is_none() && record.done.is_none() && record.damage.is_none();
+            let is_theirs = record.terms.as_ref() == Some(&Terms::of(policy));
+            policy.requires_visible(record.status) && is_quiet && is_theirs && record.is_managed()
+        };
+        let Some(policy) = policy.filter(waits).filter(|_| seen.clock.is_true()) else { return Ok(None) };
+        let patched = left.patched.as_ref().map(|(_, namespace)| namespace);
+        let fact = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
+            (Some(fact), _) => fact,
+            (None, Some(why)) if record.shown_at.is_none() && record.not_shown.is_none() => {
+                let why = why[..why.floor_char_boundary(MOST_WHY)].to_owned();
+                Fact::StatusNotShown(StatusNotShown { of: record.episode, why })
+            }
+            (None, _) => return Ok(None),
+        };
+        let (store, now) = (&*self.context.store, self.context.clock.now());
+        let name = record.name.clone();
+        match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
+            Appended::Written => {
+                log(record, &fact);
+                self.remember(record).await;
+                Ok(Some(fact))
+            }
+            Appended::Conflict => {
+                *record = load_and_mend(store, &record.uid).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Brings the annotations in line with the record. Returns why they are not, where that is no mishap of a moment.
     async fn mirror(
         &self,
         settings: &Settings,
@@ -292,9 +341,9 @@ impl Collector {
         before: &Seen,
         why: Why,
         left: &mut Left,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         if mirroring::difference(settings, record, seen).is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let now = self.context.clock.now();
         let repairs = why == Why::Differs && !before.owed;
@@ -302,14 +351,14 @@ impl Collector {
             let again_from = before.repaired_at.map(|at| saturating_add(at, REPAIR_EVERY));
             if let Some(from) = again_from.filter(|from| now < *from && repairs) {
                 left.due = Some(left.due.map_or(from, |due| due.min(from)));
-                return Ok(());
+                return Ok(None);
             }
             // Others may have appended since the record was read: while an intent is open, nothing is written here.
             *record = load(&*self.context.store, &record.uid).await?;
         }
         let difference = mirroring::difference(settings, record, seen);
         if difference.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if repairs {
             self.checks.repaired(before.repaired_at, now);
@@ -329,6 +378,19 @@ impl Collector {
                     );
                 }
                 left.patched = patched.map(|namespace| (seen.namespace.resource_version.clone(), namespace));
+                let carries = |(_, namespace): &(String, Namespace)| {
+                    let now_seen = Observation { namespace: namespace.clone(), ..seen.clone() };
+                    mirroring::difference(settings, record, &now_seen).is_empty()
+                };
+                if left.patched.as_ref().is_some_and(|patched| !carries(patched)) {
+                    // Written again at once, it would be taken off again at once.
+                    let again = saturating_add(now, REPAIR_EVERY);
+                    left.repaired_at = Some(now);
+                    left.due = Some(left.due.map_or(again, |due| due.min(again)));
+                    let why = "the apiserver accepted it, and the namespace does not carry it; is there admission that \
+                               takes annotations off?";
+                    return Ok(Some(why.to_owned()));
+                }
             }
             Err(trouble) => {
                 left.failures = before.failures + 1;
@@ -340,9 +402,12 @@ impl Collector {
                 if left.failures == 1 {
                     warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
                 }
+                if left.failures >= FAILS_FROM {
+                    return Ok(Some(trouble.why));
+                }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Writes down that a namespace is no longer there. Where nobody saw it go (`is_missed`), it is asked for first:

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Checked, Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
-    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, Terms},
+    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, StatusShown, Terms},
     health::Step,
-    keys::CI_LABELS,
+    keys::{CI_LABELS, STATUS, STATUS_TIMESTAMP},
     pipeline,
     record::Phase,
     supersession::Succession,
-    time::{between, cut_to_millis, saturating_add},
+    time::{annotation_text, between, cut_to_millis, saturating_add},
     wishes::{self, Deadline},
 };
 
@@ -77,7 +77,22 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if let Some(fact) = moved_deadline(policy, record, namespace) {
         return Decision::of(fact);
     }
-    judge(policy, record, seen, now)
+    let decision = judge(policy, record, seen, now);
+    match shown(policy, record, namespace) {
+        Some(fact) if decision.entry.is_none() => Decision::of(fact),
+        _ => decision,
+    }
+}
+
+/// That the status is seen on the namespace, where a deletion waits for that and it was not recorded: from then on
+/// `visible_for` counts, whoever takes it off again (lifecycle.md section 5).
+#[must_use]
+pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Fact> {
+    let is_waited_for = policy.requires_visible(record.status) && record.shown_at.is_none() && record.open.is_none();
+    let since = record.since.filter(|_| is_waited_for && record.uid == namespace.uid)?;
+    let carries = |key: &str, value: &str| policy.keys.read(namespace, key) == Some(value);
+    (carries(STATUS, record.status.as_str()) && carries(STATUS_TIMESTAMP, &annotation_text(since)))
+        .then_some(Fact::StatusShown(StatusShown { of: record.episode }))
 }
 
 impl Decision {

@@ -43,6 +43,10 @@ pub enum Fact {
     /// Another policy applies, or the same one says something else now.
     PolicyChanged(Terms),
     StatusChanged(StatusChanged),
+    /// The status was seen on the namespace, where a deletion waits for that.
+    StatusShown(StatusShown),
+    /// The status could not be written on the namespace, where a deletion waits for it to be seen; once per episode.
+    StatusNotShown(StatusNotShown),
     DeadlineMoved(DeadlineMoved),
     /// The owner's wish to keep the namespace appeared, changed or went.
     Kept(Kept),
@@ -114,6 +118,19 @@ pub struct StatusChanged {
     /// What replaces it, where it is superseded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub successors: Vec<Successor>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusShown {
+    /// The number of the entry that brought the status.
+    pub of: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusNotShown {
+    /// The number of the entry that brought the status.
+    pub of: u64,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -393,6 +410,8 @@ impl Fact {
             Self::Adopted(_) => "Adopted",
             Self::PolicyChanged(_) => "PolicyChanged",
             Self::StatusChanged(_) => "StatusChanged",
+            Self::StatusShown(_) => "StatusShown",
+            Self::StatusNotShown(_) => "StatusNotShown",
             Self::DeadlineMoved(_) => "DeadlineMoved",
             Self::Kept(_) => "Kept",
             Self::Protected(_) => "Protected",

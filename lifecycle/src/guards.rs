@@ -305,8 +305,21 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let Some(since) = record.since else {
         return waits(None, "its status has yet to be recorded");
     };
+    let from = match record.shown_at {
+        _ if !policy.requires_visible(record.status) => since,
+        Some(shown) => shown.max(since),
+        None => {
+            return waits(
+                None,
+                match &record.not_shown {
+                    Some(why) => format!("its status could not be written on the namespace: {why}"),
+                    None => "its status has yet to be seen on the namespace".to_owned(),
+                },
+            );
+        }
+    };
     let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
-    let until = saturating_add(since, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
+    let until = saturating_add(from, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
         waits(Some(until), format!("its status stands to be read until {}", human_text(until)))
     } else {

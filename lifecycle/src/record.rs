@@ -44,6 +44,12 @@ pub struct Record {
     /// What replaces it, where it is superseded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub successors: Vec<Successor>,
+    /// When the status was first seen on the namespace, where a deletion waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_at: Option<Timestamp>,
+    /// Why the status could not be written on the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_shown: Option<String>,
     pub deadline: Option<Deadline>,
     /// The number of the entry since which the owner is to be told of the deletion as it stands: the deadline was set,
     /// a keep moved the deletion, or what was told before came to count for nothing. It names the task of the notice.
@@ -240,6 +246,8 @@ impl Record {
             reason: String::new(),
             finalize_at: None,
             successors: Vec::new(),
+            shown_at: None,
+            not_shown: None,
             deadline: None,
             deadline_set_by: 0,
             foretold_since: None,
@@ -310,6 +318,16 @@ impl Record {
             Fact::StatusChanged(change) => {
                 self.enter(change.to, entry, &change.reason, change.finalize_at);
                 self.successors.clone_from(&change.successors);
+            }
+            Fact::StatusShown(shown) => {
+                if shown.of == self.episode {
+                    self.shown_at.get_or_insert(entry.at);
+                }
+            }
+            Fact::StatusNotShown(not_shown) => {
+                if not_shown.of == self.episode {
+                    self.not_shown = Some(not_shown.why.clone());
+                }
             }
             Fact::DeadlineMoved(moved) => {
                 let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
@@ -400,6 +418,7 @@ impl Record {
         self.since = Some(entry.at);
         self.episode = entry.seq;
         reason.clone_into(&mut self.reason);
+        (self.shown_at, self.not_shown) = (None, None);
         self.notified = None;
         self.attempts = Attempts::default();
     }

@@ -17,6 +17,10 @@ pub fn words(entry: &Entry) -> String {
         }
         Fact::PolicyChanged(new) => format!("judged under {} from here on", terms(new)),
         Fact::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
+        Fact::StatusShown(shown) => format!("its status (entry {}) was seen on the namespace", shown.of),
+        Fact::StatusNotShown(it) => {
+            format!("its status (entry {}) could not be written on the namespace: {}", it.of, it.why)
+        }
         Fact::DeadlineMoved(moved) => {
             let who = match moved.why {
                 MovedBy::Owner => "its owner",
@@ -164,6 +168,12 @@ mod tests {
             "StatusChanged",
             json!({"from": "ok", "to": "stale", "reason": "it is old", "evidence": [], "finalize_at": null}),
             "ok -> stale: it is old",
+        );
+        check("StatusShown", json!({"of": 4}), "its status (entry 4) was seen on the namespace");
+        check(
+            "StatusNotShown",
+            json!({"of": 4, "why": "422"}),
+            "its status (entry 4) could not be written on the namespace: 422",
         );
         check(
             "DeadlineMoved",

@@ -57,7 +57,8 @@ fn there_is_an_example_of_every_kind() {
         kinds.join(" "),
         "ActionDone ActionFailed ActionIntended ActionSkipped Adopted DeadlineMoved Gone Kept MarkMismatched \
          MarkTrusted NoticeIntended \
-         NoticeSent NoticeSkipped NoticeUndeliverable PolicyChanged Protected Released Slept StatusChanged WouldHave"
+         NoticeSent NoticeSkipped NoticeUndeliverable PolicyChanged Protected Released Slept StatusChanged \
+         StatusNotShown StatusShown WouldHave"
     );
 }
 

@@ -28,6 +28,7 @@ mod races;
 mod rations;
 mod store;
 mod superseded;
+mod visible;
 mod wishes;
 mod workers;
 mod workloads;

@@ -60,7 +60,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 72] = [
+const MUST_HAPPEN: [&str; 75] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -87,6 +87,7 @@ const MUST_HAPPEN: [&str; 72] = [
     "deed: Remake",
     "deed: Remove",
     "deed: Repaint",
+    "deed: Strip",
     "deed: Tamper",
     "deleted: failed",
     "deleted: stale",
@@ -104,6 +105,8 @@ const MUST_HAPPEN: [&str; 72] = [
     "entry: PolicyChanged",
     "entry: Protected",
     "entry: Released",
+    "entry: StatusNotShown",
+    "entry: StatusShown",
     "entry: WouldHave",
     "fault: Alerts answered 429",
     "fault: Alerts answered 500",

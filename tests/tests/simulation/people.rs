@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apiserver::Object,
+    apiserver::{Object, STRIPS},
     edges::{Edge, network, store::StoreEdge},
     plot::{Deed, Member},
     world::{Who, World},
@@ -54,6 +54,9 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             object.annotations.insert(keys.ours(lifecycle::keys::RECORD), "1.99.another".to_owned());
         }),
         Deed::Forge(who) => forge(world, who),
+        Deed::Strip(who) => change(world, who, "has our statuses taken off", |object| {
+            object.labels.insert(STRIPS.to_owned(), "yes".to_owned());
+        }),
         Deed::Repaint(who) => change(world, who, "repaints", |object| {
             if object.labels.remove("paint").is_none() {
                 object.labels.insert("paint".to_owned(), "blue".to_owned());

@@ -8,7 +8,7 @@ use lifecycle::{
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
         MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
-        StatusChanged, Terms, Told, WouldHave,
+        StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     time::saturating_add,
     wishes::{Deadline, DeadlineBy},
@@ -110,6 +110,8 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
                 Fact::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at, successors: Vec::new() })
             }
         ),
+        2 => number().prop_map(|of| Fact::StatusShown(StatusShown { of })),
+        1 => number().prop_map(|of| Fact::StatusNotShown(StatusNotShown { of, why: "no".to_owned() })),
         2 => (deadline(), select(vec![MovedBy::Owner, MovedBy::Policy]))
             .prop_map(|(deadline, why)| Fact::DeadlineMoved(DeadlineMoved { deadline, why })),
         2 => kept().prop_map(Fact::Kept),
@@ -223,6 +225,7 @@ pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<En
             (minutes(30), Fact::NoticeIntended(notice)),
             (minutes(30), Fact::NoticeSent(NoticeSent { of: 2 })),
             (minutes(end), Fact::StatusChanged(stale)),
+            (minutes(end), Fact::StatusShown(StatusShown { of: 4 })),
         ];
         let history = entries(base.into_iter().chain(more));
         (policies, history)

@@ -178,6 +178,19 @@ impl<'a> Oracle<'a> {
             && Some(stands_for.unwrap_or(notice.deadline)) == deletion
     }
 
+    /// Whether its status stood on the namespace for long enough, or in the record where that is all that is asked for.
+    fn is_seen(&self, since: &Entry, status: Status) -> bool {
+        let long_enough = |from: Timestamp| self.now >= saturating_add(from, self.policy.visible_for);
+        let shown = self.history.iter().find(|entry| match &entry.fact {
+            Fact::StatusShown(shown) => entry.seq > since.seq && shown.of == since.seq,
+            _ => false,
+        });
+        if !self.policy.requires_visible(status) {
+            return long_enough(since.at);
+        }
+        shown.is_some_and(|shown| long_enough(shown.at.max(since.at)))
+    }
+
     /// Whether the deletion is to be offered to a worker.
     fn deletes(&self) -> bool {
         if !self.is_whole() {
@@ -203,7 +216,7 @@ impl<'a> Oracle<'a> {
             && self.policy.deletes(status)
             && !protected.is_some_and(|(_, on)| on)
             && self.kept().is_none_or(|until| until.is_some_and(|until| self.now >= until))
-            && self.now >= saturating_add(since.at, self.policy.visible_for)
+            && self.is_seen(since, status)
             && self.end_of_status().is_none_or(|end| self.now >= end)
             && self.promises_are_over(status)
             && pause.flatten().is_none_or(|until| self.now >= until)

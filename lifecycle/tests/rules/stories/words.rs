@@ -57,6 +57,8 @@ fn appended(entry: &Entry) -> String {
             let finalize_at = change.finalize_at.map_or(String::new(), |at| format!(" [@{}]", when(at)));
             format!("{} -> {}{finalize_at}: {}", change.from, change.to, change.reason)
         }
+        Fact::StatusShown(shown) => format!("the status of entry {} is seen", shown.of),
+        Fact::StatusNotShown(it) => format!("the status of entry {} is not written: {}", it.of, it.why),
         Fact::DeadlineMoved(moved) => {
             let by = match moved.why {
                 MovedBy::Owner => "its owner",

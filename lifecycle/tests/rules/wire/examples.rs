@@ -6,7 +6,7 @@ use lifecycle::{
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
         MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
-        StatusChanged, Terms, Told, WouldHave,
+        StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     supersession::Successor,
     time::saturating_add,
@@ -166,6 +166,8 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("action_skipped_for_evidence", skipped(None, SkipReason::Evidence, None)),
         ("mark_mismatched", mismatched("2.40.uid-1")),
         ("mark_trusted", Fact::MarkTrusted(MarkTrusted { mark: text("2.40.uid-1") })),
+        ("status_not_shown", Fact::StatusNotShown(StatusNotShown { of: 28, why: text("422") })),
+        ("status_shown", Fact::StatusShown(StatusShown { of: 28 })),
         ("mark_mismatched_again", mismatched("3.50.uid-1")),
     ]
 }

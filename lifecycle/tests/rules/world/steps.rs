@@ -69,6 +69,8 @@ pub(crate) enum Step {
     Lose,
     /// The collector finds a mark of an entry that the history does not have.
     Mismatch,
+    /// Others refuse what is written on it, or do so no more.
+    Refuse(bool),
     /// The collector finds that somebody vouched for the store.
     Vouch,
 }
@@ -91,6 +93,7 @@ impl World {
             Step::Pipeline(truth) => self.pipeline = *truth,
             Step::Merged(truth) => self.merged = *truth,
             Step::Successor(job) => self.successor = *job,
+            Step::Refuse(refuses) => self.refuses = *refuses,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {

@@ -8,6 +8,7 @@ use lifecycle::{
     Action, Entry, Fact, Mode, Record, Status, Task, Uid,
     entry::{ActionIntended, Told},
     plan,
+    time::annotation_text,
 };
 
 use super::{Deletion, Judge, SKEW, Sent, Written, closes, deadline, has_own_end, is_managed};
@@ -177,7 +178,25 @@ impl Judge {
         if aged.is_none_or(|aged| aged > SignedDuration::from_secs(60) + SKEW) {
             self.complain("S4", format!("entry {intent} of `{name}` rests on evidence {aged:?} old"));
         }
+        self.shown_before(object, &variant, intent);
         self.told_before(world, object, &variant, intent, intended);
+    }
+
+    /// Its status stood on the namespace, and not in our record alone (lifecycle.md section 5).
+    fn shown_before(&mut self, object: &Object, variant: &Variant, intent: u64) {
+        let before = self.history(&object.uid).iter().rev().filter(|written| written.entry.seq < intent);
+        let mut changes = before.filter_map(|written| match &written.entry.fact {
+            Fact::StatusChanged(change) => Some((change.to.to_string(), annotation_text(written.entry.at))),
+            _ => None,
+        });
+        let Some((status, since)) = changes.next() else { return };
+        let visible_for = Duration::from_secs(variant.visible_for);
+        let shown = self.shown.get(&(object.uid.clone(), status.clone(), since)).copied();
+        // A clock may have been set in between by what its check lets pass.
+        let skew = Duration::try_from(SKEW).unwrap_or_default();
+        if !visible_for.is_zero() && shown.is_none_or(|at| self.now + skew < at + visible_for) {
+            self.complain("S9", format!("`{}` was deleted, and shows that it is {status} since {shown:?}", object.name));
+        }
     }
 
     /// S9.

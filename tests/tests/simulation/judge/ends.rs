@@ -6,7 +6,7 @@ use lifecycle::{Fact, Keys, keys};
 
 use super::{Judge, closes, deadline, health, is_managed};
 use crate::{
-    apiserver::Object,
+    apiserver::{Object, STRIPS},
     plot::{Deed, Variant},
     world::World,
 };
@@ -73,8 +73,8 @@ impl Judge {
         if object.deleted.is_some() {
             return Some("is terminating".to_owned());
         }
-        if self.has_lost(&object.uid) {
-            // Nobody vouches for the store in any story.
+        if self.has_lost(&object.uid) || object.labels.contains_key(STRIPS) {
+            // Nobody vouches for the store in any story, and nobody can read what is taken off.
             return None;
         }
         if !is_managed(object) {

@@ -21,6 +21,8 @@ pub(crate) enum Deed {
     Touch(usize),
     /// Takes our annotations off, and puts the mark of another namespace on it.
     Tamper(usize),
+    /// From now on admission of others takes our statuses off it.
+    Strip(usize),
     /// Writes a mark of an entry that it never had.
     Forge(usize),
     /// Comes under the other policy, or back.
@@ -66,6 +68,7 @@ impl Deed {
             | Self::Expire(who, _)
             | Self::Touch(who)
             | Self::Tamper(who)
+            | Self::Strip(who)
             | Self::Forge(who)
             | Self::Repaint(who)
             | Self::Remove(who)
@@ -154,6 +157,15 @@ pub(super) fn forge(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
         return None;
     }
     Some((when(&mut dice, troubled_for), Deed::Forge(0)))
+}
+
+/// Somebody installs admission that takes annotations off one of them, likewise.
+pub(super) fn strip(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
+    let mut dice = Dice::new(seed, "strip");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
+        return None;
+    }
+    Some((When::At(Duration::from_secs(dice.below(troubled_for.as_secs()))), Deed::Strip(0)))
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {
