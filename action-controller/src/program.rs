@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use common::{
+    identity,
     leadership::lead,
     process::{self, Lasts, Running},
     timings::Timings,
@@ -17,6 +18,9 @@ pub fn main(timings: Timings) -> ExitCode {
 }
 
 async fn work(running: Running) -> anyhow::Result<()> {
+    process::belongs(ROLE, &running).await?;
+    let installation = process::installation(&running.context);
+    identity::is_alone(&*running.context.store, &installation, running.context.clock.now()).await?;
     let jobs = process::jobs(&running.context)?;
     crate::run(running.context, jobs, running.cancel).await
 }

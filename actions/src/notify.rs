@@ -238,6 +238,7 @@ mod tests {
             created: at(8),
             ci: vec![pair("author", "anna"), pair("team", "blue")],
             deadline: None,
+            again: false,
         };
         let (from, to) = (Status::Unknown, Status::Ok);
         let ok = StatusChanged {

@@ -175,11 +175,12 @@ impl Collector {
         if count < controls::doubted_from(0) {
             return Ok(());
         }
-        let managed = match marks.managed {
-            Some((at, managed)) if at <= now && now < saturating_add(at, COUNTED_FOR) => managed,
-            _ => ration::managed(store).await?,
+        let known = marks.managed.filter(|(at, _)| *at <= now && now < saturating_add(*at, COUNTED_FOR));
+        let (at, managed) = match known {
+            Some(known) => known,
+            None => (now, ration::managed(store).await?),
         };
-        marks.managed.get_or_insert((now, managed)).1 = managed;
+        marks.managed = Some((at, managed));
         if count < controls::doubted_from(managed) {
             return Ok(());
         }

@@ -95,16 +95,18 @@ impl Collector {
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
+        if record.phase == Phase::Gone && !self.is_back(&settings, &namespace).await {
+            return Ok(Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() });
+        }
         let (seen_now, kept) = self.observe(&settings, &record, namespace, &seen, others, now).await?;
         let (keys, is_matched) =
             (&settings.policies.keys, settings.policies.for_namespace(&seen_now.namespace).is_some());
-        let Compared { belongs, written: mut all_written, again } =
+        let Compared { belongs, mut written, again } =
             self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
 
-        let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
-        all_written.extend(written);
-        let written = all_written;
-        due = due.into_iter().chain(again).min();
+        let (judged, due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
+        written.extend(judged);
+        let mut due = due.into_iter().chain(again).min();
         if record.open.is_some() {
             // Nothing announces that an intent was closed, and until then nothing is judged.
             due = Some(self.recheck_at(now));
@@ -117,7 +119,6 @@ impl Collector {
             health: seen_now.health.seen().cloned(),
             ..Left::default()
         };
-        let mut written = written;
         let wrote = !written.is_empty();
         let why = if wrote {
             Why::Wrote
@@ -148,6 +149,12 @@ impl Collector {
             left.unsure = (turns < LATE.1).then_some(turns + 1);
         }
         Ok(left)
+    }
+
+    /// Whether one that was recorded as gone is there all the same. A watch may bring what was, so it is asked for.
+    async fn is_back(&self, settings: &Settings, namespace: &Namespace) -> bool {
+        let found = look(&self.context.cluster, &namespace.name, &settings.policies).await;
+        matches!(found, Ok(Some(found)) if found.uid == namespace.uid && found.deleted.is_none())
     }
 
     /// When to check again what nothing announces: a clock that could not be trusted, an open intent, a namespace that was
@@ -497,6 +504,13 @@ fn is_timed(policy: Option<&Policy>, status: Status) -> bool {
 fn log(record: &Record, fact: &Fact) {
     let name = &record.name;
     match fact {
+        Fact::Adopted(adopted) if adopted.again => {
+            let policy = &adopted.terms.policy;
+            warn!(
+                namespace.name = %name,
+                "namespace `{name}` was recorded as gone and is there: it is managed again, under policy `{policy}`"
+            );
+        }
         Fact::Adopted(adopted) => {
             info!(namespace.name = %name, "namespace `{name}` is managed now, under policy `{}`", adopted.terms.policy);
         }

@@ -5,10 +5,16 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Record, Uid, keys::Lineage, record::Phase, time::saturating_add};
+use lifecycle::{
+    Actor, Record, Uid,
+    keys::Lineage,
+    record::Phase,
+    time::{between, saturating_add},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    beats,
     history::token,
     store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
 };
@@ -20,8 +26,12 @@ const EPOCH: &str = "epoch";
 const DOUBT: &str = "doubt";
 const VOUCH: &str = "vouch";
 const MISMATCH: &str = "mismatch";
+const CLUSTER: &str = "cluster";
 
 const PAGE: usize = 1_000;
+
+/// How long whoever puts a configuration in force may take to be heard of: it beats every half minute.
+const TO_BE_HEARD: SignedDuration = SignedDuration::from_secs(45);
 
 /// One decree, with its number in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +89,13 @@ struct Vouch {
 pub struct MarkReport {
     pub uid: Uid,
     pub namespace: String,
+}
+
+/// The cluster a store knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownCluster {
+    /// That of its namespace `kube-system`.
+    uid: Uid,
 }
 
 /// What somebody answered by vouching for this store.
@@ -148,6 +165,18 @@ pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Ti
         return Ok(());
     }
     log(store, CONFIG, actor, &Config { hash: hash.to_owned() }, now).await.map(|_| ())
+}
+
+/// The configuration in force, where it is another one than this and whoever put it in force has gone.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn left_in_force(store: &dyn Store, hash: &str, now: Timestamp) -> Result<Option<Decree<Config>>> {
+    let in_force = config(store).await?.filter(|decree| decree.body.hash != hash);
+    let Some(decree) = in_force.filter(|decree| between(decree.at, now) >= TO_BE_HEARD) else { return Ok(None) };
+    let beats = store.beats(beats::MOST).await?;
+    let is_there = beats.iter().any(|beat| beat.id == decree.actor.as_str() && beats::is_alive(beat.at, now));
+    Ok((!is_there).then_some(decree))
 }
 
 /// Begins an epoch, higher than every one this store has had. It starts from the seconds since 1970, so that two
@@ -256,6 +285,36 @@ async fn mismatched(store: &dyn Store) -> Result<Vec<String>> {
     }
 }
 
+/// The cluster this store knows, by the uid of its namespace `kube-system`.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn cluster(store: &dyn Store) -> Result<Option<Uid>> {
+    Ok(last::<KnownCluster>(store, CLUSTER).await?.map(|decree| decree.body.uid))
+}
+
+/// Has a store that knows no cluster know this one. Returns the one it knows: of two at once one comes first.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn remember_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: Timestamp) -> Result<Uid> {
+    let first = claim(CLUSTER, 1, actor, &KnownCluster { uid: uid.clone() }, now);
+    store.claim(&first).await?;
+    Ok(cluster(store).await?.unwrap_or_else(|| uid.clone()))
+}
+
+/// Has this store know another cluster from now on: that one was rebuilt. Returns the one it knew.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn approve_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: Timestamp) -> Result<Option<Uid>> {
+    let former = cluster(store).await?;
+    if former.as_ref() != Some(uid) {
+        log(store, CLUSTER, actor, &KnownCluster { uid: uid.clone() }, now).await?;
+    }
+    Ok(former)
+}
+
 async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
     store.last_claim(ClaimKind::Controls, group).await?.map(read).transpose()
 }
@@ -282,23 +341,19 @@ async fn from<T: DeserializeOwned>(store: &dyn Store, group: &str, mut from: u64
 
 /// Appends to a log under the next free number.
 async fn log(store: &dyn Store, group: &str, actor: &Actor, body: &impl Serialize, now: Timestamp) -> Result<u64> {
-    let body = serde_json::to_value(body).expect("plain data serializes");
     let mut number = store.last_claim(ClaimKind::Controls, group).await?.map_or(1, |claim| claim.number + 1);
     loop {
-        let claim = Claim {
-            kind: ClaimKind::Controls,
-            group: group.to_owned(),
-            number,
-            at: now,
-            actor: actor.clone(),
-            token: token(),
-            body: body.clone(),
-        };
-        match store.claim(&claim).await? {
+        match store.claim(&claim(group, number, actor, body, now)).await? {
             Inserted::Written => return Ok(number),
             Inserted::Taken => number += 1,
         }
     }
+}
+
+fn claim(group: &str, number: u64, actor: &Actor, body: &impl Serialize, at: Timestamp) -> Claim {
+    let body = serde_json::to_value(body).expect("plain data serializes");
+    let (group, actor) = (group.to_owned(), actor.clone());
+    Claim { kind: ClaimKind::Controls, group, number, at, actor, token: token(), body }
 }
 
 fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
@@ -369,6 +424,28 @@ mod tests {
         }
         let last = config(&*store).await.unwrap().unwrap();
         assert_eq!((last.number, last.body.hash.as_str()), (3, "a"));
+    }
+
+    #[tokio::test]
+    async fn a_configuration_is_left_in_force_by_whoever_has_gone() {
+        let (_directory, store) = store().await;
+        let other = Actor::role("collect-controller", "other");
+        accept_config(&*store, &other, "theirs", at(0)).await.unwrap();
+        let left = async |second: i64| left_in_force(&*store, "ours", at(second)).await.unwrap().is_some();
+        assert!(!left(30).await, "it has yet to be heard of");
+        let beat = crate::store::Heartbeat {
+            id: other.to_string(),
+            role: "collect-controller".into(),
+            started: at(0),
+            at: at(30),
+            body: serde_json::Value::Null,
+        };
+        store.beat(&beat).await.unwrap();
+        assert!(!left(60).await, "it is there, and came later");
+        assert!(left(200).await, "it was not heard of");
+        store.forget_beat(&beat.id).await.unwrap();
+        assert!(left(60).await, "it ended");
+        assert!(left_in_force(&*store, "theirs", at(200)).await.unwrap().is_none());
     }
 
     #[tokio::test]

@@ -43,9 +43,10 @@ pub struct Decision {
 #[must_use]
 pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let namespace = &seen.namespace;
+    // One that is there again was never gone, or its cluster was restored from a backup.
+    let is_back = record.phase == Phase::Gone;
     let silent = record.damage.is_some()
-        || record.phase == Phase::Gone
-        || record.done.is_some()
+        || record.done.is_some() && !is_back
         || record.uid != namespace.uid
         || namespace.deleted.is_some();
     if silent {
@@ -58,7 +59,7 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     let is_timed = seen.clock.is_true();
     if record.phase != Phase::Managed {
         let adopts = record.open.is_none() && is_timed;
-        return if adopts { Decision::of(adopt(policy, namespace)) } else { Decision::default() };
+        return if adopts { Decision::of(adopt(policy, namespace, is_back)) } else { Decision::default() };
     }
     if let Some(fact) = wish(policy, record, namespace, now, is_timed) {
         return Decision::of(fact);
@@ -117,12 +118,13 @@ fn release(record: &Record) -> Decision {
     }
 }
 
-fn adopt(policy: &Policy, namespace: &Namespace) -> Fact {
+fn adopt(policy: &Policy, namespace: &Namespace, again: bool) -> Fact {
     Fact::Adopted(Adopted {
         terms: Terms::of(policy),
         created: namespace.created,
         ci: ci_labels(namespace, &policy.keys),
         deadline: wishes::deadline(namespace, policy, &policy.keys),
+        again,
     })
 }
 

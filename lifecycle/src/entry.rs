@@ -98,6 +98,9 @@ pub struct Adopted {
     pub created: Timestamp,
     pub ci: Vec<Pair>,
     pub deadline: Option<Deadline>,
+    /// It had been recorded as gone, and is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// A label. Lists of pairs, because a key with a dot or a dollar is not portable between stores.

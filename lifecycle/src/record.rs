@@ -8,7 +8,10 @@ use utoipa::ToSchema;
 
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
-    entry::{ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
+    entry::{
+        ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
+        Terms,
+    },
     guards::ends_in_sight,
     supersession::Successor,
     time::{between, saturating_add},
@@ -305,6 +308,11 @@ impl Record {
         self.name.clone_from(&entry.name);
         match &entry.fact {
             Fact::Adopted(adopted) => {
+                if self.phase == Phase::Gone {
+                    // Nothing told or promised before counts: what was restored from a backup is not what was told of.
+                    self.notices.clear();
+                    self.done = None;
+                }
                 self.phase = Phase::Managed;
                 self.created = Some(adopted.created);
                 self.ci.clone_from(&adopted.ci);

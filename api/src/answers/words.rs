@@ -13,7 +13,9 @@ pub fn words(entry: &Entry) -> String {
     match &entry.fact {
         Fact::Adopted(adopted) => {
             let created = human_text(adopted.created);
-            format!("adopted under {}; created at {created}, {}", terms(&adopted.terms), end(adopted.deadline.as_ref()))
+            let again = if adopted.again { "it is there again: " } else { "" };
+            let end = end(adopted.deadline.as_ref());
+            format!("{again}adopted under {}; created at {created}, {end}", terms(&adopted.terms))
         }
         Fact::PolicyChanged(new) => format!("judged under {} from here on", terms(new)),
         Fact::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),

@@ -17,6 +17,7 @@ mod doubt;
 mod guard;
 mod health;
 mod hooks;
+mod identity;
 mod lifecycle;
 mod metrics;
 mod notices;

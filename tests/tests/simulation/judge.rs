@@ -174,7 +174,8 @@ impl Judge {
     pub(crate) fn patched(&mut self, world: &World, object: &Object, body: &Value) {
         self.now = world.elapsed();
         let on_it = |key: &str| object.annotations.get(&Keys::default().ours(key)).cloned();
-        if let (Some(status), Some(since)) = (on_it(lifecycle::keys::STATUS), on_it(lifecycle::keys::STATUS_TIMESTAMP)) {
+        if let (Some(status), Some(since)) = (on_it(lifecycle::keys::STATUS), on_it(lifecycle::keys::STATUS_TIMESTAMP))
+        {
             self.shown.entry((object.uid.clone(), status, since)).or_insert(self.now);
         }
         let fence = Keys::default().ours(lifecycle::keys::FENCE);

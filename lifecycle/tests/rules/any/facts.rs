@@ -7,8 +7,8 @@ use lifecycle::{
     Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
-        StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
+        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
+        Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     time::saturating_add,
     wishes::{Deadline, DeadlineBy},
@@ -90,7 +90,7 @@ fn intended() -> impl Strategy<Value = Fact> {
 /// The adoption by a policy.
 pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Deadline>) -> Fact {
     let ci = vec![Pair { k: "author".to_owned(), v: "anna".to_owned() }];
-    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline })
+    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline, again: false })
 }
 
 /// Any fact that a program like this one writes.
@@ -102,7 +102,7 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
     let (skip_detail, fail_detail) = (detail.clone(), detail);
     prop_oneof![
         1 => (terms(), instant(), deadline()).prop_map(|(terms, created, deadline)| {
-            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline })
+            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline, again: false })
         }),
         1 => terms().prop_map(Fact::PolicyChanged),
         2 => (status(), status(), text(), vec(condition(), 0..3), of(instant())).prop_map(

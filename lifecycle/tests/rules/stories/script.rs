@@ -289,6 +289,7 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["a", "later", "version", "writes"] => Step::Foreign,
         ["an", "entry", "is", "lost"] => Step::Lose,
         ["its", "mark", "is", "beyond", "its", "history"] => Step::Mismatch,
+        ["it", "is", "there", "again"] => Step::Return,
         ["others", "refuse", "our", "annotations"] => Step::Refuse(true),
         ["others", "allow", "our", "annotations"] => Step::Refuse(false),
         ["somebody", "vouches", "for", "the", "store"] => Step::Vouch,

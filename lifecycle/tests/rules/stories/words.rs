@@ -48,6 +48,7 @@ pub(super) fn when(at: Timestamp) -> String {
 
 fn appended(entry: &Entry) -> String {
     match &entry.fact {
+        Fact::Adopted(adopted) if adopted.again => "is there again, and is adopted".to_owned(),
         Fact::Adopted(adopted) => {
             let ci = adopted.ci.iter().map(|pair| format!(", {} {}", pair.k, pair.v)).collect::<String>();
             format!("adopted under {}; {}{ci}", terms(&adopted.terms), deadline(adopted.deadline.as_ref()))

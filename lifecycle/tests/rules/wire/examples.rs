@@ -5,8 +5,8 @@ use lifecycle::{
     Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
-        StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
+        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
+        Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     supersession::Successor,
     time::saturating_add,
@@ -62,6 +62,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         created: at(0),
         ci: vec![Pair { k: text("author"), v: text("anna") }, Pair { k: text("projectId"), v: text("7") }],
         deadline: deadline(60, DeadlineBy::Policy),
+        again: false,
     };
     let changed = StatusChanged {
         from: Status::Unknown,

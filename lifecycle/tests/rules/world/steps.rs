@@ -69,6 +69,8 @@ pub(crate) enum Step {
     Lose,
     /// The collector finds a mark of an entry that the history does not have.
     Mismatch,
+    /// It is there again: its cluster was restored from a backup.
+    Return,
     /// Others refuse what is written on it, or do so no more.
     Refuse(bool),
     /// The collector finds that somebody vouched for the store.
@@ -93,6 +95,7 @@ impl World {
             Step::Pipeline(truth) => self.pipeline = *truth,
             Step::Merged(truth) => self.merged = *truth,
             Step::Successor(job) => self.successor = *job,
+            Step::Return => (self.vanished, self.namespace.deleted) = (false, None),
             Step::Refuse(refuses) => self.refuses = *refuses,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),

@@ -17,7 +17,10 @@ async fn refuse(world: &World) -> Result<String> {
         "has(object.metadata.annotations) && '{key}' in object.metadata.annotations && \
          object.metadata.annotations['{key}'] == 'stale'"
     );
-    let is_ours = format!("has(object.metadata.labels) && object.metadata.labels.exists(k, object.metadata.labels[k] == '{}')", world.name);
+    let is_ours = format!(
+        "has(object.metadata.labels) && object.metadata.labels.exists(k, object.metadata.labels[k] == '{}')",
+        world.name
+    );
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",

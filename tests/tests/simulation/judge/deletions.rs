@@ -104,7 +104,10 @@ impl Judge {
         let (number, of) = (parts.next().and_then(|text| text.parse::<usize>().ok()), parts.next());
         let is_beyond = of == Some(uid) && number.is_some_and(|number| number > self.history(uid).len());
         if is_beyond || self.has_lost(uid) {
-            self.complain("S1", format!("`{}` was deleted, though its mark `{mark}` told of lost entries", object.name));
+            self.complain(
+                "S1",
+                format!("`{}` was deleted, though its mark `{mark}` told of lost entries", object.name),
+            );
         }
     }
 
@@ -195,7 +198,10 @@ impl Judge {
         // A clock may have been set in between by what its check lets pass.
         let skew = Duration::try_from(SKEW).unwrap_or_default();
         if !visible_for.is_zero() && shown.is_none_or(|at| self.now + skew < at + visible_for) {
-            self.complain("S9", format!("`{}` was deleted, and shows that it is {status} since {shown:?}", object.name));
+            self.complain(
+                "S9",
+                format!("`{}` was deleted, and shows that it is {status} since {shown:?}", object.name),
+            );
         }
     }
 
