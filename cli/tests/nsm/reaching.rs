@@ -20,6 +20,13 @@ const PROTECT: &str = "protect ci-42";
 /// A name that leads nowhere but through a proxy.
 const NAMED: &str = "apiserver.example.org";
 
+/// A world where nothing is managed, so that a wish is not waited for until it is recorded.
+async fn unmanaged() -> World {
+    let world = World::new().await;
+    fs::write(world.path("nsm.yaml"), "mode: observe\n").unwrap();
+    world
+}
+
 /// Runs the program while a server in this process answers.
 async fn run(world: &World, mut command: Command) -> (Option<i32>, String) {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -37,7 +44,7 @@ fn plugin(world: &World, script: &str) -> Value {
 
 #[tokio::test]
 async fn a_proxy_that_is_not_for_this_apiserver_changes_nothing() {
-    let (world, apiserver) = (World::new().await, Apiserver::start().await);
+    let (world, apiserver) = (unmanaged().await, Apiserver::start().await);
     let kubeconfig = apiserver.kubeconfig(&world, "127.0.0.1", json!({}), json!({}));
     for none_for in ["127.0.0.1", ""] {
         let mut nsm = world.command(PROTECT);
@@ -52,7 +59,7 @@ async fn a_proxy_that_is_not_for_this_apiserver_changes_nothing() {
 
 #[tokio::test]
 async fn the_apiserver_is_reached_by_the_proxy_of_the_environment_or_of_the_kubeconfig() {
-    let (world, apiserver) = (World::new().await, Apiserver::start().await);
+    let (world, apiserver) = (unmanaged().await, Apiserver::start().await);
     for (scheme, by) in [("http", "CONNECT"), ("socks5", "SOCKS5")] {
         for is_named in [false, true] {
             let proxy = Proxy::start().await.unwrap();
