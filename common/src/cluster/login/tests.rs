@@ -51,7 +51,10 @@ impl Script {
 
     /// What comes of logging in with it.
     async fn fails(&self) -> String {
-        self.login("http://127.0.0.1:9", Clock::system()).await.err().expect("it cannot log in").to_string()
+        match self.login("http://127.0.0.1:9", Clock::system()).await {
+            Ok(_) => panic!("it cannot log in"),
+            Err(error) => error.to_string(),
+        }
     }
 }
 
