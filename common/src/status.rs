@@ -487,9 +487,12 @@ mod tests {
             "not_before": at("10:00:08")});
         let told = json!({"backlog": 7, "running": 1, "wanted": 3, "troubles": [trouble]});
         beat(&store, "action-controller", "p.1", "09:59:50", told).await;
-        beat(&store, "collector", "c.1", "09:59:50", json!({"shard": 1, "of": 2})).await;
-        beat(&store, "action", "w.1", "09:59:50", json!({"doing": {"task": "u/delete/2", "since": at("09:59:45")}}))
-            .await;
+        let checks = json!({"known": 1, "unknown": 0, "contested": 2});
+        let told = json!({"shard": 1, "of": 2, "slot": null, "watched": 1, "checks": checks});
+        beat(&store, "collector", "c.1", "09:59:50", told).await;
+        let outage = json!({"source": "clock", "since": at("09:30:00"), "why": "it is behind"});
+        let doing = json!({"task": "u/delete/2", "since": at("09:59:45")});
+        beat(&store, "action", "w.1", "09:59:50", json!({"doing": doing, "outages": [outage]})).await;
         let policy = settings.policies.iter().next().unwrap();
         let history = [
             (
@@ -549,6 +552,8 @@ mod tests {
             "collectors 1",
             "job_troubles{role=\"action-controller\"} 1",
             "job_troubles{role=\"collect-controller\"} 0",
+            "source_outage{source=\"clock\"} 1",
+            "annotations_contested_total{owner=\"c.1\"} 2",
         ] {
             assert!(text.contains(&format!("\nnamespace_manager_{line}\n")), "no `{line}` in {text}");
         }
