@@ -38,6 +38,7 @@ use crate::{
     events::Events,
     health::Health,
     hints::Hints,
+    listing::settle,
     looks::Looks,
     marks::Marks,
     memory::{Left, Memory},
@@ -97,7 +98,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
-    collector.settle(predecessor(stays, length, now)).await?;
+    settle(&*context.store, predecessor(stays, length, now)).await?;
     collector.health.inherit(&*context.store, shard).await?;
     let resident = Resident::new(Arc::clone(&collector), stays);
     let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
