@@ -83,6 +83,10 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             world.tell("world", "the apiserver forgets the past");
             world.cluster().compact();
         }
+        Deed::Lag(seconds) => {
+            world.tell("world", &format!("watches hear of nothing for {seconds} s"));
+            world.lag(Duration::from_secs(seconds));
+        }
         Deed::Kill(machine) => {
             world.tell("world", &format!("machine-{machine} is killed"));
             world.kill(machine);

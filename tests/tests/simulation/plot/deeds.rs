@@ -40,6 +40,8 @@ pub(crate) enum Deed {
     Jump(usize, i64),
     /// The apiserver forgets the past.
     Compact,
+    /// Watches hear of nothing for so many seconds; whoever asks is answered.
+    Lag(u64),
     /// A process is killed.
     Kill(usize),
     /// A process stands still.
@@ -136,7 +138,7 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
         let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
         return vec![(When::After(Moment::Claim, dice.between(1, 8)), Deed::Freeze(machine, 650))];
     }
-    let deed = |dice: &mut Dice| {
+    let deeds = |dice: &mut Dice| {
         let nth = dice.between(1, 12);
         let when = if dice.happens(750) { When::Before(Moment::Look, nth) } else { When::After(Moment::Look, nth) };
         let deed = match dice.below(8) {
@@ -145,9 +147,10 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
             6 => Deed::Keep(IT, 600),
             _ => Deed::Protect(IT),
         };
-        (when, deed)
+        // Whoever watches would write it down at once, and whoever looks would have to start over for that.
+        [(when, Deed::Lag(30)), (when, deed)]
     };
-    (0..dice.between(1, 3)).map(|_| deed(&mut dice)).collect()
+    (0..dice.between(1, 3)).flat_map(|_| deeds(&mut dice)).collect()
 }
 
 /// Somebody forges a mark. One alone holds back its own namespace; thrown apart, as [`pause`] is.
