@@ -19,8 +19,7 @@ pub fn main(timings: Timings) -> ExitCode {
 
 async fn work(running: Running) -> anyhow::Result<()> {
     process::belongs(ROLE, &running).await?;
-    let installation = process::installation(&running.context);
-    identity::is_alone(&*running.context.store, &installation, running.context.clock.now()).await?;
+    identity::is_alone(&running.context, ROLE, &process::installation(&running.context)).await?;
     let jobs = process::jobs(&running.context)?;
     crate::run(running.context, jobs, running.cancel).await
 }

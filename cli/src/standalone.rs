@@ -62,6 +62,11 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     let settings = tasks.follow(source, settings);
     let (web, vitals) = (Web::system(), Vitals::default());
     let context = Context { store, queue, cluster, clock, web, vitals, settings, instance: instance() };
+    if context.settings().store.file().is_none() {
+        // A file is locked; a database may be used by others, and no two processes are one installation there.
+        let installation = format!("standalone/{}", context.instance);
+        identity::is_alone(&context, collect_controller::ROLE, &installation).await?;
+    }
     info!(
         "managing namespaces in mode {mode:?}, store `{}`; the apiserver's admission policies are not installed by a \
          standalone process, so the deletion protocol is the only guard",

@@ -274,7 +274,7 @@ pub fn is_alive(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Roles of one process beat apart.
-fn id(context: &Context, role: &str) -> String {
+pub(crate) fn id(context: &Context, role: &str) -> String {
     Actor::role(role, &context.instance).to_string()
 }
 

@@ -8,16 +8,18 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::Timestamp;
 use lifecycle::{Actor, Uid};
+use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     beats,
     clock::Clock,
     cluster::{Answer, Cluster, Trouble, within},
+    context::Context,
     controls,
-    store::{Store, StoreError},
+    store::{Heartbeat, Store, StoreError},
 };
 
 /// The namespace whose uid stands for its cluster.
@@ -71,8 +73,8 @@ pub struct OtherCluster {
     pub found: Uid,
 }
 
-/// Waits until it is known that a store and a cluster belong together. Who may not read which cluster it is goes on: others
-/// of the same store may.
+/// Waits until it is known that a store and a cluster belong together. Who may not read which cluster it is waits for that
+/// right: the chart's roles have it.
 ///
 /// # Errors
 /// When they do not, or the store is out of reach.
@@ -93,8 +95,12 @@ pub async fn belong_together(
                 return Ok(hold_to(store, &uid, actor, clock.now()).await??);
             }
             Ok(None) => {
-                debug!("which cluster it is may not be read");
-                return Ok(());
+                if !std::mem::replace(&mut is_told, true) {
+                    warn!(
+                        "nothing begins before it is known which cluster it is: the uid of namespace `{SYSTEM}` may not be \
+                         read; give this service account `get` on namespaces"
+                    );
+                }
             }
             Err(trouble) => {
                 if !std::mem::replace(&mut is_told, true) {
@@ -109,31 +115,45 @@ pub async fn belong_together(
     }
 }
 
-/// Refuses where a controller of another installation was heard of lately in the same store.
+/// Refuses where a controller of another installation was heard of lately in the same store. Tells of itself first, so that
+/// of two that begin at once at least one hears of the other.
 ///
 /// # Errors
 /// When there is one, or the store is out of reach.
-pub async fn is_alone(store: &dyn Store, installation: &str, now: Timestamp) -> anyhow::Result<()> {
-    for beat in store.beats(beats::MOST).await? {
-        let other = beat.body.get("installation").and_then(|it| it.as_str()).filter(|other| *other != installation);
-        let Some(other) = other.filter(|_| beats::is_alive(beat.at, now)) else { continue };
-        bail!(
-            "the installation `{other}` works on this store since {} (`{}`, last heard of at {}), and this one is \
-             `{installation}`; give each a database of its own (`store.url`)",
-            beat.started,
-            beat.id,
-            beat.at
-        );
-    }
-    Ok(())
+pub async fn is_alone(context: &Context, role: &'static str, installation: &str) -> anyhow::Result<()> {
+    let (store, now) = (&*context.store, context.clock.now());
+    let (id, body) = (beats::id(context, role), json!({"installation": installation}));
+    store.beat(&Heartbeat { id: id.clone(), role: role.to_owned(), started: now, at: now, body }).await?;
+    let beats = store.beats(beats::MOST).await?;
+    let Some((other, beat)) = other_installation(&beats, &id, installation, now) else { return Ok(()) };
+    store.forget_beat(&id).await?;
+    bail!(
+        "the installation `{other}` works on this store since {} (`{}`, last heard of at {}), and this one is \
+         `{installation}`; give each a database of its own (`store.url`); if that one has gone without a word, wait until it \
+         was not heard of for {} s",
+        beat.started,
+        beat.id,
+        beat.at,
+        beats::DEAD_AFTER.as_secs()
+    )
+}
+
+/// Another installation that was heard of lately, and the beat that tells of it.
+fn other_installation<'a>(
+    beats: &'a [Heartbeat],
+    own: &str,
+    installation: &str,
+    now: Timestamp,
+) -> Option<(&'a str, &'a Heartbeat)> {
+    let others = beats.iter().filter(|beat| beat.id != own && beats::is_alive(beat.at, now));
+    let mut named = others.filter_map(|beat| Some((beat.body.get("installation")?.as_str()?, beat)));
+    named.find(|(other, _)| *other != installation)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::store::{Heartbeat, SharedStore, open};
+    use crate::store::{SharedStore, open};
 
     async fn store() -> (tempfile::TempDir, SharedStore) {
         let directory = tempfile::tempdir().unwrap();
@@ -172,20 +192,24 @@ mod tests {
         assert!(one != other, "{one} {other}");
     }
 
-    #[tokio::test]
-    async fn another_installation_is_refused_for_as_long_as_it_is_heard_of() {
-        let (_directory, store) = store().await;
-        let beat = |installation: &str| Heartbeat {
-            id: "collect-controller/p.1".into(),
+    #[test]
+    fn another_installation_is_known_for_as_long_as_it_is_heard_of() {
+        let beat = |id: &str, body| Heartbeat {
+            id: id.into(),
             role: "collect-controller".into(),
             started: at(0),
             at: at(100),
-            body: json!({"installation": installation}),
+            body,
         };
-        store.beat(&beat("team-a/nsm")).await.unwrap();
-        is_alone(&*store, "team-a/nsm", at(101)).await.unwrap();
-        let refused = is_alone(&*store, "team-b/nsm", at(101)).await.unwrap_err().to_string();
-        assert!(refused.contains("`team-a/nsm`") && refused.contains("`team-b/nsm`"), "{refused}");
-        is_alone(&*store, "team-b/nsm", at(1_000)).await.unwrap();
+        let beats = [
+            beat("own", json!({"installation": "b"})),
+            beat("worker", json!({})),
+            beat("other", json!({"installation": "a"})),
+        ];
+        let other = |own, installation, second| other_installation(&beats, own, installation, at(second)).map(|it| it.0);
+        assert_eq!(other("own", "b", 101), Some("a"));
+        assert_eq!(other("own", "a", 101), None, "the other replica of the same");
+        assert_eq!(other("x", "a", 101), Some("b"));
+        assert_eq!(other("own", "b", 1_000), None);
     }
 }
