@@ -1,11 +1,8 @@
 //! A deletion waits until its status was seen on the namespace, whatever others do to our annotations.
 
 use anyhow::{Result, ensure};
-use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
-use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use testbed::eventually;
+use testbed::{Admission, eventually};
 
 use crate::program::harness::{SOON, World, key_of, story};
 
@@ -21,29 +18,14 @@ async fn refuse(world: &World) -> Result<String> {
         "has(object.metadata.labels) && object.metadata.labels.exists(k, object.metadata.labels[k] == '{}')",
         world.name
     );
-    let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": [
-                {"apiGroups": [""], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["namespaces"]},
-            ]},
-            "validations": [{"expression": format!("!({is_ours} && {is_stale})"), "message": "no statuses here"}],
-        },
-    });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    });
-    let params = PatchParams::apply("testbed").force();
-    let policies = Api::<ValidatingAdmissionPolicy>::all(world.client.clone());
-    policies.patch(&name, &params, &Patch::Apply(policy)).await?;
-    let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(world.client.clone());
-    bindings.patch(&name, &params, &Patch::Apply(binding)).await?;
+    let admission = Admission {
+        name: &name,
+        operation: "UPDATE",
+        lets_through: format!("!({is_ours} && {is_stale})"),
+        message: "no statuses here",
+        reason: None,
+    };
+    admission.install(&world.client).await?;
     let probe = world.namespace(&[("protect", "yes")]).await?;
     eventually("the policy is in force", SOON, async || {
         let written = probe.wish(&[("status", Some("stale"))]).await;
@@ -52,13 +34,6 @@ async fn refuse(world: &World) -> Result<String> {
     })
     .await?;
     Ok(name)
-}
-
-async fn allow(world: &World, name: &str) -> Result<()> {
-    let params = DeleteParams::default();
-    Api::<ValidatingAdmissionPolicyBinding>::all(world.client.clone()).delete(name, &params).await?;
-    Api::<ValidatingAdmissionPolicy>::all(world.client.clone()).delete(name, &params).await?;
-    Ok(())
 }
 
 fn visible_for_a_second(config: &mut Value) {
@@ -78,7 +53,7 @@ async fn a_status_that_cannot_be_written_deletes_nothing_until_it_can() {
         let why = world.nsm_ok(&["why", &demo.name]).await?;
         ensure!(why.contains("could not be written on the namespace"), "{why}");
         demo.lives().await?;
-        allow(world, &refused).await?;
+        Admission::remove(&world.client, &refused).await?;
         demo.is_deleted().await?;
         let shown = demo.records("StatusShown", |_| true).await?;
         ensure!(shown.seq > not_shown.seq, "{:?}", demo.kinds());
@@ -101,7 +76,7 @@ async fn where_nobody_need_have_read_it_nothing_waits() {
         demo.expire().await?;
         demo.is_deleted().await?;
         ensure!(!demo.kinds().contains(&"StatusShown".to_owned()), "{:?}", demo.kinds());
-        allow(world, &refused).await
+        Admission::remove(&world.client, &refused).await
     })
     .await;
 }
