@@ -23,6 +23,7 @@ use common::{
     beats::{self, ControllerBody, Pulse},
     context::Context,
     jobs::SharedJobs,
+    process,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
@@ -126,6 +127,7 @@ fn body(workers: &mut Workers, metrics: &Metrics, outstanding: usize, context: &
         wanted,
         troubles: workers.troubles(context.clock.now()),
         deleted: metrics.deletions(),
+        installation: Some(process::installation(context)),
     };
     serde_json::to_value(body).expect("plain data serializes")
 }

@@ -168,14 +168,13 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     // Others may have appended meanwhile: while an intent is open, nothing is written here.
     let record = load(&**store, &record.uid).await?;
     let lineage = controls::lineage(&**store).await?;
-    if lineage.check(&reading.namespace, &policies.keys, record.head).is_err() {
-        // A stranger's mark is left as it is: it stops everything destructive.
+    if lineage.check(&reading.namespace, &policies.keys, &record).is_err() {
+        // A mark that stands against this store is left as it is: it is the only trace that entries were lost.
         return Ok(());
     }
     let difference = mirroring::difference(settings, &record, &absorb(None, reading, now));
     if !difference.is_empty() {
-        let epoch = lineage.epochs.last().copied().unwrap_or_default();
-        mirroring::write(cluster, settings, &record, epoch, difference).await?;
+        mirroring::write(cluster, settings, &record, lineage.epoch(), difference).await?;
     }
     Ok(())
 }
@@ -239,6 +238,7 @@ mod tests {
             created: at(8),
             ci: vec![pair("author", "anna"), pair("team", "blue")],
             deadline: None,
+            again: false,
         };
         let (from, to) = (Status::Unknown, Status::Ok);
         let ok = StatusChanged {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use common::{
+    beats::WORKER,
     process::{self, Lasts},
     timings::Timings,
 };
@@ -25,8 +26,9 @@ enum Command {
 /// Does what its arguments say, until it is through or told to end.
 pub fn main(timings: Timings) -> ExitCode {
     match Cli::parse().command {
-        Command::Work => {
-            process::run("action", Lasts::UntilDone, timings, |running| crate::run(running.context, running.cancel))
-        }
+        Command::Work => process::run("action", Lasts::UntilDone, timings, |running| async move {
+            process::belongs(WORKER, &running).await?;
+            crate::run(running.context, running.cancel).await
+        }),
     }
 }

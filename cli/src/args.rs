@@ -117,14 +117,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Allow deletions beyond the wave for some time, or vouch for the store
+    /// Allow deletions beyond the wave for some time, or vouch for the store or for its cluster
     Approve {
         /// For how long deletions that nobody could foresee may go beyond the wave
-        #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = duration, conflicts_with = "store")]
+        #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = duration, conflicts_with_all = ["store", "cluster"])]
         period: SignedDuration,
         /// Instead, vouch that this store is the right one, though namespaces carry marks it does not know
         #[arg(long)]
         store: bool,
+        /// Instead, have the store know the cluster that answers in place of the one it knew, which was rebuilt
+        #[arg(long, conflicts_with = "store")]
+        cluster: bool,
     },
     /// Check, explain and show configurations
     #[command(subcommand)]

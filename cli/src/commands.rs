@@ -1,6 +1,8 @@
 //! What each command does: read, render, or write with the person's own rights.
 
+mod cluster;
 mod config;
+mod held;
 mod history;
 mod ls;
 mod standalone;
@@ -42,8 +44,9 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Re
         Command::Unkeep { name } => wish::unkeep(&reach, &screen, &name).await,
         Command::Protect { name } => wish::protect(&reach, &screen, &name, true).await,
         Command::Unprotect { name } => wish::protect(&reach, &screen, &name, false).await,
-        Command::Stop { reason } => switch::stop(&reach, &screen, reason).await,
+        Command::Stop { reason } => held::stop(&reach, &screen, reason).await,
         Command::Resume { reason } => switch::resume(&reach, &screen, reason).await,
+        Command::Approve { cluster: true, .. } => cluster::approve(&reach, &screen).await,
         Command::Approve { store: true, .. } => switch::vouch(&reach, &screen).await,
         Command::Approve { period, .. } => switch::approve(&reach, &screen, period).await,
         Command::Config(command) => config::config(&reach, &screen, command).await,

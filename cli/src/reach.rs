@@ -62,7 +62,8 @@ impl<'g> Reach<'g> {
 
     /// The configuration at another place.
     pub(crate) fn source_at(&self, path: Option<PathBuf>) -> Source {
-        Source::of_process(path).with_timings(self.timings)
+        let Global { kubeconfig, context, .. } = self.global;
+        Source::of_process(path).with_cluster(kubeconfig.clone(), context.clone()).with_timings(self.timings)
     }
 
     pub(crate) const fn timings(&self) -> Timings {

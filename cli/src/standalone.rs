@@ -1,5 +1,7 @@
 //! All roles in this process, on SQLite and an in-memory queue: the whole of Namespace Manager on a laptop.
 
+mod former;
+
 use std::{
     path::PathBuf,
     sync::{
@@ -16,14 +18,17 @@ use common::{
     cluster::Cluster,
     config::{Settings, Source, StoreSettings},
     context::Context,
+    identity,
     jobs::{LocalJobs, PerKind, SharedJobs},
     process::{Signals, Tasks, instance},
     queue::{self, SharedQueue},
-    store::{self, SharedStore},
+    store::{self, SharedStore, hold::Hold},
     vitals::Vitals,
     web::Web,
 };
-use tokio::net::TcpListener;
+use lifecycle::Actor;
+use tokio::{net::TcpListener, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 /// How long everything may take to end after a signal. What is under way then is left to the next start.
@@ -42,20 +47,26 @@ pub(crate) struct ClusterChoice {
 /// When the store, the queue or the kubeconfig cannot be used, or a role ended by itself.
 pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterChoice) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    let clock = Clock::system();
     let edges = tokio::select! {
-        edges = edges(&settings, cluster) => edges?,
+        edges = edges(&settings, cluster, &clock) => edges?,
         signal = signals.next() => {
             info!("{signal}: ending before anything began");
             return Ok(());
         }
     };
-    let (store, queue, cluster, listener) = edges;
+    let (_hold, store, queue, cluster, listener) = edges;
     let (max_workers, mode) = (settings.workers.max as usize, settings.mode);
     let mut tasks = Tasks::default();
     let cancel = tasks.cancel.clone();
     let settings = tasks.follow(source, settings);
-    let (clock, web, vitals) = (Clock::system(), Web::system(), Vitals::default());
+    let (web, vitals) = (Web::system(), Vitals::default());
     let context = Context { store, queue, cluster, clock, web, vitals, settings, instance: instance() };
+    if context.settings().store.file().is_none() {
+        // A file is locked; a database may be used by others, and no two processes are one installation there.
+        let installation = format!("standalone/{}", context.instance);
+        identity::is_alone(&context, collect_controller::ROLE, &installation).await?;
+    }
     info!(
         "managing namespaces in mode {mode:?}, store `{}`; the apiserver's admission policies are not installed by a \
          standalone process, so the deletion protocol is the only guard",
@@ -90,23 +101,38 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     outcome
 }
 
-/// What is needed before anything begins. The store comes first: a plugin that logs in to the cluster may take its time.
+/// What is needed before anything begins: a store that no other process uses, of the cluster that it is used against.
 async fn edges(
     settings: &Settings,
     cluster: &ClusterChoice,
-) -> anyhow::Result<(SharedStore, SharedQueue, Cluster, Option<TcpListener>)> {
-    let StoreSettings { url, access } = &settings.store;
-    let store = store::open_with(url, access).await.context("cannot open the store")?;
-    let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
+    clock: &Clock,
+) -> anyhow::Result<(Option<Hold>, SharedStore, SharedQueue, Cluster, Option<TcpListener>)> {
+    let hold = hold(&settings.store, clock).await?;
     let cluster = Cluster::connect(cluster.kubeconfig.as_deref(), cluster.context.as_deref()).await?;
     let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
+    if settings.store.is_default {
+        former::take_over(&settings.store, &cluster, clock.now()).await?;
+    }
+    let StoreSettings { url, access, .. } = &settings.store;
+    let store = store::open_with(url, access).await.context("cannot open the store")?;
+    let (actor, never) = (Actor::role("standalone", &instance()), CancellationToken::new());
+    identity::belong_together(&*store, &cluster, &actor, clock, &never).await?;
+    let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
     let listener = match settings.api.listen {
         Some(address) => Some(
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{address}` (`api.listen`)"))?,
         ),
         None => None,
     };
-    Ok((store, queue, cluster, listener))
+    Ok((hold, store, queue, cluster, listener))
+}
+
+/// Holds the store's file, where it is one, for this process alone: two would take turns at its namespaces.
+async fn hold(store: &StoreSettings, clock: &Clock) -> anyhow::Result<Option<Hold>> {
+    let Some(file) = store.file().map(std::path::Path::to_owned) else { return Ok(None) };
+    let now = clock.now();
+    let held = spawn_blocking(move || store::hold::hold(&file, now)).await.context("cannot lock the store")?;
+    Ok(Some(held?))
 }
 
 /// What jobs this process can run.

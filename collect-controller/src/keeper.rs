@@ -76,14 +76,13 @@ impl Keeper {
     }
 
     /// What it tells of itself.
-    pub(crate) fn body(&mut self, now: Timestamp) -> serde_json::Value {
-        let body = ControllerBody {
+    pub(crate) fn body(&mut self, now: Timestamp) -> ControllerBody {
+        ControllerBody {
             running: self.running as u64,
             wanted: self.wanted as u64,
             troubles: [self.pending.told(), self.troubles.told(now)].concat(),
             ..ControllerBody::default()
-        };
-        serde_json::to_value(body).expect("plain data serializes")
+        }
     }
 
     async fn schedule(&mut self, schedules: &[Schedule], now: Timestamp) {

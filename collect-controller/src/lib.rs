@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use common::{
-    beats::Pulse,
+    beats::{ControllerBody, Pulse},
     context::Context,
-    controls::{accept_config, begin_epoch},
+    controls::{self, accept_config, begin_epoch},
     jobs::SharedJobs,
+    process,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -52,6 +53,9 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     loop {
         turns.turned();
         let hash = settings.borrow_and_update().hash.clone();
+        if in_force.as_ref() == Some(&hash) && !stands(&context, &hash).await {
+            in_force = None;
+        }
         if in_force.as_ref() != Some(&hash) {
             match accept_config(store, &actor, &hash, context.clock.now()).await {
                 Ok(()) => {
@@ -73,11 +77,23 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             }
             Ok(()) = settings.changed() => {}
             () = pulse.due() => {
-                let body = keeper.body(context.clock.now());
-                pulse.beat(&context, body).await;
+                let installation = Some(process::installation(&context));
+                let body = ControllerBody { installation, ..keeper.body(context.clock.now()) };
+                pulse.beat(&context, serde_json::to_value(body).expect("plain data serializes")).await;
             }
             () = jobs.changed(wait) => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// Whether the configuration that this one put in force still is, or somebody else's is who is there: of two the later one
+/// counts, for as long as it runs. A store that is out of reach says nothing.
+async fn stands(context: &Context, hash: &str) -> bool {
+    let Ok(Some(left)) = controls::left_in_force(&*context.store, hash, context.clock.now()).await else { return true };
+    warn!(
+        "configuration {} was put in force by `{}`, which has gone: configuration {hash} is in force again",
+        left.body.hash, left.actor
+    );
+    false
 }

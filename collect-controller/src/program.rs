@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use common::{
+    identity,
     leadership::lead,
     process::{self, Lasts, Running},
     timings::Timings,
@@ -17,6 +18,8 @@ pub fn main(timings: Timings) -> ExitCode {
 }
 
 async fn work(running: Running) -> anyhow::Result<()> {
+    process::belongs(ROLE, &running).await?;
+    identity::is_alone(&running.context, ROLE, &process::installation(&running.context)).await?;
     let jobs = process::jobs(&running.context)?;
     crate::run(running.context, jobs, running.cancel).await
 }

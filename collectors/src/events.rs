@@ -106,6 +106,19 @@ fn told(fact: &Fact) -> Option<Told> {
             "Protected",
             if protected.on { "nothing will be done to it" } else { "it is no longer protected" }.to_owned(),
         )),
+        Fact::Adopted(adopted) if adopted.again => Some(normal(
+            "AdoptedAgain",
+            "it was recorded as gone and is there: it is managed again, and nothing told or promised before counts"
+                .to_owned(),
+        )),
+        Fact::StatusNotShown(it) => Some(warning(
+            "StatusNotVisible",
+            format!("it is not deleted while its status cannot be written on it: {}", it.why),
+        )),
+        Fact::MarkMismatched(mismatch) => Some(warning(
+            "MarkMismatch",
+            format!("it is not deleted until an administrator vouches for the store: {}", mismatch.why),
+        )),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ mod health;
 mod hints;
 mod listing;
 mod looks;
+mod marks;
 mod memory;
 mod metrics;
 mod pipelines;

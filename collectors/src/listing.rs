@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use common::{controls, history::load_and_mend, store::StoreError};
+use common::{
+    beats, controls,
+    history::load_and_mend,
+    store::{Place, Store, StoreError},
+};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Uid, record::Phase, time::saturating_add};
 
@@ -33,30 +37,96 @@ impl Collector {
             }
         }
     }
+}
 
-    /// Writes the snapshots that a process did not get to between an entry and its snapshot, so that lists are whole
-    /// again. Looks at what was written since shortly before the former start of the controller, or since `since`, which
-    /// is when the predecessor of this collector began.
-    pub(crate) async fn settle(&self, since: Option<Timestamp>) -> Result<(), StoreError> {
-        let store = &*self.context.store;
-        let Some(former) = controls::previous_start(store).await? else {
-            return Ok(());
-        };
-        let from = saturating_add(since.map_or(former, |since| since.max(former)), -OVERLAP);
-        let mut done = BTreeSet::new();
-        let mut after = None;
-        loop {
-            let page = store.tail(from, after.as_ref(), PAGE).await?;
-            for entry in &page {
-                if !done.insert(entry.uid.clone()) {
-                    continue;
-                }
-                load_and_mend(store, &entry.uid).await?;
+/// Writes the snapshots that a process did not get to between an entry and its snapshot, so that lists are whole again:
+/// without its first snapshot nobody would miss a namespace that has gone. Looks at what was written since shortly
+/// before `since`, which is when the predecessor of a collector began, or before the start of a collector that has not
+/// ended as it should; without a predecessor since the former start of the controller.
+///
+/// # Errors
+/// When the store is out of reach.
+pub(crate) async fn settle(store: &dyn Store, since: Option<Timestamp>) -> Result<(), StoreError> {
+    let from = match since {
+        Some(since) => left_by_collectors(store).await?.into_iter().chain([since]).min(),
+        None => controls::previous_start(store).await?,
+    };
+    let Some(from) = from.map(|from| saturating_add(from, -OVERLAP)) else { return Ok(()) };
+    let mut done = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = store.tail(from, after.as_ref(), PAGE).await?;
+        for entry in &page {
+            if !done.insert(entry.uid.clone()) {
+                continue;
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(common::store::Place::of(last)),
-                _ => return Ok(()),
-            }
+            load_and_mend(store, &entry.uid).await?;
         }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// When the first of those collectors began whose heartbeats are there still.
+async fn left_by_collectors(store: &dyn Store) -> Result<Option<Timestamp>, StoreError> {
+    let beats = store.beats(beats::MOST).await?;
+    Ok(beats.iter().filter(|beat| beat.role == beats::COLLECTOR).map(|beat| beat.started).min())
+}
+
+#[cfg(test)]
+mod tests {
+    use common::{
+        history::token,
+        store::{Heartbeat, open},
+    };
+    use lifecycle::{Actor, Entry, Fact, entry::Released};
+
+    use super::*;
+
+    const DEATH: i64 = 100_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Whether a collector whose predecessor began at `since` mends what another left that died at [`DEATH`], between an
+    /// entry and its snapshot. Controllers began at `controllers`; the heartbeat of the one that died is there if it
+    /// began at `died`.
+    async fn mends(since: Option<i64>, controllers: &[i64], died: Option<i64>) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        let actor = Actor::role(beats::COLLECTOR, "a");
+        for start in controllers {
+            controls::begin_epoch(&*store, &actor, at(*start)).await.unwrap();
+        }
+        let uid = Uid::new("u");
+        let entry = Entry {
+            uid: uid.clone(),
+            seq: 1,
+            at: at(DEATH),
+            actor,
+            name: "a".to_owned(),
+            token: token(),
+            fact: Fact::Released(Released { why: "for a test".to_owned() }),
+        };
+        store.append(&entry).await.unwrap();
+        if let Some(started) = died {
+            let (id, role, body) = ("a".to_owned(), beats::COLLECTOR.to_owned(), serde_json::Value::Null);
+            store.beat(&Heartbeat { id, role, started: at(started), at: at(DEATH), body }).await.unwrap();
+        }
+        assert!(store.snapshot(&uid).await.unwrap().is_none());
+        settle(&*store, since.map(at)).await.unwrap();
+        store.snapshot(&uid).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn what_a_collector_left_behind_is_mended() {
+        assert!(mends(Some(DEATH - 1), &[0], None).await, "under the first controller there ever was");
+        assert!(mends(Some(DEATH - 1), &[0, DEATH + 3_600, DEATH + 3_601], None).await, "controllers began anew, twice");
+        assert!(mends(Some(DEATH + 50_000), &[0], Some(DEATH - 1)).await, "nobody ran for half a day");
+        assert!(mends(None, &[DEATH - 1, DEATH + 50_000], None).await, "it stays until asked to end");
+        assert!(!mends(Some(DEATH + 50_000), &[0], None).await, "whoever came before has mended it");
     }
 }

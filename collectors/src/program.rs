@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use common::{
+    beats::COLLECTOR,
     process::{self, Lasts},
     timings::Timings,
 };
@@ -13,7 +14,8 @@ use crate::Arguments;
 /// Does what its arguments say, until it is through or told to end.
 pub fn main(timings: Timings) -> ExitCode {
     let Arguments { work } = Arguments::parse();
-    process::run("collector", Lasts::UntilDone, timings, move |running| {
-        crate::run(running.context, work, running.cancel)
+    process::run("collector", Lasts::UntilDone, timings, move |running| async move {
+        process::belongs(COLLECTOR, &running).await?;
+        crate::run(running.context, work, running.cancel).await
     })
 }

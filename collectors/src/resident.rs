@@ -13,7 +13,6 @@ use common::{
     beats::{self, CollectorBody, Outage, Pulse},
     config::Settings,
     context::Context,
-    controls,
     jobs::Slot,
     store::{Observed, Store, StoreError},
 };
@@ -39,7 +38,9 @@ use crate::{
     events::Events,
     health::Health,
     hints::Hints,
+    listing::settle,
     looks::Looks,
+    marks::Marks,
     memory::{Left, Memory},
     metrics::Checks,
     pipelines::Pipelines,
@@ -88,7 +89,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         actor: context.actor(beats::COLLECTOR),
         shard,
         events: Events::new(&context),
-        lineage: Mutex::new(controls::lineage(&*context.store).await?),
+        marks: Mutex::new(Marks::read(&*context.store).await?),
         asking: Mutex::new(()),
         annotating: Semaphore::new(PATCHES_AT_ONCE),
         health: Health::new(checks.clone()),
@@ -97,7 +98,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
-    collector.settle(predecessor(stays, length, now)).await?;
+    settle(&*context.store, predecessor(stays, length, now)).await?;
     collector.health.inherit(&*context.store, shard).await?;
     let resident = Resident::new(Arc::clone(&collector), stays);
     let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));

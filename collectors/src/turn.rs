@@ -6,7 +6,7 @@ use common::{
     cluster::look,
     config::Settings,
     context::Context,
-    controls::{self, Doubt},
+    controls,
     history::{Appended, append_named, load, load_and_mend},
     mirroring, nudge,
     store::{Observed, StoreError},
@@ -16,19 +16,21 @@ use evidence::{age, health::checkup};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Uid, absorb, decide,
-    entry::Gone,
+    decide::shown,
+    entry::{Gone, StatusNotShown, Terms},
     health::{Health, Streak},
-    keys::{Lineage, Mismatch},
+    keys::Mark,
     pipeline::Origin,
     record::Phase,
     supersession::{Group, Member, Succession, succession},
     time::saturating_add,
 };
 use tokio::sync::{Mutex, Semaphore};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     events::Events,
+    marks::{Compared, Marks},
     memory::{Left, Seen},
     metrics::Checks,
     pipelines::Pipelines,
@@ -40,6 +42,12 @@ const MOST_STEPS: usize = 16;
 
 /// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many writes in a row have to fail before it is recorded that a status cannot be shown: one may be a mishap.
+const FAILS_FROM: u32 = 2;
+
+/// The most that is recorded of an answer, in bytes.
+const MOST_WHY: usize = 300;
 
 /// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
 /// hour in all.
@@ -53,7 +61,7 @@ pub(crate) struct Collector {
     pub(crate) actor: Actor,
     pub(crate) events: Events,
     /// What this store may have marked; read again when a mark does not belong to it.
-    pub(crate) lineage: Mutex<Lineage>,
+    pub(crate) marks: Mutex<Marks>,
     /// Held by whoever asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
     /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
@@ -87,10 +95,18 @@ impl Collector {
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
+        if record.phase == Phase::Gone && !self.is_back(&settings, &namespace).await {
+            return Ok(Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() });
+        }
         let (seen_now, kept) = self.observe(&settings, &record, namespace, &seen, others, now).await?;
-        let belongs = self.belongs(&settings, &mut record, &seen_now).await?;
+        let (keys, is_matched) =
+            (&settings.policies.keys, settings.policies.for_namespace(&seen_now.namespace).is_some());
+        let Compared { belongs, mut written, again } =
+            self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
 
-        let (written, mut due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
+        let (judged, due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
+        written.extend(judged);
+        let mut due = due.into_iter().chain(again).min();
         if record.open.is_some() {
             // Nothing announces that an intent was closed, and until then nothing is judged.
             due = Some(self.recheck_at(now));
@@ -117,9 +133,10 @@ impl Collector {
         if belongs && can_wait && (wrote || seen.owed) {
             left.owed = !mirroring::difference(&settings, &record, &seen_now).is_empty();
         } else if belongs {
-            self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
+            let failed = self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
+            written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
         }
-        if wrote {
+        if !written.is_empty() {
             nudge::event(&*self.context.queue, &record).await;
             self.events.tell(&seen_now.namespace, policy, &written).await;
         }
@@ -134,9 +151,15 @@ impl Collector {
         Ok(left)
     }
 
+    /// Whether one that was recorded as gone is there all the same. A watch may bring what was, so it is asked for.
+    async fn is_back(&self, settings: &Settings, namespace: &Namespace) -> bool {
+        let found = look(&self.context.cluster, &namespace.name, &settings.policies).await;
+        matches!(found, Ok(Some(found)) if found.uid == namespace.uid && found.deleted.is_none())
+    }
+
     /// When to check again what nothing announces: a clock that could not be trusted, an open intent, a namespace that was
     /// missed.
-    fn recheck_at(&self, now: Timestamp) -> Timestamp {
+    pub(crate) fn recheck_at(&self, now: Timestamp) -> Timestamp {
         saturating_add(now, signed(self.context.timings().recheck_interval))
     }
 
@@ -280,7 +303,47 @@ impl Collector {
         Ok(decreed.is_none_or(|decree| decree.body.hash == settings.hash))
     }
 
-    /// Brings the annotations in line with the record.
+    /// Records that the answer to our write showed the status, or why it could not be written: where a deletion waits for
+    /// it to be seen.
+    async fn record_shown(
+        &self,
+        policy: Option<&Policy>,
+        record: &mut Record,
+        seen: &Observation,
+        left: &Left,
+        failed: Option<String>,
+    ) -> Result<Option<Fact>, StoreError> {
+        let waits = |policy: &&Policy| {
+            let is_quiet = record.open.is_none() && record.done.is_none() && record.damage.is_none();
+            let is_theirs = record.terms.as_ref() == Some(&Terms::of(policy));
+            policy.requires_visible(record.status) && is_quiet && is_theirs && record.is_managed()
+        };
+        let Some(policy) = policy.filter(waits).filter(|_| seen.clock.is_true()) else { return Ok(None) };
+        let patched = left.patched.as_ref().map(|(_, namespace)| namespace);
+        let fact = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
+            (Some(fact), _) => fact,
+            (None, Some(why)) if record.shown_at.is_none() && record.not_shown.is_none() => {
+                let why = why[..why.floor_char_boundary(MOST_WHY)].to_owned();
+                Fact::StatusNotShown(StatusNotShown { of: record.episode, why })
+            }
+            (None, _) => return Ok(None),
+        };
+        let (store, now) = (&*self.context.store, self.context.clock.now());
+        let name = record.name.clone();
+        match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
+            Appended::Written => {
+                log(record, &fact);
+                self.remember(record).await;
+                Ok(Some(fact))
+            }
+            Appended::Conflict => {
+                *record = load_and_mend(store, &record.uid).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Brings the annotations in line with the record. Returns why they are not, where that is no mishap of a moment.
     async fn mirror(
         &self,
         settings: &Settings,
@@ -289,9 +352,9 @@ impl Collector {
         before: &Seen,
         why: Why,
         left: &mut Left,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<String>, StoreError> {
         if mirroring::difference(settings, record, seen).is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let now = self.context.clock.now();
         let repairs = why == Why::Differs && !before.owed;
@@ -299,24 +362,46 @@ impl Collector {
             let again_from = before.repaired_at.map(|at| saturating_add(at, REPAIR_EVERY));
             if let Some(from) = again_from.filter(|from| now < *from && repairs) {
                 left.due = Some(left.due.map_or(from, |due| due.min(from)));
-                return Ok(());
+                return Ok(None);
             }
             // Others may have appended since the record was read: while an intent is open, nothing is written here.
             *record = load(&*self.context.store, &record.uid).await?;
         }
         let difference = mirroring::difference(settings, record, seen);
         if difference.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if repairs {
             self.checks.repaired(before.repaired_at, now);
             left.repaired_at = Some(now);
         }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
-        let epoch = self.lineage.lock().await.epochs.last().copied().unwrap_or_default();
+        let epoch = self.marks.lock().await.lineage.epoch();
         match mirroring::write(&self.context.cluster, settings, record, epoch, difference).await {
             Ok(patched) => {
+                let mark = Mark::of(&seen.namespace, &settings.policies.keys).flatten();
+                if mark.is_some_and(|mark| mark.is_of_another(&seen.namespace)) {
+                    info!(
+                        namespace.name = %record.name,
+                        "namespace `{}` carried the mark of another namespace, which was replaced: it is a copy, or comes \
+                         from a backup",
+                        record.name
+                    );
+                }
                 left.patched = patched.map(|namespace| (seen.namespace.resource_version.clone(), namespace));
+                let carries = |(_, namespace): &(String, Namespace)| {
+                    let now_seen = Observation { namespace: namespace.clone(), ..seen.clone() };
+                    mirroring::difference(settings, record, &now_seen).is_empty()
+                };
+                if left.patched.as_ref().is_some_and(|patched| !carries(patched)) {
+                    // Written again at once, it would be taken off again at once.
+                    let again = saturating_add(now, REPAIR_EVERY);
+                    left.repaired_at = Some(now);
+                    left.due = Some(left.due.map_or(again, |due| due.min(again)));
+                    let why = "the apiserver accepted it, and the namespace does not carry it; is there admission that \
+                               takes annotations off?";
+                    return Ok(Some(why.to_owned()));
+                }
             }
             Err(trouble) => {
                 left.failures = before.failures + 1;
@@ -328,46 +413,12 @@ impl Collector {
                 if left.failures == 1 {
                     warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
                 }
+                if left.failures >= FAILS_FROM {
+                    return Ok(Some(trouble.why));
+                }
             }
         }
-        Ok(())
-    }
-
-    /// Whether the mark on the namespace belongs to this store. A stranger's is left as it is: it is the only trace
-    /// that a store was exchanged, and it stops everything destructive.
-    async fn belongs(&self, settings: &Settings, record: &mut Record, seen: &Observation) -> Result<bool, StoreError> {
-        if record.head == 0 && settings.policies.for_namespace(&seen.namespace).is_none() {
-            // Another installation's, for all we know: on one cluster each may manage namespaces of its own.
-            return Ok(false);
-        }
-        let keys = &settings.policies.keys;
-        let check = |lineage: &Lineage, record: &Record| lineage.check(&seen.namespace, keys, record.head);
-        if check(&*self.lineage.lock().await, record).is_ok() {
-            return Ok(true);
-        }
-        // Another collector on the same store may have begun an epoch or appended since.
-        let store = &*self.context.store;
-        *self.lineage.lock().await = controls::lineage(store).await?;
-        *record = load(store, &record.uid).await?;
-        let mismatch = match check(&*self.lineage.lock().await, record) {
-            Ok(()) => return Ok(true),
-            Err(Mismatch::Unreadable) => {
-                // Somebody's tampering with one object says nothing about the store. The worker refuses it.
-                return Ok(false);
-            }
-            Err(mismatch) => mismatch,
-        };
-        let doubt = Doubt { namespace: seen.namespace.name.clone(), why: mismatch.to_string() };
-        if controls::doubt(store).await?.is_none() {
-            error!(
-                namespace.name = %doubt.namespace,
-                "nothing is deleted until somebody vouches for this store: namespace `{}`: {mismatch}; once you know \
-                 that this store is the right one, run `nsm approve --store`",
-                doubt.namespace
-            );
-        }
-        controls::raise_doubt(store, &self.actor, &doubt, self.context.clock.now()).await?;
-        Ok(false)
+        Ok(None)
     }
 
     /// Writes down that a namespace is no longer there. Where nobody saw it go (`is_missed`), it is asked for first:
@@ -457,6 +508,13 @@ fn is_timed(policy: Option<&Policy>, status: Status) -> bool {
 fn log(record: &Record, fact: &Fact) {
     let name = &record.name;
     match fact {
+        Fact::Adopted(adopted) if adopted.again => {
+            let policy = &adopted.terms.policy;
+            warn!(
+                namespace.name = %name,
+                "namespace `{name}` was recorded as gone and is there: it is managed again, under policy `{policy}`"
+            );
+        }
         Fact::Adopted(adopted) => {
             info!(namespace.name = %name, "namespace `{name}` is managed now, under policy `{}`", adopted.terms.policy);
         }

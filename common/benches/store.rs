@@ -93,6 +93,7 @@ fn entry(uid: &str, seq: u64) -> Entry {
                 at: saturating_add(dawn(), SignedDuration::from_hours(1)),
                 by: DeadlineBy::Policy,
             }),
+            again: false,
         })
     } else {
         let reason = "it has lived for 30m of the 1h that policy `ci` gives it".to_owned();

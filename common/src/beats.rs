@@ -159,6 +159,9 @@ pub struct ControllerBody {
     /// not parsed: one that a later version adds hides nothing else.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub deleted: BTreeMap<String, u64>,
+    /// Which installation it belongs to, where it says so: a database serves one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
 }
 
 /// Why jobs are not as they should be.
@@ -271,7 +274,7 @@ pub fn is_alive(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Roles of one process beat apart.
-fn id(context: &Context, role: &str) -> String {
+pub(crate) fn id(context: &Context, role: &str) -> String {
     Actor::role(role, &context.instance).to_string()
 }
 
@@ -299,10 +302,12 @@ mod tests {
             wanted: 2,
             troubles: vec![trouble],
             deleted: BTreeMap::from([("stale".into(), 3)]),
+            installation: Some("nsm/nsm".into()),
         };
         let told = json!({"backlog": 7, "outstanding": 8, "running": 1, "wanted": 2, "troubles": [
             {"reason": "refused", "what": "exceeded quota", "since": "1970-01-01T00:00:00Z", "times": 3,
-                "not_before": "1970-01-01T00:00:00Z"}], "deleted": {"stale": 3}});
+                "not_before": "1970-01-01T00:00:00Z"}], "deleted": {"stale": 3},
+            "installation": "nsm/nsm"});
         assert_eq!(serde_json::to_value(&controller).unwrap(), told);
         let looked = Some(Looked { since, until: since });
         let outage = Outage { source: "prometheus".into(), since, why: "it does not answer".into() };

@@ -39,6 +39,6 @@ pub use settings::{
     QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings,
     WorkerSettings,
 };
-pub use source::{Source, variable};
+pub use source::{Source, former_default_store, is_default_store, variable};
 pub use tree::Origin;
 pub use watch::watch;

@@ -2,11 +2,19 @@
 //!
 //! Each is a log of claims that only grows, so that who decreed what, and when, stays on record.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, keys::Lineage, time::saturating_add};
+use lifecycle::{
+    Actor, Record, Uid,
+    keys::Lineage,
+    record::Phase,
+    time::{between, saturating_add},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    beats,
     history::token,
     store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
 };
@@ -17,8 +25,13 @@ const CONFIG: &str = "config";
 const EPOCH: &str = "epoch";
 const DOUBT: &str = "doubt";
 const VOUCH: &str = "vouch";
+const MISMATCH: &str = "mismatch";
+const CLUSTER: &str = "cluster";
 
 const PAGE: usize = 1_000;
+
+/// How long whoever puts a configuration in force may take to be heard of: it beats every half minute.
+const TO_BE_HEARD: SignedDuration = SignedDuration::from_secs(45);
 
 /// One decree, with its number in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +79,39 @@ struct Vouch {
     before: u64,
     /// The last doubt that is answered by it.
     doubt: u64,
+    /// The last report of a mark that is answered by it.
+    #[serde(default)]
+    mismatch: u64,
+}
+
+/// A namespace that was there before the present epoch began carries a mark that does not agree with its history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkReport {
+    pub uid: Uid,
+    pub namespace: String,
+}
+
+/// The cluster a store knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownCluster {
+    /// That of its namespace `kube-system`.
+    uid: Uid,
+}
+
+/// What somebody answered by vouching for this store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// The doubt about the whole store.
+    pub doubt: Option<Decree<Doubt>>,
+    /// The namespaces whose marks did not agree with their histories.
+    pub namespaces: Vec<String>,
+}
+
+/// How many namespaces have to tell that this store lost entries before the whole of it is in doubt, of so many that are
+/// managed: 3, or 1 % where that is more. What stands on fewer may be somebody's doing.
+#[must_use]
+pub fn doubted_from(managed: u64) -> u64 {
+    managed.div_ceil(100).max(3)
 }
 
 /// The stop in force, if there is one.
@@ -121,6 +167,18 @@ pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Ti
     log(store, CONFIG, actor, &Config { hash: hash.to_owned() }, now).await.map(|_| ())
 }
 
+/// The configuration in force, where it is another one than this and whoever put it in force has gone.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn left_in_force(store: &dyn Store, hash: &str, now: Timestamp) -> Result<Option<Decree<Config>>> {
+    let in_force = config(store).await?.filter(|decree| decree.body.hash != hash);
+    let Some(decree) = in_force.filter(|decree| between(decree.at, now) >= TO_BE_HEARD) else { return Ok(None) };
+    let beats = store.beats(beats::MOST).await?;
+    let is_there = beats.iter().any(|beat| beat.id == decree.actor.as_str() && beats::is_alive(beat.at, now));
+    Ok((!is_there).then_some(decree))
+}
+
 /// Begins an epoch, higher than every one this store has had. It starts from the seconds since 1970, so that two
 /// stores hardly ever share one.
 ///
@@ -147,9 +205,11 @@ pub async fn previous_start(store: &dyn Store) -> Result<Option<Timestamp>> {
 /// # Errors
 /// When the store is out of reach.
 pub async fn lineage(store: &dyn Store) -> Result<Lineage> {
-    let epochs = all::<Epoch>(store, EPOCH).await?.into_iter().map(|decree| decree.body.epoch).collect();
+    let all = all::<Epoch>(store, EPOCH).await?;
+    let began = all.last().map(|decree| decree.at);
+    let epochs = all.into_iter().map(|decree| decree.body.epoch).collect();
     let vouched_before = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.before);
-    Ok(Lineage { epochs, vouched_before })
+    Ok(Lineage { epochs, began, vouched_before })
 }
 
 /// The last doubt about this store that nobody answered yet.
@@ -172,18 +232,87 @@ pub async fn raise_doubt(store: &dyn Store, actor: &Actor, doubted: &Doubt, now:
     Ok(())
 }
 
-/// Vouches for this store: marks of any store from before now no longer stand against it. Returns the doubt answered.
+/// Reports a mark that does not agree with a history, unless that was done, and returns the namespaces of which that was
+/// reported since somebody last vouched for this store.
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Decree<Doubt>>> {
-    let Some(doubted) = doubt(store).await? else {
+pub async fn report_mark(store: &dyn Store, actor: &Actor, report: &MarkReport, now: Timestamp) -> Result<Vec<String>> {
+    let answered = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.mismatch);
+    let reported: Vec<_> = from::<MarkReport>(store, MISMATCH, answered + 1).await?;
+    let mut namespaces: BTreeMap<_, _> = reported.into_iter().map(|it| (it.body.uid, it.body.namespace)).collect();
+    if namespaces.insert(report.uid.clone(), report.namespace.clone()).is_none() {
+        log(store, MISMATCH, actor, report, now).await?;
+    }
+    Ok(namespaces.into_values().collect())
+}
+
+/// Vouches for this store: marks of any store from before now no longer stand against it, nor against any history in it.
+/// `None`: nobody doubted it.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Vouched>> {
+    let doubt = doubt(store).await?;
+    let namespaces = mismatched(store).await?;
+    if doubt.is_none() && namespaces.is_empty() {
         return Ok(None);
-    };
+    }
+    let answered = last::<Doubt>(store, DOUBT).await?.map_or(0, |decree| decree.number);
+    let mismatch = last::<MarkReport>(store, MISMATCH).await?.map_or(0, |decree| decree.number);
     // A new epoch, so that what this store marks from now on is told from what was vouched for.
     let before = begin_epoch(store, actor, now).await?;
-    log(store, VOUCH, actor, &Vouch { before, doubt: doubted.number }, now).await?;
-    Ok(Some(doubted))
+    log(store, VOUCH, actor, &Vouch { before, doubt: answered, mismatch }, now).await?;
+    Ok(Some(Vouched { doubt, namespaces }))
+}
+
+/// The namespaces whose marks do not agree with their histories, by their snapshots, where nobody vouched for that.
+async fn mismatched(store: &dyn Store) -> Result<Vec<String>> {
+    let vouched_before = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.before);
+    let mut namespaces = Vec::new();
+    let mut after: Option<Uid> = None;
+    loop {
+        let page = store.snapshots(after.as_ref(), PAGE).await?;
+        let stands = |record: &&Record| {
+            let mismatch = record.mismatch.as_ref().filter(|mismatch| mismatch.epoch >= vouched_before);
+            mismatch.is_some() && record.phase != Phase::Gone
+        };
+        namespaces.extend(page.iter().filter(stands).map(|record| record.name.clone()));
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+            _ => return Ok(namespaces),
+        }
+    }
+}
+
+/// The cluster this store knows, by the uid of its namespace `kube-system`.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn cluster(store: &dyn Store) -> Result<Option<Uid>> {
+    Ok(last::<KnownCluster>(store, CLUSTER).await?.map(|decree| decree.body.uid))
+}
+
+/// Has a store that knows no cluster know this one. Returns the one it knows: of two at once one comes first.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn remember_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: Timestamp) -> Result<Uid> {
+    let first = claim(CLUSTER, 1, actor, &KnownCluster { uid: uid.clone() }, now);
+    store.claim(&first).await?;
+    Ok(cluster(store).await?.unwrap_or_else(|| uid.clone()))
+}
+
+/// Has this store know another cluster from now on: that one was rebuilt. Returns the one it knew.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn approve_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: Timestamp) -> Result<Option<Uid>> {
+    let former = cluster(store).await?;
+    if former.as_ref() != Some(uid) {
+        log(store, CLUSTER, actor, &KnownCluster { uid: uid.clone() }, now).await?;
+    }
+    Ok(former)
 }
 
 async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
@@ -191,8 +320,12 @@ async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Opt
 }
 
 async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<Decree<T>>> {
+    from(store, group, 1).await
+}
+
+/// The whole of a log, from a number on.
+async fn from<T: DeserializeOwned>(store: &dyn Store, group: &str, mut from: u64) -> Result<Vec<Decree<T>>> {
     let mut found = Vec::new();
-    let mut from = 1;
     loop {
         let page = store.claims(ClaimKind::Controls, group, from, PAGE).await?;
         let full = page.len() == PAGE;
@@ -208,23 +341,19 @@ async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<
 
 /// Appends to a log under the next free number.
 async fn log(store: &dyn Store, group: &str, actor: &Actor, body: &impl Serialize, now: Timestamp) -> Result<u64> {
-    let body = serde_json::to_value(body).expect("plain data serializes");
     let mut number = store.last_claim(ClaimKind::Controls, group).await?.map_or(1, |claim| claim.number + 1);
     loop {
-        let claim = Claim {
-            kind: ClaimKind::Controls,
-            group: group.to_owned(),
-            number,
-            at: now,
-            actor: actor.clone(),
-            token: token(),
-            body: body.clone(),
-        };
-        match store.claim(&claim).await? {
+        match store.claim(&claim(group, number, actor, body, now)).await? {
             Inserted::Written => return Ok(number),
             Inserted::Taken => number += 1,
         }
     }
+}
+
+fn claim(group: &str, number: u64, actor: &Actor, body: &impl Serialize, at: Timestamp) -> Claim {
+    let body = serde_json::to_value(body).expect("plain data serializes");
+    let (group, actor) = (group.to_owned(), actor.clone());
+    Claim { kind: ClaimKind::Controls, group, number, at, actor, token: token(), body }
 }
 
 fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
@@ -238,7 +367,7 @@ fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::{Namespace, keys::Mismatch};
+    use lifecycle::{Namespace, entry::MarkMismatched, keys::Mismatch};
 
     use super::*;
     use crate::store::{SharedStore, open};
@@ -298,6 +427,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_configuration_is_left_in_force_by_whoever_has_gone() {
+        let (_directory, store) = store().await;
+        let other = Actor::role("collect-controller", "other");
+        accept_config(&*store, &other, "theirs", at(0)).await.unwrap();
+        let left = async |second: i64| left_in_force(&*store, "ours", at(second)).await.unwrap().is_some();
+        assert!(!left(30).await, "it has yet to be heard of");
+        let beat = crate::store::Heartbeat {
+            id: other.to_string(),
+            role: "collect-controller".into(),
+            started: at(0),
+            at: at(30),
+            body: serde_json::Value::Null,
+        };
+        store.beat(&beat).await.unwrap();
+        assert!(!left(60).await, "it is there, and came later");
+        assert!(left(200).await, "it was not heard of");
+        store.forget_beat(&beat.id).await.unwrap();
+        assert!(left(60).await, "it ended");
+        assert!(left_in_force(&*store, "theirs", at(200)).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
     async fn epochs_rise_also_when_the_clock_does_not() {
         let (_directory, store) = store().await;
         let first = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
@@ -311,7 +462,8 @@ mod tests {
         let (_directory, store) = store().await;
         begin_epoch(&*store, &me(), at(2_000)).await.unwrap();
         let keys = lifecycle::Keys::default();
-        let check = |lineage: &Lineage, mark: &str| lineage.check(&marked(mark), &keys, 4);
+        let record = Record { head: 4, ..Record::new(Uid::new("u")) };
+        let check = |lineage: &Lineage, mark: &str| lineage.check(&marked(mark), &keys, &record);
 
         let lineage_before = lineage(&*store).await.unwrap();
         assert_eq!(check(&lineage_before, "2000.4"), Ok(()));
@@ -324,7 +476,8 @@ mod tests {
         raise_doubt(&*store, &me(), &doubted, at(2_200)).await.unwrap();
         raise_doubt(&*store, &me(), &doubted, at(2_201)).await.unwrap();
         assert_eq!(doubt(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
-        vouch(&*store, &me(), at(2_300)).await.unwrap().unwrap();
+        let vouched = vouch(&*store, &me(), at(2_300)).await.unwrap().unwrap();
+        assert_eq!((vouched.doubt.unwrap().number, vouched.namespaces), (1, Vec::new()));
 
         assert_eq!(doubt(&*store).await.unwrap(), None);
         let lineage_after = lineage(&*store).await.unwrap();
@@ -334,6 +487,41 @@ mod tests {
         assert_eq!(check(&lineage_after, "9999.1"), Err(Mismatch::OtherStore(9_999)));
         raise_doubt(&*store, &me(), &doubted, at(2_400)).await.unwrap();
         assert!(doubt(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
+    }
+
+    #[tokio::test]
+    async fn who_vouches_answers_the_marks_of_single_namespaces_too() {
+        let (_directory, store) = store().await;
+        let epoch = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
+        let mismatch = MarkMismatched { mark: "9.9.u".into(), why: "for a test".into(), epoch };
+        let record = Record { name: "a".into(), mismatch: Some(mismatch), ..Record::new(Uid::new("u")) };
+        store.put_snapshot(&record).await.unwrap();
+        let vouched = vouch(&*store, &me(), at(1_001)).await.unwrap().unwrap();
+        assert_eq!((vouched.doubt, vouched.namespaces), (None, vec!["a".to_owned()]));
+        assert!(lineage(&*store).await.unwrap().vouched_before > epoch);
+        assert_eq!(vouch(&*store, &me(), at(1_002)).await.unwrap(), None, "that is answered");
+    }
+
+    #[tokio::test]
+    async fn reports_of_marks_count_each_namespace_once_and_from_the_last_answer_on() {
+        let (_directory, store) = store().await;
+        begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
+        let report = async |uid: &str| {
+            let report = MarkReport { uid: Uid::new(uid), namespace: uid.into() };
+            report_mark(&*store, &me(), &report, at(1_001)).await.unwrap().len()
+        };
+        assert_eq!((report("a").await, report("b").await, report("a").await), (1, 2, 2));
+        raise_doubt(&*store, &me(), &Doubt { namespace: "a".into(), why: "for a test".into() }, at(1_002))
+            .await
+            .unwrap();
+        vouch(&*store, &me(), at(1_003)).await.unwrap().unwrap();
+        assert_eq!(report("c").await, 1);
+    }
+
+    #[test]
+    fn three_namespaces_or_a_hundredth_of_all_put_the_store_in_doubt() {
+        let of = |managed: &[u64]| managed.iter().map(|managed| doubted_from(*managed)).collect::<Vec<_>>();
+        assert_eq!(of(&[0, 2, 300, 301, 10_000]), [3, 3, 3, 4, 100]);
     }
 
     #[tokio::test]

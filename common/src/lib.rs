@@ -12,6 +12,7 @@ pub mod config;
 pub mod context;
 pub mod controls;
 pub mod history;
+pub mod identity;
 pub mod jobs;
 pub mod leadership;
 pub mod mirroring;

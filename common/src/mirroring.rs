@@ -13,14 +13,20 @@ use crate::{
     config::Settings,
 };
 
-/// What the namespace should carry and does not, by full key; `None` is to be removed.
+/// What the namespace should carry and does not, by full key; `None` is to be removed. Of a mark that is not its own this
+/// says that it differs; [`write()`] knows the new one.
 #[must_use]
 pub fn difference(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
     let keys = &settings.policies.keys;
-    mirror(record, seen)
+    let carried = mirror(record, seen);
+    // Its own mark in the present form, however old: what somebody took off, or brought along from another, is put right.
+    let wants_mark = record.is_managed() && !carried.is_empty() && !Mark::is_on(&seen.namespace, keys);
+    let mark = wants_mark.then(|| (keys.ours(RECORD), None));
+    carried
         .into_iter()
         .map(|(key, value)| (keys.ours(key), value))
         .filter(|(key, value)| seen.namespace.annotations.get(key) != value.as_ref())
+        .chain(mark)
         .collect()
 }
 
@@ -36,7 +42,7 @@ pub async fn write(
     mut difference: BTreeMap<String, Option<String>>,
 ) -> Result<Option<Namespace>, Trouble> {
     let keys = &settings.policies.keys;
-    let mark = record.is_managed().then(|| Mark { epoch, seq: record.head }.to_string());
+    let mark = record.is_managed().then(|| Mark { epoch, seq: record.head, uid: Some(record.uid.clone()) }.to_string());
     difference.insert(keys.ours(RECORD), mark);
     let meta = patch_annotations(cluster, &record.name, &record.uid, &difference).await?;
     Ok(facts(meta, &settings.policies))

@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub use self::{
-    bootstrap::{instance, jobs, namespace},
+    bootstrap::{belongs, installation, instance, jobs, namespace},
     logging::log,
     signals::Signals,
     tasks::Tasks,

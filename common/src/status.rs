@@ -74,6 +74,9 @@ pub struct Overview {
     /// Deletions that wait until it can be looked at again whether what led to them still is so.
     #[serde(default)]
     pub wait_for_evidence: u64,
+    /// Namespaces whose marks do not agree with their histories: they are not deleted until somebody vouches for the store.
+    #[serde(default)]
+    pub mark_mismatches: u64,
     /// Deletions in the present window.
     pub budget: Use,
     /// Deletions that nobody foretold in the present window.
@@ -245,6 +248,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         stuck: snapshots.stuck,
         stuck_in_all: snapshots.stuck_in_all,
         wait_for_evidence: snapshots.wait_for_evidence,
+        mark_mismatches: snapshots.mark_mismatches,
     })
 }
 
@@ -277,6 +281,7 @@ struct Snapshots {
     stuck: Vec<StuckLine>,
     stuck_in_all: u64,
     wait_for_evidence: u64,
+    mark_mismatches: u64,
 }
 
 impl Snapshots {
@@ -294,6 +299,7 @@ impl Snapshots {
     }
 
     fn add(&mut self, record: &Record, settings: &Settings, now: Timestamp) {
+        self.mark_mismatches += u64::from(record.mismatch.is_some());
         if record.is_managed() {
             *self.by_status.entry(record.status).or_default() += 1;
             self.managed += 1;

@@ -4,6 +4,7 @@
 //! (`<uid>:<number>`) and claims (`<kind>:<group>:<number>`), needs no transaction, and every adapter proves by the
 //! contract suite that of any number of writers exactly one gets the id (architecture.md section 3).
 
+pub mod hold;
 mod mongo;
 mod sqlite;
 

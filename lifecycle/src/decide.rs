@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Checked, Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
-    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, Terms},
+    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, StatusShown, Terms},
     health::Step,
-    keys::CI_LABELS,
+    keys::{CI_LABELS, STATUS, STATUS_TIMESTAMP},
     pipeline,
     record::Phase,
     supersession::Succession,
-    time::{between, cut_to_millis, saturating_add},
+    time::{annotation_text, between, cut_to_millis, saturating_add},
     wishes::{self, Deadline},
 };
 
@@ -43,9 +43,10 @@ pub struct Decision {
 #[must_use]
 pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let namespace = &seen.namespace;
+    // One that is there again was never gone, or its cluster was restored from a backup.
+    let is_back = record.phase == Phase::Gone;
     let silent = record.damage.is_some()
-        || record.phase == Phase::Gone
-        || record.done.is_some()
+        || record.done.is_some() && !is_back
         || record.uid != namespace.uid
         || namespace.deleted.is_some();
     if silent {
@@ -58,7 +59,7 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     let is_timed = seen.clock.is_true();
     if record.phase != Phase::Managed {
         let adopts = record.open.is_none() && is_timed;
-        return if adopts { Decision::of(adopt(policy, namespace)) } else { Decision::default() };
+        return if adopts { Decision::of(adopt(policy, namespace, is_back)) } else { Decision::default() };
     }
     if let Some(fact) = wish(policy, record, namespace, now, is_timed) {
         return Decision::of(fact);
@@ -77,7 +78,22 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if let Some(fact) = moved_deadline(policy, record, namespace) {
         return Decision::of(fact);
     }
-    judge(policy, record, seen, now)
+    let decision = judge(policy, record, seen, now);
+    match shown(policy, record, namespace) {
+        Some(fact) if decision.entry.is_none() => Decision::of(fact),
+        _ => decision,
+    }
+}
+
+/// That the status is seen on the namespace, where a deletion waits for that and it was not recorded: from then on
+/// `visible_for` counts, whoever takes it off again (lifecycle.md section 5).
+#[must_use]
+pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Fact> {
+    let is_waited_for = policy.requires_visible(record.status) && record.shown_at.is_none() && record.open.is_none();
+    let since = record.since.filter(|_| is_waited_for && record.uid == namespace.uid)?;
+    let carries = |key: &str, value: &str| policy.keys.read(namespace, key) == Some(value);
+    (carries(STATUS, record.status.as_str()) && carries(STATUS_TIMESTAMP, &annotation_text(since)))
+        .then_some(Fact::StatusShown(StatusShown { of: record.episode }))
 }
 
 impl Decision {
@@ -102,12 +118,13 @@ fn release(record: &Record) -> Decision {
     }
 }
 
-fn adopt(policy: &Policy, namespace: &Namespace) -> Fact {
+fn adopt(policy: &Policy, namespace: &Namespace, again: bool) -> Fact {
     Fact::Adopted(Adopted {
         terms: Terms::of(policy),
         created: namespace.created,
         ci: ci_labels(namespace, &policy.keys),
         deadline: wishes::deadline(namespace, policy, &policy.keys),
+        again,
     })
 }
 

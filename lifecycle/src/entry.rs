@@ -43,6 +43,10 @@ pub enum Fact {
     /// Another policy applies, or the same one says something else now.
     PolicyChanged(Terms),
     StatusChanged(StatusChanged),
+    /// The status was seen on the namespace, where a deletion waits for that.
+    StatusShown(StatusShown),
+    /// The status could not be written on the namespace, where a deletion waits for it to be seen; once per episode.
+    StatusNotShown(StatusNotShown),
     DeadlineMoved(DeadlineMoved),
     /// The owner's wish to keep the namespace appeared, changed or went.
     Kept(Kept),
@@ -60,6 +64,10 @@ pub enum Fact {
     ActionFailed(ActionFailed),
     /// What would have been done, had the mode been `enforce`; once per episode.
     WouldHave(WouldHave),
+    /// The mark on the namespace does not agree with this history: entries may be lost, or it is another store's.
+    MarkMismatched(MarkMismatched),
+    /// A person vouched for the store, and so for this history.
+    MarkTrusted(MarkTrusted),
     /// The namespace is no longer in the cluster.
     Gone(Gone),
     /// No policy applies any more.
@@ -90,6 +98,9 @@ pub struct Adopted {
     pub created: Timestamp,
     pub ci: Vec<Pair>,
     pub deadline: Option<Deadline>,
+    /// It had been recorded as gone, and is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// A label. Lists of pairs, because a key with a dot or a dollar is not portable between stores.
@@ -110,6 +121,19 @@ pub struct StatusChanged {
     /// What replaces it, where it is superseded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub successors: Vec<Successor>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusShown {
+    /// The number of the entry that brought the status.
+    pub of: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusNotShown {
+    /// The number of the entry that brought the status.
+    pub of: u64,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,6 +316,22 @@ pub struct WouldHave {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkMismatched {
+    /// The mark as it stood on the namespace.
+    pub mark: String,
+    /// A sentence without full stop.
+    pub why: String,
+    /// The store's epoch at the time: whoever vouches for the store later answers this.
+    pub epoch: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkTrusted {
+    /// The mark that stands against this history no more.
+    pub mark: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -373,6 +413,8 @@ impl Fact {
             Self::Adopted(_) => "Adopted",
             Self::PolicyChanged(_) => "PolicyChanged",
             Self::StatusChanged(_) => "StatusChanged",
+            Self::StatusShown(_) => "StatusShown",
+            Self::StatusNotShown(_) => "StatusNotShown",
             Self::DeadlineMoved(_) => "DeadlineMoved",
             Self::Kept(_) => "Kept",
             Self::Protected(_) => "Protected",
@@ -385,6 +427,8 @@ impl Fact {
             Self::ActionSkipped(_) => "ActionSkipped",
             Self::ActionFailed(_) => "ActionFailed",
             Self::WouldHave(_) => "WouldHave",
+            Self::MarkMismatched(_) => "MarkMismatched",
+            Self::MarkTrusted(_) => "MarkTrusted",
             Self::Gone(_) => "Gone",
             Self::Released(_) => "Released",
             Self::Unrecognised { kind, .. } => kind,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Mode, Namespace, Policy, Record, Status,
-    keys::Lineage,
+    keys::{Lineage, Mismatch},
     record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
     wishes,
@@ -13,6 +13,9 @@ use crate::{
 /// How much later than promised a deletion may come at the earliest: the clocks of ours and of the reader may differ
 /// (safety.md S9). A policy has it from [`crate::policy::Common`].
 pub const PROMISE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// The way out where a mark does not agree with the history.
+const APPROVE_STORE: &str = "once you know that this store is the right one, run `nsm approve --store`";
 
 /// One reason why a deletion may have to wait, and whether it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +235,10 @@ fn waits(until: Option<Timestamp>, why: impl Into<String>) -> Judged {
 
 pub(crate) fn history(record: &Record) -> Judged {
     match &record.damage {
-        None => clear("its history is whole"),
+        None => match &record.mismatch {
+            None => clear("its history is whole"),
+            Some(mismatch) => refuses(format!("{}; {APPROVE_STORE}", mismatch.why)),
+        },
         Some(Damage::Gap(seq)) => {
             refuses(format!("entry {seq} of its history is missing; restore the store from a backup"))
         }
@@ -299,8 +305,21 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let Some(since) = record.since else {
         return waits(None, "its status has yet to be recorded");
     };
+    let from = match record.shown_at {
+        _ if !policy.requires_visible(record.status) => since,
+        Some(shown) => shown.max(since),
+        None => {
+            return waits(
+                None,
+                match &record.not_shown {
+                    Some(why) => format!("its status could not be written on the namespace: {why}"),
+                    None => "its status has yet to be seen on the namespace".to_owned(),
+                },
+            );
+        }
+    };
     let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
-    let until = saturating_add(since, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
+    let until = saturating_add(from, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
         waits(Some(until), format!("its status stands to be read until {}", human_text(until)))
     } else {
@@ -407,9 +426,10 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
 }
 
 fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
-    match fresh.lineage.check(fresh.namespace, &policy.keys, record.head) {
+    match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
         Ok(()) => clear("its mark agrees with the history"),
-        Err(why) => refuses(format!("{why}; once you know which store is right, run `nsm approve --store`")),
+        Err(Mismatch::Unreadable) => refuses(format!("{}; take it off", Mismatch::Unreadable)),
+        Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Namespace, ownership::Owners};
+use jiff::Timestamp;
+
+use crate::{Namespace, Record, Uid, ownership::Owners};
 
 /// The prefix of annotations unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "manager.cicd.skao.int/";
@@ -106,11 +108,13 @@ impl Keys {
     }
 }
 
-/// The mark `<epoch>.<number>` that a mirror leaves on the namespace: whose record it shows, and up to which entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The mark `<epoch>.<number>.<uid>` that a mirror leaves on the namespace: whose record it shows, and up to which entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub epoch: u64,
     pub seq: u64,
+    /// The namespace it was left on; `None`: an earlier version left it, which did not say.
+    pub uid: Option<Uid>,
 }
 
 impl Mark {
@@ -120,9 +124,28 @@ impl Mark {
         keys.read(namespace, RECORD).map(Self::parse)
     }
 
+    /// Whether it was left on another namespace: it came along with a copy, or from a backup, and says nothing about this
+    /// one.
+    #[must_use]
+    pub fn is_of_another(&self, namespace: &Namespace) -> bool {
+        self.uid.as_ref().is_some_and(|uid| *uid != namespace.uid)
+    }
+
+    /// Whether a namespace carries a mark of its own, in the present form.
+    #[must_use]
+    pub fn is_on(namespace: &Namespace, keys: &Keys) -> bool {
+        Self::of(namespace, keys).flatten().is_some_and(|mark| mark.uid.as_ref() == Some(&namespace.uid))
+    }
+
     fn parse(text: &str) -> Option<Self> {
-        let (epoch, seq) = text.split_once('.')?;
-        Some(Self { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
+        let mut parts = text.splitn(3, '.');
+        let (epoch, seq, uid) = (parts.next()?, parts.next()?, parts.next());
+        let uid = match uid {
+            None => None,
+            Some("") => return None,
+            Some(uid) => Some(Uid::new(uid)),
+        };
+        Some(Self { epoch: epoch.parse().ok()?, seq: seq.parse().ok()?, uid })
     }
 }
 
@@ -131,6 +154,8 @@ impl Mark {
 pub struct Lineage {
     /// Every epoch of this store.
     pub epochs: BTreeSet<u64>,
+    /// When the last of them began.
+    pub began: Option<Timestamp>,
     /// A person vouched for whatever was marked in an epoch before this one.
     pub vouched_before: u64,
 }
@@ -147,25 +172,36 @@ pub enum Mismatch {
 }
 
 impl Lineage {
-    /// Compares the mark on a namespace with the history this store has of it, which ends at `head`.
+    /// Compares the mark on a namespace with the history this store has of it. A mark of another namespace says nothing.
     ///
     /// # Errors
-    /// When the two do not belong together: nothing destructive may be done (safety.md section 2, step 1).
-    pub fn check(&self, namespace: &Namespace, keys: &Keys, head: u64) -> Result<(), Mismatch> {
-        match Mark::of(namespace, keys) {
-            None => Ok(()),
-            Some(None) => Err(Mismatch::Unreadable),
-            Some(Some(mark)) if mark.epoch < self.vouched_before => Ok(()),
-            Some(Some(mark)) if !self.epochs.contains(&mark.epoch) => Err(Mismatch::OtherStore(mark.epoch)),
-            Some(Some(mark)) if mark.seq > head => Err(Mismatch::Behind { marked: mark.seq, head }),
-            Some(Some(_)) => Ok(()),
+    /// When the two do not belong together: nothing destructive may be done to it (safety.md section 2, step 1).
+    pub fn check(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
+        let Some(text) = keys.read(namespace, RECORD) else { return Ok(()) };
+        let Some(mark) = Mark::parse(text) else { return Err(Mismatch::Unreadable) };
+        let is_trusted = mark.epoch < self.vouched_before || record.trusted_mark.as_deref() == Some(text);
+        if mark.is_of_another(namespace) || is_trusted {
+            Ok(())
+        } else if !self.epochs.contains(&mark.epoch) {
+            Err(Mismatch::OtherStore(mark.epoch))
+        } else if mark.seq > record.head {
+            Err(Mismatch::Behind { marked: mark.seq, head: record.head })
+        } else {
+            Ok(())
         }
+    }
+
+    /// The present epoch; 0 where none was begun.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epochs.last().copied().unwrap_or_default()
     }
 }
 
 impl std::fmt::Display for Mark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.epoch, self.seq)
+        write!(f, "{}.{}", self.epoch, self.seq)?;
+        self.uid.as_ref().map_or(Ok(()), |uid| write!(f, ".{uid}"))
     }
 }
 
@@ -173,15 +209,17 @@ impl std::fmt::Display for Mark {
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::Uid;
 
-    /// What a store with the epochs 2 and 3, of which a person vouched for all before 2, says of this mark on a
-    /// namespace whose history ends at entry 7.
+    /// What a store with the epochs 2 and 3, of which a person vouched for all before 2, says of this mark on the namespace
+    /// `a`, whose history ends at entry 7.
     #[track_caller]
     fn check(mark: Option<&str>, expected: Result<(), Mismatch>) {
+        check_with(None, mark, expected);
+    }
+
+    #[track_caller]
+    fn check_with(trusted: Option<&str>, mark: Option<&str>, expected: Result<(), Mismatch>) {
         let keys = Keys::default();
         let namespace = Namespace {
             uid: Uid::new("a"),
@@ -192,34 +230,53 @@ mod tests {
             labels: BTreeMap::new(),
             annotations: mark.map(|mark| (keys.ours(RECORD), mark.to_owned())).into_iter().collect(),
         };
-        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), vouched_before: 2 };
-        assert_eq!(lineage.check(&namespace, &keys, 7), expected, "{mark:?}");
+        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), began: None, vouched_before: 2 };
+        let trusted_mark = trusted.map(str::to_owned);
+        let record = Record { head: 7, trusted_mark, ..Record::new(Uid::new("a")) };
+        assert_eq!(lineage.check(&namespace, &keys, &record), expected, "{mark:?}");
     }
 
     #[test]
     fn a_mark_of_this_store_up_to_the_end_of_the_history_belongs() {
         check(None, Ok(()));
         check(Some(""), Ok(()));
-        check(Some("2.7"), Ok(()));
-        check(Some("3.1"), Ok(()));
-        check(Some(&Mark { epoch: 3, seq: 7 }.to_string()), Ok(()));
+        check(Some("2.7.a"), Ok(()));
+        check(Some("3.1.a"), Ok(()));
+        check(Some(&Mark { epoch: 3, seq: 7, uid: Some(Uid::new("a")) }.to_string()), Ok(()));
     }
 
     #[test]
     fn a_mark_beyond_the_history_tells_that_entries_were_lost() {
-        check(Some("2.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
-        check(Some("3.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
+        check(Some("2.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
+        check(Some("3.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
     }
 
     #[test]
     fn a_mark_of_another_epoch_tells_of_another_store_unless_somebody_vouched() {
+        check(Some("4.1.a"), Err(Mismatch::OtherStore(4)));
+        check(Some("1.99.a"), Ok(()));
+        check_with(Some("4.1.a"), Some("4.1.a"), Ok(()));
+        check_with(Some("4.1.a"), Some("4.2.a"), Err(Mismatch::OtherStore(4)));
+    }
+
+    #[test]
+    fn the_mark_of_another_namespace_says_nothing() {
+        for mark in ["2.8.b", "3.99.b", "4.1.b", "2.1.b"] {
+            check(Some(mark), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_mark_that_names_no_namespace_is_checked_like_its_own() {
+        check(Some("2.7"), Ok(()));
+        check(Some("2.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         check(Some("4.1"), Err(Mismatch::OtherStore(4)));
         check(Some("1.99"), Ok(()));
     }
 
     #[test]
     fn what_is_no_mark_is_not_taken_for_one() {
-        for text in ["2", "2.", ".7", "2.7.1", "a.b", "-2.7", "2.7 ", "99999999999999999999.1"] {
+        for text in ["2", "2.", ".7", "2.7.", "a.b", "-2.7", "2.7 ", "2.x.a", ".7.a", "99999999999999999999.1"] {
             check(Some(text), Err(Mismatch::Unreadable));
         }
     }

@@ -62,7 +62,8 @@ pub struct RawPolicy {
     /// The longest that `keep_until` can hold, counted from the moment the wish was first seen.
     #[serde(default = "default_max_keep")]
     pub max_keep: Period,
-    /// How long a status that leads to a deletion stands on the namespace before the deletion; may be 0.
+    /// How long a status that leads to a deletion stands on the namespace before the deletion, from when it was seen there; may be
+    /// 0.
     #[serde(default = "default_visible_for")]
     pub visible_for: Pause,
     /// How long before the deadline the owner is told; never more than half the ttl.
@@ -132,6 +133,10 @@ pub struct RawOnStatus {
     /// hour, else 10m; of `failed`: 10m; of `cancelled` and `superseded`: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<Pause>,
+    /// Whether the deletion waits until the status was seen on the namespace, from when on `visible_for` counts. `false`: it
+    /// counts from when the status was recorded, also where others refuse our annotations. Default: `true`.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub require_visible: bool,
 }
 
 /// What holds for every policy, as written in the configuration.
@@ -221,6 +226,8 @@ pub struct Policy {
     /// Where is asked for its merge request; `None`: nowhere.
     pub merged: Option<CiSystem>,
     deletes: Vec<Status>,
+    /// Statuses whose deletion does not wait until they were seen on the namespace.
+    unseen: Vec<Status>,
     pub keys: Keys,
 }
 
@@ -250,6 +257,11 @@ const fn default_warn_before() -> Period {
 
 const fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_yes(it: &bool) -> bool {
+    *it
 }
 
 const fn default_visible_for() -> Pause {
@@ -315,6 +327,12 @@ impl Policy {
     #[must_use]
     pub fn deletes(&self, status: Status) -> bool {
         self.deletes.contains(&status)
+    }
+
+    /// Whether the deletion for this status waits until the status was seen on the namespace.
+    #[must_use]
+    pub fn requires_visible(&self, status: Status) -> bool {
+        self.deletes(status) && self.visible_for > SignedDuration::ZERO && !self.unseen.contains(&status)
     }
 }
 
@@ -509,6 +527,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         pipeline,
         merged,
         deletes: deletable.into_iter().filter(is_deleted).collect(),
+        unseen: raw.on.iter().filter(|(_, on)| !on.require_visible).map(|(status, _)| *status).collect(),
         keys: common.keys.clone(),
     })
 }

@@ -8,7 +8,10 @@ use utoipa::ToSchema;
 
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
-    entry::{ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason, Terms},
+    entry::{
+        ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
+        Terms,
+    },
     guards::ends_in_sight,
     supersession::Successor,
     time::{between, saturating_add},
@@ -44,6 +47,12 @@ pub struct Record {
     /// What replaces it, where it is superseded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub successors: Vec<Successor>,
+    /// When the status was first seen on the namespace, where a deletion waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_at: Option<Timestamp>,
+    /// Why the status could not be written on the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_shown: Option<String>,
     pub deadline: Option<Deadline>,
     /// The number of the entry since which the owner is to be told of the deletion as it stands: the deadline was set,
     /// a keep moved the deletion, or what was told before came to count for nothing. It names the task of the notice.
@@ -63,6 +72,12 @@ pub struct Record {
     pub done: Option<Done>,
     /// The last episode of which `WouldHave` was recorded.
     pub would_have: Option<u64>,
+    /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<MarkMismatched>,
+    /// The mark that somebody vouched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_mark: Option<String>,
     /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
     pub damage: Option<Damage>,
     /// When the entry was written that showed it.
@@ -234,6 +249,8 @@ impl Record {
             reason: String::new(),
             finalize_at: None,
             successors: Vec::new(),
+            shown_at: None,
+            not_shown: None,
             deadline: None,
             deadline_set_by: 0,
             foretold_since: None,
@@ -245,6 +262,8 @@ impl Record {
             attempts: Attempts::default(),
             done: None,
             would_have: None,
+            mismatch: None,
+            trusted_mark: None,
             damage: None,
             damaged_at: None,
         }
@@ -289,6 +308,11 @@ impl Record {
         self.name.clone_from(&entry.name);
         match &entry.fact {
             Fact::Adopted(adopted) => {
+                if self.phase == Phase::Gone {
+                    // Nothing told or promised before counts: what was restored from a backup is not what was told of.
+                    self.notices.clear();
+                    self.done = None;
+                }
                 self.phase = Phase::Managed;
                 self.created = Some(adopted.created);
                 self.ci.clone_from(&adopted.ci);
@@ -302,6 +326,16 @@ impl Record {
             Fact::StatusChanged(change) => {
                 self.enter(change.to, entry, &change.reason, change.finalize_at);
                 self.successors.clone_from(&change.successors);
+            }
+            Fact::StatusShown(shown) => {
+                if shown.of == self.episode {
+                    self.shown_at.get_or_insert(entry.at);
+                }
+            }
+            Fact::StatusNotShown(not_shown) => {
+                if not_shown.of == self.episode {
+                    self.not_shown = Some(not_shown.why.clone());
+                }
             }
             Fact::DeadlineMoved(moved) => {
                 let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
@@ -372,6 +406,11 @@ impl Record {
                 self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
             Fact::WouldHave(_) => self.would_have = Some(self.episode),
+            Fact::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
+            Fact::MarkTrusted(trusted) => {
+                self.mismatch = None;
+                self.trusted_mark = Some(trusted.mark.clone());
+            }
             Fact::Gone(_) => self.phase = Phase::Gone,
             Fact::Released(_) => self.phase = Phase::Released,
             Fact::Unrecognised { kind, .. } => {
@@ -387,6 +426,7 @@ impl Record {
         self.since = Some(entry.at);
         self.episode = entry.seq;
         reason.clone_into(&mut self.reason);
+        (self.shown_at, self.not_shown) = (None, None);
         self.notified = None;
         self.attempts = Attempts::default();
     }

@@ -26,6 +26,7 @@
 //!
 //! The servers' binaries come from `make servers`. If they are missing, a test fails and says so.
 
+mod admission;
 mod audit;
 pub mod bench;
 mod broker;
@@ -54,6 +55,7 @@ mod servers;
 pub mod shared;
 mod user;
 
+pub use admission::Admission;
 pub use audit::{
     AuditEvent, AuditTail, AuditUser, NamespaceDelete, ObjectRef, ResponseStatus, accepted_namespace_deletes,
 };

@@ -32,7 +32,13 @@ pub struct Decreed {
     pub unbound: bool,
     /// The doubt about the store: as it stands at an approval, and as it was answered when somebody vouches.
     pub doubt: Option<Standing>,
+    /// The namespaces, the first of them, whose marks did not agree with their histories until somebody vouched.
+    #[serde(default)]
+    pub marks: Vec<String>,
 }
+
+/// The most namespaces that are named.
+const MOST_NAMED: usize = 100;
 
 /// Which decree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -57,6 +63,7 @@ impl Decreed {
             ended: None,
             unbound: false,
             doubt: None,
+            marks: Vec::new(),
         }
     }
 
@@ -115,6 +122,9 @@ pub async fn approve(
 /// When it is not known to be durable.
 pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Decreed, StoreError> {
     let mut decreed = Decreed::new(Kind::Vouch, actor, now);
-    decreed.doubt = controls::vouch(store, actor, now).await?.map(Standing::from);
+    if let Some(vouched) = controls::vouch(store, actor, now).await? {
+        decreed.doubt = vouched.doubt.map(Standing::from);
+        decreed.marks = vouched.namespaces.into_iter().take(MOST_NAMED).collect();
+    }
     Ok(decreed)
 }

@@ -251,8 +251,11 @@ mod tests {
         let common =
             Common { mode, keys, exclude: &[], has_channel: false, sources, ci: &[], promise_margin: PROMISE_MARGIN };
         let policies = Policies::new(&[raw], &common).unwrap();
-        let next =
-            |entry| outlook(policies.iter().next(), &record(&[adopted(&policies), entry]), false, at("09:30:00"));
+        let shown = ("09:00:00", "StatusShown", json!({"of": 2}));
+        let next = |entry| {
+            let entries = [adopted(&policies), entry, shown.clone()];
+            outlook(policies.iter().next(), &record(&entries), false, at("09:30:00"))
+        };
         let expected = Outlook::at("unless it recovers it has failed, and is then deleted", at("10:05:00"));
         assert_eq!(next(unstable("10:05:00")), expected);
         let (time, kind, mut data) = changed("09:00:00", "failing", "failed", "down");

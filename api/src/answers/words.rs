@@ -13,10 +13,16 @@ pub fn words(entry: &Entry) -> String {
     match &entry.fact {
         Fact::Adopted(adopted) => {
             let created = human_text(adopted.created);
-            format!("adopted under {}; created at {created}, {}", terms(&adopted.terms), end(adopted.deadline.as_ref()))
+            let again = if adopted.again { "it is there again: " } else { "" };
+            let end = end(adopted.deadline.as_ref());
+            format!("{again}adopted under {}; created at {created}, {end}", terms(&adopted.terms))
         }
         Fact::PolicyChanged(new) => format!("judged under {} from here on", terms(new)),
         Fact::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
+        Fact::StatusShown(shown) => format!("its status (entry {}) was seen on the namespace", shown.of),
+        Fact::StatusNotShown(it) => {
+            format!("its status (entry {}) could not be written on the namespace: {}", it.of, it.why)
+        }
         Fact::DeadlineMoved(moved) => {
             let who = match moved.why {
                 MovedBy::Owner => "its owner",
@@ -58,6 +64,10 @@ pub fn words(entry: &Entry) -> String {
         }
         Fact::WouldHave(would) => {
             format!("would {} it, were the mode enforce: {}", would.action, would.decision)
+        }
+        Fact::MarkMismatched(mismatch) => format!("its mark `{}` does not agree: {}", mismatch.mark, mismatch.why),
+        Fact::MarkTrusted(trusted) => {
+            format!("somebody vouched for the store, so its mark `{}` stands against nothing", trusted.mark)
         }
         Fact::Gone(_) => "gone from the cluster".to_owned(),
         Fact::Released(released) => format!("no longer managed: {}", released.why),
@@ -161,6 +171,12 @@ mod tests {
             json!({"from": "ok", "to": "stale", "reason": "it is old", "evidence": [], "finalize_at": null}),
             "ok -> stale: it is old",
         );
+        check("StatusShown", json!({"of": 4}), "its status (entry 4) was seen on the namespace");
+        check(
+            "StatusNotShown",
+            json!({"of": 4, "why": "422"}),
+            "its status (entry 4) could not be written on the namespace: 422",
+        );
         check(
             "DeadlineMoved",
             json!({"deadline": {"at": at("12:00:00"), "by": {"source": "policy"}}, "why": "policy"}),
@@ -262,6 +278,21 @@ mod tests {
             "WouldHave",
             json!({"action": "delete", "decision": "it is old"}),
             "would delete it, were the mode enforce: it is old",
+        );
+    }
+
+    #[test]
+    fn marks_are_told() {
+        let why = "it was marked at entry 9, but the history ends at 4: this store lost entries";
+        check(
+            "MarkMismatched",
+            json!({"mark": "2.9.u", "why": why, "epoch": 2}),
+            &format!("its mark `2.9.u` does not agree: {why}"),
+        );
+        check(
+            "MarkTrusted",
+            json!({"mark": "2.9.u"}),
+            "somebody vouched for the store, so its mark `2.9.u` stands against nothing",
         );
     }
 

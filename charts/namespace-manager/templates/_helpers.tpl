@@ -118,6 +118,14 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
   valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.uid}}
 - name: POD_NAMESPACE
   valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.namespace}}
+{{- if and .root.Values.proxy.url (has .component (list "action" "collector")) }}
+- name: HTTPS_PROXY
+  value: {{ quote .root.Values.proxy.url }}
+- name: HTTP_PROXY
+  value: {{ quote .root.Values.proxy.url }}
+- name: NO_PROXY
+  value: {{ join "," .root.Values.proxy.except | quote }}
+{{- end }}
 {{- end -}}
 
 {{- /* Which Secrets a component mounts, by directory. */ -}}

@@ -91,12 +91,16 @@ pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fail
             decree::vouch(&*store, &me(), reach.now()).await?
         }
     };
-    screen.answer(&decreed, |_| match &decreed.doubt {
-        Some(doubt) => {
+    screen.answer(&decreed, |_| match (&decreed.doubt, decreed.marks.as_slice()) {
+        (Some(doubt), _) => {
             let why = doubt.why.as_deref().unwrap_or_default();
             format!("this store counts as the right one; it was doubted over {why}\n")
         }
-        None => "nobody doubts this store; nothing was changed\n".to_owned(),
+        (None, [_, ..]) => {
+            let names = decreed.marks.join(", ");
+            format!("this store counts as the right one; the marks on these did not agree with it: {names}\n")
+        }
+        (None, []) => "nobody doubts this store; nothing was changed\n".to_owned(),
     })
 }
 

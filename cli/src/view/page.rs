@@ -43,6 +43,15 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
             format!("{CARE}{}{CARE:#} to be deleted, for evidence that cannot be read", page.wait_for_evidence),
         );
     }
+    if page.mark_mismatches > 0 {
+        line(
+            "marks",
+            format!(
+                "{BAD}{}{BAD:#} do not agree with their histories, and hold back their namespaces until `nsm approve --store`",
+                page.mark_mismatches
+            ),
+        );
+    }
     line("workers", workers(page));
     line("namespaces", namespaces(page));
     line("budget", format!("{}; {}", used(&page.budget, "deletions"), used(&page.waves, "not foretold")));
@@ -211,6 +220,7 @@ mod tests {
             stuck: Vec::new(),
             stuck_in_all: 0,
             wait_for_evidence: 0,
+            mark_mismatches: 0,
             budget: Use { used: 4, limit: 20, next: at("10:10:00") },
             waves: Use { used: 0, limit: 10, next: at("10:10:00") },
         }

@@ -128,7 +128,8 @@ mod tests {
     fn every_guard_is_told_with_what_it_waits_for() {
         let policies = policies(Mode::Enforce, &json!({"visible_for": "1h"}));
         let policy = policies.iter().next().unwrap();
-        let record = record(&[adopted(&policies), changed("12:00:00", "ok", "stale", "it is old")]);
+        let shown = ("12:00:00", "StatusShown", json!({"of": 2}));
+        let record = record(&[adopted(&policies), changed("12:00:00", "ok", "stale", "it is old"), shown]);
         let now = at("12:30:00");
         let evidence =
             vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];

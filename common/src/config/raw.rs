@@ -85,8 +85,8 @@ pub struct Raw {
 pub struct RawStore {
     /// `sqlite:` and the path of a file, for one machine, or `mongodb://HOST:PORT/DATABASE?tls=true` (also
     /// `mongodb+srv://…`) for many. Consistency and deadlines are the program's, whatever the URL says of them.
-    /// Default: `sqlite:$XDG_STATE_HOME/namespace-manager/nsm.db`, under `~/.local/state` where `XDG_STATE_HOME` is
-    /// not set. Takes hold at the next start. Variable: `NSM__STORE__URL`.
+    /// Default: `sqlite:$XDG_STATE_HOME/namespace-manager/nsm-CONTEXT.db`, by the context of the kubeconfig (`nsm.db` where
+    /// there is none), under `~/.local/state` where `XDG_STATE_HOME` is not set. Takes hold at the next start. Variable: `NSM__STORE__URL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// A file with the name of the server's user. When it changes, as the two others, it is taken in while running.

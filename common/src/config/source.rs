@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kube::config::Kubeconfig;
+
 use super::{
     Mistake, Refused, Settings,
     layers::{self, File},
@@ -16,8 +18,14 @@ use crate::timings::Timings;
 /// The variable that names the file or directory unless an option does.
 const PATH_VARIABLE: &str = "CONFIG_PATH";
 
-/// Where the store is kept below the directory for state.
-const STORE_FILE: &str = "namespace-manager/nsm.db";
+/// Where stores are kept below the directory for state.
+const STORES: &str = "namespace-manager";
+
+/// How a store is called where no kubeconfig names a context; so were all once.
+const STORE_FILE: &str = "nsm.db";
+
+/// The longest that the part of a file's name may be that a context gives it.
+const LONGEST_NAME: usize = 100;
 
 /// The layers of one process's configuration. The environment is taken once, files are read at each load.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +34,9 @@ pub struct Source {
     variables: BTreeMap<String, String>,
     flags: Vec<(&'static str, &'static str, String)>,
     timings: Timings,
+    /// The kubeconfig and the context, where options name them.
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
 }
 
 /// One variable of this process's environment; an empty one counts as absent.
@@ -58,6 +69,14 @@ impl Source {
     #[must_use]
     pub fn with_flag(mut self, flag: &'static str, key: &'static str, value: impl Into<String>) -> Self {
         self.flags.push((flag, key, value.into()));
+        self
+    }
+
+    /// Names the kubeconfig and the context that are used instead of those that kubectl would use: the store is kept apart for
+    /// each context unless it is said where.
+    #[must_use]
+    pub fn with_cluster(mut self, kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
+        (self.kubeconfig, self.context) = (kubeconfig, context);
         self
     }
 
@@ -112,17 +131,67 @@ impl Source {
     }
 
     fn default_store(&self) -> Result<String, String> {
-        let state = self.variable("XDG_STATE_HOME").map(PathBuf::from);
-        let home = || self.variable("HOME").map(|home| Path::new(home).join(".local/state"));
-        match state.or_else(home) {
-            Some(state) => Ok(format!("sqlite:{}", state.join(STORE_FILE).display())),
+        match self.default_stores() {
+            Some(stores) => {
+                let name = self.context_name().map_or(STORE_FILE.to_owned(), |context| store_file(&context));
+                Ok(format!("sqlite:{}", stores.join(name).display()))
+            }
             None => {
                 Err("neither XDG_STATE_HOME nor HOME is set; write for example `sqlite:/var/lib/nsm/nsm.db`".to_owned())
             }
         }
     }
 
+    /// The directory of the stores of which nobody said where they are kept.
+    #[must_use]
+    pub fn default_stores(&self) -> Option<PathBuf> {
+        let state = self.variable("XDG_STATE_HOME").map(PathBuf::from);
+        let home = || self.variable("HOME").map(|home| Path::new(home).join(".local/state"));
+        Some(state.or_else(home)?.join(STORES))
+    }
+
+    /// The context that is used, by an option or by the kubeconfig alone: no plugin of it is run, and nobody is asked. A file
+    /// that cannot be read names none.
+    fn context_name(&self) -> Option<String> {
+        if self.context.is_some() {
+            return self.context.clone();
+        }
+        let files: Vec<_> = match (&self.kubeconfig, self.variable("KUBECONFIG"), self.variable("HOME")) {
+            (Some(file), _, _) => vec![file.clone()],
+            (None, Some(files), _) => std::env::split_paths(files).collect(),
+            (None, None, Some(home)) => vec![Path::new(home).join(".kube/config")],
+            (None, None, None) => Vec::new(),
+        };
+        let named = |file: &PathBuf| Kubeconfig::read_from(file).ok()?.current_context;
+        files.iter().filter_map(named).find(|context| !context.is_empty())
+    }
+
     fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// Whether a file is called as the store of some context, or as all once were.
+#[must_use]
+pub fn is_default_store(name: &str) -> bool {
+    name == STORE_FILE || name.starts_with("nsm-") && name.ends_with(".db")
+}
+
+/// The former place of a store that nobody said a place for, which did not name the context.
+#[must_use]
+pub fn former_default_store(store: &Path) -> Option<PathBuf> {
+    let former = store.with_file_name(STORE_FILE);
+    (former != store).then_some(former)
+}
+
+/// The file of a context's store. Contexts of clouds hold `/` and `:`; where the name had to be changed, a digest of it
+/// tells it from every other that is changed alike.
+fn store_file(context: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+    let is_kept = context.len() <= LONGEST_NAME && !context.is_empty() && context.chars().all(is_safe);
+    if is_kept {
+        return format!("nsm-{context}.db");
+    }
+    let safe: String = context.chars().take(LONGEST_NAME).map(|c| if is_safe(c) { c } else { '-' }).collect();
+    format!("nsm-{safe}-{}.db", lifecycle::policy::hash(&context))
 }

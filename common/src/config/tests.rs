@@ -7,7 +7,7 @@ use lifecycle::{
     ownership::{self, Owners},
 };
 
-use super::{Readable, Settings, Source};
+use super::{Readable, Settings, Source, is_default_store};
 use crate::timings::Timings;
 
 mod refused;
@@ -207,6 +207,38 @@ fn the_store_has_a_place_or_must_be_given_one() {
          example `sqlite:/var/lib/nsm/nsm.db`"
     );
     assert_eq!(url(&[("NSM__STORE__URL", "sqlite:/x")]).unwrap(), "sqlite:/x");
+}
+
+#[test]
+fn each_context_has_a_store_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    // Of a kubeconfig the name alone is read: a plugin that hangs is not run.
+    let plugin =
+        "users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ['60']}}}]";
+    let named = file("named", &format!("current-context: kind-a\n{plugin}\n"));
+    let nameless = file("nameless", "clusters: []\n");
+    let store = |kubeconfig: &str, context: Option<&str>| {
+        let variables = [("XDG_STATE_HOME", "/state"), ("KUBECONFIG", kubeconfig)];
+        let source = Source::new(None, variables.map(owned)).with_cluster(None, context.map(str::to_owned));
+        let url = source.load().unwrap().store.url;
+        url.strip_prefix("sqlite:/state/namespace-manager/").unwrap().to_owned()
+    };
+    assert_eq!(store(&named, None), "nsm-kind-a.db");
+    assert_eq!(store(&format!("{nameless}:{named}"), None), "nsm-kind-a.db");
+    assert_eq!(store(&named, Some("other")), "nsm-other.db");
+    assert_eq!(store(&nameless, None), "nsm.db");
+    assert_eq!(store("/nowhere", None), "nsm.db");
+    let of_cloud = ["arn:aws:eks:eu-1:1:cluster/a", "arn:aws:eks:eu-1:1:cluster:a", "../../a"];
+    let files = of_cloud.map(|context| store(&named, Some(context)));
+    for file in &files {
+        assert!(!file.contains(['/', ':']) && is_default_store(file), "{file}");
+    }
+    assert_ne!(files[0], files[1], "what is changed alike is told apart");
 }
 
 #[test]

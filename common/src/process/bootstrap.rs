@@ -10,13 +10,14 @@ use anyhow::Context as _;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::{Failure, Tasks};
+use super::{Failure, Running, Tasks};
 use crate::{
     admin::{self, StoreOnceOpen},
     clock::Clock,
     cluster::Cluster,
     config::{self, Settings, Source, variable},
     context::Context,
+    identity,
     jobs::{KubernetesJobs, Place, SharedJobs},
     queue,
     store::{self, OpenError, SharedStore},
@@ -105,6 +106,23 @@ pub fn instance() -> String {
 #[must_use]
 pub fn namespace(cluster: &Cluster) -> String {
     variable("POD_NAMESPACE").unwrap_or_else(|| cluster.client.default_namespace().to_owned())
+}
+
+/// What tells this installation from every other that may use the same database: its namespace, and the name that its
+/// controllers are elected by.
+#[must_use]
+pub fn installation(context: &Context) -> String {
+    format!("{}/{}", namespace(&context.cluster), context.settings().leadership.name)
+}
+
+/// Holds a role to the cluster that its store knows, before it does anything.
+///
+/// # Errors
+/// When the store knows another one.
+pub async fn belongs(role: &str, running: &Running) -> anyhow::Result<()> {
+    let Context { store, cluster, clock, .. } = &running.context;
+    let actor = running.context.actor(role);
+    identity::belong_together(&**store, cluster, &actor, clock, &running.cancel).await
 }
 
 /// The runner of jobs in the cluster, in the namespace of this process. It looks from now on.

@@ -27,7 +27,7 @@ fn day(day: i32) -> Timestamp {
 
 fn adopted() -> Fact {
     let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
-    Fact::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None })
+    Fact::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false })
 }
 
 fn gone() -> Fact {

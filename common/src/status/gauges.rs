@@ -20,6 +20,11 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     let differs = page.configuration.in_force.as_ref() != Some(&page.configuration.here);
     gauge("stopped", "Whether all deletions are stopped", page.stop.is_some().into());
     gauge("store_doubted", "Whether the store may be another one than before", page.doubt.is_some().into());
+    gauge(
+        "mark_mismatches",
+        "Namespaces whose mark does not agree with their history, and which are therefore not deleted",
+        page.mark_mismatches,
+    );
     gauge("configuration_differs", "Whether another configuration is in force than the one here", differs.into());
     gauge("managed", "Namespaces that are managed", page.managed);
     gauge("under_way", "Deletions under way", page.under_way_in_all);

@@ -3,6 +3,7 @@
 mod beats;
 mod claims;
 mod crashes;
+mod decrees;
 mod forgetting;
 mod histories;
 mod mongo;
@@ -102,6 +103,10 @@ macro_rules! suite {
                 of_concurrent_claims_each_number_has_one_winner
                 of_appends_at_once_each_gets_its_own_answer
                 two_processes_write_one_history
+            }
+            decrees {
+                a_store_knows_one_cluster
+                a_mark_is_reported_once_and_answered_by_whoever_vouches
             }
             crashes {
                 a_killed_writer_leaves_what_was_acknowledged

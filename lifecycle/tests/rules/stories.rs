@@ -68,6 +68,7 @@ stories! {
     a_cap_cannot_take_back_a_promise
     a_gap_stops_what_destroys
     a_keep_holds_what_has_failed
+    a_mark_beyond_its_history_holds_it_back
     a_merged_request_takes_its_namespace_along
     a_newer_deployment_replaces_it
     a_newer_deployment_that_fails_replaces_nothing
@@ -75,6 +76,8 @@ stories! {
     a_policy_cannot_take_back_a_promise
     a_policy_may_leave_what_has_failed
     a_retried_pipeline_takes_it_back
+    a_status_that_nobody_could_read_deletes_nothing
+    a_status_that_was_seen_counts_from_then_on
     a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
@@ -107,6 +110,7 @@ stories! {
     no_end_is_set
     nobody_is_told_of_nothing
     nobody_looks_and_nothing_is_known
+    nobody_need_have_read_it
     notice_again_when_the_deadline_moves
     notice_at_once
     notice_before_the_deadline
@@ -134,9 +138,10 @@ stories! {
     what_is_cancelled_and_stays_becomes_stale
     what_is_not_known_of_a_pipeline_moves_nothing
     what_is_superseded_and_stays_becomes_stale
+    what_is_there_again_is_adopted_again
     what_nobody_looks_at_again_is_stuck
-    what_replaced_it_may_be_replaced_in_turn
     what_recovers_after_it_was_told_stays
+    what_replaced_it_may_be_replaced_in_turn
 }
 
 #[test]

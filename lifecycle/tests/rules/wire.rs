@@ -55,8 +55,10 @@ fn there_is_an_example_of_every_kind() {
     kinds.dedup();
     assert_eq!(
         kinds.join(" "),
-        "ActionDone ActionFailed ActionIntended ActionSkipped Adopted DeadlineMoved Gone Kept NoticeIntended \
-         NoticeSent NoticeSkipped NoticeUndeliverable PolicyChanged Protected Released Slept StatusChanged WouldHave"
+        "ActionDone ActionFailed ActionIntended ActionSkipped Adopted DeadlineMoved Gone Kept MarkMismatched \
+         MarkTrusted NoticeIntended \
+         NoticeSent NoticeSkipped NoticeUndeliverable PolicyChanged Protected Released Slept StatusChanged \
+         StatusNotShown StatusShown WouldHave"
     );
 }
 

@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Mode, Namespace, Observation, Plan, Policies,
     Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb, decide,
+    decide::shown,
+    entry::{StatusNotShown, Terms},
     guards::{PROMISE_MARGIN, guards, object_guards},
     health::{Checkup, Look},
     keys::Lineage,
@@ -104,6 +106,8 @@ pub(crate) struct World {
     pub(crate) pipeline: Option<Truth>,
     /// Whether its merge request was merged, likewise.
     pub(crate) merged: Option<Truth>,
+    /// Others refuse what is written on it.
+    pub(crate) refuses: bool,
     /// The number of the job that replaces it.
     pub(crate) successor: u32,
     looked: Option<Look>,
@@ -154,6 +158,7 @@ impl World {
             replaced: Some((false, false)),
             pipeline: Some(Truth::False),
             merged: Some(Truth::False),
+            refuses: false,
             successor: 2,
             looked: None,
             look_at: None,
@@ -310,11 +315,23 @@ impl World {
         let keys = self.policies.keys.clone();
         let differs: BTreeMap<_, _> =
             wanted.into_iter().filter(|(key, value)| keys.read(&self.namespace, key) != value.as_deref()).collect();
-        if !differs.is_empty() {
+        if !differs.is_empty() && self.refuses {
+            let is_waited_for = self.applies().is_some_and(|policy| policy.requires_visible(self.record.status));
+            if is_waited_for && self.record.shown_at.is_none() && self.record.not_shown.is_none() {
+                let (of, why) = (self.record.episode, "the apiserver answered 422: not here".to_owned());
+                self.append("collector", Fact::StatusNotShown(StatusNotShown { of, why }));
+            }
+        } else if !differs.is_empty() {
             for (key, value) in &differs {
                 self.annotate(&keys.ours(key), value.as_deref());
             }
             self.log.push((self.now, Event::Mirrored(differs)));
+            // The answer to the write shows it.
+            let policy = self.applies().filter(|policy| self.record.terms.as_ref() == Some(&Terms::of(policy)));
+            let fact = policy.filter(|_| seen.clock.is_true()).and_then(|it| shown(it, &self.record, &self.namespace));
+            if let Some(fact) = fact {
+                self.append("collector", fact);
+            }
         }
         due
     }

@@ -21,6 +21,7 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@0:00:00
      1:00:00 3. ok -> cancelled [@1:10:00]: pipeline 46 of project 7 was cancelled
      1:00:00    writes status=cancelled, no status_finalize_at, no status_timeframe, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:00    offers notify due to 3
      1:00:01 4. notice about cancelled on chat: deletion @1:10:00, promised not before @1:10:01
      1:00:01 5. notice 4 sent

@@ -33,9 +33,10 @@ namespace review-1
      3:31:01 7. moved by its policy: ends @1:00:00 by ttl `for ever`
      3:31:01 8. ok -> stale [@1:00:00]: it has lived for 3 hours, 31 minutes and 1 second of the 1 hour that its owner's annotation `for ever` gives it
      3:31:01    writes no notified_status, no notified_timestamp, status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@3:31:01
+     3:31:01 9. the status of entry 8 is seen
      3:31:01    offers notify due to 7
-     3:31:01 9. notice about stale on chat: deletion @1:00:00, promised not before @3:31:01
-     3:31:01 10. notice 9 sent
+     3:31:01 10. notice about stale on chat: deletion @1:00:00, promised not before @3:31:01
+     3:31:01 11. notice 10 sent
      3:31:01    writes notified_status=stale, notified_timestamp=@3:31:01
      3:31:01    offers nothing
      4:01:00    offers delete due to 8

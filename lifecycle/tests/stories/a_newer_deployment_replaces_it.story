@@ -21,9 +21,10 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@0:00:00
      1:00:00 3. ok -> superseded [@1:00:05]: job `2` deployed the same branch later, as `review-2`
      1:00:00    writes status=superseded, status_finalize_at=@1:00:05, status_timeframe=5 seconds, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:00    offers notify due to 3
-     1:00:01 4. notice about superseded on chat: deletion @1:00:05, promised not before @1:00:05
-     1:00:01 5. notice 4 sent
+     1:00:01 5. notice about superseded on chat: deletion @1:00:05, promised not before @1:00:05
+     1:00:01 6. notice 5 sent
      1:00:01    writes notified_status=superseded, notified_timestamp=@1:00:01
      1:00:01    offers nothing
      1:01:05    offers delete due to 3

@@ -17,6 +17,7 @@ namespace review-1
      0:00:00 1. adopted under review (enforce); ends @24:00:00 by its policy
      0:00:00 2. unknown -> superseded [@0:00:05]: job `2` deployed the same branch later, as `review-2`
      0:00:00    writes managed=true, namespace=review-1, status=superseded, status_finalize_at=@0:00:05, status_timeframe=5 seconds, status_timestamp=@0:00:00
-     0:00:02 3. superseded -> unknown: it is the newest deployment of its branch
-     0:00:02 4. unknown -> ok [@24:00:00]: its health is not checked
+     0:00:00 3. the status of entry 2 is seen
+     0:00:02 4. superseded -> unknown: it is the newest deployment of its branch
+     0:00:02 5. unknown -> ok [@24:00:00]: its health is not checked
      0:00:02    writes status=ok, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@0:00:02

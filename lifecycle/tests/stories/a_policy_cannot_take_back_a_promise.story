@@ -28,9 +28,10 @@ namespace review-1
      3:31:00 6. moved by its policy: ends @2:00:00 by its policy
      3:31:00 7. ok -> stale [@2:00:00]: it has lived for 3 hours and 31 minutes of the 2 hours that policy `review` gives it
      3:31:00    writes no notified_status, no notified_timestamp, status=stale, status_finalize_at=@2:00:00, status_timeframe=2 hours, status_timestamp=@3:31:00
+     3:31:00 8. the status of entry 7 is seen
      3:31:00    offers notify due to 6
-     3:31:00 8. notice about stale on chat: deletion @2:00:00, promised not before @3:41:00
-     3:31:00 9. notice 8 sent
+     3:31:00 9. notice about stale on chat: deletion @2:00:00, promised not before @3:41:00
+     3:31:00 10. notice 9 sent
      3:31:00    writes notified_status=stale, notified_timestamp=@3:31:00
      3:31:00    offers nothing
      4:01:00    offers delete due to 7

@@ -26,4 +26,5 @@ namespace review-1
      3:00:00    offers nothing
      4:00:00 7. failed -> stale [@4:00:00]: it has lived for 4 hours of the 4 hours that policy `review` gives it
      4:00:00    writes no notified_status, no notified_timestamp, status=stale, status_finalize_at=@4:00:00, status_timeframe=4 hours, status_timestamp=@4:00:00
+     4:00:00 8. the status of entry 7 is seen
      4:01:00    offers delete due to 7

@@ -20,10 +20,12 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@0:00:00
      1:00:00 3. ok -> cancelled [@1:00:05]: pipeline 46 of project 7 was cancelled
      1:00:00    writes status=cancelled, no status_finalize_at, no status_timeframe, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:05    offers delete due to 3
-     1:00:05 4. cancelled -> unknown: pipeline 46 of project 7 has the status `running`
-     1:00:05 5. unknown -> ok [@24:00:00]: its health is not checked
+     1:00:05 5. cancelled -> unknown: pipeline 46 of project 7 has the status `running`
+     1:00:05 6. unknown -> ok [@24:00:00]: its health is not checked
      1:00:05    writes status=ok, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@1:00:05
      1:00:05    offers nothing
-     1:00:06 6. ok -> cancelled [@1:00:11]: pipeline 46 of project 7 was cancelled
+     1:00:06 7. ok -> cancelled [@1:00:11]: pipeline 46 of project 7 was cancelled
      1:00:06    writes status=cancelled, no status_finalize_at, no status_timeframe, status_timestamp=@1:00:06
+     1:00:06 8. the status of entry 7 is seen

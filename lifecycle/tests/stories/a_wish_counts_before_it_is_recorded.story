@@ -7,7 +7,7 @@ namespace review-1 keep_until=@2h
 +0s     expect guard object-keep clear
 +0s     clock unknown
 +0s     owner keep_until=@9h
-+0s     expect nothing after 4
++0s     expect nothing after 5
 +0s     expect task delete
 +0s     expect guard object-keep waits
 
@@ -18,4 +18,5 @@ namespace review-1 keep_until=@2h
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 4. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 5. the status of entry 4 is seen
      2:00:00    offers delete due to 4

@@ -19,8 +19,9 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:05    offers delete due to 3
  -8398:00:00    offers nothing
      2:00:00    offers delete due to 3
-     2:00:00 4. kept until @5:00:00 (wished `@5:00:00`)
+     2:00:00 5. kept until @5:00:00 (wished `@5:00:00`)
      2:00:00    offers nothing

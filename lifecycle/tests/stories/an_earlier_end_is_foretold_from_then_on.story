@@ -18,10 +18,12 @@ namespace review-1
      3:00:00 4. moved by its policy: ends @2:00:00 by its policy
      3:00:00 5. ok -> stale [@2:00:00]: it has lived for 3 hours of the 2 hours that policy `review` gives it
      3:00:00    writes status=stale, status_finalize_at=@2:00:00, status_timeframe=2 hours, status_timestamp=@3:00:00
-     3:00:00 6. policy is now review (enforce)
-     3:00:00 7. moved by its policy: ends @9:00:00 by its policy
-     3:00:00 8. stale -> unknown: it has lived for 3 hours of the 9 hours that policy `review` gives it
-     3:00:00 9. unknown -> ok [@9:00:00]: its health is not checked
+     3:00:00 6. the status of entry 5 is seen
+     3:00:00 7. policy is now review (enforce)
+     3:00:00 8. moved by its policy: ends @9:00:00 by its policy
+     3:00:00 9. stale -> unknown: it has lived for 3 hours of the 9 hours that policy `review` gives it
+     3:00:00 10. unknown -> ok [@9:00:00]: its health is not checked
      3:00:00    writes status=ok, status_finalize_at=@9:00:00, status_timeframe=9 hours
-     9:00:00 10. ok -> stale [@9:00:00]: it has lived for 9 hours of the 9 hours that policy `review` gives it
+     9:00:00 11. ok -> stale [@9:00:00]: it has lived for 9 hours of the 9 hours that policy `review` gives it
      9:00:00    writes status=stale, status_timestamp=@9:00:00
+     9:00:00 12. the status of entry 11 is seen

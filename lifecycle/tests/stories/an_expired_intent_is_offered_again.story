@@ -19,12 +19,13 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:05    offers delete due to 3
-     1:00:05 4. delete intended, attempt 1 of 3, until @1:00:50
+     1:00:05 5. delete intended, attempt 1 of 3, until @1:00:50
      1:00:05    offers nothing
      1:00:50    offers delete due to 3
-     1:00:50 5. protected
-     1:00:50 6. attempt 4 failed, Fenced
-     1:00:50 7. released: no policy applies to it any more
+     1:00:50 6. protected
+     1:00:50 7. attempt 5 failed, Fenced
+     1:00:50 8. released: no policy applies to it any more
      1:00:50    writes no managed, no namespace, no status, no status_finalize_at, no status_timeframe, no status_timestamp
      1:00:50    offers nothing

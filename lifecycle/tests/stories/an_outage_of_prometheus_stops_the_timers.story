@@ -11,7 +11,7 @@ namespace review-1
 +0s    health fails
 +29m   expect failing
 +1m    expect failed
-+0s    expect nothing after 4
++0s    expect nothing after 5
 +0s    health is unknown
 +1h    expect stale
 
@@ -23,8 +23,10 @@ namespace review-1
      0:05:00    writes status=failing, status_timeframe=1 hour, status_timestamp=@0:05:00
      2:05:30 4. failing -> failed [@2:05:35]: it has been failing for 2 hours and 30 seconds: alert `Down` fires
      2:05:30    writes status=failed, no status_finalize_at, no status_timeframe, status_timestamp=@2:05:30
+     2:05:30 5. the status of entry 4 is seen
      2:05:35    offers delete due to 4
-     3:00:00 5. failed -> stale [@3:00:00]: it has lived for 3 hours of the 3 hours that policy `review` gives it
+     3:00:00 6. failed -> stale [@3:00:00]: it has lived for 3 hours of the 3 hours that policy `review` gives it
      3:00:00    writes status=stale, status_finalize_at=@3:00:00, status_timeframe=3 hours, status_timestamp=@3:00:00
+     3:00:00 7. the status of entry 6 is seen
      3:00:00    offers nothing
-     3:00:05    offers delete due to 5
+     3:00:05    offers delete due to 6

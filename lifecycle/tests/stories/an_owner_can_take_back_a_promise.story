@@ -27,9 +27,10 @@ namespace review-1
      3:00:01 5. moved by its owner: ends @2:00:00 by ttl `2h`
      3:00:01 6. ok -> stale [@2:00:00]: it has lived for 3 hours and 1 second of the 2 hours that its owner's annotation `2h` gives it
      3:00:01    writes no notified_status, no notified_timestamp, status=stale, status_finalize_at=@2:00:00, status_timeframe=2 hours, status_timestamp=@3:00:01
+     3:00:01 7. the status of entry 6 is seen
      3:00:01    offers notify due to 5
-     3:00:01 7. notice about stale on chat: deletion @2:00:00, promised not before @3:10:01
-     3:00:01 8. notice 7 sent
+     3:00:01 8. notice about stale on chat: deletion @2:00:00, promised not before @3:10:01
+     3:00:01 9. notice 8 sent
      3:00:01    writes notified_status=stale, notified_timestamp=@3:00:01
      3:00:01    offers nothing
      3:11:01    offers delete due to 6

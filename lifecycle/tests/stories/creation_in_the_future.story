@@ -13,3 +13,4 @@ namespace review-1 created=@30m
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:30:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:30:00 3. ok -> stale [@1:30:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:30:00    writes status=stale, status_timestamp=@1:30:00
+     1:30:00 4. the status of entry 3 is seen

@@ -10,7 +10,7 @@ namespace review-1
 +0s     owner ttl=9h
 +0s     no-policy
 +0s     policy review ttl=1h
-+0s     expect nothing after 5
++0s     expect nothing after 6
 +1h     expect no task
 +1s     it is gone
 +1s     expect no task
@@ -21,8 +21,9 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:05    offers delete due to 3
-     1:00:05 4. delete intended, attempt 1 of 3, until @1:00:50
+     1:00:05 5. delete intended, attempt 1 of 3, until @1:00:50
      1:00:05    offers nothing
-     1:00:06 5. attempt 4 done
-     2:00:08 6. gone
+     1:00:06 6. attempt 5 done
+     2:00:08 7. gone

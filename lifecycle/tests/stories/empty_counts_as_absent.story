@@ -14,7 +14,7 @@ namespace review-1 label:team= ttl= keep_until=
 +0s     owner keep_until=
 +0s     expect task delete
 +0s     label team=
-+0s     expect nothing after 4
++0s     expect nothing after 5
 
 ---
      0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
@@ -22,7 +22,8 @@ namespace review-1 label:team= ttl= keep_until=
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:05    offers delete due to 3
-     1:00:05 4. released: no policy applies to it any more
+     1:00:05 5. released: no policy applies to it any more
      1:00:05    writes no managed, no namespace, no status, no status_finalize_at, no status_timeframe, no status_timestamp
      1:00:05    offers nothing

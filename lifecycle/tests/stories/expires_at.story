@@ -17,12 +17,14 @@ namespace review-1 ttl=2h expires_at=@3h
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@3:00:00, status_timeframe=3 hours, status_timestamp=@0:00:00
      3:00:00 3. ok -> stale [@3:00:00]: it has lived for 3 hours of the 3 hours that its owner's annotation `2026-01-05T03:00:00Z` gives it
      3:00:00    writes status=stale, status_timestamp=@3:00:00
-     3:00:00 4. moved by its owner: ends @4:00:00 by expires_at `@4:00:00`
-     3:00:00 5. stale -> unknown: it has lived for 3 hours of the 4 hours that its owner's annotation `2026-01-05T04:00:00Z` gives it
-     3:00:00 6. unknown -> ok [@4:00:00]: its health is not checked
+     3:00:00 4. the status of entry 3 is seen
+     3:00:00 5. moved by its owner: ends @4:00:00 by expires_at `@4:00:00`
+     3:00:00 6. stale -> unknown: it has lived for 3 hours of the 4 hours that its owner's annotation `2026-01-05T04:00:00Z` gives it
+     3:00:00 7. unknown -> ok [@4:00:00]: its health is not checked
      3:00:00    writes status=ok, status_finalize_at=@4:00:00, status_timeframe=4 hours
-     3:00:01 7. moved by its owner: ends @24:00:00 by expires_at `@504:00:00`
+     3:00:01 8. moved by its owner: ends @24:00:00 by expires_at `@504:00:00`
      3:00:01    writes status_finalize_at=@24:00:00, status_timeframe=1 day
-     3:00:02 8. moved by its owner: ends @24:00:00 by expires_at `next Friday`
-    24:00:00 9. ok -> stale [@24:00:00]: it has lived for 1 day of the 1 day that its owner's annotation `next Friday` gives it
+     3:00:02 9. moved by its owner: ends @24:00:00 by expires_at `next Friday`
+    24:00:00 10. ok -> stale [@24:00:00]: it has lived for 1 day of the 1 day that its owner's annotation `next Friday` gives it
     24:00:00    writes status=stale, status_timestamp=@24:00:00
+    24:00:00 11. the status of entry 10 is seen

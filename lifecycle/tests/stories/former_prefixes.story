@@ -25,6 +25,7 @@ namespace review-1
      0:00:00 4. protected
      1:00:00 5. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
-     2:00:00 6. kept until @3:00:00 (wished `@3:00:00`)
-     2:00:00 7. no longer protected
+     1:00:00 6. the status of entry 5 is seen
+     2:00:00 7. kept until @3:00:00 (wished `@3:00:00`)
+     2:00:00 8. no longer protected
      3:00:00    offers delete due to 5

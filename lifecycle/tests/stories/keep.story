@@ -21,4 +21,5 @@ namespace review-1
      0:30:00 3. kept until @4:00:00 (wished `@4:00:00`), by anna, for the demo is on Tuesday
      1:00:00 4. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 5. the status of entry 4 is seen
      4:00:00    offers delete due to 4

@@ -21,4 +21,5 @@ namespace review-1 keep_until=@2h
      0:00:00 6. kept until @2:00:00 (wished `@2:00:00`)
      1:00:00 7. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
+     1:00:00 8. the status of entry 7 is seen
      2:00:00    offers delete due to 7

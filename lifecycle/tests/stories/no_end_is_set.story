@@ -18,7 +18,8 @@ namespace review-1
  84000:00:00    writes status_finalize_at=@90000:00:00, status_timeframe=10 years, 14 weeks and 2 days
  90000:00:00 4. ok -> stale [@90000:00:00]: it has lived for 10 years, 14 weeks and 2 days of the 10 years, 14 weeks and 2 days that its owner's annotation `2036-04-12T00:00:00Z` gives it
  90000:00:00    writes status=stale, status_timestamp=@90000:00:00
- 90000:00:00 5. moved by its owner: nothing sets an end
- 90000:00:00 6. stale -> unknown: it has lived for 10 years, 14 weeks and 2 days and nothing sets an end
- 90000:00:00 7. unknown -> ok: its health is not checked
+ 90000:00:00 5. the status of entry 4 is seen
+ 90000:00:00 6. moved by its owner: nothing sets an end
+ 90000:00:00 7. stale -> unknown: it has lived for 10 years, 14 weeks and 2 days and nothing sets an end
+ 90000:00:00 8. unknown -> ok: its health is not checked
  90000:00:00    writes status=ok, no status_finalize_at, no status_timeframe

@@ -16,4 +16,5 @@ namespace review-1
      1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
      2:00:00 4. policy is now review (enforce)
+     2:00:00 5. the status of entry 3 is seen
      2:00:00    offers notify due to 1

@@ -15,3 +15,4 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=unknown, status_timestamp=@0:00:00
      1:00:00 2. unknown -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@1:00:00
+     1:00:00 3. the status of entry 2 is seen

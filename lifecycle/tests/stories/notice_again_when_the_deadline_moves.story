@@ -39,9 +39,10 @@ namespace review-1
      4:01:00 8. kept until @8:00:00 (wished `@8:00:00`)
      5:00:00 9. ok -> stale [@5:00:00]: it has lived for 5 hours of the 5 hours that its owner's annotation `5h` gives it
      5:00:00    writes no notified_status, no notified_timestamp, status=stale, status_timestamp=@5:00:00
+     5:00:00 10. the status of entry 9 is seen
      7:00:00    offers notify due to 8
-     7:00:00 10. notice about stale on chat: deletion @8:00:00, promised not before @8:00:00
-     7:00:00 11. notice 10 sent
+     7:00:00 11. notice about stale on chat: deletion @8:00:00, promised not before @8:00:00
+     7:00:00 12. notice 11 sent
      7:00:00    writes notified_status=stale, notified_timestamp=@7:00:00
      7:00:00    offers nothing
      8:01:00    offers delete due to 9

@@ -31,11 +31,12 @@ namespace review-1
      2:00:00 5. policy is now review (observe)
      4:00:00 6. ok -> stale [@4:00:00]: it has lived for 4 hours of the 4 hours that policy `review` gives it
      4:00:00    writes no notified_status, no notified_timestamp, status=stale, status_timestamp=@4:00:00
+     4:00:00 7. the status of entry 6 is seen
      4:01:00    offers delete due to 6
-    12:00:00 7. policy is now review (enforce)
-    12:00:00    offers notify due to 7
-    12:00:01 8. notice about stale on chat: deletion @4:00:00, promised not before @12:10:01
-    12:00:01 9. notice 8 sent
+    12:00:00 8. policy is now review (enforce)
+    12:00:00    offers notify due to 8
+    12:00:01 9. notice about stale on chat: deletion @4:00:00, promised not before @12:10:01
+    12:00:01 10. notice 9 sent
     12:00:01    writes notified_status=stale, notified_timestamp=@12:00:01
     12:00:01    offers nothing
     12:11:01    offers delete due to 6

@@ -26,3 +26,4 @@ namespace review-1
      3:10:00 7. adopted under review (enforce); ends @3:00:00 by its policy
      3:10:00 8. unknown -> stale [@3:00:00]: it has lived for 3 hours and 10 minutes of the 3 hours that policy `review` gives it
      3:10:00    writes managed=true, namespace=review-1, status=stale, status_finalize_at=@3:00:00, status_timeframe=3 hours, status_timestamp=@3:10:00
+     3:10:00 9. the status of entry 8 is seen

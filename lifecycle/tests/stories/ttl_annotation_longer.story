@@ -13,3 +13,4 @@ namespace review-1 ttl=2h
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@2:00:00, status_timeframe=2 hours, status_timestamp=@0:00:00
      2:00:00 3. ok -> stale [@2:00:00]: it has lived for 2 hours of the 2 hours that its owner's annotation `2h` gives it
      2:00:00    writes status=stale, status_timestamp=@2:00:00
+     2:00:00 4. the status of entry 3 is seen

@@ -16,3 +16,4 @@ namespace review-1
      0:01:00    writes status_finalize_at=@0:10:00, status_timeframe=10 minutes
      0:10:00 4. ok -> stale [@0:10:00]: it has lived for 10 minutes of the 10 minutes that its owner's annotation `10m` gives it
      0:10:00    writes status=stale, status_timestamp=@0:10:00
+     0:10:00 5. the status of entry 4 is seen

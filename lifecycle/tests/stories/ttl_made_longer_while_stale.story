@@ -16,10 +16,12 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_timestamp=@1:00:00
-     1:00:04 4. moved by its owner: ends @2:00:00 by ttl `2h`
-     1:00:04 5. stale -> unknown: it has lived for 1 hour and 4 seconds of the 2 hours that its owner's annotation `2h` gives it
-     1:00:04 6. unknown -> ok [@2:00:00]: its health is not checked
+     1:00:00 4. the status of entry 3 is seen
+     1:00:04 5. moved by its owner: ends @2:00:00 by ttl `2h`
+     1:00:04 6. stale -> unknown: it has lived for 1 hour and 4 seconds of the 2 hours that its owner's annotation `2h` gives it
+     1:00:04 7. unknown -> ok [@2:00:00]: its health is not checked
      1:00:04    writes status=ok, status_finalize_at=@2:00:00, status_timeframe=2 hours, status_timestamp=@1:00:04
-     2:00:00 7. ok -> stale [@2:00:00]: it has lived for 2 hours of the 2 hours that its owner's annotation `2h` gives it
+     2:00:00 8. ok -> stale [@2:00:00]: it has lived for 2 hours of the 2 hours that its owner's annotation `2h` gives it
      2:00:00    writes status=stale, status_timestamp=@2:00:00
-     2:00:05    offers delete due to 7
+     2:00:00 9. the status of entry 8 is seen
+     2:00:05    offers delete due to 8

@@ -33,3 +33,4 @@ namespace review-1
      2:00:03 7. moved by its owner: ends @0:30:00 by ttl `30m`
      2:00:03 8. ok -> stale [@0:30:00]: it has lived for 2 hours and 3 seconds of the 30 minutes that its owner's annotation `30m` gives it
      2:00:03    writes status=stale, status_finalize_at=@0:30:00, status_timeframe=30 minutes, status_timestamp=@2:00:03
+     2:00:03 9. the status of entry 8 is seen

@@ -30,10 +30,11 @@ namespace review-1
      0:15:30    writes status=failing, status_timeframe=1 hour, status_timestamp=@0:15:30
      1:15:30 5. failing -> failed [@1:15:35]: it has been failing for 1 hour: alert `Down` fires
      1:15:30    writes status=failed, no status_finalize_at, no status_timeframe, status_timestamp=@1:15:30
+     1:15:30 6. the status of entry 5 is seen
      1:15:35    offers delete due to 5
-     1:15:35 6. attempt none skipped, evidence
-     1:36:05 7. attempt none skipped, wave
-     1:36:35 8. attempt none skipped, evidence
-     1:37:35 9. delete intended, attempt 1 of 5, until @1:38:20
+     1:15:35 7. attempt none skipped, evidence
+     1:36:05 8. attempt none skipped, wave
+     1:36:35 9. attempt none skipped, evidence
+     1:37:35 10. delete intended, attempt 1 of 5, until @1:38:20
      1:37:35    offers nothing
-     1:37:36 10. attempt 9 done
+     1:37:36 11. attempt 10 done

@@ -32,12 +32,13 @@ namespace review-1
      0:15:30    writes status=failing, status_timeframe=1 hour, status_timestamp=@0:15:30
      1:15:30 5. failing -> failed [@1:25:30]: it has been failing for 1 hour: alert `Down` fires
      1:15:30    writes status=failed, no status_finalize_at, no status_timeframe, status_timestamp=@1:15:30
+     1:15:30 6. the status of entry 5 is seen
      1:15:30    offers notify due to 5
-     1:15:31 6. notice about failed on chat: deletion @1:25:30, promised not before @1:25:31
-     1:15:32 7. notice 6 sent
+     1:15:31 7. notice about failed on chat: deletion @1:25:30, promised not before @1:25:31
+     1:15:32 8. notice 7 sent
      1:15:32    writes notified_status=failed, notified_timestamp=@1:15:32
      1:15:32    offers nothing
      1:26:31    offers delete due to 5
-     1:26:31 8. delete intended, attempt 1 of 5, until @1:27:16
+     1:26:31 9. delete intended, attempt 1 of 5, until @1:27:16
      1:26:31    offers nothing
-     1:26:32 9. attempt 8 done
+     1:26:32 10. attempt 9 done

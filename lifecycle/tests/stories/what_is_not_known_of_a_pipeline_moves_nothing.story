@@ -25,6 +25,7 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@0:00:00
      2:00:00 3. ok -> cancelled [@2:00:05]: pipeline 46 of project 7 was cancelled
      2:00:00    writes status=cancelled, no status_finalize_at, no status_timeframe, status_timestamp=@2:00:00
+     2:00:00 4. the status of entry 3 is seen
      2:00:05    offers delete due to 3
     24:00:00 4. cancelled -> stale [@24:00:00]: it has lived for 1 day of the 1 day that policy `review` gives it
     24:00:00    writes status=stale, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@24:00:00

@@ -15,4 +15,5 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=superseded, status_finalize_at=@0:00:05, status_timeframe=5 seconds, status_timestamp=@0:00:00
      1:00:00 3. superseded -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
      1:00:00    writes status=stale, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@1:00:00
+     1:00:00 4. the status of entry 3 is seen
      1:00:05    offers delete due to 3

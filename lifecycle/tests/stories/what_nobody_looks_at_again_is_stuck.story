@@ -21,4 +21,5 @@ namespace review-1
      0:15:30    writes status=failing, status_timeframe=1 hour, status_timestamp=@0:15:30
      1:15:30 5. failing -> failed [@1:15:35]: it has been failing for 1 hour: alert `Down` fires
      1:15:30    writes status=failed, no status_finalize_at, no status_timeframe, status_timestamp=@1:15:30
+     1:15:30 6. the status of entry 5 is seen
      1:15:35    offers delete due to 5

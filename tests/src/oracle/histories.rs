@@ -33,7 +33,9 @@ fn whole(name: &str, history: &History, found: &mut Vec<Violation>) {
     if !numbers.iter().copied().eq(1..=numbers.len() as u64) {
         found.complain("S10", format!("the entries of `{name}` are numbered {numbers:?}"));
     }
-    if history.0.first().is_none_or(|entry| entry.kind != "Adopted") {
+    // That the mark of a namespace tells of lost entries is written before anything else is.
+    let mut entries = history.0.iter().skip_while(|entry| entry.kind == "MarkMismatched");
+    if entries.next().is_none_or(|entry| entry.kind != "Adopted") {
         found.complain("S10", format!("the history of `{name}` does not begin with its adoption"));
     }
 }

@@ -62,6 +62,9 @@ pub(crate) struct Life {
     pub(crate) ended: Option<Timestamp>,
 }
 
+/// On whom this label stands, admission takes our statuses off what is written on it.
+pub(crate) const STRIPS: &str = "strips";
+
 pub(crate) type Answer<T> = Result<T, No>;
 
 impl Apiserver {
@@ -140,7 +143,12 @@ impl Apiserver {
             return Err(immutable_uid(name, wanted));
         }
         let annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
-        self.change(name, |object| merge(&mut object.annotations, annotations))
+        self.change(name, |object| {
+            merge(&mut object.annotations, annotations);
+            if object.labels.contains_key(STRIPS) {
+                object.annotations.remove("manager.cicd.skao.int/status");
+            }
+        })
     }
 
     /// Accepts a deletion, or says why not. A namespace that is terminating already stays so.

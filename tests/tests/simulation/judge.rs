@@ -86,6 +86,10 @@ pub(crate) struct Judge {
     /// Since when a run of wishes to keep lasts, by uid, and until when the last one goes.
     keeps: BTreeMap<String, (Timestamp, Timestamp)>,
     sent_notices: BTreeMap<String, u64>,
+    /// When a namespace first carried this status with this time, by uid.
+    shown: BTreeMap<(String, String, String), Duration>,
+    /// On whom somebody wrote a mark that tells of lost entries.
+    forged: BTreeSet<String>,
     violations: Vec<Violation>,
     now: Duration,
 }
@@ -104,6 +108,8 @@ impl Judge {
             stopped: None,
             keeps: BTreeMap::new(),
             sent_notices: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            forged: BTreeSet::new(),
             violations: Vec::new(),
             now: Duration::ZERO,
         }
@@ -152,6 +158,11 @@ impl Judge {
         run.1 = until;
     }
 
+    /// Somebody wrote a mark on it that tells of lost entries.
+    pub(crate) fn forged(&mut self, uid: &str) {
+        self.forged.insert(uid.to_owned());
+    }
+
     /// Nobody asks any more.
     pub(crate) fn unwished(&mut self, uid: &str, now: Timestamp) {
         if let Some(run) = self.keeps.get_mut(uid) {
@@ -162,6 +173,11 @@ impl Judge {
     /// Annotations were written.
     pub(crate) fn patched(&mut self, world: &World, object: &Object, body: &Value) {
         self.now = world.elapsed();
+        let on_it = |key: &str| object.annotations.get(&Keys::default().ours(key)).cloned();
+        if let (Some(status), Some(since)) = (on_it(lifecycle::keys::STATUS), on_it(lifecycle::keys::STATUS_TIMESTAMP))
+        {
+            self.shown.entry((object.uid.clone(), status, since)).or_insert(self.now);
+        }
         let fence = Keys::default().ours(lifecycle::keys::FENCE);
         let Some(value) = body["metadata"]["annotations"][&fence].as_str() else { return };
         world.count("fence stands");

@@ -60,7 +60,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 70] = [
+const MUST_HAPPEN: [&str; 75] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -75,6 +75,7 @@ const MUST_HAPPEN: [&str; 70] = [
     "deed: Compact",
     "deed: Deploy",
     "deed: Expire",
+    "deed: Forge",
     "deed: Freeze",
     "deed: Jump",
     "deed: Keep",
@@ -86,6 +87,7 @@ const MUST_HAPPEN: [&str; 70] = [
     "deed: Remake",
     "deed: Remove",
     "deed: Repaint",
+    "deed: Strip",
     "deed: Tamper",
     "deleted: failed",
     "deleted: stale",
@@ -96,12 +98,15 @@ const MUST_HAPPEN: [&str; 70] = [
     "entry: DeadlineMoved",
     "entry: Gone",
     "entry: Kept",
+    "entry: MarkMismatched",
     "entry: NoticeSent",
     "entry: NoticeSkipped",
     "entry: NoticeUndeliverable",
     "entry: PolicyChanged",
     "entry: Protected",
     "entry: Released",
+    "entry: StatusNotShown",
+    "entry: StatusShown",
     "entry: WouldHave",
     "fault: Alerts answered 429",
     "fault: Alerts answered 500",

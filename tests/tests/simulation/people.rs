@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apiserver::Object,
+    apiserver::{Object, STRIPS},
     edges::{Edge, network, store::StoreEdge},
     plot::{Deed, Member},
     world::{Who, World},
@@ -51,6 +51,11 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             for key in [lifecycle::keys::STATUS, lifecycle::keys::MANAGED] {
                 object.annotations.remove(&keys.ours(key));
             }
+            object.annotations.insert(keys.ours(lifecycle::keys::RECORD), "1.99.another".to_owned());
+        }),
+        Deed::Forge(who) => forge(world, who),
+        Deed::Strip(who) => change(world, who, "has our statuses taken off", |object| {
+            object.labels.insert(STRIPS.to_owned(), "yes".to_owned());
         }),
         Deed::Repaint(who) => change(world, who, "repaints", |object| {
             if object.labels.remove("paint").is_none() {
@@ -77,6 +82,10 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
         Deed::Compact => {
             world.tell("world", "the apiserver forgets the past");
             world.cluster().compact();
+        }
+        Deed::Lag(seconds) => {
+            world.tell("world", &format!("watches hear of nothing for {seconds} s"));
+            world.lag(Duration::from_secs(seconds));
         }
         Deed::Kill(machine) => {
             world.tell("world", &format!("machine-{machine} is killed"));
@@ -158,6 +167,14 @@ fn keep(world: &World, who: usize, seconds: Option<u64>) {
     annotate(world, who, "keep_until", until.map(|until| until.to_string()));
 }
 
+/// Writes a mark of this very namespace that only a lost entry could explain.
+fn forge(world: &World, who: usize) {
+    let name = &world.plot.cast[who].name;
+    let Ok(uid) = world.cluster().get(name).map(|object| object.uid.clone()) else { return };
+    world.judge().forged(&uid);
+    annotate(world, who, lifecycle::keys::RECORD, Some(format!("1.999.{uid}")));
+}
+
 /// Asks for so long a life from now on.
 fn live(world: &World, who: usize, seconds: u64) {
     let created = world.cluster().get(&world.plot.cast[who].name).map(|object| object.created);
@@ -184,14 +201,22 @@ fn remake(world: &Arc<World>, who: usize) {
         return;
     }
     let uid = world.cluster().get(&member.name).map(|object| object.uid.clone());
+    let mark = Keys::default().ours(lifecycle::keys::RECORD);
+    let former = world.cluster().get(&member.name).ok().and_then(|object| object.annotations.get(&mark).cloned());
     if let Ok(uid) = uid {
         world.tell("owner", &format!("deletes `{}` ({uid}), and it is gone", member.name));
         let _ = world.cluster().delete(&member.name, None, None, world.now());
         world.cluster().finish(&uid);
     }
     let created = whole(world);
-    if let Ok(uid) = world.cluster().create(&member.name, created, labels(member)) {
+    // Bound first: the cluster stays locked for as long as a scrutinee lives.
+    let made = world.cluster().create(&member.name, created, labels(member));
+    if let Ok(uid) = made {
         world.tell("owner", &format!("creates `{}` anew ({uid})", member.name));
+        if let Some(former) = former {
+            // As a backup brings it back: with the annotations that it had.
+            let _ = world.cluster().change(&member.name, |object| drop(object.annotations.insert(mark, former)));
+        }
     }
     world.changed.notify_waiters();
 }

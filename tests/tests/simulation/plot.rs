@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::deeds::{deeds, late, pause};
+use self::deeds::{deeds, forge, late, pause, strip};
 pub(crate) use self::{deeds::Deed, deployments::Deployments, health::Health, pods::Pods};
 use crate::chance::Dice;
 
@@ -172,6 +172,8 @@ impl Plot {
                 .into_iter()
                 .chain(pause(seed, machines))
                 .chain(late(seed, machines))
+                .chain(forge(seed, troubled_for))
+                .chain(strip(seed, troubled_for))
                 .collect(),
             cast,
         };

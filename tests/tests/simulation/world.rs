@@ -58,6 +58,8 @@ pub(crate) struct World {
     deeds: Mutex<Vec<(When, Deed)>>,
     lives: Mutex<Vec<CancellationToken>>,
     frozen: Mutex<Vec<Option<Instant>>>,
+    /// Until when watches hear of nothing.
+    lags: Mutex<Option<Instant>>,
     turns: AtomicU64,
     /// When something went wrong for each machine.
     troubles: Mutex<Vec<Vec<Duration>>>,
@@ -85,6 +87,7 @@ impl World {
             deeds: Mutex::new(plot.deeds.clone()),
             lives: Mutex::new((0..machines).map(|_| CancellationToken::new()).collect()),
             frozen: Mutex::new(vec![None; machines]),
+            lags: Mutex::new(None),
             turns: AtomicU64::new(0),
             troubles: Mutex::new(vec![Vec::new(); machines]),
             plot,
@@ -205,6 +208,15 @@ impl World {
 
     pub(crate) fn freeze(&self, machine: usize, span: Duration) {
         lock(&self.frozen)[machine] = Some(Instant::now() + span);
+    }
+
+    pub(crate) fn lag(&self, span: Duration) {
+        *lock(&self.lags) = Some(Instant::now() + span);
+    }
+
+    /// Until when watches hear of nothing, where that lies ahead.
+    pub(crate) fn lags_until(&self) -> Option<Instant> {
+        lock(&self.lags).filter(|until| Instant::now() < *until && !self.is_calm())
     }
 
     pub(crate) fn thaw(&self) {

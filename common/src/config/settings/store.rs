@@ -1,6 +1,6 @@
 //! Where the histories are kept, as it is configured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lifecycle::policy::Invalid;
 
@@ -12,9 +12,17 @@ pub struct StoreSettings {
     /// For [`crate::store`]. It may hold a password: it is shown to nobody.
     pub url: String,
     pub access: Access,
+    /// Nobody said where it is kept.
+    pub is_default: bool,
 }
 
 impl StoreSettings {
+    /// The store's file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite:").map(Path::new)
+    }
+
     /// The URL as it may be shown: of a server's, which may hold a password, no more than its kind.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -58,5 +66,6 @@ pub(super) fn check(raw: &RawStore, default: Result<String, String>) -> Result<S
         password_file: path(&raw.password_file),
         ca_file: path(&raw.ca_file),
     };
-    if errors.is_empty() { Ok(StoreSettings { url, access }) } else { Err(errors) }
+    let is_default = raw.url.is_none();
+    if errors.is_empty() { Ok(StoreSettings { url, access, is_default }) } else { Err(errors) }
 }

@@ -39,7 +39,7 @@ fn an_unknown_key_is_refused_wherever_it_stands() {
     );
     check(
         &policy("on: {stale: {delete: true, remind: 1h}}"),
-        "@:4: `policies[0].on.stale.remind`: there is no such key (known: delete, grace)",
+        "@:4: `policies[0].on.stale.remind`: there is no such key (known: delete, grace, require_visible)",
     );
     check("colour: red\nmode:\n", "@:1: `colour`: there is no such key (known: SECTIONS)");
     // A key without a value is not taken for one that is left alone.

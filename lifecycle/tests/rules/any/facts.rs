@@ -7,8 +7,8 @@ use lifecycle::{
     Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
-        StatusChanged, Terms, Told, WouldHave,
+        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
+        Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     time::saturating_add,
     wishes::{Deadline, DeadlineBy},
@@ -90,7 +90,7 @@ fn intended() -> impl Strategy<Value = Fact> {
 /// The adoption by a policy.
 pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Deadline>) -> Fact {
     let ci = vec![Pair { k: "author".to_owned(), v: "anna".to_owned() }];
-    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline })
+    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline, again: false })
 }
 
 /// Any fact that a program like this one writes.
@@ -102,7 +102,7 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
     let (skip_detail, fail_detail) = (detail.clone(), detail);
     prop_oneof![
         1 => (terms(), instant(), deadline()).prop_map(|(terms, created, deadline)| {
-            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline })
+            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline, again: false })
         }),
         1 => terms().prop_map(Fact::PolicyChanged),
         2 => (status(), status(), text(), vec(condition(), 0..3), of(instant())).prop_map(
@@ -110,6 +110,8 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
                 Fact::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at, successors: Vec::new() })
             }
         ),
+        2 => number().prop_map(|of| Fact::StatusShown(StatusShown { of })),
+        1 => number().prop_map(|of| Fact::StatusNotShown(StatusNotShown { of, why: "no".to_owned() })),
         2 => (deadline(), select(vec![MovedBy::Owner, MovedBy::Policy]))
             .prop_map(|(deadline, why)| Fact::DeadlineMoved(DeadlineMoved { deadline, why })),
         2 => kept().prop_map(Fact::Kept),
@@ -129,6 +131,10 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
             Fact::ActionFailed(ActionFailed { of, action, why, detail: fail_detail.clone(), not_before })
         }),
         1 => text().prop_map(move |decision| Fact::WouldHave(WouldHave { action, decision })),
+        1 => text().prop_map(|mark| {
+            Fact::MarkMismatched(MarkMismatched { mark, why: "entries are missing".to_owned(), epoch: 1 })
+        }),
+        2 => text().prop_map(|mark| Fact::MarkTrusted(MarkTrusted { mark })),
         1 => Just(Fact::Gone(Gone {})),
         1 => text().prop_map(|why| Fact::Released(Released { why })),
     ]
@@ -219,6 +225,7 @@ pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<En
             (minutes(30), Fact::NoticeIntended(notice)),
             (minutes(30), Fact::NoticeSent(NoticeSent { of: 2 })),
             (minutes(end), Fact::StatusChanged(stale)),
+            (minutes(end), Fact::StatusShown(StatusShown { of: 4 })),
         ];
         let history = entries(base.into_iter().chain(more));
         (policies, history)

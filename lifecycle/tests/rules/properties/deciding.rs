@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Condition, Decision, Entry, Fact, Observation, Policies, Policy, Reading, Record, Status, Truth, Uid,
     absorb, decide,
-    entry::MAX_ENTRY_BYTES,
+    entry::{Adopted, MAX_ENTRY_BYTES},
     health::{Checkup, Look},
     record::Phase,
 };
@@ -196,13 +196,20 @@ proptest! {
     #[test]
     fn nothing_is_written_on_top_of_damage_or_an_end(case in case()) {
         let record = &case.record;
+        // What is there after it was recorded as gone is adopted again, whatever became of it before.
+        let is_back = record.phase == Phase::Gone;
         let is_over = record.damage.is_some()
-            || record.phase == Phase::Gone
-            || record.done.is_some()
+            || record.done.is_some() && !is_back
             || case.seen.namespace.deleted.is_some()
             || case.seen.namespace.uid != record.uid;
+        let decision = case.decide();
         if is_over {
-            prop_assert_eq!(case.decide(), Decision::default());
+            prop_assert_eq!(decision, Decision::default());
+        } else if is_back {
+            prop_assert!(
+                matches!(&decision.entry, None | Some(Fact::Adopted(Adopted { again: true, .. }))),
+                "{decision:?}"
+            );
         }
     }
 

@@ -29,7 +29,14 @@ impl<'a> Oracle<'a> {
     }
 
     fn is_whole(&self) -> bool {
-        is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+        let stands = self.last(|fact| match fact {
+            Fact::MarkMismatched(_) => Some(true),
+            Fact::MarkTrusted(_) => Some(false),
+            _ => None,
+        });
+        is_in_order(self.history)
+            && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+            && !stands.is_some_and(|(_, stands)| stands)
     }
 
     /// The intent that no outcome names yet, and whether one was ever done.
@@ -171,6 +178,19 @@ impl<'a> Oracle<'a> {
             && Some(stands_for.unwrap_or(notice.deadline)) == deletion
     }
 
+    /// Whether its status stood on the namespace for long enough, or in the record where that is all that is asked for.
+    fn is_seen(&self, since: &Entry, status: Status) -> bool {
+        let long_enough = |from: Timestamp| self.now >= saturating_add(from, self.policy.visible_for);
+        let shown = self.history.iter().find(|entry| match &entry.fact {
+            Fact::StatusShown(shown) => entry.seq > since.seq && shown.of == since.seq,
+            _ => false,
+        });
+        if !self.policy.requires_visible(status) {
+            return long_enough(since.at);
+        }
+        shown.is_some_and(|shown| long_enough(shown.at.max(since.at)))
+    }
+
     /// Whether the deletion is to be offered to a worker.
     fn deletes(&self) -> bool {
         if !self.is_whole() {
@@ -196,7 +216,7 @@ impl<'a> Oracle<'a> {
             && self.policy.deletes(status)
             && !protected.is_some_and(|(_, on)| on)
             && self.kept().is_none_or(|until| until.is_some_and(|until| self.now >= until))
-            && self.now >= saturating_add(since.at, self.policy.visible_for)
+            && self.is_seen(since, status)
             && self.end_of_status().is_none_or(|end| self.now >= end)
             && self.promises_are_over(status)
             && pause.flatten().is_none_or(|until| self.now >= until)
@@ -266,7 +286,7 @@ proptest! {
         (policy, history) in case(), object in namespace(), now in near(),
     ) {
         let record = record(&history);
-        let lineage = Lineage { epochs: [1].into(), vouched_before: 0 };
+        let lineage = Lineage { epochs: [1].into(), ..Lineage::default() };
         let fresh = Fresh { namespace: &object, policy: Some(&policy), lineage: &lineage };
         let (recorded, looked) = (guards(&policy, &record, now), object_guards(&policy, &record, &fresh, now));
         for guard in &looked {
@@ -274,7 +294,7 @@ proptest! {
                 ObjectGuardKind::Identity => object.uid == record.uid,
                 ObjectGuardKind::Active => object.deleted.is_none(),
                 ObjectGuardKind::Protect => !is_protected(&object, &policy),
-                ObjectGuardKind::Mark => lineage.check(&object, &policy.keys, record.head).is_ok(),
+                ObjectGuardKind::Mark => lineage.check(&object, &policy.keys, &record).is_ok(),
                 ObjectGuardKind::Match | ObjectGuardKind::Keep => continue,
             };
             prop_assert_eq!(guard.is_clear(), expected, "{:?}", guard);

@@ -204,6 +204,7 @@ fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
                 policy["match"] = json!({ "all": [{ "labels": { key: value } }] });
             }
             "grace" => policy["on"]["stale"]["grace"] = json!(value),
+            "require-visible" => policy["on"]["stale"]["require_visible"] = Value::Bool(value == "yes"),
             "delete" => policy["on"]["stale"]["delete"] = Value::Bool(value == "yes"),
             "superseded" => policy["checks"]["superseded"] = json!({ "when": value }),
             "superseded-grace" => policy["on"]["superseded"]["grace"] = json!(value),
@@ -287,6 +288,11 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["a", "worker", "would", "have"] => Step::WouldHave,
         ["a", "later", "version", "writes"] => Step::Foreign,
         ["an", "entry", "is", "lost"] => Step::Lose,
+        ["its", "mark", "is", "beyond", "its", "history"] => Step::Mismatch,
+        ["it", "is", "there", "again"] => Step::Return,
+        ["others", "refuse", "our", "annotations"] => Step::Refuse(true),
+        ["others", "allow", "our", "annotations"] => Step::Refuse(false),
+        ["somebody", "vouches", "for", "the", "store"] => Step::Vouch,
         _ => return Err(format!("nobody knows how to do `{text}`")),
     };
     Ok(Deed::Steps(vec![step]))

@@ -48,6 +48,7 @@ pub(super) fn when(at: Timestamp) -> String {
 
 fn appended(entry: &Entry) -> String {
     match &entry.fact {
+        Fact::Adopted(adopted) if adopted.again => "is there again, and is adopted".to_owned(),
         Fact::Adopted(adopted) => {
             let ci = adopted.ci.iter().map(|pair| format!(", {} {}", pair.k, pair.v)).collect::<String>();
             format!("adopted under {}; {}{ci}", terms(&adopted.terms), deadline(adopted.deadline.as_ref()))
@@ -57,6 +58,8 @@ fn appended(entry: &Entry) -> String {
             let finalize_at = change.finalize_at.map_or(String::new(), |at| format!(" [@{}]", when(at)));
             format!("{} -> {}{finalize_at}: {}", change.from, change.to, change.reason)
         }
+        Fact::StatusShown(shown) => format!("the status of entry {} is seen", shown.of),
+        Fact::StatusNotShown(it) => format!("the status of entry {} is not written: {}", it.of, it.why),
         Fact::DeadlineMoved(moved) => {
             let by = match moved.why {
                 MovedBy::Owner => "its owner",
@@ -107,6 +110,8 @@ fn appended(entry: &Entry) -> String {
             format!("attempt {} failed, {:?}{}", failed.of, failed.why, again(failed.not_before))
         }
         Fact::WouldHave(would) => format!("would {}: {}", would.action, would.decision),
+        Fact::MarkMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
+        Fact::MarkTrusted(_) => "its mark is trusted".to_owned(),
         Fact::Gone(_) => "gone".to_owned(),
         Fact::Released(released) => format!("released: {}", released.why),
         Fact::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),

@@ -5,8 +5,8 @@ use lifecycle::{
     Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair, Protected, Released, SkipReason,
-        StatusChanged, Terms, Told, WouldHave,
+        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
+        Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     supersession::Successor,
     time::saturating_add,
@@ -62,6 +62,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         created: at(0),
         ci: vec![Pair { k: text("author"), v: text("anna") }, Pair { k: text("projectId"), v: text("7") }],
         deadline: deadline(60, DeadlineBy::Policy),
+        again: false,
     };
     let changed = StatusChanged {
         from: Status::Unknown,
@@ -120,6 +121,9 @@ fn facts() -> Vec<(&'static str, Fact)> {
     let skipped = |of, why, not_before| {
         Fact::ActionSkipped(ActionSkipped { of, action: delete, why, detail: text("later"), not_before })
     };
+    let mismatched = |mark: &str| {
+        Fact::MarkMismatched(MarkMismatched { mark: text(mark), why: text("this store lost entries"), epoch: 2 })
+    };
     let failed = |of, why| {
         Fact::ActionFailed(ActionFailed { of, action: delete, why, detail: text("no"), not_before: Some(at(65)) })
     };
@@ -161,5 +165,10 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("unrecognised", Fact::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
         ("status_changed_superseded", Fact::StatusChanged(superseded)),
         ("action_skipped_for_evidence", skipped(None, SkipReason::Evidence, None)),
+        ("mark_mismatched", mismatched("2.40.uid-1")),
+        ("mark_trusted", Fact::MarkTrusted(MarkTrusted { mark: text("2.40.uid-1") })),
+        ("status_not_shown", Fact::StatusNotShown(StatusNotShown { of: 28, why: text("422") })),
+        ("status_shown", Fact::StatusShown(StatusShown { of: 28 })),
+        ("mark_mismatched_again", mismatched("3.50.uid-1")),
     ]
 }

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use lifecycle::{
     Action, Fact, Mode, Policies, Record, Truth,
     entry::{
-        ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, NoticeIntended, NoticeSent,
-        NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, MarkMismatched, MarkTrusted,
+        NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
     },
     guards::deletion,
     plan::{promise, told_lately},
@@ -67,6 +67,14 @@ pub(crate) enum Step {
     Foreign,
     /// The entry before the last is lost, and the record is loaded again.
     Lose,
+    /// The collector finds a mark of an entry that the history does not have.
+    Mismatch,
+    /// It is there again: its cluster was restored from a backup.
+    Return,
+    /// Others refuse what is written on it, or do so no more.
+    Refuse(bool),
+    /// The collector finds that somebody vouched for the store.
+    Vouch,
 }
 
 impl World {
@@ -87,6 +95,8 @@ impl World {
             Step::Pipeline(truth) => self.pipeline = *truth,
             Step::Merged(truth) => self.merged = *truth,
             Step::Successor(job) => self.successor = *job,
+            Step::Return => (self.vanished, self.namespace.deleted) = (false, None),
+            Step::Refuse(refuses) => self.refuses = *refuses,
             Step::Jump(by) => self.now = saturating_add(self.now, *by),
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {
@@ -102,6 +112,16 @@ impl World {
                 let lost = self.history.len().checked_sub(2).ok_or("there is too little to lose")?;
                 self.history.remove(lost);
                 self.record = Record::of(self.record.uid.clone(), &self.history);
+            }
+            Step::Mismatch => {
+                let head = self.record.head;
+                let mark = format!("1.{}.{}", head + 5, self.record.uid);
+                let why = format!("it was marked at entry {}, but the history ends at {head}", head + 5);
+                self.append("collector", Fact::MarkMismatched(MarkMismatched { mark, why, epoch: 1 }));
+            }
+            Step::Vouch => {
+                let mark = self.record.mismatch.as_ref().ok_or("its mark agrees")?.mark.clone();
+                self.append("collector", Fact::MarkTrusted(MarkTrusted { mark }));
             }
             Step::IntendNotice | Step::NoticeSent | Step::NoticeUndeliverable => return self.notify(step),
             Step::Intend { held_for } => return self.intend(*held_for),

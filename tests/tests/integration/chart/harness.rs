@@ -63,6 +63,7 @@ pub(crate) fn everything() -> Value {
             "apiTls": {"name": "api-tls"},
         },
         "api": {"service": {"annotations": {"example.org/a": "b"}}},
+        "proxy": {"url": "http://proxy.example.org:3128", "except": [".svc", "10.0.0.0/8"]},
         "pods": {
             "labels": {"example.org/cost": "ci"},
             "annotations": {"example.org/note": "x"},
@@ -78,7 +79,7 @@ pub(crate) fn everything() -> Value {
         "serviceAccounts": {"annotations": {"example.org/role": "r"}},
         "networkPolicy": {
             "apiserverPorts": [6443], "store": peer, "queue": peer, "webhook": peer,
-            "prometheus": peer, "gitlab": peer, "github": peer, "api": peer, "metrics": peer,
+            "prometheus": peer, "gitlab": peer, "github": peer, "proxy": peer, "api": peer, "metrics": peer,
         },
         "serviceMonitor": {"enabled": true, "labels": {"release": "prometheus"}},
         "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}},

@@ -4,7 +4,10 @@ use anyhow::Result;
 use lifecycle::system::SYSTEM_NAMESPACES;
 use serde_json::{Value, json};
 
-use super::harness::{FULL, Helm, everything, find};
+use super::{
+    admission::job_template,
+    harness::{FULL, Helm, everything, find},
+};
 
 pub(super) fn render(values: &Value) -> Vec<Value> {
     Helm::new().unwrap().render(values).unwrap()
@@ -129,4 +132,29 @@ fn the_network_is_open_for_the_ports_of_the_urls() {
     let urls = |store: &str, queue: &str| json!({"store": {"url": store}, "queue": {"url": queue}});
     assert_eq!(egress(&urls("mongodb://a.b:1234/nsm?tls=true", "amqps://c/nsm")), [53, 53, 443, 6443, 1234, 5671]);
     assert_eq!(egress(&urls("mongodb://a/nsm", "amqp://c:5/nsm")), [53, 53, 443, 6443, 27017, 5]);
+}
+
+/// What a Job's pod is told of a proxy.
+fn proxy_of(objects: &[Value], component: &str) -> Vec<String> {
+    let template = job_template(objects, component).unwrap();
+    let variables = template["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+    let told = variables.into_iter().filter(|variable| variable["name"].as_str().unwrap().ends_with("_PROXY"));
+    told.map(|it| format!("{}={}", it["name"].as_str().unwrap(), it["value"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn who_asks_outside_goes_by_the_proxy_and_may_reach_it() {
+    let objects = render(&json!({"proxy": {"url": "socks5://proxy.example.org", "except": [".svc", "10.0.0.0/8"]}}));
+    for component in ["collector", "action"] {
+        let (url, except) = ("socks5://proxy.example.org", ".svc,10.0.0.0/8");
+        let told = [format!("HTTPS_PROXY={url}"), format!("HTTP_PROXY={url}"), format!("NO_PROXY={except}")];
+        assert_eq!(proxy_of(&objects, component), told);
+        let policy = find(&objects, "NetworkPolicy", &format!("{FULL}-{component}-proxy"));
+        assert_eq!(policy["spec"]["egress"][0]["ports"][0]["port"], 1080);
+    }
+    for component in ["collect-controller", "action-controller", "api"] {
+        let deployment = find(&objects, "Deployment", &format!("{FULL}-{component}")).to_string();
+        assert!(!deployment.contains("_PROXY"), "{deployment}");
+    }
+    assert!(!render(&json!({})).iter().any(|object| object.to_string().contains("_PROXY")));
 }

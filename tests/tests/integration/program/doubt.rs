@@ -1,8 +1,9 @@
 //! Marks on namespaces that this store did not leave there.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use testbed::eventually;
 
-use crate::program::harness::{plain, story};
+use crate::program::harness::{Demo, LATER, SOON, plain, story};
 
 /// Otherwise whoever may annotate any namespace could stop everything, and two installations could not share a cluster.
 #[tokio::test]
@@ -18,4 +19,80 @@ async fn a_mark_on_what_no_policy_matches_raises_no_doubt() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_copy_brings_a_mark_along_that_proves_nothing() {
+    story(plain, async |world| -> Result<()> {
+        let nsm = world.start().await?;
+        let original = world.namespace(&[("ttl", "1h")]).await?;
+        let ours = original.shows("status", "ok").await?;
+        let carried: Vec<_> = ours.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let copy = world.namespace(&carried).await?;
+        eventually("the copy carries a mark of its own", SOON, async || {
+            let own = copy.ours().await?["record"].clone();
+            ensure!(own.ends_with(&copy.uid), "it carries {own}");
+            Ok(())
+        })
+        .await?;
+        ensure!(nsm.log().contains("carried the mark of another namespace"), "{}", nsm.log());
+        let doubt = world.nsm_ok(&["status", "-o", "json"]).await?;
+        ensure!(serde_json::from_str::<serde_json::Value>(&doubt)?["doubt"].is_null(), "{doubt}");
+        for demo in [&original, &copy] {
+            demo.expire().await?;
+        }
+        world.are_deleted(&[original, copy], LATER).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forged_mark_holds_back_its_namespace_and_no_other() {
+    story(plain, async |world| -> Result<()> {
+        let _nsm = world.start().await?;
+        let forged = world.namespace(&[("ttl", "1h")]).await?;
+        let record = forged.shows("status", "ok").await?["record"].clone();
+        let (epoch, _) = record.split_once('.').unwrap_or_default();
+        let mark = format!("{epoch}.999.{}", forged.uid);
+        forged.wish(&[("record", Some(&mark))]).await?;
+        forged.records("MarkMismatched", |_| true).await?;
+        forged.expire().await?;
+        world.witness().await?;
+        forged.lives().await?;
+        ensure!(forged.ours().await?["record"] == mark, "the evidence is gone");
+        let why = world.nsm(&["why", &forged.name]).await?;
+        ensure!(why.out.contains("nsm approve --store"), "{}", why.out);
+        let answered = world.nsm_ok(&["approve", "--store"]).await?;
+        ensure!(answered.contains(&forged.name), "{answered}");
+        forged.is_deleted().await
+    })
+    .await;
+}
+
+/// An upgrade must not hide a lost store, and must not take its own former marks for a stranger's.
+#[tokio::test]
+async fn a_mark_of_the_former_form_is_rewritten_when_it_is_in_order_and_counts_when_it_is_not() {
+    story(plain, async |world| -> Result<()> {
+        let _nsm = world.start().await?;
+        let [sound, lost] = [world.namespace(&[("ttl", "1h")]).await?, world.namespace(&[("ttl", "1h")]).await?];
+        for (demo, number) in [(&sound, 1), (&lost, 999)] {
+            let record = demo.shows("status", "ok").await?["record"].clone();
+            let (epoch, _) = record.split_once('.').unwrap_or_default();
+            demo.wish(&[("record", Some(&format!("{epoch}.{number}")))]).await?;
+        }
+        lost.records("MarkMismatched", |_| true).await?;
+        let own = format!("{}.{}.{}", epoch_of(&sound).await?, sound.kinds().len(), sound.uid);
+        sound.shows("record", &own).await?;
+        for demo in [&sound, &lost] {
+            demo.expire().await?;
+        }
+        sound.is_deleted().await?;
+        lost.lives().await
+    })
+    .await;
+}
+
+async fn epoch_of(demo: &Demo) -> Result<String> {
+    let record = demo.ours().await?["record"].clone();
+    Ok(record.split('.').next().unwrap_or_default().to_owned())
 }

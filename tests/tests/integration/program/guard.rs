@@ -1,11 +1,8 @@
 //! The last guard in the apiserver: a worker that has not seen it at work deletes nothing.
 
 use anyhow::{Result, ensure};
-use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
-use kube::Api;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use testbed::eventually;
+use testbed::{Admission, eventually};
 
 use crate::program::harness::{LATER, NO_DELETE, World, plain, story};
 
@@ -19,30 +16,9 @@ async fn guard(world: &World) -> Result<String> {
 
 /// Installs it: it refuses the deletion of the manager's own namespace.
 async fn install(world: &World, name: &str) -> Result<()> {
-    let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": [
-                {"apiGroups": [""], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["namespaces"]},
-            ]},
-            "validations": [{"expression": format!("oldObject.metadata.name != '{}'", world.home()), "message": "it is our own"}],
-        },
-    });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    });
-    let params = PatchParams::apply("testbed").force();
-    let policies = Api::<ValidatingAdmissionPolicy>::all(world.client.clone());
-    policies.patch(name, &params, &Patch::Apply(policy)).await?;
-    let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(world.client.clone());
-    bindings.patch(name, &params, &Patch::Apply(binding)).await?;
-    Ok(())
+    let lets_through = format!("oldObject.metadata.name != '{}'", world.home());
+    let admission = Admission { name, operation: "DELETE", lets_through, message: "it is our own", reason: None };
+    admission.install(&world.client).await
 }
 
 /// Whether the trial had no effect.

@@ -150,7 +150,7 @@ async fn shows_that_it_was_told_until_its_status_changes(world: &World, demo: &D
     let sent = demo.records("NoticeSent", |_| true).await?;
     assert_eq!(notified["status"], "ok");
     assert_eq!(notified["notified_timestamp"].parse::<Timestamp>()?, sent.at);
-    assert!(notified["record"].ends_with(&format!(".{}", sent.seq)), "{notified:?}");
+    assert!(notified["record"].ends_with(&format!(".{}.{}", sent.seq, demo.uid)), "{notified:?}");
 
     let stale = demo.shows("status", "stale").await?;
     assert!(!stale.contains_key("notified_status") && !stale.contains_key("notified_timestamp"), "{stale:?}");

@@ -2,10 +2,13 @@
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use testbed::ci::{CiServer, Fault, What};
-use testbed::eventually;
+use testbed::{
+    MongoServer,
+    ci::{CiServer, Fault, What},
+    eventually,
+};
 
-use crate::program::harness::{Demo, LATER, World, story};
+use crate::program::harness::{Demo, LATER, NO_DELETE, SOON, World, story};
 
 const TOKEN: &str = "glpat-token";
 
@@ -242,12 +245,7 @@ async fn what_its_successor_cancelled_stays_until_that_is_cancelled_too() {
 async fn a_pipeline_that_was_tidied_up_takes_nothing_along_also_after_a_restart() {
     let gitlab = gitlab(&[46]).await;
     gitlab.set("7", 100, "success");
-    let asking = asking(&gitlab, "1s", "0");
-    let configure = move |config: &mut Value| {
-        asking(config);
-        config["gitlab"]["gone_confirm_after"] = json!("1s");
-    };
-    story(configure, async |world| {
+    story(believing_soon(&gitlab), async |world| {
         let [kept, gone] = [made_by(world, "kept", 100).await?, made_by(world, "gone", 46).await?];
         let nsm = world.start().await?;
         for demo in [&kept, &gone] {
@@ -263,6 +261,82 @@ async fn a_pipeline_that_was_tidied_up_takes_nothing_along_also_after_a_restart(
         kept.lives().await?;
         ensure!(kept.statuses()? == ["ok"], "{:?}", kept.statuses());
         Ok(())
+    })
+    .await;
+}
+
+/// Lets one look at a pipeline that is not found suffice, soon.
+fn believing_soon(gitlab: &CiServer) -> impl FnOnce(&mut Value) + use<> {
+    let asking = asking(gitlab, "1s", "0");
+    move |config| {
+        asking(config);
+        config["gitlab"]["gone_confirm_after"] = json!("1s");
+    }
+}
+
+/// A sweep knows of what was seen before it only what the store has.
+#[tokio::test]
+async fn sweeps_know_what_was_seen_before_and_what_came_after() {
+    let gitlab = gitlab(&[46, 300]).await;
+    gitlab.set("7", 100, "success");
+    for pipeline in [300, 301] {
+        gitlab.tell(What::Pipeline, "7", pipeline, &json!({"ref": "refs/merge-requests/12/head"}));
+    }
+    story(believing_soon(&gitlab), async |world| {
+        let kept = made_by(world, "kept", 100).await?;
+        let [review, gone] = [made_by(world, "review", 300).await?, made_by(world, "gone", 46).await?];
+        let is_cancelled = async |demo: &Demo| {
+            eventually(&format!("a sweep finds `{}` cancelled", demo.name), LATER, async || {
+                world.sweep(NO_DELETE).await?;
+                let statuses = demo.statuses()?;
+                ensure!(statuses.last().is_some_and(|last| last == "cancelled"), "{statuses:?}");
+                Ok(())
+            })
+            .await
+        };
+        world.sweep(NO_DELETE).await?;
+        for demo in [&kept, &review, &gone] {
+            ensure!(demo.statuses()? == ["ok"], "{:?}", demo.kinds());
+        }
+        [100, 46].into_iter().for_each(|pipeline| gitlab.remove("7", pipeline));
+        gitlab.set("7", 301, "running");
+        gitlab.set("7", 300, "canceled");
+        is_cancelled(&gone).await?;
+        for demo in [&kept, &review] {
+            ensure!(demo.statuses()? == ["ok"], "{:?}", demo.kinds());
+        }
+        gitlab.set("7", 301, "canceled");
+        is_cancelled(&review).await?;
+        ensure!(kept.statuses()? == ["ok"], "{:?}", kept.kinds());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_mongodb_too_a_pipeline_that_was_tidied_up_takes_nothing_along() {
+    let url = MongoServer::shared().await.expect("it starts").fresh_url();
+    let gitlab = gitlab(&[46]).await;
+    gitlab.set("7", 100, "success");
+    let believing = believing_soon(&gitlab);
+    let configure = move |config: &mut Value| {
+        believing(config);
+        config["store"] = json!({"url": url});
+    };
+    story(configure, async |world| {
+        let [kept, gone] = [made_by(world, "kept", 100).await?, made_by(world, "gone", 46).await?];
+        let mut nsm = world.start().await?;
+        for demo in [&kept, &gone] {
+            demo.shows("status", "ok").await?;
+        }
+        nsm.process().terminate(SOON).await?;
+        gitlab.remove("7", 100);
+        let _nsm = world.start().await?;
+        is_asked_again(&gitlab, "/api/v4/projects/7/pipelines/100").await?;
+        gitlab.remove("7", 46);
+        gone.is_deleted().await?;
+        kept.shows("status", "ok").await?;
+        kept.lives().await
     })
     .await;
 }

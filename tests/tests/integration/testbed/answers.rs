@@ -7,7 +7,6 @@ use anyhow::{Context, Result, ensure};
 use common::cluster::{Answer, Cluster, Fenced, fence, patch_annotations};
 use http::Request;
 use jiff::Timestamp;
-use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions};
@@ -15,13 +14,12 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use lifecycle::{Action, Keys, Mode, Status, Uid, entry::ActionIntended, entry::Told};
 use serde_json::{Value, json};
-use testbed::{ControlPlane, HANG, User, eventually, temp_namespace};
+use testbed::{Admission, ControlPlane, HANG, User, eventually, temp_namespace};
 
 /// A uid that no object has.
 const NOBODY: &str = "0d15ea5e-0000-4000-8000-000000000000";
 
-/// How the administrator reaches the shared control plane.
-/// How the apiserver is asked. What is refused for now is not asked for again: nor does the product's client.
+/// How the administrator asks the shared apiserver. What is refused for now is not asked for again: nor does the product's client.
 async fn config() -> Result<Config> {
     let kubeconfig = Kubeconfig::read_from(ControlPlane::shared().await?.kubeconfig(User::ADMIN)?)?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
@@ -175,31 +173,14 @@ async fn an_admission_policy_that_answers_422_refuses_whatever_it_says() -> Resu
     let client = Client::try_from(config().await?)?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let name = temp_namespace(&client, &[], &[]).await?.name_any();
-    let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": [
-                {"apiGroups": [""], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["namespaces"]},
-            ]},
-            "validations": [{
-                "expression": format!("object.metadata.name != '{name}'"),
-                "message": "metadata.uid: Invalid value: field is immutable",
-                "reason": "Invalid",
-            }],
-        },
-    });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    });
-    let params = PatchParams::apply("testbed").force();
-    Api::<ValidatingAdmissionPolicy>::all(client.clone()).patch(&name, &params, &Patch::Apply(policy)).await?;
-    Api::<ValidatingAdmissionPolicyBinding>::all(client).patch(&name, &params, &Patch::Apply(binding)).await?;
+    let admission = Admission {
+        name: &name,
+        operation: "UPDATE",
+        lets_through: format!("object.metadata.name != '{name}'"),
+        message: "metadata.uid: Invalid value: field is immutable",
+        reason: Some("Invalid"),
+    };
+    admission.install(&client).await?;
     let refused = eventually("the policy is in force", HANG, async || {
         match namespaces.patch(&name, &PatchParams::default(), &annotate(None, None)).await {
             Ok(_) => anyhow::bail!("the policy refuses nothing yet"),

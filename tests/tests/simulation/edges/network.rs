@@ -8,7 +8,7 @@ use futures::{StreamExt as _, stream};
 use http::{Method, Request, Response, header};
 use kube::client::Body;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Edge, Error, Fate};
 use crate::{
@@ -281,6 +281,9 @@ impl Watching {
             if let Some(line) = self.pending.pop_front() {
                 self.told += 1;
                 return Some(Ok(line));
+            }
+            if let Some(until) = world.lags_until() {
+                sleep_until(until.min(self.ends)).await;
             }
             let news = {
                 let cluster = world.cluster();

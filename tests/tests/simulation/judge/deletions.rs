@@ -8,6 +8,7 @@ use lifecycle::{
     Action, Entry, Fact, Mode, Record, Status, Task, Uid,
     entry::{ActionIntended, Told},
     plan,
+    time::annotation_text,
 };
 
 use super::{Deletion, Judge, SKEW, Sent, Written, closes, deadline, has_own_end, is_managed};
@@ -42,6 +43,7 @@ impl Judge {
             self.complain("S5", format!("no policy applies to `{name}`"));
         }
         self.wishes(world, object);
+        self.mark(object, uid);
         if let Some((acknowledged, unfenced)) = &self.stopped
             && self.now > *acknowledged + STOPPED
             && !unfenced.contains(name)
@@ -92,6 +94,20 @@ impl Judge {
             && now + SKEW < until.min(since + max_keep)
         {
             self.complain("S5", format!("`{}` is kept until {until}", object.name));
+        }
+    }
+
+    /// Nothing told of entries that were lost (step 1).
+    fn mark(&mut self, object: &Object, uid: &str) {
+        let mark = object.annotations.get("manager.cicd.skao.int/record").map(String::as_str).unwrap_or_default();
+        let mut parts = mark.splitn(3, '.').skip(1);
+        let (number, of) = (parts.next().and_then(|text| text.parse::<usize>().ok()), parts.next());
+        let is_beyond = of == Some(uid) && number.is_some_and(|number| number > self.history(uid).len());
+        if is_beyond || self.has_lost(uid) {
+            self.complain(
+                "S1",
+                format!("`{}` was deleted, though its mark `{mark}` told of lost entries", object.name),
+            );
         }
     }
 
@@ -165,7 +181,28 @@ impl Judge {
         if aged.is_none_or(|aged| aged > SignedDuration::from_secs(60) + SKEW) {
             self.complain("S4", format!("entry {intent} of `{name}` rests on evidence {aged:?} old"));
         }
+        self.shown_before(object, &variant, intent);
         self.told_before(world, object, &variant, intent, intended);
+    }
+
+    /// Its status stood on the namespace, and not in our record alone (lifecycle.md section 5).
+    fn shown_before(&mut self, object: &Object, variant: &Variant, intent: u64) {
+        let before = self.history(&object.uid).iter().rev().filter(|written| written.entry.seq < intent);
+        let mut changes = before.filter_map(|written| match &written.entry.fact {
+            Fact::StatusChanged(change) => Some((change.to.to_string(), annotation_text(written.entry.at))),
+            _ => None,
+        });
+        let Some((status, since)) = changes.next() else { return };
+        let visible_for = Duration::from_secs(variant.visible_for);
+        let shown = self.shown.get(&(object.uid.clone(), status.clone(), since)).copied();
+        // A clock may have been set in between by what its check lets pass.
+        let skew = Duration::try_from(SKEW).unwrap_or_default();
+        if !visible_for.is_zero() && shown.is_none_or(|at| self.now + skew < at + visible_for) {
+            self.complain(
+                "S9",
+                format!("`{}` was deleted, and shows that it is {status} since {shown:?}", object.name),
+            );
+        }
     }
 
     /// S9.

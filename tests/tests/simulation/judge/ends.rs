@@ -6,7 +6,7 @@ use lifecycle::{Fact, Keys, keys};
 
 use super::{Judge, closes, deadline, health, is_managed};
 use crate::{
-    apiserver::Object,
+    apiserver::{Object, STRIPS},
     plot::{Deed, Variant},
     world::World,
 };
@@ -73,6 +73,10 @@ impl Judge {
         if object.deleted.is_some() {
             return Some("is terminating".to_owned());
         }
+        if self.has_lost(&object.uid) || object.labels.contains_key(STRIPS) {
+            // Nobody vouches for the store in any story, and nobody can read what is taken off.
+            return None;
+        }
         if !is_managed(object) {
             return shown.map(|shown| format!("is not ours and shows `{shown}`"));
         }
@@ -109,6 +113,11 @@ impl Judge {
             (false, false) => "ok",
         };
         (shown != Some(expected)).then(|| format!("shows {shown:?} instead of `{expected}`"))
+    }
+
+    /// Whether its history says that its mark tells of lost entries.
+    pub(super) fn has_lost(&self, uid: &str) -> bool {
+        self.history(uid).iter().any(|written| matches!(written.entry.fact, Fact::MarkMismatched(_)))
     }
 
     /// Everything did not end well within [`Judge::patience`].

@@ -31,6 +31,9 @@ impl Judge {
         {
             self.complain("S8", format!("{what} is of a namespace that is there"));
         }
+        if matches!(entry.fact, Fact::MarkMismatched(_)) && !self.forged.contains(uid) {
+            self.complain("S10", format!("{what} is of a namespace whose mark nobody forged"));
+        }
         self.status(world, who, entry, &what);
         self.while_open(entry, &what);
         self.outcome(world, entry, &what);

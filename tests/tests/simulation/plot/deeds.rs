@@ -19,8 +19,12 @@ pub(crate) enum Deed {
     Expire(usize, u64),
     /// Something that is none of ours changes on it.
     Touch(usize),
-    /// Takes our annotations off.
+    /// Takes our annotations off, and puts the mark of another namespace on it.
     Tamper(usize),
+    /// From now on admission of others takes our statuses off it.
+    Strip(usize),
+    /// Writes a mark of an entry that it never had.
+    Forge(usize),
     /// Comes under the other policy, or back.
     Repaint(usize),
     /// Its owner deletes it.
@@ -36,6 +40,8 @@ pub(crate) enum Deed {
     Jump(usize, i64),
     /// The apiserver forgets the past.
     Compact,
+    /// Watches hear of nothing for so many seconds; whoever asks is answered.
+    Lag(u64),
     /// A process is killed.
     Kill(usize),
     /// A process stands still.
@@ -64,6 +70,8 @@ impl Deed {
             | Self::Expire(who, _)
             | Self::Touch(who)
             | Self::Tamper(who)
+            | Self::Strip(who)
+            | Self::Forge(who)
             | Self::Repaint(who)
             | Self::Remove(who)
             | Self::Remake(who)
@@ -130,7 +138,7 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
         let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
         return vec![(When::After(Moment::Claim, dice.between(1, 8)), Deed::Freeze(machine, 650))];
     }
-    let deed = |dice: &mut Dice| {
+    let deeds = |dice: &mut Dice| {
         let nth = dice.between(1, 12);
         let when = if dice.happens(750) { When::Before(Moment::Look, nth) } else { When::After(Moment::Look, nth) };
         let deed = match dice.below(8) {
@@ -139,9 +147,28 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
             6 => Deed::Keep(IT, 600),
             _ => Deed::Protect(IT),
         };
-        (when, deed)
+        // Whoever watches would write it down at once, and whoever looks would have to start over for that.
+        [(when, Deed::Lag(30)), (when, deed)]
     };
-    (0..dice.between(1, 3)).map(|_| deed(&mut dice)).collect()
+    (0..dice.between(1, 3)).flat_map(|_| deeds(&mut dice)).collect()
+}
+
+/// Somebody forges a mark. One alone holds back its own namespace; thrown apart, as [`pause`] is.
+pub(super) fn forge(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
+    let mut dice = Dice::new(seed, "forge");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
+        return None;
+    }
+    Some((when(&mut dice, troubled_for), Deed::Forge(0)))
+}
+
+/// Somebody installs admission that takes annotations off one of them, likewise.
+pub(super) fn strip(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
+    let mut dice = Dice::new(seed, "strip");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
+        return None;
+    }
+    Some((When::At(Duration::from_secs(dice.below(troubled_for.as_secs()))), Deed::Strip(0)))
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {

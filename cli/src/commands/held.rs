@@ -1,0 +1,73 @@
+//! `nsm stop` where nobody said where the store is: each context has one, and the one that runs may be of another context
+//! than the present one.
+
+use std::path::{Path, PathBuf};
+
+use common::{
+    config::is_default_store,
+    controls::{self, Stop},
+    store::{self, Access, hold::Holder},
+};
+use jiff::Timestamp;
+use lifecycle::Actor;
+
+use crate::{
+    failure::{Code, Failure},
+    reach::{Reach, local_user},
+    screen::Screen,
+};
+
+use super::switch;
+
+/// Stops all deletions of the present context, and of every default store that a live process holds.
+pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+    let others = if reach.remote()?.is_some() { Vec::new() } else { others(reach)? };
+    let is_there = others.is_empty() || reach.settings()?.store.file().is_none_or(Path::exists);
+    let (failed, own) = tokio::join!(stop_all(&others, reason.as_deref(), reach.now()), async {
+        if is_there { switch::stop(reach, screen, reason.clone()).await } else { Ok(()) }
+    });
+    for (store, holder) in &others {
+        if !failed.iter().any(|(other, _)| other == store) {
+            let process = holder.map_or(String::new(), |it| format!(", of process {}", it.pid));
+            screen.note(&format!(
+                "deletions are stopped in the store `{}`{process}, too; what was under way there was not cut off",
+                store.display()
+            ));
+        }
+    }
+    own?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = failed.iter().map(|(store, why)| format!("`{}`: {why}", store.display())).collect();
+    Err(Failure::new(Code::Failed, format!("not everything that runs here is stopped:\n  {}", lines.join("\n  "))))
+}
+
+/// The default stores, but that of the present context, that a live process holds; none where it is said which store is meant.
+fn others(reach: &Reach<'_>) -> Result<Vec<(PathBuf, Option<Holder>)>, Failure> {
+    let settings = reach.settings()?;
+    let directory = reach.source().default_stores().filter(|_| settings.store.is_default);
+    let mut held = directory.map_or_else(Vec::new, |directory| store::hold::held_in(&directory, is_default_store));
+    held.retain(|(store, _)| settings.store.file() != Some(store.as_path()));
+    Ok(held)
+}
+
+/// Throws the stop in each of these. Returns where it is not known to be thrown, and why.
+async fn stop_all(
+    stores: &[(PathBuf, Option<Holder>)],
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Vec<(PathBuf, String)> {
+    let stop = Stop { on: true, reason: reason.map(str::to_owned) };
+    let actor = Actor::person(&local_user());
+    let mut failed = Vec::new();
+    for (path, _) in stores {
+        let url = format!("sqlite:{}", path.display());
+        let thrown = match store::open_with(&url, &Access::default()).await {
+            Ok(store) => controls::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        failed.extend(thrown.err().map(|why| (path.clone(), why)));
+    }
+    failed
+}

@@ -1,0 +1,106 @@
+//! The store of earlier versions, which was one file for all clusters: whoever's it is takes it over.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use anyhow::{Context as _, bail};
+use common::{
+    cluster::{Cluster, within},
+    config::{StoreSettings, former_default_store},
+    controls, identity,
+    store::{self, Access, SharedStore},
+};
+use jiff::Timestamp;
+use kube::api::ListParams;
+use lifecycle::{Uid, record::Phase};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+/// How many snapshots, or namespaces, are read at once.
+const PAGE: usize = 500;
+
+/// How long the last connection may take to put the log into the file, and how often that is looked at.
+const TO_CLOSE: Duration = Duration::from_secs(4);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What SQLite leaves beside a file that somebody has open, or left in the middle of something.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Moves the former default store to its new place, where there is none yet and it is of this cluster.
+///
+/// # Errors
+/// When it is of this cluster, and cannot be moved.
+pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: Timestamp) -> anyhow::Result<()> {
+    let Some(place) = settings.file() else { return Ok(()) };
+    let Some(former) = former_default_store(place).filter(|former| former.exists() && !place.exists()) else {
+        return Ok(());
+    };
+    let shown = former.display();
+    // Nobody else moves it, or goes on with it meanwhile.
+    let _hold = match store::hold::hold(&former, now) {
+        Ok(hold) => hold,
+        Err(why) => {
+            warn!("the former store `{shown}` is left alone: {why}");
+            return Ok(());
+        }
+    };
+    let store = store::open_with(&format!("sqlite:{shown}"), &Access::default()).await;
+    let store = store.with_context(|| format!("cannot open the former store `{shown}`"))?;
+    let is_ours = is_of(&store, cluster).await;
+    // With the last connection the log goes into the file.
+    drop(store);
+    match is_ours {
+        Ok(true) => {}
+        Ok(false) => {
+            info!("the former store `{shown}` is not of this cluster, and stays where it is");
+            return Ok(());
+        }
+        Err(why) => bail!(
+            "whose the former store `{shown}` is, is not known yet: {why:#}; try again, or name it in `store.url`"
+        ),
+    }
+    let is_open = || BESIDE.iter().any(|suffix| Path::new(&format!("{shown}{suffix}")).exists());
+    let closed = timeout(TO_CLOSE, async {
+        while is_open() {
+            sleep(POLL).await;
+        }
+    });
+    if closed.await.is_err() {
+        bail!("the former store `{shown}` is in use; end what uses it, or name it in `store.url`");
+    }
+    fs::rename(&former, place).with_context(|| format!("cannot move `{shown}` to `{}`", place.display()))?;
+    info!("the former store `{shown}` is of this cluster, and is `{}` from now on", place.display());
+    Ok(())
+}
+
+/// Whether a store is of a cluster: by the one it knows, and where it knows none, by whether anything it manages is there.
+async fn is_of(store: &SharedStore, cluster: &Cluster) -> anyhow::Result<bool> {
+    if let Some(known) = controls::cluster(&**store).await? {
+        return Ok(identity::of_cluster(cluster).await? == Some(known));
+    }
+    let there = namespaces(cluster).await?;
+    let mut after: Option<Uid> = None;
+    loop {
+        let page = store.snapshots(after.as_ref(), PAGE).await?;
+        if page.iter().any(|record| record.phase != Phase::Gone && there.contains(&record.uid)) {
+            return Ok(true);
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// The uids of all namespaces of a cluster.
+async fn namespaces(cluster: &Cluster) -> anyhow::Result<BTreeSet<Uid>> {
+    let (api, mut there) = (cluster.metadata(), BTreeSet::new());
+    let mut params = ListParams::default().limit(PAGE.try_into().unwrap_or(u32::MAX));
+    loop {
+        let page = within("list namespaces", api.list(&params)).await?;
+        there.extend(page.items.into_iter().filter_map(|object| object.metadata.uid).map(Uid::new));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(there),
+        }
+    }
+}

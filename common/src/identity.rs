@@ -1,0 +1,215 @@
+//! Whose the state in a store is: of which cluster, and of which installation.
+//!
+//! A store remembers its cluster by the uid of the namespace `kube-system`, which every cluster has and none shares. Against
+//! another one everything it knows would be recorded as gone.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use jiff::Timestamp;
+use lifecycle::{Actor, Uid};
+use serde_json::json;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    beats,
+    clock::Clock,
+    cluster::{Answer, Cluster, Trouble, within},
+    context::Context,
+    controls,
+    store::{Heartbeat, Store, StoreError},
+};
+
+/// The namespace whose uid stands for its cluster.
+const SYSTEM: &str = "kube-system";
+
+/// How long an apiserver that does not answer is left alone, at first and at most.
+const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// The uid that stands for a cluster; `None` where we may not read it.
+///
+/// # Errors
+/// When it is not known: the apiserver did not answer, or has yet to make the namespace.
+pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, Trouble> {
+    let doing = format!("read the uid of namespace `{SYSTEM}`, which stands for the cluster");
+    match within(&doing, cluster.metadata().get(SYSTEM)).await {
+        Ok(object) => match object.metadata.uid {
+            Some(uid) => Ok(Some(Uid::new(uid))),
+            None => Err(Trouble { doing, answer: Answer::Unclear, why: "the answer lacks it".to_owned() }),
+        },
+        Err(trouble) if trouble.answer == Answer::Refused => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Holds a store to the cluster it knows; one that knows none knows this one from now on.
+///
+/// # Errors
+/// When the store is out of reach.
+pub async fn hold_to(
+    store: &dyn Store,
+    cluster: &Uid,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Result<(), OtherCluster>, StoreError> {
+    let known = match controls::cluster(store).await? {
+        Some(known) => known,
+        None => controls::remember_cluster(store, actor, cluster, now).await?,
+    };
+    Ok(if known == *cluster { Ok(()) } else { Err(OtherCluster { known, found: cluster.clone() }) })
+}
+
+/// A store is not this cluster's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this store is of another cluster: it knows the one whose namespace `kube-system` has the uid `{known}`, and the one that \
+     answers has `{found}`; use a store of its own (`store.url`), or another context; where that cluster was rebuilt, and \
+     this one takes its place, run `nsm approve --cluster`"
+)]
+pub struct OtherCluster {
+    pub known: Uid,
+    pub found: Uid,
+}
+
+/// Waits until it is known that a store and a cluster belong together. Who may not read which cluster it is waits for that
+/// right: the chart's roles have it.
+///
+/// # Errors
+/// When they do not, or the store is out of reach.
+pub async fn belong_together(
+    store: &dyn Store,
+    cluster: &Cluster,
+    actor: &Actor,
+    clock: &Clock,
+    cancel: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (mut rest, mut is_told) = (REST.0, false);
+    loop {
+        match of_cluster(cluster).await {
+            Ok(Some(uid)) => {
+                if is_told {
+                    info!("the apiserver answers");
+                }
+                return Ok(hold_to(store, &uid, actor, clock.now()).await??);
+            }
+            Ok(None) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    warn!(
+                        "nothing begins before it is known which cluster it is: the uid of namespace `{SYSTEM}` may not be \
+                         read; give this service account `get` on namespaces"
+                    );
+                }
+            }
+            Err(trouble) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    warn!("nothing begins before it is known which cluster it is: {trouble}");
+                }
+            }
+        }
+        tokio::select! {
+            () = sleep(rest) => rest = (rest * 2).min(REST.1),
+            () = cancel.cancelled() => bail!("it was asked to end before it was known which cluster it is"),
+        }
+    }
+}
+
+/// Refuses where a controller of another installation was heard of lately in the same store. Tells of itself first, so that
+/// of two that begin at once at least one hears of the other.
+///
+/// # Errors
+/// When there is one, or the store is out of reach.
+pub async fn is_alone(context: &Context, role: &'static str, installation: &str) -> anyhow::Result<()> {
+    let (store, now) = (&*context.store, context.clock.now());
+    let (id, body) = (beats::id(context, role), json!({"installation": installation}));
+    store.beat(&Heartbeat { id: id.clone(), role: role.to_owned(), started: now, at: now, body }).await?;
+    let beats = store.beats(beats::MOST).await?;
+    let Some((other, beat)) = other_installation(&beats, &id, installation, now) else { return Ok(()) };
+    store.forget_beat(&id).await?;
+    bail!(
+        "the installation `{other}` works on this store since {} (`{}`, last heard of at {}), and this one is \
+         `{installation}`; give each a database of its own (`store.url`); if that one has gone without a word, wait until it \
+         was not heard of for {} s",
+        beat.started,
+        beat.id,
+        beat.at,
+        beats::DEAD_AFTER.as_secs()
+    )
+}
+
+/// Another installation that was heard of lately, and the beat that tells of it.
+fn other_installation<'a>(
+    beats: &'a [Heartbeat],
+    own: &str,
+    installation: &str,
+    now: Timestamp,
+) -> Option<(&'a str, &'a Heartbeat)> {
+    let others = beats.iter().filter(|beat| beat.id != own && beats::is_alive(beat.at, now));
+    let mut named = others.filter_map(|beat| Some((beat.body.get("installation")?.as_str()?, beat)));
+    named.find(|(other, _)| *other != installation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{SharedStore, open};
+
+    async fn store() -> (tempfile::TempDir, SharedStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        (directory, store)
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_belongs_to_the_first_cluster_it_knows() {
+        let (_directory, store) = store().await;
+        let (me, here, there) = (Actor::person("me"), Uid::new("here"), Uid::new("there"));
+        let held = async |uid: &Uid| hold_to(&*store, uid, &me, at(1)).await.unwrap();
+        assert_eq!(held(&here).await, Ok(()));
+        assert_eq!(held(&here).await, Ok(()));
+        let other = held(&there).await.unwrap_err();
+        assert_eq!(other, OtherCluster { known: here.clone(), found: there.clone() });
+        for named in ["`here`", "`there`", "nsm approve --cluster"] {
+            assert!(other.to_string().contains(named), "{other}");
+        }
+        assert_eq!(controls::approve_cluster(&*store, &me, &there, at(2)).await.unwrap(), Some(here.clone()));
+        assert_eq!((held(&there).await, held(&here).await.is_err()), (Ok(()), true));
+    }
+
+    #[tokio::test]
+    async fn of_two_clusters_at_once_one_has_the_store() {
+        let (_directory, store) = store().await;
+        let hold = async |uid: &str| {
+            let (me, uid) = (Actor::person("me"), Uid::new(uid));
+            hold_to(&*store, &uid, &me, at(1)).await.unwrap().is_ok()
+        };
+        let (one, other) = tokio::join!(hold("a"), hold("b"));
+        assert!(one != other, "{one} {other}");
+    }
+
+    #[test]
+    fn another_installation_is_known_for_as_long_as_it_is_heard_of() {
+        let beat = |id: &str, body| Heartbeat {
+            id: id.into(),
+            role: "collect-controller".into(),
+            started: at(0),
+            at: at(100),
+            body,
+        };
+        let beats = [
+            beat("own", json!({"installation": "b"})),
+            beat("worker", json!({})),
+            beat("other", json!({"installation": "a"})),
+        ];
+        let other = |own, installation, second| other_installation(&beats, own, installation, at(second)).map(|it| it.0);
+        assert_eq!(other("own", "b", 101), Some("a"));
+        assert_eq!(other("own", "a", 101), None, "the other replica of the same");
+        assert_eq!(other("x", "a", 101), Some("b"));
+        assert_eq!(other("own", "b", 1_000), None);
+    }
+}

@@ -1,0 +1,16 @@
+# The way out where others refuse our annotations.
+
+policy review ttl=1h visible_for=10s require-visible=no
+namespace review-1
+
++50m    others refuse our annotations
++10m    expect no task
++9s     expect no task
++1s     expect task delete
+
+---
+     0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
+     0:00:00 2. unknown -> ok [@1:00:00]: its health is not checked
+     0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
+     1:00:00 3. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it
+     1:00:10    offers delete due to 3
