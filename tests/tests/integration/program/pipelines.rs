@@ -50,13 +50,23 @@ async fn is_asked_again(gitlab: &CiServer, path: &str) -> Result<()> {
 
 /// Asks this GitLab so often, and lets what is cancelled stand so long.
 fn asking(gitlab: &CiServer, every: &str, visible_for: &str) -> impl FnOnce(&mut Value) + use<> {
+    asking_of("gitlab", gitlab, every, visible_for)
+}
+
+/// The same of the CI system that the configuration calls so.
+fn asking_of(
+    system: &'static str,
+    server: &CiServer,
+    every: &str,
+    visible_for: &str,
+) -> impl FnOnce(&mut Value) + use<> {
     let token = tempfile::NamedTempFile::new().expect("a file can be made");
     std::fs::write(token.path(), format!("{TOKEN}\n")).expect("it can be written");
     let (_, path) = token.keep().expect("it can be kept");
-    let section = json!({"url": gitlab.url(), "token_file": path, "check_every": every});
+    let section = json!({"url": server.url(), "token_file": path, "check_every": every});
     let visible_for = visible_for.to_owned();
     move |config| {
-        config["gitlab"] = section;
+        config[system] = section;
         config["policies"][0]["visible_for"] = json!(visible_for);
         config["telemetry"]["log"] = json!("info,actions=debug");
     }
@@ -336,6 +346,46 @@ async fn on_mongodb_too_a_pipeline_that_was_tidied_up_takes_nothing_along() {
         gitlab.remove("7", 46);
         gone.is_deleted().await?;
         kept.shows("status", "ok").await?;
+        kept.lives().await
+    })
+    .await;
+}
+
+/// GitHub calls it a run of a workflow, and tells of it in other words.
+#[tokio::test]
+async fn a_run_that_its_successor_cancelled_and_one_that_was_tidied_up_take_nothing_along() {
+    let github = CiServer::github(TOKEN).await.expect("it starts");
+    for (run, status) in [(100, "success"), (300, "in_progress")] {
+        github.set("octo/app", run, status);
+    }
+    let of_main = |run| github.tell(What::Pipeline, "octo/app", run, &json!({"head_branch": "main"}));
+    [300, 301].into_iter().for_each(of_main);
+    let asking = asking_of("github", &github, "1s", "0");
+    let configure = move |config: &mut Value| {
+        asking(config);
+        config["github"]["gone_confirm_after"] = json!("1s");
+    };
+    story(configure, async |world| {
+        let of_run = async |name: &str, run: &str| {
+            labelled(world, name, &[("projectPath", "octo.app"), ("pipelineId", run)]).await
+        };
+        let [kept, review] = [of_run("kept", "100").await?, of_run("review", "300").await?];
+        let _nsm = world.start().await?;
+        for demo in [&kept, &review] {
+            demo.shows("status", "ok").await?;
+        }
+        github.remove("octo/app", 100);
+        github.set("octo/app", 301, "queued");
+        github.set("octo/app", 300, "cancelled");
+        for path in ["runs/100", "workflows/159038/runs"] {
+            is_asked_again(&github, &format!("/repos/octo/app/actions/{path}")).await?;
+        }
+        world.witness().await?;
+        for demo in [&kept, &review] {
+            ensure!(demo.statuses()? == ["ok"], "{:?}", demo.statuses());
+        }
+        github.set("octo/app", 301, "cancelled");
+        review.is_deleted().await?;
         kept.lives().await
     })
     .await;
