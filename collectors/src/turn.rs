@@ -95,7 +95,8 @@ impl Collector {
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
-        if record.phase == Phase::Gone && !self.is_back(&settings, &namespace).await {
+        let was_gone = record.phase == Phase::Gone;
+        if was_gone && !self.is_back(&settings, &namespace).await {
             return Ok(Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() });
         }
         let (seen_now, kept) = self.observe(&settings, &record, namespace, &seen, others, now).await?;
@@ -103,6 +104,9 @@ impl Collector {
             (&settings.policies.keys, settings.policies.for_namespace(&seen_now.namespace).is_some());
         let Compared { belongs, mut written, again } =
             self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
+        if record.phase == Phase::Gone && !was_gone {
+            return Ok(Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() });
+        }
 
         let (judged, due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
         written.extend(judged);
@@ -287,7 +291,14 @@ impl Collector {
                     log(record, &fact);
                     written.push(fact);
                 }
-                Appended::Conflict => *record = load_and_mend(store, &record.uid).await?,
+                Appended::Conflict => {
+                    *record = load_and_mend(store, &record.uid).await?;
+                    if record.phase == Phase::Gone {
+                        // Somebody saw it go after we saw it: it is asked for before it is managed again.
+                        due = Some(self.recheck_at(now));
+                        break;
+                    }
+                }
             }
         }
         if !written.is_empty() {

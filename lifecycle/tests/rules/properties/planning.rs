@@ -29,14 +29,17 @@ impl<'a> Oracle<'a> {
     }
 
     fn is_whole(&self) -> bool {
+        is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+    }
+
+    /// Whether no mark tells of lost entries, or somebody vouched for the store since.
+    fn is_trusted(&self) -> bool {
         let stands = self.last(|fact| match fact {
             Fact::MarkMismatched(_) => Some(true),
             Fact::MarkTrusted(_) => Some(false),
             _ => None,
         });
-        is_in_order(self.history)
-            && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
-            && !stands.is_some_and(|(_, stands)| stands)
+        !stands.is_some_and(|(_, stands)| stands)
     }
 
     /// The intent that no outcome names yet, and whether one was ever done.
@@ -211,7 +214,8 @@ impl<'a> Oracle<'a> {
             Fact::ActionFailed(failed) => Some(failed.not_before),
             _ => None,
         });
-        may && self.is_managed()
+        may && self.is_trusted()
+            && self.is_managed()
             && self.is_judged_under_the_policy()
             && self.policy.deletes(status)
             && !protected.is_some_and(|(_, on)| on)
