@@ -4,6 +4,9 @@
 {{- $name := include "nsm.fullname" . -}}
 {{- $reads := include "nsm.readsWorkloads" . -}}
 collect-controller:
+  cluster:
+    # Which cluster it is.
+    - {apiGroups: [""], resources: [namespaces], resourceNames: [kube-system], verbs: [get]}
   own:
     # The lease. `create` knows no names.
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
@@ -14,6 +17,8 @@ collect-controller:
     # Why a Job does not come to anything.
     - {apiGroups: [""], resources: [pods, events], verbs: [list]}
 action-controller:
+  cluster:
+    - {apiGroups: [""], resources: [namespaces], resourceNames: [kube-system], verbs: [get]}
   own:
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
     - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-action-controller], verbs: [get, patch]}

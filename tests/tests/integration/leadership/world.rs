@@ -92,7 +92,7 @@ async fn grant(client: &Client) -> Result<()> {
             {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "list", "watch", "delete"]},
             {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["create", "update", "list", "watch", "delete"]},
             {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
-            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["patch"]},
+            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "patch"]},
         ],
     });
     let binding = json!({
