@@ -32,17 +32,24 @@ async fn a_queue_that_was_deleted_is_declared_again_by_who_consumes() {
     let bench = Amqp::new();
     let queue = bench.open().await;
     let mut events = queue.consume(Route::Events).await.unwrap();
-    let (_connection, channel) = stranger(shared().await).await;
-    // Somebody else listens too, so that a publish is not told that nobody does.
-    let feed = feed(&channel, &bench, "namespace.*").await;
-    delete(&channel, &bench.name("plan.v1")).await;
+    let (connection, channel) = stranger(shared().await).await;
+    let name = bench.name("plan.v1");
+    delete(&channel, &name).await;
+    // Nobody publishes before: that would declare it, too.
+    eventually("it is there again", LATER, async || {
+        let looking = connection.create_channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        looking.queue_declare(name.as_str().into(), options, FieldTable::default()).await?;
+        Ok(())
+    })
+    .await
+    .unwrap();
     let heard = eventually("an event comes", LATER, async || {
         queue.publish(Route::Events, &Message::about("a")).await?;
         ensure!(events.next(SHORT).await?.is_some(), "nothing comes");
         Ok(())
     });
     heard.await.unwrap();
-    drop(feed);
 }
 
 #[tokio::test]
