@@ -123,8 +123,10 @@ system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .r
   value: {{ quote .root.Values.proxy.url }}
 - name: HTTP_PROXY
   value: {{ quote .root.Values.proxy.url }}
+{{- with .root.Values.proxy.except }}
 - name: NO_PROXY
-  value: {{ join "," .root.Values.proxy.except | quote }}
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
