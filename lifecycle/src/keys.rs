@@ -171,6 +171,9 @@ pub enum Mismatch {
     Behind { marked: u64, head: u64 },
 }
 
+/// What stands in the mark of a collector that ran before any controller did. It tells no store from another.
+const NO_EPOCH: u64 = 0;
+
 impl Lineage {
     /// Compares the mark on a namespace with the history this store has of it. A mark of another namespace says nothing.
     ///
@@ -182,7 +185,7 @@ impl Lineage {
         let is_trusted = mark.epoch < self.vouched_before || record.trusted_mark.as_deref() == Some(text);
         if mark.is_of_another(namespace) || is_trusted {
             Ok(())
-        } else if !self.epochs.contains(&mark.epoch) {
+        } else if mark.epoch != NO_EPOCH && !self.epochs.contains(&mark.epoch) {
             Err(Mismatch::OtherStore(mark.epoch))
         } else if mark.seq > record.head {
             Err(Mismatch::Behind { marked: mark.seq, head: record.head })
@@ -191,10 +194,10 @@ impl Lineage {
         }
     }
 
-    /// The present epoch; 0 where none was begun.
+    /// The present epoch; [`NO_EPOCH`] where none was begun.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        self.epochs.last().copied().unwrap_or_default()
+        self.epochs.last().copied().unwrap_or(NO_EPOCH)
     }
 }
 
@@ -242,6 +245,7 @@ mod tests {
         check(Some(""), Ok(()));
         check(Some("2.7.a"), Ok(()));
         check(Some("3.1.a"), Ok(()));
+        check(Some("0.7.a"), Ok(()));
         check(Some(&Mark { epoch: 3, seq: 7, uid: Some(Uid::new("a")) }.to_string()), Ok(()));
     }
 
@@ -249,6 +253,7 @@ mod tests {
     fn a_mark_beyond_the_history_tells_that_entries_were_lost() {
         check(Some("2.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         check(Some("3.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
+        check(Some("0.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use common::{
     store::{self, hold},
 };
 use lifecycle::{Actor, Fact, Uid, entry::Gone};
+use serde_json::{Value, json};
 use testbed::{Process, User, eventually, program};
 
 use crate::program::harness::{SOON, World, now, plain, story};
@@ -86,9 +87,11 @@ async fn what_is_there_after_it_was_recorded_as_gone_is_managed_again() {
 /// `nsm` with nothing said about its store, on the context of this name of a kubeconfig that has it alone.
 fn without_a_store(world: &World, context: &str, arguments: &[&str]) -> Result<std::process::Command> {
     let text = std::fs::read_to_string(world.plane.kubeconfig(User::ADMIN)?)?;
-    let current = text.lines().find_map(|line| line.trim().strip_prefix("current-context:")).context("a context")?;
+    let mut config: Value = serde_json::from_str(&text)?;
+    config["current-context"] = json!(context);
+    config["contexts"][0]["name"] = json!(context);
     let kubeconfig = world.path(&format!("kubeconfig-{context}"));
-    std::fs::write(&kubeconfig, text.replace(current.trim(), context))?;
+    std::fs::write(&kubeconfig, config.to_string())?;
     let mut nsm = program("nsm")?;
     nsm.args(arguments).arg("--config").arg(world.config()).env("NO_COLOR", "1");
     nsm.env("KUBECONFIG", kubeconfig).env("XDG_STATE_HOME", world.path("state"));

@@ -370,16 +370,23 @@ async fn a_run_that_its_successor_cancelled_and_one_that_was_tidied_up_take_noth
             labelled(world, name, &[("projectPath", "octo.app"), ("pipelineId", run)]).await
         };
         let [kept, review] = [of_run("kept", "100").await?, of_run("review", "300").await?];
-        let _nsm = world.start().await?;
+        let nsm = world.start().await?;
         for demo in [&kept, &review] {
             demo.shows("status", "ok").await?;
         }
+        let path = "/repos/octo/app/actions/runs/100";
+        let before = asked(&github, path);
         github.remove("octo/app", 100);
+        drop(nsm);
+        let _nsm = world.start().await?;
+        eventually("it is asked for again", LATER, async || {
+            ensure!(asked(&github, path) > before, "{:?}", github.asked());
+            Ok(())
+        })
+        .await?;
         github.set("octo/app", 301, "queued");
         github.set("octo/app", 300, "cancelled");
-        for path in ["runs/100", "workflows/159038/runs"] {
-            is_asked_again(&github, &format!("/repos/octo/app/actions/{path}")).await?;
-        }
+        is_asked_again(&github, "/repos/octo/app/actions/workflows/159038/runs").await?;
         world.witness().await?;
         for demo in [&kept, &review] {
             ensure!(demo.statuses()? == ["ok"], "{:?}", demo.statuses());

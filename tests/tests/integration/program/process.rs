@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
 use testbed::{Process, binary, eventually, program};
 use tokio::time::sleep;
 
@@ -75,30 +74,6 @@ async fn ends_well(signal: Signal) {
 
         let _nsm = world.start().await?;
         world.are_deleted(&crowd, LATER).await
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn two_on_one_store_delete_each_namespace_once_and_share_the_budget() {
-    let budget = |config: &mut serde_json::Value| config["budget"] = json!({"at_least": 10, "share": 0.0});
-    story(budget, async |world| {
-        world.fresh_window().await?;
-        let crowd = world.crowd(16, &[("ttl", "3s")]).await?;
-        let _two = [world.start().await?, world.start().await?];
-        eventually("ten are deleted and the others wait for the budget", LATER, async || {
-            let mut waiting = 0;
-            let left = world.left_of(&crowd).await?;
-            for demo in &left {
-                let skipped = demo.history()?;
-                let skipped = skipped.of_kind("ActionSkipped").any(|entry| entry.text("why") == Some("budget"));
-                waiting += usize::from(skipped);
-            }
-            ensure!(left.len() == 6 && waiting == 6, "{} are left, {waiting} wait", left.len());
-            Ok(())
-        })
-        .await?;
-        Ok(())
     })
     .await;
 }

@@ -108,6 +108,32 @@ async fn three_hundred_tasks_are_for_four_workers() {
 }
 
 #[tokio::test]
+async fn two_workers_delete_each_namespace_once_and_share_the_budget() {
+    let budget = |config: &mut serde_json::Value| {
+        config["budget"] = json!({"at_least": 10, "share": 0.0});
+        patient(config);
+    };
+    fleet(budget, async |fleet| {
+        fleet.world.fresh_window().await?;
+        let crowd = fleet.world.crowd(16, &[("ttl", "3s")]).await?;
+        let _two = try_join_all([fleet.worker(), fleet.worker()]).await?;
+        eventually("ten are deleted and the others wait for the budget", LATER, async || {
+            let mut waiting = 0;
+            let left = fleet.world.left_of(&crowd).await?;
+            for demo in &left {
+                let history = demo.history()?;
+                let waits = history.of_kind("ActionSkipped").any(|entry| entry.text("why") == Some("budget"));
+                waiting += usize::from(waits);
+            }
+            ensure!(left.len() == 6 && waiting == 6, "{} are left, {waiting} wait", left.len());
+            Ok(())
+        })
+        .await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_same_task_told_many_times_is_carried_out_once_and_forged_ones_never() {
     fleet(plain, async |fleet| {
         let crowd = fleet.world.crowd(20, &[("ttl", "1s")]).await?;
