@@ -37,7 +37,7 @@ pub(crate) struct Member {
     pub(crate) job: Option<u64>,
     /// The pipeline that made it, where GitLab is asked for that.
     pub(crate) pipeline: Option<u64>,
-    /// Whether a Deployment is in it, which a quota refuses.
+    /// Whether a Deployment is in it whose pods are refused.
     pub(crate) broken: bool,
     /// The end that an annotation asks for, of the last of its lives.
     pub(crate) end: Option<End>,

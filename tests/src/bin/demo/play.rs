@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
@@ -45,18 +45,18 @@ pub(crate) struct Life {
 /// The Deployment in a namespace that fails.
 const DEPLOYED: &str = "web";
 
-/// Makes a Deployment that a quota refuses its pods.
+/// Makes a Deployment whose pods are refused: their ServiceAccount does not exist.
 async fn deploy(pipeline: &Client, namespace: &str) -> Result<()> {
-    let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
-    let quotas: Api<ResourceQuota> = Api::namespaced(pipeline.clone(), namespace);
-    quotas.create(&PostParams::default(), &serde_json::from_value(quota)?).await?;
     let deployment = json!({
         "metadata": {"name": DEPLOYED},
         "spec": {
             "selector": {"matchLabels": {"app": DEPLOYED}},
             "template": {
                 "metadata": {"labels": {"app": DEPLOYED}},
-                "spec": {"containers": [{"name": DEPLOYED, "image": "registry.example.org/web:1"}]},
+                "spec": {
+                    "serviceAccountName": "nobody",
+                    "containers": [{"name": DEPLOYED, "image": "registry.example.org/web:1"}],
+                },
             },
         },
     });

@@ -116,8 +116,7 @@ impl Stage {
         });
         let managers = [namespaces(&["get", "list", "watch", "patch", "delete"]), events, workloads];
         let deployments = |verbs: &[&str]| json!({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": verbs});
-        let quotas = json!({"apiGroups": [""], "resources": ["resourcequotas"], "verbs": ["create"]});
-        let pipelines = [namespaces(&["create", "delete"]), deployments(&["create"]), quotas];
+        let pipelines = [namespaces(&["create", "delete"]), deployments(&["create"])];
         let owners = [namespaces(&["get", "patch"]), deployments(&["patch"])];
         tokio::try_join!(
             grant(&admin, MANAGER, &managers),
