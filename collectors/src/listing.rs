@@ -124,7 +124,10 @@ mod tests {
     #[tokio::test]
     async fn what_a_collector_left_behind_is_mended() {
         assert!(mends(Some(DEATH - 1), &[0], None).await, "under the first controller there ever was");
-        assert!(mends(Some(DEATH - 1), &[0, DEATH + 3_600, DEATH + 3_601], None).await, "controllers began anew, twice");
+        assert!(
+            mends(Some(DEATH - 1), &[0, DEATH + 3_600, DEATH + 3_601], None).await,
+            "controllers began anew, twice"
+        );
         assert!(mends(Some(DEATH + 50_000), &[0], Some(DEATH - 1)).await, "nobody ran for half a day");
         assert!(mends(None, &[DEATH - 1, DEATH + 50_000], None).await, "it stays until asked to end");
         assert!(!mends(Some(DEATH + 50_000), &[0], None).await, "whoever came before has mended it");

@@ -206,7 +206,8 @@ mod tests {
             beat("worker", json!({})),
             beat("other", json!({"installation": "a"})),
         ];
-        let other = |own, installation, second| other_installation(&beats, own, installation, at(second)).map(|it| it.0);
+        let other =
+            |own, installation, second| other_installation(&beats, own, installation, at(second)).map(|it| it.0);
         assert_eq!(other("own", "b", 101), Some("a"));
         assert_eq!(other("own", "a", 101), None, "the other replica of the same");
         assert_eq!(other("x", "a", 101), Some("b"));

@@ -167,8 +167,14 @@ fn recorded(life: &Life, history: &[Entry]) -> Check {
         Fate::Recovers => ("tells that it failed and recovered, and no action", &["StatusChanged"]),
         Fate::Replaces => ("tells that it is ok, and no action", &["StatusChanged"]),
         Fate::Finishes => ("ends without any action of nsm", &["Gone"]),
-        Fate::Kept => ("ends with its time being over, shown to whom it may concern, and no action", &["Kept", "StatusChanged", "StatusShown"]),
-        Fate::Protected => ("ends with its time being over, shown to whom it may concern, and no action", &["Protected", "StatusChanged", "StatusShown"]),
+        Fate::Kept => (
+            "ends with its time being over, shown to whom it may concern, and no action",
+            &["Kept", "StatusChanged", "StatusShown"],
+        ),
+        Fate::Protected => (
+            "ends with its time being over, shown to whom it may concern, and no action",
+            &["Protected", "StatusChanged", "StatusShown"],
+        ),
         Fate::Ignored => ("does not exist", &[]),
     };
     let kinds: Vec<_> = history.iter().map(|entry| entry.kind.as_str()).collect();
