@@ -23,8 +23,8 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
      1:00:00    writes status=cancelled, no status_finalize_at, no status_timeframe, status_timestamp=@1:00:00
      1:00:00 4. the status of entry 3 is seen
      1:00:00    offers notify due to 3
-     1:00:01 4. notice about cancelled on chat: deletion @1:10:00, promised not before @1:10:01
-     1:00:01 5. notice 4 sent
+     1:00:01 5. notice about cancelled on chat: deletion @1:10:00, promised not before @1:10:01
+     1:00:01 6. notice 5 sent
      1:00:01    writes notified_status=cancelled, notified_timestamp=@1:00:01
      1:00:01    offers nothing
      1:11:01    offers delete due to 3

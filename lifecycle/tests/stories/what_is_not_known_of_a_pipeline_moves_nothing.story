@@ -27,6 +27,7 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
      2:00:00    writes status=cancelled, no status_finalize_at, no status_timeframe, status_timestamp=@2:00:00
      2:00:00 4. the status of entry 3 is seen
      2:00:05    offers delete due to 3
-    24:00:00 4. cancelled -> stale [@24:00:00]: it has lived for 1 day of the 1 day that policy `review` gives it
+    24:00:00 5. cancelled -> stale [@24:00:00]: it has lived for 1 day of the 1 day that policy `review` gives it
     24:00:00    writes status=stale, status_finalize_at=@24:00:00, status_timeframe=1 day, status_timestamp=@24:00:00
+    24:00:00 6. the status of entry 5 is seen
     24:00:00    offers nothing
