@@ -205,7 +205,8 @@ fn remake(world: &Arc<World>, who: usize) {
         world.cluster().finish(&uid);
     }
     let created = whole(world);
-    if let Ok(uid) = world.cluster().create(&member.name, created, labels(member)) {
+    let remade = world.cluster().create(&member.name, created, labels(member));
+    if let Ok(uid) = remade {
         world.tell("owner", &format!("creates `{}` anew ({uid})", member.name));
         if let Some(former) = former {
             // As a backup brings it back: with the annotations that it had.
