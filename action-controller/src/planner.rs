@@ -258,7 +258,8 @@ impl Planner {
             // They wait now.
             self.waiting = None;
         }
-        let again = (!plan.tasks.is_empty()).then(|| saturating_add(now, signed(settings.timings.reoffer_interval)));
+        let interval = signed(settings.timings.reoffer_interval);
+        let again = (!plan.tasks.is_empty()).then(|| plan::offered_again(policy, record, interval, now));
         let due = [plan.due, again].into_iter().flatten().min();
         let known = self.known.entry(record.uid.clone()).or_default();
         known.head = record.head;

@@ -54,7 +54,7 @@ pub(crate) async fn prepare(
     let (cluster, policies) = (&context.cluster, &settings.policies);
 
     // What waits for a slot is offered again and again: it costs the apiserver nothing.
-    if let Some(refusal) = known_to_wait(worker, record).await? {
+    if let Some(refusal) = known_to_wait(worker, policy, record).await? {
         return Ok(Looked::Skip(refusal));
     }
 
@@ -78,7 +78,7 @@ pub(crate) async fn prepare(
         Ok(slot) => slot,
         Err(refusal) => return Ok(Looked::Skip(refusal)),
     };
-    let wave = match wave(worker, settings, window, record).await? {
+    let wave = match wave(worker, settings, window, policy, record).await? {
         Ok(wave) => wave,
         Err(refusal) => return Ok(Looked::Skip(refusal)),
     };
@@ -133,7 +133,7 @@ fn window(worker: &Worker) -> Window {
 }
 
 /// Whether this window is known to have no slot left for it.
-async fn known_to_wait(worker: &Worker, record: &Record) -> anyhow::Result<Option<Refusal>> {
+async fn known_to_wait(worker: &Worker, policy: &Policy, record: &Record) -> anyhow::Result<Option<Refusal>> {
     let known = |kind| match worker.claims.known(kind, window(worker), &record.uid) {
         Some(Slot::Exhausted { limit, next }) => Some(exhausted(worker, kind, limit, next)),
         Some(Slot::Claimed(_)) | None => None,
@@ -141,7 +141,7 @@ async fn known_to_wait(worker: &Worker, record: &Record) -> anyhow::Result<Optio
     if let Some(refusal) = known(ClaimKind::Slots) {
         return Ok(Some(refusal));
     }
-    let Some(refusal) = known(ClaimKind::Waves).filter(|_| !is_foretold(record)) else {
+    let Some(refusal) = known(ClaimKind::Waves).filter(|_| !is_foretold(policy, record)) else {
         return Ok(None);
     };
     let approval = controls::approval(&*worker.context.store, worker.context.clock.now()).await?;
@@ -153,9 +153,10 @@ async fn wave(
     worker: &Worker,
     settings: &Settings,
     window: Window,
+    policy: &Policy,
     record: &Record,
 ) -> anyhow::Result<Result<Option<String>, Refusal>> {
-    if is_foretold(record) {
+    if is_foretold(policy, record) {
         return Ok(Ok(None));
     }
     if let Some(approval) = controls::approval(&*worker.context.store, worker.context.clock.now()).await? {

@@ -1,57 +1,65 @@
 //! Telling an owner that a deletion is near, from a task's id to what became of the notice.
 
 use common::{
-    config::{Settings, WebhookSettings},
+    channels,
+    config::{ChannelSettings, Settings, WebhookSettings},
     context::Context,
     controls,
     history::{Appended, append, load},
     mirroring, nudge,
 };
 use evidence::age;
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use lifecycle::{
     Fact, Policy, Record, Status, Task, absorb,
+    channel::{self, Channel, Delivery as Tried, Outcome},
     entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
     guards::deletion,
     plan::{self, promise, told_lately},
+    policy::Undeliverable,
     record::{Delivery, Notice},
-    time::{between, human_text},
+    time::human_text,
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
-    webhook::{self, Message, Told},
+    permit,
+    webhook::{self, Message},
     worker::Worker,
 };
-
-/// The only channel there is so far, as the history names it.
-const WEBHOOK: &str = "webhook";
 
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
 const ROUNDS: usize = 4;
 
-/// How long a notice is tried before it counts as undeliverable. Its promise stands all the same.
-const TRIED_FOR: SignedDuration = SignedDuration::from_mins(15);
-
 /// Tells the owner, if the task is still due.
 ///
 /// The promise is durable before anything is sent (safety.md S9). A notice that may or may not have arrived is sent
-/// again under the same id, which the receiver can tell.
+/// again under the same id, which the receiver can tell. One that did not arrive leaves nothing in the history until it is
+/// given up: the planner offers the task again.
 ///
 /// # Errors
-/// When the store is out of reach or the notice did not arrive: the planner offers the task again.
+/// When the store is out of reach: the planner offers the task again.
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
     let store = &*worker.context.store;
     for _ in 0..ROUNDS {
         let mut record = load(store, &task.uid).await?;
         worker.is_about(&record.name);
+        let known = record.head;
         let settings = worker.context.settings();
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let due = |policy: &&Policy| plan::plan(Some(policy), &record, worker.context.clock.now()).tasks.contains(task);
         let (Some(policy), Some(webhook)) = (policy.filter(due), settings.notices.webhook.clone()) else {
             return Ok(());
         };
-        let notice = match intend(worker, policy, &mut record).await? {
+        let Some(warning) = &policy.warning else { return Ok(()) };
+        // By a clock that is off, what is promised would be wrong, and for how long a notice is tried.
+        let clock = permit::clock(worker).await?;
+        if !clock.is_true() {
+            debug!("the owner of namespace `{}` is not told now: {}", record.name, clock.reason);
+            return Ok(());
+        }
+        let channel = webhook.channel();
+        let notice = match intend(worker, policy, &channel, &mut record).await? {
             Intent::Send(notice) => notice,
             Intent::Settled => {
                 let _ = store.put_snapshot(&record).await;
@@ -60,12 +68,15 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             }
             Intent::Again => continue,
         };
-        let sent = webhook::post(&worker.context.web, &webhook, &message(&record, &notice)).await;
-        let closed = close(worker, &webhook, &mut record, &notice, sent).await;
-        let _ = store.put_snapshot(&record).await;
+        let closed = post(worker, policy, warning.undeliverable, &webhook, &channel, &mut record, &notice).await;
+        if record.head != known {
+            let _ = store.put_snapshot(&record).await;
+        }
         // Told that a notice did not arrive, the planner would offer it again at once, and every worker would chase
-        // the same receiver. Untold, it does so in half a minute.
-        closed?;
+        // the same receiver. Untold, it does so in half a minute, and then ever more seldom.
+        if !closed? {
+            return Ok(());
+        }
         // Before the planner is told: what it plans next may be the deletion.
         if record.notified.is_some()
             && let Err(trouble) = show(worker, &settings, &record).await
@@ -89,7 +100,12 @@ enum Intent {
 }
 
 /// The notice that is under way already, or a new one with its promise, or the word that a recent one stands for it.
-async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow::Result<Intent> {
+async fn intend(
+    worker: &Worker,
+    policy: &Policy,
+    channel: &ChannelSettings,
+    record: &mut Record,
+) -> anyhow::Result<Intent> {
     let Some(deletion) = deletion(policy, record) else {
         return Ok(Intent::Settled);
     };
@@ -109,7 +125,7 @@ async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow
             about,
             deadline,
             promise: promise(policy, &deletion, now),
-            channel: WEBHOOK.to_owned(),
+            channel: channel.name.to_owned(),
         }),
     };
     Ok(match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
@@ -121,23 +137,91 @@ async fn intend(worker: &Worker, policy: &Policy, record: &mut Record) -> anyhow
     })
 }
 
-async fn close(
+/// Tries to deliver the notice, unless its receiver asked to be left alone. Returns whether that closed it.
+async fn post(
     worker: &Worker,
+    policy: &Policy,
+    terms: Undeliverable,
     webhook: &WebhookSettings,
+    channel: &ChannelSettings,
     record: &mut Record,
     notice: &Notice,
-    sent: Told,
-) -> anyhow::Result<()> {
-    let now = worker.context.clock.now();
-    let fact = match sent {
-        Told::Accepted => {
-            info!(namespace.name = %record.name, "the owner of namespace `{}` was told of its deletion", record.name);
-            Fact::NoticeSent(NoticeSent { of: notice.seq })
+) -> anyhow::Result<bool> {
+    let (store, clock) = (&*worker.context.store, &worker.context.clock);
+    let now = clock.now();
+    let left_alone = channels::left_alone_until(store, channel).await?;
+    if left_alone.is_some_and(|until| channel::is_held(&terms, notice, until, now)) {
+        return Ok(false);
+    }
+    let promise = plan::promise_of_try(policy, notice, now);
+    let message = message(record, notice, promise);
+    let delivery = webhook::deliver(&worker.context.web, webhook, &message, now).await;
+    let now = clock.now();
+    let known = learn(worker, terms, webhook, channel, &delivery, now).await;
+    let known = match (&delivery, known) {
+        (_, Ok(known)) => known,
+        // It arrived: that nobody learned that the channel works must not send it again.
+        (Tried::Accepted, Err(error)) => {
+            debug!("it is not known that channel `{}` works: {error:#}", channel.name);
+            Channel::default()
         }
-        Told::Refused(why) => undeliverable(record, notice, why),
-        Told::Unclear(why) if between(notice.at, now) >= TRIED_FOR => undeliverable(record, notice, why),
-        Told::Unclear(why) => anyhow::bail!("a notice to `{}` did not arrive: {why}", webhook::origin(webhook)),
+        (Tried::Failed(_), Err(error)) => return Err(error),
     };
+    let (of, promise) = (notice.seq, (promise > notice.promise).then_some(promise));
+    let fact = match channel::outcome(&terms, notice, &known, &delivery, now) {
+        Outcome::Sent => {
+            info!(namespace.name = %record.name, "the owner of namespace `{}` was told of its deletion", record.name);
+            Fact::NoticeSent(NoticeSent { of, promise })
+        }
+        Outcome::Undeliverable(why) => {
+            warn!(namespace.name = %record.name, "the owner of namespace `{}` could not be told of its deletion: {why}", record.name);
+            Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise, why })
+        }
+        Outcome::Retry => {
+            debug!("a notice about namespace `{}` did not arrive at `{}`", record.name, webhook::origin(webhook));
+            return Ok(false);
+        }
+    };
+    close(worker, record, notice, fact, now).await?;
+    Ok(true)
+}
+
+/// Takes in what a try says of the channel, for every process. Returns what is known of it now.
+async fn learn(
+    worker: &Worker,
+    terms: Undeliverable,
+    webhook: &WebhookSettings,
+    channel: &ChannelSettings,
+    delivery: &Tried,
+    now: Timestamp,
+) -> anyhow::Result<Channel> {
+    let store = &*worker.context.store;
+    if let Tried::Failed(failure) = delivery
+        && let Some(until) = channel::left_alone_until(&terms, failure, now)
+    {
+        channels::leave_alone(store, channel, until, now).await?;
+    }
+    let channels::Change { before, after } = channels::tried(store, &worker.actor, channel, delivery, now).await?;
+    let (name, origin) = (channel.name, webhook::origin(webhook));
+    match (before.is_broken(), after.is_broken()) {
+        (false, true) => {
+            let why = after.trouble().unwrap_or_default();
+            warn!("channel `{name}` at `{origin}` is broken, so owners are not told: {why}");
+        }
+        (true, false) => info!("channel `{name}` at `{origin}` works again"),
+        (true, true) | (false, false) => {}
+    }
+    Ok(after)
+}
+
+/// Records what became of a notice, unless that is on record.
+async fn close(
+    worker: &Worker,
+    record: &mut Record,
+    notice: &Notice,
+    fact: Fact,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let open = record
             .notice(notice.intended.about)
@@ -179,12 +263,8 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     Ok(())
 }
 
-fn undeliverable(record: &Record, notice: &Notice, why: String) -> Fact {
-    warn!(namespace.name = %record.name, "the owner of namespace `{}` could not be told of its deletion: {why}", record.name);
-    Fact::NoticeUndeliverable(NoticeUndeliverable { of: notice.seq, why })
-}
-
-fn message(record: &Record, notice: &Notice) -> Message {
+/// What is posted, with what this try promises.
+fn message(record: &Record, notice: &Notice, promise: Timestamp) -> Message {
     Message {
         v: 1,
         id: format!("{}:{}", record.uid, notice.seq),
@@ -195,7 +275,7 @@ fn message(record: &Record, notice: &Notice) -> Message {
         about: notice.intended.about,
         reason: reason(record, notice),
         deadline: notice.intended.deadline,
-        not_before: notice.promise,
+        not_before: promise,
         owner: record.ci.clone(),
         what_you_can_do: format!(
             "keep it for longer with `nsm keep {0} --for 4h --reason …`, for ever with `nsm protect {0}`, or look with \
@@ -215,11 +295,14 @@ fn reason(record: &Record, notice: &Notice) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use lifecycle::{
-        Actor, Entry, Mode, Uid,
+        Actor, Entry, Keys, Mode, Policies, Uid,
         entry::{Adopted, Pair, StatusChanged, Terms},
+        guards::PROMISE_MARGIN,
+        policy::{Common, HealthSources},
     };
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -249,7 +332,7 @@ mod tests {
             finalize_at: Some(at(12)),
             successors: Vec::new(),
         };
-        let (about, channel) = (Status::Stale, WEBHOOK.to_owned());
+        let (about, channel) = (Status::Stale, "webhook".to_owned());
         let notice = NoticeIntended { about, deadline: at(12), promise: at(12), channel };
         let facts = [Fact::Adopted(adopted), Fact::StatusChanged(ok), Fact::NoticeIntended(notice)];
         let entry = |(seq, fact)| Entry {
@@ -264,10 +347,35 @@ mod tests {
         Record::of(uid.clone(), &(1..).zip(facts).map(entry).collect::<Vec<_>>())
     }
 
+    fn policies() -> Policies {
+        let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h"})).unwrap();
+        let common = Common {
+            mode: Mode::Enforce,
+            keys: Keys::default(),
+            exclude: &[],
+            has_channel: true,
+            sources: HealthSources::NONE,
+            ci: &[],
+            promise_margin: PROMISE_MARGIN,
+        };
+        Policies::new(&[raw], &common).unwrap()
+    }
+
+    fn posted_at(now: Timestamp) -> Message {
+        let (policies, record) = (policies(), record());
+        let (policy, notice) = (policies.iter().next().unwrap(), record.notice(Status::Stale).unwrap());
+        message(&record, notice, plan::promise_of_try(policy, notice, now))
+    }
+
+    #[test]
+    fn what_leaves_late_promises_the_grace_from_then_on() {
+        assert_eq!(posted_at(at(11)).not_before, at(12));
+        assert_eq!(posted_at(at(12)).not_before, at(12) + SignedDuration::from_mins(10));
+    }
+
     #[test]
     fn the_page_shows_what_is_posted() {
-        let record = record();
-        let posted = serde_json::to_value(message(&record, record.notice(Status::Stale).unwrap())).unwrap();
+        let posted = serde_json::to_value(posted_at(at(11))).unwrap();
         let (_, rest) = PAGE.split_once("```json\n").unwrap();
         let (shown, rest) = rest.split_once("```").unwrap();
         assert_eq!(serde_json::from_str::<Value>(shown).unwrap(), posted);
@@ -275,6 +383,8 @@ mod tests {
         for field in posted.as_object().unwrap().keys() {
             assert!(fields.contains(&format!("`{field}`")), "the page does not tell what `{field}` means");
         }
-        assert!(PAGE.contains(webhook::SIGNATURE));
+        for header in [webhook::SIGNATURE, webhook::ID, webhook::TIMESTAMP, webhook::SIGNATURES] {
+            assert!(PAGE.contains(header), "the page does not tell of `{header}`");
+        }
     }
 }

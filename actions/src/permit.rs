@@ -2,7 +2,7 @@
 
 use common::{config::Settings, controls};
 use jiff::Timestamp;
-use lifecycle::entry::SkipReason;
+use lifecycle::{Condition, entry::SkipReason};
 
 use crate::worker::Worker;
 
@@ -42,12 +42,20 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
     if let Some(missing) = worker.canary.missing(&worker.context).await {
         return Ok(Some(refuse(SkipReason::Doubt, missing)));
     }
-    let cluster = &worker.context.cluster;
-    if !cluster.clock.compare(worker.context.clock.now()).is_true() {
+    let clock = clock(worker).await?;
+    Ok((!clock.is_true()).then(|| refuse(SkipReason::Doubt, clock.reason)))
+}
+
+/// Whether our clock agrees with the apiserver's, which is asked where it is not known to.
+///
+/// # Errors
+/// When the apiserver is out of reach.
+pub(crate) async fn clock(worker: &Worker) -> anyhow::Result<Condition> {
+    let (cluster, clock) = (&worker.context.cluster, &worker.context.clock);
+    if !cluster.clock.compare(clock.now()).is_true() {
         cluster.ask_time().await?;
     }
-    let clock = cluster.clock.compare(worker.context.clock.now());
-    Ok((!clock.is_true()).then(|| refuse(SkipReason::Doubt, clock.reason)))
+    Ok(cluster.clock.compare(clock.now()))
 }
 
 const fn refuse(why: SkipReason, detail: String) -> Refusal {

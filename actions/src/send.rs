@@ -31,7 +31,9 @@ pub(crate) enum Sent {
 pub(crate) fn told(policy: &Policy, record: &Record) -> Option<Told> {
     match &policy.warning {
         None => Some(Told::NoChannel),
-        Some(_) => record.notice(record.status).map(|notice| Told::Promised(notice.promise)),
+        Some(_) => record.notice(record.status).map(|notice| {
+            if notice.is_delivered() { Told::Promised(notice.promise) } else { Told::Undelivered(notice.promise) }
+        }),
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
     use jiff::Timestamp;
     use lifecycle::{
         Actor, Entry, Fact, Keys, Mode, Policies, Status, Uid,
-        entry::NoticeIntended,
+        entry::{NoticeIntended, NoticeSent},
         guards::PROMISE_MARGIN,
         policy::{Common, HealthSources},
     };
@@ -110,21 +112,26 @@ mod tests {
         Policies::new(&[raw], &common).unwrap()
     }
 
-    /// The record of a namespace of whose end its owner was told, or nobody.
-    fn record(is_told: bool) -> Record {
+    /// The record of a namespace after this many steps of telling its owner of its end: intended, sent.
+    fn record(steps: usize) -> Record {
         let (uid, at) = (Uid::new("u"), Timestamp::UNIX_EPOCH);
         let (about, channel) = (Status::Unknown, "webhook".to_owned());
-        let fact = Fact::NoticeIntended(NoticeIntended { about, deadline: at, promise: at, channel });
-        let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), String::new());
-        let entry = Entry { uid: uid.clone(), seq: 1, at, actor, name, token, fact };
-        Record::of(uid, is_told.then_some(&entry))
+        let intended = Fact::NoticeIntended(NoticeIntended { about, deadline: at, promise: at, channel });
+        let entry = |(seq, fact)| {
+            let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), String::new());
+            Entry { uid: Uid::new("u"), seq, at, actor, name, token, fact }
+        };
+        let entries: Vec<_> =
+            (1..).zip([intended, Fact::NoticeSent(NoticeSent { of: 1, promise: None })]).map(entry).collect();
+        Record::of(uid, &entries[..steps])
     }
 
     #[test]
     fn no_intent_says_that_there_is_no_channel_where_there_is_one() {
-        let told = |has_channel, is_told| told(policies(has_channel).iter().next().unwrap(), &record(is_told));
-        assert_eq!(told(false, false), Some(Told::NoChannel));
-        assert_eq!(told(true, true), Some(Told::Promised(Timestamp::UNIX_EPOCH)));
-        assert_eq!(told(true, false), None);
+        let told = |has_channel, steps| told(policies(has_channel).iter().next().unwrap(), &record(steps));
+        assert_eq!(told(false, 0), Some(Told::NoChannel));
+        assert_eq!(told(true, 2), Some(Told::Promised(Timestamp::UNIX_EPOCH)));
+        assert_eq!(told(true, 1), Some(Told::Undelivered(Timestamp::UNIX_EPOCH)));
+        assert_eq!(told(true, 0), None);
     }
 }

@@ -35,9 +35,9 @@ pub use mistake::{Mistake, Refused};
 pub use prometheus::{Login, PrometheusSettings, RawPrometheus, Trust};
 pub use raw::{LogFormat, Readable, Sweep};
 pub use settings::{
-    AdminSettings, ApiSettings, GuardSettings, HealthSettings, JobSettings, LeadershipSettings, NoticeSettings,
-    QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE, WebhookSettings,
-    WorkerSettings,
+    AdminSettings, ApiSettings, ChannelSettings, GuardSettings, HealthSettings, JobSettings, LeadershipSettings,
+    NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE,
+    WebhookSettings, WorkerSettings,
 };
 pub use source::{Source, former_default_store, is_default_store, variable};
 pub use tree::Origin;

@@ -350,13 +350,13 @@ async fn log(store: &dyn Store, group: &str, actor: &Actor, body: &impl Serializ
     }
 }
 
-fn claim(group: &str, number: u64, actor: &Actor, body: &impl Serialize, at: Timestamp) -> Claim {
+pub(crate) fn claim(group: &str, number: u64, actor: &Actor, body: &impl Serialize, at: Timestamp) -> Claim {
     let body = serde_json::to_value(body).expect("plain data serializes");
     let (group, actor) = (group.to_owned(), actor.clone());
     Claim { kind: ClaimKind::Controls, group, number, at, actor, token: token(), body }
 }
 
-fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
+pub(crate) fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
     let Claim { group, number, at, actor, body, .. } = claim;
     let body = serde_json::from_value(body).map_err(|error| StoreError::Damaged {
         doing: format!("read `{group}` number {number}"),

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod beats;
+pub mod channels;
 pub mod clock;
 pub mod cluster;
 pub mod config;

@@ -8,12 +8,18 @@ mod gauges;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lifecycle::{Actor, Mode, Record, Status, Uid, record::Phase, stuck};
+use lifecycle::{
+    Actor, Mode, Record, Status, Uid,
+    channel::ChannelState,
+    record::{Delivery, Phase},
+    stuck,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
     beats::{self, Checks, CollectorBody, ControllerBody, Doing, JobTrouble, Outage, WorkerBody, is_alive},
+    channels,
     config::{Ration, Settings},
     controls::{self, Approval, Decree, Doubt, Stop},
     ration::{self, Window},
@@ -52,6 +58,9 @@ pub struct Overview {
     /// The sources of evidence that collectors cannot read: what rests on them does not change.
     #[serde(default)]
     pub outages: Vec<Outage>,
+    /// The channels by which owners are told.
+    #[serde(default)]
+    pub channels: Vec<ChannelLine>,
     /// What came of the checks of single namespaces since each collector began, by its instance.
     #[serde(default, skip)]
     pub checks: BTreeMap<String, Checks>,
@@ -166,6 +175,24 @@ pub struct Use {
     pub next: Timestamp,
 }
 
+/// One channel by which owners are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelLine {
+    pub channel: String,
+    /// `broken`: nothing gets through; `failing`: the last tries failed, and it may be the messages' fault.
+    pub state: ChannelState,
+    /// Since when it is in this state, where that is known.
+    pub since: Option<Timestamp>,
+    /// Why the last try failed, where it does not work.
+    pub why: Option<String>,
+    /// The first 100 characters of what was answered then.
+    pub answer: Option<String>,
+    /// Notices that are tried.
+    pub waiting: u64,
+    /// Namespaces of whose deletion their owners could not be told.
+    pub undeliverable: u64,
+}
+
 /// One action worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerLine {
@@ -215,6 +242,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let doubt = controls::doubt(store).await?;
     let beats = store.beats(beats::MOST).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
+    let channels = channels(store, settings, &snapshots).await?;
     let window = Window::of(now, settings.timings.budget_window);
     let controllers: Vec<_> = beats.iter().filter_map(|beat| controller(beat, now)).collect();
     let leaders = beats.iter().filter(|beat| beat.role.ends_with(CONTROLLER) && is_alive(beat.at, now));
@@ -235,6 +263,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         controllers,
         collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
         outages: outages_of(&beats, now),
+        channels,
         checks: living(&beats, now).map(|(beat, body)| (instance(beat), body.checks)).collect(),
         deleted: deleted.map(|(instance, body)| (instance, body.deleted)).collect(),
         workers: count(&beats, now),
@@ -282,6 +311,8 @@ struct Snapshots {
     stuck_in_all: u64,
     wait_for_evidence: u64,
     mark_mismatches: u64,
+    /// Notices that are tried, and that could not be delivered, by their channel.
+    notices: BTreeMap<String, (u64, u64)>,
 }
 
 impl Snapshots {
@@ -307,6 +338,7 @@ impl Snapshots {
         if record.is_managed() && record.done.is_none() && record.attempts.missing_evidence().is_some() {
             self.wait_for_evidence += 1;
         }
+        self.add_notices(record);
         let (namespace, uid) = (&record.name, &record.uid);
         if let Some(open) = &record.open {
             self.under_way_in_all += 1;
@@ -330,6 +362,34 @@ impl Snapshots {
             }
         }
     }
+
+    /// Of each namespace that is there counts the notice that was intended last.
+    fn add_notices(&mut self, record: &Record) {
+        let last = record.notices.iter().filter(|notice| notice.counts).max_by_key(|notice| notice.seq);
+        let Some(notice) = last.filter(|_| record.is_managed() && record.done.is_none()) else { return };
+        let (waiting, undeliverable) = self.notices.entry(notice.intended.channel.clone()).or_default();
+        match notice.delivery {
+            Delivery::Open => *waiting += 1,
+            Delivery::Undeliverable => *undeliverable += 1,
+            Delivery::Sent | Delivery::Skipped => {}
+        }
+    }
+}
+
+/// What is known of each channel that is configured.
+async fn channels(store: &dyn Store, settings: &Settings, snapshots: &Snapshots) -> Result<Vec<ChannelLine>> {
+    let mut lines = Vec::new();
+    for channel in settings.notices.channels() {
+        let known = channels::known(store, &channel).await?;
+        let (waiting, undeliverable) = snapshots.notices.get(channel.name).copied().unwrap_or_default();
+        let (why, answer) = match known.state {
+            ChannelState::Working => (None, None),
+            ChannelState::Failing | ChannelState::Broken => (Some(known.why), known.answer),
+        };
+        let (channel, state, since) = (channel.name.to_owned(), known.state, known.since);
+        lines.push(ChannelLine { channel, state, since, why, answer, waiting, undeliverable });
+    }
+    Ok(lines)
 }
 
 /// The collectors that were heard of lately, with what they tell.
@@ -431,6 +491,7 @@ fn instance(beat: &Heartbeat) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lifecycle::channel::{Delivery, Failure, FailureScope};
     use serde_json::{Value, json};
 
     use super::*;
@@ -450,9 +511,14 @@ mod tests {
     }
 
     fn settings() -> Settings {
+        configured(&[])
+    }
+
+    fn configured(more: &[(&str, &str)]) -> Settings {
         let policy = r#"[{"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "0"}]"#;
         let variables = [("STORE__URL", "sqlite:/x"), ("MODE", "enforce"), ("POLICIES", policy)];
-        Source::new(None, variables.map(|(name, value)| (format!("NSM__{name}"), value.to_owned()))).load().unwrap()
+        let variables = variables.iter().chain(more).map(|(name, value)| (format!("NSM__{name}"), (*value).to_owned()));
+        Source::new(None, variables).load().unwrap()
     }
 
     async fn beat(store: &SharedStore, role: &str, id: &str, last: &str, body: Value) {
@@ -476,7 +542,71 @@ mod tests {
         let (_directory, store) = store().await;
         let page = overview(&*store, &settings(), at("10:04:00")).await.unwrap();
         assert_eq!((page.managed, page.stop, page.configuration.in_force), (0, None, None));
+        assert_eq!(page.channels, []);
         assert_eq!(page.budget, Use { used: 0, limit: 20, next: at("10:10:00") });
+    }
+
+    /// The record of a managed namespace whose owner was to be told, of which this came.
+    fn told(uid: &str, outcome: Option<(&str, Value)>) -> Record {
+        let adopted = json!({"policy": "ci", "policy_hash": "h", "mode": "enforce", "created": at("08:00:00"), "ci": [],
+            "deadline": null});
+        let intended =
+            json!({"about": "stale", "deadline": at("09:00:00"), "promise": at("09:00:00"), "channel": "webhook"});
+        let history = [("Adopted", adopted), ("NoticeIntended", intended)].into_iter().chain(outcome);
+        let entry = |(seq, (kind, data)): (u64, (&str, Value))| -> lifecycle::Entry {
+            serde_json::from_value(json!({"uid": uid, "seq": seq, "at": at("08:30:00"), "actor": "action/w.1",
+                "name": uid, "token": "t", "kind": kind, "data": data}))
+            .unwrap()
+        };
+        Record::of(Uid::new(uid), &(1..).zip(history).map(entry).collect::<Vec<_>>())
+    }
+
+    #[tokio::test]
+    async fn the_page_tells_of_a_channel_what_state_it_is_in_since_when_and_why() {
+        let (_directory, store) = store().await;
+        let settings = configured(&[("NOTICES__WEBHOOK__URL", "https://example.org/hooks/t0p")]);
+        let lines = async || overview(&*store, &settings, at("10:00:00")).await.unwrap().channels;
+        let (channel, state) = ("webhook".to_owned(), ChannelState::Working);
+        let calm = ChannelLine { channel, state, since: None, why: None, answer: None, waiting: 0, undeliverable: 0 };
+        assert_eq!(lines().await, std::slice::from_ref(&calm));
+
+        for (uid, outcome) in [
+            ("a", None),
+            ("b", Some(("NoticeSent", json!({"of": 2})))),
+            ("c", Some(("NoticeUndeliverable", json!({"of": 2, "why": "it answered 400"})))),
+        ] {
+            store.put_snapshot(&told(uid, outcome)).await.unwrap();
+        }
+        let (why, answer) = ("it answered 401 Unauthorized".to_owned(), Some("who are you?".to_owned()));
+        let delivery = Delivery::Failed(Failure { scope: FailureScope::Channel, why, answer, wait: None });
+        let (webhook, actor) = (settings.notices.channels().remove(0), Actor::role("action", "w.1"));
+        channels::tried(&*store, &actor, &webhook, &delivery, at("09:50:00")).await.unwrap();
+        let broken = ChannelLine {
+            state: ChannelState::Broken,
+            since: Some(at("09:50:00")),
+            why: Some("it answered 401 Unauthorized".into()),
+            answer: Some("who are you?".into()),
+            waiting: 1,
+            undeliverable: 1,
+            ..calm
+        };
+        assert_eq!(lines().await, [broken]);
+        let page = overview(&*store, &settings, at("10:00:00")).await.unwrap();
+        let text = metrics(&page, &settings);
+        for line in ["channel_outage", "notices_waiting", "notices_undeliverable"] {
+            let line = format!("namespace_manager_{line}{{channel=\"webhook\"}} 1");
+            assert!(text.contains(&format!("\n{line}\n")), "no `{line}` in {text}");
+        }
+        assert!(!text.contains("t0p"), "{text}");
+    }
+
+    /// The page as Prometheus reads it.
+    fn metrics(page: &Overview, settings: &Settings) -> String {
+        let mut registry = prometheus_client::registry::Registry::default();
+        register(page, &settings.timings, &mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
     }
 
     #[tokio::test]
@@ -535,10 +665,7 @@ mod tests {
         assert_eq!((page.stuck[0].namespace.as_str(), page.stuck[0].since), ("ci-1", at("09:15:00")));
         assert_eq!(page.budget, Use { used: 1, limit: 5, next: at("10:10:00") });
 
-        let mut registry = prometheus_client::registry::Registry::default();
-        register(&page, &settings.timings, &mut registry);
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let text = metrics(&page, &settings);
         for line in [
             "stopped 0",
             "store_doubted 0",

@@ -182,12 +182,18 @@ pub struct NoticeIntended {
 pub struct NoticeSent {
     /// The number of its `NoticeIntended`.
     pub of: u64,
+    /// What this try promised, where it left so late that this is later than was intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeUndeliverable {
     /// The number of its `NoticeIntended`.
     pub of: u64,
+    /// What the last try promised, as in [`NoticeSent`]: nobody knows whether an earlier one arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Timestamp>,
     pub why: String,
 }
 
@@ -243,6 +249,8 @@ pub enum Told {
     NoChannel,
     /// The latest promise given for this cause.
     Promised(Timestamp),
+    /// The same, of which nobody was told: the notice could not be delivered.
+    Undelivered(Timestamp),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

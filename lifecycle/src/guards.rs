@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Mode, Namespace, Policy, Record, Status,
+    Mode, Namespace, Policy, Record, Status, channel,
     keys::{Lineage, Mismatch},
+    policy::OnUndeliverable,
     record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
     wishes,
@@ -328,16 +329,34 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
 }
 
 fn told(policy: &Policy, record: &Record) -> Judged {
-    if policy.warning.is_none() {
+    let Some(warning) = &policy.warning else {
         return clear("no channel is configured, so there is nobody to tell");
-    }
+    };
     let notice = record.notice(record.status).filter(|notice| notice.counts);
     match notice {
         Some(notice) if is_of(notice, deletion(policy, record)) => match notice.delivery {
-            Delivery::Open => waits(None, "the notice to its owner is being sent"),
-            Delivery::Sent => clear(format!("its owner was told at {}", human_text(notice.at))),
-            Delivery::Undeliverable => clear(format!("the notice of {} could not be delivered", human_text(notice.at))),
-            Delivery::Skipped => clear(format!("the notice of {} was skipped", human_text(notice.at))),
+            Delivery::Open => {
+                let until = human_text(channel::tried_until(&warning.undeliverable, notice));
+                let until = match warning.undeliverable.then {
+                    OnUndeliverable::Proceed => format!("until {until} at the latest"),
+                    OnUndeliverable::Wait => "until it arrives".to_owned(),
+                };
+                waits(None, format!("the notice to its owner is being sent since {}, {until}", human_text(notice.at)))
+            }
+            Delivery::Sent => {
+                clear(format!("its owner was told at {}", human_text(notice.sent_at.unwrap_or(notice.at))))
+            }
+            Delivery::Skipped if notice.is_delivered() => {
+                clear(format!("the notice of {} stands for it", human_text(notice.at)))
+            }
+            Delivery::Undeliverable | Delivery::Skipped => match warning.undeliverable.then {
+                OnUndeliverable::Proceed => {
+                    clear(format!("the notice of {} could not be delivered, so nobody was told", human_text(notice.at)))
+                }
+                OnUndeliverable::Wait => {
+                    waits(None, format!("the notice of {} could not be delivered", human_text(notice.at)))
+                }
+            },
         },
         _ => waits(None, "its owner has yet to be told of this deletion"),
     }

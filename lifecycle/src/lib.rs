@@ -14,6 +14,7 @@
 //! input of a stranger's annotation counts as the longest its owner could have meant.
 
 pub mod backoff;
+pub mod channel;
 pub mod confirmation;
 pub mod decide;
 pub mod duration;

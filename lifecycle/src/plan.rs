@@ -4,10 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Mode, Policy, Record, Status, Uid,
+    Action, Mode, Policy, Record, Status, Uid, channel,
     guards::{Deletion, GuardKind, Guards, Verdict, deletion, guards, is_of},
-    record::Delivery,
-    time::{between, saturating_add},
+    policy::OnUndeliverable,
+    record::{Delivery, Notice},
+    time::{between, cut_to_millis, saturating_add},
 };
 
 /// A deadline counts as foretold when it stood for this long before it fell due, or for half the ttl (safety.md S7).
@@ -66,9 +67,21 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
 }
 
 /// Whether the deletion that the record leads to was foretold: its deadline, or an earlier one, stood for an hour or
-/// half its ttl before it fell due. What was not foretold is rationed in waves (safety.md S7).
+/// half its ttl before it fell due, and where there is a channel its owner was told of it. What was not foretold is
+/// rationed in waves (safety.md S7).
 #[must_use]
-pub fn is_foretold(record: &Record) -> bool {
+pub fn is_foretold(policy: &Policy, record: &Record) -> bool {
+    let is_told =
+        policy.warning.is_none() || notice_of(record, deletion(policy, record)).is_some_and(Notice::is_delivered);
+    is_told && has_stood(record)
+}
+
+/// The notice of this deletion that counts.
+fn notice_of(record: &Record, deletion: Option<Deletion>) -> Option<&Notice> {
+    record.notice(deletion?.about).filter(|notice| notice.counts && is_of(notice, deletion))
+}
+
+fn has_stood(record: &Record) -> bool {
     let (Some(deadline), Some(since), Some(created)) = (&record.deadline, record.foretold_since, record.created) else {
         return false;
     };
@@ -106,18 +119,38 @@ const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
 /// has not asked for an earlier end since.
 #[must_use]
 pub fn told_lately(record: &Record, about: Status, now: Timestamp) -> Option<Timestamp> {
-    let notice = record.notice(about).filter(|notice| notice.counts)?;
-    let told = match notice.delivery {
-        Delivery::Sent | Delivery::Skipped => true,
-        Delivery::Open | Delivery::Undeliverable => false,
-    };
-    (told && between(notice.at, now) < FLAPPING).then_some(notice.at)
+    let notice = record.notice(about).filter(|notice| notice.counts && notice.is_delivered())?;
+    notice.sent_at.filter(|at| between(*at, now) < FLAPPING)
+}
+
+/// The longest time from one try of a notice to the next.
+const MAX_RETRY_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
+
+/// When what is due now is offered again, unless something is written meanwhile: `interval` after now, and a notice that
+/// is not delivered ever more seldom, but at the end of its time.
+#[must_use]
+pub fn offered_again(policy: Option<&Policy>, record: &Record, interval: SignedDuration, now: Timestamp) -> Timestamp {
+    let usual = saturating_add(now, interval);
+    let told = policy.and_then(|policy| {
+        let notice = notice_of(record, deletion(policy, record)).filter(|notice| notice.delivery == Delivery::Open)?;
+        Some((notice, channel::tried_until(&policy.warning?.undeliverable, notice)))
+    });
+    let Some((notice, end)) = told else { return usual };
+    // It doubles: the age of a notice is the sum of all pauses so far.
+    let next = saturating_add(now, between(notice.at, now).clamp(interval, MAX_RETRY_BACKOFF.max(interval)));
+    if now < end { next.min(end) } else { next }
 }
 
 /// What a notice sent now can promise about this deletion (lifecycle.md section 5).
 #[must_use]
 pub fn promise(policy: &Policy, deletion: &Deletion, now: Timestamp) -> Timestamp {
     deletion.at.max(saturating_add(now, policy.grace(deletion.about)))
+}
+
+/// What a try of a notice made now promises: what it promised before, and at least the grace from now on.
+#[must_use]
+pub fn promise_of_try(policy: &Policy, notice: &Notice, now: Timestamp) -> Timestamp {
+    notice.promise.max(saturating_add(cut_to_millis(now), policy.grace(notice.intended.about)))
 }
 
 fn delete(policy: &Policy, record: &Record, guards: &Guards) -> Plan {
@@ -177,9 +210,16 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
         Status::Stale => record.deadline_set_by,
         _ => record.deadline_set_by.max(record.episode),
     };
-    let told = record.notice(deletion.about).filter(|notice| notice.counts && is_of(notice, Some(deletion)));
-    if let Some(told) = told {
-        return (told.delivery == Delivery::Open).then_some(Notify::Now(due_to));
+    if let Some(notice) = notice_of(record, Some(deletion)) {
+        let is_due = match notice.delivery {
+            Delivery::Open => true,
+            Delivery::Sent => false,
+            // It was given up under another configuration.
+            Delivery::Undeliverable | Delivery::Skipped => {
+                warning.undeliverable.then == OnUndeliverable::Wait && !notice.is_delivered()
+            }
+        };
+        return is_due.then_some(Notify::Now(due_to));
     }
     let at = match deletion.about {
         Status::Stale => saturating_add(deletion.at, -warning.before(between(record.created?, deletion.at))),
@@ -190,10 +230,15 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::{
-        Actor, Entry, Fact,
+        Actor, Entry, Fact, Keys, Policies,
         entry::{NoticeIntended, NoticeSent, NoticeSkipped},
+        guards::PROMISE_MARGIN,
+        policy::{Common, HealthSources, Undeliverable},
+        wishes::{Deadline, DeadlineBy},
     };
 
     fn at(minute: i64) -> Timestamp {
@@ -229,7 +274,7 @@ mod tests {
 
     #[test]
     fn who_was_told_is_not_told_again_within_half_an_hour() {
-        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1 })]);
+        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None })]);
         assert_eq!(told_lately(&told, Status::Stale, at(29)), Some(at(0)));
         assert_eq!(told_lately(&told, Status::Stale, at(30)), None);
         assert_eq!(told_lately(&record(vec![intended()]), Status::Stale, at(1)), None, "nobody knows that it was sent");
@@ -237,9 +282,39 @@ mod tests {
 
     #[test]
     fn a_notice_that_stands_for_another_deadline_keeps_its_promise() {
-        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1 }), skipped()]);
+        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None }), skipped()]);
         let notice = told.notice(Status::Stale).unwrap();
         assert_eq!((notice.intended.deadline, notice.promise, notice.at), (at(90), at(60), at(0)));
+    }
+
+    /// How many minutes after it was intended a notice that never arrives is tried, by whoever offers it every half minute.
+    fn tries(then: OnUndeliverable, until: i64) -> Vec<f64> {
+        let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
+        let common = Common {
+            mode: Mode::Enforce,
+            keys: Keys::default(),
+            exclude: &[],
+            has_channel: true,
+            sources: HealthSources::NONE,
+            ci: &[],
+            promise_margin: PROMISE_MARGIN,
+        };
+        let policies = Policies::new(&[serde_json::from_value(raw).unwrap()], &common).unwrap();
+        let terms = Undeliverable { after: SignedDuration::from_mins(22), then };
+        let policies = policies.with_undeliverable(terms);
+        let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy });
+        let record = Record { deadline, ..record(vec![intended()]) };
+        let interval = SignedDuration::from_secs(30);
+        let next = |now: &Timestamp| Some(offered_again(policies.iter().next(), &record, interval, *now));
+        let all = std::iter::successors(Some(at(0)), next).take_while(|now| *now <= at(until));
+        all.map(|now| between(at(0), now).as_secs_f64() / 60.0).collect()
+    }
+
+    #[test]
+    fn a_notice_that_does_not_arrive_is_tried_ever_more_seldom_and_at_the_end_of_its_time() {
+        let expected = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 13.0, 18.0, 22.0, 27.0];
+        assert_eq!(tries(OnUndeliverable::Proceed, 30), expected);
+        assert_eq!(tries(OnUndeliverable::Wait, 30), expected);
     }
 
     #[test]

@@ -139,6 +139,30 @@ pub struct RawOnStatus {
     pub require_visible: bool,
 }
 
+/// What follows where an owner cannot be told of a deletion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUndeliverable {
+    /// The namespace is deleted, as one whose deletion nobody could foresee.
+    #[default]
+    Proceed,
+    /// The deletion waits until the notice was delivered, for ever if need be.
+    Wait,
+}
+
+/// For how long a notice is tried, and what follows then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Undeliverable {
+    pub after: SignedDuration,
+    pub then: OnUndeliverable,
+}
+
+impl Default for Undeliverable {
+    fn default() -> Self {
+        Self { after: SignedDuration::from_hours(1), then: OnUndeliverable::Proceed }
+    }
+}
+
 /// What holds for every policy, as written in the configuration.
 #[derive(Clone, Debug)]
 pub struct Common<'a> {
@@ -199,6 +223,9 @@ pub struct Warning {
     /// The same of what was cancelled.
     #[serde(skip)]
     cancelled_grace: SignedDuration,
+    /// What follows where the owner cannot be told.
+    #[serde(skip)]
+    pub undeliverable: Undeliverable,
 }
 
 /// One policy, checked.
@@ -369,6 +396,20 @@ impl Policies {
         }
     }
 
+    /// The same policies where owners that cannot be told are treated so. The hash of a policy that tells nobody, or that
+    /// says what is the default, stays.
+    #[must_use]
+    pub fn with_undeliverable(mut self, terms: Undeliverable) -> Self {
+        for policy in &mut self.list {
+            let Some(warning) = &mut policy.warning else { continue };
+            if warning.undeliverable != terms {
+                warning.undeliverable = terms;
+                policy.hash = hash(&(&policy.hash, terms));
+            }
+        }
+        self
+    }
+
     /// The policy a namespace falls under: the highest score, ties to the first; `None` is not managed.
     #[must_use]
     pub fn for_namespace(&self, namespace: &Namespace) -> Option<&Policy> {
@@ -501,6 +542,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         failed_grace: grace_on(raw, Status::Failed).unwrap_or(GRACE),
         superseded_grace: grace_on(raw, Status::Superseded).unwrap_or(SignedDuration::ZERO),
         cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(GRACE),
+        undeliverable: Undeliverable::default(),
     });
     let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
     let confirm = superseded.as_ref().and_then(|superseded| superseded.confirm);

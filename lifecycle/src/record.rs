@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
 /// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
@@ -109,6 +109,9 @@ pub struct Notice {
     pub promise: Timestamp,
     /// A switch from observe to enforce makes what was told before count for nothing.
     pub counts: bool,
+    /// When it was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
 }
 
 /// Of what the owner was told last, and when.
@@ -358,16 +361,16 @@ impl Record {
             Fact::Protected(protected) => self.protected = protected.on,
             Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
             Fact::NoticeSent(sent) => {
-                if let Some(about) = self.deliver(sent.of, Delivery::Sent) {
+                if let Some(about) = self.deliver(sent.of, Delivery::Sent, sent.promise, entry) {
                     self.notified = Some(Notified { about, at: entry.at });
                 }
             }
             Fact::NoticeUndeliverable(failed) => {
-                self.deliver(failed.of, Delivery::Undeliverable);
+                self.deliver(failed.of, Delivery::Undeliverable, failed.promise, entry);
             }
             Fact::NoticeSkipped(skipped) => match skipped.of {
                 Some(of) => {
-                    self.deliver(of, Delivery::Skipped);
+                    self.deliver(of, Delivery::Skipped, None, entry);
                 }
                 None => self.count_as_told(skipped),
             },
@@ -458,13 +461,16 @@ impl Record {
             delivery: Delivery::Open,
             promise: promised.map_or(intended.promise, |promised| promised.max(intended.promise)),
             counts: true,
+            sent_at: None,
         });
     }
 
-    /// Returns what the notice is about, where there is one of this number.
-    fn deliver(&mut self, of: u64, delivery: Delivery) -> Option<Status> {
+    /// Its last try ended so, and promised that. Returns what the notice is about, where there is one of this number.
+    fn deliver(&mut self, of: u64, delivery: Delivery, promise: Option<Timestamp>, entry: &Entry) -> Option<Status> {
         let notice = self.notices.iter_mut().find(|notice| notice.seq == of)?;
         notice.delivery = delivery;
+        notice.sent_at = (delivery == Delivery::Sent).then_some(entry.at);
+        notice.promise = promise.map_or(notice.promise, |promise| promise.max(notice.promise));
         Some(notice.intended.about)
     }
 
@@ -479,6 +485,17 @@ impl Record {
     /// Closes the open intent if it is this one. An outcome names its intent; a stranger's closes nothing.
     fn close(&mut self, of: u64) -> Option<Intent> {
         self.open.take_if(|intent| intent.seq == of)
+    }
+}
+
+impl Notice {
+    /// Whether it was delivered, or stands for a deadline that moved soon after it was.
+    #[must_use]
+    pub const fn is_delivered(&self) -> bool {
+        match self.delivery {
+            Delivery::Sent | Delivery::Skipped => self.sent_at.is_some(),
+            Delivery::Open | Delivery::Undeliverable => false,
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Policy, Record, Verdict,
-    guards::{GuardKind, guards, history},
-    record::Phase,
+    Policy, Record, Verdict, channel,
+    guards::{GuardKind, deletion, guards, history, is_of},
+    record::{Delivery, Phase},
     time::{human_text, saturating_add},
 };
 
@@ -56,10 +56,14 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
     if let Some(since) = record.attempts.busy_since.filter(|_| waits_until.is_none()) {
         return stuck(saturating_add(since, PATIENCE), format!("it changes all the time since {}", human_text(since)));
     }
-    let due = due_since(policy?, record)?;
+    let policy = policy?;
+    let due = due_since(policy, record)?;
     // What it waits for is named for as long as somebody says so again.
     let from = waits_until.map_or(due, |until| due.max(until));
-    stuck(saturating_add(from, PATIENCE), format!("it is due since {}, and {last}", human_text(due)))
+    // After all time every guard is clear that time can clear.
+    let mut untold = guards(policy, record, Timestamp::MAX).into_iter().filter(|guard| is_ours_to_clear(guard.kind));
+    let why = untold.find(|guard| !guard.is_clear()).map_or(last, |guard| guard.why);
+    stuck(saturating_add(from, PATIENCE), format!("it is due since {}, and {why}", human_text(due)))
 }
 
 /// The instant at which the last guard that waits for time alone clears; `None` where another one stands. Telling the
@@ -69,9 +73,19 @@ fn due_since(policy: &Policy, record: &Record) -> Option<Timestamp> {
     guards(policy, record, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
         Verdict::Clear => Some(due),
         Verdict::Waits(Some(until)) => Some(due.max(until)),
-        Verdict::Waits(None) => is_ours_to_clear(guard.kind).then_some(due),
+        // What is tried has time until then.
+        Verdict::Waits(None) => is_ours_to_clear(guard.kind).then(|| due.max(tried_until(policy, record))),
         Verdict::Refuses => None,
     })
+}
+
+/// Until when the notice on its way is tried; before all time where none is.
+fn tried_until(policy: &Policy, record: &Record) -> Timestamp {
+    let deletion = deletion(policy, record);
+    let notice = deletion.and_then(|deletion| record.notice(deletion.about));
+    let open = notice.filter(|notice| notice.delivery == Delivery::Open && is_of(notice, deletion));
+    let until = policy.warning.zip(open).map(|(warning, open)| channel::tried_until(&warning.undeliverable, open));
+    until.unwrap_or(Timestamp::MIN)
 }
 
 /// Whether a guard that waits for no instant waits for this program alone.

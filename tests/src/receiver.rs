@@ -38,6 +38,8 @@ pub struct Post {
 pub enum Answer {
     /// Of HTTP.
     Status(u16),
+    /// A status, and a body.
+    Says(u16, &'static str),
     /// It is taken, and nothing is said.
     Stall,
     /// It is taken, and the connection cut.
@@ -117,19 +119,16 @@ async fn accept(listener: TcpListener, posts: Arc<Mutex<Vec<Post>>>, decide: Arc
 /// One request of a connection, which ends with it.
 async fn receive(mut stream: TcpStream, posts: &Mutex<Vec<Post>>, decide: &Decide) -> Result<()> {
     let post = read(&mut stream).await?;
-    let answer = {
+    let decided = {
         let mut posts = posts.lock().expect("nobody panics while holding it");
         let before = posts.iter().filter(|other| other.text("namespace") == post.text("namespace")).count();
-        let answer = decide(&post, before);
+        let decided = decide(&post, before);
         posts.push(post);
-        answer
+        decided
     };
-    match answer {
-        Answer::Status(code) => {
-            let answer = format!("HTTP/1.1 {code} So\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await?;
-            stream.shutdown().await?;
-        }
+    match decided {
+        Answer::Status(code) => answer(stream, code, "").await?,
+        Answer::Says(code, body) => answer(stream, code, body).await?,
         Answer::Stall => {
             // Until the other side has had enough.
             while stream.read(&mut [0; 64]).await? > 0 {}
@@ -137,6 +136,13 @@ async fn receive(mut stream: TcpStream, posts: &Mutex<Vec<Post>>, decide: &Decid
         Answer::Cut => {}
     }
     Ok(())
+}
+
+async fn answer(mut stream: TcpStream, code: u16, body: &str) -> Result<()> {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {code} So\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).await?;
+    Ok(stream.shutdown().await?)
 }
 
 async fn read(stream: &mut TcpStream) -> Result<Post> {

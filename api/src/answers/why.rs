@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use common::{
+    channels,
     cluster::{Answer, Cluster, Trouble, look},
     config::Settings,
     controls::{self, Decree, Stop},
@@ -16,7 +17,7 @@ use lifecycle::{
     guards, object_guards,
     ownership::{self, Owner, Source},
     plan::is_foretold,
-    record::Phase,
+    record::{Delivery, Phase},
     wishes::{self, Deadline, Malformed},
 };
 use serde::{Deserialize, Serialize};
@@ -265,6 +266,17 @@ async fn recorded(
         );
         return Ok(answer);
     };
+    if let Some(notice) = record.notices.iter().find(|notice| notice.counts && notice.delivery == Delivery::Open) {
+        let channels = settings.notices.channels().into_iter();
+        for channel in channels.filter(|channel| channel.name == notice.intended.channel) {
+            let known = channels::known(store, &channel).await?;
+            if let Some(trouble) = known.trouble() {
+                let since = known.since.map_or(String::new(), |since| format!(" since {}", both(since, now)));
+                let state = if known.is_broken() { "is broken" } else { "fails" };
+                answer.notes.push(format!("channel `{}` {state}{since}: {trouble}", channel.name));
+            }
+        }
+    }
     answer.guards = before_deletion(store, settings, policy, record, object.as_ref(), stopped, now).await?;
     if let Some(in_force) = controls::config(store).await?
         && in_force.body.hash != settings.hash
@@ -315,7 +327,7 @@ async fn before_deletion(
         ),
     });
     if policy.deletes(record.status) {
-        all.push(match (is_foretold(record), controls::approval(store, now).await?) {
+        all.push(match (is_foretold(policy, record), controls::approval(store, now).await?) {
             (true, _) => Shown::clear("wave", "it was foretold"),
             (false, Some(approval)) => Shown::clear(
                 "wave",

@@ -2,10 +2,10 @@
 
 use common::{
     beats::{JobTrouble, Outage},
-    status::{Collector, Controller, Decreed, Overview, Use},
+    status::{ChannelLine, Collector, Controller, Decreed, Overview, Use},
 };
 use jiff::Timestamp;
-use lifecycle::Status;
+use lifecycle::{Status, channel::ChannelState};
 
 use super::{
     moment::{age, both, relative},
@@ -36,6 +36,9 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
             "outage",
             format!("{BAD}{source}{BAD:#} since {}, so what rests on it does not change: {why}", both(*since, now)),
         );
+    }
+    for channel in &page.channels {
+        line("notices", self::channel(channel, now));
     }
     if page.wait_for_evidence > 0 {
         line(
@@ -144,6 +147,20 @@ fn trouble(it: &JobTrouble, now: Timestamp) -> String {
     format!("jobs {} {times}: {}{next}", it.reason, it.what)
 }
 
+fn channel(it: &ChannelLine, now: Timestamp) -> String {
+    let since = it.since.map_or(String::new(), |since| format!(" since {}", both(since, now)));
+    let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let answer = it.answer.as_ref().map_or(String::new(), |answer| format!(": {answer}"));
+    let state = match it.state {
+        ChannelState::Working => format!("{GOOD}works{GOOD:#}"),
+        ChannelState::Failing => format!("{CARE}fails{CARE:#}{since}{why}{answer}"),
+        ChannelState::Broken => format!("{BAD}broken{BAD:#}{since}, so owners are not told{why}{answer}"),
+    };
+    let some = |count: u64, what: &str| if count == 0 { String::new() } else { format!("; {count} {what}") };
+    let (waiting, undeliverable) = (some(it.waiting, "on their way"), some(it.undeliverable, "could not be delivered"));
+    format!("{}: {state}{waiting}{undeliverable}", it.channel)
+}
+
 fn workers(page: &Overview) -> String {
     let it = page.workers;
     let dead = if it.dead > 0 { format!(", {CARE}{} dead{CARE:#}", it.dead) } else { String::new() };
@@ -209,6 +226,7 @@ mod tests {
                 of: Some(2),
             }],
             outages: Vec::new(),
+            channels: Vec::new(),
             checks: BTreeMap::new(),
             deleted: BTreeMap::new(),
             workers: WorkerCount { working: 1, waiting: 0, dead: 0 },
@@ -253,6 +271,15 @@ mod tests {
         page.collectors.clear();
         let (source, why) = ("prometheus".into(), "it does not answer".into());
         page.outages = vec![Outage { source, since: at("10:01:00"), why }];
+        page.channels = vec![ChannelLine {
+            channel: "webhook".into(),
+            state: ChannelState::Broken,
+            since: Some(at("09:44:00")),
+            why: Some("it answered 401 Unauthorized".into()),
+            answer: Some("invalid_token".into()),
+            waiting: 5,
+            undeliverable: 1,
+        }];
         page.wait_for_evidence = 2;
         page.workers.dead = 2;
         page.under_way = vec![UnderWay {

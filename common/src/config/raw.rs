@@ -9,7 +9,7 @@ use lifecycle::{
     Mode,
     duration::Period,
     keys::{DEFAULT_CI_PREFIX, DEFAULT_PREFIX},
-    policy::RawPolicy,
+    policy::{OnUndeliverable, RawPolicy},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -184,12 +184,19 @@ pub struct RawWaves {
 }
 
 /// How owners are told what is about to happen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawNotices {
     /// A POST of JSON for every notice. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<RawWebhook>,
+    /// How long a notice is tried that does not arrive, while its deletion waits. Default: `1h`. Variable:
+    /// `NSM__NOTICES__UNDELIVERABLE_AFTER`.
+    pub undeliverable_after: Period,
+    /// What follows then, and where the receiver refuses a notice for good: `proceed` deletes the namespace as one whose
+    /// deletion nobody could foresee, so that `waves` limits it; `wait` goes on trying, and deletes nothing before the
+    /// notice was delivered. Default: `proceed`. Variable: `NSM__NOTICES__ON_UNDELIVERABLE`.
+    pub on_undeliverable: OnUndeliverable,
 }
 
 /// A POST of JSON for every notice.
@@ -198,8 +205,8 @@ pub struct RawNotices {
 pub struct RawWebhook {
     /// Where to: `https://…` or `http://…`. Variable: `NSM__NOTICES__WEBHOOK__URL`.
     pub url: String,
-    /// A file with the secret that signs each body; read again for each notice. Default: none, so that nothing is
-    /// signed. Variable: `NSM__NOTICES__WEBHOOK__SECRET_FILE`.
+    /// A file with the secret that signs each message; read again for each notice. One that begins with `whsec_` is
+    /// decoded as Standard Webhooks say. Default: none, so that nothing is signed. Variable: `NSM__NOTICES__WEBHOOK__SECRET_FILE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_file: Option<String>,
 }
@@ -367,6 +374,13 @@ impl Default for RawBudget {
 impl Default for RawWaves {
     fn default() -> Self {
         Self { at_least: 10, share: 0.1 }
+    }
+}
+
+impl Default for RawNotices {
+    fn default() -> Self {
+        let on_undeliverable = OnUndeliverable::Proceed;
+        Self { webhook: None, undeliverable_after: Period::from_secs(3_600), on_undeliverable }
     }
 }
 

@@ -13,7 +13,7 @@ use lifecycle::{
     Keys, Mode, Policies,
     duration::Period,
     pipeline::CiSystem,
-    policy::{self, Common, HealthSource, HealthSources, Invalid},
+    policy::{self, Common, HealthSource, HealthSources, Invalid, Undeliverable},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -87,6 +87,15 @@ pub struct NoticeSettings {
     pub webhook: Option<WebhookSettings>,
 }
 
+/// One channel, as what is known of it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelSettings {
+    /// As histories name it.
+    pub name: &'static str,
+    /// Tells its address from every other, without what may be secret in it.
+    pub address: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookSettings {
     /// Absolute, `http` or `https`.
@@ -156,6 +165,22 @@ impl Ration {
     }
 }
 
+impl NoticeSettings {
+    /// Every channel that is configured.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelSettings> {
+        self.webhook.iter().map(WebhookSettings::channel).collect()
+    }
+}
+
+impl WebhookSettings {
+    /// This channel.
+    #[must_use]
+    pub fn channel(&self) -> ChannelSettings {
+        ChannelSettings { name: "webhook", address: policy::hash(&self.url) }
+    }
+}
+
 impl Settings {
     /// Checks a configuration. `store_url` is where the store is kept unless it says otherwise.
     pub(super) fn new(raw: Raw, store_url: Result<String, String>, timings: Timings) -> Result<Self, Vec<Invalid>> {
@@ -195,7 +220,10 @@ impl Settings {
             ci: &systems,
             promise_margin: signed(timings.promise_margin),
         };
+        let undeliverable =
+            Undeliverable { after: raw.notices.undeliverable_after.get(), then: raw.notices.on_undeliverable };
         let policies = errors.take(Policies::new(&raw.policies, &common));
+        let policies = policies.map(|policies| policies.with_undeliverable(undeliverable));
         let store = errors.take(store::check(&raw.store, store_url));
         let queue = errors.take(queue::check(&raw.queue));
         let budget = errors.take(ration("budget", raw.budget.at_least, raw.budget.share));

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use jiff::SignedDuration;
 use lifecycle::{
     Mode,
     ownership::{self, Owners},
+    policy::{OnUndeliverable, Undeliverable},
 };
 
 use super::{Readable, Settings, Source, is_default_store};
@@ -68,6 +70,29 @@ fn what_is_opened_is_a_list_in_files_and_in_variables() {
     assert_eq!(settings.api.open, [Readable::Records]);
     assert_eq!((settings.leadership.lease.as_secs(), &*settings.leadership.name), (10, "namespace-manager"));
     assert_eq!(settings.admin.listen, None);
+}
+
+#[test]
+fn policies_know_what_follows_where_owners_cannot_be_told() {
+    let told = |yaml: &str| {
+        let url = "notices: {webhook: {url: \"https://example.org/hook\"}";
+        let settings = taken(&format!("{}{url}{yaml}}}\n", policy("ttl: 1h")));
+        (settings.policies.iter().next().unwrap().warning.unwrap().undeliverable, settings.hash)
+    };
+    let (usual, hash) = told("");
+    assert_eq!(usual, Undeliverable { after: SignedDuration::from_hours(1), then: OnUndeliverable::Proceed });
+    let (other, other_hash) = told(", undeliverable_after: 10m, on_undeliverable: wait");
+    assert_eq!(other, Undeliverable { after: SignedDuration::from_mins(10), then: OnUndeliverable::Wait });
+    assert_ne!(hash, other_hash, "it changes decisions");
+}
+
+#[test]
+fn a_channel_is_known_by_its_address_and_tells_nothing_of_it() {
+    let channels = |url: &str| taken(&format!("notices: {{webhook: {{url: \"{url}\"}}}}\n")).notices.channels();
+    let (one, other) = (channels("https://example.org/t0p"), channels("https://example.org/t0q"));
+    assert_eq!((one.len(), one[0].name), (1, "webhook"));
+    assert!(one != other && !one[0].address.contains("t0p"), "{one:?}");
+    assert_eq!(taken("mode: observe\n").notices.channels(), []);
 }
 
 #[test]

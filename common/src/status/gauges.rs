@@ -1,12 +1,13 @@
 //! The page as gauges, for alerts: what `nsm status` shows to people, Prometheus sees all the time. With the counters that
 //! ride on beats.
 
+use lifecycle::channel::ChannelState;
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use super::Overview;
+use super::{ChannelLine, Overview};
 use crate::{beats::Checks, timings::Timings};
 
 /// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
@@ -44,6 +45,19 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
         outages.get_or_create(&vec![("source", outage.source.clone())]).set(1);
     }
     registry.register("namespace_manager_source_outage", "A source of evidence that cannot be read", outages);
+
+    let mut of_channels = |name: &str, help: &str, value: fn(&ChannelLine) -> u64| {
+        let family = Family::<Vec<(&str, String)>, Gauge>::default();
+        for line in &page.channels {
+            family.get_or_create(&vec![("channel", line.channel.clone())]).set(whole(value(line)));
+        }
+        registry.register(format!("namespace_manager_{name}"), help, family);
+    };
+    let is_broken = |line: &ChannelLine| u64::from(line.state == ChannelState::Broken);
+    of_channels("channel_outage", "Whether no notice gets through on a channel", is_broken);
+    of_channels("notices_waiting", "Notices that are tried, and have not arrived yet", |line| line.waiting);
+    let help = "Namespaces of whose deletion their owners could not be told";
+    of_channels("notices_undeliverable", help, |line| line.undeliverable);
 
     let checks = Family::<Vec<(&str, String)>, Counter>::default();
     for (owner, of_owner) in &page.checks {

@@ -213,7 +213,9 @@ static CONFIGURATIONS: LazyLock<Vec<Arc<Policies>>> = LazyLock::new(|| {
             // A policy that asks for nothing is judged by its alerts where Prometheus is configured.
             let prometheus_every = (at % 3 == 0).then(|| SignedDuration::from_hours(6));
             let ci = if at % 2 == 0 { vec![CiSystem::Gitlab] } else { Vec::new() };
-            all.push(Settings { mode, has_channel, former, exclude: Vec::new(), prometheus_every, ci }.policies(&raw));
+            all.push(
+                Settings { mode, has_channel, former, prometheus_every, ci, ..Settings::default() }.policies(&raw),
+            );
         }
     }
     all

@@ -6,7 +6,7 @@ use lifecycle::{
     guards::PROMISE_MARGIN,
     ownership::{Owners, Source},
     pipeline::CiSystem,
-    policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, RawPolicy},
+    policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, OnUndeliverable, RawPolicy, Undeliverable},
     supersession::By,
 };
 use serde_json::{Value, json};
@@ -473,6 +473,18 @@ fn the_hash_changes_with_what_a_policy_decides_and_with_nothing_else() {
     assert_ne!(usual, hash(&with("ttl", json!("2h")), Mode::Enforce, true));
     assert_ne!(usual, hash(&with("ttl", json!("1h")), Mode::Observe, true));
     assert_ne!(usual, hash(&with("ttl", json!("1h")), Mode::Enforce, false));
+}
+
+#[test]
+fn the_hash_changes_with_what_follows_where_owners_cannot_be_told() {
+    let policies = || configured(&[with("ttl", json!("1h"))], &Keys::default(), &[]).unwrap();
+    let hash = |terms| policies().with_undeliverable(terms).iter().next().unwrap().hash.clone();
+    let usual = policies().iter().next().unwrap().hash.clone();
+    assert_eq!(hash(Undeliverable::default()), usual);
+    let waits = Undeliverable { then: OnUndeliverable::Wait, ..Undeliverable::default() };
+    let soon = Undeliverable { after: SignedDuration::from_mins(1), ..Undeliverable::default() };
+    let all = [usual, hash(waits), hash(soon)];
+    assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
 }
 
 #[test]

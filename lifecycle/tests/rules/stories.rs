@@ -63,18 +63,23 @@ macro_rules! stories {
 }
 
 stories! {
+    a_broken_channel_is_tried_for_an_hour
     a_cancelled_pipeline_outranks_a_newer_deployment
     a_cancelled_pipeline_takes_its_namespace_along
     a_cap_cannot_take_back_a_promise
+    a_channel_that_refuses_every_form_is_broken
+    a_channel_that_works_again_tells_what_was_held
     a_gap_stops_what_destroys
     a_keep_holds_what_has_failed
     a_mark_beyond_its_history_holds_it_back
     a_merged_request_takes_its_namespace_along
+    a_message_that_is_refused_is_given_up_at_once
     a_newer_deployment_replaces_it
     a_newer_deployment_that_fails_replaces_nothing
     a_pipeline_is_not_checked_any_more
     a_policy_cannot_take_back_a_promise
     a_policy_may_leave_what_has_failed
+    a_recipient_who_is_gone_is_given_up_at_once
     a_retried_pipeline_takes_it_back
     a_status_that_nobody_could_read_deletes_nothing
     a_status_that_was_seen_counts_from_then_on
@@ -142,6 +147,8 @@ stories! {
     what_nobody_looks_at_again_is_stuck
     what_recovers_after_it_was_told_stays
     what_replaced_it_may_be_replaced_in_turn
+    what_was_given_up_is_told_once_it_is_waited_for
+    who_cannot_be_told_may_be_waited_for
 }
 
 #[test]

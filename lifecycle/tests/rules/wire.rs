@@ -88,9 +88,29 @@ fn a_record_is_written_as_it_always_was() {
 #[test]
 fn a_record_is_read_for_ever() {
     let stored = |version| serde_json::from_value::<Snapshot>(fixture(&format!("records/{version}.json"))).unwrap();
-    assert_eq!(stored("v4").current(), Some(whole_record()));
-    for older in ["v1", "v2", "v3"] {
+    assert_eq!(stored("v5").current(), Some(whole_record()));
+    for older in ["v1", "v2", "v3", "v4"] {
         assert_eq!(stored(older).current(), None, "the fold of then knew less");
+    }
+}
+
+#[test]
+fn what_a_late_try_promised_is_read_for_ever() {
+    let promise = json!("2026-01-05T01:10:00.125Z");
+    for (name, data) in [
+        ("notice_sent", json!({ "of": 13, "promise": promise })),
+        ("notice_undeliverable", json!({ "of": 10, "promise": promise, "why": "nobody" })),
+    ] {
+        let mut json = fixture(&format!("entries/v1/{name}.json"));
+        json["data"] = data;
+        let entry = read(&json);
+        assert_eq!(write(&entry), json);
+        let read = match entry.fact {
+            Fact::NoticeSent(sent) => sent.promise,
+            Fact::NoticeUndeliverable(failed) => failed.promise,
+            _ => None,
+        };
+        assert_eq!(json!(read), promise, "{name}");
     }
 }
 

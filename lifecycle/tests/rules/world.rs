@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Mode, Namespace, Observation, Plan, Policies,
-    Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb, decide,
+    Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb,
+    channel::Channel,
+    decide,
     decide::shown,
     entry::{StatusNotShown, Terms},
     guards::{PROMISE_MARGIN, guards, object_guards},
@@ -19,7 +21,7 @@ use lifecycle::{
     mirror,
     pipeline::{CiSystem, Kind, Links, Origin, together},
     plan,
-    policy::{Common, HealthSources, RawPolicy},
+    policy::{Common, HealthSources, RawPolicy, Undeliverable},
     supersession::{Succession, Successor},
     time::{cut_to_millis, saturating_add},
 };
@@ -42,6 +44,7 @@ const WAKES: usize = 1_024;
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
     pub(crate) has_channel: bool,
+    pub(crate) undeliverable: Undeliverable,
     pub(crate) former: Vec<String>,
     pub(crate) exclude: Vec<String>,
     pub(crate) prometheus_every: Option<SignedDuration>,
@@ -53,6 +56,7 @@ impl Default for Settings {
         Self {
             mode: Mode::Enforce,
             has_channel: false,
+            undeliverable: Undeliverable::default(),
             former: Vec::new(),
             exclude: Vec::new(),
             prometheus_every: None,
@@ -73,7 +77,8 @@ impl Settings {
             ci: &self.ci,
             promise_margin: PROMISE_MARGIN,
         };
-        Arc::new(Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}")))
+        let policies = Policies::new(raw, &common).unwrap_or_else(|errors| panic!("{errors:?}"));
+        Arc::new(policies.with_undeliverable(self.undeliverable))
     }
 }
 
@@ -110,6 +115,8 @@ pub(crate) struct World {
     pub(crate) refuses: bool,
     /// The number of the job that replaces it.
     pub(crate) successor: u32,
+    /// What is known of the channel.
+    pub(crate) channel: Channel,
     looked: Option<Look>,
     look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
@@ -160,6 +167,7 @@ impl World {
             merged: Some(Truth::False),
             refuses: false,
             successor: 2,
+            channel: Channel::default(),
             looked: None,
             look_at: None,
             now,

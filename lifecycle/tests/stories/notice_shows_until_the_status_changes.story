@@ -40,6 +40,6 @@ namespace review-1
      7:00:10 12. notice about stale on chat: deletion @8:00:00, promised not before @8:00:00
      8:00:00 13. ok -> stale [@8:00:00]: it has lived for 8 hours of the 8 hours that its owner's annotation `8h` gives it
      8:00:00    writes status=stale, status_timestamp=@8:00:00
-     8:00:15 14. notice 12 sent
+     8:00:15 14. notice 12 sent, promised not before @8:10:15
      8:00:15    writes notified_status=stale, notified_timestamp=@8:00:15
      8:00:15    offers nothing

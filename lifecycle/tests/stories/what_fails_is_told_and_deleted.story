@@ -17,8 +17,8 @@ namespace review-1
 +1s     the notice is sent
 +0s     expect unforetold
 +10m    expect guard promise waits
-+57s    expect no task
-+2s     expect task delete
++59s    expect no task
++1s     expect task delete
 +0s     a worker intends
 +1s     it is done
 
@@ -35,10 +35,10 @@ namespace review-1
      1:15:30 6. the status of entry 5 is seen
      1:15:30    offers notify due to 5
      1:15:31 7. notice about failed on chat: deletion @1:25:30, promised not before @1:25:31
-     1:15:32 8. notice 7 sent
+     1:15:32 8. notice 7 sent, promised not before @1:25:32
      1:15:32    writes notified_status=failed, notified_timestamp=@1:15:32
      1:15:32    offers nothing
-     1:26:31    offers delete due to 5
-     1:26:31 9. delete intended, attempt 1 of 5, until @1:27:16
-     1:26:31    offers nothing
-     1:26:32 10. attempt 9 done
+     1:26:32    offers delete due to 5
+     1:26:32 9. delete intended, attempt 1 of 5, until @1:27:17
+     1:26:32    offers nothing
+     1:26:33 10. attempt 9 done

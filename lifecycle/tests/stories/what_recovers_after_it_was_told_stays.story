@@ -28,7 +28,7 @@ namespace review-1
      0:00:00 5. the status of entry 4 is seen
      0:00:00    offers notify due to 4
      0:00:30 6. notice about failed on chat: deletion @0:10:00, promised not before @0:10:30
-     0:00:31 7. notice 6 sent
+     0:00:31 7. notice 6 sent, promised not before @0:10:31
      0:00:31    writes notified_status=failed, notified_timestamp=@0:00:31
      0:00:31    offers nothing
      0:06:00    writes failing_resources=[]

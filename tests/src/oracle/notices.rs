@@ -42,6 +42,8 @@ struct Notice<'a> {
     binds: bool,
     /// It was not made while nobody was to be told.
     counts: bool,
+    /// The latest time that a try of it promised.
+    promise: Option<Timestamp>,
 }
 
 impl<'a> Told<'a> {
@@ -72,11 +74,21 @@ impl<'a> Told<'a> {
             "Kept" => self.occasion += 1,
             "NoticeIntended" => {
                 let occasion = self.occasion;
-                self.notices.push(Notice { intended: entry, occasion, outcome: None, binds: true, counts: true });
+                let promise = entry.instant("promise");
+                self.notices.push(Notice {
+                    intended: entry,
+                    occasion,
+                    outcome: None,
+                    binds: true,
+                    counts: true,
+                    promise,
+                });
             }
             "NoticeSent" | "NoticeUndeliverable" => {
                 if let Some(notice) = self.named_by(entry) {
                     notice.outcome = Some(&entry.kind);
+                    // One that left late promises a later time.
+                    notice.promise = notice.promise.max(entry.instant("promise"));
                 }
             }
             _ => {}
@@ -107,11 +119,13 @@ fn promised(
     history.before(intent.seq).for_each(|entry| told.read(entry));
     let bind: Vec<_> =
         told.notices.iter().filter(|it| it.binds && it.intended.text("about") == intent.text("cause")).collect();
-    let latest = bind.iter().filter_map(|notice| notice.intended.instant("promise")).max();
+    let latest = bind.iter().filter_map(|notice| notice.promise).max();
+    let last = bind.iter().rfind(|notice| notice.counts);
 
     let said = intent.data.get("told");
-    let promised = said.and_then(|said| said.get("promised")?.as_str()?.parse::<Timestamp>().ok());
-    match (said.and_then(|said| said.as_str()), promised) {
+    let says = |word: &str| said.and_then(|said| said.get(word)?.as_str()?.parse::<Timestamp>().ok());
+    let (promised, undelivered) = (says("promised"), says("undelivered"));
+    match (said.and_then(|said| said.as_str()), promised.or(undelivered)) {
         (Some("no_channel"), _) => {
             // Another configuration would have been another policy, and that an entry.
             if let Some(notice) = bind.iter().find(|notice| notice.intended.seq > told.terms) {
@@ -123,9 +137,14 @@ fn promised(
             if latest != Some(promised) {
                 found.complain("S9", format!("{what} says that {promised} was promised, which was {latest:?}"));
             }
-            let last = bind.iter().rfind(|notice| notice.counts);
+            let outcome = if undelivered.is_some() { "NoticeUndeliverable" } else { "NoticeSent" };
             if last.is_none_or(|notice| notice.outcome.is_none()) {
                 found.complain("S9", format!("{what} came before anybody knew whether its owner was told"));
+            } else if last.is_none_or(|notice| notice.outcome != Some(outcome)) {
+                found.complain("S9", format!("{what} says of its owner {said:?}, which is not so"));
+            }
+            if undelivered.is_some() && intent.text("wave").is_none() {
+                found.complain("S7", format!("{what} was announced to nobody, and is in no wave"));
             }
         }
         (_, None) => found.complain("S9", format!("{what} says of its owner {said:?}")),

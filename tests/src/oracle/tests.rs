@@ -276,6 +276,21 @@ fn warn(story: &mut Story) {
     story.insert(STALE + 1, 201, "NoticeSent", json!({"of": 3}));
 }
 
+/// As [`warn`], but the notice could not be delivered, which the deletion says, and waits its turn in a wave for.
+fn give_up(story: &mut Story) {
+    warn(story);
+    story.entries[STALE + 1]["kind"] = json!("NoticeUndeliverable");
+    says(story, INTENDED + 2, "undelivered", 600);
+    story.data(INTENDED + 2)["wave"] = json!(format!("{WINDOW}/1"));
+    story.claims.push(claim("waves", WINDOW, 0, json!({"limit": 1})));
+    story.claims.push(claim("waves", WINDOW, 1, json!({"uid": "u"})));
+}
+
+/// Lets the intent at this place say of the owner that this second was promised.
+fn says(story: &mut Story, intent: usize, word: &str, second: i64) {
+    story.data(intent)["told"] = json!({word: at(second)});
+}
+
 /// A notice that promises the time until this second, when the deletion falls due.
 fn notice(second: i64) -> Value {
     json!({"about": "stale", "deadline": at(second), "promise": at(second), "channel": "webhook"})
@@ -337,17 +352,46 @@ fn s9_nothing_is_deleted_before_it_is_known_whether_its_owner_was_told() {
         warn(story);
         story.entries[STALE + 1]["kind"] = json!("Kept");
     });
-    check(&[], |story| {
+    check(&[], give_up);
+}
+
+#[test]
+fn s9_what_left_late_promises_a_later_time() {
+    let late = |story: &mut Story, second: i64| {
         warn(story);
-        story.entries[STALE + 1]["kind"] = json!("NoticeUndeliverable");
+        story.data(STALE + 1)["promise"] = json!(at(second));
+        says(story, INTENDED + 2, "promised", second);
+    };
+    check(&["S9"], |story| late(story, 601));
+    check(&[], |story| late(story, 600));
+}
+
+#[test]
+fn s9_who_was_not_told_is_not_said_to_be_told() {
+    check(&["S9"], |story| {
+        give_up(story);
+        says(story, INTENDED + 2, "promised", 600);
+    });
+    check(&["S9"], |story| {
+        give_up(story);
+        story.entries[STALE + 1]["kind"] = json!("NoticeSent");
+    });
+}
+
+#[test]
+fn s7_what_was_announced_to_nobody_needs_a_wave() {
+    check(&["S7"], |story| {
+        give_up(story);
+        story.data(INTENDED + 2)["wave"] = Value::Null;
     });
 }
 
 #[test]
 fn s9_its_owner_alone_takes_a_promise_back() {
     let promised_more = |story: &mut Story, why: &str| {
-        warn(story);
-        story.data(INTENDED + 2)["told"] = json!({"promised": at(599)});
+        give_up(story);
+        story.entries[STALE + 1]["kind"] = json!("NoticeSent");
+        says(story, INTENDED + 2, "undelivered", 599);
         story.data(STALE)["promise"] = json!(at(700));
         story.insert(STALE + 2, 202, "DeadlineMoved", moved(599, why));
         story.insert(STALE + 3, 203, "NoticeIntended", notice(599));

@@ -58,6 +58,8 @@ pub(crate) enum Error {
     Forbidden,
     /// A page of somebody in between, with the status 404.
     Page,
+    /// Its form is none.
+    Malformed,
 }
 
 impl Edge {
@@ -127,7 +129,9 @@ impl Edge {
             return match outage.how {
                 OutageKind::Forbids if way == Way::Apiserver && changes => Fate::Answered(Error::Forbidden),
                 OutageKind::Forbids if way == Way::Apiserver => Fate::Fine,
-                OutageKind::Forbids | OutageKind::Refuses => Fate::Refused,
+                OutageKind::Forbids if way == Way::Owners => Fate::Answered(Error::Forbidden),
+                OutageKind::Misreads if way == Way::Owners => Fate::Answered(Error::Malformed),
+                OutageKind::Forbids | OutageKind::Misreads | OutageKind::Refuses => Fate::Refused,
                 OutageKind::Hangs => Fate::Hangs,
             };
         }
@@ -154,6 +158,7 @@ impl Fate {
             Self::Answered(Error::Internal) => "answered 500",
             Self::Answered(Error::Forbidden) => "answered 403",
             Self::Answered(Error::Page) => "answered a page",
+            Self::Answered(Error::Malformed) => "answered 400",
             Self::Lost => "reply lost",
             Self::Garbled => "done, answered 504",
             Self::Late(_) => "late",

@@ -86,6 +86,8 @@ pub(crate) struct Judge {
     /// Since when a run of wishes to keep lasts, by uid, and until when the last one goes.
     keeps: BTreeMap<String, (Timestamp, Timestamp)>,
     sent_notices: BTreeMap<String, u64>,
+    /// The ids of notices that were refused for their form.
+    refused_notices: BTreeSet<String>,
     /// When a namespace first carried this status with this time, by uid.
     shown: BTreeMap<(String, String, String), Duration>,
     /// On whom somebody wrote a mark that tells of lost entries.
@@ -108,6 +110,7 @@ impl Judge {
             stopped: None,
             keeps: BTreeMap::new(),
             sent_notices: BTreeMap::new(),
+            refused_notices: BTreeSet::new(),
             shown: BTreeMap::new(),
             forged: BTreeSet::new(),
             violations: Vec::new(),

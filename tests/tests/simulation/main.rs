@@ -60,7 +60,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 75] = [
+const MUST_HAPPEN: [&str; 78] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -92,6 +92,7 @@ const MUST_HAPPEN: [&str; 75] = [
     "deleted: failed",
     "deleted: stale",
     "deleted: superseded",
+    "deleted: untold",
     "entry: ActionDone",
     "entry: ActionFailed",
     "entry: ActionSkipped",
@@ -120,7 +121,9 @@ const MUST_HAPPEN: [&str; 75] = [
     "fault: Apiserver hangs",
     "fault: Apiserver late",
     "fault: Apiserver reply lost",
-    "fault: Owners ",
+    "fault: Owners answered 400",
+    "fault: Owners answered 403",
+    "fault: Owners answered 429",
     "fault: Store late",
     "fault: Store reply lost",
     "fault: message lost",

@@ -33,6 +33,8 @@ pub(crate) struct Plot {
     pub(crate) health: Option<Health>,
     /// How newer deployments replace older ones, if they do.
     pub(crate) deployments: Option<Deployments>,
+    /// What follows where owners cannot be told.
+    pub(crate) undeliverable: Unheard,
     /// A machine dies after each effect whose number can be divided by this.
     pub(crate) dies_every: Option<u64>,
     /// How long deleted namespaces take to go.
@@ -52,6 +54,13 @@ pub(crate) struct Variant {
     pub(crate) max_keep: u64,
     pub(crate) budget: u64,
     pub(crate) wave: u64,
+}
+
+/// For how many seconds a notice is tried, and whether its deletion waits for it for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unheard {
+    pub(crate) after: u64,
+    pub(crate) waits: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -85,8 +94,11 @@ pub(crate) struct Outage {
 pub(crate) enum OutageKind {
     Refuses,
     Hangs,
-    /// 403 to everything that changes something: the right to was withdrawn. Of other services, as `Refuses`.
+    /// 403 to everything that changes something: the right to was withdrawn. To owners, whose secret was exchanged. Of other
+    /// services, as `Refuses`.
     Forbids,
+    /// Owners' 400 to every notice: they take another form. Of other services, as `Refuses`.
+    Misreads,
 }
 
 /// A way out of a process.
@@ -166,6 +178,7 @@ impl Plot {
             pods: Pods::of(seed),
             health: None,
             deployments: None,
+            undeliverable: Unheard { after: 900, waits: false },
             dies_every: dice.happens(300).then(|| dice.between(3, 90)),
             ends_after: Duration::from_secs(dice.one_of(&[0, 1, 5, 30, 100])),
             deeds: deeds(&mut dice, cast.len(), machines, troubled_for)
@@ -187,6 +200,7 @@ impl Plot {
         if crate::REMEMBERED.contains(&self.seed) {
             return;
         }
+        self.break_channel();
         let mut dice = Dice::new(self.seed, "long lives");
         (self.deployments, self.health) = (Deployments::of(self.seed), Health::of(self.seed, self.troubled_for));
         if self.deployments.is_none() && self.health.is_none() {
@@ -204,6 +218,20 @@ impl Plot {
         if let Some(health) = &self.health {
             self.weather.outages.extend(&health.outages);
             self.deeds.extend(health::deeds(self.seed, self.troubled_for, &self.cast));
+        }
+    }
+}
+
+impl Plot {
+    /// Says for how long notices are tried, and breaks their channel as a whole for a while.
+    fn break_channel(&mut self) {
+        let mut dice = Dice::new(self.seed, "channel");
+        self.undeliverable = Unheard { after: dice.one_of(&[60, 300, 900]), waits: dice.happens(200) };
+        if dice.happens(500) {
+            let from = Duration::from_secs(dice.below(self.troubled_for.as_secs()));
+            let until = from + Duration::from_secs(dice.one_of(&[120, 400, 1_200]));
+            let how = dice.one_of(&[OutageKind::Forbids, OutageKind::Misreads]);
+            self.weather.outages.push(Outage { way: Way::Owners, from, until, how });
         }
     }
 }

@@ -181,7 +181,12 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
         ("NSM__HEALTH__KUBERNETES", "false".to_owned()),
     ];
     if variant.tells {
-        variables.push(("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()));
+        let on_undeliverable = if plot.undeliverable.waits { "wait" } else { "proceed" };
+        variables.extend([
+            ("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()),
+            ("NSM__NOTICES__UNDELIVERABLE_AFTER", format!("{}s", plot.undeliverable.after)),
+            ("NSM__NOTICES__ON_UNDELIVERABLE", on_undeliverable.to_owned()),
+        ]);
     }
     if let Some(health) = &plot.health {
         variables.extend([

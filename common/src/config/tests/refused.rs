@@ -175,6 +175,10 @@ fn what_can_never_hold_is_refused() {
     );
     check("notices: {webhook: {}}\n", "@:1: `notices.webhook`: `url` is missing; add it");
     check(
+        "notices: {on_undeliverable: hope}\n",
+        "@:1: `notices.on_undeliverable`: it cannot be `hope` (known: proceed, wait)",
+    );
+    check(
         "api: {listen: \"9180\"}\n",
         "@:1: `api.listen`: `9180` is not an address with a port; write for example `127.0.0.1:9180`",
     );

@@ -117,8 +117,8 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
         2 => kept().prop_map(Fact::Kept),
         2 => any::<bool>().prop_map(|on| Fact::Protected(Protected { on })),
         2 => notice().prop_map(Fact::NoticeIntended),
-        1 => number().prop_map(|of| Fact::NoticeSent(NoticeSent { of })),
-        1 => number().prop_map(|of| Fact::NoticeUndeliverable(NoticeUndeliverable { of, why: String::new() })),
+        1 => number().prop_map(|of| Fact::NoticeSent(NoticeSent { of, promise: None })),
+        1 => number().prop_map(|of| Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise: None, why: String::new() })),
         1 => (of(number()), status(), instant()).prop_map(|(of, about, deadline)| {
             Fact::NoticeSkipped(NoticeSkipped { of, about, deadline, why: String::new() })
         }),
@@ -223,7 +223,7 @@ pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<En
         let base = [
             (minutes(0), adopted(first(&policies), minutes(0), Some(deadline))),
             (minutes(30), Fact::NoticeIntended(notice)),
-            (minutes(30), Fact::NoticeSent(NoticeSent { of: 2 })),
+            (minutes(30), Fact::NoticeSent(NoticeSent { of: 2, promise: None })),
             (minutes(end), Fact::StatusChanged(stale)),
             (minutes(end), Fact::StatusShown(StatusShown { of: 4 })),
         ];

@@ -14,6 +14,8 @@ fn promised(history: &[Entry]) -> Option<jiff::Timestamp> {
     let mut end = None;
     history.iter().fold(None, |promised, entry| match &entry.fact {
         Fact::NoticeIntended(notice) => promised.max(Some(notice.promise)),
+        Fact::NoticeSent(sent) => promised.max(sent.promise),
+        Fact::NoticeUndeliverable(failed) => promised.max(failed.promise),
         Fact::Adopted(adopted) => {
             end = adopted.deadline.clone();
             promised

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Entry, Fact, Fresh, Guard, Mode, Namespace, ObjectGuardKind, Plan, Policy, Record, Status, Uid, Verdict,
     guards,
-    guards::Deletion,
+    guards::{Deletion, deletion},
     keys::Lineage,
     object_guards, plan,
     plan::{is_foretold, promise},
@@ -143,10 +143,21 @@ impl<'a> Oracle<'a> {
 
     /// Safety.md S9: the promise of every notice that binds, and a minute.
     fn promises_are_over(&self, about: Status) -> bool {
+        let is_over = |promise| self.now >= saturating_add(promise, SignedDuration::from_secs(60));
         self.notices(about).into_iter().all(|entry| match &entry.fact {
-            Fact::NoticeIntended(notice) => self.now >= saturating_add(notice.promise, SignedDuration::from_secs(60)),
+            Fact::NoticeIntended(notice) => is_over(notice.promise) && self.late(entry.seq).is_none_or(is_over),
             _ => true,
         })
+    }
+
+    /// What the last try of the notice of this entry promised, where that was later than was intended.
+    fn late(&self, seq: u64) -> Option<Timestamp> {
+        let late = self.history.iter().filter_map(|entry| match &entry.fact {
+            Fact::NoticeSent(sent) if sent.of == seq => sent.promise,
+            Fact::NoticeUndeliverable(failed) if failed.of == seq => failed.promise,
+            _ => None,
+        });
+        late.max()
     }
 
     fn is_told(&self, about: Status) -> bool {
@@ -321,14 +332,14 @@ proptest! {
         let fresh = Fresh { namespace: &object, policy: None, lineage: &lineage };
         prop_assert!(object_guards(&policy, &record, &fresh, now).iter().any(|guard| !guard.is_clear()));
         let _recorded = guards(&policy, &record, now);
-        let (_foretold, _tasks) = (is_foretold(&record), plan(Some(&policy), &record, now));
+        let (_foretold, _tasks) = (is_foretold(&policy, &record), plan(Some(&policy), &record, now));
         let deletion = Deletion { about: record.status, at: now };
         prop_assert!(promise(&policy, &deletion, now) >= now);
     }
 
     #[test]
-    fn what_stood_for_an_hour_or_half_its_life_was_foretold(
-        (_, history) in case(), since in near(), created in near(), end in near(),
+    fn what_stood_for_an_hour_or_half_its_life_was_foretold_where_its_owner_was_told(
+        (policy, history) in case(), since in near(), created in near(), end in near(),
     ) {
         let mut record = record(&history);
         (record.foretold_since, record.created) = (Some(since), Some(created));
@@ -339,7 +350,10 @@ proptest! {
         let expected = record.status == Status::Stale
             && stood.is_positive()
             && (stood >= hour || stood.checked_mul(2).unwrap() >= lived);
-        prop_assert_eq!(is_foretold(&record), expected);
+        let deletion = deletion(&policy, &record).map(|deletion| deletion.at);
+        let notice = record.notice(Status::Stale).filter(|notice| Some(notice.intended.deadline) == deletion);
+        let is_told = notice.is_some_and(|notice| notice.counts && notice.sent_at.is_some());
+        prop_assert_eq!(is_foretold(&policy, &record), expected && (is_told || policy.warning.is_none()));
     }
 }
 

@@ -19,11 +19,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Mode, Namespace, Policies, Status, Truth, Verdict,
+    channel::{Delivery, Failure, FailureScope},
     duration::Pause,
     entry::SkipReason,
     pipeline::CiSystem,
     plan::is_foretold,
-    policy::RawPolicy,
+    policy::{OnUndeliverable, RawPolicy},
     stuck,
     time::{annotation_text, saturating_add},
 };
@@ -120,7 +121,10 @@ impl Line {
                 };
                 (found == verdict, format!("{found}: {}", guard.why))
             }
-            Deed::Foretold(foretold) => (is_foretold(&world.record) == *foretold, "the contrary".to_owned()),
+            Deed::Foretold(foretold) => (
+                world.standing().is_some_and(|policy| is_foretold(policy, &world.record)) == *foretold,
+                "the contrary".to_owned(),
+            ),
             Deed::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
             Deed::Stuck(expected) => {
                 let stuck = stuck(world.standing(), &world.record);
@@ -171,6 +175,9 @@ fn configure(line: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> P
                     ("observe", "") => settings.mode = Mode::Observe,
                     ("channel", "") => settings.has_channel = true,
                     ("no-channel", "") => settings.has_channel = false,
+                    ("undeliverable_after", after) => settings.undeliverable.after = length(after)?,
+                    ("on_undeliverable", "wait") => settings.undeliverable.then = OnUndeliverable::Wait,
+                    ("on_undeliverable", "proceed") => settings.undeliverable.then = OnUndeliverable::Proceed,
                     ("former", prefix) => settings.former = vec![prefix.to_owned()],
                     ("prometheus", every) => settings.prometheus_every = Some(length(every)?),
                     ("no-prometheus", "") => settings.prometheus_every = None,
@@ -270,6 +277,9 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["a", "notice", "is", "intended"] => Step::IntendNotice,
         ["the", "notice", "is", "sent"] => Step::NoticeSent,
         ["the", "notice", "is", "undeliverable"] => Step::NoticeUndeliverable,
+        ["a", "try", "is", "accepted"] => Step::Try(Delivery::Accepted),
+        ["a", "try", ref what @ ..] => Step::Try(failed(what)?),
+        ["another", "notice", ref what @ ..] => Step::TryAnother(failed(what)?),
         ["a", "worker", "waits", "for", why] => {
             let whys = [SkipReason::Stopped, SkipReason::Budget, SkipReason::Wave, SkipReason::Evidence];
             let why = *whys.iter().find(|known| known.as_str() == why).ok_or("what does it wait for?")?;
@@ -296,6 +306,18 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         _ => return Err(format!("nobody knows how to do `{text}`")),
     };
     Ok(Deed::Steps(vec![step]))
+}
+
+/// A try that came to nothing.
+fn failed(what: &[&str]) -> Parsed<Delivery> {
+    let (scope, why) = match what {
+        ["is", "refused", "by", "the", "channel"] => (FailureScope::Channel, "it answered 401 Unauthorized"),
+        ["is", "refused", "for", "its", "form"] => (FailureScope::Message, "it answered 400 Bad Request"),
+        ["finds", "no", "recipient"] => (FailureScope::Recipient, "it answered 410 Gone"),
+        ["is", "not", "answered"] => (FailureScope::Attempt, "no answer came"),
+        _ => return Err(format!("nobody knows what `{}` is", what.join(" "))),
+    };
+    Ok(Delivery::Failed(Failure { scope, why: why.to_owned(), answer: None, wait: None }))
 }
 
 fn expectation(words: &[&str]) -> Parsed<Deed> {

@@ -46,6 +46,11 @@ pub(super) fn when(at: Timestamp) -> String {
     format!("{sign}{}:{:02}:{:02}{fraction}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
+/// What a try that left late promised.
+fn promised(promise: Option<Timestamp>) -> String {
+    promise.map_or(String::new(), |promise| format!(", promised not before @{}", when(promise)))
+}
+
 fn appended(entry: &Entry) -> String {
     match &entry.fact {
         Fact::Adopted(adopted) if adopted.again => "is there again, and is adopted".to_owned(),
@@ -87,8 +92,10 @@ fn appended(entry: &Entry) -> String {
             when(intended.deadline),
             when(intended.promise)
         ),
-        Fact::NoticeSent(sent) => format!("notice {} sent", sent.of),
-        Fact::NoticeUndeliverable(failed) => format!("notice {} undeliverable: {}", failed.of, failed.why),
+        Fact::NoticeSent(sent) => format!("notice {} sent{}", sent.of, promised(sent.promise)),
+        Fact::NoticeUndeliverable(failed) => {
+            format!("notice {} undeliverable{}: {}", failed.of, promised(failed.promise), failed.why)
+        }
         Fact::NoticeSkipped(skipped) => {
             format!("notice about {} skipped, deletion @{}: {}", skipped.about, when(skipped.deadline), skipped.why)
         }

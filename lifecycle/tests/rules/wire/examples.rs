@@ -138,7 +138,10 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("kept_withdrawn", Fact::Kept(withdrawn)),
         ("protected", Fact::Protected(Protected { on: true })),
         ("notice_intended", Fact::NoticeIntended(notice("chat"))),
-        ("notice_undeliverable", Fact::NoticeUndeliverable(NoticeUndeliverable { of: 10, why: text("nobody") })),
+        (
+            "notice_undeliverable",
+            Fact::NoticeUndeliverable(NoticeUndeliverable { of: 10, promise: None, why: text("nobody") }),
+        ),
         (
             "notice_skipped",
             Fact::NoticeSkipped(NoticeSkipped {
@@ -149,7 +152,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
             }),
         ),
         ("notice_intended_again", Fact::NoticeIntended(notice("mail"))),
-        ("notice_sent", Fact::NoticeSent(NoticeSent { of: 13 })),
+        ("notice_sent", Fact::NoticeSent(NoticeSent { of: 13, promise: None })),
         ("would_have", Fact::WouldHave(WouldHave { action: delete, decision: text("it is stale") })),
         ("action_skipped_unbegun", skipped(None, SkipReason::Wave, None)),
         ("action_intended_unforetold", intended(Some(text("2026-01-05T01:00:00Z/1")), Told::NoChannel)),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use lifecycle::{
     Action, Fact, Mode, Policies, Record, Truth,
+    channel::{self, Delivery, Outcome},
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, MarkMismatched, MarkTrusted,
         NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
     },
     guards::deletion,
-    plan::{promise, told_lately},
-    record::Delivery,
+    plan::{promise, promise_of_try, told_lately},
+    record::{self, Notice},
     time::saturating_add,
 };
 
@@ -45,6 +46,10 @@ pub(crate) enum Step {
     IntendNotice,
     NoticeSent,
     NoticeUndeliverable,
+    /// A worker tries the notice that is open, and this comes of it.
+    Try(Delivery),
+    /// Somebody tries a notice about another namespace on the same channel.
+    TryAnother(Delivery),
     /// A worker writes its intent, after its last look.
     Intend {
         held_for: SignedDuration,
@@ -123,7 +128,10 @@ impl World {
                 let mark = self.record.mismatch.as_ref().ok_or("its mark agrees")?.mark.clone();
                 self.append("collector", Fact::MarkTrusted(MarkTrusted { mark }));
             }
-            Step::IntendNotice | Step::NoticeSent | Step::NoticeUndeliverable => return self.notify(step),
+            Step::TryAnother(delivery) => self.learn(delivery),
+            Step::IntendNotice | Step::NoticeSent | Step::NoticeUndeliverable | Step::Try(_) => {
+                return self.notify(step);
+            }
             Step::Intend { held_for } => return self.intend(*held_for),
             Step::WouldHave => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
@@ -164,16 +172,31 @@ impl World {
             self.append("action", fact);
             return Ok(());
         }
-        let of = self.record.notice(about).filter(|it| it.delivery == Delivery::Open).ok_or("no notice is open")?.seq;
-        self.append(
-            "action",
-            if matches!(step, Step::NoticeSent) {
-                Fact::NoticeSent(NoticeSent { of })
-            } else {
-                Fact::NoticeUndeliverable(NoticeUndeliverable { of, why: "nobody is known".to_owned() })
-            },
-        );
+        let is_open = |it: &&Notice| it.delivery == record::Delivery::Open;
+        let notice = self.record.notice(about).filter(is_open).ok_or("no notice is open")?.clone();
+        let promise = promise_of_try(policy, &notice, self.now);
+        let (of, promise) = (notice.seq, (promise > notice.promise).then_some(promise));
+        let outcome = match step {
+            Step::NoticeSent => Outcome::Sent,
+            Step::Try(delivery) => {
+                let terms = policy.warning.ok_or("there is no channel")?.undeliverable;
+                self.learn(delivery);
+                channel::outcome(&terms, &notice, &self.channel, delivery, self.now)
+            }
+            _ => Outcome::Undeliverable("nobody is known".to_owned()),
+        };
+        match outcome {
+            Outcome::Sent => self.append("action", Fact::NoticeSent(NoticeSent { of, promise })),
+            Outcome::Undeliverable(why) => {
+                self.append("action", Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise, why }));
+            }
+            Outcome::Retry => {}
+        }
         Ok(())
+    }
+
+    fn learn(&mut self, delivery: &Delivery) {
+        self.channel = self.channel.after(delivery, self.now).unwrap_or_else(|| self.channel.clone());
     }
 
     /// The protocol of a deletion up to its intent: decide again, and every guard clear on the object.
@@ -187,7 +210,8 @@ impl World {
         }
         let mode = self.standing().map_or(Mode::Observe, |policy| policy.mode);
         let told = match self.record.notice(self.record.status) {
-            Some(notice) => Told::Promised(notice.promise),
+            Some(notice) if notice.is_delivered() => Told::Promised(notice.promise),
+            Some(notice) => Told::Undelivered(notice.promise),
             None => Told::NoChannel,
         };
         let intended = ActionIntended {

@@ -1,6 +1,10 @@
 //! Owners are told of a deletion before it comes, and what they were told is kept.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::time::cut_to_millis;
@@ -198,8 +202,9 @@ async fn was_warned(world: &World, receiver: &Receiver, demo: &Demo) -> Result<(
         assert_eq!((post.text("id"), post.text("uid")), (id.as_str(), demo.uid.as_str()));
         assert_eq!((post.text("kind"), post.text("about")), ("deletion-announced", "stale"));
         assert_eq!(post.instant("deadline"), intended.instant("deadline"), "{post:?}");
-        assert_eq!(post.instant("not_before"), Some(promise), "{post:?}");
-        assert_eq!(post.header("x-nsm-signature-256"), Some(signature(&post.raw).as_str()));
+        let told = post.instant("not_before").context("a promise")?;
+        assert!(told >= promise && delete.received_at >= told + timing("promise_margin"), "{post:?}");
+        is_signed(&post);
     }
 
     let history = world.nsm_ok(&["history", &demo.name]).await?;
@@ -209,11 +214,20 @@ async fn was_warned(world: &World, receiver: &Receiver, demo: &Demo) -> Result<(
     Ok(())
 }
 
-fn signature(body: &[u8]) -> String {
+/// In our way, and with its id and time as Standard Webhooks say.
+fn is_signed(post: &Post) {
+    let digest = hmac(&[&post.raw]).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(post.header("x-nsm-signature-256"), Some(format!("sha256={digest}").as_str()));
+    let (id, time) = (post.header("webhook-id").unwrap(), post.header("webhook-timestamp").unwrap());
+    assert_eq!(id, post.text("id"));
+    let digest = hmac(&[id.as_bytes(), b".", time.as_bytes(), b".", &post.raw]);
+    assert_eq!(post.header("webhook-signature"), Some(format!("v1,{}", BASE64_STANDARD.encode(digest)).as_str()));
+}
+
+fn hmac(parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(body);
-    let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={digest}")
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().to_vec()
 }
 
 #[tokio::test]
@@ -256,6 +270,92 @@ async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_n
         let later = created + SignedDuration::from_secs(28);
         demo.records("NoticeSkipped", |entry| entry.instant("deadline") == Some(later)).await?;
         assert!(!posts(&receiver, &demo).iter().any(|post| post.instant("deadline") == Some(later)));
+        Ok(())
+    })
+    .await;
+}
+
+/// What `nsm status` tells of the channel.
+async fn channel(world: &World) -> Result<Value> {
+    let status: Value = serde_json::from_str(&world.nsm_ok(&["status", "-o", "json"]).await?)?;
+    Ok(status["channels"][0].clone())
+}
+
+async fn channel_is(world: &World, state: &str) -> Result<Value> {
+    eventually(&format!("the channel is {state}"), LATER, async || {
+        let channel = channel(world).await?;
+        ensure!(channel["state"] == state, "{channel}");
+        Ok(channel)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_channel_that_is_broken_as_a_whole_holds_deletions_until_it_works_again() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let receiver = Receiver::start(move |_, _| {
+        if is_broken.load(Ordering::Relaxed) { Answer::Says(401, "invalid_token") } else { Answer::Status(204) }
+    });
+    let receiver = receiver.await.unwrap();
+    story(told_by(&receiver), async |world| {
+        let mut nsm = world.start().await?;
+        let demo = world.namespace(&[("ttl", "4s")]).await?;
+        let tries = are_posted(&receiver, &demo, 2).await?.len();
+        let known = channel_is(world, "broken").await?;
+        assert_eq!((&known["channel"], &known["answer"]), (&json!("webhook"), &json!("invalid_token")), "{known}");
+        assert!(known["why"].as_str().is_some_and(|why| why.contains("401")), "{known}");
+
+        // Another process knows the same, and goes on.
+        nsm.process().kill();
+        let _nsm = world.start().await?;
+        are_posted(&receiver, &demo, tries + 1).await?;
+        assert_eq!(channel_is(world, "broken").await?["since"], known["since"]);
+        assert_eq!(demo.history()?.of_kind("NoticeUndeliverable").count(), 0, "{:?}", demo.kinds());
+        demo.lives().await?;
+
+        broken.store(false, Ordering::Relaxed);
+        let sent = demo.records("NoticeSent", |_| true).await?;
+        channel_is(world, "working").await?;
+        demo.is_deleted().await?;
+        let intended = demo.records("ActionIntended", |_| true).await?;
+        assert!(intended.seq > sent.seq && intended.data["told"].get("promised").is_some(), "{intended:?}");
+        is_one_notice(&receiver, &demo)?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_broken_channel_never_announced_is_tried_for_its_time_and_deleted_in_waves() {
+    let receiver = Receiver::start(|_, _| Answer::Says(400, "invalid_payload")).await.unwrap();
+    let told_by = told_by(&receiver);
+    let configure = |config: &mut Value| {
+        told_by(config);
+        config["notices"]["undeliverable_after"] = json!("6s");
+    };
+    story(configure, async |world| {
+        let _nsm = world.start().await?;
+        let demos = world.crowd(4, &[("ttl", "4s")]).await?;
+        let mut tried = Vec::new();
+        for demo in &demos {
+            let intended = demo.records("NoticeIntended", |_| true).await?;
+            let given_up = demo.records("NoticeUndeliverable", |_| true).await?;
+            assert!(given_up.text("why").is_some_and(|why| why.contains("invalid_payload")), "{given_up:?}");
+            tried.push(given_up.at.duration_since(intended.at));
+        }
+        // The first two might have been the messages' fault.
+        tried.sort_unstable();
+        assert!(tried[2..].iter().all(|tried| *tried >= SignedDuration::from_secs(6)), "{tried:?}");
+        let known = channel_is(world, "broken").await?;
+        assert_eq!(known["answer"], json!("invalid_payload"), "{known}");
+
+        for demo in &demos {
+            demo.is_deleted().await?;
+            let intended = demo.records("ActionIntended", |_| true).await?;
+            assert!(intended.data["told"].get("undelivered").is_some(), "{intended:?}");
+            assert!(intended.text("wave").is_some(), "{intended:?}");
+        }
         Ok(())
     })
     .await;

@@ -31,6 +31,7 @@ pub(crate) async fn ask(edge: &Edge, asker: &str) -> Result<Response<Vec<u8>>, S
             Error::Internal => 503,
             Error::Forbidden => 403,
             Error::Page => 404,
+            Error::Malformed => 400,
         })),
         // What comes is no answer, or one that tells too little.
         Fate::Lost => Ok(dice.one_of(&[Page::Warned, Page::Error, Page::Html, Page::Cut, Page::Other])),

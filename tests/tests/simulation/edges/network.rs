@@ -332,6 +332,7 @@ fn refusal(world: &World, error: Error) -> Result<Response<Page>, Broken> {
         Error::Internal => status(500, "InternalError"),
         Error::Forbidden => status(403, "Forbidden"),
         Error::Page => plain(world, 404, "text/html", "<html>not here</html>".to_owned()),
+        Error::Malformed => status(400, "BadRequest"),
     }
 }
 

@@ -36,7 +36,12 @@ pub(super) async fn post(edge: &Edge, request: Request<Vec<u8>>) -> Result<Respo
         Fate::Refused => Err("it refused".to_owned()),
         Fate::Answered(Error::TooMany) => Ok(StatusCode::TOO_MANY_REQUESTS),
         Fate::Answered(Error::Internal) => Ok(StatusCode::INTERNAL_SERVER_ERROR),
-        Fate::Answered(Error::Forbidden | Error::Page) => Ok(StatusCode::NOT_FOUND),
+        Fate::Answered(Error::Forbidden) => Ok(StatusCode::FORBIDDEN),
+        Fate::Answered(Error::Page) => Ok(StatusCode::NOT_FOUND),
+        Fate::Answered(Error::Malformed) => {
+            edge.world.judge().refused(&body);
+            Ok(StatusCode::BAD_REQUEST)
+        }
         Fate::Lost => {
             arrive(None).await;
             nothing()

@@ -6,7 +6,7 @@ use common::store::ClaimKind;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Entry, Fact, Mode, Record, Status, Task, Uid,
-    entry::{ActionIntended, Told},
+    entry::{ActionIntended, NoticeSent, NoticeUndeliverable, Told},
     plan,
     time::annotation_text,
 };
@@ -222,6 +222,13 @@ impl Judge {
                 Fact::NoticeIntended(notice) if notice.about == cause => {
                     promised = Some(promised.map_or(notice.promise, |latest| latest.max(notice.promise)));
                 }
+                // What left late promises a later time.
+                Fact::NoticeSent(NoticeSent { of, promise: Some(late) })
+                | Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise: Some(late), .. })
+                    if self.is_about(&object.uid, *of, cause) =>
+                {
+                    promised = promised.map(|latest| latest.max(*late));
+                }
                 // Its owner asked for another end, and so took back what was promised.
                 Fact::DeadlineMoved(_) if cause == Status::Stale => promised = None,
                 _ => {}
@@ -231,10 +238,17 @@ impl Judge {
         if !kept_to {
             self.complain("S9", format!("`{name}` was deleted before what was promised, {promised:?}"));
         }
-        match (&intended.told, variant.tells) {
-            (Told::NoChannel, false) | (Told::Promised(_), _) => {}
-            (Told::NoChannel, true) => {
+        let was_told = self.was_told(&object.uid, cause, intent);
+        match (&intended.told, variant.tells, was_told) {
+            (Told::NoChannel, false, _) | (Told::Promised(_), _, Some(true)) => {}
+            (Told::NoChannel, true, _) => {
                 self.complain("S9", format!("the owner of `{name}` was not told, though there is a channel"));
+            }
+            (Told::Undelivered(_), _, Some(false)) if !world.plot.undeliverable.waits => {
+                world.count("deleted: untold");
+            }
+            (told @ (Told::Promised(_) | Told::Undelivered(_)), ..) => {
+                self.complain("S9", format!("entry {intent} of `{name}` says {told:?}, and it was told: {was_told:?}"));
             }
         }
     }
@@ -244,7 +258,8 @@ impl Judge {
         self.ration(world, object, ClaimKind::Slots, &intended.slot, at);
         match &intended.wave {
             None if self.status_before(&object.uid, intent) == Status::Stale
-                && self.is_foretold(&object.uid, intent) => {}
+                && self.is_foretold(&object.uid, intent)
+                && !matches!(intended.told, Told::Undelivered(_)) => {}
             None => self.complain("S7", format!("`{}` was not foretold, and is in no wave", object.name)),
             Some(approved) if approved.starts_with("approved by ") => {
                 let now = world.at(at);

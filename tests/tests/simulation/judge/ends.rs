@@ -14,8 +14,9 @@ use crate::{
 /// Without anything that waits by rule: the slowest is what somebody tampered with, put right every ten minutes.
 const BASE: Duration = Duration::from_mins(14);
 
-/// A notice, its grace, its promise and the minute after; and its tries, which began under way.
-const NOTICE: Duration = Duration::from_mins(10);
+/// A notice, its grace, its promise and the minute after; and its tries, which began under way and come every 5 minutes by
+/// then.
+const NOTICE: Duration = Duration::from_mins(15);
 
 /// What waits for a day: five refusals, and a clock that was a day ahead when something was put off.
 const A_DAY: Duration = Duration::from_hours(27);

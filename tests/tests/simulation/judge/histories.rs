@@ -38,6 +38,7 @@ impl Judge {
         self.while_open(entry, &what);
         self.outcome(world, entry, &what);
         self.notice(world, entry, &what);
+        self.given_up(world, entry, &what);
         let written = Written { entry: entry.clone(), at: self.now };
         self.histories.entry(uid.to_owned()).or_default().push(written);
     }

@@ -1,10 +1,12 @@
 //! What owners are told (S12).
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
-use lifecycle::{Entry, Fact};
+use lifecycle::{Entry, Fact, Mode, Status};
 use serde_json::Value;
 
-use super::Judge;
+use super::{Judge, SKEW};
 use crate::world::World;
 
 /// Within this time after a notice about a status there is no other one about it.
@@ -38,6 +40,61 @@ impl Judge {
         }
     }
 
+    /// A notice is given up: not before it was tried for as long as is configured, unless it was refused.
+    pub(super) fn given_up(&mut self, world: &World, entry: &Entry, what: &str) {
+        let Fact::NoticeUndeliverable(failed) = &entry.fact else { return };
+        let id = format!("{}:{}", entry.uid, failed.of);
+        let intended = self.history(entry.uid.as_str()).iter().find(|written| written.entry.seq == failed.of);
+        let Some(intended) = intended.map(|written| written.at) else {
+            self.complain("S9", format!("{what} gives up what nobody intended"));
+            return;
+        };
+        let terms = world.plot.undeliverable;
+        // Two clocks may differ by so much without anybody noticing.
+        let skew = Duration::try_from(SKEW * 2).unwrap_or_default();
+        let is_early = world.elapsed() + skew < intended + Duration::from_secs(terms.after);
+        if terms.waits || is_early && !self.refused_notices.contains(&id) {
+            self.complain("S9", format!("{what} gives up a notice of {intended:?}, which was not refused"));
+        }
+    }
+
+    /// Whether the entry of this number intends a notice about this status.
+    pub(super) fn is_about(&self, uid: &str, of: u64, about: Status) -> bool {
+        self.history(uid).iter().any(|written| {
+            written.entry.seq == of
+                && matches!(&written.entry.fact, Fact::NoticeIntended(notice) if notice.about == about)
+        })
+    }
+
+    /// A notice was refused for its form.
+    pub(crate) fn refused(&mut self, body: &Value) {
+        self.refused_notices.insert(body["id"].as_str().unwrap_or_default().to_owned());
+    }
+
+    /// Whether the last notice about this status was delivered before the entry of this number, or one that stands for it;
+    /// `None`: that was not known by then.
+    pub(super) fn was_told(&self, uid: &str, about: Status, before: u64) -> Option<bool> {
+        let (mut last, mut observes) = (None, false);
+        for written in self.history(uid).iter().filter(|written| written.entry.seq < before) {
+            match &written.entry.fact {
+                Fact::NoticeIntended(notice) if notice.about == about => last = Some((written.entry.seq, None)),
+                Fact::NoticeSent(sent) => settle(&mut last, sent.of, true),
+                Fact::NoticeUndeliverable(failed) => settle(&mut last, failed.of, false),
+                Fact::Adopted(adopted) => {
+                    last = last.filter(|_| !adopted.again);
+                    observes = adopted.terms.mode == Mode::Observe;
+                }
+                Fact::PolicyChanged(terms) => {
+                    let began = observes && terms.mode == Mode::Enforce;
+                    last = last.filter(|_| !began);
+                    observes = terms.mode == Mode::Observe;
+                }
+                _ => {}
+            }
+        }
+        last.and_then(|(_, is_told)| is_told)
+    }
+
     /// A notice arrived.
     pub(crate) fn told(&mut self, body: &Value) {
         let id = body["id"].as_str().unwrap_or_default().to_owned();
@@ -50,5 +107,14 @@ impl Judge {
             self.complain("S9", format!("notice `{id}` was sent before it was recorded"));
         }
         *self.sent_notices.entry(id).or_default() += 1;
+    }
+}
+
+/// The last notice became known to be told, or not, if this outcome is its.
+const fn settle(last: &mut Option<(u64, Option<bool>)>, of: u64, is_told: bool) {
+    if let Some((seq, known)) = last
+        && *seq == of
+    {
+        *known = Some(is_told);
     }
 }
