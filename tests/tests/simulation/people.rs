@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apiserver::{Object, STRIPS},
+    builders,
     edges::{Edge, network, store::StoreEdge},
     plot::{Deed, Member},
     world::{Who, World},
@@ -91,6 +92,11 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             world.tell("world", &format!("machine-{machine} stands still for {seconds} s"));
             world.freeze(machine, Duration::from_secs(seconds));
         }
+        Deed::Elsewhere(machine, seconds) => {
+            world.tell("world", &format!("machine-{machine} is started against another cluster for {seconds} s"));
+            world.move_away(machine, Duration::from_secs(seconds));
+            world.kill(machine);
+        }
         Deed::Break(who) => {
             let name = &world.plot.cast[who].name;
             world.tell("world", &format!("an alert fires for `{name}`"));
@@ -102,6 +108,7 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             world.alerts().rest(name);
         }
         Deed::Deploy(who) => create(world, who),
+        Deed::Act(place) => builders::perform(world, place),
     }
 }
 
@@ -133,7 +140,8 @@ pub(crate) fn finish_later(world: &Arc<World>, uid: String) {
     });
 }
 
-fn whole(world: &World) -> jiff::Timestamp {
+/// The true time, as an apiserver tells it.
+pub(crate) fn whole(world: &World) -> jiff::Timestamp {
     jiff::Timestamp::from_second(world.now().as_second()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
@@ -205,7 +213,8 @@ fn remake(world: &Arc<World>, who: usize) {
         world.cluster().finish(&uid);
     }
     let created = whole(world);
-    if let Ok(uid) = world.cluster().create(&member.name, created, labels(member)) {
+    let made = world.cluster().create(&member.name, created, labels(member));
+    if let Ok(uid) = made {
         world.tell("owner", &format!("creates `{}` anew ({uid})", member.name));
         if let Some(former) = former {
             // As a backup brings it back: with the annotations that it had.
