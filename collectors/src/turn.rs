@@ -283,14 +283,7 @@ impl Collector {
                     log(record, &fact);
                     written.push(fact);
                 }
-                Appended::Conflict => {
-                    *record = load_and_mend(store, &record.uid).await?;
-                    if record.phase == Phase::Gone {
-                        // Somebody saw it go meanwhile: whether it is back is to be asked, which the next turn does.
-                        due = Some(self.recheck_at(now));
-                        break;
-                    }
-                }
+                Appended::Conflict => *record = load_and_mend(store, &record.uid).await?,
             }
         }
         if !written.is_empty() {
