@@ -87,11 +87,12 @@ fn jobs(settings: &Settings, successors: &[(Group, Member)], namespace: &Namespa
 /// What the CI system says of these.
 async fn ask(worker: &Worker, settings: &Settings, origins: impl IntoIterator<Item = Origin>) -> Vec<(Origin, Look)> {
     let mut asked = Vec::new();
+    let Context { clock, web, .. } = &worker.context;
     for origin in origins {
         let Some(source) = worker.pipelines.get(settings, origin.system) else { continue };
         // Since when it is missing the collector wrote down.
         let before = source.recall(&origin, &*worker.context.store).await;
-        let look = source.look(&origin, before, &worker.context.clock).await;
+        let look = source.look(&origin, before, clock, web).await;
         asked.push((origin, look));
     }
     asked

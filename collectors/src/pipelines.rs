@@ -210,7 +210,8 @@ impl Question {
         if !is_recalled {
             written = source.recall(&pipeline, store).await;
         }
-        let look = source.look_now(&pipeline, before.or_else(|| written.clone()), &context.clock).await;
+        let before = before.or_else(|| written.clone());
+        let look = source.look_now(&pipeline, before, &context.clock, &context.web).await;
         if let Some(known) = look.known.as_ref().filter(|_| look.trouble.is_none()) {
             let stands = |old: &Known| old.says_the_same(known) && between(old.at, known.at) < WRITTEN_FOR;
             if !written.as_ref().is_some_and(stands) && source.remember(&pipeline, known, store).await {

@@ -106,19 +106,21 @@ impl Web {
     }
 
     /// The answer to a GET of this address: that of the network, which whoever asks goes to in a way of its own, with
-    /// its own certificates, login and deadline; or the one that is told.
+    /// its own certificates, login and deadline; or the one that is told, of whoever is asked under these conditions.
     ///
     /// # Errors
     /// Why none came.
     pub async fn get(
         &self,
         url: &Url,
+        conditions: HeaderMap,
         network: impl Future<Output = Result<Response, String>>,
     ) -> Result<Response, String> {
         match &self.0 {
             Way::Network(_) => network.await,
             Way::Told(tell) => {
-                let request = Request::get(url.as_str()).body(Vec::new()).map_err(|error| error.to_string())?;
+                let mut request = Request::get(url.as_str()).body(Vec::new()).map_err(|error| error.to_string())?;
+                *request.headers_mut() = conditions;
                 tell(request).await.map(Response::from)
             }
         }

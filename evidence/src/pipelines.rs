@@ -25,6 +25,7 @@ use common::{
     clock::Clock,
     config::{CiSettings, Gone, Settings},
     store::{Note, Store},
+    web::Web,
 };
 use jiff::Timestamp;
 use lifecycle::{
@@ -97,6 +98,14 @@ pub struct Look {
     pub known: Option<Known>,
     /// Why it is not known.
     pub trouble: Option<Trouble>,
+}
+
+/// One question: what is asked for, when, and on which way.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    pipeline: &'a Origin,
+    at: Timestamp,
+    web: &'a Web,
 }
 
 /// Why nothing is known.
@@ -192,7 +201,7 @@ impl Source {
 
     /// Asks once what became of a pipeline. It takes at most twice ten seconds. Where it is too early for another question
     /// none is asked.
-    pub async fn look(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock) -> Look {
+    pub async fn look(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock, web: &Web) -> Look {
         let now = Instant::now();
         if now < self.ready_at(now) {
             let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
@@ -200,14 +209,15 @@ impl Source {
             return Look { at: clock.now(), known: before.and_then(Known::found_or_not), trouble };
         }
         self.begin();
-        self.look_now(pipeline, before, clock).await
+        self.look_now(pipeline, before, clock, web).await
     }
 
     /// As [`Source::look`], where it is not too early, and the question is counted.
-    pub async fn look_now(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock) -> Look {
+    pub async fn look_now(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock, web: &Web) -> Look {
         // What is answered was so at the latest when it was asked.
         let at = clock.now();
-        match self.ask(pipeline, before.as_ref(), at).await {
+        let asked = Asked { pipeline, at, web };
+        match self.ask(asked, before.as_ref()).await {
             Ok(known) => {
                 self.pace().went_well();
                 Look { at, known: Some(known), trouble: None }
@@ -256,42 +266,44 @@ impl Source {
         format!("{system}/{server}/{}/{}/{}", pipeline.project, pipeline.kind.as_str(), pipeline.id)
     }
 
-    async fn ask(&self, pipeline: &Origin, before: Option<&Known>, at: Timestamp) -> Result<Known, Trouble> {
+    async fn ask(&self, asked: Asked<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
+        let Asked { pipeline, at, .. } = asked;
         let base = &self.settings.url;
         let etag = before.filter(|known| known.is_there()).and_then(|known| known.etag.as_deref());
-        let got = self.get(self.system().origin(base, pipeline), etag).await?;
+        let got = self.get(asked, self.system().origin(base, pipeline), etag).await?;
         match got.status {
             StatusCode::OK => {
                 let there = self.system().there(base, pipeline, &got.body).map_err(|why| self.all(why))?;
                 let there = there.after(before.and_then(Known::last));
-                Ok(Known::there(at, self.with_sequel(pipeline, there, at).await?, got.etag))
+                Ok(Known::there(at, self.with_sequel(asked, there).await?, got.etag))
             }
             StatusCode::NOT_MODIFIED if etag.is_some() => match before {
                 Some(Known { state: State::There(there), etag, .. }) => {
-                    Ok(Known::there(at, self.with_sequel(pipeline, there.clone(), at).await?, etag.clone()))
+                    Ok(Known::there(at, self.with_sequel(asked, there.clone()).await?, etag.clone()))
                 }
                 _ => Err(self.all("nothing was known before".to_owned())),
             },
             // A merge request that is not found was hardly deleted: more likely the token does not see it.
             StatusCode::NOT_FOUND if got.is_object() && pipeline.kind != Kind::MergeRequest => {
-                self.missing(pipeline, before, at).await
+                self.missing(asked, before).await
             }
             _ => Err(self.refusal(&got, pipeline)),
         }
     }
 
     /// The pipeline is not found: is its project?
-    async fn missing(&self, pipeline: &Origin, before: Option<&Known>, at: Timestamp) -> Result<Known, Trouble> {
+    async fn missing(&self, asked: Asked<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
+        let Asked { pipeline, at, .. } = asked;
         let mut known = Known::missing(at, before.cloned());
         if let State::Missing { last: Some(last), .. } = &mut known.state {
             // One that was cancelled is so still; its branch may have gone on meanwhile.
-            last.there = self.with_sequel(pipeline, last.there.clone(), at).await?;
+            last.there = self.with_sequel(asked, last.there.clone()).await?;
         }
         if self.settings.gone == Gone::Trusted {
             return Ok(known);
         }
         self.begin();
-        let got = self.get(self.system().project(&self.settings.url, pipeline), None).await?;
+        let got = self.get(asked, self.system().project(&self.settings.url, pipeline), None).await?;
         match got.status {
             StatusCode::OK if self.system().is_project(pipeline, &got.body) => Ok(known),
             StatusCode::OK => Err(self.all(format!("the answer of {} is about another project", self.of.name()))),
@@ -305,7 +317,8 @@ impl Source {
     }
 
     /// A pipeline, and where it was cancelled what became of its branch.
-    async fn with_sequel(&self, pipeline: &Origin, there: There, at: Timestamp) -> Result<There, Trouble> {
+    async fn with_sequel(&self, asked: Asked<'_>, there: There) -> Result<There, Trouble> {
+        let Asked { pipeline, at, .. } = asked;
         if pipeline.kind != Kind::Pipeline || !there.is_cancelled {
             return Ok(There { sequel: None, ..there });
         }
@@ -321,7 +334,7 @@ impl Source {
         let mut lists = Vec::with_capacity(urls.len());
         for url in urls {
             self.begin();
-            let got = self.get(url, None).await?;
+            let got = self.get(asked, url, None).await?;
             if got.status != StatusCode::OK {
                 return Err(self.refusal(&got, pipeline));
             }
@@ -331,10 +344,9 @@ impl Source {
         Ok(There { sequel: Some(sequel), ..there })
     }
 
-    async fn get(&self, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
-        let system = self.system();
-        let got =
-            self.way.get(self.of.name(), &self.settings, url, etag, |request, token| system.prepare(request, token));
+    async fn get(&self, asked: Asked<'_>, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
+        let (system, whom) = (self.system(), (self.of.name(), &self.settings));
+        let got = self.way.get(whom, asked.web, url, etag, |request, token| system.prepare(request, token));
         got.await.map_err(|why| self.all(why))
     }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use common::config::CiSettings;
+use common::{config::CiSettings, web::Web};
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
     Client, RequestBuilder, StatusCode, Url,
-    header::{DATE, ETAG, HeaderMap, IF_NONE_MATCH, RETRY_AFTER},
+    header::{DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER},
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -48,19 +48,21 @@ impl Way {
     /// Asks, and returns the answer, or why there is none.
     pub(super) async fn get(
         &self,
-        name: &str,
-        settings: &CiSettings,
+        (name, settings): (&str, &CiSettings),
+        web: &Web,
         url: Url,
         etag: Option<&str>,
         prepare: impl Fn(RequestBuilder, &SecretString) -> RequestBuilder,
     ) -> Result<Got, String> {
-        let fetch = async {
+        let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
+        let conditions: HeaderMap = etag.map(|etag| (IF_NONE_MATCH, etag)).into_iter().collect();
+        let network = async {
             let token = token(&settings.token_file).await?;
-            let mut request = self.client(name, settings).await?.get(url);
-            if let Some(etag) = etag {
-                request = request.header(IF_NONE_MATCH, etag);
-            }
-            let answer = prepare(request, &token).send().await.map_err(|error| why(name, &error))?;
+            let request = self.client(name, settings).await?.get(url.clone()).headers(conditions.clone());
+            prepare(request, &token).send().await.map_err(|error| why(name, &error))
+        };
+        let fetch = async {
+            let answer = web.get(&url, conditions.clone(), network).await?;
             let (status, headers) = (answer.status(), answer.headers());
             let etag = text(headers, ETAG.as_str()).filter(|etag| etag.len() <= LONGEST_ETAG).map(str::to_owned);
             let wait = wait(status, headers);

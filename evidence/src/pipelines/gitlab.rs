@@ -192,30 +192,29 @@ impl System for Gitlab {
         serde_json::from_slice::<Project>(body).is_ok_and(|project| project.id.to_string() == pipeline.project)
     }
 
-    /// Those of a branch are asked for by when they changed last: one that runs again comes first, however old it is.
+    /// Those of a branch are asked for by when they changed last: one that runs again comes first, however old it is. Children
+    /// are in a list of their own; of a child both are asked for, for the one that goes on with it may be yet to begin, and
+    /// its parent is there already.
     fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url> {
         let per_page = ("per_page", PER_PAGE.to_string());
-        let all = |reference: &str| {
+        let all = |reference: &str, of_children: bool| {
             let mut url = below(base, &[&pipeline.project, "pipelines"]);
             let order = [("ref", reference), ("order_by", "updated_at"), ("sort", "desc")];
             url.query_pairs_mut().extend_pairs(order).append_pair(per_page.0, &per_page.1);
-            if runs_for.is_child {
-                // Without it those are left out that another one started.
+            if of_children {
                 url.query_pairs_mut().append_pair("source", CHILD);
             }
             url
         };
-        match &runs_for.reference {
-            Reference::Branch(name) | Reference::Tag(name) => vec![all(name)],
-            Reference::MergeRequest(iid) if runs_for.is_child => {
-                FORMS.map(|form| all(&format!("{OF_MERGE_REQUESTS}{iid}/{form}"))).into()
-            }
+        let (others, children) = match &runs_for.reference {
+            Reference::Branch(name) | Reference::Tag(name) => (all(name, false), vec![all(name, true)]),
             Reference::MergeRequest(iid) => {
                 let mut url = below(base, &[&pipeline.project, "merge_requests", &iid.to_string(), "pipelines"]);
                 url.query_pairs_mut().append_pair(per_page.0, &per_page.1);
-                vec![url]
+                (url, FORMS.map(|form| all(&format!("{OF_MERGE_REQUESTS}{iid}/{form}"), true)).into())
             }
-        }
+        };
+        std::iter::once(others).chain(children.into_iter().filter(|_| runs_for.is_child)).collect()
     }
 
     fn list(&self, pipeline: &Origin, there: &There, body: &[u8], _: Timestamp) -> Result<List, String> {
@@ -469,11 +468,13 @@ mod tests {
         let order = "order_by=updated_at&sort=desc&per_page=100";
         assert_eq!(lists(&json!({"ref": "a b/c"})), [format!("{of_project}/pipelines?ref=a+b%2Fc&{order}")]);
         let child = json!({"source": "parent_pipeline"});
-        assert_eq!(lists(&child), [format!("{of_project}/pipelines?ref=main&{order}&source=parent_pipeline")]);
+        let of_main = format!("{of_project}/pipelines?ref=main&{order}");
+        let both = [of_main.clone(), format!("{of_main}&source=parent_pipeline")];
+        assert_eq!(lists(&child), both, "its successor's parent may have no child so far");
         let request = json!({"ref": "refs/merge-requests/3/head"});
         assert_eq!(lists(&request), [format!("{of_project}/merge_requests/3/pipelines?per_page=100")]);
         let both = json!({"ref": "refs/merge-requests/3/head", "source": "parent_pipeline"});
-        assert_eq!(lists(&both).len(), 3, "each form of it");
+        assert_eq!(lists(&both).len(), 4, "and each form of it");
     }
 
     #[test]

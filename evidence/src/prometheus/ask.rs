@@ -7,7 +7,7 @@ use common::{
     config::{Login, PrometheusSettings},
     web::Web,
 };
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url, header::HeaderMap};
 use secrecy::ExposeSecret as _;
 
 use crate::http::{LIMIT, body, client, late, secret, token, why};
@@ -25,7 +25,7 @@ pub(super) async fn ask(settings: &PrometheusSettings, web: &Web) -> Result<Vec<
 
 async fn fetch(settings: &PrometheusSettings, web: &Web) -> Result<Vec<u8>, String> {
     let url = address(settings);
-    let answer = web.get(&url, send(settings, &url)).await?;
+    let answer = web.get(&url, HeaderMap::new(), send(settings, &url)).await?;
     if answer.status() != StatusCode::OK {
         return Err(refusal(answer.status(), settings));
     }

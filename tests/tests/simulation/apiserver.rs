@@ -56,7 +56,7 @@ pub(crate) struct Life {
     pub(crate) name: String,
     /// As it says.
     pub(crate) created: Timestamp,
-    /// As it was then.
+    /// As they are, or were last.
     pub(crate) labels: BTreeMap<String, String>,
     /// When its deletion was accepted.
     pub(crate) ended: Option<Timestamp>,
@@ -130,6 +130,9 @@ impl Apiserver {
         let before = (object.labels.clone(), object.annotations.clone());
         change(object);
         if before != (object.labels.clone(), object.annotations.clone()) {
+            if let Some(life) = self.lives.get_mut(&object.uid) {
+                life.labels.clone_from(&object.labels);
+            }
             self.publish(name, "MODIFIED");
         }
         self.get(name).cloned()

@@ -1,6 +1,8 @@
 //! The ways out of a process, with all that can go wrong on them.
 
 pub(crate) mod alerts;
+pub(crate) mod elsewhere;
+pub(crate) mod gitlab;
 pub(crate) mod jobs;
 pub(crate) mod network;
 pub(crate) mod owners;
@@ -84,7 +86,7 @@ impl Edge {
         let number = self.world.turn();
         let mut dice = Dice::new(self.world.plot.seed, (self.who, way, what, number));
         let fate = self.fate(way, changes, &mut dice);
-        if let (Who::Machine(machine), true) = (self.who, fate != Fate::Fine && way != Way::Alerts) {
+        if let (Who::Machine(machine), true) = (self.who, fate != Fate::Fine && !is_evidence(way)) {
             self.world.trouble(machine);
         }
         if fate != Fate::Fine {
@@ -129,7 +131,7 @@ impl Edge {
             return match outage.how {
                 OutageKind::Forbids if way == Way::Apiserver && changes => Fate::Answered(Error::Forbidden),
                 OutageKind::Forbids if way == Way::Apiserver => Fate::Fine,
-                OutageKind::Forbids if way == Way::Owners => Fate::Answered(Error::Forbidden),
+                OutageKind::Forbids if matches!(way, Way::Owners | Way::Gitlab) => Fate::Answered(Error::Forbidden),
                 OutageKind::Misreads if way == Way::Owners => Fate::Answered(Error::Malformed),
                 OutageKind::Forbids | OutageKind::Misreads | OutageKind::Refuses => Fate::Refused,
                 OutageKind::Hangs => Fate::Hangs,
@@ -147,6 +149,11 @@ impl Edge {
             _ => Fate::Late(Duration::from_millis(dice.one_of(&[50, 2_000, 9_000, 20_000, 70_000, 400_000]))),
         }
     }
+}
+
+/// Whether nothing but what is known waits for it.
+fn is_evidence(way: Way) -> bool {
+    matches!(way, Way::Alerts | Way::Gitlab)
 }
 
 impl Fate {

@@ -8,6 +8,7 @@ mod ends;
 mod health;
 mod histories;
 mod notices;
+mod pipelines;
 mod succession;
 
 use std::{

@@ -13,18 +13,23 @@ use common::{
     clock::Clock,
     config::Settings,
     context::Context,
+    identity,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
     vitals::Vitals,
     web::Web,
 };
 use futures::future::BoxFuture;
 use lifecycle::Actor;
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Dice,
-    edges::{Edge, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
+    edges::{Edge, elsewhere, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
     pods::Pods,
     world::{Who, World, lock},
 };
@@ -50,10 +55,11 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
     let edge = Edge::new(world.clone(), Who::Machine(number), token.clone());
     let mut configured = world.configured[number].subscribe();
     let first = world.settings[*configured.borrow_and_update()].clone();
+    let away_until = world.is_away(number);
     let context = Context {
         store: Arc::new(StoreEdge { edge: edge.clone(), inner: world.store.clone() }),
         queue: Arc::new(QueueEdge { edge: edge.clone(), inner: world.queue.clone() }),
-        cluster: network::cluster(edge.clone()),
+        cluster: if away_until.is_some() { elsewhere::cluster(edge.clone()) } else { network::cluster(edge.clone()) },
         clock: Clock::told({
             let world = world.clone();
             move || world.clock(number)
@@ -63,6 +69,22 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
+    if world.plot.moves() {
+        // As each program begins.
+        let Context { store, cluster, clock, .. } = &context;
+        let actor = Actor::role("machine", &context.instance);
+        let begins = identity::belong_together(&**store, cluster, &actor, clock, token);
+        tokio::select! {
+            biased;
+            () = token.cancelled() => return "killed".to_owned(),
+            belongs = begins => if let Err(error) = belongs {
+                if away_until.is_some() {
+                    world.count("another cluster was refused");
+                }
+                return format!("it does not begin: {error:#}");
+            },
+        }
+    }
     let settings = Arc::new(Channels::new(first));
     let web_of = as_each(edge.clone());
     let own = || Context { settings: settings.another(), ..context.clone() };
@@ -103,6 +125,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         tokio::select! {
             biased;
             () = token.cancelled() => return "killed".to_owned(),
+            () = passes(away_until) => return "it comes back".to_owned(),
             Some(ended) = roles.join_next() => return match ended {
                 Ok(Ok(())) => "a role ended without being asked".to_owned(),
                 Ok(Err(error)) => format!("a role failed: {error:#}"),
@@ -116,6 +139,14 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
                 settings.send(&world.settings[*configured.borrow_and_update()]);
             }
         }
+    }
+}
+
+/// Until this instant has passed, if there is one.
+async fn passes(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

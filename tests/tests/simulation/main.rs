@@ -2,7 +2,7 @@
 //! wrong around them does, and a judge who sees all says whether a property of safety.md section 1 broke.
 //!
 //! The roles, their queue, job runner and clocks are the product's own. Under them lies a world in one thread with paused
-//! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus likewise ([`alerts`]), a store
+//! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus ([`alerts`]) and a GitLab ([`gitlab`]) likewise, a store
 //! ([`shelf`], or SQLite), owners and an operator ([`people`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
 //! seed ([`plot`]), and so the story of a seed can be told again:
 //!
@@ -15,8 +15,10 @@
 mod agrees;
 mod alerts;
 mod apiserver;
+mod builders;
 mod chance;
 mod edges;
+mod gitlab;
 mod judge;
 mod machine;
 mod people;
@@ -60,7 +62,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 78] = [
+const MUST_HAPPEN: [&str; 103] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -70,10 +72,13 @@ const MUST_HAPPEN: [&str; 78] = [
     "alerts: Unwatched",
     "alerts: Warned",
     "alerts: Young",
+    "another cluster was refused",
+    "deed: Act",
     "deed: Approve",
     "deed: Break",
     "deed: Compact",
     "deed: Deploy",
+    "deed: Elsewhere",
     "deed: Expire",
     "deed: Forge",
     "deed: Freeze",
@@ -89,6 +94,7 @@ const MUST_HAPPEN: [&str; 78] = [
     "deed: Repaint",
     "deed: Strip",
     "deed: Tamper",
+    "deleted: cancelled",
     "deleted: failed",
     "deleted: stale",
     "deleted: superseded",
@@ -121,6 +127,10 @@ const MUST_HAPPEN: [&str; 78] = [
     "fault: Apiserver hangs",
     "fault: Apiserver late",
     "fault: Apiserver reply lost",
+    "fault: Gitlab answered 403",
+    "fault: Gitlab answered 500",
+    "fault: Gitlab hangs",
+    "fault: Gitlab late",
     "fault: Owners answered 400",
     "fault: Owners answered 403",
     "fault: Owners answered 429",
@@ -132,10 +142,27 @@ const MUST_HAPPEN: [&str; 78] = [
     "fault: process died",
     "fault: watch expired (410)",
     "fence stands",
+    "gitlab: answered 304",
+    "gitlab: something blinked",
     "pods: `resident` came to its end",
     "pods: `sweep` came to its end",
     "pods: `work` came to its end",
     "pods: a job was refused",
+    "scene: abandoned",
+    "scene: left over",
+    "scene: merged",
+    "scene: monorepo",
+    "scene: of a fork",
+    "scene: overtaken",
+    "scene: pushed",
+    "scene: removed",
+    "scene: replaced",
+    "scene: retention",
+    "scene: run again",
+    "scene: siblings",
+    "scene: slugs",
+    "scene: tidied up",
+    "status: cancelled",
     "status: failing",
     "status: superseded",
     "stop acknowledged",

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apiserver::{Object, STRIPS},
+    builders,
     edges::{Edge, network, store::StoreEdge},
     plot::{Deed, Member},
     world::{Who, World},
@@ -95,6 +96,11 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             world.tell("world", &format!("machine-{machine} stands still for {seconds} s"));
             world.freeze(machine, Duration::from_secs(seconds));
         }
+        Deed::Elsewhere(machine, seconds) => {
+            world.tell("world", &format!("machine-{machine} is started against another cluster for {seconds} s"));
+            world.move_away(machine, Duration::from_secs(seconds));
+            world.kill(machine);
+        }
         Deed::Break(who) => {
             let name = &world.plot.cast[who].name;
             world.tell("world", &format!("an alert fires for `{name}`"));
@@ -106,6 +112,7 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
             world.alerts().rest(name);
         }
         Deed::Deploy(who) => create(world, who),
+        Deed::Act(place) => builders::perform(world, place),
     }
 }
 
@@ -137,7 +144,8 @@ pub(crate) fn finish_later(world: &Arc<World>, uid: String) {
     });
 }
 
-fn whole(world: &World) -> jiff::Timestamp {
+/// The true time, as an apiserver tells it.
+pub(crate) fn whole(world: &World) -> jiff::Timestamp {
     jiff::Timestamp::from_second(world.now().as_second()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 

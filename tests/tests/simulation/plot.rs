@@ -3,14 +3,21 @@
 mod deeds;
 mod deployments;
 mod health;
+mod pipelines;
 mod pods;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::deeds::{deeds, forge, late, pause, strip};
-pub(crate) use self::{deeds::Deed, deployments::Deployments, health::Health, pods::Pods};
+use self::deeds::{deeds, elsewhere, forge, late, pause, strip};
+pub(crate) use self::{
+    deeds::Deed,
+    deployments::Deployments,
+    health::Health,
+    pipelines::{Act, Begin, Deploy, Pipelines, Remover, Request, Source},
+    pods::Pods,
+};
 use crate::chance::Dice;
 
 /// A whole story, but for what chance brings on the way.
@@ -35,6 +42,8 @@ pub(crate) struct Plot {
     pub(crate) deployments: Option<Deployments>,
     /// What follows where owners cannot be told.
     pub(crate) undeliverable: Unheard,
+    /// How a GitLab is asked for pipelines, and what happens in it, if there is one.
+    pub(crate) pipelines: Option<Pipelines>,
     /// A machine dies after each effect whose number can be divided by this.
     pub(crate) dies_every: Option<u64>,
     /// How long deleted namespaces take to go.
@@ -94,8 +103,8 @@ pub(crate) struct Outage {
 pub(crate) enum OutageKind {
     Refuses,
     Hangs,
-    /// 403 to everything that changes something: the right to was withdrawn. To owners, whose secret was exchanged. Of other
-    /// services, as `Refuses`.
+    /// 403 to everything that changes something: the right to was withdrawn. Of GitLab, 401 or 403 to everything but what is
+    /// public. To owners, whose secret was exchanged. Of other services, as `Refuses`.
     Forbids,
     /// Owners' 400 to every notice: they take another form. Of other services, as `Refuses`.
     Misreads,
@@ -110,6 +119,8 @@ pub(crate) enum Way {
     Owners,
     /// To Prometheus; only where a story checks health.
     Alerts,
+    /// To GitLab; only where a story asks for pipelines.
+    Gitlab,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +190,7 @@ impl Plot {
             health: None,
             deployments: None,
             undeliverable: Unheard { after: 900, waits: false },
+            pipelines: None,
             dies_every: dice.happens(300).then(|| dice.between(3, 90)),
             ends_after: Duration::from_secs(dice.one_of(&[0, 1, 5, 30, 100])),
             deeds: deeds(&mut dice, cast.len(), machines, troubled_for)
@@ -191,7 +203,18 @@ impl Plot {
             cast,
         };
         plot.add();
+        if let Some(deed) = elsewhere(seed, machines, troubled_for) {
+            // Without the namespace that stands for the cluster nothing would begin any more.
+            let system = plot.cast.iter().position(|member| member.name == "kube-system");
+            plot.deeds.retain(|(_, deed)| !matches!(deed, Deed::Remove(who) if Some(*who) == system));
+            plot.deeds.push(deed);
+        }
         plot
+    }
+
+    /// Whether some process is started against another cluster, so that each looks which cluster it is.
+    pub(crate) fn moves(&self) -> bool {
+        self.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Elsewhere(..)))
     }
 
     /// Adds what stories came to be about later, thrown apart from all else: what the story of a seed was before, it still
@@ -203,17 +226,26 @@ impl Plot {
         self.break_channel();
         let mut dice = Dice::new(self.seed, "long lives");
         (self.deployments, self.health) = (Deployments::of(self.seed), Health::of(self.seed, self.troubled_for));
-        if self.deployments.is_none() && self.health.is_none() {
+        let asks = || Pipelines::of(self.seed, self.troubled_for, self.health.is_some());
+        let asked = if self.deployments.is_none() { asks() } else { None };
+        if self.deployments.is_none() && self.health.is_none() && asked.is_none() {
             return;
         }
-        // Whoever is to fail, or to be replaced, has to live so long.
-        let longer = dice.one_of(&[1, 4, 20]);
+        // Whoever is to fail, to be replaced or to be cancelled has to live so long.
+        let longer = dice.one_of(&[1, 4, 20]).max(if asked.is_some() { 20 } else { 1 });
         self.variants.iter_mut().for_each(|variant| variant.ttl *= longer);
         self.cast.iter_mut().filter(|member| member.name != "kube-system").for_each(|member| member.age %= 300);
         if self.deployments.is_some() {
             let (cast, deeds) = deployments::play(self.seed, self.troubled_for, self.cast.len());
             self.cast.extend(cast);
             self.deeds.extend(deeds);
+        }
+        if let Some((mut asked, deployments)) = asked {
+            let (cast, deeds) = asked.play(self.seed, self.troubled_for, self.cast.len());
+            self.cast.extend(cast);
+            self.deeds.extend(deeds);
+            self.weather.outages.extend(&asked.outages);
+            (self.pipelines, self.deployments) = (Some(asked), Some(deployments));
         }
         if let Some(health) = &self.health {
             self.weather.outages.extend(&health.outages);

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     chance::Dice,
-    edges::alerts,
+    edges::{alerts, gitlab},
     judge::Violation,
     machine, people,
     plot::Plot,
@@ -67,6 +67,9 @@ async fn play(plot: Plot, shelved: Shelved) -> Told {
     let queue = queue::open("memory:").await.expect("a queue in memory can be made");
     let world = Arc::new(World::new(plot, settings, store, queue));
     world.tell("world", &format!("{:?}", world.plot));
+    for scene in world.plot.pipelines.iter().flat_map(|pipelines| &pipelines.scenes) {
+        world.count(&format!("scene: {scene}"));
+    }
     for who in 0..world.plot.cast.len() {
         if world.plot.cast[who].age > 0 {
             people::create(&world, who);
@@ -154,6 +157,10 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
         checks["superseded"] = json!({ "when": if deployments.are_ready { "newer-ready" } else { "newer-exists" } });
         on["superseded"] = json!({ "delete": deployments.deletes, "grace": format!("{}s", deployments.told_for) });
     }
+    if let Some(asked) = &plot.pipelines {
+        checks["merged"] = json!(asked.merged);
+        on["cancelled"] = json!({ "delete": asked.deletes, "grace": format!("{}s", asked.told_for) });
+    }
     let policy = |name: &str, applies_to: serde_json::Value, ttl: u64| {
         json!({
             "name": name,
@@ -192,6 +199,15 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
         variables.extend([
             ("NSM__PROMETHEUS__URL", format!("http://{}", alerts::HOST)),
             ("NSM__HEALTH__CHECK_EVERY", format!("{}s", health.check_every)),
+        ]);
+    }
+    if let Some(asked) = &plot.pipelines {
+        variables.extend([
+            ("NSM__GITLAB__URL", format!("http://{}", gitlab::HOST)),
+            ("NSM__GITLAB__TOKEN_FILE", "/nowhere".to_owned()),
+            ("NSM__GITLAB__CHECK_EVERY", format!("{}s", asked.check_every)),
+            ("NSM__GITLAB__GONE_CONFIRM_AFTER", format!("{}s", asked.gone_after)),
+            ("NSM__GITLAB__REQUESTS_PER_MINUTE", asked.per_minute.to_string()),
         ]);
     }
     if let Some(pods) = &plot.pods {

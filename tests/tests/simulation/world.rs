@@ -21,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     alerts::Prometheus,
     apiserver::Apiserver,
+    gitlab::Gitlab,
     judge::Judge,
     people,
     plot::{Deed, Moment, Plot, Way, When},
@@ -44,6 +45,7 @@ pub(crate) struct World {
     pub(crate) queue: SharedQueue,
     pub(crate) apiserver: Mutex<Apiserver>,
     pub(crate) prometheus: Mutex<Prometheus>,
+    pub(crate) builds: Mutex<Gitlab>,
     /// The apiserver's log grew.
     pub(crate) changed: Notify,
     pub(crate) judge: Mutex<Judge>,
@@ -60,6 +62,8 @@ pub(crate) struct World {
     frozen: Mutex<Vec<Option<Instant>>>,
     /// Until when watches hear of nothing.
     lags: Mutex<Option<Instant>>,
+    /// Until when each machine is started against another cluster.
+    away: Mutex<Vec<Option<Instant>>>,
     turns: AtomicU64,
     /// When something went wrong for each machine.
     troubles: Mutex<Vec<Vec<Duration>>>,
@@ -76,6 +80,7 @@ impl World {
             queue,
             apiserver: Mutex::default(),
             prometheus: Mutex::default(),
+            builds: Mutex::default(),
             changed: Notify::new(),
             tally: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -88,6 +93,7 @@ impl World {
             lives: Mutex::new((0..machines).map(|_| CancellationToken::new()).collect()),
             frozen: Mutex::new(vec![None; machines]),
             lags: Mutex::new(None),
+            away: Mutex::new(vec![None; machines]),
             turns: AtomicU64::new(0),
             troubles: Mutex::new(vec![Vec::new(); machines]),
             plot,
@@ -141,9 +147,13 @@ impl World {
         if self.is_calm() {
             return 0;
         }
-        match Way::ALL.iter().position(|one| *one == way) {
-            Some(at) => self.plot.weather.rates[at],
-            None => self.plot.health.as_ref().map_or(0, |health| health.rate),
+        match way {
+            Way::Alerts => self.plot.health.as_ref().map_or(0, |health| health.rate),
+            Way::Gitlab => self.plot.pipelines.as_ref().map_or(0, |pipelines| pipelines.rate),
+            Way::Apiserver | Way::Store | Way::Queue | Way::Owners => {
+                let at = Way::ALL.iter().position(|one| *one == way);
+                at.map_or(0, |at| self.plot.weather.rates[at])
+            }
         }
     }
 
@@ -227,6 +237,15 @@ impl World {
         lock(&self.frozen)[machine].is_some_and(|until| Instant::now() < until)
     }
 
+    pub(crate) fn move_away(&self, machine: usize, span: Duration) {
+        lock(&self.away)[machine] = Some(Instant::now() + span);
+    }
+
+    /// Until when a machine is started against another cluster, if it is.
+    pub(crate) fn is_away(&self, machine: usize) -> Option<Instant> {
+        lock(&self.away)[machine].filter(|until| Instant::now() < *until)
+    }
+
     /// Something goes wrong for a machine, or it stands still.
     pub(crate) fn trouble(&self, machine: usize) {
         lock(&self.troubles)[machine].push(self.elapsed());
@@ -248,6 +267,10 @@ impl World {
 
     pub(crate) fn alerts(&self) -> MutexGuard<'_, Prometheus> {
         lock(&self.prometheus)
+    }
+
+    pub(crate) fn gitlab(&self) -> MutexGuard<'_, Gitlab> {
+        lock(&self.builds)
     }
 
     pub(crate) fn judge(&self) -> MutexGuard<'_, Judge> {

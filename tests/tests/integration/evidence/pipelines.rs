@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{CiSettings, Gone, RawGithub, RawGitlab};
+use common::web::Web;
 use evidence::pipelines::{Known, Look, Source, proof};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::confirmation::Proof;
@@ -28,6 +29,7 @@ pub(crate) struct Asker {
     pipeline: Origin,
     gone: Gone,
     now: Arc<Mutex<Timestamp>>,
+    web: Web,
     pub(crate) known: Option<Known>,
 }
 
@@ -48,7 +50,7 @@ impl Asker {
         let settings = settings(pipeline.system, section);
         let gone = settings.gone;
         let source = Source::new(pipeline.system, settings);
-        Self { directory, source, pipeline, gone, now, known: None }
+        Self { directory, source, pipeline, gone, now, web: Web::system(), known: None }
     }
 
     fn of(gitlab: &CiServer) -> Self {
@@ -59,7 +61,7 @@ impl Asker {
     pub(crate) async fn look(&mut self) -> Look {
         let now = Arc::clone(&self.now);
         let clock = Clock::told(move || *now.lock().unwrap());
-        let look = self.source.look(&self.pipeline, self.known.take(), &clock).await;
+        let look = self.source.look(&self.pipeline, self.known.take(), &clock, &self.web).await;
         self.known.clone_from(&look.known);
         look
     }

@@ -19,7 +19,8 @@ use crate::{
     world::{Who, World},
 };
 
-type Broken = Box<dyn std::error::Error + Send + Sync>;
+/// Why no answer came.
+pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 /// How many objects a page holds, whatever the client asks for: an apiserver may give fewer.
 const PAGE: usize = 2;
@@ -336,11 +337,11 @@ fn refusal(world: &World, error: Error) -> Result<Response<Page>, Broken> {
     }
 }
 
-fn plain(world: &World, code: u16, kind: &str, text: String) -> Result<Response<Page>, Broken> {
+pub(super) fn plain(world: &World, code: u16, kind: &str, text: String) -> Result<Response<Page>, Broken> {
     Ok(respond(world, code, kind, Page::from(text)))
 }
 
-fn respond(world: &World, code: u16, kind: &str, body: Page) -> Response<Page> {
+pub(super) fn respond(world: &World, code: u16, kind: &str, body: Page) -> Response<Page> {
     let date = world.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let answer =
         Response::builder().status(code).header(header::CONTENT_TYPE, kind).header(header::DATE, date).body(body);

@@ -2,7 +2,7 @@
 
 use common::web::Web;
 
-use super::{Edge, alerts, owners};
+use super::{Edge, alerts, gitlab, owners};
 
 /// The web as it is reached by whoever signs so.
 pub(crate) fn web(edge: Edge, as_whom: &str) -> Web {
@@ -12,6 +12,7 @@ pub(crate) fn web(edge: Edge, as_whom: &str) -> Web {
         Box::pin(async move {
             match request.uri().host() {
                 Some(alerts::HOST) => alerts::ask(&edge, &as_whom).await,
+                Some(gitlab::HOST) => gitlab::ask(&edge, &request).await,
                 _ => owners::post(&edge, request).await,
             }
         })

@@ -126,7 +126,8 @@ impl Judge {
             }
             Status::Failed => self.still_fails(world, object, intent),
             Status::Superseded => self.still_replaced(world, object, intent),
-            Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Cancelled => {
+            Status::Cancelled => self.still_abandoned(world, object, intent),
+            Status::Unknown | Status::Ok | Status::Unstable | Status::Failing => {
                 self.complain("S4", format!("`{name}` is deleted while it is {cause}"));
             }
         }

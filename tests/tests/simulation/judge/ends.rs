@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifecycle::{Fact, Keys, keys};
 
-use super::{Judge, closes, deadline, health, is_managed};
+use super::{Judge, closes, deadline, health, is_managed, pipelines, pipelines::Becomes};
 use crate::{
     apiserver::{Object, STRIPS},
     plot::{Deed, Variant},
@@ -44,7 +44,8 @@ impl Judge {
         let notices = if variants().any(|variant| variant.tells) { NOTICE } else { Duration::ZERO };
         let every = world.settings.iter().map(|settings| settings.check_every).max().unwrap_or_default();
         let health = world.plot.health.as_ref().map_or(Duration::ZERO, |terms| health::patience(terms, every));
-        BASE + health + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
+        let pipelines = world.plot.pipelines.as_ref().map_or(Duration::ZERO, pipelines::patience);
+        BASE + health + pipelines + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
     }
 
     /// What is not yet as it should be.
@@ -97,8 +98,14 @@ impl Judge {
                 _ => None,
             };
         }
+        if shown == Some("cancelled") {
+            return Self::unsettled_cancelled(world, object, is_over, can_go).map(str::to_owned);
+        }
         if is_over && can_go {
             return Some(format!("is there still, after {end}"));
+        }
+        if !is_over && Self::becomes(world, object) == Becomes::Cancelled {
+            return Some(format!("was abandoned, and shows {shown:?}"));
         }
         if replaced.now && !is_over {
             return Some(format!("is replaced, and shows {shown:?}"));
@@ -125,6 +132,12 @@ impl Judge {
     pub(crate) fn gave_up(&mut self, world: &World, left: &[String]) {
         self.now = world.elapsed();
         left.iter().for_each(|what| self.complain("L1-L3", what.clone()));
+    }
+
+    /// Nothing is done to another cluster by what is known of this one.
+    pub(crate) fn strayed(&mut self, world: &World, what: &str) {
+        self.now = world.elapsed();
+        self.complain("S8", format!("another cluster was asked to {what}"));
     }
 
     /// Nothing panics.

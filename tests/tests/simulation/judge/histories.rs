@@ -59,6 +59,9 @@ impl Judge {
         if change.to == Status::Superseded {
             self.was_replaced(world, entry, what);
         }
+        if change.to == Status::Cancelled {
+            self.was_abandoned(world, entry, what);
+        }
         let Who::Machine(machine) = who else { return };
         let clock = world.clock(machine);
         let was_late =
@@ -108,15 +111,13 @@ impl Judge {
 const fn is_edge(from: Status, to: Status) -> bool {
     use Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable};
     match from {
-        Unknown => matches!(to, Ok | Unstable | Stale | Superseded),
-        Ok => matches!(to, Unstable | Stale | Superseded),
-        Unstable => matches!(to, Ok | Failing | Stale | Superseded),
-        Failing => matches!(to, Ok | Failed | Stale | Superseded),
-        Failed => matches!(to, Ok | Stale | Superseded),
+        Unknown => matches!(to, Ok | Unstable | Stale | Superseded | Cancelled),
+        Ok => matches!(to, Unstable | Stale | Superseded | Cancelled),
+        Unstable => matches!(to, Ok | Failing | Stale | Superseded | Cancelled),
+        Failing => matches!(to, Ok | Failed | Stale | Superseded | Cancelled),
+        Failed => matches!(to, Ok | Stale | Superseded | Cancelled),
         Stale => matches!(to, Unknown),
-        Superseded => matches!(to, Unknown | Stale),
-        // Nobody asks a CI system in any story.
-        Cancelled => false,
+        Superseded | Cancelled => matches!(to, Unknown | Stale),
     }
 }
 

@@ -46,12 +46,16 @@ pub(crate) enum Deed {
     Kill(usize),
     /// A process stands still.
     Freeze(usize, u64),
+    /// A process is started again against another cluster, for so many seconds.
+    Elsewhere(usize, u64),
     /// An alert fires for it, from now on.
     Break(usize),
     /// No alert fires for it any more.
     Mend(usize),
     /// A pipeline deploys it.
     Deploy(usize),
+    /// Something happens in GitLab: the act of this place.
+    Act(usize),
 }
 
 /// In a deed at a step: the member that the step is about.
@@ -169,6 +173,17 @@ pub(super) fn strip(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
         return None;
     }
     Some((When::At(Duration::from_secs(dice.below(troubled_for.as_secs()))), Deed::Strip(0)))
+}
+
+/// Somebody starts a process against another cluster, with the store of this one, likewise.
+pub(super) fn elsewhere(seed: u64, machines: usize, troubled_for: Duration) -> Option<(When, Deed)> {
+    let mut dice = Dice::new(seed, "elsewhere");
+    if crate::REMEMBERED.contains(&seed) || !dice.happens(60) {
+        return None;
+    }
+    let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
+    let at = Duration::from_secs(dice.between(60, troubled_for.as_secs()));
+    Some((When::At(at), Deed::Elsewhere(machine, dice.one_of(&[60, 200, 400]))))
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {

@@ -1,0 +1,64 @@
+//! What pipelines and people do in GitLab, and so to namespaces.
+
+use std::sync::Arc;
+
+use lifecycle::Keys;
+
+use crate::{
+    people::whole,
+    plot::{Act, Deploy},
+    world::World,
+};
+
+/// Lets the act of this place happen.
+pub(crate) fn perform(world: &Arc<World>, place: usize) {
+    let Some(act) = world.plot.pipelines.as_ref().and_then(|pipelines| pipelines.acts.get(place)) else { return };
+    world.tell("gitlab", &format!("{act:?}"));
+    let now = world.now();
+    match act {
+        Act::Begin(begin) => {
+            let namespace = uid(world, begin.into);
+            world.gitlab().begin(begin, namespace.as_deref(), now);
+        }
+        Act::Deploy(deploy) => self::deploy(world, deploy),
+        Act::Turn { pipeline, to, into } => {
+            let namespace = uid(world, *into);
+            world.gitlab().turn(*pipeline, *to, *into, namespace.as_deref(), now);
+        }
+        Act::Remove { pipeline, by } => world.gitlab().remove(*pipeline, *by, now),
+        Act::Request { request, to, source } => world.gitlab().request(*request, *to, source, now),
+    }
+}
+
+/// The namespace of this place in the cast, as it is there now.
+fn uid(world: &World, who: Option<usize>) -> Option<String> {
+    let name = &world.plot.cast.get(who?)?.name;
+    world.cluster().get(name).ok().map(|object| object.uid.clone())
+}
+
+/// A job makes the namespace, or deploys into the one that is there.
+fn deploy(world: &Arc<World>, deploy: &Deploy) {
+    if !world.gitlab().can_deploy(deploy.pipeline) {
+        return;
+    }
+    let keys = Keys::default();
+    let labels = || deploy.labels.iter().map(|(key, value)| (keys.of_ci(key), value.clone()));
+    let name = &world.plot.cast[deploy.into].name;
+    let there = world.cluster().get(name).ok().cloned();
+    let uid = match there {
+        // Nothing can be made in one that is going away.
+        Some(object) if object.deleted.is_some() => return,
+        Some(object) => {
+            if deploy.anew {
+                let _ = world.cluster().change(name, |object| object.labels.extend(labels()));
+            }
+            object.uid
+        }
+        None => match world.cluster().create(name, whole(world), labels().collect()) {
+            Ok(uid) => uid,
+            Err(_) => return,
+        },
+    };
+    world.gitlab().deployed(deploy, &uid, world.now());
+    world.changed.notify_waiters();
+}
