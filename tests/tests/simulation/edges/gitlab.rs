@@ -26,6 +26,7 @@ pub(crate) async fn ask(edge: &Edge, request: &Request<Vec<u8>>) -> Result<Respo
         // Whoever does not take the token tells of public projects all the same.
         Fate::Answered(Error::Forbidden) if is_project(uri.path()) => Ok(told()),
         Fate::Answered(Error::Forbidden) => Ok(says(dice.one_of(&[401, 403]), "{\"message\": \"no\"}")),
+        Fate::Answered(Error::Malformed) => Ok(says(400, "{\"message\": \"no\"}")),
         Fate::Answered(Error::Page) => Ok(says(404, "<html>no such page</html>")),
         Fate::Lost => Ok(damaged(dice.one_of(&[Page::Html, Page::Cut, Page::Other]), told())),
         Fate::Garbled if world.gitlab().blinks(uri) => {
