@@ -23,10 +23,10 @@ pub(crate) fn perform(world: &Arc<World>, place: usize) {
         Act::Deploy(deploy) => self::deploy(world, deploy),
         Act::Turn { pipeline, to, into } => {
             let namespace = uid(world, *into);
-            world.gitlab().turn(*pipeline, *to, *into, namespace.as_deref(), now);
+            world.gitlab().turn(*pipeline, to, *into, namespace.as_deref(), now);
         }
         Act::Remove { pipeline, by } => world.gitlab().remove(*pipeline, *by, now),
-        Act::Request { request, to, source } => world.gitlab().request(*request, *to, source, now),
+        Act::Request { request, to, source } => world.gitlab().request(*request, to, source, now),
     }
 }
 

@@ -12,10 +12,13 @@ const FORK: u64 = 9;
 /// From which age on the server removes pipelines, in seconds.
 const RETENTION: u64 = 86_400;
 
+/// Writes what happens in a scene that begins then.
+type Scene = fn(&mut Script, u64);
+
 /// Writes one that begins then. Returns its name.
 pub(super) fn write(script: &mut Script, at: u64) -> &'static str {
     /// Each as often as it stands here.
-    const SCENES: [(&str, fn(&mut Script, u64)); 16] = [
+    const SCENES: [(&str, Scene); 16] = [
         ("abandoned", abandoned),
         ("pushed", pushed),
         ("pushed", pushed),
