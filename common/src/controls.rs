@@ -233,7 +233,8 @@ pub async fn raise_doubt(store: &dyn Store, actor: &Actor, doubted: &Doubt, now:
 }
 
 /// Reports a mark that does not agree with a history, unless that was done, and returns the namespaces of which that was
-/// reported since somebody last vouched for this store.
+/// reported since somebody last vouched for this store, and which have not gone: what one forges now and then over months
+/// is no loss.
 ///
 /// # Errors
 /// When it is not known to be durable.
@@ -244,7 +245,13 @@ pub async fn report_mark(store: &dyn Store, actor: &Actor, report: &MarkReport, 
     if namespaces.insert(report.uid.clone(), report.namespace.clone()).is_none() {
         log(store, MISMATCH, actor, report, now).await?;
     }
-    Ok(namespaces.into_values().collect())
+    let mut standing = Vec::new();
+    for (uid, namespace) in namespaces {
+        if store.snapshot(&uid).await?.is_none_or(|record| record.phase != Phase::Gone) {
+            standing.push(namespace);
+        }
+    }
+    Ok(standing)
 }
 
 /// Vouches for this store: marks of any store from before now no longer stand against it, nor against any history in it.
@@ -516,6 +523,8 @@ mod tests {
             .unwrap();
         vouch(&*store, &me(), at(1_003)).await.unwrap().unwrap();
         assert_eq!(report("c").await, 1);
+        store.put_snapshot(&Record { phase: Phase::Gone, head: 1, ..Record::new(Uid::new("c")) }).await.unwrap();
+        assert_eq!(report("d").await, 1, "one of them has gone");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
 }
 
 /// The instant at which the last guard that waits for time alone clears; `None` where another one stands. Telling the
-/// owner is ours to do, and so nothing that is waited for.
+/// owner and showing the status are ours to do, and so nothing that is waited for.
 fn due_since(policy: &Policy, record: &Record) -> Option<Timestamp> {
     // Before all time every guard stands that time can clear, and names its end.
     guards(policy, record, Timestamp::MIN).iter().try_fold(record.since?, |due, guard| match guard.verdict {
@@ -91,7 +91,7 @@ fn tried_until(policy: &Policy, record: &Record) -> Timestamp {
 /// Whether a guard that waits for no instant waits for this program alone.
 const fn is_ours_to_clear(kind: GuardKind) -> bool {
     match kind {
-        GuardKind::Told => true,
+        GuardKind::Told | GuardKind::Visible => true,
         GuardKind::History
         | GuardKind::Managed
         | GuardKind::Policy
@@ -99,7 +99,6 @@ const fn is_ours_to_clear(kind: GuardKind) -> bool {
         | GuardKind::Mode
         | GuardKind::Protect
         | GuardKind::Keep
-        | GuardKind::Visible
         | GuardKind::Promise
         | GuardKind::Intent
         | GuardKind::Backoff => false,
@@ -123,6 +122,10 @@ mod tests {
 
     fn policies(mode: Mode, has_channel: bool) -> Policies {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "0"});
+        policies_of(raw, mode, has_channel)
+    }
+
+    fn policies_of(raw: Value, mode: Mode, has_channel: bool) -> Policies {
         let raw = serde_json::from_value(raw).expect("it is a policy");
         Policies::new(
             &[raw],
@@ -178,6 +181,17 @@ mod tests {
     fn what_is_due_and_not_tried_is_stuck_after_a_quarter_of_an_hour() {
         assert_eq!(from(&policies(Mode::Enforce, false), &[]), Some(at(75)));
         assert_eq!(from(&policies(Mode::Enforce, true), &[]), Some(at(75)), "nor was its owner told");
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_stuck_until_it_is() {
+        let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "1m"});
+        let policies = policies_of(raw, Mode::Enforce, false);
+        let not_shown = (61, "StatusNotShown", json!({"of": 2, "why": "no"}));
+        assert_eq!(from(&policies, &[]), Some(at(75)));
+        assert_eq!(from(&policies, &[not_shown.clone()]), Some(at(75)));
+        let shown = (90, "StatusShown", json!({"of": 2}));
+        assert_eq!(from(&policies, &[not_shown, shown]), Some(at(91 + 15)), "not deleted then");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use common::{
 };
 use jiff::Timestamp;
 use kube::api::ListParams;
-use lifecycle::{Uid, record::Phase};
+use lifecycle::Uid;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -72,7 +72,7 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
     Ok(())
 }
 
-/// Whether a store is of a cluster: by the one it knows, and where it knows none, by whether anything it manages is there.
+/// Whether a store is of a cluster: by the one it knows, and where it knows none, by whether anything it has a history of is there.
 async fn is_of(store: &SharedStore, cluster: &Cluster) -> anyhow::Result<bool> {
     if let Some(known) = controls::cluster(&**store).await? {
         return Ok(identity::of_cluster(cluster).await? == Some(known));
@@ -80,12 +80,13 @@ async fn is_of(store: &SharedStore, cluster: &Cluster) -> anyhow::Result<bool> {
     let there = namespaces(cluster).await?;
     let mut after: Option<Uid> = None;
     loop {
-        let page = store.snapshots(after.as_ref(), PAGE).await?;
-        if page.iter().any(|record| record.phase != Phase::Gone && there.contains(&record.uid)) {
+        // Whatever version made their snapshots. What has gone is not there.
+        let page = store.uids(after.as_ref(), PAGE).await?;
+        if page.iter().any(|uid| there.contains(uid)) {
             return Ok(true);
         }
         match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+            Some(last) if page.len() == PAGE => after = Some(last.clone()),
             _ => return Ok(false),
         }
     }

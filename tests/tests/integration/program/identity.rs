@@ -1,14 +1,13 @@
 //! Whose the state is: of which cluster, of which process, and of which namespace.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use common::{
     config::is_default_store,
     controls, history,
     store::{self, hold},
 };
-use lifecycle::{Actor, Fact, Uid, entry::Gone};
+use lifecycle::{Actor, Fact, Record, Uid, entry::Gone};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use testbed::{Process, User, eventually, program};
 
@@ -130,13 +129,19 @@ async fn the_store_of_before_is_taken_over_where_it_is_of_this_cluster() {
         let directory = world.path("state").join("namespace-manager");
         let former = directory.join("nsm.db");
         let kube_system = world.namespaces().get("kube-system").await?.metadata.uid.context("a uid")?;
-        for (uid, context, is_taken) in [("another", "a", false), (&*kube_system, "b", true)] {
-            let write = async |path: &Path| -> Result<()> {
-                let store = store::open(&format!("sqlite:{}", path.display())).await?;
-                controls::approve_cluster(&*store, &me(), &Uid::new(uid), now()).await?;
-                Ok(())
-            };
-            write(&former).await?;
+        // The second is as an earlier version left it: it knows no cluster, and what it folded is of no use.
+        for (uid, context, is_taken) in
+            [(Some("another"), "a", false), (None, "b", true), (Some(&*kube_system), "c", true)]
+        {
+            let store = store::open(&format!("sqlite:{}", former.display())).await?;
+            match uid {
+                Some(uid) => drop(controls::approve_cluster(&*store, &me(), &Uid::new(uid), now()).await?),
+                None => {
+                    store.put_snapshot(&Record { head: 1, ..Record::new(Uid::new(&*kube_system)) }).await?;
+                    Connection::open(&former)?.execute("UPDATE snapshots SET fold = fold - 1", [])?;
+                }
+            }
+            drop(store);
             let mut nsm =
                 Process::spawn("nsm", &mut without_a_store(world, context, &["standalone", "--mode", "observe"])?)?;
             eventually("it watches", SOON, async || {
@@ -146,8 +151,11 @@ async fn the_store_of_before_is_taken_over_where_it_is_of_this_cluster() {
             .await?;
             ensure!(former.exists() != is_taken, "{}", nsm.log());
             nsm.terminate(SOON).await?;
+            if !is_taken {
+                std::fs::remove_file(&former)?;
+            }
         }
-        let store = store::open(&format!("sqlite:{}", directory.join("nsm-b.db").display())).await?;
+        let store = store::open(&format!("sqlite:{}", directory.join("nsm-c.db").display())).await?;
         let known = controls::cluster(&*store).await?;
         ensure!(known == Some(Uid::new(kube_system)), "{known:?}");
         Ok(())
