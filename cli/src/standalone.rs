@@ -112,6 +112,7 @@ async fn edges(
     let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
     if settings.store.is_default {
         former::take_over(&settings.store, &cluster, clock.now()).await?;
+        former::is_first(&settings.store, &cluster).await?;
     }
     let StoreSettings { url, access, .. } = &settings.store;
     let store = store::open_with(url, access).await.context("cannot open the store")?;

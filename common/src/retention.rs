@@ -9,7 +9,7 @@ use lifecycle::{Record, Uid, record::Phase, time::saturating_add};
 
 use crate::{
     beats::FORGOTTEN_AFTER,
-    history::load,
+    history::load_and_mend,
     ration::Window,
     store::{ClaimKind, Result, Store},
     timings::Timings,
@@ -56,7 +56,8 @@ async fn histories(store: &dyn Store, before: Timestamp) -> Result<u64> {
     loop {
         let page = store.uids(after.as_ref(), PAGE).await?;
         for uid in &page {
-            let record = load(store, uid).await?;
+            // What an earlier version folded is in no list, and would be missed by nobody, until it is folded anew.
+            let record = load_and_mend(store, uid).await?;
             if ended_before(store, &record, before).await? {
                 // What is read while its entries go: a snapshot of an earlier version would not be believed.
                 store.put_snapshot(&record).await?;

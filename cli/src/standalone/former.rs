@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use anyhow::{Context as _, bail};
 use common::{
     cluster::{Cluster, within},
-    config::{StoreSettings, former_default_store},
+    config::{StoreSettings, former_default_store, is_default_store},
     controls, identity,
     store::{self, Access, SharedStore},
 };
@@ -72,7 +72,38 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
     Ok(())
 }
 
-/// Whether a store is of a cluster: by the one it knows, and where it knows none, by whether anything it has a history of is there.
+/// Refuses to begin a new default store where another context's is of this cluster: what is recorded there, a stop above all,
+/// would count for nothing here.
+///
+/// # Errors
+/// When there is one.
+pub(super) async fn is_first(settings: &StoreSettings, cluster: &Cluster) -> anyhow::Result<()> {
+    let Some(place) = settings.file().filter(|place| !place.exists()) else { return Ok(()) };
+    let Some(entries) = place.parent().and_then(|directory| fs::read_dir(directory).ok()) else { return Ok(()) };
+    let stores = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_default_store));
+    let mut stores: Vec<_> = stores.map(|entry| entry.path()).collect();
+    if stores.is_empty() {
+        return Ok(());
+    }
+    stores.sort();
+    let Some(uid) = identity::of_cluster(cluster).await? else { return Ok(()) };
+    for path in stores {
+        let shown = path.display();
+        let store = store::open_with(&format!("sqlite:{shown}"), &Access::default()).await;
+        let store = store.with_context(|| format!("cannot open the store `{shown}`, which may be of this cluster"))?;
+        if controls::cluster(&*store).await? == Some(uid.clone()) {
+            bail!(
+                "the store `{shown}` is of this cluster, which had another context's name then; to go on with it, set \
+                 `store.url: sqlite:{shown}`, or move it to `{}`",
+                place.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether a store is of a cluster: by the one it knows, and where it knows none, by whether anything it has a history of is
+/// there.
 async fn is_of(store: &SharedStore, cluster: &Cluster) -> anyhow::Result<bool> {
     if let Some(known) = controls::cluster(&**store).await? {
         return Ok(identity::of_cluster(cluster).await? == Some(known));

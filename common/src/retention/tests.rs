@@ -110,6 +110,17 @@ async fn a_snapshot_of_an_earlier_version_does_not_keep_a_history() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_version_folded_is_folded_anew() {
+    let (directory, store) = store().await;
+    let record = history(&store, "u", 0, vec![adopted()]).await;
+    let file = rusqlite::Connection::open(directory.path().join("nsm.db")).unwrap();
+    file.execute("UPDATE snapshots SET fold = fold - 1", []).unwrap();
+    assert_eq!(store.snapshot(&record.uid).await.unwrap(), None);
+    assert_eq!(pruned(&store).await.histories, 0);
+    assert_eq!(store.snapshot(&record.uid).await.unwrap(), Some(record));
+}
+
+#[tokio::test]
 async fn two_at_once_and_many_pages_forget_the_same() {
     let (_directory, store) = store().await;
     for number in 0..1_100 {

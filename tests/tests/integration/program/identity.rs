@@ -83,8 +83,9 @@ async fn what_is_there_after_it_was_recorded_as_gone_is_managed_again() {
     .await;
 }
 
-/// `nsm` with nothing said about its store, on the context of this name of a kubeconfig that has it alone.
-fn without_a_store(world: &World, context: &str, arguments: &[&str]) -> Result<std::process::Command> {
+/// `nsm` with nothing said about its store, on the context of this name of a kubeconfig that has it alone. Its stores are below
+/// `home`.
+fn without_a_store(world: &World, home: &str, context: &str, arguments: &[&str]) -> Result<std::process::Command> {
     let text = std::fs::read_to_string(world.plane.kubeconfig(User::ADMIN)?)?;
     let mut config: Value = serde_json::from_str(&text)?;
     config["current-context"] = json!(context);
@@ -93,7 +94,7 @@ fn without_a_store(world: &World, context: &str, arguments: &[&str]) -> Result<s
     std::fs::write(&kubeconfig, config.to_string())?;
     let mut nsm = program("nsm")?;
     nsm.args(arguments).arg("--config").arg(world.config()).env("NO_COLOR", "1");
-    nsm.env("KUBECONFIG", kubeconfig).env("XDG_STATE_HOME", world.path("state"));
+    nsm.env("KUBECONFIG", kubeconfig).env("XDG_STATE_HOME", world.path(home));
     Ok(nsm)
 }
 
@@ -101,14 +102,16 @@ fn without_a_store(world: &World, context: &str, arguments: &[&str]) -> Result<s
 async fn a_stop_reaches_the_one_that_runs_whatever_the_context_is_by_now() {
     story(plain, async |world| -> Result<()> {
         world.configure(|config| drop(config.as_object_mut().expect("it is one").remove("store")))?;
-        let mut first =
-            Process::spawn("nsm", &mut without_a_store(world, "first", &["standalone", "--mode", "observe"])?)?;
+        let mut first = Process::spawn(
+            "nsm",
+            &mut without_a_store(world, "state", "first", &["standalone", "--mode", "observe"])?,
+        )?;
         eventually("it watches", SOON, async || {
             ensure!(first.log().contains("namespaces are watched"), "{}", first.log());
             Ok(())
         })
         .await?;
-        let mut stop = Process::spawn("nsm", &mut without_a_store(world, "second", &["stop"])?)?;
+        let mut stop = Process::spawn("nsm", &mut without_a_store(world, "state", "second", &["stop"])?)?;
         let ended = stop.wait(SOON).await?;
         ensure!(ended.success() && stop.log().contains("nsm-first.db"), "{ended}: {}", stop.log());
         let directory = world.path("state").join("namespace-manager");
@@ -122,43 +125,62 @@ async fn a_stop_reaches_the_one_that_runs_whatever_the_context_is_by_now() {
     .await;
 }
 
+/// Runs it there in mode `observe` until it watches, and ends it.
+async fn watches(world: &World, home: &str, context: &str) -> Result<()> {
+    let mut nsm =
+        Process::spawn("nsm", &mut without_a_store(world, home, context, &["standalone", "--mode", "observe"])?)?;
+    eventually("it watches", SOON, async || {
+        ensure!(nsm.log().contains("namespaces are watched"), "{}", nsm.log());
+        Ok(())
+    })
+    .await?;
+    nsm.terminate(SOON).await?;
+    Ok(())
+}
+
+/// With a cluster that it knows; with none, as an earlier version left it, whose snapshots are of no use any more.
 #[tokio::test]
 async fn the_store_of_before_is_taken_over_where_it_is_of_this_cluster() {
     story(plain, async |world| -> Result<()> {
         world.configure(|config| drop(config.as_object_mut().expect("it is one").remove("store")))?;
-        let directory = world.path("state").join("namespace-manager");
-        let former = directory.join("nsm.db");
         let kube_system = world.namespaces().get("kube-system").await?.metadata.uid.context("a uid")?;
-        // The second is as an earlier version left it: it knows no cluster, and what it folded is of no use.
-        for (uid, context, is_taken) in
-            [(Some("another"), "a", false), (None, "b", true), (Some(&*kube_system), "c", true)]
-        {
-            let store = store::open(&format!("sqlite:{}", former.display())).await?;
-            match uid {
-                Some(uid) => drop(controls::approve_cluster(&*store, &me(), &Uid::new(uid), now()).await?),
-                None => {
-                    store.put_snapshot(&Record { head: 1, ..Record::new(Uid::new(&*kube_system)) }).await?;
-                    Connection::open(&former)?.execute("UPDATE snapshots SET fold = fold - 1", [])?;
+        let cases = [("a", Some("another"), false), ("b", None, true), ("c", Some(&*kube_system), true)];
+        for (context, knows, is_taken) in cases {
+            let directory = world.path(context).join("namespace-manager");
+            let former = directory.join("nsm.db");
+            {
+                let store = store::open(&format!("sqlite:{}", former.display())).await?;
+                match knows {
+                    Some(uid) => drop(controls::approve_cluster(&*store, &me(), &Uid::new(uid), now()).await?),
+                    None => {
+                        store.put_snapshot(&Record { head: 1, ..Record::new(Uid::new(&*kube_system)) }).await?;
+                        Connection::open(&former)?.execute("UPDATE snapshots SET fold = fold - 1", [])?;
+                    }
                 }
             }
-            drop(store);
-            let mut nsm =
-                Process::spawn("nsm", &mut without_a_store(world, context, &["standalone", "--mode", "observe"])?)?;
-            eventually("it watches", SOON, async || {
-                ensure!(nsm.log().contains("namespaces are watched"), "{}", nsm.log());
-                Ok(())
-            })
-            .await?;
-            ensure!(former.exists() != is_taken, "{}", nsm.log());
-            nsm.terminate(SOON).await?;
-            if !is_taken {
-                std::fs::remove_file(&former)?;
-            }
+            watches(world, context, context).await?;
+            ensure!(former.exists() != is_taken, "of {knows:?}");
+            let store =
+                store::open(&format!("sqlite:{}", directory.join(format!("nsm-{context}.db")).display())).await?;
+            let known = controls::cluster(&*store).await?;
+            ensure!(known == Some(Uid::new(&*kube_system)), "{known:?}");
         }
-        let store = store::open(&format!("sqlite:{}", directory.join("nsm-c.db").display())).await?;
-        let known = controls::cluster(&*store).await?;
-        ensure!(known == Some(Uid::new(kube_system)), "{known:?}");
         Ok(())
+    })
+    .await;
+}
+
+/// A context is renamed, or one comes with each project: the store of before has a stop in it, maybe.
+#[tokio::test]
+async fn the_store_of_this_cluster_under_another_contexts_name_is_named() {
+    story(plain, async |world| -> Result<()> {
+        world.configure(|config| drop(config.as_object_mut().expect("it is one").remove("store")))?;
+        watches(world, "state", "before").await?;
+        let again = &mut without_a_store(world, "state", "renamed", &["standalone", "--mode", "observe"])?;
+        let mut nsm = Process::spawn("nsm", again)?;
+        let ended = nsm.wait(SOON).await?;
+        ensure!(!ended.success() && nsm.log().contains("nsm-before.db` is of this cluster"), "{ended}: {}", nsm.log());
+        watches(world, "state", "before").await
     })
     .await;
 }
