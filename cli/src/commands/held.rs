@@ -1,15 +1,20 @@
 //! `nsm stop` where nobody said where the store is: each context has one, and the one that runs may be of another context
 //! than the present one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use common::{
     config::is_default_store,
     controls::{self, Stop},
     store::{self, Access, hold::Holder},
 };
+use futures::future::join_all;
 use jiff::Timestamp;
 use lifecycle::Actor;
+use tokio::time::timeout;
 
 use crate::{
     failure::{Code, Failure},
@@ -18,6 +23,9 @@ use crate::{
 };
 
 use super::switch;
+
+/// How long a store may take that somebody holds locked: all are asked at once, so that `nsm stop` ends within its time.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stops all deletions of the present context, and of every default store that a live process holds.
 pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
@@ -35,12 +43,15 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
             ));
         }
     }
-    own?;
     if failed.is_empty() {
-        return Ok(());
+        return own;
     }
     let lines: Vec<_> = failed.iter().map(|(store, why)| format!("`{}`: {why}", store.display())).collect();
-    Err(Failure::new(Code::Failed, format!("not everything that runs here is stopped:\n  {}", lines.join("\n  "))))
+    let elsewhere = format!("not everything that runs here is stopped:\n  {}", lines.join("\n  "));
+    Err(match own {
+        Ok(()) => Failure::new(Code::Failed, elsewhere),
+        Err(own) => Failure::new(own.code, format!("{}\n{elsewhere}", own.text)),
+    })
 }
 
 /// The default stores, but that of the present context, that a live process holds; none where it is said which store is meant.
@@ -60,14 +71,15 @@ async fn stop_all(
 ) -> Vec<(PathBuf, String)> {
     let stop = Stop { on: true, reason: reason.map(str::to_owned) };
     let actor = Actor::person(&local_user());
-    let mut failed = Vec::new();
-    for (path, _) in stores {
+    let thrown = join_all(stores.iter().map(async |(path, _)| {
         let url = format!("sqlite:{}", path.display());
-        let thrown = match store::open_with(&url, &Access::default()).await {
-            Ok(store) => controls::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+        let throwing = async {
+            let store = store::open_with(&url, &Access::default()).await.map_err(|error| error.to_string())?;
+            controls::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
         };
-        failed.extend(thrown.err().map(|why| (path.clone(), why)));
-    }
-    failed
+        let thrown = timeout(PATIENCE, throwing).await;
+        let thrown = thrown.unwrap_or_else(|_| Err(format!("it did not answer within {} s", PATIENCE.as_secs())));
+        thrown.err().map(|why| (path.clone(), why))
+    }));
+    thrown.await.into_iter().flatten().collect()
 }
