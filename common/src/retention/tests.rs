@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    history::token,
+    history::{load, token},
     store::{Claim, Heartbeat, Inserted, SharedStore, open},
 };
 
