@@ -189,7 +189,7 @@ mod tests {
         let policies = policies_of(raw, Mode::Enforce, false);
         let not_shown = (61, "StatusNotShown", json!({"of": 2, "why": "no"}));
         assert_eq!(from(&policies, &[]), Some(at(75)));
-        assert_eq!(from(&policies, &[not_shown.clone()]), Some(at(75)));
+        assert_eq!(from(&policies, std::slice::from_ref(&not_shown)), Some(at(75)));
         let shown = (90, "StatusShown", json!({"of": 2}));
         assert_eq!(from(&policies, &[not_shown, shown]), Some(at(91 + 15)), "not deleted then");
     }
