@@ -9,6 +9,8 @@
 mod canary;
 mod close;
 mod delete;
+#[cfg(test)]
+mod fixture;
 mod grounds;
 mod look;
 mod notify;

@@ -297,14 +297,13 @@ fn reason(record: &Record, notice: &Notice) -> String {
 mod tests {
     use jiff::SignedDuration;
     use lifecycle::{
-        Actor, Entry, Keys, Mode, Policies, Uid,
+        Actor, Entry, Mode, Uid,
         entry::{Adopted, Pair, StatusChanged, Terms},
-        guards::PROMISE_MARGIN,
-        policy::{Common, HealthSources},
     };
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
+    use crate::fixture::policies;
 
     const PAGE: &str = include_str!("../../docs/notices.md");
 
@@ -347,22 +346,8 @@ mod tests {
         Record::of(uid.clone(), &(1..).zip(facts).map(entry).collect::<Vec<_>>())
     }
 
-    fn policies() -> Policies {
-        let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "4h"})).unwrap();
-        let common = Common {
-            mode: Mode::Enforce,
-            keys: Keys::default(),
-            exclude: &[],
-            has_channel: true,
-            sources: HealthSources::NONE,
-            ci: &[],
-            promise_margin: PROMISE_MARGIN,
-        };
-        Policies::new(&[raw], &common).unwrap()
-    }
-
     fn posted_at(now: Timestamp) -> Message {
-        let (policies, record) = (policies(), record());
+        let (policies, record) = (policies("4h", true), record());
         let (policy, notice) = (policies.iter().next().unwrap(), record.notice(Status::Stale).unwrap());
         message(&record, notice, plan::promise_of_try(policy, notice, now))
     }

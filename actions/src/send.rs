@@ -96,21 +96,12 @@ pub(crate) async fn delete(worker: &Worker, record: &Record, intended: &ActionIn
 mod tests {
     use jiff::Timestamp;
     use lifecycle::{
-        Actor, Entry, Fact, Keys, Mode, Policies, Status, Uid,
+        Actor, Entry, Fact, Status, Uid,
         entry::{NoticeIntended, NoticeSent},
-        guards::PROMISE_MARGIN,
-        policy::{Common, HealthSources},
     };
-    use serde_json::json;
 
     use super::*;
-
-    fn policies(has_channel: bool) -> Policies {
-        let raw = serde_json::from_value(json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"})).unwrap();
-        let (mode, keys, sources) = (Mode::Enforce, Keys::default(), HealthSources::NONE);
-        let common = Common { mode, keys, exclude: &[], has_channel, sources, ci: &[], promise_margin: PROMISE_MARGIN };
-        Policies::new(&[raw], &common).unwrap()
-    }
+    use crate::fixture::policies;
 
     /// The record of a namespace after this many steps of telling its owner of its end: intended, sent.
     fn record(steps: usize) -> Record {
@@ -128,7 +119,7 @@ mod tests {
 
     #[test]
     fn no_intent_says_that_there_is_no_channel_where_there_is_one() {
-        let told = |has_channel, steps| told(policies(has_channel).iter().next().unwrap(), &record(steps));
+        let told = |has_channel, steps| told(policies("1h", has_channel).iter().next().unwrap(), &record(steps));
         assert_eq!(told(false, 0), Some(Told::NoChannel));
         assert_eq!(told(true, 2), Some(Told::Promised(Timestamp::UNIX_EPOCH)));
         assert_eq!(told(true, 1), Some(Told::Undelivered(Timestamp::UNIX_EPOCH)));

@@ -97,7 +97,7 @@ impl Collector {
         };
         let was_gone = record.phase == Phase::Gone;
         if was_gone && !self.is_back(&settings, &namespace).await {
-            return Ok(Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() });
+            return Ok(self.gone(record, now));
         }
         let (seen_now, kept) = self.observe(&settings, &record, namespace, &seen, others, now).await?;
         let (keys, is_matched) =
@@ -105,7 +105,7 @@ impl Collector {
         let Compared { belongs, mut written, again } =
             self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
         if record.phase == Phase::Gone && !was_gone {
-            return Ok(Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() });
+            return Ok(self.gone(record, now));
         }
 
         let (judged, due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
@@ -153,6 +153,11 @@ impl Collector {
             left.unsure = (turns < LATE.1).then_some(turns + 1);
         }
         Ok(left)
+    }
+
+    /// Nothing follows for what is recorded as gone before it is asked for again.
+    fn gone(&self, record: Record, now: Timestamp) -> Left {
+        Left { due: Some(self.recheck_at(now)), record: Some(record), ..Left::default() }
     }
 
     /// Whether one that was recorded as gone is there all the same. A watch may bring what was, so it is asked for.

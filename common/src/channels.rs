@@ -110,7 +110,7 @@ mod tests {
     use lifecycle::channel::{ChannelState, Failure, FailureScope};
 
     use super::*;
-    use crate::store::{SharedStore, open};
+    use crate::store::{SharedStore, open, temporary};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -125,12 +125,6 @@ mod tests {
         Delivery::Failed(Failure { scope, why, answer, wait: None })
     }
 
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
-    }
-
     async fn try_it(store: &SharedStore, delivery: &Delivery, second: i64) -> Change {
         tried(&**store, &Actor::role("action", "a"), &webhook("a"), delivery, at(second)).await.unwrap()
     }
@@ -141,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_process_knows_what_a_channel_does_and_only_changes_are_written() {
-        let (directory, store) = store().await;
+        let (directory, store) = temporary().await;
         try_it(&store, &Delivery::Accepted, 0).await;
         assert_eq!(writes(&store).await, 0);
         for second in 1..6 {
@@ -161,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn refusals_at_the_same_time_all_count() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let refused = failed(FailureScope::Message);
         futures::future::join_all((0..3).map(|second| try_it(&store, &refused, second))).await;
         assert!(known(&*store, &webhook("a")).await.unwrap().is_broken());
@@ -170,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_address_is_another_channel() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         try_it(&store, &failed(FailureScope::Channel), 0).await;
         leave_alone(&*store, &webhook("a"), at(60), at(0)).await.unwrap();
         assert_eq!(left_alone_until(&*store, &webhook("a")).await.unwrap(), Some(at(60)));

@@ -39,6 +39,7 @@ pub use settings::{
     NoticeSettings, QueueSettings, Ration, Settings, StoreSettings, TelemetrySettings, TlsSettings, WORKER_LIFE,
     WebhookSettings, WorkerSettings,
 };
+pub(crate) use source::kubeconfigs;
 pub use source::{Source, former_default_store, is_default_store, variable};
 pub use tree::Origin;
 pub use watch::watch;

@@ -377,13 +377,7 @@ mod tests {
     use lifecycle::{Namespace, entry::MarkMismatched, keys::Mismatch};
 
     use super::*;
-    use crate::store::{SharedStore, open};
-
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
-    }
+    use crate::store::temporary;
 
     fn me() -> Actor {
         Actor::person("me")
@@ -407,7 +401,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_word_about_the_stop_counts() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         assert_eq!(stopped(&*store).await.unwrap(), None);
         set_stop(&*store, &me(), &Stop { on: true, reason: Some("fire".into()) }, at(1)).await.unwrap();
         assert_eq!(stopped(&*store).await.unwrap().unwrap().body.reason.as_deref(), Some("fire"));
@@ -417,7 +411,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_approval_ends() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         approve(&*store, &me(), SignedDuration::from_secs(60), at(0)).await.unwrap();
         assert!(approval(&*store, at(59)).await.unwrap().is_some());
         assert!(approval(&*store, at(60)).await.unwrap().is_none());
@@ -425,7 +419,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_configuration_is_put_in_force_once() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         for hash in ["a", "a", "b", "a"] {
             accept_config(&*store, &me(), hash, at(0)).await.unwrap();
         }
@@ -435,7 +429,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_configuration_is_left_in_force_by_whoever_has_gone() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let other = Actor::role("collect-controller", "other");
         accept_config(&*store, &other, "theirs", at(0)).await.unwrap();
         let left = async |second: i64| left_in_force(&*store, "ours", at(second)).await.unwrap().is_some();
@@ -457,7 +451,7 @@ mod tests {
 
     #[tokio::test]
     async fn epochs_rise_also_when_the_clock_does_not() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let first = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
         let second = begin_epoch(&*store, &me(), at(500)).await.unwrap();
         assert_eq!((first, second), (1_000, 1_001));
@@ -466,7 +460,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_vouches_for_a_store_answers_every_mark_from_before() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         begin_epoch(&*store, &me(), at(2_000)).await.unwrap();
         let keys = lifecycle::Keys::default();
         let record = Record { head: 4, ..Record::new(Uid::new("u")) };
@@ -498,7 +492,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_vouches_answers_the_marks_of_single_namespaces_too() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let epoch = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
         let mismatch = MarkMismatched { mark: "9.9.u".into(), why: "for a test".into(), epoch };
         let record = Record { name: "a".into(), mismatch: Some(mismatch), ..Record::new(Uid::new("u")) };
@@ -511,7 +505,7 @@ mod tests {
 
     #[tokio::test]
     async fn reports_of_marks_count_each_namespace_once_and_from_the_last_answer_on() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
         let report = async |uid: &str| {
             let report = MarkReport { uid: Uid::new(uid), namespace: uid.into() };
@@ -535,7 +529,7 @@ mod tests {
 
     #[tokio::test]
     async fn decrees_of_two_at_once_are_both_kept() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let throw = |second: i64| {
             let store = store.clone();
             async move { set_stop(&*store, &me(), &Stop { on: true, reason: None }, at(second)).await.unwrap() }

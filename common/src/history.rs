@@ -113,13 +113,7 @@ mod tests {
     use lifecycle::entry::{Gone, Released};
 
     use super::*;
-    use crate::store::{SharedStore, open};
-
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
-    }
+    use crate::store::{SharedStore, temporary};
 
     fn released() -> Fact {
         Fact::Released(Released { why: "for a test".into() })
@@ -132,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_second_under_a_number_learns_it_and_writes_nothing() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let uid = Uid::new("u");
         let (mut first, mut second) = (Record::new(uid.clone()), Record::new(uid.clone()));
         assert_eq!(write(&store, &mut first, released()).await, Appended::Written);
@@ -144,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_snapshot_of_a_damaged_record_is_not_believed() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let mut record = Record::new(Uid::new("u"));
         write(&store, &mut record, released()).await;
         let mut damaged = record.clone();
@@ -155,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_is_the_same_with_and_without_its_snapshot() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let mut record = Record::new(Uid::new("u"));
         for number in 0..1_203 {
             if number == 700 {

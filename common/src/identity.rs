@@ -153,13 +153,7 @@ fn other_installation<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{SharedStore, open};
-
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
-    }
+    use crate::store::temporary;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -167,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_belongs_to_the_first_cluster_it_knows() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let (me, here, there) = (Actor::person("me"), Uid::new("here"), Uid::new("there"));
         let held = async |uid: &Uid| hold_to(&*store, uid, &me, at(1)).await.unwrap();
         assert_eq!(held(&here).await, Ok(()));
@@ -183,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_two_clusters_at_once_one_has_the_store() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let hold = async |uid: &str| {
             let (me, uid) = (Actor::person("me"), Uid::new(uid));
             hold_to(&*store, &uid, &me, at(1)).await.unwrap().is_ok()

@@ -180,15 +180,9 @@ mod tests {
     use super::*;
     use crate::{
         config::Source,
-        store::{SharedStore, open},
+        store::{SharedStore, temporary},
         timings::Timings,
     };
-
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
-    }
 
     fn ration(at_least: u64) -> Ration {
         let variables = [
@@ -230,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_window_has_so_many_slots_and_the_next_has_its_own() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let claims = Claims::default();
         assert!(claimed(&claim(&claims, &store, ration(2), window(0), "a").await));
         assert!(claimed(&claim(&claims, &store, ration(2), window(0), "b").await));
@@ -241,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_attempt_in_the_window_uses_the_slot_it_has() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let claims = Claims::default();
         let first = claim(&claims, &store, ration(1), window(0), "a").await;
         assert_eq!(claim(&claims, &store, ration(1), window(0), "a").await, first);
@@ -249,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_with_two_opinions_share_the_limit_of_the_first() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let (one, other) = (Claims::default(), Claims::default());
         assert!(claimed(&claim(&one, &store, ration(1), window(0), "a").await));
         assert!(!claimed(&claim(&other, &store, ration(9), window(0), "b").await));
@@ -257,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_at_once_get_no_more_than_there_are() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let one_each = |number: u32| {
             let store = store.clone();
             async move { claim(&Claims::default(), &store, ration(5), window(0), &number.to_string()).await }
@@ -268,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_is_a_share_of_what_is_managed_where_that_is_more() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         for number in 0..6 {
             let mut record = Record::new(Uid::new(format!("managed-{number}")));
             (record.phase, record.head) = (lifecycle::record::Phase::Managed, 1);

@@ -497,17 +497,11 @@ mod tests {
     use super::*;
     use crate::{
         config::Source,
-        store::{Claim, SharedStore, open},
+        store::{Claim, SharedStore, temporary},
     };
 
     fn at(text: &str) -> Timestamp {
         format!("2026-08-17T{text}Z").parse().unwrap()
-    }
-
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
     }
 
     fn settings() -> Settings {
@@ -528,7 +522,7 @@ mod tests {
 
     #[tokio::test]
     async fn workers_are_dead_or_alive_by_their_last_beat() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         beat(&store, "action", "b", "09:59:00", json!({"done": 3})).await;
         beat(&store, "action", "a", "09:58:29", json!("of a later version")).await;
         beat(&store, "collector", "c", "09:59:00", json!({})).await;
@@ -539,7 +533,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_empty_store_has_a_page() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let page = overview(&*store, &settings(), at("10:04:00")).await.unwrap();
         assert_eq!((page.managed, page.stop, page.configuration.in_force), (0, None, None));
         assert_eq!(page.channels, []);
@@ -563,7 +557,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_tells_of_a_channel_what_state_it_is_in_since_when_and_why() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let settings = configured(&[("NOTICES__WEBHOOK__URL", "https://example.org/hooks/t0p")]);
         let lines = async || overview(&*store, &settings, at("10:00:00")).await.unwrap().channels;
         let (channel, state) = ("webhook".to_owned(), ChannelState::Working);
@@ -611,7 +605,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_tells_who_leads_what_waits_and_what_is_stuck() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let settings = settings();
         let trouble = json!({"reason": "refused", "what": "exceeded quota", "since": at("09:50:00"), "times": 4,
             "not_before": at("10:00:08")});

@@ -275,7 +275,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::open;
+    use crate::store::temporary;
 
     /// What comes of a stop where the cluster hangs, and the store too if there is none, after how many seconds.
     async fn throw(store: Option<SharedStore>, policy: Option<&str>) -> (std::result::Result<Thrown, Unchanged>, u64) {
@@ -296,17 +296,11 @@ mod tests {
         (thrown, begin.elapsed().as_secs())
     }
 
-    async fn store() -> (tempfile::TempDir, SharedStore) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        (directory, store)
-    }
-
     const LATE: &str = "it took too long and was given up";
 
     #[tokio::test]
     async fn a_cluster_that_hangs_is_named_and_the_switch_is_written() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let (thrown, seconds) = throw(Some(store.clone()), Some("guard")).await;
         let expected = format!("the apiserver does not refuse by itself, the stop rests on the switch: {LATE}");
         assert_eq!(thrown.unwrap().failed, [expected]);
@@ -323,7 +317,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_fenced_in_time_is_named() {
-        let (_directory, store) = store().await;
+        let (_directory, store) = temporary().await;
         let now = jiff::Timestamp::from_second(4_000_000_000).unwrap();
         let adopted = json!({
             "policy": "ci", "policy_hash": "0", "mode": "enforce", "created": now, "ci": [], "deadline": null,

@@ -275,3 +275,11 @@ impl ClaimKind {
         }
     }
 }
+
+/// A store for a test, in a directory that goes with it.
+#[cfg(test)]
+pub(crate) async fn temporary() -> (tempfile::TempDir, SharedStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+    (directory, store)
+}

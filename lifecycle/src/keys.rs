@@ -223,20 +223,24 @@ mod tests {
 
     #[track_caller]
     fn check_with(trusted: Option<&str>, mark: Option<&str>, expected: Result<(), Mismatch>) {
+        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), began: None, vouched_before: 2 };
+        assert_eq!(compare(&lineage, trusted, mark), expected, "{mark:?}");
+    }
+
+    fn compare(lineage: &Lineage, trusted: Option<&str>, mark: Option<&str>) -> Result<(), Mismatch> {
         let keys = Keys::default();
         let namespace = Namespace {
             uid: Uid::new("a"),
-            name: "a".to_owned(),
-            resource_version: "1".to_owned(),
+            name: "a".into(),
+            resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
             labels: BTreeMap::new(),
             annotations: mark.map(|mark| (keys.ours(RECORD), mark.to_owned())).into_iter().collect(),
         };
-        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), began: None, vouched_before: 2 };
         let trusted_mark = trusted.map(str::to_owned);
         let record = Record { head: 7, trusted_mark, ..Record::new(Uid::new("a")) };
-        assert_eq!(lineage.check(&namespace, &keys, &record), expected, "{mark:?}");
+        lineage.check(&namespace, &keys, &record)
     }
 
     #[test]
@@ -264,20 +268,7 @@ mod tests {
 
     #[test]
     fn a_mark_from_before_any_controller_is_compared_by_its_number_alone() {
-        let keys = Keys::default();
-        let record = Record { head: 7, ..Record::new(Uid::new("a")) };
-        let found = |mark: &str| {
-            let namespace = Namespace {
-                uid: Uid::new("a"),
-                name: "a".into(),
-                resource_version: "1".into(),
-                created: Timestamp::UNIX_EPOCH,
-                deleted: None,
-                labels: BTreeMap::new(),
-                annotations: BTreeMap::from([(keys.ours(RECORD), mark.to_owned())]),
-            };
-            Lineage::default().check(&namespace, &keys, &record)
-        };
+        let found = |mark| compare(&Lineage::default(), None, Some(mark));
         assert_eq!(found("0.7.a"), Ok(()));
         assert_eq!(found("0.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         assert_eq!(found("5.1.a"), Err(Mismatch::OtherStore(5)));

@@ -20,6 +20,8 @@ pub mod decide;
 pub mod duration;
 pub mod entry;
 pub mod evidence;
+#[cfg(test)]
+mod fixture;
 pub mod guards;
 pub mod health;
 pub mod keys;

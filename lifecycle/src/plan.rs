@@ -234,10 +234,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        Actor, Entry, Fact, Keys, Policies,
+        Actor, Entry, Fact,
         entry::{NoticeIntended, NoticeSent, NoticeSkipped},
-        guards::PROMISE_MARGIN,
-        policy::{Common, HealthSources, Undeliverable},
+        fixture,
+        policy::Undeliverable,
         wishes::{Deadline, DeadlineBy},
     };
 
@@ -290,16 +290,7 @@ mod tests {
     /// How many minutes after it was intended a notice that never arrives is tried, by whoever offers it every half minute.
     fn tries(then: OnUndeliverable, until: i64) -> Vec<f64> {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
-        let common = Common {
-            mode: Mode::Enforce,
-            keys: Keys::default(),
-            exclude: &[],
-            has_channel: true,
-            sources: HealthSources::NONE,
-            ci: &[],
-            promise_margin: PROMISE_MARGIN,
-        };
-        let policies = Policies::new(&[serde_json::from_value(raw).unwrap()], &common).unwrap();
+        let policies = fixture::policies(raw, Mode::Enforce, true);
         let terms = Undeliverable { after: SignedDuration::from_mins(22), then };
         let policies = policies.with_undeliverable(terms);
         let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy });

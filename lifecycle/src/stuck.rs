@@ -110,11 +110,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{
-        Entry, Keys, Mode, Policies, Uid,
-        guards::PROMISE_MARGIN,
-        policy::{Common, HealthSources},
-    };
+    use crate::{Entry, Mode, Policies, Uid, fixture};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).expect("a small number is an instant")
@@ -122,24 +118,7 @@ mod tests {
 
     fn policies(mode: Mode, has_channel: bool) -> Policies {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "0"});
-        policies_of(raw, mode, has_channel)
-    }
-
-    fn policies_of(raw: Value, mode: Mode, has_channel: bool) -> Policies {
-        let raw = serde_json::from_value(raw).expect("it is a policy");
-        Policies::new(
-            &[raw],
-            &Common {
-                mode,
-                keys: Keys::default(),
-                exclude: &[],
-                has_channel,
-                sources: HealthSources::NONE,
-                ci: &[],
-                promise_margin: PROMISE_MARGIN,
-            },
-        )
-        .expect("it is valid")
+        fixture::policies(raw, mode, has_channel)
     }
 
     /// When a namespace whose life ended at minute 60 counts as stuck, after these entries at these minutes.
@@ -186,7 +165,7 @@ mod tests {
     #[test]
     fn what_cannot_be_shown_is_stuck_until_it_is() {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "1m"});
-        let policies = policies_of(raw, Mode::Enforce, false);
+        let policies = fixture::policies(raw, Mode::Enforce, false);
         let not_shown = (61, "StatusNotShown", json!({"of": 2, "why": "no"}));
         assert_eq!(from(&policies, &[]), Some(at(75)));
         assert_eq!(from(&policies, std::slice::from_ref(&not_shown)), Some(at(75)));

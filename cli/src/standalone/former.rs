@@ -7,7 +7,7 @@ use common::{
     cluster::{Cluster, within},
     config::{StoreSettings, former_default_store, is_default_store},
     controls, identity,
-    store::{self, Access, SharedStore},
+    store::{self, Access, SharedStore, hold},
 };
 use jiff::Timestamp;
 use kube::api::ListParams;
@@ -36,7 +36,7 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
     };
     let shown = former.display();
     // Nobody else moves it, or goes on with it meanwhile.
-    let _hold = match store::hold::hold(&former, now) {
+    let _hold = match hold::hold(&former, now) {
         Ok(hold) => hold,
         Err(why) => {
             warn!("the former store `{shown}` is left alone: {why}");
@@ -79,13 +79,10 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
 /// When there is one.
 pub(super) async fn is_first(settings: &StoreSettings, cluster: &Cluster) -> anyhow::Result<()> {
     let Some(place) = settings.file().filter(|place| !place.exists()) else { return Ok(()) };
-    let Some(entries) = place.parent().and_then(|directory| fs::read_dir(directory).ok()) else { return Ok(()) };
-    let stores = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_default_store));
-    let mut stores: Vec<_> = stores.map(|entry| entry.path()).collect();
+    let stores = place.parent().map_or_else(Vec::new, |directory| hold::stores_in(directory, is_default_store));
     if stores.is_empty() {
         return Ok(());
     }
-    stores.sort();
     let Some(uid) = identity::of_cluster(cluster).await? else { return Ok(()) };
     for path in stores {
         let shown = path.display();

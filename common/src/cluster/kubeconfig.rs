@@ -7,7 +7,10 @@ use http::{HeaderName, HeaderValue, Uri};
 use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::{config::variable, proxies::Proxies};
+use crate::{
+    config::{kubeconfigs, variable},
+    proxies::Proxies,
+};
 
 /// Stands for "its kubeconfig names no proxy": where it names none, the client library would take that of the environment,
 /// without NO_PROXY.
@@ -24,7 +27,7 @@ pub(super) struct Found {
 pub(super) fn find(file: Option<&Path>, context: Option<&str>, proxies: &Proxies) -> anyhow::Result<Found> {
     let kubeconfig = match file {
         Some(path) => Some(read(path)?),
-        None => merged(&paths())?,
+        None => merged(&kubeconfigs(variable))?,
     };
     match kubeconfig {
         Some(kubeconfig) => {
@@ -42,16 +45,6 @@ pub(super) fn find(file: Option<&Path>, context: Option<&str>, proxies: &Proxies
         }
         None => bail!("no cluster is configured; give `--kubeconfig`, or set KUBECONFIG as for kubectl"),
     }
-}
-
-/// The files that count, where none is named.
-fn paths() -> Vec<PathBuf> {
-    let named = variable("KUBECONFIG").unwrap_or_default();
-    let named: Vec<_> = std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect();
-    if !named.is_empty() {
-        return named;
-    }
-    variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect()
 }
 
 /// Several files as one: the first that says something counts. Those that are not there are passed over.

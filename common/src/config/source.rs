@@ -156,11 +156,9 @@ impl Source {
         if self.context.is_some() {
             return self.context.clone();
         }
-        let files: Vec<_> = match (&self.kubeconfig, self.variable("KUBECONFIG"), self.variable("HOME")) {
-            (Some(file), _, _) => vec![file.clone()],
-            (None, Some(files), _) => std::env::split_paths(files).collect(),
-            (None, None, Some(home)) => vec![Path::new(home).join(".kube/config")],
-            (None, None, None) => Vec::new(),
+        let files = match &self.kubeconfig {
+            Some(file) => vec![file.clone()],
+            None => kubeconfigs(|name| self.variable(name).map(str::to_owned)),
         };
         let named = |file: &PathBuf| Kubeconfig::read_from(file).ok()?.current_context;
         files.iter().filter_map(named).find(|context| !context.is_empty())
@@ -169,6 +167,16 @@ impl Source {
     fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// The kubeconfigs that count where none is named: those of `KUBECONFIG`, else `~/.kube/config`.
+pub(crate) fn kubeconfigs(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let named = variable("KUBECONFIG").unwrap_or_default();
+    let named: Vec<_> = std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect()
 }
 
 /// Whether a file is called as the store of some context, or as all once were.

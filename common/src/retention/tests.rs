@@ -4,21 +4,14 @@ use lifecycle::{
     record::{FOLD_VERSION, Snapshot},
 };
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::*;
 use crate::{
     history::{load, token},
-    store::{Claim, Heartbeat, Inserted, SharedStore, open},
+    store::{Claim, Heartbeat, Inserted, SharedStore, temporary},
 };
 
 const DAYS: SignedDuration = SignedDuration::from_hours(24);
-
-async fn store() -> (TempDir, SharedStore) {
-    let directory = TempDir::new().unwrap();
-    let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-    (directory, store)
-}
 
 /// So many days after 1 January.
 fn day(day: i32) -> Timestamp {
@@ -58,7 +51,7 @@ async fn pruned(store: &SharedStore) -> Pruned {
 
 #[tokio::test]
 async fn who_is_gone_for_longer_is_forgotten_and_nobody_else() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     history(&store, "gone", 80, vec![adopted(), gone()]).await;
     history(&store, "gone-lately", 89, vec![adopted(), gone()]).await;
     history(
@@ -78,7 +71,7 @@ async fn who_is_gone_for_longer_is_forgotten_and_nobody_else() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_left_to_a_person() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     let later = Fact::Unrecognised { kind: "Slept".into(), data: json!({}) };
     history(&store, "later", 0, vec![adopted(), later, gone()]).await;
     assert_eq!(pruned(&store).await.histories, 0);
@@ -88,7 +81,7 @@ async fn what_cannot_be_read_is_left_to_a_person() {
 /// The snapshot is the last to go, so it alone is left of whoever died while forgetting.
 #[tokio::test]
 async fn what_was_cut_short_is_finished() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     let record = history(&store, "u", 0, vec![adopted(), Fact::Protected(Protected { on: true }), gone()]).await;
     store.forget(&record.uid).await.unwrap();
     history(&store, "u", 0, vec![adopted()]).await;
@@ -100,7 +93,7 @@ async fn what_was_cut_short_is_finished() {
 
 #[tokio::test]
 async fn a_snapshot_of_an_earlier_version_does_not_keep_a_history() {
-    let (directory, store) = store().await;
+    let (directory, store) = temporary().await;
     let record = history(&store, "u", 0, vec![adopted(), gone()]).await;
     let earlier = serde_json::to_string(&Snapshot { fold: FOLD_VERSION - 1, record }).unwrap();
     let file = rusqlite::Connection::open(directory.path().join("nsm.db")).unwrap();
@@ -111,7 +104,7 @@ async fn a_snapshot_of_an_earlier_version_does_not_keep_a_history() {
 
 #[tokio::test]
 async fn what_an_earlier_version_folded_is_folded_anew() {
-    let (directory, store) = store().await;
+    let (directory, store) = temporary().await;
     let record = history(&store, "u", 0, vec![adopted()]).await;
     let file = rusqlite::Connection::open(directory.path().join("nsm.db")).unwrap();
     file.execute("UPDATE snapshots SET fold = fold - 1", []).unwrap();
@@ -122,7 +115,7 @@ async fn what_an_earlier_version_folded_is_folded_anew() {
 
 #[tokio::test]
 async fn two_at_once_and_many_pages_forget_the_same() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     for number in 0..1_100 {
         history(&store, &format!("u{number:04}"), 0, vec![adopted(), gone()]).await;
     }
@@ -134,7 +127,7 @@ async fn two_at_once_and_many_pages_forget_the_same() {
 
 #[tokio::test]
 async fn windows_that_are_over_are_forgotten_and_decrees_never() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     let claim = |kind, at: Timestamp, number| Claim {
         kind,
         group: Window::of(at, Timings::default().budget_window).start().to_string(),
@@ -167,7 +160,7 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
 
 #[tokio::test]
 async fn heartbeats_of_the_dead_go_also_beyond_a_page_of_them() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     let beat = |id: String, at| Heartbeat { id, role: "r".into(), started: at, at, body: json!({}) };
     for number in 0..600 {
         store.beat(&beat(format!("dead-{number}"), day(98))).await.unwrap();
@@ -180,7 +173,7 @@ async fn heartbeats_of_the_dead_go_also_beyond_a_page_of_them() {
 
 #[tokio::test]
 async fn a_day_is_remembered_whatever_is_configured() {
-    let (_directory, store) = store().await;
+    let (_directory, store) = temporary().await;
     history(&store, "u", 98, vec![adopted(), gone()]).await;
     let prune = async |now| prune(&*store, SignedDuration::ZERO, now).await.unwrap().histories;
     assert_eq!(prune(day(100)).await, 0);

@@ -82,11 +82,20 @@ pub fn hold(store: &Path, now: Timestamp) -> Result<Hold, NotHeld> {
 /// The stores in a directory, by the names of their files, that a live process holds, with what it told of itself.
 #[must_use]
 pub fn held_in(directory: &Path, is_store: impl Fn(&str) -> bool) -> Vec<(PathBuf, Option<Holder>)> {
+    stores_in(directory, is_store)
+        .into_iter()
+        .filter_map(|store| is_held(&store).map(|holder| (store, holder)))
+        .collect()
+}
+
+/// The stores of a directory, by their names, in order; none where it cannot be read.
+#[must_use]
+pub fn stores_in(directory: &Path, is_store: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let mut stores: Vec<_> = names.filter(|name| is_store(name)).map(|name| directory.join(name)).collect();
     stores.sort();
-    stores.into_iter().filter_map(|store| is_held(&store).map(|holder| (store, holder))).collect()
+    stores
 }
 
 /// Who holds a store, if somebody does. A shared lock tells, and ends at once.

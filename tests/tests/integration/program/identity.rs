@@ -98,19 +98,22 @@ fn without_a_store(world: &World, home: &str, context: &str, arguments: &[&str])
     Ok(nsm)
 }
 
+/// Starts it there in mode `observe`. It watches.
+async fn watching(world: &World, home: &str, context: &str) -> Result<Process> {
+    let nsm = Process::spawn("nsm", &mut without_a_store(world, home, context, &["standalone", "--mode", "observe"])?)?;
+    eventually("it watches", SOON, async || {
+        ensure!(nsm.log().contains("namespaces are watched"), "{}", nsm.log());
+        Ok(())
+    })
+    .await?;
+    Ok(nsm)
+}
+
 #[tokio::test]
 async fn a_stop_reaches_the_one_that_runs_whatever_the_context_is_by_now() {
     story(plain, async |world| -> Result<()> {
         world.configure(|config| drop(config.as_object_mut().expect("it is one").remove("store")))?;
-        let mut first = Process::spawn(
-            "nsm",
-            &mut without_a_store(world, "state", "first", &["standalone", "--mode", "observe"])?,
-        )?;
-        eventually("it watches", SOON, async || {
-            ensure!(first.log().contains("namespaces are watched"), "{}", first.log());
-            Ok(())
-        })
-        .await?;
+        let mut first = watching(world, "state", "first").await?;
         let mut stop = Process::spawn("nsm", &mut without_a_store(world, "state", "second", &["stop"])?)?;
         let ended = stop.wait(SOON).await?;
         ensure!(ended.success() && stop.log().contains("nsm-first.db"), "{ended}: {}", stop.log());
@@ -123,19 +126,6 @@ async fn a_stop_reaches_the_one_that_runs_whatever_the_context_is_by_now() {
         Ok(())
     })
     .await;
-}
-
-/// Runs it there in mode `observe` until it watches, and ends it.
-async fn watches(world: &World, home: &str, context: &str) -> Result<()> {
-    let mut nsm =
-        Process::spawn("nsm", &mut without_a_store(world, home, context, &["standalone", "--mode", "observe"])?)?;
-    eventually("it watches", SOON, async || {
-        ensure!(nsm.log().contains("namespaces are watched"), "{}", nsm.log());
-        Ok(())
-    })
-    .await?;
-    nsm.terminate(SOON).await?;
-    Ok(())
 }
 
 /// With a cluster that it knows; with none, as an earlier version left it, whose snapshots are of no use any more.
@@ -158,7 +148,7 @@ async fn the_store_of_before_is_taken_over_where_it_is_of_this_cluster() {
                     }
                 }
             }
-            watches(world, context, context).await?;
+            watching(world, context, context).await?.terminate(SOON).await?;
             ensure!(former.exists() != is_taken, "of {knows:?}");
             let store =
                 store::open(&format!("sqlite:{}", directory.join(format!("nsm-{context}.db")).display())).await?;
@@ -175,12 +165,13 @@ async fn the_store_of_before_is_taken_over_where_it_is_of_this_cluster() {
 async fn the_store_of_this_cluster_under_another_contexts_name_is_named() {
     story(plain, async |world| -> Result<()> {
         world.configure(|config| drop(config.as_object_mut().expect("it is one").remove("store")))?;
-        watches(world, "state", "before").await?;
+        watching(world, "state", "before").await?.terminate(SOON).await?;
         let again = &mut without_a_store(world, "state", "renamed", &["standalone", "--mode", "observe"])?;
         let mut nsm = Process::spawn("nsm", again)?;
         let ended = nsm.wait(SOON).await?;
         ensure!(!ended.success() && nsm.log().contains("nsm-before.db` is of this cluster"), "{ended}: {}", nsm.log());
-        watches(world, "state", "before").await
+        watching(world, "state", "before").await?.terminate(SOON).await?;
+        Ok(())
     })
     .await;
 }
