@@ -45,7 +45,7 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Re
         Command::Protect { name } => wish::protect(&reach, &screen, &name, true).await,
         Command::Unprotect { name } => wish::protect(&reach, &screen, &name, false).await,
         Command::Stop { reason } => held::stop(&reach, &screen, reason).await,
-        Command::Resume { reason } => switch::resume(&reach, &screen, reason).await,
+        Command::Resume { reason } => held::resume(&reach, &screen, reason).await,
         Command::Approve { cluster: true, .. } => cluster::approve(&reach, &screen).await,
         Command::Approve { store: true, .. } => switch::vouch(&reach, &screen).await,
         Command::Approve { period, .. } => switch::approve(&reach, &screen, period).await,

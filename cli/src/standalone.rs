@@ -18,7 +18,7 @@ use common::{
     cluster::Cluster,
     config::{Settings, Source, StoreSettings},
     context::Context,
-    identity,
+    identity::{self, OtherCluster, Untold},
     jobs::{LocalJobs, PerKind, SharedJobs},
     process::{Signals, Tasks, instance},
     queue::{self, SharedQueue},
@@ -27,7 +27,7 @@ use common::{
     web::Web,
 };
 use lifecycle::Actor;
-use tokio::{net::TcpListener, task::spawn_blocking};
+use tokio::{net::TcpListener, sync::mpsc, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -73,7 +73,15 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
         context.settings().store.shown()
     );
 
-    let local = Arc::new(jobs(&context, max_workers));
+    let (moved, mut another) = mpsc::channel(1);
+    let ends = cancel.clone();
+    tasks.spawn("cluster", async move {
+        tokio::select! {
+            () = ends.cancelled() => Ok(()),
+            Some(other) = another.recv() => Err(other),
+        }
+    });
+    let local = Arc::new(jobs(&context, max_workers, moved));
     let jobs: SharedJobs = local.clone();
     if let Some(listener) = listener {
         info!("the API is served on `{}`", listener.local_addr()?);
@@ -117,7 +125,7 @@ async fn edges(
     let StoreSettings { url, access, .. } = &settings.store;
     let store = store::open_with(url, access).await.context("cannot open the store")?;
     let (actor, never) = (Actor::role("standalone", &instance()), CancellationToken::new());
-    identity::belong_together(&*store, &cluster, &actor, clock, &never).await?;
+    identity::belong_together(&*store, &cluster, &actor, clock, Untold::Wait, &never).await?;
     let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
     let listener = match settings.api.listen {
         Some(address) => Some(
@@ -136,15 +144,25 @@ async fn hold(store: &StoreSettings, clock: &Clock) -> anyhow::Result<Option<Hol
     Ok(Some(held?))
 }
 
-/// What jobs this process can run.
-fn jobs(context: &Context, max_workers: usize) -> LocalJobs {
+/// What jobs this process can run. A collector that another cluster answers tells `moved` so: the workers would look for their
+/// namespaces there.
+fn jobs(context: &Context, max_workers: usize, moved: mpsc::Sender<anyhow::Error>) -> LocalJobs {
     let (collect, act) = (context.clone(), context.clone());
     // Each worker signs with a number of its own: they work side by side, and tell of themselves apart.
     let worker = AtomicU64::new(0);
     LocalJobs::new(
         PerKind { collector: 1, action: max_workers },
         PerKind {
-            collector: Arc::new(move |args, cancel| Box::pin(collectors::run_job(collect.clone(), args, cancel))),
+            collector: Arc::new(move |args, cancel| {
+                let (context, moved) = (collect.clone(), moved.clone());
+                Box::pin(async move {
+                    let outcome = collectors::run_job(context, args, cancel).await;
+                    if let Some(other) = outcome.as_ref().err().and_then(|error| error.downcast_ref::<OtherCluster>()) {
+                        let _ = moved.try_send(other.clone().into());
+                    }
+                    outcome
+                })
+            }),
             action: Arc::new(move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
                 Box::pin(actions::run(Context { instance, ..act.clone() }, cancel))

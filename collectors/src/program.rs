@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use common::{
     beats::COLLECTOR,
+    identity::Untold,
     process::{self, Lasts},
     timings::Timings,
 };
@@ -15,7 +16,7 @@ use crate::Arguments;
 pub fn main(timings: Timings) -> ExitCode {
     let Arguments { work } = Arguments::parse();
     process::run("collector", Lasts::UntilDone, timings, move |running| async move {
-        process::belongs(COLLECTOR, &running).await?;
+        process::belongs(COLLECTOR, &running, Untold::Wait).await?;
         crate::run(running.context, work, running.cancel).await
     })
 }

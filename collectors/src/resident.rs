@@ -1,5 +1,8 @@
 //! The resident collector's loop: the watch fills the memory, the memory says whose turn it is.
 
+#[cfg(test)]
+mod moved;
+
 use std::{
     collections::BTreeSet,
     sync::{
@@ -13,6 +16,7 @@ use common::{
     beats::{self, CollectorBody, Outage, Pulse},
     config::Settings,
     context::Context,
+    controls, identity,
     jobs::Slot,
     store::{Observed, Store, StoreError},
 };
@@ -47,7 +51,7 @@ use crate::{
     questions::Questions,
     shard::Shard,
     turn::{Collector, SharedCollector},
-    watch::{self, Watched},
+    watch::{self, Listed, Watched},
 };
 
 /// How many turns are taken at once: enough for a store that commits in groups, few enough for the apiserver.
@@ -82,7 +86,8 @@ pub(crate) enum Stays {
 /// brought to their end.
 ///
 /// # Errors
-/// When the store cannot be read at the start; later it is waited for.
+/// When the store cannot be read at the start, later it is waited for; or when another cluster answers than the one that the
+/// store knows.
 pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: CancellationToken) -> anyhow::Result<()> {
     let checks = Checks::new(&context);
     let collector = Arc::new(Collector {
@@ -98,9 +103,10 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
+    let known = controls::cluster(&*context.store).await?;
     settle(&*context.store, predecessor(stays, length, now)).await?;
     collector.health.inherit(&*context.store, shard).await?;
-    let resident = Resident::new(Arc::clone(&collector), stays);
+    let resident = Resident::new(Arc::clone(&collector), stays, known);
     let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
     let is_over = async {
         match stays {
@@ -112,7 +118,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let work = async {
         tokio::select! {
             biased;
-            () = resident.run(over.clone()) => {}
+            outcome = resident.run(over.clone()) => outcome,
             never = async {
                 is_over.await;
                 info!("the slot of this collector is over");
@@ -131,9 +137,9 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         body.outages.extend(Outage::of_clock(&context.cluster.clock, context.clock.now()));
         serde_json::to_value(body).expect("plain data serializes")
     };
-    pulse.beside(&context, body, work).await;
+    let outcome = pulse.beside(&context, body, work).await;
     pulse.end(&context).await;
-    Ok(())
+    outcome
 }
 
 /// When whoever was here before began; `None`: as long ago as the controller's former start.
@@ -158,6 +164,10 @@ struct Resident {
     hints: Option<Hints>,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
+    /// The cluster that the store knows.
+    known: Option<Uid>,
+    /// A list began, and is not complete: whose the namespaces are that it brings is not known, and no turn begins.
+    is_listing: bool,
     /// A complete list that has yet to be compared with the store.
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
@@ -170,7 +180,7 @@ struct Resident {
 }
 
 impl Resident {
-    fn new(collector: SharedCollector, stays: Stays) -> Self {
+    fn new(collector: SharedCollector, stays: Stays, known: Option<Uid>) -> Self {
         Self {
             looks: Looks::new(&collector.context),
             questions: Questions::new(Arc::clone(&collector)),
@@ -182,6 +192,8 @@ impl Resident {
             memory: Memory::default(),
             turns: JoinSet::new(),
             rest: None,
+            known,
+            is_listing: true,
             complete: None,
             watch_is_broken: false,
             stays,
@@ -198,7 +210,19 @@ impl Resident {
         }
     }
 
-    async fn run(mut self, cancel: CancellationToken) {
+    async fn run(mut self, cancel: CancellationToken) -> anyhow::Result<()> {
+        let outcome = self.work(cancel).await;
+        while let Some(ended) = self.turns.join_next().await {
+            self.end_turn(ended);
+        }
+        self.looks.end().await;
+        self.questions.end().await;
+        keep(&*self.collector.context.store, self.timed()).await;
+        outcome
+    }
+
+    /// Runs until cancelled, until a sweep is through, or until another cluster answers.
+    async fn work(&mut self, cancel: CancellationToken) -> anyhow::Result<()> {
         let mut settings = self.collector.context.settings.clone();
         let mut watch = self.watch(settings.borrow_and_update().clone());
         let turns = self.collector.context.vitals.watch("collector", LONGEST_SLEEP);
@@ -209,17 +233,17 @@ impl Resident {
             self.looks.begin();
             self.questions.begin(&self.memory);
             if self.is_through() {
-                break;
+                return Ok(());
             }
             let (until_due, rest) = (self.until_due(), self.rest.filter(|_| self.is_resting()));
             // In this order, so that a run can be repeated: what ends makes room before what comes takes it.
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => break,
+                () = cancel.cancelled() => return Ok(()),
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
                 answered = self.questions.next() => self.questions.take(&answered, &mut self.memory),
                 () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
-                Some(watched) = watch.next() => self.take_in(watched),
+                Some(watched) = watch.next() => self.take_in(watched)?,
                 () = rested(rest), if rest.is_some() => {}
                 Ok(()) = settings.changed() => {
                     info!("the configuration changed: every namespace is judged again");
@@ -235,12 +259,6 @@ impl Resident {
                 origin = hinted(self.hints.as_mut()) => self.collector.pipelines.hurry(&origin),
             }
         }
-        while let Some(ended) = self.turns.join_next().await {
-            self.end_turn(ended);
-        }
-        self.looks.end().await;
-        self.questions.end().await;
-        keep(&*self.collector.context.store, self.timed()).await;
     }
 
     /// Whatever the look that was just taken says of somebody is a reason for a turn.
@@ -277,12 +295,13 @@ impl Resident {
         sweeps && self.is_compared && self.has_looked() && is_idle()
     }
 
-    fn take_in(&mut self, watched: Watched) {
-        self.apply(watched);
+    fn take_in(&mut self, watched: Watched) -> anyhow::Result<()> {
+        self.apply(watched)?;
         self.watched.store(self.memory.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
-    fn apply(&mut self, watched: Watched) {
+    fn apply(&mut self, watched: Watched) -> anyhow::Result<()> {
         let was_broken = std::mem::replace(&mut self.watch_is_broken, matches!(watched, Watched::Broken(_)));
         if was_broken && !self.watch_is_broken {
             info!("the apiserver answers again");
@@ -294,7 +313,12 @@ impl Resident {
             }
             Watched::Elsewhere(uid) => self.memory.elsewhere(&uid),
             Watched::Vanished(uid) => self.memory.vanished(&uid),
-            Watched::Complete(all) => {
+            Watched::Listing => self.is_listing = true,
+            Watched::Complete(Listed { all, cluster }) => {
+                if let Some(known) = &self.known {
+                    identity::agree(known, cluster)?;
+                }
+                self.is_listing = false;
                 self.memory.complete(&all);
                 info!("{} namespaces are watched", self.memory.len());
                 self.complete = Some(all);
@@ -305,6 +329,7 @@ impl Resident {
                 }
             }
         }
+        Ok(())
     }
 
     /// What the store knows and the list does not name gets its end.
@@ -332,7 +357,7 @@ impl Resident {
     }
 
     fn begin_turns(&mut self) {
-        if self.to_look().is_some() {
+        if self.is_listing || self.to_look().is_some() {
             return;
         }
         while !self.is_resting() && self.turns.len() < AT_ONCE {

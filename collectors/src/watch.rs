@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use common::{
     cluster::{Cluster, NamespaceMeta, facts, watch},
     config::Settings,
+    identity,
 };
 use futures::{Stream, StreamExt as _, stream::BoxStream};
 use kube::runtime::watcher::{self, Event};
@@ -24,10 +25,21 @@ pub(crate) enum Watched {
     Elsewhere(Uid),
     /// A namespace that is no longer there: the apiserver said so.
     Vanished(Uid),
-    /// A list came through whole: these are all there are, whoever's they are. A list that broke off leads to none of these.
-    Complete(BTreeSet<Uid>),
+    /// A list began: before it is complete, nothing shows which cluster it is of.
+    Listing,
+    /// A list came through whole. A list that broke off leads to none of these.
+    Complete(Listed),
     /// Nothing came; the watch goes on by itself, with backoff.
     Broken(String),
+}
+
+/// A list that came through whole.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// All there are, whoever's they are.
+    pub(crate) all: BTreeSet<Uid>,
+    /// The uid that stands for the cluster; none where the list does not name it.
+    pub(crate) cluster: Option<Uid>,
 }
 
 /// Watches the metadata of all namespaces, cut down to what the configuration refers to. Those of other shards are named,
@@ -42,7 +54,7 @@ fn translate(
     settings: Arc<Settings>,
     shard: Shard,
 ) -> impl Stream<Item = Watched> + Send {
-    let mut listed = BTreeSet::new();
+    let mut listed = Listed::default();
     events.filter_map(move |event| {
         let policies = &settings.policies;
         let there = |namespace: Namespace| match shard.holds(&namespace, &policies.keys) {
@@ -51,12 +63,15 @@ fn translate(
         };
         let watched = match event {
             Ok(Event::Init) => {
-                listed.clear();
-                None
+                listed = Listed::default();
+                Some(Watched::Listing)
             }
             Ok(Event::InitApply(object)) => {
+                if let Some(cluster) = identity::named_by(&object.metadata) {
+                    listed.cluster = Some(cluster);
+                }
                 let found = facts(object.metadata, policies);
-                listed.extend(found.iter().map(|namespace| namespace.uid.clone()));
+                listed.all.extend(found.iter().map(|namespace| namespace.uid.clone()));
                 found.map(there)
             }
             Ok(Event::InitDone) => Some(Watched::Complete(std::mem::take(&mut listed))),
@@ -110,8 +125,10 @@ mod tests {
                 Watched::There(namespace) => format!("there:{}", namespace.uid),
                 Watched::Elsewhere(uid) => format!("elsewhere:{uid}"),
                 Watched::Vanished(uid) => format!("vanished:{uid}"),
-                Watched::Complete(all) => {
-                    format!("complete:{}", all.iter().map(Uid::as_str).collect::<Vec<_>>().join("+"))
+                Watched::Listing => "listing".to_owned(),
+                Watched::Complete(Listed { all, cluster }) => {
+                    let all = all.iter().map(Uid::as_str).collect::<Vec<_>>().join("+");
+                    cluster.map_or_else(|| format!("complete:{all}"), |cluster| format!("complete:{all}@{cluster}"))
                 }
                 Watched::Broken(_) => "broken".to_owned(),
             })
@@ -127,7 +144,7 @@ mod tests {
             Ok(Event::InitApply(object("b"))),
             Ok(Event::InitDone),
         ];
-        check(events, "there:a there:b complete:a+b");
+        check(events, "listing there:a there:b complete:a+b");
     }
 
     #[test]
@@ -140,7 +157,20 @@ mod tests {
             Ok(Event::InitApply(object("b"))),
             Ok(Event::InitDone),
         ];
-        check(events, "there:a broken there:b complete:b");
+        check(events, "listing there:a broken listing there:b complete:b");
+    }
+
+    #[test]
+    fn a_complete_list_names_its_cluster() {
+        let of = |uid| vec![Ok(Event::Init), Ok(Event::InitApply(system(uid))), Ok(Event::InitDone)];
+        let moved = of("one").into_iter().chain(of("other")).collect();
+        check(moved, "listing there:one complete:one@one listing there:other complete:other@other");
+    }
+
+    fn system(uid: &str) -> NamespaceMeta {
+        let mut object = object(uid);
+        object.metadata.name = Some("kube-system".to_owned());
+        object
     }
 
     #[test]
@@ -159,8 +189,8 @@ mod tests {
         let shard_of_a = (0..2).find(|number| Shard { number: *number, of: 2 }.holds(&seen("a"), &keys())).unwrap();
         let other = Shard { number: 1 - shard_of_a, of: 2 };
         let listed = || vec![Ok(Event::Init), Ok(Event::InitApply(object("a"))), Ok(Event::InitDone)];
-        check_in(Shard { number: shard_of_a, of: 2 }, listed(), "there:a complete:a");
-        check_in(other, listed(), "elsewhere:a complete:a");
+        check_in(Shard { number: shard_of_a, of: 2 }, listed(), "listing there:a complete:a");
+        check_in(other, listed(), "listing elsewhere:a complete:a");
         check_in(other, vec![Ok(Event::Delete(object("a")))], "elsewhere:a");
         check_in(Shard { number: shard_of_a, of: 2 }, vec![Ok(Event::Delete(object("a")))], "vanished:a");
     }

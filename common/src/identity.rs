@@ -3,10 +3,13 @@
 //! A store remembers its cluster by the uid of the namespace `kube-system`, which every cluster has and none shares. Against
 //! another one everything it knows would be recorded as gone.
 
+pub mod kinship;
+
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use lifecycle::{Actor, Uid};
 use serde_json::json;
 use tokio::time::sleep;
@@ -19,6 +22,7 @@ use crate::{
     cluster::{Answer, Cluster, Trouble, within},
     context::Context,
     controls,
+    identity::kinship::Kinship,
     store::{Heartbeat, Store, StoreError},
 };
 
@@ -42,6 +46,26 @@ pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, Trouble> {
         Err(trouble) if trouble.answer == Answer::Refused => Ok(None),
         Err(trouble) => Err(trouble),
     }
+}
+
+/// The uid that stands for a cluster, where this is the namespace that bears it.
+#[must_use]
+pub fn named_by(meta: &ObjectMeta) -> Option<Uid> {
+    meta.uid.clone().filter(|_| meta.name.as_deref() == Some(SYSTEM)).map(Uid::new)
+}
+
+/// Compares the cluster that a complete list of namespaces names with the one that its store knows: behind the address of an
+/// apiserver another one may answer.
+///
+/// # Errors
+/// When they are not the same, or the list names none.
+pub fn agree(known: &Uid, listed: Option<Uid>) -> anyhow::Result<()> {
+    let found =
+        listed.with_context(|| format!("the list of all namespaces lacks `{SYSTEM}`, which every cluster has"))?;
+    if *known != found {
+        return Err(OtherCluster { known: known.clone(), found }.into());
+    }
+    Ok(())
 }
 
 /// Holds a store to the cluster it knows; one that knows none knows this one from now on.
@@ -73,8 +97,18 @@ pub struct OtherCluster {
     pub found: Uid,
 }
 
+/// What to do about a store that is not empty and knows no cluster, where one may not list the namespaces that would tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// Wait until a role that may has told.
+    Wait,
+    /// Begin: this is the role that starts those which may.
+    Begin,
+}
+
 /// Waits until it is known that a store and a cluster belong together. Who may not read which cluster it is waits for that
-/// right: the chart's roles have it.
+/// right: the chart's roles have it. A store that knows none and is not empty has to have a history of some namespace that is
+/// there; who may not list them does as `untold` says.
 ///
 /// # Errors
 /// When they do not, or the store is out of reach.
@@ -83,17 +117,29 @@ pub async fn belong_together(
     cluster: &Cluster,
     actor: &Actor,
     clock: &Clock,
+    untold: Untold,
     cancel: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (mut rest, mut is_told) = (REST.0, false);
     loop {
         match of_cluster(cluster).await {
-            Ok(Some(uid)) => {
-                if is_told {
-                    info!("the apiserver answers");
+            Ok(Some(uid)) => match is_known_or_kin(store, cluster).await? {
+                Ok(()) => {
+                    if is_told {
+                        info!("the apiserver answers");
+                    }
+                    return Ok(hold_to(store, &uid, actor, clock.now()).await??);
                 }
-                return Ok(hold_to(store, &uid, actor, clock.now()).await??);
-            }
+                Err(trouble) if trouble.answer == Answer::Refused && untold == Untold::Begin => return Ok(()),
+                Err(trouble) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        warn!(
+                            "nothing begins before it is known whether this store, which knows no cluster and is not empty, \
+                             is of this one: {trouble}"
+                        );
+                    }
+                }
+            },
             Ok(None) => {
                 if !std::mem::replace(&mut is_told, true) {
                     warn!(
@@ -113,6 +159,22 @@ pub async fn belong_together(
             () = cancel.cancelled() => bail!("it was asked to end before it was known which cluster it is"),
         }
     }
+}
+
+/// Whether a store knows a cluster, or has its histories of this one.
+async fn is_known_or_kin(store: &dyn Store, cluster: &Cluster) -> anyhow::Result<Result<(), Trouble>> {
+    if controls::cluster(store).await?.is_some() {
+        return Ok(Ok(()));
+    }
+    Ok(match kinship::of(store, cluster).await? {
+        Ok(Kinship::Nothing | Kinship::Shared) => Ok(()),
+        Ok(Kinship::Strange(name)) => bail!(
+            "this store knows no cluster yet, and none of the namespaces that it has a history of is in the one that \
+             answers, `{name}` for one; use a store of its own (`store.url`), or another context; where this is the right \
+             cluster, and all of them have gone, run `nsm approve --cluster`"
+        ),
+        Err(trouble) => Err(trouble),
+    })
 }
 
 /// Refuses where a controller of another installation was heard of lately in the same store. Tells of itself first, so that

@@ -242,6 +242,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_slot_is_good_in_its_window_alone() {
+        let (_directory, store) = temporary().await;
+        let claims = Claims::default();
+        assert!(claimed(&claim(&claims, &store, ration(1), window(0), "a").await));
+        assert_eq!(claims.known(ClaimKind::Slots, window(600), &Uid::new("a")), None);
+        assert!(claimed(&claim(&Claims::default(), &store, ration(1), window(600), "b").await));
+        assert!(!claimed(&claim(&claims, &store, ration(1), window(600), "a").await));
+    }
+
+    #[tokio::test]
     async fn two_with_two_opinions_share_the_limit_of_the_first() {
         let (_directory, store) = temporary().await;
         let (one, other) = (Claims::default(), Claims::default());

@@ -1,5 +1,5 @@
-//! `nsm stop` where nobody said where the store is: each context has one, and the one that runs may be of another context
-//! than the present one.
+//! `nsm stop` and `nsm resume` where nobody said where the store is: each context has one, and the one that runs may be of
+//! another context than the present one.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,9 +7,12 @@ use std::{
 };
 
 use common::{
-    config::is_default_store,
+    config::{former_default_store, is_default_store},
     controls::{self, Stop},
-    store::{self, Access, hold::Holder},
+    store::{
+        self, Access,
+        hold::{self, Holder},
+    },
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -54,12 +57,48 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
     })
 }
 
-/// The default stores, but that of the present context, that a live process holds; none where it is said which store is meant.
+/// Takes the stop of the present context back, and names every other default store in use that is stopped: somebody may have
+/// meant that one alone.
+pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+    let others = if reach.remote()?.is_some() { Vec::new() } else { others(reach)? };
+    let own = switch::resume(reach, screen, reason).await;
+    let stopped = join_all(others.iter().map(async |(path, _)| {
+        let asking = async {
+            let store = store::open_with(&url(path), &Access::default()).await.ok()?;
+            controls::stopped(&*store).await.ok()?
+        };
+        timeout(PATIENCE, asking).await.ok()?.map(|decree| (path, decree))
+    }));
+    for (path, stop) in stopped.await.into_iter().flatten() {
+        screen.note(&format!(
+            "deletions are still stopped in the store `{}`, by {} since {}; to take that back, too: \
+             NSM__STORE__URL='{}' nsm resume",
+            path.display(),
+            stop.actor,
+            stop.at,
+            url(path)
+        ));
+    }
+    own
+}
+
+fn url(store: &Path) -> String {
+    format!("sqlite:{}", store.display())
+}
+
+/// The default stores in use, but that of the present context: those that a live process holds, and that of earlier versions,
+/// which held no lock, where somebody has it open. None where it is said which store is meant.
 fn others(reach: &Reach<'_>) -> Result<Vec<(PathBuf, Option<Holder>)>, Failure> {
     let settings = reach.settings()?;
     let directory = reach.source().default_stores().filter(|_| settings.store.is_default);
-    let mut held = directory.map_or_else(Vec::new, |directory| store::hold::held_in(&directory, is_default_store));
-    held.retain(|(store, _)| settings.store.file() != Some(store.as_path()));
+    let mut held = directory.map_or_else(Vec::new, |directory| hold::held_in(&directory, is_default_store));
+    let own = settings.store.file();
+    held.retain(|(store, _)| own != Some(store.as_path()));
+    let former = own.filter(|_| settings.store.is_default).and_then(former_default_store);
+    let former = former.filter(|former| former.exists() && hold::is_open(former));
+    if let Some(former) = former.filter(|former| held.iter().all(|(store, _)| store != former)) {
+        held.push((former, None));
+    }
     Ok(held)
 }
 
@@ -72,9 +111,8 @@ async fn stop_all(
     let stop = Stop { on: true, reason: reason.map(str::to_owned) };
     let actor = Actor::person(&local_user());
     let thrown = join_all(stores.iter().map(async |(path, _)| {
-        let url = format!("sqlite:{}", path.display());
         let throwing = async {
-            let store = store::open_with(&url, &Access::default()).await.map_err(|error| error.to_string())?;
+            let store = store::open_with(&url(path), &Access::default()).await.map_err(|error| error.to_string())?;
             controls::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
         };
         let thrown = timeout(PATIENCE, throwing).await;

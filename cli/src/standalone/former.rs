@@ -1,29 +1,25 @@
 //! The store of earlier versions, which was one file for all clusters: whoever's it is takes it over.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use anyhow::{Context as _, bail};
 use common::{
-    cluster::{Cluster, within},
+    cluster::Cluster,
     config::{StoreSettings, former_default_store, is_default_store},
-    controls, identity,
+    controls,
+    identity::{
+        self,
+        kinship::{self, Kinship},
+    },
     store::{self, Access, SharedStore, hold},
 };
 use jiff::Timestamp;
-use kube::api::ListParams;
-use lifecycle::Uid;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
-
-/// How many snapshots, or namespaces, are read at once.
-const PAGE: usize = 500;
 
 /// How long the last connection may take to put the log into the file, and how often that is looked at.
 const TO_CLOSE: Duration = Duration::from_secs(4);
 const POLL: Duration = Duration::from_millis(20);
-
-/// What SQLite leaves beside a file that somebody has open, or left in the middle of something.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// Moves the former default store to its new place, where there is none yet and it is of this cluster.
 ///
@@ -58,9 +54,8 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
             "whose the former store `{shown}` is, is not known yet: {why:#}; try again, or name it in `store.url`"
         ),
     }
-    let is_open = || BESIDE.iter().any(|suffix| Path::new(&format!("{shown}{suffix}")).exists());
     let closed = timeout(TO_CLOSE, async {
-        while is_open() {
+        while hold::is_open(&former) {
             sleep(POLL).await;
         }
     });
@@ -105,31 +100,5 @@ async fn is_of(store: &SharedStore, cluster: &Cluster) -> anyhow::Result<bool> {
     if let Some(known) = controls::cluster(&**store).await? {
         return Ok(identity::of_cluster(cluster).await? == Some(known));
     }
-    let there = namespaces(cluster).await?;
-    let mut after: Option<Uid> = None;
-    loop {
-        // Whatever version made their snapshots. What has gone is not there.
-        let page = store.uids(after.as_ref(), PAGE).await?;
-        if page.iter().any(|uid| there.contains(uid)) {
-            return Ok(true);
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.clone()),
-            _ => return Ok(false),
-        }
-    }
-}
-
-/// The uids of all namespaces of a cluster.
-async fn namespaces(cluster: &Cluster) -> anyhow::Result<BTreeSet<Uid>> {
-    let (api, mut there) = (cluster.metadata(), BTreeSet::new());
-    let mut params = ListParams::default().limit(PAGE.try_into().unwrap_or(u32::MAX));
-    loop {
-        let page = within("list namespaces", api.list(&params)).await?;
-        there.extend(page.items.into_iter().filter_map(|object| object.metadata.uid).map(Uid::new));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(there),
-        }
-    }
+    Ok(kinship::of(&**store, cluster).await?? == Kinship::Shared)
 }

@@ -17,7 +17,7 @@ use crate::{
     cluster::Cluster,
     config::{self, Settings, Source, variable},
     context::Context,
-    identity,
+    identity::{self, Untold},
     jobs::{KubernetesJobs, Place, SharedJobs},
     queue,
     store::{self, OpenError, SharedStore},
@@ -119,10 +119,10 @@ pub fn installation(context: &Context) -> String {
 ///
 /// # Errors
 /// When the store knows another one.
-pub async fn belongs(role: &str, running: &Running) -> anyhow::Result<()> {
+pub async fn belongs(role: &str, running: &Running, untold: Untold) -> anyhow::Result<()> {
     let Context { store, cluster, clock, .. } = &running.context;
     let actor = running.context.actor(role);
-    identity::belong_together(&**store, cluster, &actor, clock, &running.cancel).await
+    identity::belong_together(&**store, cluster, &actor, clock, untold, &running.cancel).await
 }
 
 /// The runner of jobs in the cluster, in the namespace of this process. It looks from now on.

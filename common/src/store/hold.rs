@@ -20,6 +20,9 @@ const TRIES: (u32, Duration) = (5, Duration::from_millis(50));
 /// How the lock is called, beside the store's file.
 const SUFFIX: &str = ".lock";
 
+/// What SQLite leaves beside a file that somebody has open, or left in the middle of something.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
 /// The hold on a store's file; dropped, or with the process, it ends.
 #[derive(Debug)]
 pub struct Hold {
@@ -88,6 +91,12 @@ pub fn held_in(directory: &Path, is_store: impl Fn(&str) -> bool) -> Vec<(PathBu
         .collect()
 }
 
+/// Whether somebody has a store's file open, or left it in the middle of something. Earlier versions hold no lock.
+#[must_use]
+pub fn is_open(store: &Path) -> bool {
+    BESIDE.iter().any(|suffix| beside(store, suffix).exists())
+}
+
 /// The stores of a directory, by their names, in order; none where it cannot be read.
 #[must_use]
 pub fn stores_in(directory: &Path, is_store: impl Fn(&str) -> bool) -> Vec<PathBuf> {
@@ -115,8 +124,12 @@ fn read(file: &mut File) -> Option<Holder> {
 }
 
 fn lock_of(store: &Path) -> PathBuf {
+    beside(store, SUFFIX)
+}
+
+fn beside(store: &Path, suffix: &str) -> PathBuf {
     let mut path = store.as_os_str().to_owned();
-    path.push(SUFFIX);
+    path.push(suffix);
     path.into()
 }
 

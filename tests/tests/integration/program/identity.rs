@@ -122,7 +122,35 @@ async fn a_stop_reaches_the_one_that_runs_whatever_the_context_is_by_now() {
         ensure!(held.len() == 1, "{held:?}");
         let store = store::open(&format!("sqlite:{}", held[0].0.display())).await?;
         ensure!(controls::stopped(&*store).await?.is_some(), "it is not stopped");
+
+        // Taken back it is where it was meant: elsewhere it is named.
+        let resume = async |context| -> Result<(bool, String)> {
+            let mut resume = Process::spawn("nsm", &mut without_a_store(world, "state", context, &["resume"])?)?;
+            Ok((resume.wait(SOON).await?.success(), resume.log()))
+        };
+        let (resumed, log) = resume("second").await?;
+        let named = format!("NSM__STORE__URL='sqlite:{}' nsm resume", held[0].0.display());
+        ensure!(!resumed && log.contains(&named), "{log}");
+        ensure!(controls::stopped(&*store).await?.is_some(), "another context's stop was taken back");
+        let (resumed, log) = resume("first").await?;
+        ensure!(resumed && controls::stopped(&*store).await?.is_none(), "{log}");
         first.terminate(SOON).await?;
+        Ok(())
+    })
+    .await;
+}
+
+/// It holds no lock, and has one file for all contexts.
+#[tokio::test]
+async fn a_stop_reaches_a_process_of_an_earlier_version() {
+    story(plain, async |world| -> Result<()> {
+        world.configure(|config| drop(config.as_object_mut().expect("it is one").remove("store")))?;
+        let former = world.path("state").join("namespace-manager").join("nsm.db");
+        let store = store::open(&format!("sqlite:{}", former.display())).await?;
+        let mut stop = Process::spawn("nsm", &mut without_a_store(world, "state", "any", &["stop"])?)?;
+        let ended = stop.wait(SOON).await?;
+        ensure!(ended.success() && stop.log().contains("nsm.db"), "{ended}: {}", stop.log());
+        ensure!(controls::stopped(&*store).await?.is_some(), "it is not stopped: {}", stop.log());
         Ok(())
     })
     .await;

@@ -1,0 +1,139 @@
+//! Another cluster answers at the address of the one that a store knows.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use common::{
+    clock::Clock,
+    cluster::Cluster,
+    config::Source,
+    controls,
+    history::append_named,
+    identity::OtherCluster,
+    queue,
+    store::{self, SharedStore},
+    vitals::Vitals,
+    web::Web,
+};
+use http::{Method, Request, Response};
+use kube::client::Body;
+use lifecycle::{
+    Actor, Fact, Mode, Record,
+    entry::{Adopted, Terms},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::*;
+
+const NAME: &str = "ci-1";
+
+fn at() -> Timestamp {
+    Timestamp::from_second(1_000_000).unwrap()
+}
+
+/// A list of all namespaces of a cluster, by the uid of its `kube-system`.
+fn list(system: Option<&str>, uids: &[&str]) -> Value {
+    let object = |name: &str, uid: &str| json!({"metadata": {"name": name, "uid": uid, "resourceVersion": "1", "creationTimestamp": "1970-01-01T00:00:00Z"}});
+    let named = system.map(|uid| object("kube-system", uid)).into_iter();
+    let items: Vec<_> = named.chain(uids.iter().map(|uid| object(NAME, uid))).collect();
+    json!({"metadata": {"resourceVersion": "7"}, "items": items})
+}
+
+/// A cluster that lists its namespaces so, one list after the other: each watch is told that its past is forgotten. It knows
+/// no namespace that is asked for by its name.
+fn cluster(lists: impl IntoIterator<Item = Value>) -> Cluster {
+    let lists = Arc::new(Mutex::new(lists.into_iter().collect::<VecDeque<_>>()));
+    Cluster::through(tower::service_fn(move |request: Request<Body>| {
+        let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
+        let all = request.method() == Method::GET && request.uri().path() == "/api/v1/namespaces";
+        let (code, answer) = match (all, is_watch) {
+            (true, true) => (200, json!({"type": "ERROR", "object": {"code": 410}})),
+            (true, false) => lists.lock().unwrap().pop_front().map_or((503, json!({})), |list| (200, list)),
+            _ => (404, json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})),
+        };
+        let body = Body::from(format!("{answer}\n").into_bytes());
+        std::future::ready(Ok::<_, Infallible>(Response::builder().status(code).body(body).unwrap()))
+    }))
+}
+
+/// A store that knows the cluster `here` and the history of one namespace, and what a collector makes of what answers.
+struct Case {
+    _directory: TempDir,
+    store: SharedStore,
+    url: String,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
+        let store = store::open(&url).await.unwrap();
+        let me = Actor::person("me");
+        controls::remember_cluster(&*store, &me, &Uid::new("here"), at()).await.unwrap();
+        let terms = Terms { policy: "a".to_owned(), policy_hash: String::new(), mode: Mode::Enforce };
+        let adopted = Adopted { terms, created: at(), ci: Vec::new(), deadline: None, again: false };
+        let mut record = Record::new(Uid::new("u"));
+        append_named(&*store, &mut record, NAME, &me, Fact::Adopted(adopted), at()).await.unwrap();
+        store.put_snapshot(&record).await.unwrap();
+        Self { _directory: directory, store, url }
+    }
+
+    async fn collects(&self, stays: Stays, lists: impl IntoIterator<Item = Value>) -> anyhow::Result<()> {
+        let settings = Source::new(None, [("NSM__STORE__URL".to_owned(), self.url.clone())]).load().unwrap();
+        let context = Context {
+            store: self.store.clone(),
+            queue: queue::open("memory:").await.unwrap(),
+            cluster: cluster(lists),
+            clock: Clock::told(at),
+            web: Web::system(),
+            vitals: Vitals::default(),
+            settings: watch::channel(Arc::new(settings)).1,
+            instance: "test".to_owned(),
+        };
+        run(context, Shard::WHOLE, stays, CancellationToken::new()).await
+    }
+
+    async fn is_gone(&self) -> bool {
+        let history = self.store.history(&Uid::new("u"), 0, 100).await.unwrap();
+        history.iter().any(|entry| matches!(entry.fact, Fact::Gone(_)))
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_of_the_same_cluster_does_not_name_is_gone() {
+    let case = Case::new().await;
+    case.collects(Stays::ForOneLook, [list(Some("here"), &[])]).await.unwrap();
+    assert!(case.is_gone().await);
+}
+
+#[tokio::test]
+async fn nothing_is_gone_by_the_list_of_another_cluster() {
+    let case = Case::new().await;
+    let error = case.collects(Stays::ForOneLook, [list(Some("there"), &[])]).await.unwrap_err();
+    let other = OtherCluster { known: Uid::new("here"), found: Uid::new("there") };
+    assert_eq!(error.downcast_ref::<OtherCluster>(), Some(&other));
+    assert!(!case.is_gone().await);
+}
+
+#[tokio::test]
+async fn a_list_that_lacks_what_every_cluster_has_is_none() {
+    let case = Case::new().await;
+    let error = case.collects(Stays::ForOneLook, [list(None, &[])]).await.unwrap_err();
+    assert!(error.to_string().contains("lacks `kube-system`"), "{error}");
+    assert!(!case.is_gone().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collector_ends_when_another_cluster_takes_the_place_of_its_own() {
+    let case = Case::new().await;
+    let error = case.collects(Stays::UntilAsked, [list(Some("here"), &["u"]), list(Some("there"), &["v"])]).await;
+    assert!(error.unwrap_err().is::<OtherCluster>());
+    assert!(!case.is_gone().await);
+    let strange = case.store.history(&Uid::new("v"), 0, 100).await.unwrap();
+    assert!(strange.is_empty(), "{strange:?}");
+}
