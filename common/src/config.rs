@@ -32,7 +32,7 @@ pub use ci::{CiSettings, Gone, RawGone};
 pub use github::RawGithub;
 pub use gitlab::RawGitlab;
 pub use mistake::{Mistake, Refused};
-pub use prometheus::{Login, PrometheusSettings, RawPrometheus, Trust};
+pub use prometheus::{Content, Header, Login, PrometheusSettings, RawPrometheus, Trust};
 pub use raw::{LogFormat, Readable, Sweep};
 pub use settings::{
     AdminSettings, ApiSettings, ChannelSettings, GuardSettings, HealthSettings, JobSettings, LeadershipSettings,

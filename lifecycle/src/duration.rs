@@ -33,6 +33,8 @@ pub enum NotADuration {
     NoUnit(String),
     #[error("`{0}` is not a unit; use s, m, h, d or w")]
     UnknownUnit(String),
+    #[error("`{0}` is no unit: `m` is minutes, and there are no months or years; write for example `30d`")]
+    Calendar(String),
     #[error("`{0}` is not a number")]
     NotANumber(String),
     #[error("it must be longer than zero")]
@@ -42,10 +44,10 @@ pub enum NotADuration {
 }
 
 impl Period {
-    /// Parses `(\d+(\.\d+)?)([smhdw])`, case-insensitive, spaces ignored, concatenable.
+    /// Parses `(\d+(\.\d+)?)([smhdw])`, case-insensitive but for `M`, spaces ignored, concatenable.
     ///
     /// # Errors
-    /// When a number has no unit, a unit is unknown, or the sum is zero.
+    /// When a number has no unit, a unit is unknown or may mean months, or the sum is zero.
     pub fn parse(text: &str) -> Result<Self, NotADuration> {
         let total = parse_millis(text)?;
         if total.is_zero() { Err(NotADuration::Zero) } else { Ok(Self(total)) }
@@ -143,6 +145,10 @@ fn parse_millis(text: &str) -> Result<SignedDuration, NotADuration> {
 }
 
 fn unit_seconds(number: &str, unit: &str) -> Result<f64, NotADuration> {
+    // Months to people, wherever minutes are `m`.
+    if unit == "M" {
+        return Err(NotADuration::Calendar(unit.to_owned()));
+    }
     match unit.to_ascii_lowercase().as_str() {
         "" => Err(NotADuration::NoUnit(number.to_owned())),
         "s" | "sec" | "secs" | "second" | "seconds" => Ok(SECOND),
@@ -150,6 +156,9 @@ fn unit_seconds(number: &str, unit: &str) -> Result<f64, NotADuration> {
         "h" | "hour" | "hours" => Ok(HOUR),
         "d" | "day" | "days" => Ok(DAY),
         "w" | "week" | "weeks" => Ok(WEEK),
+        "mo" | "mon" | "mons" | "month" | "months" | "y" | "yr" | "yrs" | "year" | "years" => {
+            Err(NotADuration::Calendar(unit.to_owned()))
+        }
         _ => Err(NotADuration::UnknownUnit(unit.to_owned())),
     }
 }
@@ -238,7 +247,7 @@ written_as_text!(
     Period::parse,
     {
         "type": "string",
-        "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*)+$",
+        "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*([A-LN-Za-z][A-Za-z]*|M[A-Za-z]+)\s*)+$",
         "description": "a length of time longer than zero, with units s, m, h, d, w: `1h30m`, `0.5h`, `2w`"
     }
 );
@@ -250,7 +259,7 @@ written_as_text!(
         "type": ["string", "integer"],
         "minimum": 0,
         "maximum": 0,
-        "pattern": r"^\s*(0|([0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*)+)\s*$",
+        "pattern": r"^\s*(0|([0-9]+(\.[0-9]+)?\s*([A-LN-Za-z][A-Za-z]*|M[A-Za-z]+)\s*)+)\s*$",
         "description": "a length of time with units s, m, h, d, w, or 0: `5s`, `0`"
     }
 );
@@ -281,6 +290,10 @@ mod tests {
         parses("2w", 1_209_600.0);
         parses("5 min", 300.0);
         parses("1D", 86_400.0);
+        parses("6m", 360.0);
+        parses("6 Min", 360.0);
+        parses("6MIN", 360.0);
+        parses("1H", 3600.0);
         parses(" 1 h 1 s ", 3601.0);
         parses("1.5s", 1.5);
     }
@@ -299,6 +312,19 @@ mod tests {
         refuses("0s", NotADuration::Zero);
         refuses("0h0m", NotADuration::Zero);
         refuses("99999999999999999999w", NotADuration::TooLong);
+    }
+
+    #[test]
+    fn months_are_not_minutes() {
+        for (text, unit) in
+            [("6M", "M"), ("1h 30 M", "M"), ("1M2h", "M"), ("2mo", "mo"), ("1Month", "Month"), ("1y", "y")]
+        {
+            refuses(text, NotADuration::Calendar(unit.into()));
+        }
+        assert_eq!(
+            Pause::parse("1M").unwrap_err().to_string(),
+            "`M` is no unit: `m` is minutes, and there are no months or years; write for example `30d`"
+        );
     }
 
     #[test]

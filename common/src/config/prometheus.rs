@@ -4,14 +4,21 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::SignedDuration;
 use lifecycle::{duration::Pause, policy::Invalid};
-use reqwest::Url;
+use reqwest::{
+    Url,
+    header::{self, HeaderName, HeaderValue},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TlsSettings;
 
+/// Headers that a request has by itself.
+const OURS: [HeaderName; 5] =
+    [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::ACCEPT_ENCODING];
+
 /// The Prometheus whose alerts say which namespaces are failing. An alert is about the namespace that its label
-/// `namespace` names; one without that label, or without `alertname`, is about none.
+/// `namespace_label` names; one without that label, or without `alertname`, is about none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawPrometheus {
@@ -34,6 +41,11 @@ pub struct RawPrometheus {
     /// where it sends them to others. Default: `datacentre`. Variable: `NSM__PROMETHEUS__CLUSTER_LABEL`.
     #[serde(default = "cluster_label")]
     pub cluster_label: String,
+    /// The label that names the namespace of an alert. While it is `namespace`, an alert that also has the label
+    /// `exported_namespace` is about that one: so it is where kube-state-metrics is scraped without `honorLabels`.
+    /// Default: `namespace`. Variable: `NSM__PROMETHEUS__NAMESPACE_LABEL`.
+    #[serde(default = "namespace_label")]
+    pub namespace_label: String,
     /// Alerts with one of these values of the label `severity` do not count. Default: `info`, `none`. Variable:
     /// `NSM__PROMETHEUS__IGNORE_SEVERITIES`.
     #[serde(default = "ignore_severities")]
@@ -57,6 +69,10 @@ pub struct RawPrometheus {
     /// `NSM__PROMETHEUS__WARM_UP`.
     #[serde(default = "warm_up")]
     pub warm_up: Pause,
+    /// Headers that each request carries, such as `X-Scope-OrgID` for the tenant of Mimir, Cortex or Thanos. Default:
+    /// none. Variable: `NSM__PROMETHEUS__HEADERS`.
+    #[serde(default)]
+    pub headers: Vec<RawHeader>,
     /// The user of basic authentication. Default: none. Variable: `NSM__PROMETHEUS__USERNAME`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -84,6 +100,20 @@ pub struct RawPrometheus {
     pub insecure: bool,
 }
 
+/// A header of each request: its value is written here, or stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawHeader {
+    /// Its name, such as `X-Scope-OrgID`.
+    pub name: String,
+    /// Its value, for all to see who read the configuration. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// A file with its value; read for each request. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_file: Option<String>,
+}
+
 /// How Prometheus is asked, and which of its alerts count, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrometheusSettings {
@@ -93,6 +123,8 @@ pub struct PrometheusSettings {
     pub query: Option<String>,
     /// A label and the value it must have.
     pub cluster: Option<(String, String)>,
+    /// The label that names the namespace of an alert.
+    pub namespace_label: String,
     pub ignore_severities: BTreeSet<String>,
     /// Names of alerts that count only if they are critical.
     pub allow: BTreeSet<String>,
@@ -100,10 +132,26 @@ pub struct PrometheusSettings {
     pub watchdog: Option<String>,
     /// How old that alert must be; not negative.
     pub warm_up: SignedDuration,
+    /// What each request carries besides.
+    pub headers: Vec<Header>,
     pub login: Login,
     /// The certificate to show.
     pub identity: Option<TlsSettings>,
     pub trust: Trust,
+}
+
+/// A header of each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub name: HeaderName,
+    pub content: Content,
+}
+
+/// Where the value of a header stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    Value(HeaderValue),
+    File(PathBuf),
 }
 
 /// As whom Prometheus is asked.
@@ -149,6 +197,10 @@ impl RawPrometheus {
             errors
                 .extend(needless.map(|(key, _)| invalid(key, "`http` shows no certificates; write `https` in `url`")));
         }
+        let headers = self.headers.iter().enumerate().filter_map(|(place, header)| {
+            header.check().map_err(|why| errors.push(invalid(&format!("headers[{place}]"), why))).ok()
+        });
+        let headers: Vec<_> = headers.collect();
         let Ok(url) = url else { return Err(errors) };
         if !errors.is_empty() {
             return Err(errors);
@@ -158,6 +210,8 @@ impl RawPrometheus {
             url,
             query: self.query.clone(),
             cluster: self.cluster.clone().map(|value| (self.cluster_label.clone(), value)),
+            namespace_label: self.namespace_label.clone(),
+            headers,
             ignore_severities: self.ignore_severities.iter().cloned().collect(),
             allow: self.allow.iter().cloned().collect(),
             watchdog: (!self.trust_silence).then(|| self.watchdog.clone()),
@@ -191,7 +245,11 @@ impl RawPrometheus {
             ("ca_file", &self.ca_file),
         ];
         let texts = optional.into_iter().filter_map(|(key, text)| text.as_ref().map(|text| (key, text)));
-        let texts = texts.chain([("cluster_label", &self.cluster_label), ("watchdog", &self.watchdog)]);
+        let texts = texts.chain([
+            ("cluster_label", &self.cluster_label),
+            ("namespace_label", &self.namespace_label),
+            ("watchdog", &self.watchdog),
+        ]);
         let lists = [("ignore_severities", &self.ignore_severities), ("allow", &self.allow)];
         let lists = lists.into_iter().flat_map(|(key, list)| list.iter().map(move |text| (key, text)));
         texts.chain(lists).filter(|(_, text)| text.trim().is_empty()).map(|(key, _)| key)
@@ -211,6 +269,31 @@ impl RawPrometheus {
     }
 }
 
+impl RawHeader {
+    fn check(&self) -> Result<Header, &'static str> {
+        let name = HeaderName::from_bytes(self.name.as_bytes());
+        let name = name.map_err(|_| "its `name` is none of a header; write for example `X-Scope-OrgID`")?;
+        if name == header::AUTHORIZATION {
+            return Err("who asks is said by `username` and `password_file`, or by `token_file`");
+        }
+        if OURS.contains(&name) {
+            return Err("this header is set by the request itself; leave it out");
+        }
+        let content = match (self.value.as_deref(), &self.value_file) {
+            (Some(_), Some(_)) => return Err("either a `value` or a `value_file` can be sent; leave one of them out"),
+            (Some(""), None) => return Err("its `value` is empty; leave it out"),
+            (Some(value), None) => Content::Value(
+                HeaderValue::from_str(value)
+                    .map_err(|_| "its `value` holds what no header can, such as a line's end")?,
+            ),
+            (None, Some(file)) if file.trim().is_empty() => return Err("its `value_file` is empty; leave it out"),
+            (None, Some(file)) => Content::File(file.into()),
+            (None, None) => return Err("it has no value; write `value` or `value_file`"),
+        };
+        Ok(Header { name, content })
+    }
+}
+
 /// What is wrong with an address is said without repeating it: it may hold a password.
 fn url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -226,6 +309,10 @@ fn url(text: &str) -> Result<Url, &'static str> {
 
 fn invalid(key: &str, why: impl Into<String>) -> Invalid {
     Invalid { key: format!("prometheus.{key}"), why: why.into() }
+}
+
+fn namespace_label() -> String {
+    "namespace".to_owned()
 }
 
 fn cluster_label() -> String {
@@ -271,6 +358,8 @@ mod tests {
             url: "http://p:9090".parse().unwrap(),
             query: None,
             cluster: None,
+            namespace_label: "namespace".to_owned(),
+            headers: Vec::new(),
             ignore_severities: ["info", "none"].map(str::to_owned).into(),
             allow: BTreeSet::new(),
             watchdog: Some("Watchdog".to_owned()),
@@ -295,7 +384,7 @@ mod tests {
 
     #[test]
     fn an_empty_value_means_nothing() {
-        for key in ["query", "cluster", "cluster_label", "watchdog", "token_file", "ca_file"] {
+        for key in ["query", "cluster", "cluster_label", "namespace_label", "watchdog", "token_file", "ca_file"] {
             check(json!({key: " "}), &[&format!("prometheus.{key}: it is empty; leave it out")]);
         }
         check(json!({"allow": ["A", ""]}), &["prometheus.allow: it is empty; leave it out"]);
@@ -323,6 +412,30 @@ mod tests {
         let expected = ["ca_file", "cert_file", "insecure"]
             .map(|key| format!("prometheus.{key}: `http` shows no certificates; write `https` in `url`"));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_header_has_a_name_and_one_value() {
+        let header = |header: Value| wrong(json!({"headers": [{"name": "X-Scope-OrgID", "value": "a"}, header]}));
+        assert_eq!(header(json!({"name": "x-team", "value_file": "/secrets/team"})), Vec::<String>::new());
+        for (wrong, why) in [
+            (json!({"name": "a b", "value": "x"}), "its `name` is none of a header; write for example `X-Scope-OrgID`"),
+            (json!({"name": "x"}), "it has no value; write `value` or `value_file`"),
+            (json!({"name": "x", "value": ""}), "its `value` is empty; leave it out"),
+            (json!({"name": "x", "value_file": " "}), "its `value_file` is empty; leave it out"),
+            (json!({"name": "x", "value": "a\nb"}), "its `value` holds what no header can, such as a line's end"),
+            (
+                json!({"name": "x", "value": "a", "value_file": "f"}),
+                "either a `value` or a `value_file` can be sent; leave one of them out",
+            ),
+            (
+                json!({"name": "Authorization", "value": "Bearer x"}),
+                "who asks is said by `username` and `password_file`, or by `token_file`",
+            ),
+            (json!({"name": "host", "value": "x"}), "this header is set by the request itself; leave it out"),
+        ] {
+            assert_eq!(header(wrong.clone()), [format!("prometheus.headers[1]: {why}")], "{wrong}");
+        }
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! What Prometheus said, decoded. An answer that is wrong in one place is not believed in another.
+//! What Prometheus said, decoded. An answer that is wrong in one place is not believed in another; an alert of a state that
+//! is not known makes the namespace that it names unknown, and no other.
 //!
-//! Why it could not be read is told without a word of the answer: that may be a login page, or anything else.
+//! Why it could not be read is told without a word of the answer, which may be a login page, or anything else; but for the name of
+//! an alert, where that is where it went wrong.
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use prometheus_http_query::response::{Alert, Data, PromqlResult};
-use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
-use serde_json::error::Category;
+use prometheus_http_query::response::{Data, PromqlResult};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Value, error::Category, value::RawValue};
+
+use super::alert::bounded;
 
 /// How far back an expression looks for a value, unless Prometheus is told otherwise (`--query.lookback-delta`).
 const LOOKBACK: SignedDuration = SignedDuration::from_mins(5);
@@ -30,9 +31,18 @@ pub(super) enum State {
     /// It will fire if what it is about lasts.
     Pending,
     /// Not to be told.
-    Unclear,
+    Unclear(Unclear),
     /// Neither.
     Inactive,
+}
+
+/// Why it is not to be told whether something fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unclear {
+    /// The alert is in a state that is not known.
+    State,
+    /// The value of the query is no number.
+    Value,
 }
 
 /// What the API answers to everything. The crate has such a type too, which is private and leaves out the warnings.
@@ -44,14 +54,17 @@ struct Envelope<T> {
     warnings: Option<Vec<IgnoredAny>>,
 }
 
+/// The crate knows the shape of an alert too, and takes none that lacks its annotations.
 #[derive(Deserialize)]
-struct Alerts {
-    alerts: Vec<Alert>,
+struct Alerts<'a> {
+    #[serde(borrow)]
+    alerts: Vec<&'a RawValue>,
 }
 
 /// An answer of `/api/v1/alerts`.
 pub(super) fn alerts(body: &[u8]) -> Result<Vec<Seen>, String> {
-    open::<Alerts>(body)?.alerts.into_iter().map(|told| alert(&told)).collect()
+    let alerts = open::<Alerts<'_>>(body)?.alerts;
+    alerts.into_iter().enumerate().map(|(place, told)| alert(place + 1, told)).collect()
 }
 
 /// An answer of `/api/v1/query`.
@@ -68,7 +81,7 @@ pub(super) fn samples(body: &[u8]) -> Result<Vec<Seen>, String> {
     }
 }
 
-fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+fn open<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     let envelope: Envelope<T> = serde_json::from_slice(body).map_err(|error| {
         let what = match error.classify() {
             _ if body.trim_ascii_start().starts_with(b"<") => "is a web page",
@@ -87,25 +100,41 @@ fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     envelope.data.ok_or_else(|| "the answer of Prometheus is empty".to_owned())
 }
 
-fn alert(alert: &Alert) -> Result<Seen, String> {
-    let since = Timestamp::from_nanosecond(alert.active_at().unix_timestamp_nanos());
-    Ok(Seen {
-        labels: alert.labels().clone(),
-        annotations: alert.annotations().clone(),
-        state: match alert.state() {
-            state if state.is_firing() => State::Firing,
-            state if state.is_pending() => State::Pending,
-            _ => State::Inactive,
-        },
-        since: since.map_err(|_| no_time())?,
-    })
+/// One alert, by its number in the answer.
+fn alert(number: usize, told: &RawValue) -> Result<Seen, String> {
+    let told: Value = serde_json::from_str(told.get()).map_err(|_| odd(number, None, "labels"))?;
+    let Some(labels) = texts(&told["labels"]) else { return Err(odd(number, None, "labels")) };
+    let odd = |field| odd(number, labels.get("alertname").map(String::as_str), field);
+    let annotations = match &told["annotations"] {
+        Value::Null => HashMap::new(),
+        annotations => texts(annotations).ok_or_else(|| odd("annotations"))?,
+    };
+    let since = told["activeAt"].as_str().and_then(|at| at.parse().ok()).ok_or_else(|| odd("activeAt"))?;
+    let state = match told["state"].as_str() {
+        Some("firing") => State::Firing,
+        Some("pending") => State::Pending,
+        Some("inactive") => State::Inactive,
+        Some(_) | None => State::Unclear(Unclear::State),
+    };
+    Ok(Seen { labels, annotations, state, since })
+}
+
+/// Names and texts; none where a value is no text.
+fn texts(told: &Value) -> Option<HashMap<String, String>> {
+    told.as_object()?.iter().map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned()))).collect()
+}
+
+/// That a field of an alert is not as it should be.
+fn odd(number: usize, name: Option<&str>, field: &str) -> String {
+    let name = name.map_or_else(String::new, |name| format!(" (`{}`)", bounded(name).escape_debug()));
+    format!("the answer of Prometheus has another shape than is known: field `{field}` of alert {number}{name}")
 }
 
 fn sample(labels: HashMap<String, String>, at: f64, value: f64) -> Result<Seen, String> {
     let state = match labels.get("alertstate").map(String::as_str) {
         // The series ALERTS tells of pending alerts by the same value.
         Some("pending") if value != 0.0 => State::Pending,
-        None | Some("firing") if value.is_nan() => State::Unclear,
+        None | Some("firing") if value.is_nan() => State::Unclear(Unclear::Value),
         None | Some("firing") if value != 0.0 => State::Firing,
         None | Some(_) => State::Inactive,
     };

@@ -4,10 +4,13 @@
 //! drops the warnings: so the request is made here, and of the crate only the shapes of the answers are used.
 
 use common::{
-    config::{Login, PrometheusSettings},
+    config::{Content, Header, Login, PrometheusSettings},
     web::Web,
 };
-use reqwest::{RequestBuilder, Response, StatusCode, Url, header::HeaderMap};
+use reqwest::{
+    RequestBuilder, Response, StatusCode, Url,
+    header::{HeaderMap, HeaderValue},
+};
 use secrecy::ExposeSecret as _;
 
 use crate::http::{LIMIT, body, client, late, secret, token, why};
@@ -35,7 +38,7 @@ async fn fetch(settings: &PrometheusSettings, web: &Web) -> Result<Vec<u8>, Stri
 /// A client for this request alone: there is one a minute, and so a file that was exchanged is simply read.
 async fn send(settings: &PrometheusSettings, url: &Url) -> Result<Response, String> {
     let client = client(NAME, &settings.url, &settings.trust, settings.identity.as_ref()).await?;
-    let request = authorise(client.get(url.clone()), &settings.login).await?;
+    let request = authorise(client.get(url.clone()), &settings.login).await?.headers(headers(&settings.headers).await?);
     request.send().await.map_err(|error| why(NAME, &error))
 }
 
@@ -57,6 +60,26 @@ async fn authorise(request: RequestBuilder, login: &Login) -> Result<RequestBuil
         }
         Login::Bearer { token_file } => Ok(request.bearer_auth(token(token_file).await?.expose_secret())),
     }
+}
+
+/// What is sent besides.
+async fn headers(settings: &[Header]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for Header { name, content } in settings {
+        let value = match content {
+            Content::Value(value) => value.clone(),
+            Content::File(file) => {
+                let text = secret(file).await?;
+                let value = HeaderValue::from_str(text.expose_secret());
+                let mut value =
+                    value.map_err(|_| format!("what is in `{}` is no value of a header", file.display()))?;
+                value.set_sensitive(true);
+                value
+            }
+        };
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 fn refusal(status: StatusCode, settings: &PrometheusSettings) -> String {

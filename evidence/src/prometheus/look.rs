@@ -60,8 +60,8 @@ impl Look {
                 let condition = Condition { truth: Truth::True, reason, observed_at: self.at };
                 return Finding { condition, failing, cut };
             }
-            if alerts.is_unclear {
-                return self.without_alerts(Truth::Unknown, "the query of Prometheus gives a value that is no number");
+            if let Some(why) = &alerts.unclear {
+                return self.without_alerts(Truth::Unknown, why);
             }
             if alerts.pending.is_some_and(|since| since >= created) {
                 let why = "an alert is pending since Prometheus was started, and may have fired before";

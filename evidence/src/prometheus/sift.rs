@@ -6,8 +6,8 @@ use common::config::PrometheusSettings;
 use jiff::Timestamp;
 
 use super::{
-    alert::Failing,
-    answer::{Seen, State},
+    alert::{Failing, bounded},
+    answer::{Seen, State, Unclear},
 };
 
 /// The most alerts of one namespace that are kept whole; of others is known since when they fire.
@@ -15,6 +15,11 @@ pub(super) const MOST: usize = 50;
 
 /// The longest name of a namespace (RFC 1123): an alert about a longer one is about nothing.
 const LONGEST_NAME: usize = 63;
+
+/// The label that names the namespace of an alert, unless another is set; and where Prometheus puts what an exporter said of it
+/// when it names the exporter's own there (`honor_labels: false`).
+const NAMESPACE: &str = "namespace";
+const EXPORTED: &str = "exported_namespace";
 
 /// What an answer says of all namespaces.
 #[derive(Clone, Debug)]
@@ -34,8 +39,8 @@ pub(super) struct Alerts {
     pub(super) older: Vec<Timestamp>,
     /// Since when the newest alert is pending that may have fired before Prometheus was started.
     pub(super) pending: Option<Timestamp>,
-    /// Whether a value is not to be told.
-    pub(super) is_unclear: bool,
+    /// Why it is not to be told whether something fires, if so.
+    pub(super) unclear: Option<String>,
 }
 
 /// Keeps what counts, by namespace: what is about none, or nobody's, is left behind.
@@ -47,12 +52,12 @@ pub(super) fn sift(settings: &PrometheusSettings, seen: &[Seen], now: Timestamp)
         {
             continue;
         }
-        let Some(name) = label(seen, "namespace").filter(|name| name.len() <= LONGEST_NAME) else { continue };
+        let Some(name) = about(settings, seen).filter(|name| name.len() <= LONGEST_NAME) else { continue };
         let alerts = namespaces.entry(name.to_owned()).or_default();
         match seen.state {
             State::Firing => alerts.firing.push((seen.since, Failing::new(&seen.labels, &seen.annotations))),
             State::Pending => alerts.pending = alerts.pending.max(Some(seen.since)),
-            State::Unclear => alerts.is_unclear = true,
+            State::Unclear(why) => alerts.unclear = Some(unclear(why, label(seen, "alertname").unwrap_or_default())),
             State::Inactive => {}
         }
     }
@@ -102,6 +107,22 @@ fn counts(settings: &PrometheusSettings, seen: &Seen) -> bool {
         && is_ours(settings, seen)
         && !settings.ignore_severities.contains(severity)
         && (severity == "critical" || !settings.allow.contains(name))
+}
+
+/// The namespace that an alert is about. Where the label is the usual one, and that names the namespace of the exporter, what
+/// the exporter said itself stands in another.
+fn about<'a>(settings: &PrometheusSettings, seen: &'a Seen) -> Option<&'a str> {
+    let exported = || label(seen, EXPORTED).filter(|_| settings.namespace_label == NAMESPACE);
+    label(seen, &settings.namespace_label).map(|name| exported().unwrap_or(name))
+}
+
+fn unclear(why: Unclear, alert: &str) -> String {
+    match why {
+        Unclear::State => {
+            format!("the alert `{}` of Prometheus is in a state that is not known", bounded(alert).escape_debug())
+        }
+        Unclear::Value => "the query of Prometheus gives a value that is no number".to_owned(),
+    }
 }
 
 /// Whether an alert is one of this cluster.

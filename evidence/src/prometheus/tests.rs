@@ -96,6 +96,72 @@ fn an_alert_fires_for_its_namespace_alone() {
 }
 
 #[test]
+fn another_label_may_name_the_namespace() {
+    // Of what an exporter says of others, its own namespace is named by the usual label.
+    let of_others = "Watchdog | Down namespace=monitoring exported_namespace=a";
+    check(json!({}), of_others, "true Down");
+    check(json!({}), "Watchdog | Down namespace=a exported_namespace=b", "false");
+    check(json!({}), "Watchdog | Down namespace=a exported_namespace=", "true Down");
+    check(json!({}), "Watchdog | Down exported_namespace=a", "false");
+    let named = || json!({"namespace_label": "kubernetes_namespace"});
+    check(named(), "Watchdog | Down kubernetes_namespace=a namespace=b", "true Down");
+    check(named(), "Watchdog | Down kubernetes_namespace=a exported_namespace=b", "true Down");
+    check(named(), "Watchdog | Down namespace=a", "false");
+    let query = json!({"query": "up"});
+    assert_eq!(told(&finding(&query, &series("Watchdog | Down namespace=x exported_namespace=a"))), "true Down");
+}
+
+/// The answer of a story, with one field of its second alert written otherwise; `null` takes it away.
+fn odd(field: &str, value: &Value) -> Finding {
+    let mut answer = alerts("Watchdog | Down namespace=a");
+    let alert = answer["data"]["alerts"][1].as_object_mut().unwrap();
+    match value {
+        Value::Null => drop(alert.remove(field)),
+        value => drop(alert.insert(field.to_owned(), value.clone())),
+    }
+    finding(&json!({}), &answer)
+}
+
+#[test]
+fn an_alert_without_annotations_counts() {
+    assert_eq!(told(&odd("annotations", &Value::Null)), "true Down");
+    let mut answer = alerts("Watchdog | Down namespace=a");
+    answer["data"]["alerts"][1]["annotations"] = Value::Null;
+    assert_eq!(told(&finding(&json!({}), &answer)), "true Down");
+}
+
+#[test]
+fn where_an_answer_has_another_shape_is_told() {
+    let shape = "the answer of Prometheus has another shape than is known";
+    for (field, value) in [
+        ("labels", json!({"a": 1})),
+        ("labels", Value::Null),
+        ("annotations", json!("x")),
+        ("activeAt", json!(5)),
+        ("activeAt", json!("yesterday")),
+        ("activeAt", Value::Null),
+    ] {
+        let condition = odd(field, &value).condition;
+        let name = if field == "labels" { "" } else { " (`Down`)" };
+        assert_eq!(condition.reason, format!("{shape}: field `{field}` of alert 2{name}"), "{value}");
+        assert_eq!(condition.truth, lifecycle::Truth::Unknown);
+    }
+}
+
+#[test]
+fn an_alert_in_a_state_that_is_not_known_makes_its_namespace_alone_unknown() {
+    let condition = odd("state", &json!("suppressed")).condition;
+    assert_eq!(condition.truth, lifecycle::Truth::Unknown);
+    assert_eq!(condition.reason, "the alert `Down` of Prometheus is in a state that is not known");
+    assert_eq!(told(&odd("state", &Value::Null)), "unknown");
+    let mut answer = alerts("Watchdog | Down namespace=b | Up namespace=a");
+    answer["data"]["alerts"][1]["state"] = json!("suppressed");
+    assert_eq!(told(&finding(&json!({}), &answer)), "true Up");
+    answer["data"]["alerts"].as_array_mut().unwrap().pop();
+    assert_eq!(told(&finding(&json!({}), &answer)), "false");
+}
+
+#[test]
 fn an_alert_that_is_pending_does_not_count() {
     check(json!({}), "Watchdog | Down namespace=a pending @30", "false");
     check(json!({}), "Watchdog | Down namespace=a inactive", "false");

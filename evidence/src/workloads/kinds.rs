@@ -7,6 +7,7 @@ mod job;
 mod pod;
 
 use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 
 pub(super) use self::{
@@ -32,7 +33,8 @@ struct Said {
     status: String,
     reason: Option<String>,
     message: Option<String>,
-    last_update_time: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>,
+    last_update_time: Option<Time>,
+    last_transition_time: Option<Time>,
 }
 
 /// What it says of something; `None`: nothing.

@@ -52,6 +52,14 @@ impl Look {
                 *last = (*last).max(*at);
             }
         }
+        let mut held: BTreeMap<(&str, Kind, &str), i32> = BTreeMap::new();
+        for (namespace, .., trace) in traces.of(Kind::Pod) {
+            if let Trace::Held { of: (kind, name), until } = trace
+                && at < *until
+            {
+                *held.entry((namespace, *kind, name)).or_default() += 1;
+            }
+        }
         let failure = |trace: &'_ Trace| -> Option<Failure> {
             let failure = match trace {
                 Trace::Fails(failure) => Some(failure),
@@ -62,14 +70,18 @@ impl Look {
                 Trace::Ran { of, at, failure } => {
                     failure.as_ref().filter(|_| last_good.get(of.as_str()).is_none_or(|good| good < at))
                 }
-                Trace::WaitsForPod => None,
+                Trace::Held { .. } | Trace::WaitsForPod => None,
             };
             failure.filter(|failure| failure.holds(at)).cloned()
         };
         let mut failing: BTreeMap<String, Vec<Failing>> = BTreeMap::new();
         for kind in Kind::ALL {
             for (namespace, name, created, trace) in traces.of(kind) {
-                let Some(Failure { why, .. }) = failure(trace) else { continue };
+                let Some(Failure { why, lacks, .. }) = failure(trace) else { continue };
+                let held = held.get(&(namespace, kind, name)).copied().unwrap_or(0);
+                if held > 0 && lacks.is_some_and(|lacks| lacks <= held) {
+                    continue;
+                }
                 let found = Failing { kind, name: name.to_owned(), created, why };
                 failing.entry(namespace.to_owned()).or_default().push(found);
             }

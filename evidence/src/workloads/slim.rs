@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt::Debug};
 
 use common::cluster::lean;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, api::ObjectMeta};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -41,10 +42,21 @@ pub(super) trait Judged: Resource<DynamicType = ()> + Clone + Debug + Deserializ
         self.meta().creation_timestamp.as_ref().map_or(Timestamp::MIN, |at| at.0)
     }
 
-    /// The kind and uid of what keeps it as it is.
-    fn controller(&self) -> Option<(&str, &str)> {
-        let mut owners = self.meta().owner_references.iter().flatten();
-        owners.find(|owner| owner.controller == Some(true)).map(|owner| (owner.kind.as_str(), owner.uid.as_str()))
+    /// What keeps it as it is.
+    fn controller(&self) -> Option<&OwnerReference> {
+        self.meta().owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
+    }
+}
+
+/// The kind of what keeps an object, where that is judged itself.
+pub(super) fn judged(owner: &OwnerReference) -> Option<Kind> {
+    match (owner.api_version.split('/').next()?, owner.kind.as_str()) {
+        ("apps", "Deployment") => Some(Kind::Deployment),
+        ("apps", "StatefulSet") => Some(Kind::StatefulSet),
+        ("apps", "DaemonSet") => Some(Kind::DaemonSet),
+        ("apps", "ReplicaSet") => Some(Kind::ReplicaSet),
+        ("batch", "Job") => Some(Kind::Job),
+        _ => None,
     }
 }
 

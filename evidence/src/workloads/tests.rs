@@ -129,7 +129,12 @@ fn sets_have_ten_minutes() {
 }
 
 fn owned(kind: &str, uid: &str) -> Value {
-    json!({"ownerReferences": [{"apiVersion": "v1", "kind": kind, "name": "owner", "uid": uid, "controller": true}]})
+    let api = match kind {
+        "Job" | "CronJob" => "batch/v1",
+        "Workflow" => "argoproj.io/v1alpha1",
+        _ => "apps/v1",
+    };
+    json!({"ownerReferences": [{"apiVersion": api, "kind": kind, "name": "owner", "uid": uid, "controller": true}]})
 }
 
 #[test]
@@ -140,6 +145,69 @@ fn what_something_else_answers_for_is_not_asked() {
     let mut told = json!({"status": {"phase": "Failed"}});
     told["metadata"] = owned("Job", "j");
     check::<Pod>(&told, &[99], &[], "");
+}
+
+/// One that has gone wrong for the first, to be tried again, has not failed.
+#[test]
+fn what_nobody_else_judges_is_not_overlooked_for_having_an_owner() {
+    let of_a_workflow = |status: Value| json!({"metadata": owned("Workflow", "w"), "status": status});
+    check::<Pod>(&of_a_workflow(json!({"phase": "Pending"})), &[9], &[10], "has not been started");
+    check::<Pod>(&of_a_workflow(json!({"phase": "Running"})), &[9], &[10], "is not ready");
+    check::<Pod>(&of_a_workflow(json!({"phase": "Failed", "reason": "Evicted"})), &[0, 99], &[], "");
+    let mut set = json!({"spec": {"replicas": 3}, "status": {"readyReplicas": 2}});
+    set["metadata"] = json!({"ownerReferences": [
+        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "owner", "uid": "r", "controller": true},
+    ]});
+    check::<ReplicaSet>(&set, &[9], &[10], "has 2 of 3 pods ready");
+    let mut deployment = json!({"spec": {"replicas": 3}, "status": {"readyReplicas": 2}});
+    deployment["metadata"] = owned("Application", "a");
+    check::<Deployment>(&deployment, &[9], &[10], "has 2 of 3 pods ready");
+}
+
+#[test]
+fn what_somebody_holds_back_does_not_fail() {
+    let mut paused = deployment(1, &progress("Unknown", "DeploymentPaused", 0));
+    paused["spec"]["paused"] = json!(true);
+    check::<Deployment>(&paused, &[10, 99], &[], "");
+    check::<Job>(
+        &json!({"spec": {"suspend": true}, "status": {"conditions": [progress("True", "x", 0)]}}),
+        &[99],
+        &[],
+        "",
+    );
+}
+
+/// A pod of a workload of this kind, that waits behind a gate or got its node in that minute.
+fn held(kind: &str, owner: &str, scheduled: Option<i64>) -> Value {
+    let condition = match scheduled {
+        None => json!({"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}),
+        Some(at) => json!({"type": "PodScheduled", "status": "True", "lastTransitionTime": minute(at)}),
+    };
+    let mut metadata = owned(kind, "o");
+    metadata["ownerReferences"][0]["name"] = json!(owner);
+    metadata["labels"] = json!({"pod-template-hash": "5d4f"});
+    json!({"metadata": metadata, "status": {"phase": "Pending", "conditions": [condition]}})
+}
+
+#[test]
+fn a_workload_whose_pods_are_held_back_does_not_fail_for_want_of_them() {
+    let stuck = deployment(1, &progress("False", "ProgressDeadlineExceeded", 0));
+    let few = Some("Deployment `web` has 1 of 2 pods ready and makes no progress".to_owned());
+    let web = || of::<Deployment>("web", &stuck);
+    let pod = |owner: &str, scheduled| of::<Pod>("p", &held("ReplicaSet", owner, scheduled));
+    assert_eq!(said(&[web()], 20), few);
+    assert_eq!(said(&[web(), pod("web-5d4f", None)], 20), None);
+    assert_eq!(said(&[web(), pod("other-5d4f", None)], 20), few, "another's pod");
+    // From when it got its node it has as long as what is new.
+    assert_eq!(said(&[web(), pod("web-5d4f", Some(60))], 69), None);
+    assert_eq!(said(&[web(), pod("web-5d4f", Some(60))], 70), few);
+    assert_eq!(said(&[web(), pod("web-5d4f", Some(0))], 9), few, "it never waited");
+    // One is held back, and two are lacking.
+    let db =
+        |ready: i32| of::<StatefulSet>("db", &json!({"spec": {"replicas": 3}, "status": {"readyReplicas": ready}}));
+    let pod = || of::<Pod>("db-2", &held("StatefulSet", "db", None));
+    assert_eq!(said(&[db(2), pod()], 20), None);
+    assert_eq!(said(&[db(1), pod()], 20), Some("StatefulSet `db` has 1 of 3 pods ready".to_owned()));
 }
 
 fn ended(how: &str, minutes: i64) -> Value {
@@ -211,7 +279,13 @@ fn pods_that_fit_nowhere_and_those_that_nobody_answers_for() {
     let why = "cannot be scheduled (Unschedulable: 0/1 nodes)";
     check::<Pod>(&pod("Pending", condition("PodScheduled", "False", "Unschedulable")), &[], &[0], why);
     let gated = pod("Pending", condition("PodScheduled", "False", "SchedulingGated"));
-    check::<Pod>(&gated, &[9], &[10], "has not been started");
+    check::<Pod>(&gated, &[9, 10, 9_999], &[], "");
+    let mut gate = json!({"spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}});
+    gate["status"] = json!({"phase": "Pending"});
+    check::<Pod>(&gate, &[10, 9_999], &[], "");
+    let mut lifted = condition("PodScheduled", "True", "");
+    lifted["lastTransitionTime"] = json!(minute(60));
+    check::<Pod>(&pod("Pending", lifted), &[60, 69], &[70], "has not been started");
     check::<Pod>(&pod("Running", condition("Ready", "False", "")), &[9], &[10], "is not ready");
     check::<Pod>(&pod("Running", condition("Ready", "True", "")), &[99], &[], "");
     check::<Pod>(&pod("Unknown", condition("Ready", "True", "")), &[9], &[10], "is on a node that says nothing");

@@ -28,6 +28,8 @@ pub(super) enum Trace {
     Pends(Failure, Option<String>),
     /// A run of the CronJob of this uid that ended.
     Ran { of: String, at: Timestamp, failure: Option<Failure> },
+    /// A pod that waits on purpose, or did until lately: so long the workload that made it need not have it.
+    Held { of: (Kind, String), until: Timestamp },
     /// A class of storage that is provided once a pod uses it.
     WaitsForPod,
 }
@@ -39,6 +41,8 @@ pub(super) struct Failure {
     pub(super) from: Timestamp,
     /// The first instant at which it counts no more.
     pub(super) until: Timestamp,
+    /// How many pods it lacks, where it fails for want of pods: no more are needed if as many are held back.
+    pub(super) lacks: Option<i32>,
     /// Without full stop, for people.
     pub(super) why: String,
 }
@@ -100,7 +104,12 @@ impl Failure {
 
     /// It fails unless it changes before then.
     pub(super) fn from(from: Timestamp, why: impl Into<String>) -> Self {
-        Self { from, until: Timestamp::MAX, why: why.into() }
+        Self { from, until: Timestamp::MAX, lacks: None, why: why.into() }
+    }
+
+    /// It fails for want of so many pods.
+    pub(super) fn lacking(self, pods: i32) -> Self {
+        Self { lacks: Some(pods), ..self }
     }
 
     pub(super) fn holds(&self, at: Timestamp) -> bool {

@@ -102,10 +102,11 @@ fn what_is_no_answer_of_prometheus_is_not_repeated() {
 
 #[test]
 fn one_alert_that_cannot_be_read_takes_back_the_others() {
-    for (field, value) in [("state", json!("odd")), ("activeAt", json!("soon")), ("labels", json!(null))] {
+    let shape = "the answer of Prometheus has another shape than is known: field";
+    for (field, value, at) in [("activeAt", json!("soon"), "3 (`Odd`)"), ("labels", json!(null), "3")] {
         let mut answer = alerts("Watchdog | Down namespace=a | Odd namespace=b");
         answer["data"]["alerts"][2][field] = value;
-        check(json!({}), &answer.to_string(), "the answer of Prometheus has another shape than is known");
+        check(json!({}), &answer.to_string(), &format!("{shape} `{field}` of alert {at}"));
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{PATIENCE, Said, few, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
+    slim::{Judged, Parts, Slim, judged},
     traces::{Failure, Kind, Trace},
 };
 
@@ -89,8 +89,8 @@ impl Judged for ReplicaSet {
 
     fn trace(&self) -> Option<Trace> {
         let wanted = self.spec.replicas.unwrap_or(1);
-        if self.controller().is_some() || wanted == 0 {
-            // Whatever made it says the same, and knows whether it is an old one.
+        if self.controller().and_then(judged).is_some() || wanted == 0 {
+            // Its Deployment says the same, and knows whether it is an old one.
             return None;
         }
         let refused = said(&self.status.conditions, "ReplicaFailure").filter(|said| said.is("True"));
@@ -103,5 +103,5 @@ impl Judged for ReplicaSet {
 
 fn lacks(object: &impl Judged, ready: i32, wanted: i32) -> Option<Trace> {
     let from = saturating_add(object.created(), PATIENCE);
-    (ready < wanted).then(|| Trace::Fails(Failure::from(from, few(ready, wanted))))
+    (ready < wanted).then(|| Trace::Fails(Failure::from(from, few(ready, wanted)).lacking(wanted - ready)))
 }

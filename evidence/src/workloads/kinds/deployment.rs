@@ -24,6 +24,7 @@ pub(in crate::workloads) struct DeploymentParts;
 pub(in crate::workloads) struct Spec {
     replicas: Option<i32>,
     progress_deadline_seconds: Option<i32>,
+    paused: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -52,17 +53,21 @@ impl Judged for Deployment {
         if let Some(refused) = said("ReplicaFailure").filter(|said| said.is("True")) {
             return Some(Trace::Fails(Failure::now(format!("gets no pods ({})", refused.text()))));
         }
-        let progress = said("Progressing");
+        if self.spec.paused {
+            // Somebody holds it back; what its pods wait for in vain they say themselves.
+            return None;
+        }
+        let (progress, lacks) = (said("Progressing"), (wanted - ready).max(0));
         if progress.is_some_and(|said| said.is("False")) {
             let why = format!("{} and makes no progress", few(ready, wanted));
-            return Some(Trace::Fails(Failure::now(why)));
+            return Some(Trace::Fails(Failure::now(why).lacking(lacks)));
         }
         if ready >= wanted {
             return None;
         }
         let deadline = self.spec.progress_deadline_seconds.map_or(PATIENCE, |it| SignedDuration::from_secs(it.into()));
         let why = few(ready, wanted);
-        Some(Trace::Fails(match progress.filter(|said| said.is("True")) {
+        let failure = match progress.filter(|said| said.is("True")) {
             // It was complete once, so what is not ready now was.
             Some(said) if said.reason() == "NewReplicaSetAvailable" => Failure::now(why),
             // A rollout that goes on is ended by whoever runs it, unless nobody does.
@@ -71,6 +76,7 @@ impl Judged for Deployment {
                 Failure::from(saturating_add(last.max(self.created()), deadline.saturating_add(LATE)), why)
             }
             None => Failure::from(saturating_add(self.created(), deadline), why),
-        }))
+        };
+        Some(Trace::Fails(failure.lacking(lacks)))
     }
 }

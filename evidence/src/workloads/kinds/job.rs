@@ -37,10 +37,10 @@ impl Judged for Job {
     fn trace(&self) -> Option<Trace> {
         let is = |of| said(&self.status.conditions, of).filter(|said| said.is("True"));
         let failure = is("Failed").map(|failed| Failure::now(format!("has failed ({})", failed.text())));
-        match self.controller() {
-            Some(("CronJob", of)) if failure.is_some() || is("Complete").is_some() => {
+        match self.controller().filter(|owner| owner.kind == "CronJob") {
+            Some(owner) if failure.is_some() || is("Complete").is_some() => {
                 let at = self.status.start_time.as_ref().map_or(self.created(), |at| at.0);
-                Some(Trace::Ran { of: of.to_owned(), at, failure })
+                Some(Trace::Ran { of: owner.uid.clone(), at, failure })
             }
             _ => failure.map(Trace::Fails),
         }

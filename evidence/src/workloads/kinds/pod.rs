@@ -1,18 +1,27 @@
 //! Pods: what their containers wait for, and those that nobody else answers for.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::{api::core::v1::Pod as Kube, apimachinery::pkg::apis::meta::v1::Time};
+use k8s_openapi::{
+    api::core::v1::Pod as Kube,
+    apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
+};
 use lifecycle::time::saturating_add;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{PATIENCE, Said, said, told};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
+    slim::{Judged, Parts, Slim, judged},
     traces::{Failure, Kind, Trace},
 };
 
 /// What a container may wait for without anything being wrong.
 const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+
+/// How long a pod may wait for its node before that is more than usual.
+const TO_SCHEDULE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The label by which the name of a ReplicaSet differs from that of its Deployment.
+const HASH: &str = "pod-template-hash";
 
 /// How long the node waits before it starts a container again that ended badly, at first and at most.
 const BACKOFF: (i64, i64) = (10, 300);
@@ -23,8 +32,10 @@ pub(in crate::workloads) type Pod = Slim<PodParts>;
 pub(in crate::workloads) struct PodParts;
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::workloads) struct Spec {}
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::workloads) struct Spec {
+    scheduling_gates: Vec<IgnoredAny>,
+}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -97,13 +108,23 @@ impl Judged for Pod {
                 return Some(Trace::Fails(failure));
             }
         }
-        if self.controller().is_some() {
-            // Whatever made it makes another, and says how many are ready.
+        let is_ready = said(&status.conditions, "Ready").is_some_and(|said| said.is("True"));
+        let is_pending = status.phase == "Pending" || status.phase == "Running" && !is_ready;
+        if let Some(owner) = self.controller()
+            && let Some(kind) = judged(owner)
+        {
+            // What made it makes another, and says how many are ready.
+            let until = self.held_until().filter(|_| is_pending)?;
+            return Some(Trace::Held { of: self.made_by(kind, owner), until });
+        }
+        if self.is_gated() {
             return None;
         }
-        let is_ready = said(&status.conditions, "Ready").is_some_and(|said| said.is("True"));
-        let later = |why| Some(Trace::Fails(Failure::from(saturating_add(self.created(), PATIENCE), why)));
+        let since = self.scheduled_at().map_or(self.created(), |at| at.max(self.created()));
+        let later = |why| Some(Trace::Fails(Failure::from(saturating_add(since, PATIENCE), why)));
         match status.phase.as_str() {
+            // Of what is made by a kind that is not read, such as a workflow, it is not known whether another is made.
+            "Failed" if self.controller().is_some() => None,
             "Failed" => {
                 let why = told(status.reason.as_deref(), status.message.as_deref());
                 let why = if why.is_empty() { "has failed".to_owned() } else { format!("has failed ({why})") };
@@ -114,6 +135,40 @@ impl Judged for Pod {
             "Pending" => later("has not been started"),
             "Unknown" => later("is on a node that says nothing"),
             _ => None,
+        }
+    }
+}
+
+impl Pod {
+    /// Whether somebody holds it back from being scheduled.
+    fn is_gated(&self) -> bool {
+        let says = || said(&self.status.conditions, "PodScheduled").is_some_and(|it| it.reason() == "SchedulingGated");
+        self.status.phase == "Pending" && (!self.spec.scheduling_gates.is_empty() || says())
+    }
+
+    /// When it got its node.
+    fn scheduled_at(&self) -> Option<Timestamp> {
+        let scheduled = said(&self.status.conditions, "PodScheduled").filter(|said| said.is("True"))?;
+        scheduled.last_transition_time.as_ref().map(|at| at.0)
+    }
+
+    /// Until when nobody need have it: for as long as it is held back; and where it got its node late, for as long from then
+    /// on as what is new may take.
+    fn held_until(&self) -> Option<Timestamp> {
+        if self.is_gated() {
+            return Some(Timestamp::MAX);
+        }
+        let at = self.scheduled_at()?;
+        (at > saturating_add(self.created(), TO_SCHEDULE)).then(|| saturating_add(at, PATIENCE))
+    }
+
+    /// The workload that is judged for it: of a ReplicaSet that a Deployment made, the Deployment.
+    fn made_by(&self, kind: Kind, owner: &OwnerReference) -> (Kind, String) {
+        let hash = self.metadata.labels.as_ref().and_then(|labels| labels.get(HASH));
+        let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())?.strip_suffix('-'));
+        match deployment.filter(|_| kind == Kind::ReplicaSet) {
+            Some(deployment) => (Kind::Deployment, deployment.to_owned()),
+            None => (kind, owner.name.clone()),
         }
     }
 }
@@ -141,6 +196,6 @@ impl Container {
         let doubled = self.restart_count.min(10).unsigned_abs();
         let waited = BACKOFF.0.saturating_mul(1 << (doubled - 1)).min(BACKOFF.1);
         let until = saturating_add(started, SignedDuration::from_secs(waited));
-        Some(Failure { from: Timestamp::MIN, until, why: why() })
+        Some(Failure { until, ..Failure::now(why()) })
     }
 }

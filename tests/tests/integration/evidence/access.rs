@@ -53,6 +53,23 @@ async fn a_token_as_it_stands_in_its_file() {
     assert_eq!(truths(&prometheus.look(Timestamp::now()).await), UNDERSTOOD);
 }
 
+/// Mimir, Cortex and Thanos tell their tenants apart so.
+#[tokio::test]
+async fn headers_as_they_are_written_and_as_they_stand_in_their_files() {
+    let server = Server::deciding(None, |head| {
+        let has = |line| head.lines().any(|it| it == line);
+        let is_there = has("x-scope-orgid: team-a") && has("x-key: a b");
+        if is_there { answer("200 OK", ANSWER) } else { answer("401 Unauthorized", "") }
+    });
+    let (server, directory) = (server.await, tempfile::tempdir().unwrap());
+    let file = write(directory.path(), "key", "old");
+    let headers = json!([{"name": "X-Scope-OrgID", "value": "team-a"}, {"name": "x-key", "value_file": file}]);
+    let prometheus = way(&server.url(), json!({"headers": headers}));
+    assert_eq!(told(&prometheus.look(Timestamp::now()).await, "a"), (Truth::Unknown, NOT_LET_IN.to_owned()));
+    write(directory.path(), "key", "a b\n");
+    assert_eq!(truths(&prometheus.look(Timestamp::now()).await), UNDERSTOOD);
+}
+
 #[tokio::test]
 async fn without_a_login_nothing_is_sent() {
     let (server, _directory) = guarded("").await;
