@@ -3,7 +3,7 @@
 use common::{
     cluster,
     config::{Ration, Settings},
-    controls,
+    controls, identity,
     ration::{Slot, Window},
     store::ClaimKind,
 };
@@ -86,6 +86,10 @@ pub(crate) async fn prepare(
     // The claims may have taken long: what counts as evidence is what is seen from here on.
     let (looked, evidence_at) = (Instant::now(), context.clock.now());
     let gathered = gather(worker, settings, record, &seen.namespace).await?;
+    // Behind the address of an apiserver another one may answer by now.
+    if let Some(known) = controls::cluster(&*context.store).await? {
+        identity::agree(&known, identity::of_cluster(cluster).await?)?;
+    }
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
         return Ok(Looked::NotNow);
     };

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use common::{
     beats::WORKER,
-    identity::Untold,
     process::{self, Lasts},
     timings::Timings,
 };
@@ -28,7 +27,7 @@ enum Command {
 pub fn main(timings: Timings) -> ExitCode {
     match Cli::parse().command {
         Command::Work => process::run("action", Lasts::UntilDone, timings, |running| async move {
-            process::belongs(WORKER, &running, Untold::Wait).await?;
+            process::belongs(WORKER, &running).await?;
             crate::run(running.context, running.cancel).await
         }),
     }

@@ -8,7 +8,7 @@ use lifecycle::{
 };
 
 use common::{
-    cluster::{Answer, REQUEST_TIMEOUT},
+    cluster::{Answer, Trouble, within},
     config::Settings,
     timings::signed,
 };
@@ -82,13 +82,10 @@ pub(crate) async fn delete(worker: &Worker, record: &Record, intended: &ActionIn
     let namespaces = worker.context.cluster.namespaces();
     #[expect(clippy::disallowed_methods, reason = "the one DELETE of this program, with its preconditions")]
     let request = namespaces.delete(&record.name, &params);
-    match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-        Ok(Ok(_)) => Sent::Accepted,
-        Ok(Err(error)) => match Answer::of(&error) {
-            Answer::Unclear => Sent::Unclear(error.to_string()),
-            definite => Sent::No(definite, error.to_string()),
-        },
-        Err(_) => Sent::Unclear(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())),
+    match within("delete it", request).await {
+        Ok(_) => Sent::Accepted,
+        Err(Trouble { answer: Answer::Unclear, why, .. }) => Sent::Unclear(why),
+        Err(Trouble { answer, why, .. }) => Sent::No(answer, why),
     }
 }
 

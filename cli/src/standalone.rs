@@ -18,7 +18,7 @@ use common::{
     cluster::Cluster,
     config::{Settings, Source, StoreSettings},
     context::Context,
-    identity::{self, OtherCluster, Untold},
+    identity::{self, OtherCluster},
     jobs::{LocalJobs, PerKind, SharedJobs},
     process::{Signals, Tasks, instance},
     queue::{self, SharedQueue},
@@ -125,7 +125,7 @@ async fn edges(
     let StoreSettings { url, access, .. } = &settings.store;
     let store = store::open_with(url, access).await.context("cannot open the store")?;
     let (actor, never) = (Actor::role("standalone", &instance()), CancellationToken::new());
-    identity::belong_together(&*store, &cluster, &actor, clock, Untold::Wait, &never).await?;
+    identity::belong_together(&*store, &cluster, &actor, clock, &never).await?;
     let queue = queue::open_with(&settings.queue).await.context("cannot open the queue")?;
     let listener = match settings.api.listen {
         Some(address) => Some(

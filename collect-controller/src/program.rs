@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use common::{
-    identity::{self, Untold},
+    identity,
     leadership::lead,
     process::{self, Lasts, Running},
     timings::Timings,
@@ -18,7 +18,7 @@ pub fn main(timings: Timings) -> ExitCode {
 }
 
 async fn work(running: Running) -> anyhow::Result<()> {
-    process::belongs(ROLE, &running, Untold::Begin).await?;
+    process::belongs(ROLE, &running).await?;
     identity::is_alone(&running.context, ROLE, &process::installation(&running.context)).await?;
     let jobs = process::jobs(&running.context)?;
     crate::run(running.context, jobs, running.cancel).await

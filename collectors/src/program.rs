@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use common::{
     beats::COLLECTOR,
-    identity::Untold,
     process::{self, Lasts},
     timings::Timings,
 };
@@ -16,7 +15,7 @@ use crate::Arguments;
 pub fn main(timings: Timings) -> ExitCode {
     let Arguments { work } = Arguments::parse();
     process::run("collector", Lasts::UntilDone, timings, move |running| async move {
-        process::belongs(COLLECTOR, &running, Untold::Wait).await?;
+        process::belongs(COLLECTOR, &running).await?;
         crate::run(running.context, work, running.cancel).await
     })
 }

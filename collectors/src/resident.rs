@@ -19,6 +19,7 @@ use common::{
     controls, identity,
     jobs::Slot,
     store::{Observed, Store, StoreError},
+    timings::signed,
 };
 use evidence::health::Rounds;
 use futures::{StreamExt as _, stream::BoxStream};
@@ -59,6 +60,9 @@ const AT_ONCE: usize = 48;
 
 /// How many annotations are written at once: two cores of an apiserver answer no more.
 const PATCHES_AT_ONCE: usize = 16;
+
+/// How long the namespaces may be unseen before that is told: a list of many thousands takes seconds.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long the loop sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -107,7 +111,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     settle(&*context.store, predecessor(stays, length, now)).await?;
     collector.health.inherit(&*context.store, shard).await?;
     let resident = Resident::new(Arc::clone(&collector), stays, known);
-    let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
+    let (slot, watched, sight) = (resident.slot(), Arc::clone(&resident.watched), Arc::clone(&resident.sight));
     let is_over = async {
         match stays {
             Stays::ForSlot(slot) => sleep(slot.stay(length, context.timings().hand_over_overlap, now)).await,
@@ -131,14 +135,24 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let body = || {
         let watched = watched.load(Ordering::Relaxed);
         let slot = slot.map(Slot::begins);
-        let (looked, outages, checks) = (None, Vec::new(), checks.so_far());
-        let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks };
-        let mut body = collector.pipelines.tell(collector.health.tell(body));
-        body.outages.extend(Outage::of_clock(&context.cluster.clock, context.clock.now()));
-        serde_json::to_value(body).expect("plain data serializes")
+        let (looked, outages, checks, until) = (None, Vec::new(), checks.so_far(), None);
+        let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks, until };
+        let (mut body, now) = (collector.pipelines.tell(collector.health.tell(body)), context.clock.now());
+        body.outages.extend(sight.outage(now));
+        body.outages.extend(Outage::of_clock(&context.cluster.clock, now));
+        body
     };
-    let outcome = pulse.beside(&context, body, work).await;
-    pulse.end(&context).await;
+    let value = |body: CollectorBody| serde_json::to_value(body).expect("plain data serializes");
+    let outcome = pulse.beside(&context, || value(body()), work).await;
+    match stays {
+        Stays::ForOneLook if outcome.is_ok() && !cancel.is_cancelled() => {
+            let next = signed(context.settings().jobs.sweep_every.period()).saturating_add(beats::DEAD_AFTER);
+            let until = saturating_add(context.clock.now(), next);
+            let body = CollectorBody { looked: None, until: Some(until), ..body() };
+            pulse.leave(&context, &format!("sweep-{}", shard.number), value(body)).await;
+        }
+        Stays::ForOneLook | Stays::UntilAsked | Stays::ForSlot(_) => pulse.end(&context).await,
+    }
     outcome
 }
 
@@ -168,9 +182,12 @@ struct Resident {
     known: Option<Uid>,
     /// A list began, and is not complete: whose the namespaces are that it brings is not known, and no turn begins.
     is_listing: bool,
+    /// The watch broke, and goes on without a list: whether the same cluster answers is to be asked first.
+    is_unsure: bool,
     /// A complete list that has yet to be compared with the store.
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
+    sight: Arc<Sight>,
     stays: Stays,
     began: Instant,
     /// A complete list was compared with the store.
@@ -194,8 +211,10 @@ impl Resident {
             rest: None,
             known,
             is_listing: true,
+            is_unsure: false,
             complete: None,
             watch_is_broken: false,
+            sight: Arc::default(),
             stays,
             began: Instant::now(),
             is_compared: false,
@@ -228,6 +247,7 @@ impl Resident {
         let turns = self.collector.context.vitals.watch("collector", LONGEST_SLEEP);
         loop {
             turns.turned();
+            self.make_sure().await?;
             self.compare_with_store().await;
             self.begin_turns();
             self.looks.begin();
@@ -305,6 +325,11 @@ impl Resident {
         let was_broken = std::mem::replace(&mut self.watch_is_broken, matches!(watched, Watched::Broken(_)));
         if was_broken && !self.watch_is_broken {
             info!("the apiserver answers again");
+            // Where it begins with a list, nothing is seen before that is whole.
+            if !self.is_listing {
+                self.sight.found();
+                self.is_unsure = self.known.is_some();
+            }
         }
         match watched {
             Watched::There(namespace) => {
@@ -313,21 +338,40 @@ impl Resident {
             }
             Watched::Elsewhere(uid) => self.memory.elsewhere(&uid),
             Watched::Vanished(uid) => self.memory.vanished(&uid),
-            Watched::Listing => self.is_listing = true,
+            Watched::Listing => {
+                self.is_listing = true;
+                self.sight.lost(self.collector.context.clock.now(), "all namespaces are being listed");
+            }
             Watched::Complete(Listed { all, cluster }) => {
                 if let Some(known) = &self.known {
                     identity::agree(known, cluster)?;
                 }
-                self.is_listing = false;
+                (self.is_listing, self.is_unsure) = (false, false);
+                self.sight.found();
                 self.memory.complete(&all);
                 info!("{} namespaces are watched", self.memory.len());
                 self.complete = Some(all);
             }
             Watched::Broken(why) => {
+                self.sight.lost(self.collector.context.clock.now(), &why);
                 if !was_broken {
                     warn!("the watch on namespaces broke and is begun again: {why}");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Asks which cluster answers, where that is not sure.
+    async fn make_sure(&mut self) -> anyhow::Result<()> {
+        let Some(known) = self.known.as_ref().filter(|_| self.is_unsure) else { return Ok(()) };
+        match identity::of_cluster(&self.collector.context.cluster).await {
+            Ok(Some(found)) => {
+                identity::agree(known, Some(found))?;
+                self.is_unsure = false;
+            }
+            // Tried again when the next thing happens, in half a minute at the latest.
+            Ok(None) | Err(_) => {}
         }
         Ok(())
     }
@@ -357,7 +401,7 @@ impl Resident {
     }
 
     fn begin_turns(&mut self) {
-        if self.is_listing || self.to_look().is_some() {
+        if self.is_listing || self.is_unsure || self.to_look().is_some() {
             return;
         }
         while !self.is_resting() && self.turns.len() < AT_ONCE {
@@ -413,6 +457,32 @@ impl Resident {
         let until_next =
             self.looks.until_next().into_iter().chain(self.questions.until_next()).chain(self.to_look()).min();
         until_next.map_or(until_due, |until| until_due.min(until))
+    }
+}
+
+/// Since when the namespaces are not seen, and why.
+#[derive(Debug, Default)]
+struct Sight(std::sync::Mutex<Option<(Timestamp, String)>>);
+
+impl Sight {
+    fn lost(&self, now: Timestamp, why: &str) {
+        let mut lost = self.lock();
+        let since = lost.as_ref().map_or(now, |(since, _)| *since);
+        *lost = Some((since, why.to_owned()));
+    }
+
+    fn found(&self) {
+        *self.lock() = None;
+    }
+
+    /// That they have not been seen for longer than a list takes.
+    fn outage(&self, now: Timestamp) -> Option<Outage> {
+        let (since, why) = self.lock().clone().filter(|(since, _)| now.duration_since(*since) >= UNSEEN)?;
+        Some(Outage { source: "namespaces".to_owned(), since, why })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Timestamp, String)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -76,6 +76,17 @@ pub struct CollectorBody {
     /// What came of the checks of single namespaces since it began.
     #[serde(default, skip_serializing_if = "Checks::is_none")]
     pub checks: Checks,
+    /// Until when it counts as one that watches, though it has ended: before then the next one looks at all namespaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl CollectorBody {
+    /// Whether the one that told this, at `at`, counts as one that watches.
+    #[must_use]
+    pub fn watches(&self, at: Timestamp, now: Timestamp) -> bool {
+        is_alive(at, now) || self.until.is_some_and(|until| now < until)
+    }
 }
 
 /// Looks without a break.
@@ -201,6 +212,16 @@ impl Pulse {
         Self { last: Some(Instant::now()), ..self }
     }
 
+    /// Beats once more, in the name of all that have done the same work before it, and ends: the next one overwrites that.
+    pub async fn leave(self, context: &Context, name: &str, body: Value) {
+        let (id, role) = (Actor::role(self.role, name).to_string(), self.role.to_owned());
+        let beat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
+        if let Err(error) = context.store.beat(&beat).await {
+            debug!("the {} could not tell what it leaves: {error}", self.role);
+        }
+        self.end(context).await;
+    }
+
     /// When it began, as its beats say.
     #[must_use]
     pub const fn started(&self) -> Timestamp {
@@ -313,7 +334,7 @@ mod tests {
         let outage = Outage { source: "prometheus".into(), since, why: "it does not answer".into() };
         let checks = Checks { known: 4, unknown: 5, contested: 0 };
         let (slot, outages) = (Some(since), vec![outage]);
-        let collector = CollectorBody { shard: 1, of: 2, slot, watched: 3, looked, outages, checks };
+        let collector = CollectorBody { shard: 1, of: 2, slot, watched: 3, looked, outages, checks, until: None };
         let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3,
             "looked": {"since": "1970-01-01T00:00:00Z", "until": "1970-01-01T00:00:00Z"},
             "outages": [{"source": "prometheus", "since": "1970-01-01T00:00:00Z", "why": "it does not answer"}],

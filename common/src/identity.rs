@@ -97,18 +97,9 @@ pub struct OtherCluster {
     pub found: Uid,
 }
 
-/// What to do about a store that is not empty and knows no cluster, where one may not list the namespaces that would tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Untold {
-    /// Wait until a role that may has told.
-    Wait,
-    /// Begin: this is the role that starts those which may.
-    Begin,
-}
-
 /// Waits until it is known that a store and a cluster belong together. Who may not read which cluster it is waits for that
 /// right: the chart's roles have it. A store that knows none and is not empty has to have a history of some namespace that is
-/// there; who may not list them does as `untold` says.
+/// there; who may not list them waits for the role that may, the collect-controller.
 ///
 /// # Errors
 /// When they do not, or the store is out of reach.
@@ -117,7 +108,6 @@ pub async fn belong_together(
     cluster: &Cluster,
     actor: &Actor,
     clock: &Clock,
-    untold: Untold,
     cancel: &CancellationToken,
 ) -> anyhow::Result<()> {
     let (mut rest, mut is_told) = (REST.0, false);
@@ -130,7 +120,6 @@ pub async fn belong_together(
                     }
                     return Ok(hold_to(store, &uid, actor, clock.now()).await??);
                 }
-                Err(trouble) if trouble.answer == Answer::Refused && untold == Untold::Begin => return Ok(()),
                 Err(trouble) => {
                     if !std::mem::replace(&mut is_told, true) {
                         warn!(

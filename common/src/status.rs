@@ -394,8 +394,10 @@ async fn channels(store: &dyn Store, settings: &Settings, snapshots: &Snapshots)
 
 /// The collectors that were heard of lately, with what they tell.
 fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbeat, CollectorBody)> {
-    let of_role = beats.iter().filter(move |beat| beat.role == beats::COLLECTOR && is_alive(beat.at, now));
-    of_role.filter_map(|beat| Some((beat, serde_json::from_value(beat.body.clone()).ok()?)))
+    let of_role = beats.iter().filter(move |beat| beat.role == beats::COLLECTOR);
+    let told =
+        of_role.filter_map(|beat| Some((beat, serde_json::from_value::<CollectorBody>(beat.body.clone()).ok()?)));
+    told.filter(move |(beat, body)| body.watches(beat.at, now))
 }
 
 /// The outages that collectors and workers tell of, each source once, since the first of them.
@@ -451,11 +453,12 @@ fn collector(beat: &Heartbeat, now: Timestamp) -> Option<Collector> {
         return None;
     }
     let number = |key| beat.body.get(key).and_then(serde_json::Value::as_u64);
+    let told = serde_json::from_value::<CollectorBody>(beat.body.clone());
     Some(Collector {
         instance: instance(beat),
         since: beat.started,
         last_beat: beat.at,
-        alive: is_alive(beat.at, now),
+        alive: told.map_or_else(|_| is_alive(beat.at, now), |body| body.watches(beat.at, now)),
         shard: number("shard"),
         of: number("of"),
     })

@@ -595,6 +595,8 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn at(minute: i64) -> Timestamp {
@@ -621,5 +623,41 @@ mod tests {
         attempts.skip(SkipReason::Busy, at(1));
         assert_eq!((attempts.waits_until(), attempts.tell_of(SkipReason::Budget, at(2))), (None, false));
         assert!(attempts.tell_of(SkipReason::Busy, at(2)));
+    }
+
+    /// The record after one deletion was allowed by entry 1, and this outcome was written.
+    fn after(kind: &str, mut outcome: Value) -> Record {
+        let intended = json!({"action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": at(9),
+            "resource_version": "7", "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": at(1),
+            "slot": "s/1", "config": "c", "mode": "enforce", "told": "no_channel"});
+        outcome["action"] = json!("delete");
+        let entries = [("ActionIntended", intended), (kind, outcome)];
+        let entry = |(number, (kind, data)): (u64, (&str, Value))| -> Entry {
+            serde_json::from_value(json!({"uid": "u", "seq": number, "at": at(1), "actor": "action/a", "name": "ci-1",
+                "token": "t", "kind": kind, "data": data}))
+            .unwrap()
+        };
+        let history: Vec<_> = (1..).zip(entries).map(entry).collect();
+        assert!(!matches!(history[1].fact, Fact::Unrecognised { .. }), "{:?}", history[1]);
+        Record::of(Uid::new("u"), &history)
+    }
+
+    /// Whoever was slow may write of an attempt that was closed long ago.
+    #[test]
+    fn an_outcome_closes_its_own_attempt_and_no_other() {
+        let outcomes = [
+            ("ActionDone", json!({"observed": true})),
+            ("ActionFailed", json!({"why": "fenced", "detail": "d", "not_before": null})),
+            ("ActionSkipped", json!({"why": "stopped", "detail": "d", "not_before": null})),
+        ];
+        for (kind, outcome) in outcomes {
+            for (of, is_closed) in [(1, true), (2, false)] {
+                let mut outcome = outcome.clone();
+                outcome["of"] = json!(of);
+                let record = after(kind, outcome);
+                assert_eq!(record.open.is_none(), is_closed, "{kind} of {of}");
+                assert_eq!(record.done.is_some(), is_closed && kind == "ActionDone", "{kind} of {of}");
+            }
+        }
     }
 }

@@ -91,10 +91,10 @@ fn tried_until(policy: &Policy, record: &Record) -> Timestamp {
 /// Whether a guard that waits for no instant waits for this program alone.
 const fn is_ours_to_clear(kind: GuardKind) -> bool {
     match kind {
-        GuardKind::Told | GuardKind::Visible => true,
+        // A policy that changed is judged by again as soon as a collector looks.
+        GuardKind::Told | GuardKind::Visible | GuardKind::Policy => true,
         GuardKind::History
         | GuardKind::Managed
-        | GuardKind::Policy
         | GuardKind::Status
         | GuardKind::Mode
         | GuardKind::Protect

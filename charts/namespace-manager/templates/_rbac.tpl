@@ -5,8 +5,9 @@
 {{- $reads := include "nsm.readsWorkloads" . -}}
 collect-controller:
   cluster:
-    # Which cluster it is.
+    # Which cluster it is; and, where the store knows none, whether its namespaces are there.
     - {apiGroups: [""], resources: [namespaces], resourceNames: [kube-system], verbs: [get]}
+    - {apiGroups: [""], resources: [namespaces], verbs: [list]}
   own:
     # The lease. `create` knows no names.
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}

@@ -42,10 +42,17 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
     let store = store::open_with(&format!("sqlite:{shown}"), &Access::default()).await;
     let store = store.with_context(|| format!("cannot open the former store `{shown}`"))?;
     let is_ours = is_of(&store, cluster).await;
+    let stop = controls::stopped(&*store).await.with_context(|| format!("cannot read the former store `{shown}`"))?;
+    let is_unclaimed = controls::cluster(&*store).await?.is_none();
     // With the last connection the log goes into the file.
     drop(store);
     match is_ours {
         Ok(true) => {}
+        Ok(false) if is_unclaimed && stop.is_some() => bail!(
+            "deletions are stopped in the former store `{shown}`, and whether it is of this cluster cannot be told: it knows \
+             none, and nothing that it has a history of is here; to go on with it, set `store.url: sqlite:{shown}` and run \
+             `nsm approve --cluster`; to begin without it, move it elsewhere"
+        ),
         Ok(false) => {
             info!("the former store `{shown}` is not of this cluster, and stays where it is");
             return Ok(());

@@ -1,4 +1,4 @@
-//! Another cluster answers at the address of the one that a store knows.
+//! What answers is not what the store knows, or not to be seen; and what a sweep leaves of itself.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +13,7 @@ use common::{
     controls,
     history::append_named,
     identity::OtherCluster,
-    queue,
+    queue, status,
     store::{self, SharedStore},
     vitals::Vitals,
     web::Web,
@@ -89,13 +89,24 @@ impl Case {
             store: self.store.clone(),
             queue: queue::open("memory:").await.unwrap(),
             cluster: cluster(lists),
-            clock: Clock::told(at),
+            clock: Clock::told({
+                let began = Instant::now();
+                move || at() + SignedDuration::try_from(began.elapsed()).unwrap()
+            }),
             web: Web::system(),
             vitals: Vitals::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
         run(context, Shard::WHOLE, stays, CancellationToken::new()).await
+    }
+
+    /// The outages that are told at that second, and how many collectors count as those that watch.
+    async fn told(&self, at: Timestamp) -> (Vec<String>, usize) {
+        let settings = Source::new(None, [("NSM__STORE__URL".to_owned(), self.url.clone())]).load().unwrap();
+        let page = status::overview(&*self.store, &settings, at).await.unwrap();
+        let outages = page.outages.iter().map(|outage| outage.source.clone()).collect();
+        (outages, page.collectors.iter().filter(|collector| collector.alive).count())
     }
 
     async fn is_gone(&self) -> bool {
@@ -136,4 +147,24 @@ async fn a_collector_ends_when_another_cluster_takes_the_place_of_its_own() {
     assert!(!case.is_gone().await);
     let strange = case.store.history(&Uid::new("v"), 0, 100).await.unwrap();
     assert!(strange.is_empty(), "{strange:?}");
+}
+
+/// Each sweep is over within seconds: it counts until the next one is.
+#[tokio::test]
+async fn a_sweep_watches_until_the_next_one() {
+    let case = Case::new().await;
+    for _ in 0..2 {
+        case.collects(Stays::ForOneLook, [list(Some("here"), &[])]).await.unwrap();
+        assert_eq!(case.told(at() + SignedDuration::from_secs(60 + 89)).await, (vec![], 1));
+        assert_eq!(case.told(at() + SignedDuration::from_secs(60 + 100)).await, (vec![], 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_that_cannot_be_listed_are_an_outage() {
+    let case = Case::new().await;
+    let blind = tokio::time::timeout(Duration::from_secs(200), case.collects(Stays::UntilAsked, []));
+    assert!(blind.await.is_err(), "it waits");
+    assert_eq!(case.told(at() + SignedDuration::from_secs(200)).await, (vec!["namespaces".to_owned()], 1));
+    assert!(!case.is_gone().await);
 }

@@ -91,7 +91,7 @@ mod tests {
         clock::Clock,
         controls,
         history::append_named,
-        identity::{Untold, belong_together},
+        identity::belong_together,
         store::{SharedStore, temporary},
     };
 
@@ -148,9 +148,9 @@ mod tests {
     }
 
     /// Whether a role begins on a store, in so many words where it does not, and which cluster the store knows then.
-    async fn begins(store: &SharedStore, may_list: bool, untold: Untold) -> (Result<(), String>, Option<Uid>) {
+    async fn begins(store: &SharedStore, may_list: bool) -> (Result<(), String>, Option<Uid>) {
         let (cluster, clock, cancel, me) = (cluster(may_list), Clock::system(), CancellationToken::new(), me());
-        let begins = belong_together(&**store, &cluster, &me, &clock, untold, &cancel);
+        let begins = belong_together(&**store, &cluster, &me, &clock, &cancel);
         let begun = tokio::time::timeout(std::time::Duration::from_secs(60), begins).await;
         let begun = begun.unwrap_or_else(|_| Err(anyhow::anyhow!("it waits")));
         (begun.map_err(|error| error.to_string()), controls::cluster(&**store).await.unwrap())
@@ -160,16 +160,15 @@ mod tests {
     async fn a_store_of_no_known_cluster_is_not_anyones() {
         let (_directory, store) = temporary().await;
         knows(&store, "strange", false).await;
-        let (begun, known) = begins(&store, true, Untold::Wait).await;
+        let (begun, known) = begins(&store, true).await;
         let why = begun.unwrap_err();
         assert!(why.contains("`ci-0`") && why.contains("nsm approve --cluster"), "{why}");
         assert_eq!(known, None);
-        // Those who may not list wait, but the one that starts those who may.
-        assert_eq!(begins(&store, false, Untold::Wait).await, (Err("it waits".to_owned()), None));
-        assert_eq!(begins(&store, false, Untold::Begin).await, (Ok(()), None));
+        // Those who may not list wait for one that may.
+        assert_eq!(begins(&store, false).await, (Err("it waits".to_owned()), None));
         // Somebody says so.
         controls::approve_cluster(&*store, &me(), &Uid::new("here"), Timestamp::UNIX_EPOCH).await.unwrap();
-        assert_eq!(begins(&store, false, Untold::Wait).await, (Ok(()), Some(Uid::new("here"))));
+        assert_eq!(begins(&store, false).await, (Ok(()), Some(Uid::new("here"))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -179,7 +178,7 @@ mod tests {
             for uid in histories {
                 knows(&store, uid, false).await;
             }
-            assert_eq!(begins(&store, true, Untold::Wait).await, (Ok(()), Some(Uid::new("here"))));
+            assert_eq!(begins(&store, true).await, (Ok(()), Some(Uid::new("here"))));
         }
     }
 }

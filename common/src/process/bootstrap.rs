@@ -17,7 +17,7 @@ use crate::{
     cluster::Cluster,
     config::{self, Settings, Source, variable},
     context::Context,
-    identity::{self, Untold},
+    history, identity,
     jobs::{KubernetesJobs, Place, SharedJobs},
     queue,
     store::{self, OpenError, SharedStore},
@@ -90,16 +90,18 @@ impl Tasks {
 }
 
 /// Tells this process from every other, in the history and as a leader: the pod and its uid, for names of pods come
-/// again; outside of a pod the machine and the process.
+/// again; outside of a pod the machine, the process and something random, for in containers both come again.
 #[must_use]
 pub fn instance() -> String {
+    static CHANCE: OnceLock<String> = OnceLock::new();
     if let (Some(name), Some(uid)) = (variable("POD_NAME"), variable("POD_UID")) {
         return format!("{name}.{uid}");
     }
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim();
     let host = if host.is_empty() { "localhost" } else { host };
-    format!("{host}-{}", std::process::id())
+    let chance = CHANCE.get_or_init(|| history::token().chars().take(6).collect());
+    format!("{host}-{}-{chance}", std::process::id())
 }
 
 /// The namespace that this process belongs to: its pod's, else that of the kubeconfig.
@@ -119,10 +121,10 @@ pub fn installation(context: &Context) -> String {
 ///
 /// # Errors
 /// When the store knows another one.
-pub async fn belongs(role: &str, running: &Running, untold: Untold) -> anyhow::Result<()> {
+pub async fn belongs(role: &str, running: &Running) -> anyhow::Result<()> {
     let Context { store, cluster, clock, .. } = &running.context;
     let actor = running.context.actor(role);
-    identity::belong_together(&**store, cluster, &actor, clock, untold, &running.cancel).await
+    identity::belong_together(&**store, cluster, &actor, clock, &running.cancel).await
 }
 
 /// The runner of jobs in the cluster, in the namespace of this process. It looks from now on.

@@ -13,7 +13,7 @@ use common::{
     clock::Clock,
     config::Settings,
     context::Context,
-    identity::{self, Untold},
+    identity,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
     vitals::Vitals,
     web::Web,
@@ -73,7 +73,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         // As each program begins.
         let Context { store, cluster, clock, .. } = &context;
         let actor = Actor::role("machine", &context.instance);
-        let begins = identity::belong_together(&**store, cluster, &actor, clock, Untold::Wait, token);
+        let begins = identity::belong_together(&**store, cluster, &actor, clock, token);
         tokio::select! {
             biased;
             () = token.cancelled() => return "killed".to_owned(),
