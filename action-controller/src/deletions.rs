@@ -2,14 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::store::{Store, StoreError};
+use common::store::{Place, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Action, Entry, Fact, Status, Uid, time::between};
+use lifecycle::{
+    Action, Entry, Fact, Status, Uid,
+    entry::ActionDone,
+    time::{between, saturating_add},
+};
 use tracing::warn;
 
 /// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to
 /// be there: deleting it again and again helps nobody (safety.md section 2).
 const RECREATED: usize = 3;
+
+/// How many entries are read at once.
+const PAGE: usize = 500;
 
 /// See [`RECREATED`].
 const RECREATED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
@@ -38,18 +45,35 @@ impl Deletions {
         if self.counted.contains(&place) {
             return Ok(None);
         }
-        let cause = match done.of.checked_sub(1).filter(|_| self.is_underway) {
-            None => None,
-            Some(before) => store.history(&entry.uid, before, 1).await?.first().and_then(|entry| match &entry.fact {
-                Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
-                _ => None,
-            }),
-        };
+        let cause = cause(store, entry, done).await?;
         self.counted.insert(place);
         if cause.is_some() {
             self.name(entry);
         }
-        Ok(cause)
+        Ok(cause.filter(|_| self.is_underway))
+    }
+
+    /// Recalls of which names namespaces were deleted in the last hour, for a leader before this one saw that.
+    ///
+    /// # Errors
+    /// When the store is out of reach: what is recalled by then stays so.
+    pub(crate) async fn recall(&mut self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+        let from = saturating_add(now, -RECREATED_WITHIN);
+        let mut after = None;
+        loop {
+            let page = store.tail(from, after.as_ref(), PAGE).await?;
+            for entry in &page {
+                if let Fact::ActionDone(done) = &entry.fact
+                    && cause(store, entry, done).await?.is_some()
+                {
+                    self.name(entry);
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// How many names are made anew again and again, as of `now`.
@@ -81,9 +105,22 @@ impl Deletions {
     }
 }
 
+/// The status that led to the deletion that was accepted so; `None`: it was none.
+async fn cause(store: &dyn Store, entry: &Entry, done: &ActionDone) -> Result<Option<Status>, StoreError> {
+    let Some(before) = done.of.checked_sub(1) else { return Ok(None) };
+    Ok(store.history(&entry.uid, before, 1).await?.first().and_then(|entry| match &entry.fact {
+        Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
+        _ => None,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
-    use lifecycle::{Actor, entry::ActionDone};
+    use common::store::open;
+    use lifecycle::{
+        Actor, Mode,
+        entry::{ActionIntended, Told},
+    };
 
     use super::*;
 
@@ -109,5 +146,46 @@ mod tests {
         assert_eq!(delete("y", "ci-2", 61), 0, "the first was deleted more than an hour ago");
         assert_eq!(deletions.recreated(at(200)), 0);
         assert!(deletions.names.is_empty());
+    }
+
+    /// The deletion of a namespace: it was allowed by the first entry of its history, and accepted by the second.
+    async fn deleted(store: &dyn Store, uid: &str, minute: i64) {
+        let intended = ActionIntended {
+            action: Action::Delete,
+            due_to: 1,
+            attempt: 1,
+            holder: "action/a".to_owned(),
+            until: at(minute),
+            resource_version: "7".to_owned(),
+            cause: Status::Stale,
+            decision: String::new(),
+            evidence: Vec::new(),
+            evidence_at: at(minute),
+            slot: String::new(),
+            wave: None,
+            config: String::new(),
+            mode: Mode::Enforce,
+            told: Told::NoChannel,
+        };
+        let done = ActionDone { of: 1, observed: false };
+        for (seq, fact) in (1..).zip([Fact::ActionIntended(Box::new(intended)), Fact::ActionDone(done)]) {
+            let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), seq.to_string());
+            store.append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, fact }).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_leads_next_recalls_what_was_deleted_within_the_hour() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        for (uid, minute) in [("a", 0), ("b", 30), ("c", 50)] {
+            deleted(&*store, uid, minute).await;
+        }
+        let recreated = async |minute: i64| {
+            let mut deletions = Deletions::default();
+            deletions.recall(&*store, at(minute)).await.unwrap();
+            deletions.recreated(at(minute))
+        };
+        assert_eq!((recreated(59).await, recreated(61).await), (1, 0));
     }
 }

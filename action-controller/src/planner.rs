@@ -51,6 +51,8 @@ pub(crate) struct Planner {
     /// The last look at the tail of the history.
     looked: Timestamp,
     deletions: Deletions,
+    /// Whether it is known what was deleted before this process led.
+    is_recalled: bool,
     metrics: Metrics,
     /// Whether anything was handed out since somebody asked.
     handed_out: bool,
@@ -83,6 +85,7 @@ impl Planner {
             tail_wanted: false,
             looked,
             deletions: Deletions::default(),
+            is_recalled: false,
             metrics,
             handed_out: false,
             waiting: None,
@@ -147,6 +150,10 @@ impl Planner {
         if self.all_wanted {
             self.look_at_all().await?;
             self.all_wanted = false;
+        }
+        if !self.is_recalled {
+            self.deletions.recall(&*self.context.store, self.context.clock.now()).await?;
+            self.is_recalled = true;
         }
         if self.tail_wanted {
             self.look_at_tail().await?;

@@ -365,13 +365,10 @@ impl Resident {
     /// Asks which cluster answers, where that is not sure.
     async fn make_sure(&mut self) -> anyhow::Result<()> {
         let Some(known) = self.known.as_ref().filter(|_| self.is_unsure) else { return Ok(()) };
-        match identity::of_cluster(&self.collector.context.cluster).await {
-            Ok(Some(found)) => {
-                identity::agree(known, Some(found))?;
-                self.is_unsure = false;
-            }
-            // Tried again when the next thing happens, in half a minute at the latest.
-            Ok(None) | Err(_) => {}
+        // Else it is tried again when the next thing happens, in half a minute at the latest.
+        if let Ok(Some(found)) = identity::of_cluster(&self.collector.context.cluster).await {
+            identity::agree(known, Some(found))?;
+            self.is_unsure = false;
         }
         Ok(())
     }
