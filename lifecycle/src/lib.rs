@@ -29,6 +29,7 @@ pub mod matching;
 pub mod mirror;
 pub mod namespace;
 pub mod ownership;
+pub mod patterns;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;

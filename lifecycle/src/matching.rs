@@ -6,7 +6,10 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Keys, Namespace};
+use crate::{
+    Keys, Namespace,
+    patterns::{full_match, matches_system_alone},
+};
 
 /// What a policy applies to. At least one part must be given; each part that matches adds to the score.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +73,10 @@ impl Match {
         let mut names = Vec::new();
         for (at, pattern) in raw.names.iter().enumerate() {
             match full_match(pattern) {
+                Ok(_) if matches_system_alone(pattern) => {
+                    let why = format!("`{pattern}` matches only what is never managed, the namespaces of the system");
+                    errors.push((format!("names[{at}]"), why));
+                }
                 Ok(regex) => names.push(regex),
                 Err(why) => errors.push((format!("names[{at}]"), why)),
             }
@@ -139,22 +146,4 @@ impl RawSelector {
         }
         errors
     }
-}
-
-/// Compiles a pattern that must match the whole of a name.
-///
-/// # Errors
-/// When the pattern is empty or no regular expression.
-pub fn full_match(pattern: &str) -> Result<Regex, String> {
-    if pattern.trim().is_empty() {
-        return Err("an empty pattern would match nothing; remove it".to_owned());
-    }
-    // Compiled alone first: a pattern such as `a)|(b` would close our group and match in part.
-    Regex::new(pattern)
-        .and_then(|_| Regex::new(&format!("^(?:{pattern})$")))
-        .map_err(|error| format!("`{pattern}` is not a regular expression: {}", last_line(&error.to_string())))
-}
-
-fn last_line(text: &str) -> String {
-    text.lines().last().unwrap_or(text).trim().trim_start_matches("error: ").to_owned()
 }

@@ -53,6 +53,14 @@ fn is_system(name: &str) -> bool {
     })
 }
 
+/// Whether every name that begins so is in the built-in list; `is_whole`: it is the whole of a name.
+pub(crate) fn is_always_system(beginning: &str, is_whole: bool) -> bool {
+    SYSTEM_NAMESPACES.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => beginning.starts_with(prefix),
+        None => is_whole && beginning == *pattern,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

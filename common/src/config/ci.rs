@@ -12,7 +12,7 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::prometheus::Trust;
+use super::prometheus::{Trust, goes_into};
 
 /// The least time between two questions about the same pipeline.
 const LEAST_EVERY: Period = Period::from_secs(1);
@@ -137,6 +137,9 @@ fn address(text: &str, section: &str) -> Result<Url, String> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it goes on after its path; write it without `?` and `#`".to_owned());
+    }
+    if section == CiSystem::Gitlab.as_str() && goes_into(&url, "/api/v4") {
+        return Err("it goes too far; leave out `/api/v4` and what follows".to_owned());
     }
     Ok(url)
 }

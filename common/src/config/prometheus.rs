@@ -304,7 +304,16 @@ fn url(text: &str) -> Result<Url, &'static str> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it goes on after its path; write it without `?` and `#`");
     }
+    if goes_into(&url, "/api/v1") {
+        return Err("it goes too far; leave out `/api/v1` and what follows");
+    }
     Ok(url)
+}
+
+/// Whether an address goes into the API, which each request adds.
+pub(super) fn goes_into(url: &Url, api: &str) -> bool {
+    let path = url.path().trim_end_matches('/');
+    path.ends_with(api) || path.contains(&format!("{api}/"))
 }
 
 fn invalid(key: &str, why: impl Into<String>) -> Invalid {
@@ -380,6 +389,14 @@ mod tests {
             assert_eq!(wrong.len(), 1, "{url}");
             assert!(wrong[0].starts_with("prometheus.url: it ") && !wrong[0].contains("s3cret"), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn an_address_ends_before_the_api() {
+        for url in ["https://p/api/v1", "https://p/x/api/v1/", "https://p/api/v1/query"] {
+            check(json!({"url": url}), &["prometheus.url: it goes too far; leave out `/api/v1` and what follows"]);
+        }
+        check(json!({"url": "https://p/api/v10"}), &[]);
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn a_variable_outranks_files_and_is_read_as_what_is_asked_for() {
         &[
             ("NSM__MODE", "enforce"),
             ("NSM__BUDGET__AT_LEAST", "30"),
-            ("NSM__STORE__URL", "memory:"),
+            ("NSM__STORE__URL", "mongodb://h/d"),
             ("NSM__EXCLUDE", "[\"a.*\", b]"),
             ("NSM__WORKERS__IDLE_FOR", "1m"),
             ("NSM__WAVES", "{at_least: 1}"),
@@ -171,7 +171,7 @@ fn a_variable_outranks_files_and_is_read_as_what_is_asked_for() {
     .unwrap();
     assert_eq!(settings.mode, Mode::Enforce);
     assert_eq!(settings.raw.budget.at_least, 30);
-    assert_eq!(settings.store.url, "memory:");
+    assert_eq!(settings.store.url, "mongodb://h/d");
     assert_eq!(settings.raw.exclude, ["a.*", "b"]);
     assert_eq!(settings.workers.idle_for.as_secs(), 60);
     assert_eq!(settings.raw.waves.at_least, 1);

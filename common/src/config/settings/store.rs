@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use lifecycle::policy::Invalid;
 
 use super::invalid;
-use crate::{config::raw::RawStore, store::Access};
+use crate::{
+    config::raw::RawStore,
+    store::{Access, is_scheme},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
@@ -33,12 +36,25 @@ impl StoreSettings {
     }
 }
 
+/// Which stores there are.
+const KNOWN: &str = "write `sqlite:PATH` or `mongodb://HOST/DATABASE`";
+
 /// `default` is where the store is kept unless it says otherwise.
 pub(super) fn check(raw: &RawStore, default: Result<String, String>) -> Result<StoreSettings, Vec<Invalid>> {
     let url = raw.url.clone().map_or(default, Ok).map_err(|why| vec![invalid("store.url", why)])?;
     let mut errors = Vec::new();
     if url.trim().is_empty() {
         errors.push(invalid("store.url", "it is empty; write for example `sqlite:/var/lib/nsm/nsm.db`"));
+    }
+    match url.split_once(':') {
+        _ if url.trim().is_empty() => {}
+        Some(("sqlite" | "mongodb" | "mongodb+srv", rest)) if !rest.is_empty() => {}
+        Some(("sqlite", _)) => errors.push(invalid("store.url", format!("it names no file; {KNOWN}"))),
+        Some((scheme, _)) if is_scheme(scheme) => {
+            errors.push(invalid("store.url", format!("no store has the scheme `{scheme}`; {KNOWN}")));
+        }
+        // It may hold a password, so it is not repeated.
+        Some(_) | None => errors.push(invalid("store.url", format!("it has no scheme; {KNOWN}"))),
     }
     let files = [
         ("store.username_file", &raw.username_file),

@@ -118,6 +118,31 @@ fn what_can_never_hold_is_refused() {
         "@:6: `policies[0].match.names[1]`: `[` is not a regular expression: unclosed character class",
     );
     check(
+        "exclude: [\"Prod-.*\"]\n",
+        "@:1: `exclude[0]`: `Prod-.*` matches the name of no namespace: they consist of small letters, digits and dashes",
+    );
+    check(
+        "exclude: [\"prod-*\"]\n",
+        "@:1: `exclude[0]`: `prod-*` reads like a glob; the regular expression for that is `prod-.*`",
+    );
+    check(
+        "policies:\n  - name: ci\n    match: {names: [\"kube-.*\"]}\n",
+        "@:3: `policies[0].match.names[0]`: `kube-.*` matches only what is never managed, the namespaces of the system",
+    );
+    for (url, why) in [
+        ("postgres://u:s3cret@h/d", "no store has the scheme `postgres`"),
+        ("nsm.db", "it has no scheme"),
+        ("/var/lib/s3cret", "it has no scheme"),
+        ("sqlite:", "it names no file"),
+    ] {
+        let expected = format!("@:1: `store.url`: {why}; write `sqlite:PATH` or `mongodb://HOST/DATABASE`");
+        check(&format!("store: {{url: \"{url}\"}}\n"), &expected);
+    }
+    check(
+        "gitlab: {url: \"https://gitlab.example.org/api/v4\", token_file: t}\n",
+        "@:1: `gitlab.url`: it goes too far; leave out `/api/v4` and what follows",
+    );
+    check(
         "policies:\n  - name: ci\n    match: {}\n",
         "@:3: `policies[0].match`: it is empty and would match nothing; give `names`, `any` or `all`",
     );
