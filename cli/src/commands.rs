@@ -14,7 +14,6 @@ mod workers;
 
 use clap::CommandFactory as _;
 use common::timings::Timings;
-use jiff::Timestamp;
 
 use crate::{
     args::{Cli, Command, called},
@@ -35,9 +34,9 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Re
         Command::Status => status::status(&reach, &screen).await,
         Command::Workers => workers::workers(&reach, &screen).await,
         Command::Keep { name, end, reason } => {
-            let end = |now: Timestamp| match (end.until, end.period) {
-                (Some(until), _) => until,
-                (None, period) => lifecycle::time::saturating_add(now, period.unwrap_or_default()),
+            let end = match (end.until, end.period) {
+                (Some(until), _) => wish::End::At(until),
+                (None, period) => wish::End::In(period.unwrap_or_default()),
             };
             wish::keep(&reach, &screen, &name, end, reason).await
         }

@@ -7,11 +7,11 @@ use common::{
     config::Settings,
     history,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Namespace, Record,
+    Namespace, Record, duration,
     keys::{KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT},
-    time::{annotation_text, human_text},
+    time::{annotation_text, cut_to_millis, human_text, saturating_add},
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -43,6 +43,26 @@ struct Wished {
     kept_until: Option<Timestamp>,
 }
 
+/// Until when a namespace is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    At(Timestamp),
+    In(SignedDuration),
+}
+
+impl End {
+    /// As it is written on the namespace, and recorded: of a length from now on the fraction of a second is cut.
+    fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(until) => cut_to_millis(until),
+            Self::In(period) => {
+                let until = saturating_add(now, period);
+                Timestamp::from_second(until.as_second()).unwrap_or(until)
+            }
+        }
+    }
+}
+
 /// A namespace that a wish can still reach, and what is needed to write it.
 struct Target<'r> {
     reach: &'r Reach<'r>,
@@ -56,12 +76,12 @@ pub(super) async fn keep(
     reach: &Reach<'_>,
     screen: &Screen,
     name: &str,
-    end: impl Fn(Timestamp) -> Timestamp,
+    end: End,
     reason: Option<String>,
 ) -> Result<(), Failure> {
     let target = Target::find(reach, screen, name).await?;
     let now = target.cluster.clock.now().unwrap_or_else(|| reach.now());
-    let until = end(now);
+    let until = end.from(now);
     if until <= now {
         let text = format!("{} is over already; name an instant to come", human_text(until));
         return Err(Failure::new(Code::Usage, text));
@@ -76,11 +96,16 @@ pub(super) async fn keep(
     ]);
     let held = |record: &Record| record.kept.as_ref().is_some_and(|kept| kept.wish.as_ref() == Some(&wish));
     let answer = target.write(annotations, held).await?;
-    screen.answer(&answer, |_| {
-        let until = answer.kept_until.unwrap_or(until);
-        format!("`{name}` is kept until {}\n", both(until, now))
+    let is_less = answer.kept_until.is_some_and(|allowed| allowed < until);
+    screen.answer(&answer, |_| match end {
+        End::In(period) if !is_less => {
+            format!("`{name}` is kept for {}, until {}\n", duration::text(period), human_text(until))
+        }
+        End::In(_) | End::At(_) => {
+            format!("`{name}` is kept until {}\n", both(answer.kept_until.unwrap_or(until), now))
+        }
     })?;
-    if answer.kept_until.is_some_and(|allowed| allowed < until) {
+    if is_less {
         screen.note(&format!("its policy allows less than what was asked, {}", human_text(until)));
     }
     Ok(())
@@ -188,4 +213,19 @@ impl<'r> Target<'r> {
 fn too_late(name: &str, at: Timestamp) -> Failure {
     let text = format!("`{name}` is being deleted since {}; nothing can take that back", human_text(at));
     Failure::new(Code::Refused, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_what_is_written_and_recorded() {
+        let now: Timestamp = "2026-11-30T14:00:00.987654321Z".parse().unwrap();
+        let four_hours = End::In(SignedDuration::from_hours(4)).from(now);
+        assert_eq!(human_text(four_hours), "2026-11-30 18:00:00 UTC");
+        for end in [four_hours, End::At(now).from(now), End::In(SignedDuration::from_millis(1_500)).from(now)] {
+            assert_eq!(lifecycle::time::parse(&annotation_text(end)), Some(end));
+        }
+    }
 }

@@ -68,7 +68,9 @@ async fn wishes_by_command_hold_and_are_told_by_why_history_and_ls() {
         for demo in [&kept, &protected] {
             demo.shows("status", "ok").await?;
         }
-        world.nsm_ok(&["keep", &kept.name, "--for", "4h", "--reason", "a demo on Monday"]).await?;
+        let said = world.nsm_ok(&["keep", &kept.name, "--for", "4h", "--reason", "a demo on Monday"]).await?;
+        let begins = format!("`{}` is kept for 4 hours, until ", kept.name);
+        ensure!(said.starts_with(&begins) && said.lines().count() == 1, "{said}");
         world.nsm_ok(&["protect", &protected.name]).await?;
         for demo in [&kept, &protected] {
             demo.expire().await?;
