@@ -149,15 +149,15 @@ async fn post(
 ) -> anyhow::Result<bool> {
     let (store, clock) = (&*worker.context.store, &worker.context.clock);
     let now = clock.now();
-    let left_alone = channels::left_alone_until(store, channel).await?;
-    if left_alone.is_some_and(|until| channel::is_held(&terms, notice, until, now)) {
+    let id = notice.id(&record.uid);
+    if channels::is_left_alone(store, channel, &terms, notice, &id, now).await? {
         return Ok(false);
     }
     let promise = plan::promise_of_try(policy, notice, now);
     let message = message(record, notice, promise);
     let delivery = webhook::deliver(&worker.context.web, webhook, &message, now).await;
     let now = clock.now();
-    let known = learn(worker, terms, webhook, channel, &delivery, now).await;
+    let known = learn(worker, terms, webhook, channel, &id, &delivery, now).await;
     let known = match (&delivery, known) {
         (_, Ok(known)) => known,
         // It arrived: that nobody learned that the channel works must not send it again.
@@ -192,16 +192,16 @@ async fn learn(
     terms: Undeliverable,
     webhook: &WebhookSettings,
     channel: &ChannelSettings,
+    notice: &str,
     delivery: &Tried,
     now: Timestamp,
 ) -> anyhow::Result<Channel> {
     let store = &*worker.context.store;
-    if let Tried::Failed(failure) = delivery
-        && let Some(until) = channel::left_alone_until(&terms, failure, now)
-    {
-        channels::leave_alone(store, channel, until, now).await?;
+    if let Tried::Failed(failure) = delivery {
+        channels::failed(store, channel, &terms, notice, failure, now).await?;
     }
-    let channels::Change { before, after } = channels::tried(store, &worker.actor, channel, delivery, now).await?;
+    let tried = channels::tried(store, &worker.actor, channel, notice, delivery, now).await?;
+    let channels::Change { before, after } = tried;
     let (name, origin) = (channel.name, webhook::origin(webhook));
     match (before.is_broken(), after.is_broken()) {
         (false, true) => {
@@ -267,7 +267,7 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
 fn message(record: &Record, notice: &Notice, promise: Timestamp) -> Message {
     Message {
         v: 1,
-        id: format!("{}:{}", record.uid, notice.seq),
+        id: notice.id(&record.uid),
         kind: "deletion-announced".to_owned(),
         namespace: record.name.clone(),
         uid: record.uid.to_string(),

@@ -577,7 +577,7 @@ mod tests {
         let (why, answer) = ("it answered 401 Unauthorized".to_owned(), Some("who are you?".to_owned()));
         let delivery = Delivery::Failed(Failure { scope: FailureScope::Channel, why, answer, wait: None });
         let (webhook, actor) = (settings.notices.channels().remove(0), Actor::role("action", "w.1"));
-        channels::tried(&*store, &actor, &webhook, &delivery, at("09:50:00")).await.unwrap();
+        channels::tried(&*store, &actor, &webhook, "a:2", &delivery, at("09:50:00")).await.unwrap();
         let broken = ChannelLine {
             state: ChannelState::Broken,
             since: Some(at("09:50:00")),

@@ -3,8 +3,9 @@
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use reqwest::{Client, Response, Url, redirect::Policy};
+use rustls::CertificateError;
 
 use crate::proxies::Proxies;
 
@@ -23,13 +24,13 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Why no answer came. The request may have arrived all the same, unless the other side's certificate is not trusted or
-/// it does not speak TLS.
+/// Why no answer came. The request may have arrived all the same, unless this lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered {
     pub why: String,
-    /// No connection by TLS could be made.
-    pub is_tls: bool,
+    /// No request gets through until somebody mends it: the other side's certificate is not trusted, it speaks no TLS, or a
+    /// proxy on the way asks for a login.
+    pub is_lasting: bool,
 }
 
 /// What comes of a request: the answer, or why none came, without the address, which may hold a secret.
@@ -41,8 +42,8 @@ pub struct Web(Way);
 
 #[derive(Clone)]
 enum Way {
-    /// With the client of what is posted.
-    Network(Client),
+    /// With the client of what is posted, and the proxies that it goes by.
+    Network(Client, Proxies),
     Told(Arc<Told>),
 }
 
@@ -53,16 +54,25 @@ impl Web {
     /// Never: a client without certificates of its own can be built.
     #[must_use]
     pub fn system() -> Self {
+        Self::by(Proxies::system())
+    }
+
+    /// The network, by these proxies. Redirects are not followed, and nothing is sent twice.
+    ///
+    /// # Panics
+    /// Never: a client without certificates of its own can be built.
+    #[must_use]
+    pub fn by(proxies: Proxies) -> Self {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .timeout(TIMEOUT)
             .redirect(Policy::none())
-            .proxy(Proxies::system().for_clients())
+            .proxy(proxies.clone().for_clients())
             .user_agent("namespace-manager")
             .build()
             .expect("a client without certificates of its own can be built");
-        Self(Way::Network(client))
+        Self(Way::Network(client, proxies))
     }
 
     /// One that is told what comes of a request, for tests.
@@ -76,15 +86,26 @@ impl Web {
         Self(Way::Told(Arc::new(tell)))
     }
 
+    /// The proxy on the way of what is sent to an address, with its login.
+    #[must_use]
+    pub fn proxy_to(&self, url: &Uri) -> Option<&str> {
+        match &self.0 {
+            Way::Network(_, proxies) => proxies.to(url),
+            Way::Told(_) => None,
+        }
+    }
+
     /// Sends a request, once.
     ///
     /// # Errors
     /// Why no answer came within [`TIMEOUT`].
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
         match &self.0 {
-            Way::Network(client) => {
-                let request = reqwest::Request::try_from(request).map_err(Unanswered::of)?;
-                let mut answer = client.execute(request).await.map_err(Unanswered::of)?;
+            Way::Network(client, _) => {
+                let (parts, body) = request.into_parts();
+                // A login in the address becomes a header here, and only here.
+                let request = client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
+                let mut answer = request.send().await.map_err(Unanswered::of)?;
                 let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
                 let mut body = Vec::new();
                 // One that breaks off is an answer all the same: its status has come.
@@ -100,7 +121,7 @@ impl Web {
                     let (parts, body) = answer.into_parts();
                     Ok(Answer { status: parts.status, headers: parts.headers, body })
                 }
-                Err(why) => Err(Unanswered { why, is_tls: false }),
+                Err(why) => Err(Unanswered { why, is_lasting: false }),
             },
         }
     }
@@ -117,7 +138,7 @@ impl Web {
         network: impl Future<Output = Result<Response, String>>,
     ) -> Result<Response, String> {
         match &self.0 {
-            Way::Network(_) => network.await,
+            Way::Network(..) => network.await,
             Way::Told(tell) => {
                 let mut request = Request::get(url.as_str()).body(Vec::new()).map_err(|error| error.to_string())?;
                 *request.headers_mut() = conditions;
@@ -131,11 +152,20 @@ impl Unanswered {
     /// Without the address, which may hold a secret.
     fn of(error: reqwest::Error) -> Self {
         let error = error.without_url();
-        let is_tls = is_of_tls(&error);
-        // The innermost cause says what a person can mend.
-        let cause = error.source().map(innermost);
-        let why = cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-        Self { why, is_tls }
+        let lasting = match of_tls(&error) {
+            Some(rustls::Error::InvalidCertificate(flaw)) => {
+                Some(format!("its certificate is not trusted: {}", told(flaw)))
+            }
+            Some(other) => Some(format!("no connection by TLS could be made: {other}")),
+            None => wants_login(&error).then(|| "a proxy on the way to it asks for a login (407)".to_owned()),
+        };
+        let is_lasting = lasting.is_some();
+        let why = lasting.unwrap_or_else(|| {
+            // The innermost cause says what a person can mend.
+            let cause = error.source().map(innermost);
+            cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+        });
+        Self { why, is_lasting }
     }
 }
 
@@ -143,14 +173,28 @@ fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) 
     error.source().map_or(error, innermost)
 }
 
-/// Whether an error, or what led to it, is one of the TLS library.
-fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
-    if error.is::<rustls::Error>() {
-        return true;
+/// What the TLS library says, where an error or what led to it is one of its own.
+fn of_tls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
     }
     // What an I/O error wraps is not its source, but itself.
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(|inner| is_of_tls(inner));
-    wrapped || error.source().is_some_and(is_of_tls)
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|inner| of_tls(inner));
+    wrapped.or_else(|| error.source().and_then(of_tls))
+}
+
+/// What is wrong with a certificate.
+fn told(flaw: &CertificateError) -> String {
+    match flaw {
+        CertificateError::UnknownIssuer => "nobody signed it who is trusted here".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a proxy answered 407 when it was asked for a connection. The client library tells that by these words alone:
+/// its type is private.
+fn wants_login(error: &reqwest::Error) -> bool {
+    innermost(error).to_string().ends_with("proxy authorization required")
 }
 
 impl fmt::Debug for Web {
@@ -196,11 +240,11 @@ mod tests {
     #[tokio::test]
     async fn who_speaks_no_tls_is_told_from_who_does_not_answer() {
         let unanswered = sent("https", "HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap_err();
-        assert!(unanswered.is_tls, "{unanswered:?}");
+        assert!(unanswered.is_lasting && unanswered.why.contains("TLS"), "{unanswered:?}");
         let unanswered = sent("http", "").await.unwrap_err();
-        assert!(!unanswered.is_tls, "{unanswered:?}");
+        assert!(!unanswered.is_lasting, "{unanswered:?}");
         let request = Request::post("http://127.0.0.1:1/hook?token=t0p").body(Vec::new()).unwrap();
         let unanswered = Web::system().send(request).await.unwrap_err();
-        assert!(!unanswered.is_tls && !unanswered.why.contains("t0p"), "{unanswered:?}");
+        assert!(!unanswered.is_lasting && !unanswered.why.contains("t0p"), "{unanswered:?}");
     }
 }

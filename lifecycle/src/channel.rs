@@ -11,8 +11,8 @@ use crate::{
     time::{between, saturating_add},
 };
 
-/// Tries in a row that ended alike after which it is the channel that is broken, and not the one message: refusals of the
-/// form, and tries without a definite answer.
+/// So many in a row that ended alike mean that it is the channel that is broken, and not the one message: notices that were
+/// refused for their form, notices whose recipient is gone, and tries without a definite answer.
 pub const BROKEN_AFTER: u32 = 3;
 
 /// Interval within which another last answer of a broken channel is not written again: each try may get another one.
@@ -57,8 +57,11 @@ pub struct Channel {
     pub state: ChannelState,
     /// Since when it is in this state, where that is known.
     pub since: Option<Timestamp>,
-    /// Messages refused for their form since one was accepted, up to [`BROKEN_AFTER`].
-    pub refused: u32,
+    /// The ids of the notices that were refused for their form since one was accepted, each once, up to [`BROKEN_AFTER`].
+    /// A former version counted tries, as `refused`. Of how many notices they were nobody knows, so they do not count.
+    pub refused_notices: Vec<String>,
+    /// The ids of those whose recipient is gone, likewise.
+    pub gone_notices: Vec<String>,
     /// Tries without a definite answer since one was accepted, up to [`BROKEN_AFTER`].
     pub unanswered: u32,
     /// Why the last try failed, as in [`Failure`].
@@ -76,7 +79,7 @@ pub enum ChannelState {
     /// The last notice was accepted, or none failed yet.
     #[default]
     Working,
-    /// The last tries failed, which may be the messages' fault.
+    /// The last tries failed, which may be the messages' fault or their recipients'.
     Failing,
     /// Nothing gets through.
     Broken,
@@ -103,6 +106,17 @@ impl ChannelState {
     }
 }
 
+impl FailureScope {
+    /// Whether it says something of this one notice, and nothing yet of the others on the channel.
+    #[must_use]
+    pub const fn is_of_one_notice(self) -> bool {
+        match self {
+            Self::Message | Self::Recipient => true,
+            Self::Attempt | Self::Channel => false,
+        }
+    }
+}
+
 impl Failure {
     /// The whole of it: what happened, and what was answered.
     #[must_use]
@@ -112,25 +126,24 @@ impl Failure {
 }
 
 impl Channel {
-    /// What is known of it after a try; `None`: what was known before.
+    /// What is known of it after a try of the notice of this id; `None`: what was known before.
     ///
-    /// That nobody is told by this address any more is an answer of a channel that works, but nothing was accepted.
+    /// A notice that is refused again and again counts once: it says nothing of the others.
     #[must_use]
-    pub fn after(&self, delivery: &Delivery, now: Timestamp) -> Option<Self> {
+    pub fn after(&self, notice: &str, delivery: &Delivery, now: Timestamp) -> Option<Self> {
         let failure = match delivery {
             Delivery::Accepted if self.state == ChannelState::Working => return None,
             Delivery::Accepted => return Some(Self { since: Some(now), ..Self::default() }),
             Delivery::Failed(failure) => failure,
         };
         let mut next = self.clone();
-        let is_broken = match failure.scope {
-            FailureScope::Recipient => return None,
-            FailureScope::Channel => true,
-            FailureScope::Message => one_more(&mut next.refused),
-            FailureScope::Attempt => one_more(&mut next.unanswered),
+        let (is_broken, is_repeated) = match failure.scope {
+            FailureScope::Channel => (true, false),
+            FailureScope::Attempt => (one_more(&mut next.unanswered), false),
+            FailureScope::Message => one_more_notice(&mut next.refused_notices, notice),
+            FailureScope::Recipient => one_more_notice(&mut next.gone_notices, notice),
         };
-        let state = if is_broken || self.is_broken() { ChannelState::Broken } else { ChannelState::Failing };
-        if self.is_broken() {
+        if self.is_broken() || is_repeated {
             let is_written =
                 next.why == failure.why || self.answered_at.is_some_and(|at| between(at, now).abs() < ANSWER_INTERVAL);
             if is_written {
@@ -140,7 +153,8 @@ impl Channel {
         if self.state == ChannelState::Working {
             next.since = Some(now);
         }
-        (next.state, next.answered_at) = (state, Some(now));
+        next.state = if is_broken || self.is_broken() { ChannelState::Broken } else { ChannelState::Failing };
+        next.answered_at = Some(now);
         (next.why, next.answer) = (failure.why.clone(), failure.answer.clone());
         Some(next)
     }
@@ -165,6 +179,16 @@ const fn one_more(count: &mut u32) -> bool {
     *count >= BROKEN_AFTER
 }
 
+/// The same for notices, each of which counts once; and whether this one was counted before.
+fn one_more_notice(counted: &mut Vec<String>, notice: &str) -> (bool, bool) {
+    let enough = BROKEN_AFTER as usize;
+    let is_repeated = counted.iter().any(|known| known == notice);
+    if !is_repeated && counted.len() < enough {
+        counted.push(notice.to_owned());
+    }
+    (counted.len() >= enough, is_repeated)
+}
+
 fn text(why: &str, answer: Option<&str>) -> String {
     answer.map_or_else(|| why.to_owned(), |answer| format!("{why}: {answer}"))
 }
@@ -177,8 +201,8 @@ pub fn tried_until(terms: &Undeliverable, notice: &Notice) -> Timestamp {
 
 /// What follows for a notice from a try. `channel` is what is known with that try.
 ///
-/// A message or a recipient that is refused is given up at once where the channel works otherwise; everything else is
-/// tried until [`tried_until`]. With [`OnUndeliverable::Wait`] nothing is given up.
+/// A message that is refused is given up at once where the channel works otherwise, and so is one whose recipient is
+/// gone; everything else is tried until [`tried_until`]. With [`OnUndeliverable::Wait`] nothing is given up.
 #[must_use]
 pub fn outcome(
     terms: &Undeliverable,
@@ -192,8 +216,7 @@ pub fn outcome(
         Delivery::Failed(failure) => failure,
     };
     let is_final = match failure.scope {
-        FailureScope::Recipient => true,
-        FailureScope::Message => !channel.is_broken(),
+        FailureScope::Message | FailureScope::Recipient => !channel.is_broken(),
         FailureScope::Channel | FailureScope::Attempt => false,
     };
     match terms.then {
@@ -238,9 +261,10 @@ mod tests {
         Delivery::Failed(Failure { scope, why: why.to_owned(), answer: Some("invalid".to_owned()), wait: None })
     }
 
-    /// Letters are tries, a minute apart: `a`ccepted, refused by `f`orm, `r`ecipient gone, `c`hannel, `n`o answer.
+    /// Letters are tries, a minute apart: `a`ccepted, refused by `f`orm, `r`ecipient gone, `c`hannel, `n`o answer. Each is of a
+    /// notice of its own; in capitals they are all of one and the same.
     fn try_of(letter: char) -> Delivery {
-        match letter {
+        match letter.to_ascii_lowercase() {
             'a' => Delivery::Accepted,
             'f' => failed(FailureScope::Message),
             'r' => failed(FailureScope::Recipient),
@@ -253,7 +277,8 @@ mod tests {
     /// What is known after these tries, and how often that was written.
     fn tried(tries: &str) -> (Channel, usize) {
         (0..).zip(tries.chars()).fold((Channel::default(), 0), |(channel, written), (minute, letter)| {
-            match channel.after(&try_of(letter), at(minute)) {
+            let notice = if letter.is_ascii_uppercase() { "u:3".to_owned() } else { format!("u-{minute}:3") };
+            match channel.after(&notice, &try_of(letter), at(minute)) {
                 Some(next) => (next, written + 1),
                 None => (channel, written),
             }
@@ -275,12 +300,23 @@ mod tests {
     }
 
     #[test]
-    fn three_refusals_of_the_form_in_a_row_break_it() {
+    fn three_notices_in_a_row_that_are_refused_for_their_form_break_it() {
         check("aff", ChannelState::Failing, Some(1));
         check("afff", ChannelState::Broken, Some(1));
         check("ffaff", ChannelState::Failing, Some(3));
         check("fnfnf", ChannelState::Broken, Some(0));
         check("frfrf", ChannelState::Broken, Some(0));
+    }
+
+    #[test]
+    fn one_notice_that_is_refused_again_and_again_breaks_nothing() {
+        check("FFFFFF", ChannelState::Failing, Some(0));
+        check("FaFFaFFF", ChannelState::Failing, Some(5));
+        check("fFFF", ChannelState::Failing, Some(0));
+        check("FfFfF", ChannelState::Broken, Some(0));
+        check("RRRRRR", ChannelState::Failing, Some(0));
+        check("FRFRFR", ChannelState::Failing, Some(0));
+        check("cFF", ChannelState::Broken, Some(0));
     }
 
     #[test]
@@ -291,29 +327,42 @@ mod tests {
     }
 
     #[test]
-    fn a_recipient_who_is_gone_says_nothing_of_the_channel() {
-        check("rrrr", ChannelState::Working, None);
+    fn where_everybody_is_gone_nobody_hears_anything() {
+        check("ar", ChannelState::Failing, Some(1));
+        check("rra", ChannelState::Working, Some(2));
+        check("rrarr", ChannelState::Failing, Some(3));
+        check("rrr", ChannelState::Broken, Some(0));
+        check("rfrfr", ChannelState::Broken, Some(0));
         check("crr", ChannelState::Broken, Some(0));
     }
 
     #[test]
     fn what_does_not_change_is_not_written() {
-        for (tries, written) in [("aaaa", 0), ("caaa", 2), ("cccc", 1), ("ffffff", 3), ("nnnnnnc", 3), ("rrr", 0)] {
+        for (tries, written) in [
+            ("aaaa", 0),
+            ("caaa", 2),
+            ("cccc", 1),
+            ("ffffff", 3),
+            ("FFFFFF", 1),
+            ("nnnnnnc", 3),
+            ("rrrr", 3),
+            ("RRRR", 1),
+        ] {
             assert_eq!(tried(tries).1, written, "{tries}");
         }
     }
 
     #[test]
-    fn another_answer_of_a_broken_channel_is_written_now_and_then() {
-        let broken = Channel::default().after(&try_of('c'), at(0)).unwrap();
-        let other = answered(FailureScope::Channel, "it answered 404 Not Found");
-        assert_eq!(broken.after(&other, at(9)), None);
-        let later = broken.after(&other, at(10)).unwrap();
-        assert_eq!(
-            (later.since, later.trouble().as_deref()),
-            (Some(at(0)), Some("it answered 404 Not Found: invalid"))
-        );
-        assert_eq!(later.after(&other, at(60)), None);
+    fn another_answer_of_the_same_trouble_is_written_now_and_then() {
+        for scope in [FailureScope::Channel, FailureScope::Message, FailureScope::Recipient] {
+            let known = Channel::default().after("u:3", &failed(scope), at(0)).unwrap();
+            let other = answered(scope, "it answered otherwise");
+            assert_eq!(known.after("u:3", &other, at(9)), None);
+            let later = known.after("u:3", &other, at(10)).unwrap();
+            let told = (later.state, later.since, later.trouble());
+            assert_eq!(told, (known.state, Some(at(0)), Some("it answered otherwise: invalid".to_owned())));
+            assert_eq!(later.after("u:3", &other, at(60)), None);
+        }
     }
 
     fn notice(minute: i64) -> Notice {
@@ -358,7 +407,14 @@ mod tests {
         follows("fff", 60, true);
         follows("cf", 0, false);
         follows("fffaf", 0, true);
+        follows("FFF", 0, true);
+        follows("FFFf", 0, true);
         follows("r", 0, true);
+        follows("rr", 0, true);
+        follows("RRR", 0, true);
+        follows("rrr", 59, false);
+        follows("rrr", 60, true);
+        follows("cr", 0, false);
         for one in ["c", "n", "nnn"] {
             follows(one, 59, false);
             follows(one, 60, true);

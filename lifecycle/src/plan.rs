@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::{
         Actor, Entry, Fact,
-        entry::{NoticeIntended, NoticeSent, NoticeSkipped},
+        entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
         fixture,
         policy::Undeliverable,
         wishes::{Deadline, DeadlineBy},
@@ -285,6 +285,25 @@ mod tests {
         let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None }), skipped()]);
         let notice = told.notice(Status::Stale).unwrap();
         assert_eq!((notice.intended.deadline, notice.promise, notice.at), (at(90), at(60), at(0)));
+    }
+
+    #[test]
+    fn what_stood_for_long_is_foretold_only_once_its_owner_heard_of_it() {
+        let foretold = |outcome: Option<Fact>, has_channel| {
+            let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
+            let policies = fixture::policies(raw, Mode::Enforce, has_channel);
+            let (status, since) = (Status::Stale, Some(at(0)));
+            let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy });
+            let record = record(std::iter::once(intended()).chain(outcome).collect());
+            let record = Record { status, deadline, created: since, foretold_since: since, ..record };
+            is_foretold(policies.iter().next().unwrap(), &record)
+        };
+        let gone = NoticeUndeliverable { of: 1, promise: None, why: "it answered 410 Gone".to_owned() };
+        let gone = Fact::NoticeUndeliverable(gone);
+        assert!(foretold(Some(Fact::NoticeSent(NoticeSent { of: 1, promise: None })), true));
+        assert!(!foretold(Some(gone.clone()), true), "the one address is gone");
+        assert!(!foretold(None, true), "it is tried still");
+        assert!(foretold(Some(gone), false), "nobody is to be told");
     }
 
     /// How many minutes after it was intended a notice that never arrives is tried, by whoever offers it every half minute.

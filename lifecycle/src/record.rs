@@ -489,6 +489,12 @@ impl Record {
 }
 
 impl Notice {
+    /// Its id, by which its receiver knows it: the same for every try. `uid` is of its namespace.
+    #[must_use]
+    pub fn id(&self, uid: &Uid) -> String {
+        format!("{uid}:{}", self.seq)
+    }
+
     /// Whether it was delivered, or stands for a deadline that moved soon after it was.
     #[must_use]
     pub const fn is_delivered(&self) -> bool {

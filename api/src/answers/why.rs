@@ -275,6 +275,12 @@ async fn recorded(
                 let state = if known.is_broken() { "is broken" } else { "fails" };
                 answer.notes.push(format!("channel `{}` {state}{since}: {trouble}", channel.name));
             }
+            if let Some(refusal) = channels::refusal(store, &channel, &notice.id(&record.uid)).await? {
+                let at = both(refusal.at, now);
+                answer
+                    .notes
+                    .push(format!("the notice to its owner was refused {at}, and is tried again: {}", refusal.why));
+            }
         }
     }
     answer.guards = before_deletion(store, settings, policy, record, object.as_ref(), stopped, now).await?;

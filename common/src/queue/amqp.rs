@@ -9,7 +9,8 @@
 //!
 //! The client library is not left to recover by itself: a publish that is under way then hangs for as long as the broker
 //! is frozen. On any error the connection is dropped, and another is made, with growing pauses, on which everything is
-//! declared again. So a queue that somebody deleted is back by then; what was in it the planner finds in the store.
+//! declared again. So a queue that somebody deleted is back by then; what was in it the planner finds in the store. That a
+//! subscription does not outlive such a queue as one that hears nothing, `silence.rs` sees to.
 
 mod address;
 mod counts;
@@ -17,6 +18,7 @@ mod inbox;
 mod link;
 mod outbox;
 mod pause;
+mod silence;
 mod topology;
 
 use std::{sync::Arc, time::Duration};
@@ -24,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 
-use self::{address::Address, counts::Counts, inbox::Inbox, outbox::Outbox, topology::Topology};
+use self::{address::Address, counts::Counts, inbox::Inbox, outbox::Outbox, silence::Told, topology::Topology};
 use super::{Consumer, Message, OpenError, Queue, QueueError, QueueSettings, Result, Route};
 
 /// How long a call may take in all: the port promises 5 s.
@@ -112,6 +114,8 @@ enum Trouble {
     Unroutable,
     #[error("the queue is full")]
     Full,
+    #[error("nothing came for {} s, though {} messages wait for {} consumers", .0.as_secs(), .1.waiting, .1.consumers)]
+    Deaf(Duration, Told),
 }
 
 impl Trouble {
@@ -119,9 +123,12 @@ impl Trouble {
     fn told(self, doing: &str) -> QueueError {
         match self {
             Self::Full => QueueError::Full,
-            why @ (Self::Link(_) | Self::Late(_) | Self::Blocked | Self::Resting(_) | Self::Unroutable) => {
-                QueueError::Unavailable { doing: doing.to_owned(), why: why.to_string() }
-            }
+            why @ (Self::Link(_)
+            | Self::Late(_)
+            | Self::Blocked
+            | Self::Resting(_)
+            | Self::Unroutable
+            | Self::Deaf(..)) => QueueError::Unavailable { doing: doing.to_owned(), why: why.to_string() },
         }
     }
 }

@@ -86,6 +86,7 @@ stories! {
     a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
+    an_address_that_is_gone_for_all_is_an_outage
     an_earlier_end_is_foretold_from_then_on
     an_excluded_name_is_released
     an_expired_intent_is_offered_again
@@ -124,6 +125,8 @@ stories! {
     notice_shows_until_the_status_changes
     observe_records_once_per_episode
     observe_then_enforce_counts_nothing
+    one_notice_that_is_refused_breaks_no_channel
+    one_notice_that_is_refused_waits_alone
     policy_changed
     protect_with_an_empty_value
     released_and_adopted_again

@@ -117,6 +117,8 @@ pub(crate) struct World {
     pub(crate) successor: u32,
     /// What is known of the channel.
     pub(crate) channel: Channel,
+    /// Notices about other namespaces that were tried on it.
+    others: u32,
     looked: Option<Look>,
     look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
@@ -168,6 +170,7 @@ impl World {
             refuses: false,
             successor: 2,
             channel: Channel::default(),
+            others: 0,
             looked: None,
             look_at: None,
             now,

@@ -1,4 +1,4 @@
-# That there is nobody to tell any more is an answer of a channel that works.
+# That there is nobody to tell any more is an answer, and one of them says nothing of the channel.
 
 config channel
 policy review ttl=4h warn_before=1h visible_for=0
@@ -6,6 +6,7 @@ namespace review-1
 
 +3h     a notice is intended
 +0s     a try finds no recipient
++0s     expect channel failing
 +1h     expect stale
 +0s     expect guard told clear
 +0s     expect unforetold

@@ -12,18 +12,24 @@ use std::{
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
 use lapin::{
-    Acker,
+    Acker, Channel,
     options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions},
-    types::FieldTable,
+    types::{FieldTable, ShortString},
 };
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
 
-use super::{Broker, PATIENCE, Trouble, link::Link, pause::Pause};
+use super::{
+    Broker, PATIENCE, Trouble,
+    link::Link,
+    pause::Pause,
+    silence::{Next, Silence, Told, is_deaf, next},
+    topology::Topology,
+};
 use crate::queue::{Consumer, Delivery, Message, Result, Route};
 
 /// A body longer than this is none of ours.
@@ -54,6 +60,10 @@ struct Line {
 #[derive(Debug, Default)]
 struct State {
     arrived: VecDeque<Arrived>,
+    /// How many messages were taken and are not settled.
+    taken: usize,
+    /// When something came last, or was settled; `None`: never.
+    moved: Option<Instant>,
     /// The subscription; it ends when this is dropped.
     subscription: Option<JoinSet<()>>,
 }
@@ -73,7 +83,12 @@ struct AmqpDelivery {
     message: Option<Message>,
     /// `None` once it is settled.
     acker: Option<Acker>,
+    _taken: Taken,
 }
+
+/// A message that was taken, until this is dropped.
+#[derive(Debug)]
+struct Taken(Arc<Line>);
 
 impl Inbox {
     pub(super) fn new(broker: Arc<Broker>, route: Route) -> Self {
@@ -151,18 +166,28 @@ async fn serve_on(
             link.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
             let queue = broker.topology.inlet(&link.channel, line.route).await?;
             let options = BasicConsumeOptions::default();
-            link.channel.basic_consume(queue, "".into(), options, FieldTable::default()).await
+            let coming = link.channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default()).await?;
+            Ok::<_, lapin::Error>((queue, coming))
         };
-        let mut coming = timeout(PATIENCE, subscribing).await.map_err(|_| Trouble::Late(PATIENCE))??;
+        let (queue, mut coming) = timeout(PATIENCE, subscribing).await.map_err(|_| Trouble::Late(PATIENCE))??;
+        let mut asked = Instant::now();
         line.subscribed.send_replace(prefetch);
         begins();
         loop {
             tokio::select! {
+                biased;
                 delivery = coming.next() => match delivery {
                     Some(delivery) => line.push(delivery?),
                     None => return Ok(()),
                 },
                 Ok(()) = consumers.changed() => break,
+                told = ask(&link.channel, &queue, line, asked) => {
+                    let (told, silence) = (told?, line.silence(asked));
+                    if is_deaf(silence, told) {
+                        return Err(Trouble::Deaf(silence.lasts, told));
+                    }
+                    asked = Instant::now();
+                }
             }
         }
         // The prefetch of a subscription cannot be changed, so another follows.
@@ -177,23 +202,50 @@ async fn serve_on(
     }
 }
 
+/// Asks the broker about the queue, as soon as that is called for. Whatever comes first ends it: nothing is asked then.
+async fn ask(
+    channel: &Channel,
+    queue: &ShortString,
+    line: &Line,
+    asked: Instant,
+) -> std::result::Result<Told, Trouble> {
+    while let Next::Wait(pause) = next(line.silence(asked)) {
+        sleep(pause).await;
+    }
+    let told = timeout(PATIENCE, Topology::ask(channel, queue)).await;
+    Ok(told.map_err(|_| Trouble::Late(PATIENCE))??)
+}
+
 impl Line {
+    /// What is known of the subscription, of which the broker was asked then.
+    fn silence(&self, asked: Instant) -> Silence {
+        let state = self.state();
+        let asked = asked.elapsed();
+        // Before the first message the subscription itself is what came last.
+        let lasts = state.moved.map_or(asked, |moved| moved.elapsed());
+        Silence { lasts, asked, in_hand: state.taken + state.arrived.len() }
+    }
+
     fn push(&self, delivery: lapin::message::Delivery) {
         let message = (delivery.data.len() <= LONGEST_BODY).then(|| serde_json::from_slice(&delivery.data).ok());
-        self.state().arrived.push_back(Arrived { message: message.flatten(), acker: delivery.acker });
+        let mut state = self.state();
+        state.moved = Some(Instant::now());
+        state.arrived.push_back(Arrived { message: message.flatten(), acker: delivery.acker });
+        drop(state);
         self.arrived.notify_one();
     }
 
-    fn take(&self) -> Option<AmqpDelivery> {
+    fn take(self: &Arc<Self>) -> Option<AmqpDelivery> {
         let mut state = self.state();
         let Arrived { message, acker } = state.arrived.pop_front()?;
+        state.taken += 1;
         let more = !state.arrived.is_empty();
         drop(state);
         if more {
             // Several arrivals leave one wake-up when nobody waited for them; so it is handed on.
             self.arrived.notify_one();
         }
-        Some(AmqpDelivery { message, acker: Some(acker) })
+        Some(AmqpDelivery { message, acker: Some(acker), _taken: Taken(Arc::clone(self)) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -256,6 +308,14 @@ impl AmqpDelivery {
             Err(_) => Trouble::Late(PATIENCE),
         };
         Err(settled.told(doing))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.taken -= 1;
+        state.moved = Some(Instant::now());
     }
 }
 

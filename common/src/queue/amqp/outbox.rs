@@ -111,7 +111,14 @@ impl Outbox {
             Ok(_) => self.works(),
             // The broker answered, and was clear; or it was not asked.
             Err(Trouble::Full | Trouble::Resting(_)) => {}
-            Err(trouble @ (Trouble::Link(_) | Trouble::Late(_) | Trouble::Blocked | Trouble::Unroutable)) => {
+            // No publisher is deaf.
+            Err(
+                trouble @ (Trouble::Link(_)
+                | Trouble::Late(_)
+                | Trouble::Blocked
+                | Trouble::Unroutable
+                | Trouble::Deaf(..)),
+            ) => {
                 self.failed(last.as_deref(), trouble);
             }
         }

@@ -6,6 +6,7 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
+use super::silence::Told;
 use crate::queue::Route;
 
 /// Messages that wait in one queue. A message beyond them is refused, so that its publisher knows.
@@ -121,6 +122,13 @@ impl Topology {
             Some(queue) => self.declare_shared(channel, queue).await,
             None => Ok(0),
         }
+    }
+
+    /// What the broker tells of a queue; an error where it is not there.
+    pub(super) async fn ask(channel: &Channel, queue: &ShortString) -> lapin::Result<Told> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue = channel.queue_declare(queue.clone(), options, FieldTable::default()).await?;
+        Ok(Told { waiting: queue.message_count(), consumers: queue.consumer_count() })
     }
 
     async fn declare_shared(&self, channel: &Channel, queue: &str) -> lapin::Result<usize> {

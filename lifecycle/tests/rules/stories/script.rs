@@ -62,6 +62,8 @@ enum Deed {
     TurnsBack,
     /// It waits for nothing that it names.
     Stuck(bool),
+    /// The state of the channel.
+    Channel(String),
 }
 
 type Parsed<T> = Result<T, String>;
@@ -130,6 +132,10 @@ impl Line {
                 let stuck = stuck(world.standing(), &world.record);
                 let is_stuck = stuck.as_ref().is_some_and(|stuck| stuck.from <= world.now);
                 (is_stuck == *expected, format!("{stuck:?}"))
+            }
+            Deed::Channel(state) => {
+                let found = world.channel.state.as_str();
+                (found == state, found.to_owned())
             }
             Deed::TurnsBack => {
                 let held_for = SignedDuration::from_secs(45);
@@ -279,7 +285,9 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["the", "notice", "is", "undeliverable"] => Step::NoticeUndeliverable,
         ["a", "try", "is", "accepted"] => Step::Try(Delivery::Accepted),
         ["a", "try", ref what @ ..] => Step::Try(failed(what)?),
+        ["another", "notice", "is", "accepted"] => Step::TryAnother(Delivery::Accepted),
         ["another", "notice", ref what @ ..] => Step::TryAnother(failed(what)?),
+        ["the", "same", "other", "notice", ref what @ ..] => Step::TrySame(failed(what)?),
         ["a", "worker", "waits", "for", why] => {
             let whys = [SkipReason::Stopped, SkipReason::Budget, SkipReason::Wave, SkipReason::Evidence];
             let why = *whys.iter().find(|known| known.as_str() == why).ok_or("what does it wait for?")?;
@@ -331,6 +339,7 @@ fn expectation(words: &[&str]) -> Parsed<Deed> {
         ["stuck"] => Deed::Stuck(true),
         ["not", "stuck"] => Deed::Stuck(false),
         ["nothing", "after", head] => Deed::Head(head.parse().map_err(|_| "not the number of an entry")?),
+        ["channel", state] => Deed::Channel((*state).to_owned()),
         ["guard", name, verdict] => Deed::Guard { name: (*name).to_owned(), verdict: (*verdict).to_owned() },
         [name] => Deed::Status(
             Status::ALL.into_iter().find(|status| status.as_str() == *name).ok_or(format!("`{name}` is no status"))?,

@@ -48,8 +48,10 @@ pub(crate) enum Step {
     NoticeUndeliverable,
     /// A worker tries the notice that is open, and this comes of it.
     Try(Delivery),
-    /// Somebody tries a notice about another namespace on the same channel.
+    /// Somebody tries a notice about another namespace on the same channel, each time about one more.
     TryAnother(Delivery),
+    /// Somebody tries a notice about another namespace on the same channel, always the same.
+    TrySame(Delivery),
     /// A worker writes its intent, after its last look.
     Intend {
         held_for: SignedDuration,
@@ -128,7 +130,11 @@ impl World {
                 let mark = self.record.mismatch.as_ref().ok_or("its mark agrees")?.mark.clone();
                 self.append("collector", Fact::MarkTrusted(MarkTrusted { mark }));
             }
-            Step::TryAnother(delivery) => self.learn(delivery),
+            Step::TryAnother(delivery) => {
+                self.others += 1;
+                self.learn(&format!("other-{}:3", self.others), delivery);
+            }
+            Step::TrySame(delivery) => self.learn("same:3", delivery),
             Step::IntendNotice | Step::NoticeSent | Step::NoticeUndeliverable | Step::Try(_) => {
                 return self.notify(step);
             }
@@ -180,7 +186,7 @@ impl World {
             Step::NoticeSent => Outcome::Sent,
             Step::Try(delivery) => {
                 let terms = policy.warning.ok_or("there is no channel")?.undeliverable;
-                self.learn(delivery);
+                self.learn(&notice.id(&self.record.uid), delivery);
                 channel::outcome(&terms, &notice, &self.channel, delivery, self.now)
             }
             _ => Outcome::Undeliverable("nobody is known".to_owned()),
@@ -195,8 +201,8 @@ impl World {
         Ok(())
     }
 
-    fn learn(&mut self, delivery: &Delivery) {
-        self.channel = self.channel.after(delivery, self.now).unwrap_or_else(|| self.channel.clone());
+    fn learn(&mut self, notice: &str, delivery: &Delivery) {
+        self.channel = self.channel.after(notice, delivery, self.now).unwrap_or_else(|| self.channel.clone());
     }
 
     /// The protocol of a deletion up to its intent: decide again, and every guard clear on the object.

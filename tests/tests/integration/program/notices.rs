@@ -361,3 +361,83 @@ async fn what_a_broken_channel_never_announced_is_tried_for_its_time_and_deleted
     })
     .await;
 }
+
+#[tokio::test]
+async fn one_notice_that_is_refused_is_told_and_holds_up_no_other() {
+    let receiver = Receiver::start(|post, _| match post.text("namespace").split('-').next() {
+        Some("refused") => Answer::Says(422, "no such team"),
+        _ => Answer::Status(204),
+    });
+    let receiver = receiver.await.unwrap();
+    let told_by = told_by(&receiver);
+    let configure = |config: &mut Value| {
+        told_by(config);
+        config["notices"]["on_undeliverable"] = json!("wait");
+    };
+    story(configure, async |world| {
+        let _nsm = world.start().await?;
+        let refused = named(world, "refused", "4s").await?;
+        are_posted(&receiver, &refused, 4).await?;
+        is_one_notice(&receiver, &refused)?;
+        let known = channel_is(world, "failing").await?;
+        assert_eq!((&known["answer"], &known["waiting"]), (&json!("no such team"), &json!(1)), "{known}");
+
+        let told = named(world, "told", "4s").await?;
+        told.is_deleted().await?;
+        let intended = told.records("ActionIntended", |_| true).await?;
+        assert!(intended.data["told"].get("promised").is_some(), "{intended:?}");
+
+        refused.lives().await?;
+        let why = world.nsm_ok(&["why", &refused.name]).await?;
+        assert!(why.contains("the notice to its owner was refused") && why.contains("no such team"), "{why}");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_the_one_address_is_gone_for_all_nobody_hears_anything_and_no_more_than_a_wave_is_deleted() {
+    let receiver = Receiver::start(|_, _| Answer::Says(410, "this hook was removed")).await.unwrap();
+    let told_by = told_by(&receiver);
+    let configure = |config: &mut Value| {
+        told_by(config);
+        config["notices"]["undeliverable_after"] = json!("6s");
+        config["waves"] = json!({"at_least": 2, "share": 0.0});
+    };
+    story(configure, async |world| {
+        world.fresh_window().await?;
+        let _nsm = world.start().await?;
+        let demos = world.crowd(5, &[("ttl", "4s")]).await?;
+        let mut tried = Vec::new();
+        for demo in &demos {
+            let intended = demo.records("NoticeIntended", |_| true).await?;
+            let given_up = demo.records("NoticeUndeliverable", |_| true).await?;
+            assert!(given_up.text("why").is_some_and(|why| why.contains("410")), "{given_up:?}");
+            tried.push(given_up.at.duration_since(intended.at));
+        }
+        // Of the first two it might have been their owners alone who are gone.
+        tried.sort_unstable();
+        assert!(tried[2..].iter().all(|tried| *tried >= SignedDuration::from_secs(6)), "{tried:?}");
+        let known = channel_is(world, "broken").await?;
+        assert_eq!(known["answer"], json!("this hook was removed"), "{known}");
+
+        let left = eventually("all but a wave wait for it", LATER, async || {
+            let left = world.left_of(&demos).await?;
+            let says = |demo: &&&Demo| {
+                let history = demo.history();
+                history.is_ok_and(|history| history.of_kind("ActionSkipped").any(|it| it.text("why") == Some("wave")))
+            };
+            let saying = left.iter().filter(says).count();
+            ensure!((left.len(), saying) == (3, 3), "{} are left, {saying} say so", left.len());
+            Ok(left.iter().map(|demo| demo.uid.clone()).collect::<Vec<_>>())
+        });
+        let left = left.await?;
+        for demo in demos.iter().filter(|demo| !left.contains(&demo.uid)) {
+            let intended = demo.records("ActionIntended", |_| true).await?;
+            assert!(intended.data["told"].get("undelivered").is_some(), "{intended:?}");
+            assert!(intended.text("wave").is_some(), "{intended:?}");
+        }
+        Ok(())
+    })
+    .await;
+}

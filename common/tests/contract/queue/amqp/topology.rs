@@ -1,6 +1,6 @@
 //! What is declared at the broker, and what happens to messages that are none.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use common::queue::{Message, QueueError, Route};
 use futures::{StreamExt, future::join_all};
 use lapin::{
@@ -13,7 +13,7 @@ use lapin::{
 };
 use testbed::eventually;
 
-use super::{Amqp, LATER, comes_at_last, shared, stranger};
+use super::{Amqp, LATER, comes_at_last, publish_at_last, shared, stranger};
 use crate::queue::{Bench, SHORT, about, drain, publish, take, waiting};
 
 #[tokio::test]
@@ -47,6 +47,30 @@ async fn a_queue_that_was_deleted_is_declared_again_by_who_consumes() {
     let heard = eventually("an event comes", LATER, async || {
         queue.publish(Route::Events, &Message::about("a")).await?;
         ensure!(events.next(SHORT).await?.is_some(), "nothing comes");
+        Ok(())
+    });
+    heard.await.unwrap();
+}
+
+/// Each time it is the publisher or the consumer who declares it again first, and the broker may do so with the subscription.
+#[tokio::test]
+async fn who_consumes_hears_again_of_a_queue_that_was_deleted_while_others_published() {
+    let bench = Amqp::new();
+    let (queue, others) = (bench.open().await, bench.open().await);
+    let mut tasks = queue.consume(Route::Tasks).await.unwrap();
+    let (_connection, channel) = stranger(shared().await).await;
+    let name = bench.name("actions.v1");
+    for round in 0..20 {
+        let number = round.to_string();
+        tokio::join!(delete(&channel, &name), publish_at_last(&*others, &number));
+    }
+    let heard = eventually("a task comes", LATER, async || {
+        others.publish(Route::Tasks, &Message::about("last")).await?;
+        let delivery = tasks.next(SHORT).await?.context("nothing comes")?;
+        let found = about(&*delivery).to_owned();
+        // Where that fails it comes again, which does no harm here.
+        let _ = delivery.ack().await;
+        ensure!(found == "last", "`{found}` came");
         Ok(())
     });
     heard.await.unwrap();

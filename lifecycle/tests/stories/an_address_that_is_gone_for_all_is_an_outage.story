@@ -1,0 +1,31 @@
+# Where three notices in a row find nobody, the one address of all is gone: that is an outage, and nothing is deleted as if it had been announced.
+
+config channel
+policy review ttl=4h warn_before=1h visible_for=0
+namespace review-1
+
++3h     a notice is intended
++0s     another notice finds no recipient
++1s     another notice finds no recipient
++0s     expect channel failing
++1s     a try finds no recipient
++0s     expect channel broken
++0s     expect task notify
++0s     expect guard told waits
++59m57s a try finds no recipient
++0s     expect task notify
++1s     a try finds no recipient
++0s     expect no task
++0s     expect guard told clear
++0s     expect unforetold
+
+---
+     0:00:00 1. adopted under review (enforce); ends @4:00:00 by its policy
+     0:00:00 2. unknown -> ok [@4:00:00]: its health is not checked
+     0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@4:00:00, status_timeframe=4 hours, status_timestamp=@0:00:00
+     3:00:00    offers notify due to 1
+     3:00:00 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
+     4:00:00 4. ok -> stale [@4:00:00]: it has lived for 4 hours of the 4 hours that policy `review` gives it
+     4:00:00    writes status=stale, status_timestamp=@4:00:00
+     4:00:00 5. notice 3 undeliverable, promised not before @4:10:00: it answered 410 Gone
+     4:00:00    offers nothing

@@ -1,0 +1,32 @@
+# With `on_undeliverable: wait` a notice that is refused for its form is tried for ever; the channel works for all others, and it is told as stuck.
+
+config channel on_undeliverable=wait
+policy review ttl=4h warn_before=1h visible_for=0
+namespace review-1
+
++3h     a notice is intended
++0s     a try is refused for its form
++30s    a try is refused for its form
++1m     a try is refused for its form
++2m     a try is refused for its form
++0s     expect channel failing
++0s     expect guard told waits
++0s     expect task notify
++1s     another notice is accepted
++0s     expect channel working
++56m29s expect stale
++0s     a try is refused for its form
++0s     expect channel failing
++15m59s expect not stuck
++1s     expect stuck
++0s     expect task notify
++0s     expect worker turns back
+
+---
+     0:00:00 1. adopted under review (enforce); ends @4:00:00 by its policy
+     0:00:00 2. unknown -> ok [@4:00:00]: its health is not checked
+     0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@4:00:00, status_timeframe=4 hours, status_timestamp=@0:00:00
+     3:00:00    offers notify due to 1
+     3:00:00 3. notice about stale on chat: deletion @4:00:00, promised not before @4:00:00
+     4:00:00 4. ok -> stale [@4:00:00]: it has lived for 4 hours of the 4 hours that policy `review` gives it
+     4:00:00    writes status=stale, status_timestamp=@4:00:00
