@@ -198,3 +198,6 @@ fn exhausted(worker: &Worker, kind: ClaimKind, limit: u64, next: Timestamp) -> R
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
