@@ -153,3 +153,6 @@ impl std::fmt::Debug for Events {
         f.write_str("Events")
     }
 }
+
+#[cfg(test)]
+mod tests;

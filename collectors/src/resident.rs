@@ -421,3 +421,6 @@ async fn rested(rest: Option<(Instant, Duration)>) {
         sleep_until(until).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

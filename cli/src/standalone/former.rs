@@ -133,3 +133,6 @@ async fn namespaces(cluster: &Cluster) -> anyhow::Result<BTreeSet<Uid>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
