@@ -142,7 +142,7 @@ impl Collector {
         }
         if !written.is_empty() {
             nudge::event(&*self.context.queue, &record).await;
-            self.events.tell(&seen_now.namespace, policy, &written).await;
+            self.events.tell(&seen_now.namespace, policy, &record, &written).await;
         }
         left.record = Some(record);
         if let Some(turns) = seen.unsure {
