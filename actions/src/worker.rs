@@ -138,4 +138,13 @@ mod tests {
         assert!(waits("2", &[(-1, 0)]).await);
         assert!(waits("1", &[(-1, -91)]).await, "it is dead");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_ask_waits_where_any_is_to() {
+        for (min, expected) in [("0", false), ("1", true)] {
+            let scene = Scene::with(&[("NSM__WORKERS__MIN", min)]).await;
+            scene.lose_the_store();
+            assert_eq!(scene.worker.is_to_wait(at(0)).await, expected, "{min}");
+        }
+    }
 }
