@@ -36,9 +36,10 @@ async fn what_a_dead_predecessor_left_half_done_comes_to_its_end() {
     let slot = Slot::of(at(0), Duration::from_secs(1_800));
     for work in [RESIDENT, Work::Resident { shard: Shard::WHOLE, slot: Some(slot) }, SWEEP] {
         let scene = after_a_collector_died(-300).await;
-        match work {
-            SWEEP => scene.collect(work).await,
-            _ => scene.collect_while(work, scene.is_written(WENT, "Gone")).await,
+        if work == SWEEP {
+            scene.collect(work).await;
+        } else {
+            scene.collect_while(work, scene.is_written(WENT, "Gone")).await;
         }
         assert_eq!(scene.kinds(WENT).await, ["Adopted", "Gone"], "{work:?}");
     }
