@@ -45,22 +45,20 @@ async fn whoever_was_refused_waits_before_it_tries_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_moved_is_looked_at_again_at_once_and_from_the_third_time_on_later() {
-    let scene = Scene::stale().await;
-    let somebody_annotates = |number| {
-        let apiserver = scene.apiserver.clone();
-        scene.apiserver.before(number, Delete, at_once(move || apiserver.annotate("unimportant", &number.to_string())));
+    let moved = async |times| {
+        let scene = Scene::stale().await;
+        for number in 1..=times {
+            let apiserver = scene.apiserver.clone();
+            let annotates = at_once(move || apiserver.annotate("unimportant", &number.to_string()));
+            scene.apiserver.before(number, Delete, annotates);
+        }
+        scene.carry_out().await
     };
-    somebody_annotates(1);
-    let (written, asked) = scene.carry_out().await;
+    let (written, asked) = moved(1).await;
     assert_eq!(written, "intended skipped:busy intended done");
     assert_eq!(asked, [Other, Read, Read, Delete, Read, Read, Delete]);
 
-    let scene = Scene::stale().await;
-    for number in 1..=9 {
-        let apiserver = scene.apiserver.clone();
-        scene.apiserver.before(number, Delete, at_once(move || apiserver.annotate("unimportant", &number.to_string())));
-    }
-    let (written, asked) = scene.carry_out().await;
+    let (written, asked) = moved(9).await;
     assert_eq!(written, ["intended skipped:busy"; 3].join(" "));
     assert_eq!(asked.iter().filter(|it| **it == Delete).count(), 3);
 }
@@ -79,14 +77,13 @@ async fn an_answer_that_says_nothing_is_fenced_and_the_fence_decides() {
 async fn without_a_fence_the_intent_stays_open() {
     let scene = Scene::stale().await;
     scene.apiserver.refuse(500, "InternalError", "no");
-    let apiserver = scene.apiserver.clone();
-    // What it answers then is not of the object that is meant.
+    // It does not answer that.
     scene.apiserver.before(1, Patch, Box::pin(std::future::pending()));
     let task =
         lifecycle::Task { uid: lifecycle::Uid::new(crate::fixture::UID), action: lifecycle::Action::Delete, due_to: 2 };
     scene.worker.carry_out(&task).await.unwrap_err();
     assert_eq!(scene.written().await, "intended");
-    assert_eq!(apiserver.asked().last(), Some(&Patch));
+    assert_eq!(scene.apiserver.asked().last(), Some(&Patch));
 }
 
 /// A wish of the owner, which is recorded while an intent is open.
