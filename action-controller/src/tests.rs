@@ -459,5 +459,6 @@ async fn it_tells_how_it_is_and_says_so_when_it_ends() {
         (&body["outstanding"], &body["wanted"], &body["troubles"][0]["reason"]),
         (&json!(1), &json!(1), &json!("failed"))
     );
+    assert_eq!(body["installation"], "test", "another one has to hear of it for as long as it runs");
     assert_eq!(scene.context.store.beats(9).await.unwrap(), []);
 }

@@ -114,3 +114,6 @@ async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Fact) ->
     }
     anyhow::bail!("the outcome of entry {intent} could not be written: others kept writing")
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,3 +150,6 @@ async fn append_or_again(worker: &Worker, record: &mut Record, fact: Fact) -> an
         Appended::Conflict => Ok(Round::Again),
     }
 }
+
+#[cfg(test)]
+mod tests;

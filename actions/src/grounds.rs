@@ -184,3 +184,6 @@ fn missing(status: Status, cause: &Condition) -> Refusal {
     let detail = format!("it is not known since {since} whether it still is {status}: {reason}");
     Refusal { why: SkipReason::Evidence, detail, not_before: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,3 +109,29 @@ async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, bo
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::queue::{Message, Route};
+
+    use super::*;
+    use crate::fixture::Scene;
+
+    /// What is no task goes out of the way, and what comes after it is carried out.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_task_has_no_effect() {
+        let scene = Scene::stale().await;
+        let queue = &scene.worker.context.queue;
+        let uid = fixture::UID;
+        for about in ["", uid, &format!("{uid}/sleep/2"), &format!("{uid}/delete/7"), &format!("{uid}/delete/2")] {
+            queue.publish(Route::Tasks, &Message::about(about)).await.unwrap();
+        }
+        let mut pulse = Pulse::new(beats::WORKER, &scene.worker.context);
+        // It ends by itself when nothing came for a while.
+        work(&scene.worker, &mut pulse, &CancellationToken::new(), || Value::Null).await;
+        assert_eq!(scene.written().await, "intended done");
+        assert_eq!(queue.backlog(Route::Tasks).await.unwrap(), 0);
+        let body = scene.worker.body();
+        assert_eq!((&body["done"], &body["failed"]), (&Value::from(2), &Value::from(0)));
+    }
+}

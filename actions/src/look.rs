@@ -202,3 +202,6 @@ fn exhausted(worker: &Worker, kind: ClaimKind, limit: u64, next: Timestamp) -> R
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

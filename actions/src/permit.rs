@@ -61,3 +61,6 @@ pub(crate) async fn clock(worker: &Worker) -> anyhow::Result<Condition> {
 const fn refuse(why: SkipReason, detail: String) -> Refusal {
     Refusal { why, detail, not_before: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,43 @@ impl Worker {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::store::Heartbeat;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::fixture::{Scene, at};
+
+    /// Whether a worker that began at 0 is to wait for work, where so many are to, and these began at these seconds and
+    /// were heard of at those.
+    async fn waits(min: &str, others: &[(i64, i64)]) -> bool {
+        let scene = Scene::with(&[("NSM__WORKERS__MIN", min)]).await;
+        for (number, (started, heard)) in others.iter().enumerate() {
+            let (id, role) = (format!("action/{number}"), beats::WORKER.to_owned());
+            let beat = Heartbeat { id, role, started: at(*started), at: at(*heard), body: Value::Null };
+            scene.worker.context.store.beat(&beat).await.unwrap();
+        }
+        scene.worker.is_to_wait(at(0)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_all_that_live_those_wait_that_began_first() {
+        assert!(!waits("0", &[]).await, "none is to wait");
+        assert!(waits("1", &[]).await);
+        assert!(waits("1", &[(1, 0)]).await, "it began later");
+        assert!(!waits("1", &[(-1, 0)]).await);
+        assert!(waits("2", &[(-1, 0)]).await);
+        assert!(waits("1", &[(-1, -91)]).await, "it is dead");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_ask_waits_where_any_is_to() {
+        for (min, expected) in [("0", false), ("1", true)] {
+            let scene = Scene::with(&[("NSM__WORKERS__MIN", min)]).await;
+            scene.lose_the_store();
+            assert_eq!(scene.worker.is_to_wait(at(0)).await, expected, "{min}");
+        }
+    }
+}

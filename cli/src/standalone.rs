@@ -170,3 +170,30 @@ fn jobs(context: &Context, max_workers: usize, moved: mpsc::Sender<anyhow::Error
         },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_begins_on_a_store_that_another_process_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("nsm.db");
+        let url = format!("sqlite:{}", file.display());
+        let settings = Source::new(None, [("NSM__STORE__URL".to_owned(), url)]).load().unwrap();
+        let nowhere = ClusterChoice { kubeconfig: Some(directory.path().join("no-kubeconfig")), context: None };
+        let ends = async || format!("{:#}", edges(&settings, &nowhere, &Clock::system()).await.err().unwrap());
+
+        let since: Timestamp = "2026-08-17T09:00:00Z".parse().unwrap();
+        let held = store::hold::hold(&file, since).unwrap();
+        let why = ends().await;
+        let holder = format!("process {} since {since}", std::process::id());
+        assert!(why.contains(&holder) && why.contains("`store.url`"), "{why}");
+        assert!(!file.exists(), "it was not even opened");
+        drop(held);
+        let why = ends().await;
+        assert!(why.contains("no-kubeconfig"), "{why}");
+    }
+}

@@ -23,3 +23,67 @@ async fn work(running: Running) -> anyhow::Result<()> {
     let jobs = process::jobs(&running.context)?;
     crate::run(running.context, jobs, running.cancel).await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::ready, sync::Arc, time::Duration};
+
+    use common::{
+        clock::Clock,
+        cluster::Cluster,
+        config::Source,
+        context::Context,
+        queue,
+        store::{self, Heartbeat},
+        vitals::Vitals,
+        web::Web,
+    };
+    use jiff::{SignedDuration, Timestamp};
+    use kube::client::Body;
+    use serde_json::json;
+    use tokio::{
+        sync::watch,
+        time::{Instant, sleep},
+    };
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    /// A cluster that has a `kube-system`.
+    fn cluster() -> Cluster {
+        Cluster::through(tower::service_fn(|_: http::Request<Body>| {
+            let object = json!({"metadata": {"name": "kube-system", "uid": "here"}}).to_string();
+            ready(Ok::<_, Infallible>(http::Response::new(Body::from(object.into_bytes()))))
+        }))
+    }
+
+    /// It gets no further than to the pods it is not told how to start.
+    #[tokio::test(start_paused = true)]
+    async fn it_does_not_begin_while_another_installation_is_heard_of_on_its_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
+        let settings = Source::new(None, [("NSM__STORE__URL".to_owned(), url.clone())]).load().unwrap();
+        let (began, start) = (Instant::now(), Timestamp::from_second(1_800_000_000).unwrap());
+        let context = Context {
+            store: store::open(&url).await.unwrap(),
+            queue: queue::open("memory:").await.unwrap(),
+            cluster: cluster(),
+            clock: Clock::told(move || start + SignedDuration::try_from(began.elapsed()).unwrap()),
+            web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            vitals: Vitals::default(),
+            settings: watch::channel(Arc::new(settings)).1,
+            instance: "test".to_owned(),
+        };
+        let (id, role, body) = ("x/other".to_owned(), "x".to_owned(), json!({"installation": "two/nsm"}));
+        context.store.beat(&Heartbeat { id, role, started: start, at: start, body }).await.unwrap();
+        let ends = async || {
+            let running = Running { context: context.clone(), cancel: CancellationToken::new() };
+            work(running).await.unwrap_err().to_string()
+        };
+        let why = ends().await;
+        assert!(why.contains("`two/nsm` works on this store"), "{why}");
+        sleep(Duration::from_secs(91)).await;
+        let why = ends().await;
+        assert!(why.contains("set `jobs.templates`"), "{why}");
+    }
+}

@@ -15,7 +15,7 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use lifecycle::{Fact, Namespace, Policy, Status, entry::StatusChanged, time::human_text, wishes};
+use lifecycle::{Fact, Namespace, Policy, Record, Status, entry::StatusChanged, time::human_text, wishes};
 use tracing::debug;
 
 /// How long an Event may take: nothing waits for it longer.
@@ -46,8 +46,8 @@ impl Events {
     }
 
     /// Tells what was just recorded of a namespace, where people want to know it. Best effort.
-    pub(crate) async fn tell(&self, namespace: &Namespace, policy: Option<&Policy>, written: &[Fact]) {
-        let mut events: Vec<_> = written.iter().filter_map(told).collect();
+    pub(crate) async fn tell(&self, namespace: &Namespace, policy: Option<&Policy>, record: &Record, written: &[Fact]) {
+        let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
         let wishes_changed =
             written.iter().any(|fact| matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_)));
         if let Some(policy) = policy.filter(|_| wishes_changed) {
@@ -95,7 +95,9 @@ impl Events {
     }
 }
 
-fn told(fact: &Fact) -> Option<Told> {
+/// What an entry is told as, with what people can do about it; `record` is that of the namespace by now.
+fn told(record: &Record, fact: &Fact) -> Option<Told> {
+    let (name, status) = (&record.name, record.status);
     match fact {
         Fact::StatusChanged(change) => of_status(change),
         Fact::Kept(kept) => Some(match kept.until {
@@ -108,16 +110,26 @@ fn told(fact: &Fact) -> Option<Told> {
         )),
         Fact::Adopted(adopted) if adopted.again => Some(normal(
             "AdoptedAgain",
-            "it was recorded as gone and is there: it is managed again, and nothing told or promised before counts"
-                .to_owned(),
+            format!(
+                "it was recorded as gone and is there: it is managed again, and nothing told or promised before counts; to \
+                 keep it, run `nsm keep {name} --for 4h` or `nsm protect {name}`"
+            ),
         )),
         Fact::StatusNotShown(it) => Some(warning(
             "StatusNotVisible",
-            format!("it is not deleted while its status cannot be written on it: {}", it.why),
+            format!(
+                "it is not deleted while its status cannot be written on it: {}; let the manager write its annotations, or \
+                 set `on.{status}.require_visible: false` in its policy",
+                it.why
+            ),
         )),
         Fact::MarkMismatched(mismatch) => Some(warning(
             "MarkMismatch",
-            format!("it is not deleted until an administrator vouches for the store: {}", mismatch.why),
+            format!(
+                "it is not deleted until an administrator vouches for the store: {}; once it is known that the store is \
+                 the right one, run `nsm approve --store`",
+                mismatch.why
+            ),
         )),
         _ => None,
     }
@@ -153,3 +165,6 @@ impl std::fmt::Debug for Events {
         f.write_str("Events")
     }
 }
+
+#[cfg(test)]
+mod tests;

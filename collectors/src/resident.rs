@@ -97,6 +97,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let collector = Arc::new(Collector {
         actor: context.actor(beats::COLLECTOR),
         shard,
+        stays: stays != Stays::ForOneLook,
         events: Events::new(&context),
         marks: Mutex::new(Marks::read(&*context.store).await?),
         asking: Mutex::new(()),
@@ -513,3 +514,6 @@ async fn rested(rest: Option<(Instant, Duration)>) {
         sleep_until(until).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,8 @@ const MOST_STEPS: usize = 16;
 /// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many writes in a row have to fail before it is recorded that a status cannot be shown: one may be a mishap.
+/// How many writes in a row have to fail before a collector that stays records that a status cannot be shown: one may be a
+/// mishap. One that looks once sees no second.
 const FAILS_FROM: u32 = 2;
 
 /// The most that is recorded of an answer, in bytes.
@@ -58,6 +59,8 @@ const LATE: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
 pub(crate) struct Collector {
     pub(crate) context: Context,
     pub(crate) shard: Shard,
+    /// Whether it takes more than one turn for a namespace.
+    pub(crate) stays: bool,
     pub(crate) actor: Actor,
     pub(crate) events: Events,
     /// What this store may have marked; read again when a mark does not belong to it.
@@ -142,7 +145,7 @@ impl Collector {
         }
         if !written.is_empty() {
             nudge::event(&*self.context.queue, &record).await;
-            self.events.tell(&seen_now.namespace, policy, &written).await;
+            self.events.tell(&seen_now.namespace, policy, &record, &written).await;
         }
         left.record = Some(record);
         if let Some(turns) = seen.unsure {
@@ -429,7 +432,7 @@ impl Collector {
                 if left.failures == 1 {
                     warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
                 }
-                if left.failures >= FAILS_FROM {
+                if left.failures >= FAILS_FROM || !self.stays {
                     return Ok(Some(trouble.why));
                 }
             }

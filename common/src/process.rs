@@ -21,6 +21,8 @@ use crate::{
     timings::Timings,
 };
 
+#[cfg(test)]
+pub(crate) use self::logging::captured;
 pub use self::{
     bootstrap::{belongs, installation, instance, jobs, namespace},
     logging::log,

@@ -109,3 +109,6 @@ async fn is_of(store: &SharedStore, cluster: &Cluster) -> anyhow::Result<bool> {
     }
     Ok(kinship::of(&**store, cluster).await?? == Kinship::Shared)
 }
+
+#[cfg(test)]
+mod tests;

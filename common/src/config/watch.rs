@@ -70,14 +70,10 @@ fn take(source: &Source, files: &[File], sender: &watch::Sender<Arc<Settings>>, 
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs, io,
-        path::Path,
-        sync::{Mutex, PoisonError},
-    };
+    use std::{fs, path::Path};
 
     use super::*;
-    use crate::timings::Timings;
+    use crate::{process::captured, timings::Timings};
 
     /// Changes what is at `path`, and tells what is in force and what was logged once it was looked at often enough.
     async fn after(path: &Path, changes: &[fn(&Path)]) -> (u32, String) {
@@ -85,10 +81,7 @@ mod tests {
         let timings = Timings::parse("promise_margin=2s").unwrap();
         let source = source.with_timings(timings);
         let first = source.load().unwrap();
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        let (log, _guard) = captured();
         let (receiver, following) = watch(source, first);
         let changing = async {
             for change in changes {
@@ -103,8 +96,7 @@ mod tests {
         }
         assert_eq!(receiver.borrow().timings, timings, "a reload keeps them");
         let max = receiver.borrow().workers.max;
-        let text = log.0.lock().unwrap().clone();
-        (max, String::from_utf8(text).unwrap())
+        (max, log.text())
     }
 
     fn write(path: &Path, max: &str) {
@@ -165,19 +157,5 @@ mod tests {
         let (max, log) = after(&file(&dir), &[|path| fs::write(path, "telemetry: {log: debug}\n").unwrap()]).await;
         assert_eq!(max, 4);
         assert!(log.contains("`telemetry.log` changed, which takes hold at the next start"), "{log}");
-    }
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
     }
 }

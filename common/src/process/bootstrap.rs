@@ -111,10 +111,15 @@ pub fn namespace(cluster: &Cluster) -> String {
 }
 
 /// What tells this installation from every other that may use the same database: its namespace, and the name that its
-/// controllers are elected by.
+/// controllers are elected by. Where it runs no pods, it is this process and nothing else: whose kubeconfig names the
+/// namespace of an installation is not that one.
 #[must_use]
 pub fn installation(context: &Context) -> String {
-    format!("{}/{}", namespace(&context.cluster), context.settings().leadership.name)
+    let settings = context.settings();
+    if settings.jobs.templates.is_none() {
+        return context.instance.clone();
+    }
+    format!("{}/{}", namespace(&context.cluster), settings.leadership.name)
 }
 
 /// Holds a role to the cluster that its store knows, before it does anything.

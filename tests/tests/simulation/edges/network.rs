@@ -197,7 +197,11 @@ fn delete(world: &Arc<World>, sent: Sent, name: &str, body: &Value) -> Answer<Va
         world.judge().deletion(world, sent, &before, uid, version);
     }
     crate::people::finish_later(world, deleted.uid.clone());
-    Ok(deleted.json())
+    // Whatever else is asked for, a deletion is answered with the whole object: read as anything else, it would prove
+    // nothing, and each would have to be fenced.
+    let mut whole = deleted.json();
+    (whole["apiVersion"], whole["kind"]) = (json!("v1"), json!("Namespace"));
+    Ok(whole)
 }
 
 /// One page of a list, as of the version that its first page was read at.

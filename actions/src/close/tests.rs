@@ -1,0 +1,106 @@
+//! What becomes of an intent by the answer to its request.
+
+use lifecycle::entry::Protected;
+
+use crate::fixture::{
+    Asked::{self, Delete, Other, Patch, Read},
+    Scene, at, at_once,
+};
+
+/// What is written where the first DELETE is answered so, and what is asked for after it.
+async fn answered(code: u16, reason: &'static str, message: &'static str) -> (String, Vec<Asked>) {
+    let scene = Scene::stale().await;
+    scene.apiserver.refuse(code, reason, message);
+    let (written, asked) = scene.carry_out().await;
+    assert_eq!(asked[..4], [Other, Read, Read, Delete]);
+    (written, asked[4..].to_vec())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definite_no_closes_the_intent_and_nothing_is_sent_again() {
+    for (code, reason, message, expected) in [
+        (404, "NotFound", "namespaces \"ci-1\" not found", "Gone"),
+        (409, "Conflict", "Precondition failed: UID in precondition: a, UID in object meta: b", "Gone"),
+        (401, "Unauthorized", "no", "Refused"),
+        (403, "Forbidden", "no", "Refused"),
+        (422, "Invalid", "no", "Refused"),
+        (429, "TooManyRequests", "later", "TooManyRequests"),
+    ] {
+        assert_eq!(
+            answered(code, reason, message).await,
+            (format!("intended failed:{expected}"), Vec::new()),
+            "{code}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_refused_waits_before_it_tries_again() {
+    let scene = Scene::stale().await;
+    scene.apiserver.refuse(403, "Forbidden", "no");
+    scene.carry_out().await;
+    assert_eq!(scene.record().await.attempts.not_before, Some(at(60)));
+    assert_eq!(scene.carry_out().await.1, [], "it waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_moved_is_looked_at_again_at_once_and_from_the_third_time_on_later() {
+    let moved = async |times| {
+        let scene = Scene::stale().await;
+        for number in 1..=times {
+            let apiserver = scene.apiserver.clone();
+            let annotates = at_once(move || apiserver.annotate("unimportant", &number.to_string()));
+            scene.apiserver.before(number, Delete, annotates);
+        }
+        scene.carry_out().await
+    };
+    let (written, asked) = moved(1).await;
+    assert_eq!(written, "intended skipped:busy intended done");
+    assert_eq!(asked, [Other, Read, Read, Delete, Read, Read, Delete]);
+
+    let (written, asked) = moved(9).await;
+    assert_eq!(written, ["intended skipped:busy"; 3].join(" "));
+    assert_eq!(asked.iter().filter(|it| **it == Delete).count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_says_nothing_is_fenced_and_the_fence_decides() {
+    assert_eq!(answered(500, "InternalError", "no").await, ("intended failed:Fenced".to_owned(), vec![Patch]));
+    assert_eq!(answered(409, "Conflict", "apply your changes again").await.1, [Patch]);
+    let scene = Scene::stale().await;
+    scene.apiserver.lose_the_answer();
+    assert_eq!(scene.carry_out().await.0, "intended seen");
+}
+
+/// Nobody knows what became of it, and nobody may say so.
+#[tokio::test(start_paused = true)]
+async fn without_a_fence_the_intent_stays_open() {
+    let scene = Scene::stale().await;
+    scene.apiserver.refuse(500, "InternalError", "no");
+    // It does not answer that.
+    scene.apiserver.before(1, Patch, Box::pin(std::future::pending()));
+    let task =
+        lifecycle::Task { uid: lifecycle::Uid::new(crate::fixture::UID), action: lifecycle::Action::Delete, due_to: 2 };
+    scene.worker.carry_out(&task).await.unwrap_err();
+    assert_eq!(scene.written().await, "intended");
+    assert_eq!(scene.apiserver.asked().last(), Some(&Patch));
+}
+
+/// A wish of the owner, which is recorded while an intent is open.
+#[tokio::test(start_paused = true)]
+async fn an_outcome_is_written_whoever_writes_in_between() {
+    let scene = Scene::stale().await;
+    let protects = lifecycle::Fact::Protected(Protected { on: true });
+    scene.apiserver.before(1, Delete, scene.somebody_appends(protects));
+    assert_eq!(scene.carry_out().await.0, "intended Protected done");
+}
+
+/// A worker that took long, and another that fenced what ran out meanwhile: an intent has one outcome (safety.md S11).
+#[tokio::test(start_paused = true)]
+async fn an_intent_that_another_has_closed_is_not_closed_again() {
+    let scene = Scene::stale().await;
+    let of = 3;
+    let closed = lifecycle::Fact::ActionDone(lifecycle::entry::ActionDone { of, observed: true });
+    scene.apiserver.before(1, Delete, scene.somebody_appends(closed));
+    assert_eq!(scene.carry_out().await.0, "intended seen");
+}
