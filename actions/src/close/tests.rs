@@ -45,7 +45,7 @@ async fn whoever_was_refused_waits_before_it_tries_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_moved_is_looked_at_again_at_once_and_from_the_third_time_on_later() {
-    let moved = async |times| {
+    let moved = async |times: usize| {
         let scene = Scene::stale().await;
         for number in 1..=times {
             let apiserver = scene.apiserver.clone();
