@@ -341,6 +341,30 @@ mod tests {
         assert_eq!(Github.origin(&base, &origin).as_str(), address);
     }
 
+    #[test]
+    fn a_pull_request_says_which_branch_of_which_repository_it_brings_in_and_when_it_ended() {
+        let origin = Origin { kind: Kind::MergeRequest, id: 1347, ..pipeline() };
+        let pull = |change: Value| {
+            let repo = |id| json!({"id": id, "full_name": "octo-org/Hello-World"});
+            let mut answer = json!({
+                "number": 1347, "state": "closed", "merged": true, "base": {"repo": repo(1_296_269)},
+                "head": {"ref": "feature/x", "repo": repo(2)}, "merged_at": "2026-08-17T10:00:00Z",
+                "closed_at": "2026-08-17T10:00:01Z",
+            });
+            answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let base: Url = "https://api.github.com".parse().unwrap();
+            Github.there(&base, &origin, answer.to_string().as_bytes()).unwrap()
+        };
+        let there = pull(json!({}));
+        assert_eq!(there.sources, [Source { branch: "feature/x".to_owned(), project_id: 2 }]);
+        assert_eq!((there.project_id, there.ended_at), (Some(1_296_269), "2026-08-17T10:00:00Z".parse().ok()));
+        let closed = pull(json!({"merged": false, "merged_at": null}));
+        assert_eq!(closed.ended_at, "2026-08-17T10:00:01Z".parse().ok());
+        for head in [json!(null), json!({"ref": "feature/x", "repo": null}), json!({"ref": null, "repo": {"id": 2}})] {
+            assert_eq!(pull(json!({"head": head})).sources, [], "the fork is gone");
+        }
+    }
+
     /// An answer as the documentation shows it, with this changed.
     fn answer(change: &Value) -> Result<There, String> {
         let mut answer = json!({

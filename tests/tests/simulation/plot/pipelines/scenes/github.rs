@@ -12,8 +12,9 @@ pub(super) const SCENES: [(&str, Scene); 5] = [
     ("attempted again", attempted_again),
 ];
 
-/// Another fork than [`FORK`].
+/// Other forks than [`FORK`]; the last one is deleted.
 const OTHER_FORK: u64 = 11;
+const LOST_FORK: u64 = 13;
 
 /// A workflow that deploys nothing.
 const LINT: u64 = 5;
@@ -67,7 +68,7 @@ fn started_from_elsewhere(script: &mut Script, at: u64) {
         if script.dice.happens(600) {
             script.replaces(time + 4, by(pipeline, thing), namespace, (0, ""), "main");
         } else {
-            let labels = request_labels(script, request, 700);
+            let labels = request_labels(script, request, 1_000);
             script.deploys(time + 4, by(pipeline, thing), namespace, true, &labels);
         }
         script.turns(time + 8, pipeline, "success");
@@ -82,12 +83,12 @@ fn started_from_elsewhere(script: &mut Script, at: u64) {
 /// A fork is deleted before what it asked for is closed, or its run cancelled.
 fn fork_deleted(script: &mut Script, at: u64) {
     let (thing, namespace, number) = (script.thing(), script.namespace(), script.number());
-    let (request, source) = ((PROJECT, number), (OTHER_FORK, "main".to_owned()));
+    let (request, source) = ((PROJECT, number), (LOST_FORK, "main".to_owned()));
     script.requests(at, request, "opened", &source);
     let begin = Begin {
         project: PROJECT,
         reference: "main".to_owned(),
-        fork: Some(OTHER_FORK),
+        fork: Some(LOST_FORK),
         request: Some(request),
         ..Begin::default()
     };
@@ -95,7 +96,7 @@ fn fork_deleted(script: &mut Script, at: u64) {
     let labels = request_labels(script, request, 300);
     script.deploys(at + 4, by(pipeline, thing), namespace, true, &labels);
     let deleted = at + 4 + script.dice.between(5, 200);
-    script.loses(deleted, OTHER_FORK);
+    script.loses(deleted, LOST_FORK);
     let over = deleted + script.dice.between(1, 100);
     match script.dice.below(3) {
         0 => script.turns(over, pipeline, "canceled"),
