@@ -91,8 +91,10 @@ async fn ask(worker: &Worker, settings: &Settings, origins: impl IntoIterator<It
     for origin in origins {
         let Some(source) = worker.pipelines.get(settings, origin.system) else { continue };
         // Since when it is missing the collector wrote down.
-        let before = source.recall(&origin, &*worker.context.store).await;
-        let look = source.look(&origin, before, clock, web).await;
+        let look = match source.recall(&origin, &*worker.context.store).await {
+            Ok(before) => source.look(&origin, before, clock, web).await,
+            Err(error) => Look::unrecalled(clock.now(), &error),
+        };
         asked.push((origin, look));
     }
     asked

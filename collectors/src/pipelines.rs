@@ -81,6 +81,7 @@ pub(crate) struct Answered {
     pub(crate) pipeline: Origin,
     look: Look,
     written: Option<Known>,
+    is_recalled: bool,
 }
 
 impl Pipelines {
@@ -165,7 +166,7 @@ impl Pipelines {
 
     /// Takes in an answer. Returns the namespaces that it is about, and whether it says something new.
     pub(crate) fn take(&self, settings: &Settings, answered: &Answered) -> (Vec<Uid>, bool) {
-        let Answered { pipeline, look, written } = answered;
+        let Answered { pipeline, look, written, is_recalled } = answered;
         let Some(source) = self.sources.get(settings, pipeline.system) else { return <_>::default() };
         let mut state = self.state();
         state.tell_apart(pipeline, look);
@@ -174,7 +175,7 @@ impl Pipelines {
         let by: Vec<_> = wanted.by.iter().cloned().collect();
         let now = Instant::now();
         let again = now + source.next_after(look.known.as_ref().filter(|_| look.trouble.is_none()));
-        (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written.clone(), true);
+        (wanted.last, wanted.written, wanted.is_recalled) = (Some(look.clone()), written.clone(), *is_recalled);
         state.due.entry(pipeline.system).or_default().add(pipeline, again, now);
         let gone = settings.ci.get(&pipeline.system).map_or(Gone::Ignored, |settings| settings.gone);
         self.checks.count(look.condition(pipeline, gone).truth, by.len() as u64);
@@ -203,12 +204,19 @@ impl Pipelines {
 }
 
 impl Question {
-    /// Asks it, and writes down what is new. Nothing waits for the store: without it, whoever comes next asks again.
+    /// Asks it, and writes down what is new. Nothing waits for that: without it, whoever comes next asks again.
     pub(crate) async fn ask(self, context: &Context) -> Answered {
         let Self { pipeline, source, before, mut written, is_recalled } = self;
         let store = &*context.store;
         if !is_recalled {
-            written = source.recall(&pipeline, store).await;
+            match source.recall(&pipeline, store).await {
+                Ok(found) => written = found,
+                // Whoever asked without it would take what was tidied up for what nobody ever saw, and write that down.
+                Err(error) => {
+                    let look = Look::unrecalled(context.clock.now(), &error);
+                    return Answered { pipeline, look, written, is_recalled };
+                }
+            }
         }
         let before = before.or_else(|| written.clone());
         let look = source.look_now(&pipeline, before, &context.clock, &context.web).await;
@@ -218,7 +226,7 @@ impl Question {
                 written = Some(known.clone());
             }
         }
-        Answered { pipeline, look, written }
+        Answered { pipeline, look, written, is_recalled: true }
     }
 }
 
@@ -389,7 +397,7 @@ mod tests {
         let trouble = (truth == Truth::Unknown).then(Trouble::default);
         let known = trouble.is_none().then(|| Known::there(at, there, None));
         let pipeline = Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
-        Answered { pipeline, look: Look { at, known, trouble }, written: None }
+        Answered { pipeline, look: Look { at, known, trouble }, written: None, is_recalled: true }
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ use std::{
 use common::{
     clock::Clock,
     config::{CiSettings, Gone, Settings},
-    store::{Note, Store},
+    store::{Note, Store, StoreError},
     web::Web,
 };
 use jiff::Timestamp;
@@ -66,8 +66,8 @@ trait System: fmt::Debug + Send + Sync {
     /// What it says of this pipeline, or why that is not believed.
     fn there(&self, base: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String>;
 
-    /// Whether it tells of the pipeline's project.
-    fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool;
+    /// Whether it tells of the pipeline's project, which had this id when it was seen last.
+    fn is_project(&self, pipeline: &Origin, id: Option<u64>, body: &[u8]) -> bool;
 
     /// Where it lists the pipelines of the same branch, or merge request.
     fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url>;
@@ -142,6 +142,13 @@ impl Look {
         is_same && self.trouble.is_some() == other.trouble.is_some()
     }
 
+    /// Nothing was asked, for what was known before cannot be read.
+    #[must_use]
+    pub fn unrecalled(at: Timestamp, error: &StoreError) -> Self {
+        let why = format!("what was known of it before cannot be read: {error}");
+        Self { at, known: None, trouble: Some(Trouble { why, is_of_all: false, wait: None }) }
+    }
+
     /// What this job ran for. What was told of it once stays so: a job that is gone ran all the same.
     fn ran<'a>(&'a self, job: &'a Origin) -> Result<Ran<'a>, String> {
         let last = self.known.as_ref().and_then(Known::last);
@@ -172,7 +179,7 @@ pub async fn recorded(settings: &Settings, namespace: &Namespace, store: &dyn St
     let links = Links::of(namespace, settings.policies.for_namespace(namespace)?);
     let (sources, mut looks) = (Sources::default(), Vec::new());
     for origin in links.origins() {
-        let known = sources.get(settings, origin.system)?.recall(origin, store).await?;
+        let known = sources.get(settings, origin.system)?.recall(origin, store).await.ok()??;
         looks.push((origin, Look { at: known.at, known: Some(known), trouble: None }));
     }
     let look = |origin: &Origin| looks.iter().find(|(of, _)| *of == origin).map(|(_, look)| look);
@@ -237,8 +244,10 @@ impl Source {
         /// What a job ran for stays what it was; that it is there still is seen now and then.
         const RAN: Duration = Duration::from_secs(12 * 3600);
         let every = self.settings.check_every;
+        // A run that is run again is the same one, and began later.
+        let ran = if self.of == CiSystem::Github { OVER } else { RAN };
         match known.map(|known| &known.state) {
-            Some(State::There(there)) if there.ran_for.is_some() => every.max(RAN),
+            Some(State::There(there)) if there.ran_for.is_some() => every.max(ran),
             Some(State::There(there)) if there.is_over && !there.is_cancelled => every.max(OVER),
             Some(State::Missing { .. }) => match self.settings.gone {
                 Gone::Confirmed { after } => every.min(after.unsigned_abs().max(Duration::from_secs(1))),
@@ -248,10 +257,13 @@ impl Source {
         }
     }
 
-    /// What others wrote down of a pipeline. Without it is asked anew.
-    pub async fn recall(&self, pipeline: &Origin, store: &dyn Store) -> Option<Known> {
-        let note = store.note(&self.about(pipeline)).await.ok().flatten()?;
-        serde_json::from_value::<Known>(note.body).ok().map(Known::recalled)
+    /// What others wrote down of a pipeline; `None`: nothing.
+    ///
+    /// # Errors
+    /// That the store cannot be asked. Then nobody knows what was seen before, and nothing may be concluded from an answer.
+    pub async fn recall(&self, pipeline: &Origin, store: &dyn Store) -> Result<Option<Known>, StoreError> {
+        let note = store.note(&self.about(pipeline)).await?;
+        Ok(note.and_then(|note| serde_json::from_value::<Known>(note.body).ok()).map(Known::recalled))
     }
 
     /// Writes down what is known of a pipeline. Best effort.
@@ -304,8 +316,9 @@ impl Source {
         }
         self.begin();
         let got = self.get(asked, self.system().project(&self.settings.url, pipeline), None).await?;
+        let id = known.last().and_then(|last| last.project_id);
         match got.status {
-            StatusCode::OK if self.system().is_project(pipeline, &got.body) => Ok(known),
+            StatusCode::OK if self.system().is_project(pipeline, id, &got.body) => Ok(known),
             StatusCode::OK => Err(self.all(format!("the answer of {} is about another project", self.of.name()))),
             StatusCode::NOT_FOUND if got.is_object() => {
                 let why =
@@ -340,7 +353,7 @@ impl Source {
             }
             lists.push(self.system().list(pipeline, &there, &got.body, at).map_err(|why| self.all(why))?);
         }
-        let sequel = Sequel::of(pipeline.id, runs_for, &lists);
+        let sequel = Sequel::of(pipeline.id, runs_for, &there, &lists);
         Ok(There { sequel: Some(sequel), ..there })
     }
 

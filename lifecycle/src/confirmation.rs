@@ -54,6 +54,10 @@ pub struct RanFor {
     pub is_child: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
+    /// What started it, in the words of the CI system, where that is nothing that happened to the branch: it then runs for
+    /// the default branch, or for one that somebody else named, whatever it deploys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
 }
 
 /// Whether a newer deployment replaces an older one.
@@ -141,6 +145,14 @@ impl Ran<'_> {
         }
         if new.started_at.zip(old.started_at).is_some_and(|(new, old)| new < old) {
             return Proof::Refuted(format!("{job} has the greater number, and began before {old_job}"));
+        }
+        let from_elsewhere =
+            [(job, new), (old_job, old)].into_iter().find_map(|(job, it)| Some((job, it.started_by.as_ref()?)));
+        if let Some((job, by)) = from_elsewhere {
+            let by = by.escape_debug();
+            return Proof::Unknown(format!(
+                "{job} was started by `{by}`, so that its branch does not tell what it deployed"
+            ));
         }
         Proof::Proven
     }
@@ -295,6 +307,14 @@ mod tests {
             child,
             "proven",
         );
+    }
+
+    #[test]
+    fn what_was_started_from_elsewhere_does_not_tell_what_it_deployed() {
+        let by = |job: &mut RanFor| job.started_by = Some("workflow_run".to_owned());
+        check_replaces(by, |_| {}, "unknown: job 46 of project 7 was started by `workflow_run`");
+        check_replaces(|_| {}, by, "unknown: job 45 of project 7 was started by `workflow_run`");
+        check_replaces(|new| *new = RanFor { name: Some("deploy b".to_owned()), ..new.clone() }, by, "refuted");
     }
 
     #[test]

@@ -477,6 +477,40 @@ mod tests {
         assert!(is_back(Checked::Off, &asks));
     }
 
+    /// The merge request of a namespace with these labels, and whether they name its project.
+    fn request_of(system: CiSystem, labels: &[(&str, &str)]) -> Option<(String, bool)> {
+        let keys = Keys::default();
+        let namespace = Namespace {
+            uid: Uid::new("u"),
+            name: "a".into(),
+            resource_version: "1".into(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: None,
+            labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
+            annotations: BTreeMap::new(),
+        };
+        MergeRequest::of(&namespace, system, &keys).map(|it| (it.origin.to_string(), it.names_project))
+    }
+
+    #[test]
+    fn the_project_that_a_label_names_for_the_merge_request_is_asked_first() {
+        use CiSystem::{Github, Gitlab};
+        let check = |system, labels: &[(&str, &str)], expected: Option<(&str, bool)>| {
+            let found = request_of(system, labels);
+            assert_eq!(found.as_ref().map(|(origin, named)| (origin.as_str(), *named)), expected, "{labels:?}");
+        };
+        let gitlab = [("mrId", "5"), ("projectId", "9"), ("mrProjectId", "7")];
+        check(Gitlab, &gitlab, Some(("merge request 5 of project 7", true)));
+        check(Gitlab, &gitlab[..2], Some(("merge request 5 of project 9", false)));
+        check(Gitlab, &[gitlab[0], gitlab[2]], Some(("merge request 5 of project 7", true)));
+        check(Gitlab, &gitlab[1..], None);
+        let github = [("mrId", "5"), ("projectPath", "alice.app"), ("mrProjectPath", "octo.app")];
+        check(Github, &github, Some(("pull request 5 of octo/app", true)));
+        check(Github, &github[..2], Some(("pull request 5 of alice/app", false)));
+        check(Github, &[github[0], github[2]], Some(("pull request 5 of octo/app", true)));
+        check(Github, &gitlab, None);
+    }
+
     #[test]
     fn both_labels_are_needed() {
         assert_eq!(of(CiSystem::Gitlab, &[("projectId", "7")]), None);

@@ -139,7 +139,18 @@ impl Group {
             By::Commit => ran_for.is_commit(of),
         };
         let wanted = format!("{} {}", self.by.words(), shown(of));
-        Proof::of(job, &wanted, is_it, ran_for).and(|| newer.replaces(older))
+        Proof::of(job, &wanted, is_it, ran_for).and(|| newer.replaces(older)).and(|| self.is_own(older))
+    }
+
+    /// Whether a job ran in the repository that the labels name. Its name may have been given again, and its id is not.
+    fn is_own(&self, Ran { job, ran_for }: Ran<'_>) -> Proof {
+        let label = self.repository.as_ref().and_then(|_| number(&self.project));
+        match label.zip(ran_for.project_id).filter(|(label, id)| label != id) {
+            None => Proof::Proven,
+            Some((label, id)) => Proof::Unknown(format!(
+                "the repository of {job} has the id {id}, and the label `projectId` says {label}"
+            )),
+        }
     }
 }
 
@@ -298,9 +309,12 @@ pub fn succession(
 
 /// The deployments that are newer than this one, the newest first, and so in each.
 fn newer<'a>(member: &Member, all: &'a [Member]) -> Vec<Vec<&'a Member>> {
+    // A number is the same with zeros before it.
+    let job = |of: &'a Member| digits(&of.job_id).unwrap_or(&of.job_id);
+    let own = digits(&member.job_id).unwrap_or(&member.job_id);
     let mut buckets: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
-    for other in all.iter().filter(|other| other.job_id != member.job_id) {
-        buckets.entry(&other.job_id).or_default().push(other);
+    for other in all.iter().filter(|other| job(other) != own) {
+        buckets.entry(job(other)).or_default().push(other);
     }
     // A bucket is newer when all of it is: one namespace that came late makes the rest of its job no newer.
     let mut newer: Vec<_> = buckets
@@ -399,6 +413,9 @@ mod tests {
     #[test]
     fn namespaces_of_one_job_never_replace_each_other() {
         check("a@1+ b@1+", "");
+        check("a@7+ b@007+", "");
+        check("a@7+ b@007+ c@8+", "a<c b<c");
+        check("a@6+ b@7+ c@007?", "");
     }
 
     #[test]
@@ -583,6 +600,26 @@ mod tests {
         let why = "job 46 of project 7 ran for branch `main`, merge request 3, commit \
                    a91957a858320c0e17f3a0eca7cfacbff50ea29a, not for branch `other`";
         assert_eq!(proof(By::Branch, "other"), Proof::Refuted(why.to_owned()));
+    }
+
+    #[test]
+    fn a_repository_that_came_back_under_its_name_deployed_nothing_of_the_former_one() {
+        let group = Group { repository: Some("octo/hello".into()), ..group() };
+        let [job, own] = ["46", "45"].map(|id| group.job(CiSystem::Github, id).unwrap());
+        let proof = |id| {
+            let ran_for = RanFor {
+                branch: Some("main".to_owned()),
+                reference: Some(Reference::Branch("main".to_owned())),
+                source_id: Some(id),
+                project_id: Some(id),
+                name: Some("9".to_owned()),
+                ..RanFor::default()
+            };
+            group.proof(Ran { job: &job, ran_for: &ran_for }, Ran { job: &own, ran_for: &ran_for })
+        };
+        assert_eq!(proof(7), Proof::Proven);
+        let why = "the repository of workflow run 45 of octo/hello has the id 8, and the label `projectId` says 7";
+        assert_eq!(proof(8), Proof::Unknown(why.to_owned()));
     }
 
     #[test]

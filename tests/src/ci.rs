@@ -296,7 +296,7 @@ impl Shared {
         let run = json!({
             "id": id, "status": status, "conclusion": conclusion, "repository": of, "head_repository": of,
             "head_branch": branch.unwrap_or(&own), "head_sha": COMMIT, "pull_requests": [], "workflow_id": 159_038,
-            "created_at": self.since, "run_started_at": self.since, "updated_at": self.since,
+            "created_at": self.since, "run_started_at": self.since, "updated_at": self.since, "event": "push",
         });
         Some(known.with_more(What::Pipeline, repository, id, run))
     }

@@ -38,8 +38,11 @@ struct Run {
     /// Where `head_branch` is: a fork has a `main`, too.
     head_repository: Option<Repository>,
     pull_requests: Option<Vec<OfRun>>,
+    /// What started it.
+    event: Option<String>,
     workflow_id: Option<u64>,
     created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
     /// Of its last attempt.
     run_started_at: Option<Timestamp>,
 }
@@ -107,6 +110,22 @@ const PER_PAGE: usize = 100;
 /// How old a run may be that is run again.
 const AGAIN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// What starts runs of the branch that they are about. What everything else starts is of the default branch, whatever it
+/// deploys (<https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows>).
+const OF_THEIR_BRANCH: [&str; 11] = [
+    "create",
+    "deployment",
+    "merge_group",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_target",
+    "push",
+    "release",
+    "schedule",
+    "workflow_dispatch",
+];
+
 /// The status of a run that waits for a person.
 const HELD: &str = "waiting";
 
@@ -142,8 +161,10 @@ impl System for Github {
         }
     }
 
-    fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool {
-        serde_json::from_slice::<Repository>(body).is_ok_and(|repository| is_called(&repository, pipeline))
+    fn is_project(&self, pipeline: &Origin, id: Option<u64>, body: &[u8]) -> bool {
+        // Its name may have been given again.
+        let is_it = |found: &Repository| id.zip(id_of(found)).is_none_or(|(id, found)| id == found);
+        serde_json::from_slice::<Repository>(body).is_ok_and(|found| is_called(&found, pipeline) && is_it(&found))
     }
 
     fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url> {
@@ -161,6 +182,7 @@ impl System for Github {
             id: run.id,
             is_cancelled: run.conclusion.as_deref() == Some("cancelled"),
             is_under_way: run.conclusion.is_none() && run.status != HELD,
+            changed_at: run.updated_at.max(run.run_started_at),
             status: bounded(run.conclusion.as_ref().unwrap_or(&run.status)).to_owned(),
             runs_for: runs_for(run),
         };
@@ -236,6 +258,9 @@ fn ran_for(run: &Run) -> RanFor {
         pipeline: Some(run.id),
         is_child: false,
         started_at: run.run_started_at,
+        started_by: Some(run.event.as_deref().map_or("something that is not told", bounded))
+            .filter(|event| !OF_THEIR_BRANCH.contains(event))
+            .map(str::to_owned),
     }
 }
 
@@ -316,6 +341,30 @@ mod tests {
         assert_eq!(Github.origin(&base, &origin).as_str(), address);
     }
 
+    #[test]
+    fn a_pull_request_says_which_branch_of_which_repository_it_brings_in_and_when_it_ended() {
+        let origin = Origin { kind: Kind::MergeRequest, id: 1347, ..pipeline() };
+        let pull = |change: Value| {
+            let repo = |id| json!({"id": id, "full_name": "octo-org/Hello-World"});
+            let mut answer = json!({
+                "number": 1347, "state": "closed", "merged": true, "base": {"repo": repo(1_296_269)},
+                "head": {"ref": "feature/x", "repo": repo(2)}, "merged_at": "2026-08-17T10:00:00Z",
+                "closed_at": "2026-08-17T10:00:01Z",
+            });
+            answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let base: Url = "https://api.github.com".parse().unwrap();
+            Github.there(&base, &origin, answer.to_string().as_bytes()).unwrap()
+        };
+        let there = pull(json!({}));
+        assert_eq!(there.sources, [Source { branch: "feature/x".to_owned(), project_id: 2 }]);
+        assert_eq!((there.project_id, there.ended_at), (Some(1_296_269), "2026-08-17T10:00:00Z".parse().ok()));
+        let closed = pull(json!({"merged": false, "merged_at": null}));
+        assert_eq!(closed.ended_at, "2026-08-17T10:00:01Z".parse().ok());
+        for head in [json!(null), json!({"ref": "feature/x", "repo": null}), json!({"ref": null, "repo": {"id": 2}})] {
+            assert_eq!(pull(json!({"head": head})).sources, [], "the fork is gone");
+        }
+    }
+
     /// An answer as the documentation shows it, with this changed.
     fn answer(change: &Value) -> Result<There, String> {
         let mut answer = json!({
@@ -337,7 +386,7 @@ mod tests {
             let mut answer = json!({
                 "id": 30_433_642, "head_branch": "feature/x", "head_sha": "acb5820ced9479c074f688cc328bf03f341a511d",
                 "status": "completed", "conclusion": "whatever comes next", "repository": own, "head_repository": own,
-                "workflow_id": 9, "run_started_at": "2026-08-17T10:00:00Z",
+                "workflow_id": 9, "run_started_at": "2026-08-17T10:00:00Z", "event": "push",
                 "pull_requests": [{"id": 1, "number": 3, "base": {"ref": "main", "repo": {"id": 1_296_269, "url": "u"}}}],
             });
             answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -358,8 +407,14 @@ mod tests {
             pipeline: Some(30_433_642),
             is_child: false,
             started_at: "2026-08-17T10:00:00Z".parse().ok(),
+            started_by: None,
         };
         assert_eq!(job(json!({})), all);
+        for event in ["workflow_run", "issue_comment", "repository_dispatch", "whatever comes next"] {
+            let started_by = Some(event.to_owned());
+            assert_eq!(job(json!({"event": event})), RanFor { started_by, ..all.clone() });
+        }
+        assert!(job(json!({"event": null})).started_by.is_some(), "what is not told is not known");
         for (fork, id) in [(json!({"id": 2, "full_name": "somebody/hello-world"}), Some(2)), (json!(null), None)] {
             let found = job(json!({"head_repository": fork}));
             let expected = RanFor { branch: None, source_id: id, ..all.clone() };
@@ -452,7 +507,13 @@ mod tests {
         let why = "the answer of GitHub is about another workflow run";
         assert_eq!(answer(&json!({"id": 1})).unwrap_err(), why);
         assert_eq!(answer(&json!({"repository": {"full_name": "octo-org/other"}})).unwrap_err(), why);
-        assert!(!Github.is_project(&pipeline(), b"{\"full_name\": \"octo-org/other\"}"));
-        assert!(Github.is_project(&pipeline(), b"{\"full_name\": \"Octo-Org/Hello-World\"}"));
+        assert!(!Github.is_project(&pipeline(), None, b"{\"full_name\": \"octo-org/other\"}"));
+        assert!(Github.is_project(&pipeline(), None, b"{\"full_name\": \"Octo-Org/Hello-World\"}"));
+        let is_project = |id| {
+            let body = b"{\"id\": 7, \"full_name\": \"octo-org/hello-world\"}";
+            Github.is_project(&pipeline(), id, body)
+        };
+        assert!(is_project(None) && is_project(Some(7)));
+        assert!(!is_project(Some(8)), "its name was given again");
     }
 }

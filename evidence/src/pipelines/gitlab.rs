@@ -108,6 +108,10 @@ const HELD: [&str; 2] = ["manual", "scheduled"];
 /// What starts a pipeline that another one starts.
 const CHILD: &str = "parent_pipeline";
 
+/// What starts pipelines of a branch that says nothing of what they deploy: a pipeline of another project, a token of a trigger, and
+/// a chat, where nobody names one.
+const FROM_ELSEWHERE: [&str; 3] = ["pipeline", "trigger", "chat"];
+
 /// How many pipelines are listed at once: more the server does not list.
 const PER_PAGE: usize = 100;
 
@@ -188,7 +192,7 @@ impl System for Gitlab {
         })
     }
 
-    fn is_project(&self, pipeline: &Origin, body: &[u8]) -> bool {
+    fn is_project(&self, pipeline: &Origin, _: Option<u64>, body: &[u8]) -> bool {
         serde_json::from_slice::<Project>(body).is_ok_and(|project| project.id.to_string() == pipeline.project)
     }
 
@@ -228,6 +232,7 @@ impl System for Gitlab {
             is_under_way: !OVER.contains(&one.status.as_str())
                 && one.status != "canceled"
                 && !HELD.contains(&one.status.as_str()),
+            changed_at: one.updated_at,
             status: bounded(&one.status).to_owned(),
             // A list does not tell tags from branches, which seldom have one name.
             runs_for: one.reference.as_deref().and_then(|name| reference(name, is_tag)).map(|reference| RunsFor {
@@ -281,6 +286,7 @@ fn ran_for(answer: &Answer, reference: Option<Reference>, project_id: Option<u64
         pipeline: pipeline.and_then(|pipeline| pipeline.id),
         is_child: pipeline.is_some_and(|pipeline| pipeline.source.as_deref() == Some(CHILD)),
         started_at: answer.started_at,
+        started_by: pipeline.and_then(|it| it.source.clone()).filter(|it| FROM_ELSEWHERE.contains(&it.as_str())),
     }
 }
 
@@ -387,6 +393,10 @@ mod tests {
         }));
         let started_at = "2026-08-17T10:00:00.123Z".parse().ok();
         assert_eq!(child, RanFor { started_at, is_child: true, ..branch });
+        for source in FROM_ELSEWHERE {
+            let pipeline = json!({"id": 6, "project_id": 7, "source": source});
+            assert_eq!(of(json!({"pipeline": pipeline})).started_by.as_deref(), Some(source));
+        }
         for status in ["canceled", "failed", "whatever comes next"] {
             assert!(!job(&json!({"status": status})).unwrap().is_cancelled, "{status}");
         }
@@ -520,8 +530,8 @@ mod tests {
         assert_eq!(answer(&json!({"project_id": 8})).unwrap_err(), why);
         let why = "the answer of GitLab has another shape than is known";
         assert_eq!(answer(&json!({"status": null})).unwrap_err(), why);
-        assert!(!Gitlab.is_project(&pipeline(), b"{\"id\": 8}"));
-        assert!(Gitlab.is_project(&pipeline(), b"{\"id\": 7, \"path_with_namespace\": \"group/app\"}"));
+        assert!(!Gitlab.is_project(&pipeline(), None, b"{\"id\": 8}"));
+        assert!(Gitlab.is_project(&pipeline(), None, b"{\"id\": 7, \"path_with_namespace\": \"group/app\"}"));
     }
 
     #[test]

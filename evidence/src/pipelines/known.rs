@@ -21,7 +21,7 @@ pub struct Known {
 }
 
 /// The form of what is written down. It grows when more is read out of an answer: "not modified" then says nothing.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +185,7 @@ impl There {
         {
             now.source_id = now.source_id.or(then.source_id);
         }
+        self.sequel = self.sequel.or_else(|| before.sequel.clone());
         for source in &before.sources {
             if self.sources.len() < MOST_SOURCES && !self.sources.contains(source) {
                 self.sources.push(source.clone());
@@ -210,14 +211,14 @@ mod tests {
         let read = serde_json::from_value::<Known>(written).unwrap();
         assert_eq!(read, there);
         assert_eq!(read.recalled().etag, None, "more is read out of the answer now");
-        let now = json!({"at": "1970-01-01T00:00:00Z", "etag": "W/\"a\"", "form": 1, "state": {"there": {
+        let now = json!({"at": "1970-01-01T00:00:00Z", "etag": "W/\"a\"", "form": 2, "state": {"there": {
             "status": "canceled", "is_cancelled": true, "is_over": true, "is_held": true, "project": "group/app",
             "project_id": 7, "runs_for": {"reference": {"branch": "main"}, "source_id": 7, "workflow_id": 9, "is_child": true},
             "created_at": "1970-01-01T00:00:00Z", "began_at": "1970-01-01T00:00:00Z", "ended_at": "1970-01-01T00:00:00Z",
             "sources": [{"branch": "a", "project_id": 8}], "sequel": {"newer": {"id": 4, "status": "running"}},
             "ran_for": {"branch": "main", "commit": "a9", "merge_requests": [3], "reference": {"merge_request": 3},
                 "source_id": 7, "project_id": 7, "name": "deploy", "pipeline": 5, "is_child": true,
-                "started_at": "1970-01-01T00:00:00Z"}}}});
+                "started_at": "1970-01-01T00:00:00Z", "started_by": "workflow_run"}}}});
         let read = serde_json::from_value::<Known>(now.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), now);
         assert_eq!(read.clone().recalled(), read);

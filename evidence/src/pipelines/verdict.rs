@@ -183,6 +183,13 @@ fn merge_request(links: &Links, request: &MergeRequest, known: &Known, made_it: 
     let name = named(origin, there);
     let trouble = made_it.and_then(|look| look.trouble.as_ref());
     let made_it = made_it.and_then(|look| look.known.as_ref()).and_then(Known::last);
+    // A repository is asked for by its name, which may have been given again.
+    let is_own = links.pipeline.as_ref().is_some_and(|pipeline| pipeline.project == origin.project);
+    let own_id = links.repository_id.or_else(|| made_it?.project_id).filter(|_| is_own);
+    if let Some((own, id)) = own_id.zip(there.project_id).filter(|(own, id)| own != id) {
+        let why = format!("the repository of {origin} has the id {id}, and that of the pipeline {own}");
+        return (Truth::Unknown, why);
+    }
     if !names_project && let Err(why) = agrees(links, origin, there, made_it) {
         return (Truth::Unknown, why);
     }
@@ -509,6 +516,18 @@ mod tests {
         let cancelled = told(There { sequel: Some(Sequel::Nothing), ..ran("canceled", branch("x")) });
         check(&links, &cancelled, None, Truth::Unknown, "has the id 9, and the label `projectId` says 8");
         check(&Links { repository_id: Some(9), ..links }, &cancelled, None, Truth::True, "");
+        let merged = told(There { project_id: Some(8), ..request("merged", "x", 9) });
+        for named in [None, Some("9")] {
+            let links = links_to_request(named);
+            let why = "has the id 8, and that of the pipeline 9";
+            check(&links, &told(ran("success", branch("x"))), Some(&merged), Truth::Unknown, why);
+            let labelled = Links { repository_id: Some(7), ..links };
+            let why = "has the id 8, and that of the pipeline 7";
+            let other = There { project_id: None, ..ran("success", branch("x")) };
+            check(&labelled, &told(other), Some(&merged), Truth::Unknown, why);
+        }
+        let of_another = links_to_request(Some("7"));
+        check(&of_another, &told(ran("success", branch("x"))), Some(&merged), Truth::True, "was merged");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What pipelines and people do in GitLab, and so to namespaces.
+//! What pipelines and people do in a CI system, and so to namespaces.
 
 use std::sync::Arc;
 
@@ -12,21 +12,23 @@ use crate::{
 
 /// Lets the act of this place happen.
 pub(crate) fn perform(world: &Arc<World>, place: usize) {
-    let Some(act) = world.plot.pipelines.as_ref().and_then(|pipelines| pipelines.acts.get(place)) else { return };
-    world.tell("gitlab", &format!("{act:?}"));
+    let Some(asked) = &world.plot.pipelines else { return };
+    let Some(act) = asked.acts.get(place) else { return };
+    world.tell(asked.system.as_str(), &format!("{act:?}"));
     let now = world.now();
     match act {
         Act::Begin(begin) => {
             let namespace = uid(world, begin.into);
-            world.gitlab().begin(begin, namespace.as_deref(), now);
+            world.ci().begin(begin, namespace.as_deref(), now);
         }
         Act::Deploy(deploy) => self::deploy(world, deploy),
         Act::Turn { pipeline, to, into } => {
             let namespace = uid(world, *into);
-            world.gitlab().turn(*pipeline, to, *into, namespace.as_deref(), now);
+            world.ci().turn(*pipeline, to, *into, namespace.as_deref(), now);
         }
-        Act::Remove { pipeline, by } => world.gitlab().remove(*pipeline, *by, now),
-        Act::Request { request, to, source } => world.gitlab().request(*request, to, source, now),
+        Act::Remove { pipeline, by } => world.ci().remove(*pipeline, *by, now),
+        Act::Request { request, to, source } => world.ci().request(*request, to, source, now),
+        Act::Lose { repository } => world.ci().lose(*repository),
     }
 }
 
@@ -38,7 +40,7 @@ fn uid(world: &World, who: Option<usize>) -> Option<String> {
 
 /// A job makes the namespace, or deploys into the one that is there.
 fn deploy(world: &Arc<World>, deploy: &Deploy) {
-    if !world.gitlab().can_deploy(deploy.pipeline) {
+    if !world.ci().can_deploy(deploy.pipeline) {
         return;
     }
     let keys = Keys::default();
@@ -59,6 +61,6 @@ fn deploy(world: &Arc<World>, deploy: &Deploy) {
             Err(_) => return,
         },
     };
-    world.gitlab().deployed(deploy, &uid, world.now());
+    world.ci().deployed(deploy, &uid, world.now());
     world.changed.notify_waiters();
 }

@@ -1,8 +1,8 @@
 //! The ways out of a process, with all that can go wrong on them.
 
 pub(crate) mod alerts;
+pub(crate) mod ci;
 pub(crate) mod elsewhere;
-pub(crate) mod gitlab;
 pub(crate) mod jobs;
 pub(crate) mod network;
 pub(crate) mod owners;
@@ -131,7 +131,7 @@ impl Edge {
             return match outage.how {
                 OutageKind::Forbids if way == Way::Apiserver && changes => Fate::Answered(Error::Forbidden),
                 OutageKind::Forbids if way == Way::Apiserver => Fate::Fine,
-                OutageKind::Forbids if matches!(way, Way::Owners | Way::Gitlab) => Fate::Answered(Error::Forbidden),
+                OutageKind::Forbids if matches!(way, Way::Owners | Way::Ci) => Fate::Answered(Error::Forbidden),
                 OutageKind::Misreads if way == Way::Owners => Fate::Answered(Error::Malformed),
                 OutageKind::Forbids | OutageKind::Misreads | OutageKind::Refuses => Fate::Refused,
                 OutageKind::Hangs => Fate::Hangs,
@@ -153,7 +153,7 @@ impl Edge {
 
 /// Whether nothing but what is known waits for it.
 fn is_evidence(way: Way) -> bool {
-    matches!(way, Way::Alerts | Way::Gitlab)
+    matches!(way, Way::Alerts | Way::Ci)
 }
 
 impl Fate {

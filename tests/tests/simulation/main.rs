@@ -2,7 +2,7 @@
 //! wrong around them does, and a judge who sees all says whether a property of safety.md section 1 broke.
 //!
 //! The roles, their queue, job runner and clocks are the product's own. Under them lies a world in one thread with paused
-//! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus ([`alerts`]) and a GitLab ([`gitlab`]) likewise, a store
+//! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus ([`alerts`]) and a GitLab or a GitHub ([`ci`]) likewise, a store
 //! ([`shelf`], or SQLite), owners and an operator ([`people`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
 //! seed ([`plot`]), and so the story of a seed can be told again:
 //!
@@ -17,8 +17,8 @@ mod alerts;
 mod apiserver;
 mod builders;
 mod chance;
+mod ci;
 mod edges;
-mod gitlab;
 mod judge;
 mod machine;
 mod people;
@@ -62,7 +62,7 @@ const FRESH: u64 = 50;
 const TWICE: (std::ops::Range<u64>, std::ops::Range<u64>) = (500..510, 510..540);
 
 /// Without these, stories show nothing. Each is the beginning of what is counted.
-const MUST_HAPPEN: [&str; 103] = [
+const MUST_HAPPEN: [&str; 111] = [
     "DELETE accepted",
     "alerts: Cut",
     "alerts: Empty",
@@ -127,10 +127,10 @@ const MUST_HAPPEN: [&str; 103] = [
     "fault: Apiserver hangs",
     "fault: Apiserver late",
     "fault: Apiserver reply lost",
-    "fault: Gitlab answered 403",
-    "fault: Gitlab answered 500",
-    "fault: Gitlab hangs",
-    "fault: Gitlab late",
+    "fault: Ci answered 403",
+    "fault: Ci answered 500",
+    "fault: Ci hangs",
+    "fault: Ci late",
     "fault: Owners answered 400",
     "fault: Owners answered 403",
     "fault: Owners answered 429",
@@ -142,6 +142,7 @@ const MUST_HAPPEN: [&str; 103] = [
     "fault: process died",
     "fault: watch expired (410)",
     "fence stands",
+    "github: answered 304",
     "gitlab: answered 304",
     "gitlab: something blinked",
     "pods: `resident` came to its end",
@@ -149,18 +150,25 @@ const MUST_HAPPEN: [&str; 103] = [
     "pods: `work` came to its end",
     "pods: a job was refused",
     "scene: abandoned",
+    "scene: attempted again",
+    "scene: branches of one name",
+    "scene: checked",
+    "scene: fork deleted",
     "scene: left over",
     "scene: merged",
     "scene: monorepo",
     "scene: of a fork",
+    "scene: outlived",
     "scene: overtaken",
     "scene: pushed",
     "scene: removed",
     "scene: replaced",
     "scene: retention",
+    "scene: reused",
     "scene: run again",
     "scene: siblings",
     "scene: slugs",
+    "scene: started from elsewhere",
     "scene: tidied up",
     "status: cancelled",
     "status: failing",

@@ -42,7 +42,7 @@ pub(crate) struct Plot {
     pub(crate) deployments: Option<Deployments>,
     /// What follows where owners cannot be told.
     pub(crate) undeliverable: Unheard,
-    /// How a GitLab is asked for pipelines, and what happens in it, if there is one.
+    /// How a CI system is asked for pipelines, and what happens in it, if there is one.
     pub(crate) pipelines: Option<Pipelines>,
     /// A machine dies after each effect whose number can be divided by this.
     pub(crate) dies_every: Option<u64>,
@@ -103,7 +103,7 @@ pub(crate) struct Outage {
 pub(crate) enum OutageKind {
     Refuses,
     Hangs,
-    /// 403 to everything that changes something: the right to was withdrawn. Of GitLab, 401 or 403 to everything but what is
+    /// 403 to everything that changes something: the right to was withdrawn. Of CI systems, 401 or 403 to everything but what is
     /// public. To owners, whose secret was exchanged. Of other services, as `Refuses`.
     Forbids,
     /// Owners' 400 to every notice: they take another form. Of other services, as `Refuses`.
@@ -119,8 +119,8 @@ pub(crate) enum Way {
     Owners,
     /// To Prometheus; only where a story checks health.
     Alerts,
-    /// To GitLab; only where a story asks for pipelines.
-    Gitlab,
+    /// To the CI system; only where a story asks for pipelines.
+    Ci,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

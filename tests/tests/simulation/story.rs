@@ -7,12 +7,13 @@ use common::{
     controls, queue, store,
     store::SharedStore,
 };
+use lifecycle::pipeline::CiSystem;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::{
     chance::Dice,
-    edges::{alerts, gitlab},
+    edges::{alerts, ci},
     judge::Violation,
     machine, people,
     plot::Plot,
@@ -202,12 +203,28 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
         ]);
     }
     if let Some(asked) = &plot.pipelines {
+        let [url, token, every, gone, paced] = match asked.system {
+            CiSystem::Gitlab => [
+                "NSM__GITLAB__URL",
+                "NSM__GITLAB__TOKEN_FILE",
+                "NSM__GITLAB__CHECK_EVERY",
+                "NSM__GITLAB__GONE_CONFIRM_AFTER",
+                "NSM__GITLAB__REQUESTS_PER_MINUTE",
+            ],
+            CiSystem::Github => [
+                "NSM__GITHUB__URL",
+                "NSM__GITHUB__TOKEN_FILE",
+                "NSM__GITHUB__CHECK_EVERY",
+                "NSM__GITHUB__GONE_CONFIRM_AFTER",
+                "NSM__GITHUB__REQUESTS_PER_MINUTE",
+            ],
+        };
         variables.extend([
-            ("NSM__GITLAB__URL", format!("http://{}", gitlab::HOST)),
-            ("NSM__GITLAB__TOKEN_FILE", "/nowhere".to_owned()),
-            ("NSM__GITLAB__CHECK_EVERY", format!("{}s", asked.check_every)),
-            ("NSM__GITLAB__GONE_CONFIRM_AFTER", format!("{}s", asked.gone_after)),
-            ("NSM__GITLAB__REQUESTS_PER_MINUTE", asked.per_minute.to_string()),
+            (url, format!("http://{}", ci::host(asked.system))),
+            (token, "/nowhere".to_owned()),
+            (every, format!("{}s", asked.check_every)),
+            (gone, format!("{}s", asked.gone_after)),
+            (paced, asked.per_minute.to_string()),
         ]);
     }
     if let Some(pods) = &plot.pods {

@@ -11,7 +11,7 @@ use std::{
 
 use common::{config::Settings, queue::SharedQueue, store::SharedStore};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::time::saturating_add;
+use lifecycle::{pipeline::CiSystem, time::saturating_add};
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
@@ -21,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     alerts::Prometheus,
     apiserver::Apiserver,
-    gitlab::Gitlab,
+    ci::Ci,
     judge::Judge,
     people,
     plot::{Deed, Moment, Plot, Way, When},
@@ -45,7 +45,7 @@ pub(crate) struct World {
     pub(crate) queue: SharedQueue,
     pub(crate) apiserver: Mutex<Apiserver>,
     pub(crate) prometheus: Mutex<Prometheus>,
-    pub(crate) builds: Mutex<Gitlab>,
+    pub(crate) builds: Mutex<Ci>,
     /// The apiserver's log grew.
     pub(crate) changed: Notify,
     pub(crate) judge: Mutex<Judge>,
@@ -72,6 +72,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(plot: Plot, settings: Vec<Arc<Settings>>, store: SharedStore, queue: SharedQueue) -> Self {
         let machines = plot.machines;
+        let system = plot.pipelines.as_ref().map_or(CiSystem::Gitlab, |asked| asked.system);
         Self {
             configured: (0..machines).map(|_| watch::channel(0).0).collect(),
             judge: Mutex::new(Judge::new(&plot, &settings)),
@@ -80,7 +81,7 @@ impl World {
             queue,
             apiserver: Mutex::default(),
             prometheus: Mutex::default(),
-            builds: Mutex::default(),
+            builds: Mutex::new(Ci::new(system)),
             changed: Notify::new(),
             tally: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -149,7 +150,7 @@ impl World {
         }
         match way {
             Way::Alerts => self.plot.health.as_ref().map_or(0, |health| health.rate),
-            Way::Gitlab => self.plot.pipelines.as_ref().map_or(0, |pipelines| pipelines.rate),
+            Way::Ci => self.plot.pipelines.as_ref().map_or(0, |pipelines| pipelines.rate),
             Way::Apiserver | Way::Store | Way::Queue | Way::Owners => {
                 let at = Way::ALL.iter().position(|one| *one == way);
                 at.map_or(0, |at| self.plot.weather.rates[at])
@@ -269,7 +270,7 @@ impl World {
         lock(&self.prometheus)
     }
 
-    pub(crate) fn gitlab(&self) -> MutexGuard<'_, Gitlab> {
+    pub(crate) fn ci(&self) -> MutexGuard<'_, Ci> {
         lock(&self.builds)
     }
 

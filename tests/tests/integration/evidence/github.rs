@@ -88,6 +88,49 @@ async fn a_wrong_token_cancels_nothing() {
     assert!(reason.starts_with("GitHub answered 401 Unauthorized: it does not take the token in `"), "{reason}");
 }
 
+#[tokio::test]
+async fn a_successor_that_was_tidied_up_has_taken_over_all_the_same() {
+    let (github, mut asker) = github("cancelled").await;
+    github.set(REPOSITORY, 47, "success");
+    [46, 47].into_iter().for_each(|run| github.tell(What::Pipeline, REPOSITORY, run, &json!({"head_branch": "main"})));
+    for tidied in [47, 46] {
+        assert_eq!(asker.told().await.0, Truth::False);
+        github.remove(REPOSITORY, tidied);
+    }
+    let (truth, reason) = asker.told().await;
+    assert_eq!(truth, Truth::False);
+    assert!(reason.contains("47 of the same branch `main` is newer"), "{reason}");
+}
+
+#[tokio::test]
+async fn an_older_run_that_ran_again_counts_when_it_is_over() {
+    let (github, mut asker) = github("cancelled").await;
+    github.set(REPOSITORY, 45, "success");
+    [45, 46].into_iter().for_each(|run| github.tell(What::Pipeline, REPOSITORY, run, &json!({"head_branch": "main"})));
+    assert_eq!(asker.told().await.0, Truth::True);
+    github.tell(What::Pipeline, REPOSITORY, 45, &json!({"run_started_at": "2100-01-01T00:00:00Z"}));
+    assert_eq!(asker.told().await.0, Truth::False);
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_found_in_another_repository_of_its_name_is_not_gone() {
+    let (github, mut asker) = github("in_progress").await;
+    github.tell(What::Pipeline, REPOSITORY, 46, &json!({"repository": {"id": 2, "full_name": REPOSITORY}}));
+    assert_eq!(asker.told().await.0, Truth::False);
+    github.remove(REPOSITORY, 46);
+    asker.look().await;
+    asker.later(SignedDuration::from_mins(10));
+    let (truth, reason) = asker.told().await;
+    assert_eq!((truth, reason.as_str()), (Truth::Unknown, "the answer of GitHub is about another project"));
+}
+
+#[tokio::test]
+async fn what_another_workflow_started_does_not_tell_what_it_deployed() {
+    let (github, mut runs) = runs("feature/x").await;
+    github.tell(What::Pipeline, REPOSITORY, 46, &json!({"event": "workflow_run"}));
+    assert!(matches!(runs.proof().await, Proof::Unknown(why) if why.contains("was started by `workflow_run`")));
+}
+
 /// A GitHub with two runs of this branch, 45 and 46.
 async fn runs(branch: &str) -> (CiServer, Jobs) {
     let github = CiServer::github(TOKEN).await.unwrap();
@@ -136,6 +179,8 @@ async fn a_run_that_its_successor_cancelled_is_not_abandoned() {
     for other in [json!({"workflow_id": 2}), json!({"head_repository": {"id": 2, "full_name": "somebody/app"}})] {
         github.tell(What::Pipeline, REPOSITORY, 47, &json!({"workflow_id": 159_038}));
         github.tell(What::Pipeline, REPOSITORY, 47, &other);
+        // Nobody looked before.
+        asker.known = None;
         assert_eq!(asker.told().await.0, Truth::True, "{other}");
     }
 }

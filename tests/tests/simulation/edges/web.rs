@@ -1,8 +1,12 @@
 //! The way to services that are not ours.
 
 use common::web::Web;
+use lifecycle::pipeline::CiSystem;
 
-use super::{Edge, alerts, gitlab, owners};
+use super::{Edge, alerts, ci, owners};
+
+/// The CI systems that may be asked.
+const CI: [CiSystem; 2] = [CiSystem::Gitlab, CiSystem::Github];
 
 /// The web as it is reached by whoever signs so.
 pub(crate) fn web(edge: Edge, as_whom: &str) -> Web {
@@ -12,7 +16,7 @@ pub(crate) fn web(edge: Edge, as_whom: &str) -> Web {
         Box::pin(async move {
             match request.uri().host() {
                 Some(alerts::HOST) => alerts::ask(&edge, &as_whom).await,
-                Some(gitlab::HOST) => gitlab::ask(&edge, &request).await,
+                Some(host) if CI.map(ci::host).contains(&host) => ci::ask(&edge, &request).await,
                 _ => owners::post(&edge, request).await,
             }
         })

@@ -1,4 +1,4 @@
-//! What goes with its pipeline or its merge request (S4, S8): by who uses it in truth ([`crate::gitlab`]).
+//! What goes with its pipeline or its merge request (S4, S8): by who uses it in truth ([`crate::ci`]).
 
 use std::time::Duration;
 
@@ -17,21 +17,21 @@ const SURELY: SignedDuration = SignedDuration::from_secs(55);
 /// How long it takes until one that is over is asked for again.
 const OVER: Duration = Duration::from_mins(31);
 
-/// What is to become of a namespace by what GitLab tells.
+/// What is to become of a namespace by what the CI system tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Becomes {
     /// It is to be cancelled.
     Cancelled,
     /// It is not.
     Stays,
-    /// GitLab does not tell enough.
+    /// It does not tell enough.
     Either,
 }
 
 impl Judge {
     /// S8: what is cancelled was in use by nobody some time.
     pub(super) fn was_abandoned(&mut self, world: &World, entry: &Entry, what: &str) {
-        if !world.gitlab().was_free(entry.uid.as_str(), Timestamp::MIN, entry.at + skew(world)) {
+        if !world.ci().was_free(entry.uid.as_str(), Timestamp::MIN, entry.at + skew(world)) {
             self.complain("S8", format!("{what} goes to cancelled, and was always in use"));
         }
     }
@@ -39,7 +39,7 @@ impl Judge {
     /// S4: what is deleted for being cancelled is in use by nobody, by a fresh look.
     pub(super) fn still_abandoned(&mut self, world: &World, object: &Object, intent: &Entry) {
         let (from, until) = (intent.at - FRESH - skew(world), intent.at + skew(world));
-        if !world.gitlab().was_free(&object.uid, from, until) {
+        if !world.ci().was_free(&object.uid, from, until) {
             self.complain("S4", format!("`{}` is deleted as cancelled, and was in use", object.name));
         }
     }
@@ -50,17 +50,20 @@ impl Judge {
         let label =
             |key: &str| object.labels.get(&Keys::default().of_ci(key)).and_then(|text| text.parse::<u64>().ok());
         let Some(number) = label("pipelineId") else { return Becomes::Stays };
-        let gitlab = world.gitlab();
-        let Some(pipeline) = gitlab.pipeline(number) else { return Becomes::Either };
+        let ci = world.ci();
+        let Some(pipeline) = ci.pipeline(number) else { return Becomes::Either };
         let request = label("mrId").filter(|_| asked.merged);
-        if request.is_some_and(|request| gitlab.has_ended(pipeline, request)) {
+        if ci.is_lost(pipeline) {
+            return Becomes::Either;
+        }
+        if request.is_some_and(|request| ci.has_ended(pipeline, request)) {
             return Becomes::Cancelled;
         }
         let age = pipeline.created.duration_since(object.created);
         match pipeline.status {
-            "canceled" if gitlab.goes_on(number) || age > SURELY => Becomes::Either,
+            "canceled" if ci.goes_on(number) || age > SURELY => Becomes::Either,
             "canceled" => Becomes::Cancelled,
-            _ if request.is_some() || !gitlab.is_in_use(&object.uid) => Becomes::Either,
+            _ if request.is_some() || !ci.is_in_use(&object.uid) => Becomes::Either,
             _ => Becomes::Stays,
         }
     }

@@ -1,5 +1,5 @@
 //! Which newer deployments replace which older ones (S4, S8): by the labels in the apiserver's log and by the histories, and
-//! where a GitLab is asked by what was deployed in truth.
+//! where a CI system is asked by what was deployed in truth.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ impl Judge {
         let cluster = world.cluster();
         let lives = cluster.lives();
         let Some(own) = lives.get(uid).and_then(Place::of) else { return false };
-        let replaces = |place: Place| place.is_newer(&own) && is_the_same(world, &place, &own);
+        let replaces = |place: Place| place.is_newer(&own) && is_the_same(world, &place, &own, from);
         let newer = lives.iter().filter(|(_, life)| Place::of(life).is_some_and(replaces));
         let mut there = newer.filter(|(_, life)| life.ended.is_none_or(|ended| ended >= from));
         there.any(|(newer, _)| {
@@ -87,11 +87,13 @@ impl Judge {
         let mut jobs: BTreeMap<u64, Vec<Option<Status>>> = BTreeMap::new();
         for other in world.cluster().all() {
             let Some(place) = Place::of_object(other).filter(|place| place.is_newer(&own)) else { continue };
-            let tells = |job: u64| world.plot.pipelines.is_none() || world.gitlab().tells_of_job(job);
+            let tells = |job: u64| world.plot.pipelines.is_none() || world.ci().tells_of_job(job);
             let is_told = tells(place.job_id) && tells(own.job_id);
-            if is_told && !is_the_same(world, &place, &own) {
+            let was_the_same = is_the_same(world, &place, &own, Timestamp::MIN);
+            if is_told && !was_the_same {
                 continue;
             }
+            let is_told = is_told && is_the_same(world, &place, &own, Timestamp::MAX);
             let is_in_the_way = other.deleted.is_some() || self.open(&other.uid).is_some();
             let status = self.statuses(world, &other.uid).last().filter(|(_, to, _)| *to == Timestamp::MAX);
             let status = status.map(|(_, _, status)| status).filter(|_| !is_in_the_way);
@@ -142,9 +144,9 @@ impl Place {
     }
 }
 
-/// Whether two jobs deployed the same in truth, the first one later; without a GitLab labels are believed.
-fn is_the_same(world: &World, later: &Place, earlier: &Place) -> bool {
-    world.plot.pipelines.is_none() || world.gitlab().replaces(later.job_id, earlier.job_id)
+/// Whether two jobs deployed the same in truth, the first one later, as it was known then or since; without a CI system labels are believed.
+fn is_the_same(world: &World, later: &Place, earlier: &Place, from: Timestamp) -> bool {
+    world.plot.pipelines.is_none() || world.ci().replaces(later.job_id, earlier.job_id, from)
 }
 
 /// What a clock may be off by, where one is.

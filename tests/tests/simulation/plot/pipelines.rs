@@ -1,17 +1,20 @@
-//! The pipelines of a story: what a GitLab does in it, and how it is asked.
+//! The pipelines of a story: what a GitLab or a GitHub does in it, and how it is asked.
 
 mod scenes;
 mod script;
 
 use std::time::Duration;
 
+use lifecycle::pipeline::CiSystem;
+
 use self::script::Script;
 use super::{Deed, Deployments, Member, Outage, OutageKind, Way, When};
 use crate::chance::Dice;
 
-/// How a GitLab is asked, and what happens in it.
+/// How a CI system is asked, and what happens in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Pipelines {
+    pub(crate) system: CiSystem,
     /// In seconds, as the next two.
     pub(crate) check_every: u64,
     pub(crate) gone_after: u64,
@@ -34,7 +37,7 @@ pub(crate) struct Pipelines {
     pub(crate) acts: Vec<Act>,
 }
 
-/// What happens in GitLab. Pipelines, jobs and merge requests are named by their numbers, namespaces by their place in the
+/// What happens in a CI system. Pipelines, jobs and merge requests are named by their numbers, namespaces by their place in the
 /// cast.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -57,6 +60,10 @@ pub(crate) enum Act {
         to: &'static str,
         source: Source,
     },
+    /// A repository is deleted.
+    Lose {
+        repository: u64,
+    },
 }
 
 /// A merge request: its project, and its number there.
@@ -71,6 +78,11 @@ pub(crate) struct Begin {
     pub(crate) pipeline: u64,
     pub(crate) project: u64,
     pub(crate) reference: String,
+    /// The repository that `reference` is of, where it is a fork of the project.
+    pub(crate) fork: Option<u64>,
+    /// Of a GitHub, whose branches have pipelines of several workflows; and what it was started by.
+    pub(crate) workflow: u64,
+    pub(crate) event: &'static str,
     pub(crate) sha: String,
     /// Another pipeline starts it.
     pub(crate) is_child: bool,
@@ -109,19 +121,35 @@ pub(crate) enum Remover {
     Retention,
 }
 
+impl Begin {
+    /// The repository that its branch is of.
+    pub(crate) fn head(&self) -> u64 {
+        self.fork.unwrap_or(self.project)
+    }
+}
+
 impl Pipelines {
-    /// How a GitLab is asked in the story of a seed, if there is one, and by which rules newer deployments replace older ones
-    /// then. Thrown apart from all else, and where newer deployments do so already none is asked.
+    /// How a CI system is asked in the story of a seed, if there is one, and by which rules newer deployments replace older
+    /// ones then. Thrown apart from all else, and where newer deployments do so already none is asked.
     pub(super) fn of(seed: u64, troubled_for: Duration, has_health: bool) -> Option<(Self, Deployments)> {
-        let mut dice = Dice::new(seed, "gitlab");
-        if crate::RARE.contains(&seed) || !dice.happens(if has_health { 150 } else { 550 }) {
+        if crate::RARE.contains(&seed) {
             return None;
         }
+        let (gitlab, github) = if has_health { (150, 0) } else { (450, 350) };
+        let mut dice = Dice::new(seed, "gitlab");
+        if dice.happens(gitlab) {
+            return Some(Self::asked(CiSystem::Gitlab, dice, troubled_for));
+        }
+        let mut dice = Dice::new(seed, "github");
+        dice.happens(github).then(|| Self::asked(CiSystem::Github, dice, troubled_for))
+    }
+
+    fn asked(system: CiSystem, mut dice: Dice, troubled_for: Duration) -> (Self, Deployments) {
         let mut outages = Vec::new();
         for _ in 0..dice.one_of(&[0, 1, 1, 2, 3]) {
             let from = Duration::from_secs(dice.below(troubled_for.as_secs()));
             outages.push(Outage {
-                way: Way::Gitlab,
+                way: Way::Ci,
                 from,
                 until: from + Duration::from_secs(dice.one_of(&[5, 30, 120, 400])),
                 how: dice.one_of(&[OutageKind::Refuses, OutageKind::Hangs, OutageKind::Forbids, OutageKind::Forbids]),
@@ -133,6 +161,7 @@ impl Pipelines {
             told_for: dice.one_of(&[0, 0, 30, 120]),
         };
         let asked = Self {
+            system,
             check_every: dice.one_of(&[10, 15, 30]),
             gone_after: dice.one_of(&[0, 20, 60]),
             told_for: dice.one_of(&[0, 0, 30, 120]),
@@ -145,7 +174,7 @@ impl Pipelines {
             scenes: Vec::new(),
             acts: Vec::new(),
         };
-        Some((asked, deployments))
+        (asked, deployments)
     }
 
     /// Writes down what happens. Returns the namespaces that it happens to, whose places in the cast begin there, and when it
@@ -153,7 +182,7 @@ impl Pipelines {
     pub(super) fn play(&mut self, seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, Deed)>) {
         let mut dice = Dice::new(seed, "scenes");
         let count = dice.between(2, 4);
-        let mut script = Script::new(dice, begin);
+        let mut script = Script::new(self.system, dice, begin);
         for _ in 0..count {
             let at = script.dice.below(troubled_for.as_secs() * 2 / 5);
             self.scenes.push(scenes::write(&mut script, at));

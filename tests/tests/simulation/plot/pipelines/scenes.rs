@@ -1,9 +1,16 @@
 //! What happens to namespaces that pipelines make: each is something that was taken, or could be taken, for something else.
+//! Those here happen in every CI system.
+
+mod github;
+mod gitlab;
+
+use lifecycle::pipeline::CiSystem;
 
 use super::{
     Begin, Remover,
     script::{By, Script},
 };
+use crate::ci::label_of;
 
 /// The project of most pipelines, and a fork of it.
 const PROJECT: u64 = 7;
@@ -15,28 +22,32 @@ const RETENTION: u64 = 86_400;
 /// Writes what happens in a scene that begins then.
 type Scene = fn(&mut Script, u64);
 
+/// Those of every CI system, each as often as it stands here.
+const SCENES: [(&str, Scene); 15] = [
+    ("abandoned", abandoned),
+    ("pushed", pushed),
+    ("pushed", pushed),
+    ("outlived", outlived),
+    ("merged", merged),
+    ("of a fork", of_a_fork),
+    ("left over", left_over),
+    ("reused", reused),
+    ("retention", retention),
+    ("tidied up", tidied_up),
+    ("removed", removed),
+    ("run again", run_again),
+    ("slugs", slugs),
+    ("monorepo", monorepo),
+    ("replaced", replaced),
+];
+
 /// Writes one that begins then. Returns its name.
 pub(super) fn write(script: &mut Script, at: u64) -> &'static str {
-    /// Each as often as it stands here.
-    const SCENES: [(&str, Scene); 16] = [
-        ("abandoned", abandoned),
-        ("pushed", pushed),
-        ("pushed", pushed),
-        ("pushed by a parent", pushed_by_a_parent),
-        ("merged", merged),
-        ("of a fork", of_a_fork),
-        ("left over", left_over),
-        ("retention", retention),
-        ("tidied up", tidied_up),
-        ("removed", removed),
-        ("run again", run_again),
-        ("slugs", slugs),
-        ("monorepo", monorepo),
-        ("siblings", siblings),
-        ("overtaken", overtaken),
-        ("replaced", replaced),
-    ];
-    let (name, scene) = script.dice.one_of(&SCENES);
+    let more: &[(&str, Scene)] = match script.system {
+        CiSystem::Gitlab => &gitlab::SCENES,
+        CiSystem::Github => &github::SCENES,
+    };
+    let (name, scene) = script.dice.one_of(&[&SCENES, more].concat());
     scene(script, at);
     name
 }
@@ -46,41 +57,51 @@ struct Line {
     reference: String,
     request: Option<(u64, u64)>,
     is_child: bool,
+    /// Where its branch is, if that is a fork.
+    fork: Option<u64>,
 }
 
 impl Line {
     /// One that nothing else is for.
     fn any(script: &mut Script) -> Self {
         let number = script.number();
-        let branch = Self { reference: format!("feature/{number}"), request: None, is_child: false };
-        match script.dice.below(5) {
-            0 | 1 => branch,
-            2 => Self { is_child: true, ..branch },
-            _ => Self::request(number, "head"),
+        let branch = Self { reference: format!("feature/{number}"), request: None, is_child: false, fork: None };
+        match (script.system, script.dice.below(5)) {
+            (_, 0 | 1) => branch,
+            (CiSystem::Gitlab, 2) => Self { is_child: true, ..branch },
+            (CiSystem::Gitlab, _) => Self::request(number, "head"),
+            (CiSystem::Github, 2) => Self { request: Some((PROJECT, number)), ..branch },
+            (CiSystem::Github, _) => Self { request: Some((PROJECT, number)), fork: Some(FORK), ..branch },
         }
     }
 
     fn request(number: u64, form: &str) -> Self {
         let reference = format!("refs/merge-requests/{number}/{form}");
-        Self { reference, request: Some((PROJECT, number)), is_child: false }
+        Self { reference, request: Some((PROJECT, number)), is_child: false, fork: None }
     }
 
     /// Its next pipeline, which may be in another form.
     fn begin(&self, script: &mut Script) -> Begin {
         let reference = match self.request {
-            Some((_, number)) => {
+            Some((_, number)) if script.system == CiSystem::Gitlab => {
                 let form = script.dice.one_of(&["head", "merge", "train"]);
                 format!("refs/merge-requests/{number}/{form}")
             }
-            None => self.reference.clone(),
+            _ => self.reference.clone(),
         };
-        Begin { project: PROJECT, reference, request: self.request, is_child: self.is_child, ..Begin::default() }
+        let Self { request, is_child, fork, .. } = *self;
+        Begin { project: PROJECT, reference, request, is_child, fork, ..Begin::default() }
+    }
+
+    /// What its merge request brings in.
+    fn source(&self) -> (u64, String) {
+        (self.fork.unwrap_or(PROJECT), self.reference.clone())
     }
 
     /// Its merge request is there, where it has one.
     fn opens(&self, script: &mut Script, at: u64) {
         if let Some(request) = self.request {
-            script.requests(at, request, "opened", &(PROJECT, format!("of-{}", request.1)));
+            script.requests(at, request, "opened", &self.source());
         }
     }
 }
@@ -127,34 +148,34 @@ fn pushed(script: &mut Script, at: u64) {
     }
 }
 
-/// The same, where what deploys is a child, and that of the newer pipeline is yet to come.
-fn pushed_by_a_parent(script: &mut Script, at: u64) {
-    let (thing, namespace) = (script.thing(), script.namespace());
-    let reference = format!("feature/{}", script.number());
-    let parent = || Begin { project: PROJECT, reference: reference.clone(), ..Begin::default() };
-    let child = || Begin { is_child: true, ..parent() };
-    let first = script.begins(at, parent());
-    let first_child = script.begins(at + 2, child());
-    script.deploys(at + 10, by(first_child, thing), namespace, true, &[]);
-    let pushed = at + 10 + script.dice.between(10, 250);
-    let cancels = vec![first_child, first];
-    let second = script.begins(pushed, Begin { into: Some(namespace), cancels, ..parent() });
-    let begun = pushed + script.dice.between(5, 250);
-    let second_child = script.begins(begun, Begin { into: Some(namespace), ..child() });
-    let anew = script.dice.happens(300);
-    script.deploys(begun + 20, by(second_child, thing), namespace, anew, &[]);
-    script.turns(begun + 60, second_child, "success");
-    script.turns(begun + 65, second, "success");
+/// The same, and the server tidies up both pipelines. What the newer one deployed stays in use.
+fn outlived(script: &mut Script, at: u64) {
+    let (thing, namespace, line) = (script.thing(), script.namespace(), Line::any(script));
+    line.opens(script, at);
+    let left = script.dice.between(200, 400);
+    let begin = Begin { age: RETENTION - left, ..line.begin(script) };
+    let first = script.begins(at, begin);
+    script.deploys(at + 5, by(first, thing), namespace, true, &[]);
+    let pushed = at + 5 + script.dice.between(5, 60);
+    let begin = Begin { age: RETENTION - left, into: Some(namespace), cancels: vec![first], ..line.begin(script) };
+    let second = script.begins(pushed, begin);
+    script.deploys(pushed + 10, by(second, thing), namespace, false, &[]);
+    script.turns(pushed + 20, second, "success");
+    let removed = at + left + script.dice.between(60, 200);
+    script.removes(removed, first, Remover::Retention);
+    let removed = removed.max(pushed + left + 5) + script.dice.between(0, 60);
+    script.removes(removed, second, Remover::Retention);
 }
 
 /// The merge request that a pipeline is for is merged, or closed and maybe opened again.
 fn merged(script: &mut Script, at: u64) {
     let (thing, namespace, number) = (script.thing(), script.namespace(), script.number());
     let source = (PROJECT, format!("feature/{number}"));
-    let line = if script.dice.happens(500) {
-        Line::request(number, "head")
-    } else {
-        Line { reference: source.1.clone(), request: Some((PROJECT, number)), is_child: false }
+    let of_branch = Line { reference: source.1.clone(), request: Some((PROJECT, number)), is_child: false, fork: None };
+    let (line, source) = match (script.system, script.dice.happens(500)) {
+        (CiSystem::Gitlab, true) => (Line::request(number, "head"), source),
+        (CiSystem::Github, true) => (Line { fork: Some(FORK), ..of_branch }, (FORK, source.1)),
+        (_, false) => (of_branch, source),
     };
     let request = (PROJECT, number);
     script.requests(at, request, "opened", &source);
@@ -213,9 +234,31 @@ fn left_over(script: &mut Script, at: u64) {
     script.turns(deployed + 5, pipeline, "success");
 }
 
+/// A namespace is deployed into for something else, and the label of the merge request that it was for stays on it.
+fn reused(script: &mut Script, at: u64) {
+    let (first_thing, namespace) = (script.thing(), script.namespace());
+    let (before, number) = (script.number(), script.number());
+    let source = |number: u64| (PROJECT, format!("feature/{number}"));
+    script.requests(at, (PROJECT, before), "opened", &source(before));
+    let begin = |number: u64| Begin { project: PROJECT, reference: source(number).1, ..Begin::default() };
+    let first = script.begins(at + 1, Begin { request: Some((PROJECT, before)), ..begin(before) });
+    let labels = request_labels(script, (PROJECT, before), 0);
+    script.deploys(at + 5, by(first, first_thing), namespace, true, &labels);
+    script.turns(at + 8, first, "success");
+    let again = at + 8 + script.dice.between(10, 200);
+    let second = script.begins(again, Begin { into: Some(namespace), ..begin(number) });
+    script.deploys(again + 5, by(second, first_thing), namespace, true, &[]);
+    script.turns(again + 10, second, "success");
+    let ended = again + 20 + script.dice.between(0, 200);
+    script.requests(ended, (PROJECT, before), "merged", &source(before));
+}
+
 /// The labels of a merge request; so often in a thousand one names its project.
 fn request_labels(script: &mut Script, (project, number): (u64, u64), named: u64) -> Vec<(&'static str, String)> {
-    let project = script.dice.happens(named).then(|| ("mrProjectId", project.to_string()));
+    let project = script.dice.happens(named).then(|| match script.system {
+        CiSystem::Gitlab => ("mrProjectId", project.to_string()),
+        CiSystem::Github => ("mrProjectPath", label_of(project)),
+    });
     std::iter::once(("mrId", number.to_string())).chain(project).collect()
 }
 
@@ -268,9 +311,11 @@ fn run_again(script: &mut Script, at: u64) {
     let again = deployed + script.dice.between(10, 200);
     script.runs_again(again, first, namespace);
     script.turns(again, second, "canceled");
-    if script.dice.happens(300) {
-        let given_up = again + script.dice.between(60, 300);
-        script.turns(given_up, first, "canceled");
+    let over = again + script.dice.between(60, 300);
+    match script.dice.below(10) {
+        0..3 => script.turns(over, first, "canceled"),
+        3..8 => script.turns(over, first, "success"),
+        _ => {}
     }
 }
 
@@ -291,51 +336,21 @@ fn slugs(script: &mut Script, at: u64) {
     }
 }
 
-/// A pipeline deploys only what changed, and the label of the job does not tell what.
+/// A pipeline deploys only what changed, and the label of the job does not tell what. A GitHub has a workflow for each.
 fn monorepo(script: &mut Script, at: u64) {
     let branch = format!("feature-{}", script.number());
     let things = [script.thing(), script.thing() + 1];
     let mut time = at;
     for place in [0, 1, script.dice.one_of(&[0, 1, 1])] {
         let namespace = script.namespace();
-        let begin = Begin { project: PROJECT, reference: branch.clone(), ..Begin::default() };
+        let workflow = place as u64;
+        let begin = Begin { project: PROJECT, reference: branch.clone(), workflow, ..Begin::default() };
         let pipeline = script.begins(time, begin);
         let job = (script.number(), ["deploy web", "deploy api"][place]);
         script.replaces(time + 3, by(pipeline, things[place]), namespace, job, &branch);
         script.turns(time + 6, pipeline, "success");
         time += script.dice.between(20, 200);
     }
-}
-
-/// Two children of one pipeline deploy, by jobs of one name.
-fn siblings(script: &mut Script, at: u64) {
-    let branch = format!("feature-{}", script.number());
-    let parent = Begin { project: PROJECT, reference: branch.clone(), sha: "b".repeat(40), ..Begin::default() };
-    let child = Begin { is_child: true, ..parent.clone() };
-    script.begins(at, Begin { status: "success", ..parent });
-    let mut time = at + 2;
-    for thing in [script.thing(), script.thing() + 1] {
-        let namespace = script.namespace();
-        let pipeline = script.begins(time, child.clone());
-        let job = (script.number(), "deploy");
-        script.replaces(time + 3, by(pipeline, thing), namespace, job, &branch);
-        script.turns(time + 6, pipeline, "success");
-        time += script.dice.between(20, 200);
-    }
-}
-
-/// A job of an older pipeline deploys later.
-fn overtaken(script: &mut Script, at: u64) {
-    let branch = format!("feature-{}", script.number());
-    let (thing, earlier, later) = (script.thing(), script.namespace(), script.namespace());
-    let begin = |status| Begin { project: PROJECT, reference: branch.clone(), status, ..Begin::default() };
-    let old = script.begins(at, begin("manual"));
-    let old_job = script.number();
-    let new = script.begins(at + 1, begin("success"));
-    let new_job = script.number();
-    script.replaces(at + 4, by(new, thing), earlier, (new_job, "deploy"), &branch);
-    let started = at + script.dice.between(6, 200);
-    script.replaces(started, by(old, thing), later, (old_job, "deploy"), &branch);
 }
 
 /// Each pipeline deploys anew, and may cancel the one before.

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use lifecycle::pipeline::CiSystem;
+
 use super::{Act, Begin, Deploy, Remover, Request, Source};
-use crate::{chance::Dice, plot::Member};
+use crate::{chance::Dice, ci::label_of, plot::Member};
 
 /// What is written down so far.
 pub(super) struct Script {
+    pub(super) system: CiSystem,
     pub(super) dice: Dice,
     begin: usize,
     cast: Vec<Member>,
@@ -23,8 +26,8 @@ pub(super) struct By {
 }
 
 impl Script {
-    pub(super) const fn new(dice: Dice, begin: usize) -> Self {
-        Self { dice, begin, cast: Vec::new(), acts: Vec::new(), last: 100 }
+    pub(super) const fn new(system: CiSystem, dice: Dice, begin: usize) -> Self {
+        Self { system, dice, begin, cast: Vec::new(), acts: Vec::new(), last: 100 }
     }
 
     /// All namespaces, and all acts in the order in which they happen.
@@ -60,6 +63,9 @@ impl Script {
         if begin.status.is_empty() {
             begin.status = "running";
         }
+        if begin.event.is_empty() {
+            begin.event = if begin.request.is_some() { "pull_request" } else { "push" };
+        }
         let number = begin.pipeline;
         self.act(at, Act::Begin(begin));
         number
@@ -84,24 +90,37 @@ impl Script {
 
     /// A job deploys, with these labels besides those of its pipeline.
     pub(super) fn deploys(&mut self, at: u64, by: By, into: usize, anew: bool, more: &[(&'static str, String)]) {
-        let mut labels = vec![("projectId", by.project.to_string()), ("pipelineId", by.pipeline.to_string())];
+        let mut labels = self.labels(by);
         labels.extend(more.iter().cloned());
         let (job, name) = (self.number(), "deploy");
         let By { pipeline, thing, .. } = by;
         self.act(at, Act::Deploy(Deploy { job, name, pipeline, thing, into, labels, anew }));
     }
 
-    /// The same, as a job of this name and number that may replace others of a branch.
+    /// The same, as a job of this name and number that may replace others of a branch. A GitHub names the run alone.
     pub(super) fn replaces(&mut self, at: u64, by: By, into: usize, (job, name): (u64, &'static str), branch: &str) {
-        let labels = vec![
-            ("projectId", by.project.to_string()),
-            ("pipelineId", by.pipeline.to_string()),
-            ("job", "deploy".to_owned()),
-            ("jobId", job.to_string()),
-            ("branch", branch.to_owned()),
-        ];
+        let job = match self.system {
+            CiSystem::Gitlab => job,
+            CiSystem::Github => by.pipeline,
+        };
+        let mut labels = self.labels(by);
+        labels.extend([("job", "deploy".to_owned()), ("jobId", job.to_string()), ("branch", branch.to_owned())]);
         let By { pipeline, thing, .. } = by;
         self.act(at, Act::Deploy(Deploy { job, name, pipeline, thing, into, labels, anew: true }));
+    }
+
+    /// A repository is deleted.
+    pub(super) fn loses(&mut self, at: u64, repository: u64) {
+        self.act(at, Act::Lose { repository });
+    }
+
+    /// The labels of a pipeline.
+    fn labels(&self, by: By) -> Vec<(&'static str, String)> {
+        let mut labels = vec![("projectId", by.project.to_string()), ("pipelineId", by.pipeline.to_string())];
+        if self.system == CiSystem::Github {
+            labels.push(("projectPath", label_of(by.project)));
+        }
+        labels
     }
 
     fn act(&mut self, at: u64, act: Act) {

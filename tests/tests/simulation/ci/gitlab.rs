@@ -1,39 +1,13 @@
 //! What a GitLab answers, as its pages of reference show it.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
-use http::{Request, Uri, header::IF_NONE_MATCH};
+use http::Uri;
 use serde_json::{Value, json};
 
-use super::{Gitlab, Job, MergeRequest, Pipeline};
+use super::{Ci, Job, MergeRequest, Pipeline, answer::parameter};
 
-/// An answer of the API.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) etag: Option<String>,
-    pub(crate) body: String,
-}
-
-impl Gitlab {
-    /// Answers a request; whether lists hold what they were not asked for, too.
-    pub(crate) fn answer(&self, request: &Request<Vec<u8>>, lists_all: bool) -> Answer {
-        let Some(found) = self.find(request.uri(), lists_all) else { return Answer::missing() };
-        let body = found.to_string();
-        let mut hasher = DefaultHasher::new();
-        body.hash(&mut hasher);
-        let etag = format!("W/\"{:016x}\"", hasher.finish());
-        let is_known = request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
-        let (status, body) = if is_known { (304, String::new()) } else { (200, body) };
-        Answer { status, etag: Some(etag), body }
-    }
-
-    /// Whether this may be missing for a moment: once for each address.
-    pub(crate) fn blinks(&mut self, uri: &Uri) -> bool {
-        self.blinked.insert(uri.path().to_owned())
-    }
-
-    fn find(&self, uri: &Uri, lists_all: bool) -> Option<Value> {
+impl Ci {
+    /// What is at an address of a GitLab.
+    pub(super) fn find_of_gitlab(&self, uri: &Uri, lists_all: bool) -> Option<Value> {
         let path: Vec<_> = uri.path().strip_prefix("/api/v4/projects/")?.split('/').collect();
         let number = |text: &str| text.parse::<u64>().ok();
         let project = number(path.first()?)?;
@@ -70,15 +44,9 @@ impl Gitlab {
         }
     }
 
-    fn there(&self, project: u64) -> impl Iterator<Item = &Pipeline> {
+    /// The pipelines of a project that it tells of.
+    pub(super) fn there(&self, project: u64) -> impl Iterator<Item = &Pipeline> {
         self.pipelines.values().filter(move |it| it.removed.is_none() && it.begin.project == project)
-    }
-}
-
-impl Answer {
-    /// There is nothing of this address.
-    pub(crate) fn missing() -> Self {
-        Self { status: 404, etag: None, body: json!({ "message": "404 Not found" }).to_string() }
     }
 }
 
@@ -117,10 +85,4 @@ fn job(it: &Job, of: &Pipeline) -> Value {
         "pipeline": { "id": pipeline["id"], "project_id": pipeline["project_id"], "source": pipeline["source"] },
         "web_url": format!("http://gitlab.test/group/app-{}/-/jobs/{id}", of.begin.project),
     })
-}
-
-/// What an address asks for by this key.
-fn parameter(uri: &Uri, key: &str) -> Option<String> {
-    let address = reqwest::Url::parse(&format!("http://gitlab.test{}", uri.path_and_query()?)).ok()?;
-    address.query_pairs().find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
 }

@@ -1,7 +1,7 @@
-//! A GitLab: its pipelines, jobs and merge requests, and who uses which namespace. The judge believes this, and not what the
-//! product makes of its answers ([`answers`]).
+//! A CI system: its pipelines, jobs and merge requests (a GitHub's workflow runs and pull requests), and who uses which
+//! namespace. The judge believes this, and not what the product makes of its answers ([`gitlab`], [`github`]).
 //!
-//! A namespace is *in use* while a pipeline *stands* that deployed into it, or has begun and is about to, whatever the labels
+//! Both are told of in GitLab's words. A namespace is *in use* while a pipeline *stands* that deployed into it, or has begun and is about to, whatever the labels
 //! of the namespace say. A pipeline stands from its beginning, also after it succeeded or failed (people look at what it
 //! deployed), until
 //!
@@ -14,21 +14,28 @@
 //! question: the same thing was deployed later, by a job that began later. Whether two jobs deploy the same thing follows from
 //! no name.
 
-mod answers;
+mod answer;
+mod github;
+mod gitlab;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use lifecycle::pipeline::CiSystem;
 
 use crate::plot::{Begin, Deploy, Remover, Request, Source};
 
-pub(crate) use self::answers::Answer;
+pub(crate) use self::{
+    answer::{Answer, is_project},
+    github::label_of,
+};
 
 /// The statuses of pipelines that go on by themselves.
 const UNDER_WAY: [&str; 2] = ["pending", "running"];
 
-#[derive(Debug, Default)]
-pub(crate) struct Gitlab {
+#[derive(Debug)]
+pub(crate) struct Ci {
+    system: CiSystem,
     pipelines: BTreeMap<u64, Pipeline>,
     jobs: BTreeMap<u64, Job>,
     requests: BTreeMap<Request, MergeRequest>,
@@ -38,6 +45,8 @@ pub(crate) struct Gitlab {
     about_to: BTreeMap<usize, BTreeSet<u64>>,
     /// Since when a namespace is in use, or is not, by its uid.
     turns: BTreeMap<String, Vec<(Timestamp, bool)>>,
+    /// Repositories that are no more.
+    lost: BTreeSet<u64>,
     /// What was not found for a moment.
     blinked: BTreeSet<String>,
 }
@@ -46,6 +55,8 @@ pub(crate) struct Gitlab {
 pub(crate) struct Pipeline {
     pub(crate) begin: Begin,
     pub(crate) created: Timestamp,
+    /// When its attempts began, the last one last, where those are counted; else it is one.
+    began: Vec<Timestamp>,
     pub(crate) status: &'static str,
     updated: Timestamp,
     removed: Option<Removed>,
@@ -70,11 +81,32 @@ struct MergeRequest {
     ended: Option<Timestamp>,
 }
 
-impl Gitlab {
+impl Ci {
+    pub(crate) fn new(system: CiSystem) -> Self {
+        Self {
+            system,
+            pipelines: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            about_to: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            blinked: BTreeSet::new(),
+        }
+    }
+
     /// A pipeline begins; `namespace` is there, which it is about to deploy into.
     pub(crate) fn begin(&mut self, begin: &Begin, namespace: Option<&str>, now: Timestamp) {
         let created = now - SignedDuration::from_secs(i64::try_from(begin.age).unwrap_or(0));
-        let pipeline = Pipeline { begin: begin.clone(), created, status: begin.status, updated: now, removed: None };
+        let pipeline = Pipeline {
+            begin: begin.clone(),
+            created,
+            began: vec![created],
+            status: begin.status,
+            updated: now,
+            removed: None,
+        };
         self.pipelines.insert(begin.pipeline, pipeline);
         self.aims(begin.pipeline, begin.into, namespace);
         for cancelled in &begin.cancels {
@@ -110,9 +142,21 @@ impl Gitlab {
         namespace: Option<&str>,
         now: Timestamp,
     ) {
+        if let Some(it) = self.pipelines.get_mut(&pipeline)
+            && self.system == CiSystem::Github
+            && it.is_over()
+            && UNDER_WAY.contains(&to)
+        {
+            it.began.push(now);
+        }
         self.set_status(pipeline, to, now);
         self.aims(pipeline, into, namespace);
         self.note(now);
+    }
+
+    /// A repository is deleted.
+    pub(crate) fn lose(&mut self, repository: u64) {
+        self.lost.insert(repository);
     }
 
     pub(crate) fn remove(&mut self, pipeline: u64, by: Remover, now: Timestamp) {
@@ -140,11 +184,18 @@ impl Gitlab {
         self.turns.get(uid).and_then(|turns| turns.last()).is_some_and(|(_, in_use)| *in_use)
     }
 
-    /// Whether the later of two jobs deployed in truth what the other did, after it.
-    pub(crate) fn replaces(&self, later: u64, earlier: u64) -> bool {
+    /// Whether the later of two jobs deployed in truth what the other did, after it, as could be known from then on.
+    pub(crate) fn replaces(&self, later: u64, earlier: u64, from: Timestamp) -> bool {
         let (Some(later), Some(earlier)) = (self.jobs.get(&later), self.jobs.get(&earlier)) else { return false };
         // Of one instant nobody knows which came first.
-        later.deploy.thing == earlier.deploy.thing && later.started >= earlier.started
+        later.deploy.thing == earlier.deploy.thing && self.started(later, Timestamp::MAX) >= self.started(earlier, from)
+    }
+
+    /// When a job began, as was known by then. A GitHub tells that only of the whole run.
+    fn started(&self, job: &Job, by: Timestamp) -> Timestamp {
+        let run = self.pipelines.get(&job.deploy.pipeline).filter(|_| self.system == CiSystem::Github);
+        let began = run.and_then(|run| run.began.iter().rfind(|began| **began <= by).or(run.began.first()));
+        began.copied().unwrap_or(job.started)
     }
 
     /// Whether it tells of this job.
@@ -153,19 +204,24 @@ impl Gitlab {
         pipeline.is_some_and(|pipeline| pipeline.removed.is_none())
     }
 
+    /// Whether the repository of its branch is no more.
+    pub(crate) fn is_lost(&self, pipeline: &Pipeline) -> bool {
+        self.lost.contains(&pipeline.begin.head())
+    }
+
     /// A pipeline that it tells of.
     pub(crate) fn pipeline(&self, number: u64) -> Option<&Pipeline> {
         self.pipelines.get(&number).filter(|pipeline| pipeline.removed.is_none())
     }
 
-    /// Whether any other pipeline goes on with what this one was for: a newer one that was not cancelled, or an older one that
-    /// runs again.
+    /// Whether any other pipeline goes on with what this one was for, or did: a newer one that was not cancelled, or an older
+    /// one that went on after this one began. That one was tidied up meanwhile says nothing.
     pub(crate) fn goes_on(&self, number: u64) -> bool {
         let Some(own) = self.pipelines.get(&number) else { return false };
-        let mut others = self.pipelines.iter().filter(|(other, it)| **other != number && it.removed.is_none());
+        let mut others = self.pipelines.iter().filter(|(other, _)| **other != number);
         others.any(|(other, it)| {
-            let goes_on = if *other > number { it.status != "canceled" } else { it.is_under_way() };
-            goes_on && it.is_for_the_same(own)
+            let went_on = it.is_under_way() || it.updated >= own.created;
+            it.status != "canceled" && (*other > number || went_on) && it.is_for_the_same(own)
         })
     }
 
@@ -211,7 +267,9 @@ impl Gitlab {
     /// Whether the merge request that it is for ended after it began.
     fn ended(&self, pipeline: &Pipeline) -> bool {
         let request = pipeline.begin.request.and_then(|request| self.requests.get(&request));
-        request.and_then(|request| request.ended).is_some_and(|ended| ended >= pipeline.created)
+        request
+            .and_then(|request| request.ended)
+            .is_some_and(|ended| pipeline.began.last().is_none_or(|began| ended >= *began))
     }
 }
 
@@ -220,8 +278,14 @@ impl Pipeline {
         UNDER_WAY.contains(&self.status)
     }
 
+    /// It goes on only if somebody has it run again.
+    fn is_over(&self) -> bool {
+        !self.is_under_way() && self.status != "manual"
+    }
+
     fn is_for_the_same(&self, other: &Self) -> bool {
-        self.begin.project == other.begin.project && line(&self.begin.reference) == line(&other.begin.reference)
+        let what = |it: &Self| (it.begin.project, it.begin.head(), it.begin.workflow);
+        what(self) == what(other) && line(&self.begin.reference) == line(&other.begin.reference)
     }
 }
 

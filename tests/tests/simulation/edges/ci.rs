@@ -1,23 +1,34 @@
-//! The way to GitLab.
+//! The way to the CI system, a GitLab or a GitHub.
 
 use std::time::Duration;
 
 use http::{Request, Response, header};
+use lifecycle::pipeline::CiSystem;
 use tokio::time::sleep;
 
 use super::{Edge, Error, Fate};
-use crate::{chance::Dice, gitlab::Answer, plot::Way};
+use crate::{
+    chance::Dice,
+    ci::{Answer, is_project},
+    plot::Way,
+};
 
-/// Its name.
-pub(crate) const HOST: &str = "gitlab.test";
+/// The name of each.
+pub(crate) const fn host(system: CiSystem) -> &'static str {
+    match system {
+        CiSystem::Gitlab => "gitlab.test",
+        CiSystem::Github => "github.test",
+    }
+}
 
 /// Asks it.
 pub(crate) async fn ask(edge: &Edge, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
     let (world, uri) = (&edge.world, request.uri());
-    let (fate, turn) = edge.set_out(Way::Gitlab, &format!("ask for {uri}"), false).await;
-    let mut dice = Dice::new(world.plot.seed, ("gitlab", turn));
-    let lists_all = world.plot.pipelines.as_ref().is_some_and(|pipelines| pipelines.lists_all);
-    let told = || world.gitlab().answer(request, lists_all);
+    let (fate, turn) = edge.set_out(Way::Ci, &format!("ask for {uri}"), false).await;
+    let asked = world.plot.pipelines.as_ref();
+    let (lists_all, name) = asked.map_or((false, "nobody"), |asked| (asked.lists_all, asked.system.as_str()));
+    let mut dice = Dice::new(world.plot.seed, (name, turn));
+    let told = || world.ci().answer(request, lists_all);
     let answer = match fate {
         Fate::Fine => Ok(told()),
         Fate::Refused => Err("it refused".to_owned()),
@@ -29,8 +40,8 @@ pub(crate) async fn ask(edge: &Edge, request: &Request<Vec<u8>>) -> Result<Respo
         Fate::Answered(Error::Malformed) => Ok(says(400, "{\"message\": \"no\"}")),
         Fate::Answered(Error::Page) => Ok(says(404, "<html>no such page</html>")),
         Fate::Lost => Ok(damaged(dice.one_of(&[Page::Html, Page::Cut, Page::Other]), told())),
-        Fate::Garbled if world.gitlab().blinks(uri) => {
-            world.count("gitlab: something blinked");
+        Fate::Garbled if world.ci().blinks(uri) => {
+            world.count(&format!("{name}: something blinked"));
             Ok(Answer::missing())
         }
         Fate::Garbled => Ok(says(504, "no")),
@@ -43,8 +54,8 @@ pub(crate) async fn ask(edge: &Edge, request: &Request<Vec<u8>>) -> Result<Respo
         Fate::Hangs => std::future::pending().await,
     };
     if let Ok(answer) = &answer {
-        world.count(&format!("gitlab: answered {}", answer.status));
-        world.tell("gitlab", &format!("answers {} to {uri}: {}", answer.status, answer.body));
+        world.count(&format!("{name}: answered {}", answer.status));
+        world.tell(name, &format!("answers {} to {uri}: {}", answer.status, answer.body));
     }
     // News travel a little while.
     sleep(Duration::from_millis(1)).await;
@@ -69,11 +80,6 @@ fn damaged(page: Page, whole: Answer) -> Answer {
         Page::Cut => Answer { body: whole.body[..whole.body.len() / 2].to_owned(), ..whole },
         Page::Other => says(200, "{\"id\": 1, \"status\": \"canceled\", \"ref\": \"other\"}"),
     }
-}
-
-/// Whether it is the address of a project alone.
-fn is_project(path: &str) -> bool {
-    path.strip_prefix("/api/v4/projects/").is_some_and(|rest| !rest.contains('/'))
 }
 
 fn says(status: u16, body: &str) -> Answer {
