@@ -8,6 +8,8 @@
 //! ends. Two collectors at once are harmless: they contend for entry numbers, and the later one loads again.
 
 mod events;
+#[cfg(test)]
+mod fixture;
 mod health;
 mod hints;
 mod listing;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Mode, Namespace, Policy, Record, Status, channel,
-    keys::{Lineage, Mismatch},
+    keys::Lineage,
     policy::OnUndeliverable,
     record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
@@ -447,7 +447,6 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
 fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
     match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
         Ok(()) => clear("its mark agrees with the history"),
-        Err(Mismatch::Unreadable) => refuses(format!("{}; take it off", Mismatch::Unreadable)),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }
 }
