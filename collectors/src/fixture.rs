@@ -135,14 +135,19 @@ impl Scene {
         self.second.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// What the store was asked for since that was last asked here.
+    pub(crate) fn asked_for(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.store.calls.lock().unwrap())
+    }
+
     /// Takes the turn of a namespace as it is now. Returns what the store was asked for.
     pub(crate) async fn turn(&mut self, namespace: Namespace) -> Vec<&'static str> {
-        self.store.calls.lock().unwrap().clear();
+        self.asked_for();
         self.memory.there(namespace, None);
         let (uid, seen) = self.memory.begin().unwrap();
         let left = self.collector.turn(&uid, seen, None, false).await.unwrap();
         self.memory.end(&uid, left);
-        std::mem::take(&mut *self.store.calls.lock().unwrap())
+        self.asked_for()
     }
 
     /// The kinds of the entries about a namespace.

@@ -98,8 +98,9 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         context: context.clone(),
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
-    settle(&*context.store, predecessor(stays, length, now)).await?;
-    collector.health.inherit(&*context.store, shard).await?;
+    let beats = context.store.beats(beats::MOST).await?;
+    settle(&*context.store, &beats, predecessor(stays, length, now)).await?;
+    collector.health.inherit(&beats, shard);
     let resident = Resident::new(Arc::clone(&collector), stays);
     let (slot, watched) = (resident.slot(), Arc::clone(&resident.watched));
     let is_over = async {
@@ -419,5 +420,20 @@ async fn hinted(hints: Option<&mut Hints>) -> Origin {
 async fn rested(rest: Option<(Instant, Duration)>) {
     if let Some((until, _)) = rest {
         sleep_until(until).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Scene;
+
+    #[tokio::test]
+    async fn whoever_begins_reads_the_heartbeats_once() {
+        let (scene, asked) = (Scene::new().await, CancellationToken::new());
+        asked.cancel();
+        run(scene.collector.context.clone(), Shard::WHOLE, Stays::ForOneLook, asked).await.unwrap();
+        let calls = scene.asked_for();
+        assert_eq!(calls.iter().filter(|call| **call == "beats").count(), 1, "{calls:?}");
     }
 }
