@@ -6,6 +6,7 @@
 //! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
 //! told.
 
+mod in_force;
 mod keeper;
 mod metrics;
 mod plan;
@@ -16,24 +17,22 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use common::{
-    beats::{ControllerBody, Pulse},
+    beats::{BUSY, ControllerBody, Pulse},
     context::Context,
-    controls::{self, accept_config, begin_epoch},
+    controls::{accept_config, begin_epoch},
     jobs::SharedJobs,
     process,
 };
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{keeper::Keeper, metrics::Metrics};
+use crate::{in_force::InForce, keeper::Keeper, metrics::Metrics};
 
 /// The role, as in its beats.
 pub const ROLE: &str = "collect-controller";
 
-/// How soon a configuration that could not be put in force is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// How often it is looked whether all is as it should be, when nothing says that it is not.
+/// How often it is looked whether all is as it should be, when nothing says that it is not. Each heartbeat is a look, too.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Keeps collectors running until cancelled.
@@ -46,28 +45,28 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let store = &*context.store;
     begin_epoch(store, &actor, context.clock.now()).await.context("cannot begin an epoch in the store")?;
 
-    let mut in_force: Option<String> = None;
+    let mut in_force = InForce::default();
     let mut keeper = Keeper::new(jobs.clone(), Metrics::new(&context.vitals));
     let mut pulse = Pulse::new(ROLE, &context).later();
+    // Others hold to what this one put in force for as long as they hear of it.
+    pulse.every(BUSY.min(context.timings().heartbeat_interval));
     let turns = context.vitals.watch(ROLE, LOOK_EVERY);
     loop {
         turns.turned();
         let hash = settings.borrow_and_update().hash.clone();
-        if in_force.as_ref() == Some(&hash) && !stands(&context, &hash).await {
-            in_force = None;
-        }
-        if in_force.as_ref() != Some(&hash) {
+        if !in_force.stands(store, &hash).await {
             match accept_config(store, &actor, &hash, context.clock.now()).await {
                 Ok(()) => {
                     info!("configuration {hash} is in force");
-                    in_force = Some(hash);
+                    in_force.accepted(hash);
                 }
                 Err(error) => warn!("configuration {hash} is not in force yet: {error}"),
             }
         }
-        let again = keeper.keep(&context.settings(), context.clock.now()).await;
-        let wait = if in_force.is_some() { LOOK_EVERY } else { AGAIN };
-        let wait = again.map_or(wait, |again| again.min(wait));
+        // Whatever that takes: a cluster that does not answer makes nobody count as gone.
+        let (told, plan) = (body(&mut keeper, &context), context.settings());
+        let again = pulse.beside(&context, || told.clone(), keeper.keep(&plan, context.clock.now())).await;
+        let wait = again.unwrap_or(Duration::MAX).min(in_force.look_in());
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;
@@ -77,9 +76,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             }
             Ok(()) = settings.changed() => {}
             () = pulse.due() => {
-                let installation = Some(process::installation(&context));
-                let body = ControllerBody { installation, ..keeper.body(context.clock.now()) };
-                pulse.beat(&context, serde_json::to_value(body).expect("plain data serializes")).await;
+                let told = body(&mut keeper, &context);
+                pulse.beat(&context, told).await;
             }
             () = jobs.changed(wait) => {}
             () = tokio::time::sleep(wait) => {}
@@ -87,13 +85,9 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     }
 }
 
-/// Whether the configuration that this one put in force still is, or somebody else's is who is there: of two the later one
-/// counts, for as long as it runs. A store that is out of reach says nothing.
-async fn stands(context: &Context, hash: &str) -> bool {
-    let Ok(Some(left)) = controls::left_in_force(&*context.store, hash, context.clock.now()).await else { return true };
-    warn!(
-        "configuration {} was put in force by `{}`, which has gone: configuration {hash} is in force again",
-        left.body.hash, left.actor
-    );
-    false
+/// What it tells of itself.
+fn body(keeper: &mut Keeper, context: &Context) -> Value {
+    let installation = Some(process::installation(context));
+    let body = ControllerBody { installation, ..keeper.body(context.clock.now()) };
+    serde_json::to_value(body).expect("plain data serializes")
 }

@@ -1,6 +1,7 @@
 //! A cluster and a store for the tests of a whole collector, in paused time.
 
 mod apiserver;
+pub(crate) mod turns;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -8,7 +8,7 @@ use std::{
 use common::{
     beats::{self, CollectorBody, Looked, Outage},
     config::Settings,
-    store::{Store, StoreError},
+    store::Heartbeat,
 };
 use evidence::health::{Rounds, checkup};
 use jiff::{SignedDuration, Timestamp};
@@ -52,8 +52,7 @@ impl Health {
     }
 
     /// Takes over from whoever looked at this shard before.
-    pub(crate) async fn inherit(&self, store: &dyn Store, shard: Shard) -> Result<(), StoreError> {
-        let beats = store.beats(beats::MOST).await?;
+    pub(crate) fn inherit(&self, beats: &[Heartbeat], shard: Shard) {
         let of_shard = beats.iter().filter(|beat| beat.role == beats::COLLECTOR).filter_map(|beat| {
             let body: CollectorBody = serde_json::from_value(beat.body.clone()).ok()?;
             body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
@@ -61,7 +60,6 @@ impl Health {
         let inherited = of_shard.max_by_key(|looked| looked.until);
         let mut state = self.state();
         (state.run, state.settled, state.inherited) = (inherited, inherited, inherited);
-        Ok(())
     }
 
     /// The last look there was.
@@ -172,7 +170,6 @@ pub(crate) fn after(settings: &Settings, rounds: &Rounds, seen: &Seen, now: Time
 
 #[cfg(test)]
 mod tests {
-    use common::store::{self, Heartbeat};
     use jiff::Timestamp;
     use lifecycle::Uid;
     use serde_json::json;
@@ -188,18 +185,15 @@ mod tests {
     }
 
     /// What is known after these collectors told of the looks they took: shard, since, until.
-    async fn inherited(beats: &[(u32, i64, i64)]) -> Health {
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", directory.path().join("store.db").display());
-        let store = store::open(&url).await.unwrap();
-        for (shard, since, until) in beats {
+    fn inherited(beats: &[(u32, i64, i64)]) -> Health {
+        let beat = |(shard, since, until): &(u32, i64, i64)| {
             let body = json!({"shard": shard, "of": 2, "slot": null, "watched": 1,
                 "looked": {"since": at(*since), "until": at(*until)}});
             let (id, role) = (format!("collector/{shard}-{since}"), beats::COLLECTOR.to_owned());
-            store.beat(&Heartbeat { id, role, started: at(0), at: at(*until), body }).await.unwrap();
-        }
+            Heartbeat { id, role, started: at(0), at: at(*until), body }
+        };
         let health = Health::default();
-        health.inherit(&*store, shard()).await.unwrap();
+        health.inherit(&beats.iter().map(beat).collect::<Vec<_>>(), shard());
         health
     }
 
@@ -212,22 +206,22 @@ mod tests {
         health.continued(streak, &record).looked_at.as_second()
     }
 
-    #[tokio::test]
-    async fn what_the_one_before_saw_without_a_break_counts() {
-        assert_eq!(until(&inherited(&[]).await), 100);
-        assert_eq!(until(&inherited(&[(0, 90, 300)]).await), 300);
-        assert_eq!(until(&inherited(&[(0, 90, 300), (0, 10, 200)]).await), 300, "of two the one that looked last");
-        assert_eq!(until(&inherited(&[(1, 90, 300)]).await), 100, "another shard's");
+    #[test]
+    fn what_the_one_before_saw_without_a_break_counts() {
+        assert_eq!(until(&inherited(&[])), 100);
+        assert_eq!(until(&inherited(&[(0, 90, 300)])), 300);
+        assert_eq!(until(&inherited(&[(0, 90, 300), (0, 10, 200)])), 300, "of two the one that looked last");
+        assert_eq!(until(&inherited(&[(1, 90, 300)])), 100, "another shard's");
     }
 
-    #[tokio::test]
-    async fn what_was_not_seen_in_between_does_not_count() {
-        assert_eq!(until(&inherited(&[(0, 101, 300)]).await), 100);
+    #[test]
+    fn what_was_not_seen_in_between_does_not_count() {
+        assert_eq!(until(&inherited(&[(0, 101, 300)])), 100);
     }
 
-    #[tokio::test]
-    async fn other_sources_begin_anew() {
-        let health = inherited(&[(0, 90, 300)]).await;
+    #[test]
+    fn other_sources_begin_anew() {
+        let health = inherited(&[(0, 90, 300)]);
         health.forget();
         assert_eq!(until(&health), 100);
     }

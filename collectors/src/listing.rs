@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use common::{
     beats, controls,
     history::load_and_mend,
-    store::{Place, Store, StoreError},
+    store::{Heartbeat, Place, Store, StoreError},
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Uid, record::Phase, time::saturating_add};
@@ -42,13 +42,13 @@ impl Collector {
 /// Writes the snapshots that a process did not get to between an entry and its snapshot, so that lists are whole again:
 /// without its first snapshot nobody would miss a namespace that has gone. Looks at what was written since shortly
 /// before `since`, which is when the predecessor of a collector began, or before the start of a collector that has not
-/// ended as it should; without a predecessor since the former start of the controller.
+/// ended as it should, whose heartbeat is there still; without a predecessor since the former start of the controller.
 ///
 /// # Errors
 /// When the store is out of reach.
-pub(crate) async fn settle(store: &dyn Store, since: Option<Timestamp>) -> Result<(), StoreError> {
+pub(crate) async fn settle(store: &dyn Store, beats: &[Heartbeat], since: Option<Timestamp>) -> Result<(), StoreError> {
     let from = match since {
-        Some(since) => left_by_collectors(store).await?.into_iter().chain([since]).min(),
+        Some(since) => left_by_collectors(beats).into_iter().chain([since]).min(),
         None => controls::previous_start(store).await?,
     };
     let Some(from) = from.map(|from| saturating_add(from, -OVERLAP)) else { return Ok(()) };
@@ -70,17 +70,13 @@ pub(crate) async fn settle(store: &dyn Store, since: Option<Timestamp>) -> Resul
 }
 
 /// When the first of those collectors began whose heartbeats are there still.
-async fn left_by_collectors(store: &dyn Store) -> Result<Option<Timestamp>, StoreError> {
-    let beats = store.beats(beats::MOST).await?;
-    Ok(beats.iter().filter(|beat| beat.role == beats::COLLECTOR).map(|beat| beat.started).min())
+fn left_by_collectors(beats: &[Heartbeat]) -> Option<Timestamp> {
+    beats.iter().filter(|beat| beat.role == beats::COLLECTOR).map(|beat| beat.started).min()
 }
 
 #[cfg(test)]
 mod tests {
-    use common::{
-        history::token,
-        store::{Heartbeat, open},
-    };
+    use common::{history::token, store::open};
     use lifecycle::{Actor, Entry, Fact, entry::Released};
 
     use super::*;
@@ -112,12 +108,13 @@ mod tests {
             fact: Fact::Released(Released { why: "for a test".to_owned() }),
         };
         store.append(&entry).await.unwrap();
-        if let Some(started) = died {
+        let beat = |started| {
             let (id, role, body) = ("a".to_owned(), beats::COLLECTOR.to_owned(), serde_json::Value::Null);
-            store.beat(&Heartbeat { id, role, started: at(started), at: at(DEATH), body }).await.unwrap();
-        }
+            Heartbeat { id, role, started: at(started), at: at(DEATH), body }
+        };
+        let beats: Vec<_> = died.into_iter().map(beat).collect();
         assert!(store.snapshot(&uid).await.unwrap().is_none());
-        settle(&*store, since.map(at)).await.unwrap();
+        settle(&*store, &beats, since.map(at)).await.unwrap();
         store.snapshot(&uid).await.unwrap().is_some()
     }
 

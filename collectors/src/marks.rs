@@ -2,7 +2,8 @@
 //!
 //! A mark tells of entries that were written. Where the store does not have them, they were lost, or the store is another
 //! one. But anybody who may annotate a namespace may write a mark, and one comes along with a copy or from a backup: one of
-//! another namespace proves nothing, and one alone holds back its own namespace and no other.
+//! another namespace proves nothing, and one alone holds back its own namespace and no other. One that cannot be read names
+//! no entry: it holds back its own, however many there are, and says nothing about the store.
 
 use common::{
     controls::{self, Doubt, MarkReport},
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Fact, Keys, Namespace, Observation, Record,
     entry::{MarkMismatched, MarkTrusted},
-    keys::{Lineage, Mismatch, RECORD},
+    keys::{Lineage, Mark, Mismatch, RECORD},
     record::Phase,
     time::{between, saturating_add},
 };
@@ -72,8 +73,13 @@ impl Collector {
             return Ok(Compared::default());
         }
         let mut compared = Compared { belongs: true, ..Compared::default() };
-        if record.mismatch.is_none() && self.check_mark(namespace, keys, record).await.is_ok() {
-            return Ok(compared);
+        if record.mismatch.is_none() {
+            match self.check_mark(namespace, keys, record).await {
+                Ok(()) => return Ok(compared),
+                // Nothing that could be read again makes sense of it, and nothing is written now.
+                Err(Mismatch::Unreadable) if is_silent(namespace, record) => return Ok(Compared::default()),
+                Err(_) => {}
+            }
         }
         // Another collector on the same store may have begun an epoch or appended since.
         self.read_marks(record.mismatch.is_some()).await?;
@@ -94,18 +100,16 @@ impl Collector {
         };
         compared.belongs = false;
         match mismatch {
-            // Somebody's tampering with one object says nothing of the history. The worker refuses it.
-            Mismatch::Unreadable => Ok(compared),
-            Mismatch::OtherStore(_) | Mismatch::Behind { .. } => {
-                self.report(namespace, &mismatch).await?;
-                let (mark, why) = (keys.read(namespace, RECORD).unwrap_or_default().to_owned(), mismatch.to_string());
-                let epoch = self.marks.lock().await.lineage.epoch();
-                let fact = Fact::MarkMismatched(MarkMismatched { mark, why, epoch });
-                self.note(namespace, record, fact, &mut compared).await?;
-                compared.again = Some(self.recheck_at(self.context.clock.now()));
-                Ok(compared)
-            }
+            // It names no entry, so it tells of none that was lost: it holds back its own namespace, however many there are.
+            Mismatch::Unreadable => {}
+            Mismatch::OtherStore(_) | Mismatch::Behind { .. } => self.report(namespace, &mismatch).await?,
         }
+        let mark = Mark::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
+        let epoch = self.marks.lock().await.lineage.epoch();
+        let fact = Fact::MarkMismatched(MarkMismatched { mark, why: mismatch.to_string(), epoch });
+        self.note(namespace, record, fact, &mut compared).await?;
+        compared.again = Some(self.recheck_at(self.context.clock.now()));
+        Ok(compared)
     }
 
     async fn check_mark(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
@@ -134,12 +138,7 @@ impl Collector {
         fact: Fact,
         compared: &mut Compared,
     ) -> Result<bool, StoreError> {
-        let is_silent = record.open.is_some()
-            || record.done.is_some()
-            || record.damage.is_some()
-            || record.phase == Phase::Gone
-            || namespace.deleted.is_some();
-        if is_silent {
+        if is_silent(namespace, record) {
             return Ok(false);
         }
         let (store, now) = (&*self.context.store, self.context.clock.now());
@@ -195,3 +194,15 @@ impl Collector {
         controls::raise_doubt(store, &self.actor, &doubt, now).await
     }
 }
+
+/// Whether nothing about its mark is written now: something else is under way, or nothing will be done to it any more.
+const fn is_silent(namespace: &Namespace, record: &Record) -> bool {
+    record.open.is_some()
+        || record.done.is_some()
+        || record.damage.is_some()
+        || matches!(record.phase, Phase::Gone)
+        || namespace.deleted.is_some()
+}
+
+#[cfg(test)]
+mod tests;

@@ -109,8 +109,9 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
     let known = controls::cluster(&*context.store).await?;
-    settle(&*context.store, predecessor(stays, length, now)).await?;
-    collector.health.inherit(&*context.store, shard).await?;
+    let beats = context.store.beats(beats::MOST).await?;
+    settle(&*context.store, &beats, predecessor(stays, length, now)).await?;
+    collector.health.inherit(&beats, shard);
     let resident = Resident::new(Arc::clone(&collector), stays, known);
     let (slot, watched, sight) = (resident.slot(), Arc::clone(&resident.watched), Arc::clone(&resident.sight));
     let is_over = async {

@@ -24,7 +24,7 @@ pub const COLLECTOR: &str = "collector";
 /// The role of action workers, as in their beats.
 pub const WORKER: &str = "action";
 
-/// How often whoever has something to do beats, or as often as at rest
+/// How often whoever has something to do beats, and whoever puts a configuration in force; or as often as at rest
 /// ([`Timings::heartbeat_interval`](crate::timings::Timings::heartbeat_interval)) where that is more often.
 pub const BUSY: Duration = Duration::from_secs(10);
 

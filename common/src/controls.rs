@@ -5,12 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{
-    Actor, Record, Uid,
-    keys::Lineage,
-    record::Phase,
-    time::{between, saturating_add},
-};
+use lifecycle::{Actor, Record, Uid, keys::Lineage, record::Phase, time::saturating_add};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -29,9 +24,6 @@ const MISMATCH: &str = "mismatch";
 const CLUSTER: &str = "cluster";
 
 const PAGE: usize = 1_000;
-
-/// How long whoever puts a configuration in force may take to be heard of: it beats every half minute.
-const TO_BE_HEARD: SignedDuration = SignedDuration::from_secs(45);
 
 /// One decree, with its number in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,16 +159,23 @@ pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Ti
     log(store, CONFIG, actor, &Config { hash: hash.to_owned() }, now).await.map(|_| ())
 }
 
-/// The configuration in force, where it is another one than this and whoever put it in force has gone.
+/// A configuration in force that is another one than one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherInForce {
+    pub decree: Decree<Config>,
+    /// The last heartbeat of whoever put it in force; `None`: there is none, or none any more.
+    pub heard: Option<Timestamp>,
+}
+
+/// The configuration in force, where it is another one than this.
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn left_in_force(store: &dyn Store, hash: &str, now: Timestamp) -> Result<Option<Decree<Config>>> {
-    let in_force = config(store).await?.filter(|decree| decree.body.hash != hash);
-    let Some(decree) = in_force.filter(|decree| between(decree.at, now) >= TO_BE_HEARD) else { return Ok(None) };
+pub async fn other_in_force(store: &dyn Store, hash: &str) -> Result<Option<OtherInForce>> {
+    let Some(decree) = config(store).await?.filter(|decree| decree.body.hash != hash) else { return Ok(None) };
     let beats = store.beats(beats::MOST).await?;
-    let is_there = beats.iter().any(|beat| beat.id == decree.actor.as_str() && beats::is_alive(beat.at, now));
-    Ok((!is_there).then_some(decree))
+    let heard = beats.into_iter().find(|beat| beat.id == decree.actor.as_str()).map(|beat| beat.at);
+    Ok(Some(OtherInForce { decree, heard }))
 }
 
 /// Begins an epoch, higher than every one this store has had. It starts from the seconds since 1970, so that two
@@ -428,25 +427,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_configuration_is_left_in_force_by_whoever_has_gone() {
+    async fn another_configuration_in_force_is_told_with_the_last_heartbeat_of_its_holder() {
         let (_directory, store) = temporary().await;
-        let other = Actor::role("collect-controller", "other");
-        accept_config(&*store, &other, "theirs", at(0)).await.unwrap();
-        let left = async |second: i64| left_in_force(&*store, "ours", at(second)).await.unwrap().is_some();
-        assert!(!left(30).await, "it has yet to be heard of");
-        let beat = crate::store::Heartbeat {
-            id: other.to_string(),
+        let holder = Actor::role("collect-controller", "other");
+        let heard = async |hash: &str| other_in_force(&*store, hash).await.unwrap().map(|other| other.heard);
+        assert_eq!(heard("ours").await, None, "none is in force");
+        accept_config(&*store, &holder, "theirs", at(0)).await.unwrap();
+        assert_eq!(heard("theirs").await, None);
+        assert_eq!(heard("ours").await, Some(None));
+        let beat = |id: String, second| crate::store::Heartbeat {
+            id,
             role: "collect-controller".into(),
             started: at(0),
-            at: at(30),
+            at: at(second),
             body: serde_json::Value::Null,
         };
-        store.beat(&beat).await.unwrap();
-        assert!(!left(60).await, "it is there, and came later");
-        assert!(left(200).await, "it was not heard of");
-        store.forget_beat(&beat.id).await.unwrap();
-        assert!(left(60).await, "it ended");
-        assert!(left_in_force(&*store, "theirs", at(200)).await.unwrap().is_none());
+        store.beat(&beat("collect-controller/ours".into(), 40)).await.unwrap();
+        store.beat(&beat(holder.to_string(), 30)).await.unwrap();
+        assert_eq!(heard("ours").await, Some(Some(at(30))));
     }
 
     #[tokio::test]

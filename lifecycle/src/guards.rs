@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Mode, Namespace, Policy, Record, Status, channel,
-    keys::{Lineage, Mismatch},
+    keys::Lineage,
     policy::OnUndeliverable,
     record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
@@ -332,9 +332,8 @@ fn told(policy: &Policy, record: &Record) -> Judged {
     let Some(warning) = &policy.warning else {
         return clear("no channel is configured, so there is nobody to tell");
     };
-    let notice = record.notice(record.status).filter(|notice| notice.counts);
-    match notice {
-        Some(notice) if is_of(notice, deletion(policy, record)) => match notice.delivery {
+    match notice_of(policy, record) {
+        Some(notice) => match notice.delivery {
             Delivery::Open => {
                 let until = human_text(channel::tried_until(&warning.undeliverable, notice));
                 let until = match warning.undeliverable.then {
@@ -358,13 +357,14 @@ fn told(policy: &Policy, record: &Record) -> Judged {
                 }
             },
         },
-        _ => waits(None, "its owner has yet to be told of this deletion"),
+        None => waits(None, "its owner has yet to be told of this deletion"),
     }
 }
 
-/// Whether a notice announces this deletion as it stands now.
-pub(crate) fn is_of(notice: &Notice, deletion: Option<Deletion>) -> bool {
-    deletion.is_some_and(|it| it.about == notice.intended.about && it.at == notice.intended.deadline)
+/// The notice that announces the deletion which the record leads to, as it stands now; `None`: none does that counts.
+pub(crate) fn notice_of<'a>(policy: &Policy, record: &'a Record) -> Option<&'a Notice> {
+    let Deletion { about, at } = deletion(policy, record)?;
+    record.notice(about).filter(|notice| notice.counts && notice.intended.deadline == at)
 }
 
 fn promise(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
@@ -447,15 +447,21 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
 fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
     match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
         Ok(()) => clear("its mark agrees with the history"),
-        Err(Mismatch::Unreadable) => refuses(format!("{}; take it off", Mismatch::Unreadable)),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::{Uid, entry::Kept};
+    use crate::{
+        Uid,
+        entry::{Kept, NoticeIntended},
+        fixture,
+        wishes::{Deadline, DeadlineBy},
+    };
 
     #[test]
     fn a_keep_of_which_nobody_recorded_the_end_stands() {
@@ -463,6 +469,60 @@ mod tests {
         assert_eq!(kept(&record, Timestamp::MAX).0, Verdict::Clear);
         record.kept = Some(Kept { wish: Some("always".into()), until: None, first_seen: None, by: None, reason: None });
         assert_eq!(kept(&record, Timestamp::MAX).0, Verdict::Waits(None));
+    }
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).expect("a small number is an instant")
+    }
+
+    /// A record in this status, whose life ends at minute 60, and whose status ends at minute 30 where it has an end of its
+    /// own. Its owner was told of a deletion about this status then.
+    fn told_of(status: Status, about: Status, deadline: Timestamp) -> Record {
+        let intended = NoticeIntended { about, deadline, promise: deadline, channel: "chat".into() };
+        let (delivery, sent_at) = (Delivery::Sent, Some(at(10)));
+        let notice = Notice { intended, seq: 3, at: at(9), delivery, promise: deadline, counts: true, sent_at };
+        Record {
+            status,
+            since: Some(at(5)),
+            finalize_at: Some(at(30)),
+            deadline: Some(Deadline { at: at(60), by: DeadlineBy::Policy }),
+            notices: vec![notice],
+            ..Record::new(Uid::new("a"))
+        }
+    }
+
+    /// A deletion and its notice are about the status, where the status leads to a deletion; so it makes no difference to
+    /// what is done whether the notice is looked for by the one or by the other.
+    #[test]
+    fn the_deletion_is_about_another_status_only_where_the_status_leads_to_none() {
+        let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
+        let policies = fixture::policies(raw, Mode::Enforce, true);
+        let leading = [Status::Stale, Status::Failed, Status::Cancelled, Status::Superseded];
+        for set in 0..1_u32 << leading.len() {
+            let deletes: Vec<_> =
+                (0..).zip(leading).filter(|(bit, _)| (set >> bit) & 1 == 1).map(|(_, it)| it).collect();
+            let policy = policies.iter().next().expect("there is one").deleting(&deletes);
+            for (status, about) in Status::ALL.into_iter().flat_map(|one| Status::ALL.map(|other| (one, other))) {
+                for deadline in [at(30), at(60)] {
+                    let record = told_of(status, about, deadline);
+                    let of_status = Some(Deletion { about: status, at: deadline }) == deletion(&policy, &record);
+                    let by_status = record.notice(status).filter(|_| of_status);
+                    let is_led_to = super::status(&policy, &record).0 == Verdict::Clear;
+                    let agree = notice_of(&policy, &record) == by_status;
+                    assert!(agree || !is_led_to, "{status} told of {about} at {deadline}, deletes {deletes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_was_told_before_the_status_leads_to_it_was_told() {
+        let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
+        let policies = fixture::policies(raw, Mode::Enforce, true);
+        let policy = policies.iter().next().expect("there is one");
+        let guard = |deadline| told(policy, &told_of(Status::Ok, Status::Stale, at(deadline)));
+        assert_eq!(guard(60), (Verdict::Clear, format!("its owner was told at {}", human_text(at(10)))));
+        assert_eq!(guard(59).0, Verdict::Waits(None), "that was of another deadline");
     }
 
     #[test]

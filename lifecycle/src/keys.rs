@@ -117,7 +117,16 @@ pub struct Mark {
     pub uid: Option<Uid>,
 }
 
+/// The longest text that is read as a mark, in bytes: many times what a mark takes.
+const MAX_MARK_BYTES: usize = 256;
+
 impl Mark {
+    /// What is kept on record of the text of a mark: its beginning. Whoever may annotate may write more than an entry holds.
+    #[must_use]
+    pub fn on_record(text: &str) -> &str {
+        &text[..text.floor_char_boundary(MAX_MARK_BYTES)]
+    }
+
     /// Reads the mark of a namespace: `None` when it carries none, `Some(None)` when it carries something else.
     #[must_use]
     pub fn of(namespace: &Namespace, keys: &Keys) -> Option<Option<Self>> {
@@ -138,6 +147,9 @@ impl Mark {
     }
 
     fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_MARK_BYTES {
+            return None;
+        }
         let mut parts = text.splitn(3, '.');
         let (epoch, seq, uid) = (parts.next()?, parts.next()?, parts.next());
         let uid = match uid {
@@ -181,9 +193,13 @@ impl Lineage {
     /// When the two do not belong together: nothing destructive may be done to it (safety.md section 2, step 1).
     pub fn check(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
         let Some(text) = keys.read(namespace, RECORD) else { return Ok(()) };
-        let Some(mark) = Mark::parse(text) else { return Err(Mismatch::Unreadable) };
-        let is_trusted = mark.epoch < self.vouched_before || record.trusted_mark.as_deref() == Some(text);
-        if mark.is_of_another(namespace) || is_trusted {
+        let is_trusted = record.trusted_mark.as_deref() == Some(Mark::on_record(text));
+        let mark = match Mark::parse(text) {
+            Some(mark) => mark,
+            None if is_trusted => return Ok(()),
+            None => return Err(Mismatch::Unreadable),
+        };
+        if mark.is_of_another(namespace) || is_trusted || mark.epoch < self.vouched_before {
             Ok(())
         } else if mark.epoch != NO_EPOCH && !self.epochs.contains(&mark.epoch) {
             Err(Mismatch::OtherStore(mark.epoch))
@@ -287,6 +303,18 @@ mod tests {
         check(Some("2.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         check(Some("4.1"), Err(Mismatch::OtherStore(4)));
         check(Some("1.99"), Ok(()));
+    }
+
+    #[test]
+    fn an_unreadable_mark_stands_until_somebody_vouched_for_this_very_one() {
+        check_with(Some("garbage"), Some("garbage"), Ok(()));
+        check_with(Some("garbage"), Some("more garbage"), Err(Mismatch::Unreadable));
+        let [long, too] = ["x", "y"].map(|end| "0".repeat(100_000) + "2.7.a" + end);
+        check(Some(&long), Err(Mismatch::Unreadable));
+        assert_eq!(Mark::on_record(&long).len(), MAX_MARK_BYTES);
+        check_with(Some(Mark::on_record(&long)), Some(&long), Ok(()));
+        check_with(Some(Mark::on_record(&long)), Some(&too), Ok(()));
+        assert_eq!(Mark::on_record(&"ü".repeat(200)).len(), MAX_MARK_BYTES);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Mode, Policy, Record, Status, Uid, channel,
-    guards::{Deletion, GuardKind, Guards, Verdict, deletion, guards, is_of},
+    guards::{Deletion, GuardKind, Guards, Verdict, deletion, guards, notice_of},
     policy::OnUndeliverable,
     record::{Delivery, Notice},
     time::{between, cut_to_millis, saturating_add},
@@ -71,14 +71,8 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
 /// rationed in waves (safety.md S7).
 #[must_use]
 pub fn is_foretold(policy: &Policy, record: &Record) -> bool {
-    let is_told =
-        policy.warning.is_none() || notice_of(record, deletion(policy, record)).is_some_and(Notice::is_delivered);
+    let is_told = policy.warning.is_none() || notice_of(policy, record).is_some_and(Notice::is_delivered);
     is_told && has_stood(record)
-}
-
-/// The notice of this deletion that counts.
-fn notice_of(record: &Record, deletion: Option<Deletion>) -> Option<&Notice> {
-    record.notice(deletion?.about).filter(|notice| notice.counts && is_of(notice, deletion))
 }
 
 fn has_stood(record: &Record) -> bool {
@@ -132,7 +126,7 @@ const MAX_RETRY_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
 pub fn offered_again(policy: Option<&Policy>, record: &Record, interval: SignedDuration, now: Timestamp) -> Timestamp {
     let usual = saturating_add(now, interval);
     let told = policy.and_then(|policy| {
-        let notice = notice_of(record, deletion(policy, record)).filter(|notice| notice.delivery == Delivery::Open)?;
+        let notice = notice_of(policy, record).filter(|notice| notice.delivery == Delivery::Open)?;
         Some((notice, channel::tried_until(&policy.warning?.undeliverable, notice)))
     });
     let Some((notice, end)) = told else { return usual };
@@ -210,7 +204,7 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
         Status::Stale => record.deadline_set_by,
         _ => record.deadline_set_by.max(record.episode),
     };
-    if let Some(notice) = notice_of(record, Some(deletion)) {
+    if let Some(notice) = notice_of(policy, record) {
         let is_due = match notice.delivery {
             Delivery::Open => true,
             Delivery::Sent => false,

@@ -364,6 +364,14 @@ impl Policy {
     }
 }
 
+#[cfg(test)]
+impl Policy {
+    /// The same, which deletes what is in these statuses and no other.
+    pub(crate) fn deleting(&self, deletes: &[Status]) -> Self {
+        Self { deletes: deletes.to_vec(), ..self.clone() }
+    }
+}
+
 impl Policies {
     /// Checks policies all at once, so that one run shows every mistake.
     ///

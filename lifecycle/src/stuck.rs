@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Policy, Record, Verdict, channel,
-    guards::{GuardKind, deletion, guards, history, is_of},
+    guards::{GuardKind, guards, history, notice_of},
     record::{Delivery, Phase},
     time::{human_text, saturating_add},
 };
@@ -81,9 +81,7 @@ fn due_since(policy: &Policy, record: &Record) -> Option<Timestamp> {
 
 /// Until when the notice on its way is tried; before all time where none is.
 fn tried_until(policy: &Policy, record: &Record) -> Timestamp {
-    let deletion = deletion(policy, record);
-    let notice = deletion.and_then(|deletion| record.notice(deletion.about));
-    let open = notice.filter(|notice| notice.delivery == Delivery::Open && is_of(notice, deletion));
+    let open = notice_of(policy, record).filter(|notice| notice.delivery == Delivery::Open);
     let until = policy.warning.zip(open).map(|(warning, open)| channel::tried_until(&warning.undeliverable, open));
     until.unwrap_or(Timestamp::MIN)
 }
@@ -160,6 +158,20 @@ mod tests {
     fn what_is_due_and_not_tried_is_stuck_after_a_quarter_of_an_hour() {
         assert_eq!(from(&policies(Mode::Enforce, false), &[]), Some(at(75)));
         assert_eq!(from(&policies(Mode::Enforce, true), &[]), Some(at(75)), "nor was its owner told");
+    }
+
+    #[test]
+    fn a_notice_puts_that_off_for_as_long_as_it_is_tried_and_counts() {
+        let policies = policies(Mode::Enforce, true);
+        let notice = json!({"about": "stale", "deadline": at(60), "promise": at(60), "channel": "chat"});
+        let notice = (61, "NoticeIntended", notice);
+        assert_eq!(from(&policies, std::slice::from_ref(&notice)), Some(at(61 + 60 + 15)));
+        let hash = policies.iter().next().map(|policy| policy.hash.clone());
+        let changed = |mode: &str| (62, "PolicyChanged", json!({"policy": "ci", "policy_hash": hash, "mode": mode}));
+        // It was enforced, observed, and is enforced again: its owner is told anew, by a notice that has yet to be written.
+        // What the former promised holds.
+        let entries = [notice, changed("observe"), changed("enforce")];
+        assert_eq!(from(&policies, &entries), Some(at(61 + 15)));
     }
 
     #[test]

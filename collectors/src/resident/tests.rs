@@ -9,7 +9,7 @@ use lifecycle::{
 use super::*;
 use crate::{
     Work,
-    fixture::{RESIDENT, SWEEP, Scene, at},
+    fixture::{RESIDENT, SWEEP, Scene, at, turns},
 };
 
 /// A namespace that went while nobody watched.
@@ -43,4 +43,13 @@ async fn what_a_dead_predecessor_left_half_done_comes_to_its_end() {
         }
         assert_eq!(scene.kinds(WENT).await, ["Adopted", "Gone"], "{work:?}");
     }
+}
+
+#[tokio::test]
+async fn whoever_begins_reads_the_heartbeats_once() {
+    let (scene, asked) = (turns::Scene::new().await, CancellationToken::new());
+    asked.cancel();
+    run(scene.collector.context.clone(), Shard::WHOLE, Stays::ForOneLook, asked).await.unwrap();
+    let calls = scene.asked_for();
+    assert_eq!(calls.iter().filter(|call| **call == "beats").count(), 1, "{calls:?}");
 }

@@ -25,6 +25,7 @@ pub(super) struct Found {
 
 /// Finds the cluster of a file, else of `KUBECONFIG` or `~/.kube/config`, else, without any of them, of this pod.
 pub(super) fn find(file: Option<&Path>, context: Option<&str>, proxies: &Proxies) -> anyhow::Result<Found> {
+    let (file, context) = (file.filter(|file| !file.as_os_str().is_empty()), context.filter(|name| !name.is_empty()));
     let kubeconfig = match file {
         Some(path) => Some(read(path)?),
         None => merged(&kubeconfigs(variable))?,
@@ -57,15 +58,21 @@ fn merged(paths: &[PathBuf]) -> anyhow::Result<Option<Kubeconfig>> {
     Ok((!merged.contexts.is_empty() || !merged.clusters.is_empty()).then_some(merged))
 }
 
+/// Reads a file, without what is empty: it would hide what another file says.
 fn read(path: &Path) -> anyhow::Result<Kubeconfig> {
-    Kubeconfig::read_from(path).with_context(|| format!("cannot read the kubeconfig `{}`", path.display()))
+    let read = Kubeconfig::read_from(path);
+    let mut kubeconfig = read.with_context(|| format!("cannot read the kubeconfig `{}`", path.display()))?;
+    let Kubeconfig { current_context, kind, api_version, clusters, auth_infos, contexts, .. } = &mut kubeconfig;
+    [current_context, kind, api_version].into_iter().for_each(drop_empty);
+    contexts.iter_mut().filter_map(|named| named.context.as_mut()).for_each(|it| drop_empty(&mut it.namespace));
+    let base = Base::of(path);
+    clusters.iter_mut().filter_map(|named| named.cluster.as_mut()).for_each(|cluster| complete(cluster, &base));
+    auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()).for_each(|login| trim(login, &base));
+    Ok(kubeconfig)
 }
 
 fn of(mut kubeconfig: Kubeconfig, context: Option<&str>, proxies: &Proxies) -> anyhow::Result<Found> {
-    drop_empty(&mut kubeconfig.current_context);
     kubeconfig.current_context = context.map(str::to_owned).or(kubeconfig.current_context);
-    kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()).for_each(complete);
-    kubeconfig.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()).for_each(trim);
     let mut config = kube::Config::try_from(kubeconfig)?;
     default_scheme(&mut config)?;
     let mut plugin = config.auth_info.exec.take();
@@ -101,18 +108,32 @@ fn drop_empty_secret(text: &mut Option<SecretString>) {
     text.take_if(|text| text.expose_secret().is_empty());
 }
 
-fn complete(cluster: &mut Cluster) {
+/// The directory of a file, which the paths in it are relative to, as the client library completes an empty one: it is none.
+struct Base(Option<String>);
+
+impl Base {
+    fn of(path: &Path) -> Self {
+        Self(path.parent().and_then(|directory| directory.join("").to_str().map(str::to_owned)))
+    }
+
+    fn drop_empty(&self, path: &mut Option<String>) {
+        path.take_if(|path| path.is_empty() || self.0.as_ref() == Some(path));
+    }
+}
+
+fn complete(cluster: &mut Cluster, base: &Base) {
     let Cluster { server, certificate_authority, certificate_authority_data, proxy_url, tls_server_name, .. } = cluster;
-    [server, certificate_authority, certificate_authority_data, tls_server_name].into_iter().for_each(drop_empty);
+    [server, certificate_authority_data, tls_server_name].into_iter().for_each(drop_empty);
+    base.drop_empty(certificate_authority);
     drop_empty(proxy_url);
     proxy_url.get_or_insert_with(|| UNNAMED.to_owned());
 }
 
-fn trim(login: &mut AuthInfo) {
-    let AuthInfo { username, token_file, client_certificate, client_certificate_data, client_key, impersonate, .. } =
-        login;
-    let texts = [username, token_file, client_certificate, client_certificate_data, client_key, impersonate];
-    texts.into_iter().for_each(drop_empty);
+fn trim(login: &mut AuthInfo, base: &Base) {
+    let AuthInfo { username, client_certificate_data, impersonate, impersonate_uid, .. } = login;
+    [username, client_certificate_data, impersonate, impersonate_uid].into_iter().for_each(drop_empty);
+    let AuthInfo { token_file, client_certificate, client_key, .. } = login;
+    [token_file, client_certificate, client_key].into_iter().for_each(|path| base.drop_empty(path));
     [&mut login.token, &mut login.password, &mut login.client_key_data].into_iter().for_each(drop_empty_secret);
     // The file outranks the token, which may be older.
     if login.token_file.is_some() {

@@ -30,7 +30,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     process::Command,
-    sync::{Notify, watch},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -65,8 +65,8 @@ pub(super) struct Login {
     plugin: Arc<str>,
     clock: Clock,
     state: watch::Receiver<State>,
-    /// Asks for another run.
-    renew: Arc<Notify>,
+    /// The number of the last session that is to be replaced: it was refused, or is over.
+    refused: Arc<watch::Sender<u64>>,
     _keeper: Arc<JoinSet<()>>,
 }
 
@@ -81,6 +81,8 @@ struct State {
 /// A client that is logged in.
 #[derive(Clone)]
 struct Session {
+    /// Sessions count from 1.
+    number: u64,
     client: Client,
     until: Option<Timestamp>,
 }
@@ -110,26 +112,41 @@ impl Login {
 
     async fn with(plugin: Plugin, config: kube::Config, (clock, seen): (Clock, ApiClock)) -> Result<Self, LoginFailed> {
         let (sender, mut state) = watch::channel(State::default());
-        let renew = Arc::new(Notify::new());
+        let refused = watch::Sender::new(0);
         let (name, mut keeper) = (plugin.name.clone(), JoinSet::new());
-        let keep = Keeper { plugin, config, clock: clock.clone(), seen, state: sender, renew: renew.clone() };
+        let keep = Keeper { plugin, config, clock: clock.clone(), seen, state: sender, refused: refused.subscribe() };
         keeper.spawn(keep.run());
         let first = state.wait_for(|state| state.session.is_some() || state.failed.is_some()).await;
         let failed = first.map_or_else(|_| Some(LoginFailed::ended(&name)), |state| state.failed.clone());
         match failed {
             Some(failed) => Err(failed),
-            None => Ok(Self { plugin: name, clock, state, renew, _keeper: Arc::new(keeper) }),
+            None => Ok(Self { plugin: name, clock, state, refused: Arc::new(refused), _keeper: Arc::new(keeper) }),
         }
     }
 
     /// Sends a request.
     pub(super) async fn send(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let session = self.session().await?;
+        self.send_in(&session, request).await
+    }
+
+    /// Sends a request in a session, which may have been replaced meanwhile: then it says nothing of the present one that it
+    /// is refused.
+    async fn send_in(&self, session: &Session, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let answer = session.client.send(request).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
-            self.renew.notify_one();
+            self.replace(session.number);
         }
         Ok(answer)
+    }
+
+    /// Asks for a session after this one.
+    fn replace(&self, number: u64) {
+        self.refused.send_if_modified(|refused| {
+            let is_news = *refused < number;
+            *refused = number.max(*refused);
+            is_news
+        });
     }
 
     async fn session(&self) -> Result<Session, LoginFailed> {
@@ -138,9 +155,13 @@ impl Login {
             let good = state.session.as_ref().filter(|session| session.until.is_none_or(|end| self.clock.now() < end));
             good.cloned()
         };
-        if is_good(&state.borrow()).is_none() {
+        let over = {
+            let state = state.borrow();
+            state.session.as_ref().filter(|_| is_good(&state).is_none()).map(|session| session.number)
+        };
+        if let Some(over) = over {
             // This machine may have slept.
-            self.renew.notify_one();
+            self.replace(over);
         }
         let ready = state.wait_for(|state| is_good(state).is_some() || state.failed.is_some());
         let state = match timeout(WAIT_TIMEOUT, ready).await {
@@ -159,16 +180,17 @@ struct Keeper {
     clock: Clock,
     seen: ApiClock,
     state: watch::Sender<State>,
-    renew: Arc<Notify>,
+    refused: watch::Receiver<u64>,
 }
 
 impl Keeper {
-    async fn run(self) {
+    async fn run(mut self) {
+        let mut number = 0;
         loop {
             let lasts = match self.log_in().await {
-                Ok(session) => {
-                    let until = session.until;
-                    self.state.send_replace(State { session: Some(session), failed: None });
+                Ok((client, until)) => {
+                    number += 1;
+                    self.state.send_replace(State { session: Some(Session { number, client, until }), failed: None });
                     until.map(|end| Duration::try_from(end.duration_since(self.clock.now())).unwrap_or_default())
                 }
                 Err(failed) => {
@@ -178,14 +200,16 @@ impl Keeper {
             };
             sleep(self.plugin.interval).await;
             let renewed_after = lasts.map(|lasts| lasts.saturating_sub(RENEWED_BEFORE + self.plugin.interval));
+            // What was refused before it was replaced is replaced already.
+            let refused = async { self.refused.wait_for(|refused| *refused >= number).await.is_ok() };
             tokio::select! {
                 () = over(renewed_after) => {}
-                () = self.renew.notified() => {}
+                is_asked = refused => if !is_asked { return },
             }
         }
     }
 
-    async fn log_in(&self) -> Result<Session, LoginFailed> {
+    async fn log_in(&self) -> Result<(Client, Option<Timestamp>), LoginFailed> {
         let Credential { expiration_timestamp, token, client_certificate_data, client_key_data } =
             self.plugin.run().await?;
         let mut config = self.config.clone();
@@ -196,7 +220,7 @@ impl Keeper {
         }
         let client = client(config, &self.seen)
             .map_err(|error| self.plugin.failed(format!("gave what cannot be used: {error:#}")))?;
-        Ok(Session { client, until: expiration_timestamp })
+        Ok((client, expiration_timestamp))
     }
 }
 

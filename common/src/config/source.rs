@@ -76,7 +76,8 @@ impl Source {
     /// each context unless it is said where.
     #[must_use]
     pub fn with_cluster(mut self, kubeconfig: Option<PathBuf>, context: Option<String>) -> Self {
-        (self.kubeconfig, self.context) = (kubeconfig, context);
+        self.kubeconfig = kubeconfig.filter(|file| !file.as_os_str().is_empty());
+        self.context = context.filter(|name| !name.is_empty());
         self
     }
 
@@ -169,12 +170,11 @@ impl Source {
     }
 }
 
-/// The kubeconfigs that count where none is named: those of `KUBECONFIG`, else `~/.kube/config`.
+/// The kubeconfigs that count where none is named: those of `KUBECONFIG`, else `~/.kube/config`. Where `KUBECONFIG` holds
+/// nothing but colons, none does.
 pub(crate) fn kubeconfigs(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
-    let named = variable("KUBECONFIG").unwrap_or_default();
-    let named: Vec<_> = std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect();
-    if !named.is_empty() {
-        return named;
+    if let Some(named) = variable("KUBECONFIG").filter(|named| !named.is_empty()) {
+        return std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect();
     }
     variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect()
 }

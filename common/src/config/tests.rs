@@ -9,7 +9,7 @@ use lifecycle::{
     policy::{OnUndeliverable, Undeliverable},
 };
 
-use super::{Readable, Settings, Source, is_default_store};
+use super::{Readable, Settings, Source, is_default_store, kubeconfigs};
 use crate::timings::Timings;
 
 mod refused;
@@ -255,6 +255,9 @@ fn each_context_has_a_store_of_its_own() {
     };
     assert_eq!(store(&named, None), "nsm-kind-a.db");
     assert_eq!(store(&format!("{nameless}:{named}"), None), "nsm-kind-a.db");
+    let empty = file("empty", "current-context: ''\n");
+    assert_eq!(store(&format!("{empty}::{named}"), None), "nsm-kind-a.db");
+    assert_eq!(store(&named, Some("")), "nsm-kind-a.db");
     assert_eq!(store(&named, Some("other")), "nsm-other.db");
     assert_eq!(store(&nameless, None), "nsm.db");
     assert_eq!(store("/nowhere", None), "nsm.db");
@@ -264,6 +267,23 @@ fn each_context_has_a_store_of_its_own() {
         assert!(!file.contains(['/', ':']) && is_default_store(file), "{file}");
     }
     assert_ne!(files[0], files[1], "what is changed alike is told apart");
+}
+
+#[test]
+fn the_kubeconfigs_are_those_of_the_variable_without_empty_entries_else_the_one_at_home() {
+    let files = |variable: Option<&str>| {
+        let files = kubeconfigs(|name| match name {
+            "KUBECONFIG" => variable.map(str::to_owned),
+            _ => Some("/h".to_owned()),
+        });
+        files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(files(None), ["/h/.kube/config"]);
+    assert_eq!(files(Some("")), ["/h/.kube/config"]);
+    assert_eq!(files(Some("a")), ["a"]);
+    assert_eq!(files(Some(":/a::b:")), ["/a", "b"]);
+    // Somebody said that there is none.
+    assert_eq!(files(Some("::")), [""; 0]);
 }
 
 #[test]

@@ -25,6 +25,9 @@ use crate::{
 /// How long the operator waits before the next try.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// A mark that was cut off.
+const UNREADABLE: &str = "1.";
+
 /// Does something, at a step that is about the namespace of this name, or none.
 pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
     let it = world.plot.cast.iter().position(|member| member.name == about).unwrap_or(0);
@@ -175,12 +178,13 @@ fn keep(world: &World, who: usize, seconds: Option<u64>) {
     annotate(world, who, "keep_until", until.map(|until| until.to_string()));
 }
 
-/// Writes a mark of this very namespace that only a lost entry could explain.
+/// Writes a mark of this very namespace that only a lost entry could explain, or one that nobody can read.
 fn forge(world: &World, who: usize) {
     let name = &world.plot.cast[who].name;
     let Ok(uid) = world.cluster().get(name).map(|object| object.uid.clone()) else { return };
     world.judge().forged(&uid);
-    annotate(world, who, lifecycle::keys::RECORD, Some(format!("1.999.{uid}")));
+    let mark = if world.plot.seed.is_multiple_of(2) { format!("1.999.{uid}") } else { UNREADABLE.to_owned() };
+    annotate(world, who, lifecycle::keys::RECORD, Some(mark));
 }
 
 /// Asks for so long a life from now on.
@@ -222,6 +226,10 @@ fn remake(world: &Arc<World>, who: usize) {
     if let Ok(uid) = made {
         world.tell("owner", &format!("creates `{}` anew ({uid})", member.name));
         if let Some(former) = former {
+            if former == UNREADABLE {
+                // It names no other namespace, either.
+                world.judge().forged(&uid);
+            }
             // As a backup brings it back: with the annotations that it had.
             let _ = world.cluster().change(&member.name, |object| drop(object.annotations.insert(mark, former)));
         }

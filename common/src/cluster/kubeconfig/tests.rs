@@ -62,13 +62,17 @@ fn a_proxy_that_cannot_be_used_is_told_without_its_password() {
 
 #[test]
 fn empty_texts_count_as_absent() {
-    let cluster = json!({"server": SERVER, "certificate-authority-data": "", "tls-server-name": ""});
-    let user =
-        json!({"token": "", "username": "", "password": "", "client-key-data": "", "exec": {"command": "login"}});
+    let cluster = json!({"server": SERVER, "certificate-authority": "", "certificate-authority-data": "",
+        "tls-server-name": ""});
+    let user = json!({"token": "", "tokenFile": "", "username": "", "password": "", "client-certificate": "",
+        "client-certificate-data": "", "client-key": "", "client-key-data": "", "as": "", "as-uid": "",
+        "exec": {"command": "login"}});
     let Found { config, plugin } = found(cluster, user, &[]).unwrap();
-    assert!(config.root_cert.is_none() && config.tls_server_name.is_none());
+    assert!(config.root_cert.is_none() && config.tls_server_name.is_none() && config.headers.is_empty());
     let login = &config.auth_info;
     assert!(login.token.is_none() && login.password.is_none() && login.client_key_data.is_none());
+    let paths = [&login.token_file, &login.client_certificate, &login.client_key, &login.impersonate];
+    assert!(paths.into_iter().all(Option::is_none), "{paths:?}");
     assert_eq!(plugin.unwrap().command.as_deref(), Some("login"));
 }
 
@@ -109,23 +113,122 @@ fn a_login_that_kubectl_dropped_is_told() {
     found(json!({"server": SERVER}), oidc, &[]).unwrap();
 }
 
-#[test]
-fn several_files_are_one_and_those_that_are_missing_are_passed_over() {
-    let directory = tempfile::tempdir().unwrap();
-    let paths = ["none", "b", "c"].map(|name| directory.path().join(name));
-    fs::write(&paths[1], kubeconfig("b", json!({"server": "https://b"}), json!({})).to_string()).unwrap();
-    fs::write(&paths[2], kubeconfig("c", json!({"server": "https://c"}), json!({})).to_string()).unwrap();
-    let host = |context| {
-        let all = merged(&paths).unwrap().unwrap();
-        of(all, context, &Proxies::default()).unwrap().config.cluster_url.host().unwrap().to_owned()
-    };
-    assert_eq!(host(None), "b", "the first that says something counts");
-    assert_eq!(host(Some("c")), "c");
-    assert!(merged(&paths[..1]).unwrap().is_none());
+/// Stands for a file that is not there.
+const MISSING: &str = "(missing)";
 
-    fs::write(&paths[0], "{").unwrap();
-    let error = merged(&paths).unwrap_err();
+/// Files of `KUBECONFIG`, each in a directory of its own, which is called as its number.
+struct Files {
+    directory: tempfile::TempDir,
+    paths: Vec<PathBuf>,
+}
+
+impl Files {
+    fn new(texts: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |(number, text): (usize, &&str)| {
+            let path = directory.path().join(number.to_string()).join("config");
+            fs::create_dir(path.parent().unwrap()).unwrap();
+            if *text != MISSING {
+                fs::write(&path, text).unwrap();
+            }
+            path
+        };
+        let paths = texts.iter().enumerate().map(file).collect();
+        Self { directory, paths }
+    }
+
+    fn found(&self) -> anyhow::Result<Found> {
+        of(merged(&self.paths)?.context("there is none")?, None, &Proxies::default())
+    }
+}
+
+/// Where several files lead to, and with which token.
+#[track_caller]
+fn check_files(texts: &[&str], server: &str, token: Option<&str>) {
+    let config = Files::new(texts).found().unwrap_or_else(|error| panic!("{texts:?}: {error:#}")).config;
+    let found = config.auth_info.token.as_ref().map(|token| token.expose_secret());
+    assert_eq!((config.cluster_url.host(), found), (Some(server), token), "{texts:?}");
+}
+
+/// A kubeconfig that is whole, and all of whose parts are called so.
+fn whole(name: &str) -> String {
+    kubeconfig(name, json!({"server": format!("https://{name}")}), json!({"token": name})).to_string()
+}
+
+#[test]
+fn the_first_file_that_names_a_context_counts() {
+    let (a, b) = (&*whole("a"), &*whole("b"));
+    check_files(&[a, b], "a", Some("a"));
+    check_files(&["current-context: b", a, b], "b", Some("b"));
+    // A name that is empty is none.
+    check_files(&["current-context: ''", b], "b", Some("b"));
+    check_files(&["{}", "current-context: ''", a, b], "a", Some("a"));
+    check_files(&["{kind: '', apiVersion: '', current-context: ''}", a], "a", Some("a"));
+}
+
+#[test]
+fn files_that_are_missing_or_empty_are_passed_over() {
+    let (a, b) = (&*whole("a"), &*whole("b"));
+    check_files(&[MISSING, a, MISSING, b], "a", Some("a"));
+    check_files(&["", a], "a", Some("a"));
+    assert!(merged(&Files::new(&[MISSING, MISSING]).paths).unwrap().is_none());
+    assert!(merged(&Files::new(&["current-context: ''"]).paths).unwrap().is_none());
+    let error = Files::new(&[a, "{"]).found().unwrap_err();
     assert!(format!("{error:#}").contains("cannot read the kubeconfig `"), "{error:#}");
+}
+
+#[test]
+fn of_two_parts_of_one_name_the_first_counts_and_nothing_of_the_second() {
+    let a = &*whole("a");
+    check_files(&["clusters: [{name: a, cluster: {server: 'https://first'}}]", a], "first", Some("a"));
+    check_files(&["users: [{name: a, user: {token: first}}]", a], "a", Some("first"));
+    check_files(&["users: [{name: a, user: {username: me}}]", a], "a", None);
+    check_files(&["users: [{name: a, user: {token: ''}}]", a], "a", None);
+    check_files(&["users: [{name: a}]", a], "a", None);
+    check_files(&["contexts: [{name: a, context: {cluster: b, user: a}}]", a, &whole("b")], "b", Some("a"));
+    // Else a certificate authority of the second would be asked for.
+    let second = "clusters: [{name: a, cluster: {server: 'https://second', certificate-authority: none}}]";
+    check_files(&[a, second], "a", Some("a"));
+}
+
+#[test]
+fn a_path_is_relative_to_the_file_that_it_stands_in() {
+    let user = "users: [{name: a, user: {tokenFile: t, client-certificate: ../c, client-key: /k}}]";
+    let files = Files::new(&["{}", user, &whole("a")]);
+    let of_second = |path: &str| Some(files.directory.path().join("1").join(path).display().to_string());
+    let config = files.found().unwrap().config;
+    let login = config.auth_info;
+    assert_eq!(login.token_file, of_second("t"));
+    assert_eq!(login.client_certificate, of_second("../c"));
+    assert_eq!(login.client_key.as_deref(), Some("/k"));
+
+    let authority = "clusters: [{name: a, cluster: {server: 'https://a', certificate-authority: ca}}]";
+    let files = Files::new(&[authority, &whole("a")]);
+    let error = format!("{:#}", files.found().unwrap_err());
+    assert!(error.contains(&files.directory.path().join("0/ca").display().to_string()), "{error}");
+}
+
+#[test]
+fn a_plugin_is_found_by_its_path_or_by_its_name() {
+    let command = |command: &str| {
+        let user = format!("users: [{{name: a, user: {{exec: {{command: {command}}}}}}}]");
+        let files = Files::new(&["{}", &user, &whole("a")]);
+        let found = files.found().unwrap().plugin.unwrap().command.unwrap();
+        found.strip_prefix(&format!("{}/", files.directory.path().display())).unwrap_or(&found).to_owned()
+    };
+    assert_eq!(command("bin/login"), "1/bin/login");
+    assert_eq!(command("/bin/login"), "/bin/login");
+    assert_eq!(command("login"), "login");
+}
+
+#[test]
+fn a_context_that_is_given_outranks_all() {
+    let files = Files::new(&[&whole("a"), &whole("b")]);
+    let all = merged(&files.paths).unwrap().unwrap();
+    let config = of(all, Some("b"), &Proxies::default()).unwrap().config;
+    assert_eq!(config.cluster_url.host(), Some("b"));
+    let found = find(Some(&files.paths[1]), Some(""), &Proxies::default()).unwrap().config;
+    assert_eq!(found.cluster_url.host(), Some("b"), "a name that is empty is none");
 }
 
 #[test]

@@ -103,20 +103,38 @@ async fn requests_go_as_whom_the_plugin_says_and_it_runs_once_for_all() {
     assert_eq!(script.read("runs"), "run\n");
 }
 
+/// Requests of the former session are refused when it was replaced already, and say nothing of the present one.
 #[tokio::test]
-async fn a_token_that_is_refused_is_renewed() {
-    // A request that went as nobody may be refused after the second run, and bring a third about.
-    let second =
-        r#"echo run >> "$DIR/runs"; echo '{"status": {"token": "'$(($(wc -l < "$DIR/runs") > 1 ? 2 : 1))'"}}'"#;
-    let (script, server) = (Script::new(second), apiserver(Some("2")).await);
+async fn a_token_that_is_refused_is_renewed_once_however_often_it_is_refused() {
+    let (script, server) = (counting(""), apiserver(Some("2")).await);
     let login = script.login(&root(&server), Clock::system()).await.unwrap();
-    assert_eq!(login.clone().send(get()).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let former = login.session().await.unwrap();
+    let answers = futures::future::join_all((0..20).map(|_| login.send_in(&former, get()))).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap().status() == StatusCode::UNAUTHORIZED));
     let renewed = eventually("it goes as another", HANG, async || {
         let status = login.clone().send(get()).await.map_err(|error| anyhow::anyhow!(error))?.status();
         anyhow::ensure!(status.is_success(), "{status}");
         Ok(())
     });
     renewed.await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(login.send_in(&former, get()).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert!(*login.refused.borrow() < login.session().await.unwrap().number, "another run was asked for");
+    }
+    assert_eq!(script.read("runs"), "run\nrun\n");
+}
+
+#[tokio::test]
+async fn each_token_that_is_refused_is_renewed() {
+    let (script, server) = (counting(""), apiserver(Some("4")).await);
+    let login = script.login(&root(&server), Clock::system()).await.unwrap();
+    let renewed = eventually("it goes as a fourth", HANG, async || {
+        let status = login.clone().send(get()).await.map_err(|error| anyhow::anyhow!(error))?.status();
+        anyhow::ensure!(status.is_success(), "{status}");
+        Ok(())
+    });
+    renewed.await.unwrap();
+    assert_eq!(script.read("runs"), "run\n".repeat(4));
 }
 
 /// At second 0 its token is good until second 100.

@@ -69,6 +69,37 @@ async fn a_forged_mark_holds_back_its_namespace_and_no_other() {
     .await;
 }
 
+#[tokio::test]
+async fn a_mark_that_cannot_be_read_holds_back_its_namespace_and_is_recorded_once() {
+    story(plain, async |world| -> Result<()> {
+        let _nsm = world.start().await?;
+        let mut damaged = Vec::new();
+        for mark in ["garbage", "1.", "1.2."] {
+            let demo = world.namespace(&[("ttl", "1h")]).await?;
+            demo.shows("status", "ok").await?;
+            demo.wish(&[("record", Some(mark))]).await?;
+            demo.records("MarkMismatched", |_| true).await?;
+            demo.expire().await?;
+            damaged.push((demo, mark));
+        }
+        world.witness().await?;
+        let whole = world.nsm_ok(&["status", "-o", "json"]).await?;
+        let whole: serde_json::Value = serde_json::from_str(&whole)?;
+        ensure!(whole["doubt"].is_null() && whole["mark_mismatches"] == 3, "{whole:#}");
+        for (demo, mark) in &damaged {
+            demo.lives().await?;
+            ensure!(demo.ours().await?["record"] == *mark, "the evidence is gone");
+            let times = demo.kinds().iter().filter(|kind| **kind == "MarkMismatched").count();
+            ensure!(times == 1, "{:?}", demo.kinds());
+            let why = world.nsm(&["why", &demo.name]).await?;
+            ensure!(why.out.contains("nsm approve --store"), "{}", why.out);
+        }
+        world.nsm_ok(&["approve", "--store"]).await?;
+        world.are_deleted(&damaged.into_iter().map(|(demo, _)| demo).collect::<Vec<_>>(), LATER).await
+    })
+    .await;
+}
+
 /// An upgrade must not hide a lost store, and must not take its own former marks for a stranger's.
 #[tokio::test]
 async fn a_mark_of_the_former_form_is_rewritten_when_it_is_in_order_and_counts_when_it_is_not() {
