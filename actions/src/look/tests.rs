@@ -23,8 +23,11 @@ async fn when(number: usize, change: fn(&Apiserver)) -> (String, Vec<Asked>, u64
     (written, asked, scene.claimed(ClaimKind::Slots, 0).await)
 }
 
+/// What somebody does meanwhile.
+type Change = fn(&Apiserver);
+
 /// What is not as the record says, each for another reason.
-const CHANGES: [(&str, fn(&Apiserver)); 9] = [
+const CHANGES: [(&str, Change); 9] = [
     ("it has gone", Apiserver::remove),
     ("another has its name", |it| it.replace("00000000-0000-4000-8000-000000000002")),
     ("somebody else deletes it", Apiserver::terminate),
