@@ -149,10 +149,12 @@ impl Look {
         Self { at, known: None, trouble: Some(Trouble { why, is_of_all: false, wait: None }) }
     }
 
-    /// What this job ran for. What was told of it once stays so: a job that is gone ran all the same.
+    /// What this job ran for. What was told of it once stays so: a job that is gone ran all the same. But a run of GitHub
+    /// that is run again is the same one, and began later: of one that was not asked for it is not known whether it was.
     fn ran<'a>(&'a self, job: &'a Origin) -> Result<Ran<'a>, String> {
         let last = self.known.as_ref().and_then(Known::last);
         match (last.and_then(|there| there.ran_for.as_ref()), &self.trouble) {
+            (_, Some(trouble)) if job.system == CiSystem::Github => Err(trouble.why.clone()),
             (Some(ran_for), _) => Ok(Ran { job, ran_for }),
             (None, Some(trouble)) => Err(trouble.why.clone()),
             (None, None) => Err(format!("{job} is not found")),

@@ -13,7 +13,7 @@ use common::{
     clock::Clock,
     config::Settings,
     context::Context,
-    identity,
+    controls, identity,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
     vitals::Vitals,
     web::Web,
@@ -55,7 +55,9 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
     let edge = Edge::new(world.clone(), Who::Machine(number), token.clone());
     let mut configured = world.configured[number].subscribe();
     let first = world.settings[*configured.borrow_and_update()].clone();
-    let away_until = world.is_away(number);
+    // A store that knows no cluster would be the other one's from then on.
+    let is_claimed = matches!(controls::cluster(&*world.store).await, Ok(Some(_)));
+    let away_until = world.is_away(number).filter(|_| is_claimed);
     let context = Context {
         store: Arc::new(StoreEdge { edge: edge.clone(), inner: world.store.clone() }),
         queue: Arc::new(QueueEdge { edge: edge.clone(), inner: world.queue.clone() }),

@@ -118,10 +118,10 @@ async fn a_run_that_is_not_found_in_another_repository_of_its_name_is_not_gone()
     github.tell(What::Pipeline, REPOSITORY, 46, &json!({"repository": {"id": 2, "full_name": REPOSITORY}}));
     assert_eq!(asker.told().await.0, Truth::False);
     github.remove(REPOSITORY, 46);
-    asker.look().await;
-    asker.later(SignedDuration::from_mins(10));
     let (truth, reason) = asker.told().await;
     assert_eq!((truth, reason.as_str()), (Truth::Unknown, "the answer of GitHub is about another project"));
+    asker.later(SignedDuration::from_mins(10));
+    assert_eq!(asker.told().await.0, Truth::Unknown);
 }
 
 #[tokio::test]
