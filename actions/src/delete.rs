@@ -3,6 +3,7 @@
 use common::{
     history::{Appended, append, load},
     nudge,
+    timings::signed,
 };
 use lifecycle::{
     Fact, Mode, Record, Task,
@@ -113,7 +114,9 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if let Some(refusal) = permit::refusal(worker, &settings).await? {
         return skip(worker, record, Some(intent), refusal.why, refusal.detail, None).await;
     }
-    if Instant::now() >= handed_over_by {
+    // A machine that is put to sleep stops the one clock, and not the other.
+    let age = worker.context.clock.now().duration_since(permit.evidence_at);
+    if Instant::now() >= handed_over_by || age > signed(FRESH + settings.timings.hand_over()) {
         let detail = "the time to send the request ran out before it was sent".to_owned();
         return skip(worker, record, Some(intent), SkipReason::Abandoned, detail, None).await;
     }

@@ -84,6 +84,19 @@ async fn a_request_that_could_not_be_handed_over_in_time_is_not_sent() {
     assert_eq!(when_the_intent_took(20).await, ("intended skipped:abandoned".to_owned(), looked_only));
 }
 
+/// Meanwhile the cluster went on.
+#[tokio::test(start_paused = true)]
+async fn a_request_of_a_machine_that_slept_is_not_sent() {
+    let what_it_slept = async |seconds| {
+        let scene = Scene::stale().await;
+        let apiserver = scene.apiserver.clone();
+        scene.store.after_intent(at_once(move || apiserver.goes_on_alone(seconds)));
+        scene.carry_out().await.0
+    };
+    assert_eq!(what_it_slept(60).await, "intended done");
+    assert_eq!(what_it_slept(61).await, "intended skipped:abandoned");
+}
+
 /// It has not seen the intent, but whoever wrote that sees the stop (safety.md S13).
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_is_thrown_right_after_the_intent_holds_the_request_back() {

@@ -4,9 +4,14 @@
 use anyhow::{Context, Result, ensure};
 use common::clock::ApiClock;
 use common::cluster::{Cluster, bind, unbind};
+use common::history::append_named;
+use common::identity::kinship::{self, Kinship};
 use common::jobs::{JobKind, JobRunner as _, JobSpec, JobState, KubernetesJobs, Place, Started};
+use common::store;
 use common::timings::Timings;
 use http::Method;
+use jiff::Timestamp;
+use lifecycle::{Actor, Fact, Record, Uid, entry::Released};
 use serde_json::{Value, json};
 use testbed::eventually;
 
@@ -100,5 +105,30 @@ async fn the_api_creates_the_binding_of_the_stop() -> Result<()> {
     })
     .await?;
     assert!(refused.why.contains("cannot create resource"), "{refused}");
+    Ok(())
+}
+
+/// A store of an earlier version knows no cluster: whether its namespaces are in this one is seen before anything begins.
+#[tokio::test]
+async fn the_collect_controller_sees_whose_a_store_is() -> Result<()> {
+    let release = Release::installed(&json!({})).await?;
+    let watch_timeout = Timings::default().watch_timeout;
+    let client = release.role("collect-controller").await?.client();
+    let cluster = Cluster { client, clock: ApiClock::default(), watch_timeout };
+    let directory = tempfile::tempdir()?;
+    let store = store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await?;
+    let mut record = Record::new(Uid::new("11111111-2222-3333-4444-555555555555"));
+    let (me, now) = (Actor::person("me"), Timestamp::now());
+    let released = Fact::Released(Released { why: "for a test".to_owned() });
+    append_named(&*store, &mut record, "ci-1", &me, released, now).await?;
+    store.put_snapshot(&record).await?;
+    ensure!(kinship::of(&*store, &cluster).await?? == Kinship::Strange("ci-1".to_owned()));
+
+    take(&release, &format!("{RBAC}/clusterroles/{FULL}-collect-controller"), "namespaces", "list").await?;
+    let refused = eventually("the right is gone", SOON, async || {
+        kinship::of(&*store, &cluster).await?.err().context("it was listed")
+    })
+    .await?;
+    assert!(refused.why.contains("cannot list resource \"namespaces\""), "{refused}");
     Ok(())
 }

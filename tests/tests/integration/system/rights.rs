@@ -31,7 +31,8 @@ const OTHERS: [&str; 13] = [
 
 /// What none of them asks for, each with what asks for it: `seldom` among the tests of the chart shows that nothing
 /// of it could be spared.
-const ON_OTHER_DAYS: [(&str, &str, &str, &str); 2] = [
+const ON_OTHER_DAYS: [(&str, &str, &str, &str); 3] = [
+    ("collect-controller", "namespaces", "list", "a store of an earlier version, which knows no cluster"),
     ("action-controller", "jobs", "delete", "a Job whose pods do not start, after five minutes"),
     (
         "api",
