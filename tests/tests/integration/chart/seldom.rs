@@ -32,6 +32,8 @@ async fn take(release: &Release, role: &str, resource: &str, verb: &str) -> Resu
         verbs.retain(|given| given != verb);
         taken += before - verbs.len();
     }
+    // A rule without a verb is none.
+    rules.retain(|rule| rule["verbs"] != json!([]));
     ensure!(taken == 1, "`{role}` grants {verb} on {resource} {taken} times");
     release.admin.send(Method::PUT, role, &object).await?.accepted();
     Ok(())
