@@ -329,8 +329,10 @@ impl Resident {
             info!("the apiserver answers again");
             // Where it begins with a list, nothing is seen before that is whole.
             if !self.is_listing {
-                self.sight.found();
                 self.is_unsure = self.known.is_some();
+                if !self.is_unsure {
+                    self.sight.found();
+                }
             }
         }
         match watched {
@@ -371,6 +373,10 @@ impl Resident {
         if let Ok(Some(found)) = identity::of_cluster(&self.collector.context.cluster).await {
             identity::agree(known, Some(found))?;
             self.is_unsure = false;
+            self.sight.found();
+        } else {
+            let now = self.collector.context.clock.now();
+            self.sight.lost(now, "which cluster answers is not known: the uid of `kube-system` cannot be read");
         }
         Ok(())
     }

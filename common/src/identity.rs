@@ -60,8 +60,11 @@ pub fn named_by(meta: &ObjectMeta) -> Option<Uid> {
 /// # Errors
 /// When they are not the same, or the list names none.
 pub fn agree(known: &Uid, listed: Option<Uid>) -> anyhow::Result<()> {
-    let found =
-        listed.with_context(|| format!("the list of all namespaces lacks `{SYSTEM}`, which every cluster has"))?;
+    let found = listed.with_context(|| {
+        format!(
+            "which cluster answers is not told: it lacks `{SYSTEM}`, which every cluster has, or that may not be read"
+        )
+    })?;
     if *known != found {
         return Err(OtherCluster { known: known.clone(), found }.into());
     }

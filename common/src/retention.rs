@@ -11,7 +11,7 @@ use crate::{
     beats::FORGOTTEN_AFTER,
     history::load_and_mend,
     ration::Window,
-    store::{ClaimKind, Result, Store},
+    store::{ClaimKind, Heartbeat, Result, Store},
     timings::Timings,
 };
 
@@ -114,7 +114,10 @@ async fn heartbeats(store: &dyn Store, before: Timestamp) -> Result<u64> {
     let mut forgotten = 0;
     loop {
         let page = store.beats(PAGE).await?;
-        let dead: Vec<_> = page.iter().filter(|beat| beat.at < before).collect();
+        // What a sweep left of itself is good until then.
+        let until = |beat: &Heartbeat| beat.body.get("until")?.as_str()?.parse::<Timestamp>().ok();
+        let is_dead = |beat: &&Heartbeat| beat.at < before && until(beat).is_none_or(|until| until < before);
+        let dead: Vec<_> = page.iter().filter(is_dead).collect();
         for beat in &dead {
             store.forget_beat(&beat.id).await?;
         }

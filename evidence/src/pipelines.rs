@@ -321,7 +321,11 @@ impl Source {
         let id = known.last().and_then(|last| last.project_id);
         match got.status {
             StatusCode::OK if self.system().is_project(pipeline, id, &got.body) => Ok(known),
-            StatusCode::OK => Err(self.all(format!("the answer of {} is about another project", self.of.name()))),
+            // A name that was given again is no trouble of the others.
+            StatusCode::OK => {
+                let why = format!("the answer of {} is about another project", self.of.name());
+                Err(Trouble { why, is_of_all: false, wait: None })
+            }
             StatusCode::NOT_FOUND if got.is_object() => {
                 let why =
                     format!("neither {pipeline} nor the project is found: it is gone, or the token does not see it");

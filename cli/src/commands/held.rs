@@ -33,7 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Stops all deletions of the present context, and of every default store that a live process holds.
 pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     let others = if reach.remote()?.is_some() { Vec::new() } else { others(reach)? };
-    let is_there = others.is_empty() || reach.settings()?.store.file().is_none_or(Path::exists);
+    // Files that somebody left behind are no process.
+    let is_held = others.iter().any(|(_, holder)| holder.is_some());
+    let is_there = !is_held || reach.settings()?.store.file().is_none_or(Path::exists);
     let (failed, own) = tokio::join!(stop_all(&others, reason.as_deref(), reach.now()), async {
         if is_there { switch::stop(reach, screen, reason.clone()).await } else { Ok(()) }
     });

@@ -166,9 +166,11 @@ async fn heartbeats_of_the_dead_go_also_beyond_a_page_of_them() {
         store.beat(&beat(format!("dead-{number}"), day(98))).await.unwrap();
     }
     store.beat(&beat("zoe".into(), day(100))).await.unwrap();
+    let sweeps = Heartbeat { body: json!({"until": day(101)}), ..beat("sweep-0".into(), day(98)) };
+    store.beat(&sweeps).await.unwrap();
     assert_eq!(pruned(&store).await.heartbeats, 600);
     let left = store.beats(9).await.unwrap();
-    assert_eq!(left.iter().map(|beat| beat.id.as_str()).collect::<Vec<_>>(), ["zoe"]);
+    assert_eq!(left.iter().map(|beat| beat.id.as_str()).collect::<Vec<_>>(), ["sweep-0", "zoe"]);
 }
 
 #[tokio::test]

@@ -154,6 +154,12 @@ fn what_nobody_else_judges_is_not_overlooked_for_having_an_owner() {
     check::<Pod>(&of_a_workflow(json!({"phase": "Pending"})), &[9], &[10], "has not been started");
     check::<Pod>(&of_a_workflow(json!({"phase": "Running"})), &[9], &[10], "is not ready");
     check::<Pod>(&of_a_workflow(json!({"phase": "Failed", "reason": "Evicted"})), &[0, 99], &[], "");
+    // Its steps end one after another, and from the first on it is not ready.
+    let steps =
+        json!([{"name": "a", "state": {"terminated": {"exitCode": 0}}}, {"name": "b", "state": {"running": {}}}]);
+    let at_work = json!({"phase": "Running", "containerStatuses": steps,
+        "conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]});
+    check::<Pod>(&of_a_workflow(at_work), &[9, 99], &[], "");
     let mut set = json!({"spec": {"replicas": 3}, "status": {"readyReplicas": 2}});
     set["metadata"] = json!({"ownerReferences": [
         {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "owner", "uid": "r", "controller": true},

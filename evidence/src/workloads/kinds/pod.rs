@@ -130,7 +130,8 @@ impl Judged for Pod {
                 let why = if why.is_empty() { "has failed".to_owned() } else { format!("has failed ({why})") };
                 Some(Trace::Fails(Failure::now(why)))
             }
-            "Running" if is_ready => None,
+            // It is not ready from when the first of its containers is done on: steps of a pipeline end one after another.
+            "Running" if is_ready || status.container_statuses.iter().any(Container::is_done) => None,
             "Running" => later("is not ready"),
             "Pending" => later("has not been started"),
             "Unknown" => later("is on a node that says nothing"),
@@ -174,6 +175,11 @@ impl Pod {
 }
 
 impl Container {
+    /// That it ended well, and is not started again.
+    fn is_done(&self) -> bool {
+        self.state.terminated.as_ref().is_some_and(|terminated| terminated.exit_code == 0)
+    }
+
     /// That it waits for something that does not come by itself.
     fn waits(&self) -> Option<Failure> {
         let reason = self.state.waiting.as_ref()?.reason.as_deref().filter(|reason| !USUAL.contains(reason))?;
