@@ -142,7 +142,8 @@ async fn a_list_that_lacks_what_every_cluster_has_is_none() {
 #[tokio::test(start_paused = true)]
 async fn a_collector_ends_when_another_cluster_takes_the_place_of_its_own() {
     let case = Case::new().await;
-    let error = case.collects(Stays::UntilAsked, [list(Some("here"), &["u"]), list(Some("there"), &["v"])]).await;
+    let ends = case.collects(Stays::UntilAsked, [list(Some("here"), &["u"]), list(Some("there"), &["v"])]);
+    let error = tokio::time::timeout(Duration::from_secs(200), ends).await.expect("it ends");
     assert!(error.unwrap_err().is::<OtherCluster>());
     assert!(!case.is_gone().await);
     let strange = case.store.history(&Uid::new("v"), 0, 100).await.unwrap();

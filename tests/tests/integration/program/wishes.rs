@@ -45,9 +45,9 @@ async fn is_warned(world: &World, demo: &Demo, wish: &str) -> Result<()> {
     let events = Api::<Event>::namespaced(world.client.clone(), &demo.name);
     eventually("its owner is warned", SOON, async || {
         let seen = events.list(&ListParams::default()).await?.items;
-        let warning = seen.iter().find(|event| event.type_.as_deref() == Some("Warning"));
-        let note = warning.and_then(|event| event.note.as_deref());
-        ensure!(note.is_some_and(|note| note.contains(wish)), "{seen:?}");
+        let mut warnings = seen.iter().filter(|event| event.type_.as_deref() == Some("Warning"));
+        let is_told = warnings.any(|event| event.note.as_deref().is_some_and(|note| note.contains(wish)));
+        ensure!(is_told, "{seen:?}");
         Ok(())
     })
     .await
