@@ -6,7 +6,6 @@ use common::store::{Place, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Entry, Fact, Status, Uid,
-    entry::ActionDone,
     time::{between, saturating_add},
 };
 use tracing::warn;
@@ -45,7 +44,13 @@ impl Deletions {
         if self.counted.contains(&place) {
             return Ok(None);
         }
-        let cause = cause(store, entry, done).await?;
+        let cause = match done.of.checked_sub(1) {
+            None => None,
+            Some(before) => store.history(&entry.uid, before, 1).await?.first().and_then(|entry| match &entry.fact {
+                Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
+                _ => None,
+            }),
+        };
         self.counted.insert(place);
         if cause.is_some() {
             self.name(entry);
@@ -63,11 +68,7 @@ impl Deletions {
         loop {
             let page = store.tail(from, after.as_ref(), PAGE).await?;
             for entry in &page {
-                if let Fact::ActionDone(done) = &entry.fact
-                    && cause(store, entry, done).await?.is_some()
-                {
-                    self.name(entry);
-                }
+                self.accepted(store, entry).await?;
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
@@ -105,21 +106,12 @@ impl Deletions {
     }
 }
 
-/// The status that led to the deletion that was accepted so; `None`: it was none.
-async fn cause(store: &dyn Store, entry: &Entry, done: &ActionDone) -> Result<Option<Status>, StoreError> {
-    let Some(before) = done.of.checked_sub(1) else { return Ok(None) };
-    Ok(store.history(&entry.uid, before, 1).await?.first().and_then(|entry| match &entry.fact {
-        Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
-        _ => None,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use common::store::open;
     use lifecycle::{
         Actor, Mode,
-        entry::{ActionIntended, Told},
+        entry::{ActionDone, ActionIntended, Told},
     };
 
     use super::*;
