@@ -3,7 +3,7 @@
 use lifecycle::entry::Protected;
 
 use crate::fixture::{
-    Asked::{self, Delete, Other, Patch, Read},
+    Asked::{self, Delete, Other, Patch, Read, Whose},
     Scene, at, at_once,
 };
 
@@ -12,8 +12,8 @@ async fn answered(code: u16, reason: &'static str, message: &'static str) -> (St
     let scene = Scene::stale().await;
     scene.apiserver.refuse(code, reason, message);
     let (written, asked) = scene.carry_out().await;
-    assert_eq!(asked[..4], [Other, Read, Read, Delete]);
-    (written, asked[4..].to_vec())
+    assert_eq!(asked[..5], [Other, Read, Whose, Read, Delete]);
+    (written, asked[5..].to_vec())
 }
 
 #[tokio::test(start_paused = true)]
@@ -56,7 +56,7 @@ async fn an_object_that_moved_is_looked_at_again_at_once_and_from_the_third_time
     };
     let (written, asked) = moved(1).await;
     assert_eq!(written, "intended skipped:busy intended done");
-    assert_eq!(asked, [Other, Read, Read, Delete, Read, Read, Delete]);
+    assert_eq!(asked, [Other, Read, Whose, Read, Delete, Read, Whose, Read, Delete]);
 
     let (written, asked) = moved(9).await;
     assert_eq!(written, ["intended skipped:busy"; 3].join(" "));

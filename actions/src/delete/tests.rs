@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::*;
 use crate::fixture::{Asked, Scene, UID, at, at_once, becomes, stand_still};
-use Asked::{Delete, Other, Patch, Read};
+use Asked::{Delete, Other, Patch, Read, Whose};
 
 /// Everything that a deletion asks for where nothing is in its way: the time, the namespace before and after the slots.
-const WHOLE: [Asked; 4] = [Other, Read, Read, Delete];
+const WHOLE: [Asked; 5] = [Other, Read, Whose, Read, Delete];
 
 #[tokio::test(start_paused = true)]
 async fn what_is_due_is_deleted_by_its_uid_and_the_version_it_was_seen_at() {
@@ -80,7 +80,7 @@ async fn when_the_intent_took(seconds: u64) -> (String, Vec<Asked>) {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_could_not_be_handed_over_in_time_is_not_sent() {
     assert_eq!(when_the_intent_took(19).await, ("intended done".to_owned(), WHOLE.to_vec()));
-    let looked_only = WHOLE[..3].to_vec();
+    let looked_only = WHOLE[..4].to_vec();
     assert_eq!(when_the_intent_took(20).await, ("intended skipped:abandoned".to_owned(), looked_only));
 }
 
@@ -102,7 +102,7 @@ async fn a_request_of_a_machine_that_slept_is_not_sent() {
 async fn a_stop_that_is_thrown_right_after_the_intent_holds_the_request_back() {
     let scene = Scene::stale().await;
     scene.store.after_intent(scene.stop());
-    assert_eq!(scene.carry_out().await, ("intended skipped:stopped".to_owned(), WHOLE[..3].to_vec()));
+    assert_eq!(scene.carry_out().await, ("intended skipped:stopped".to_owned(), WHOLE[..4].to_vec()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,11 +121,11 @@ async fn who_comes_second_with_its_intent_begins_anew() {
     scene.store.before_intent(scene.somebody_writes());
     let (written, asked) = scene.carry_out().await;
     assert_eq!(written, "Kept intended done");
-    assert_eq!(asked, [Other, Read, Read, Read, Read, Delete]);
+    assert_eq!(asked, [Other, Read, Whose, Read, Read, Whose, Read, Delete]);
 
     let scene = Scene::stale().await;
     scene.store.before_intent(scene.somebody_appends(becomes(Status::Unknown)));
-    assert_eq!(scene.carry_out().await, ("StatusChanged".to_owned(), WHOLE[..3].to_vec()));
+    assert_eq!(scene.carry_out().await, ("StatusChanged".to_owned(), WHOLE[..4].to_vec()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +168,7 @@ async fn what_somebody_is_at_is_left_to_them_until_their_time_is_over_and_then_f
     // The fence moved the namespace, and is what tells the time.
     let (written, asked) = scene.carry_out().await;
     assert_eq!(written, "intended failed:Fenced intended done");
-    assert_eq!(asked, [Patch, Read, Read, Delete]);
+    assert_eq!(asked, [Patch, Read, Whose, Read, Delete]);
 }
 
 /// An intent that was never closed says nothing of whether its request was carried out.

@@ -1,6 +1,6 @@
 //! The last look: what it finds that is not as the record says, at its beginning and at its end.
 
-use common::ration::Claims;
+use common::{identity::OtherCluster, ration::Claims};
 use lifecycle::{
     Actor, Uid,
     wishes::{Deadline, DeadlineBy},
@@ -9,7 +9,7 @@ use lifecycle::{
 use super::*;
 use crate::fixture::{
     Apiserver,
-    Asked::{self, Delete, Other, Read},
+    Asked::{self, Delete, Other, Read, Whose},
     Scene, at, at_once, stand_still,
 };
 
@@ -52,8 +52,19 @@ async fn what_is_not_as_the_record_says_is_neither_deleted_nor_written_down() {
 async fn what_changes_at_the_last_moment_counts() {
     for (what, change) in CHANGES {
         let (written, asked, _) = when(2, change).await;
-        assert_eq!((written, asked), (String::new(), vec![Other, Read, Read]), "{what}");
+        assert_eq!((written, asked), (String::new(), vec![Other, Read, Whose, Read]), "{what}");
     }
+}
+
+/// Another cluster took the place of ours, with the same names and uids in it, as one that was restored from a backup has.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_deleted_where_another_cluster_answers() {
+    let scene = Scene::stale().await;
+    let apiserver = scene.apiserver.clone();
+    scene.apiserver.before(1, Whose, at_once(move || apiserver.is_of_another_cluster()));
+    let error = scene.try_to_carry_out().await.unwrap_err();
+    assert!(error.is::<OtherCluster>(), "{error:#}");
+    assert_eq!((scene.written().await, scene.apiserver.asked()), (String::new(), vec![Other, Read, Whose]));
 }
 
 /// What is seen at once not to be due takes no slot from others.
@@ -85,7 +96,7 @@ async fn a_clock_that_jumps_during_the_look_ends_it() {
     for number in [1, 2] {
         let scene = Scene::stale().await;
         scene.apiserver.before(number, Read, scene.clock_jumps(60));
-        assert_eq!(scene.carry_out().await, (String::new(), vec![Other, Read, Read]), "at read {number}");
+        assert_eq!(scene.carry_out().await, (String::new(), vec![Other, Read, Whose, Read]), "at read {number}");
     }
 }
 

@@ -5,7 +5,7 @@ use lifecycle::Actor;
 
 use super::*;
 use crate::fixture::{
-    Asked::{self, Delete, Other, Read, Trial},
+    Asked::{self, Delete, Other, Read, Trial, Whose},
     Scene, at,
 };
 
@@ -57,7 +57,7 @@ async fn the_guard_in_the_apiserver_is_seen_at_work_first() {
     let guarded = [("NSM__GUARD__MARK_POLICY", "nsm-mark")];
     let scene = Scene::with(&guarded).await;
     let (written, asked, _) = held_back(&scene).await;
-    assert_eq!((written.as_str(), asked), ("intended done", vec![Other, Trial, Read, Read, Delete]));
+    assert_eq!((written.as_str(), asked), ("intended done", vec![Other, Trial, Read, Whose, Read, Delete]));
 
     let scene = Scene::with(&guarded).await;
     scene.apiserver.lower_the_guard();

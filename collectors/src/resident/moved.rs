@@ -18,7 +18,7 @@ use common::{
     vitals::Vitals,
     web::Web,
 };
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use kube::client::Body;
 use lifecycle::{
     Actor, Fact, Mode, Record,
@@ -36,29 +36,52 @@ fn at() -> Timestamp {
     Timestamp::from_second(1_000_000).unwrap()
 }
 
+/// The clock of all, from now on.
+fn clock() -> Clock {
+    let began = Instant::now();
+    Clock::told(move || at() + SignedDuration::try_from(began.elapsed()).unwrap())
+}
+
+fn object(name: &str, uid: &str) -> Value {
+    let created = "1970-01-01T00:00:00Z";
+    json!({"metadata": {"name": name, "uid": uid, "resourceVersion": "1", "creationTimestamp": created}})
+}
+
 /// A list of all namespaces of a cluster, by the uid of its `kube-system`.
 fn list(system: Option<&str>, uids: &[&str]) -> Value {
-    let object = |name: &str, uid: &str| json!({"metadata": {"name": name, "uid": uid, "resourceVersion": "1", "creationTimestamp": "1970-01-01T00:00:00Z"}});
     let named = system.map(|uid| object("kube-system", uid)).into_iter();
     let items: Vec<_> = named.chain(uids.iter().map(|uid| object(NAME, uid))).collect();
     json!({"metadata": {"resourceVersion": "7"}, "items": items})
 }
 
-/// A cluster that lists its namespaces so, one list after the other: each watch is told that its past is forgotten. It knows
-/// no namespace that is asked for by its name.
-fn cluster(lists: impl IntoIterator<Item = Value>) -> Cluster {
+/// A cluster that answers each list with the next of these, and each watch with what is set for it, else with the word that
+/// its past is forgotten. It is `there`, and knows no other namespace that is asked for by its name.
+fn cluster(lists: impl IntoIterator<Item = Value>, watches: impl IntoIterator<Item = Value>) -> Cluster {
     let lists = Arc::new(Mutex::new(lists.into_iter().collect::<VecDeque<_>>()));
+    let watches = Arc::new(Mutex::new(watches.into_iter().collect::<VecDeque<_>>()));
+    let now = clock();
     Cluster::through(tower::service_fn(move |request: Request<Body>| {
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
-        let all = request.method() == Method::GET && request.uri().path() == "/api/v1/namespaces";
-        let (code, answer) = match (all, is_watch) {
-            (true, true) => (200, json!({"type": "ERROR", "object": {"code": 410}})),
-            (true, false) => lists.lock().unwrap().pop_front().map_or((503, json!({})), |list| (200, list)),
+        let (code, answer) = match (request.method(), request.uri().path()) {
+            (&Method::GET, "/api/v1/namespaces") if is_watch => {
+                (200, watches.lock().unwrap().pop_front().unwrap_or_else(|| broken(410)))
+            }
+            (&Method::GET, "/api/v1/namespaces") => {
+                lists.lock().unwrap().pop_front().map_or((503, json!({})), |list| (200, list))
+            }
+            (&Method::GET, "/api/v1/namespaces/kube-system") => (200, object("kube-system", "there")),
             _ => (404, json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})),
         };
         let body = Body::from(format!("{answer}\n").into_bytes());
-        std::future::ready(Ok::<_, Infallible>(Response::builder().status(code).body(body).unwrap()))
+        let date = now.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let response = Response::builder().status(code).header(header::DATE, date).body(body);
+        std::future::ready(Ok::<_, Infallible>(response.unwrap()))
     }))
+}
+
+/// What a watch is told that ends so.
+fn broken(code: u16) -> Value {
+    json!({"type": "ERROR", "object": {"code": code}})
 }
 
 /// A store that knows the cluster `here` and the history of one namespace, and what a collector makes of what answers.
@@ -83,19 +106,26 @@ impl Case {
         Self { _directory: directory, store, url }
     }
 
+    /// What it is to judge, so that whatever is taken for this cluster's is adopted.
+    fn settings(&self) -> Settings {
+        let policy = r#"[{"name": "a", "match": {"names": ["ci-.*"]}, "ttl": "60d", "checks": {"health": "off"}}]"#;
+        let variables = [("NSM__STORE__URL", self.url.as_str()), ("NSM__POLICIES", policy)];
+        Source::new(None, variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).load().unwrap()
+    }
+
     async fn collects(&self, stays: Stays, lists: impl IntoIterator<Item = Value>) -> anyhow::Result<()> {
-        let settings = Source::new(None, [("NSM__STORE__URL".to_owned(), self.url.clone())]).load().unwrap();
+        self.collects_from(stays, cluster(lists, [])).await
+    }
+
+    async fn collects_from(&self, stays: Stays, cluster: Cluster) -> anyhow::Result<()> {
         let context = Context {
             store: self.store.clone(),
             queue: queue::open("memory:").await.unwrap(),
-            cluster: cluster(lists),
-            clock: Clock::told({
-                let began = Instant::now();
-                move || at() + SignedDuration::try_from(began.elapsed()).unwrap()
-            }),
+            cluster,
+            clock: clock(),
             web: Web::system(),
             vitals: Vitals::default(),
-            settings: watch::channel(Arc::new(settings)).1,
+            settings: watch::channel(Arc::new(self.settings())).1,
             instance: "test".to_owned(),
         };
         run(context, Shard::WHOLE, stays, CancellationToken::new()).await
@@ -103,10 +133,13 @@ impl Case {
 
     /// The outages that are told at that second, and how many collectors count as those that watch.
     async fn told(&self, at: Timestamp) -> (Vec<String>, usize) {
-        let settings = Source::new(None, [("NSM__STORE__URL".to_owned(), self.url.clone())]).load().unwrap();
-        let page = status::overview(&*self.store, &settings, at).await.unwrap();
+        let page = status::overview(&*self.store, &self.settings(), at).await.unwrap();
         let outages = page.outages.iter().map(|outage| outage.source.clone()).collect();
         (outages, page.collectors.iter().filter(|collector| collector.alive).count())
+    }
+
+    async fn has_adopted(&self, uid: &str) -> bool {
+        !self.store.history(&Uid::new(uid), 0, 100).await.unwrap().is_empty()
     }
 
     async fn is_gone(&self) -> bool {
@@ -123,12 +156,13 @@ async fn what_a_list_of_the_same_cluster_does_not_name_is_gone() {
 }
 
 #[tokio::test]
-async fn nothing_is_gone_by_the_list_of_another_cluster() {
+async fn nothing_is_gone_or_adopted_by_the_list_of_another_cluster() {
     let case = Case::new().await;
-    let error = case.collects(Stays::ForOneLook, [list(Some("there"), &[])]).await.unwrap_err();
+    let error = case.collects(Stays::ForOneLook, [list(Some("there"), &["v"])]).await.unwrap_err();
     let other = OtherCluster { known: Uid::new("here"), found: Uid::new("there") };
     assert_eq!(error.downcast_ref::<OtherCluster>(), Some(&other));
     assert!(!case.is_gone().await);
+    assert!(!case.has_adopted("v").await, "before the list was whole");
 }
 
 #[tokio::test]
@@ -146,8 +180,27 @@ async fn a_collector_ends_when_another_cluster_takes_the_place_of_its_own() {
     let error = tokio::time::timeout(Duration::from_secs(200), ends).await.expect("it ends");
     assert!(error.unwrap_err().is::<OtherCluster>());
     assert!(!case.is_gone().await);
-    let strange = case.store.history(&Uid::new("v"), 0, 100).await.unwrap();
-    assert!(strange.is_empty(), "{strange:?}");
+    assert!(!case.has_adopted("v").await, "before it was known whose it is");
+}
+
+/// The control: what this cluster lists is adopted by the same policy.
+#[tokio::test]
+async fn what_a_list_of_the_same_cluster_names_is_adopted() {
+    let case = Case::new().await;
+    case.collects(Stays::ForOneLook, [list(Some("here"), &["v"])]).await.unwrap();
+    assert!(case.has_adopted("v").await);
+}
+
+/// It goes on where it broke, without a list that would name the cluster.
+#[tokio::test(start_paused = true)]
+async fn what_a_watch_brings_that_broke_waits_until_the_same_cluster_answers() {
+    let case = Case::new().await;
+    let strange = json!({"type": "ADDED", "object": object(NAME, "v")});
+    let cluster = cluster([list(Some("here"), &["u"])], [broken(500), strange]);
+    let ends = tokio::time::timeout(Duration::from_secs(200), case.collects_from(Stays::UntilAsked, cluster));
+    assert!(ends.await.expect("it ends").unwrap_err().is::<OtherCluster>());
+    assert!(!case.has_adopted("v").await, "before it was asked");
+    assert!(!case.is_gone().await);
 }
 
 /// Each sweep is over within seconds: it counts until the next one is.
