@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use common::store::Observed;
 use jiff::Timestamp;
 use lifecycle::{
     Keys, Namespace, Record, Uid,
-    health::{Health, Streak},
+    health::Health,
     supersession::{Group, Member, Standing},
 };
 use serde_json::Value;
@@ -60,8 +61,8 @@ pub(crate) struct Seen {
     pub(crate) health: Option<Health>,
     /// What failed as of the last turn, where that was known.
     pub(crate) failed: Option<Vec<Value>>,
-    /// What the store keeps of that, as far as we know.
-    pub(crate) kept: Option<Streak>,
+    /// What the store keeps of it; `None`: it was not read yet.
+    pub(crate) kept: Option<Observed>,
     /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
     line: Option<Line>,
     due: Option<Timestamp>,
@@ -361,7 +362,7 @@ pub(crate) struct Left {
     /// The annotations are to be written once nobody waits to be judged.
     pub(crate) owed: bool,
     pub(crate) health: Option<Health>,
-    pub(crate) kept: Option<Streak>,
+    pub(crate) kept: Option<Observed>,
     /// When a look at its health may bring another status.
     pub(crate) look_at: Option<Timestamp>,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.
@@ -463,7 +464,10 @@ mod tests {
         let condition = Condition { truth, reason: String::new(), observed_at: at(second) };
         let look = Look { condition, failing: failing.iter().map(|name| json!(name)).collect() };
         let (since, looked_at) = (at(second), at(second));
-        Health { look, streak: Streak { episode: 1, fails, since, standing: since, looked_at, is_known: true } }
+        Health {
+            look,
+            streak: lifecycle::health::Streak { episode: 1, fails, since, standing: since, looked_at, is_known: true },
+        }
     }
 
     #[test]

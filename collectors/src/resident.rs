@@ -13,20 +13,19 @@ use std::{
 };
 
 use common::{
-    beats::{self, CollectorBody, Outage, Pulse},
+    beats::{self, Checks as Checked, CollectorBody, Outage, Pulse},
     config::Settings,
     context::Context,
     controls, identity,
     jobs::Slot,
-    store::{Observed, Store, StoreError},
+    store::{Heartbeat, Observed, Store, StoreError},
     timings::signed,
 };
 use evidence::health::Rounds;
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Namespace, Uid,
-    health::Streak,
+    Actor, Namespace, Uid,
     pipeline::Origin,
     supersession::Group,
     time::{between, saturating_add},
@@ -112,6 +111,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let beats = context.store.beats(beats::MOST).await?;
     settle(&*context.store, &beats, predecessor(stays, length, now)).await?;
     collector.health.inherit(&beats, shard);
+    let (left_under, swept) = left_by_sweeps(&beats, shard);
     let resident = Resident::new(Arc::clone(&collector), stays, known);
     let (slot, watched, sight) = (resident.slot(), Arc::clone(&resident.watched), Arc::clone(&resident.sight));
     let is_over = async {
@@ -150,12 +150,23 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         Stays::ForOneLook if outcome.is_ok() && !cancel.is_cancelled() => {
             let next = signed(context.settings().jobs.sweep_every.period()).saturating_add(beats::DEAD_AFTER);
             let until = saturating_add(context.clock.now(), next);
-            let body = CollectorBody { looked: None, until: Some(until), ..body() };
-            pulse.leave(&context, &format!("sweep-{}", shard.number), value(body)).await;
+            let checks = swept.and(checks.so_far());
+            let body = CollectorBody { looked: None, until: Some(until), checks, ..body() };
+            pulse.leave(&context, &left_under, value(body)).await;
         }
         Stays::ForOneLook | Stays::UntilAsked | Stays::ForSlot(_) => pulse.end(&context).await,
     }
     outcome
+}
+
+/// The name under which each sweep of a shard leaves word of itself, and what they counted up to now: counters grow from one
+/// to the next.
+fn left_by_sweeps(beats: &[Heartbeat], shard: Shard) -> (String, Checked) {
+    let name = format!("sweep-{}", shard.number);
+    let id = Actor::role(beats::COLLECTOR, &name).to_string();
+    let body = beats.iter().find(|beat| beat.id == id).map(|beat| beat.body.clone());
+    let body = body.and_then(|body| serde_json::from_value::<CollectorBody>(body).ok());
+    (name, body.map_or_else(Checked::default, |body| body.checks))
 }
 
 /// When whoever was here before began; `None`: as long ago as the controller's former start.
@@ -293,10 +304,12 @@ impl Resident {
     }
 
     /// Until when timers have run, for whoever comes next.
-    fn timed(&self) -> Vec<(Uid, Streak)> {
+    fn timed(&self) -> Vec<(Uid, Observed)> {
         let timed = self.memory.all().filter_map(|(uid, seen)| {
             let (record, health) = (seen.record.as_ref()?, seen.health.as_ref()?);
-            health.streak.is_timed(record.status).then(|| (uid.clone(), health.streak.clone()))
+            let repaired_at = seen.repaired_at.or_else(|| seen.kept.as_ref()?.repaired_at);
+            let observed = || Observed { health: Some(health.streak.clone()), repaired_at };
+            health.streak.is_timed(record.status).then(|| (uid.clone(), observed()))
         });
         timed.collect()
     }
@@ -492,10 +505,10 @@ impl Sight {
 }
 
 /// Writes down until when timers have run. Best effort: without it they start again.
-async fn keep(store: &dyn Store, timed: Vec<(Uid, Streak)>) {
+async fn keep(store: &dyn Store, timed: Vec<(Uid, Observed)>) {
     let keep = async {
-        for (uid, streak) in timed {
-            if store.put_observation(&uid, &Observed { health: Some(streak) }).await.is_err() {
+        for (uid, observed) in timed {
+            if store.put_observation(&uid, &observed).await.is_err() {
                 return;
             }
         }

@@ -217,7 +217,7 @@ impl Collector {
         before: &Seen,
         others: Option<(Group, Vec<Member>)>,
         now: Timestamp,
-    ) -> Result<(Observation, Option<Streak>), StoreError> {
+    ) -> Result<(Observation, Option<Observed>), StoreError> {
         let policy = settings.policies.for_namespace(&namespace);
         let episode = (record.episode, record.since);
         let health = checkup(policy, self.health.last().as_deref(), episode, &namespace);
@@ -225,8 +225,9 @@ impl Collector {
         let known = match (&before.health, &health) {
             (Some(known), _) => Some(known.clone()),
             (None, Checked::Seen(checkup)) if is_timed(policy, record.status) => {
-                stored = self.context.store.observation(&record.uid).await?.and_then(|observed| observed.health);
-                let streak = stored.clone().map(|streak| self.health.continued(streak, record));
+                let observed = self.kept(&record.uid, stored).await?;
+                stored = Some(observed.clone());
+                let streak = observed.health.map(|streak| self.health.continued(streak, record));
                 // What was seen then says nothing that the look of now does not say.
                 let left = streak.map(|streak| Health { look: checkup.look.clone(), streak });
                 left.map(|left| self.health.after_ours(left, policy, episode, &namespace, now))
@@ -246,24 +247,45 @@ impl Collector {
         Ok((absorb(seen, reading, now), stored))
     }
 
+    /// What the store keeps of a namespace, which is read where that is not known yet.
+    async fn kept(&self, uid: &Uid, known: Option<Observed>) -> Result<Observed, StoreError> {
+        match known {
+            Some(known) => Ok(known),
+            None => Ok(self.context.store.observation(uid).await?.unwrap_or_default()),
+        }
+    }
+
     /// Writes down since when the health is what it is, where that changed and a timer runs on it. Returns what is
     /// written down then.
     async fn keep(
         &self,
         record: &Record,
         seen: &Observation,
-        kept: Option<Streak>,
-    ) -> Result<Option<Streak>, StoreError> {
+        kept: Option<Observed>,
+    ) -> Result<Option<Observed>, StoreError> {
         let Some(streak) = seen.health.seen().map(|health| &health.streak) else { return Ok(kept) };
-        let is_kept = kept.as_ref().is_some_and(|kept| kept.says_the_same(streak));
+        let known = kept.as_ref().and_then(|kept| kept.health.as_ref());
+        let is_kept = known.is_some_and(|known| known.says_the_same(streak));
         // Where the timer that is written down runs no more, that is written down too: whoever comes next would go on
         // with it.
         let is_timed = |streak: &Streak| streak.is_timed(record.status);
-        if is_kept || !record.is_managed() || !is_timed(streak) && !kept.as_ref().is_some_and(is_timed) {
+        if is_kept || !record.is_managed() || !is_timed(streak) && !known.is_some_and(is_timed) {
             return Ok(kept);
         }
-        self.context.store.put_observation(&record.uid, &Observed { health: Some(streak.clone()) }).await?;
-        Ok(Some(streak.clone()))
+        let observed = Observed { health: Some(streak.clone()), ..self.kept(&record.uid, kept).await? };
+        self.context.store.put_observation(&record.uid, &observed).await?;
+        Ok(Some(observed))
+    }
+
+    /// Counts that annotations are put right, and writes down when: whoever comes next, such as the next sweep, is to know
+    /// whether that was done lately.
+    async fn repair(&self, uid: &Uid, before: &Seen, left: &mut Left, now: Timestamp) -> Result<(), StoreError> {
+        let observed = self.kept(uid, left.kept.take()).await?;
+        self.checks.repaired(before.repaired_at.or(observed.repaired_at), now);
+        let observed = Observed { repaired_at: Some(now), ..observed };
+        self.context.store.put_observation(uid, &observed).await?;
+        (left.repaired_at, left.kept) = (Some(now), Some(observed));
+        Ok(())
     }
 
     /// Decides and appends until nothing is left to decide. Returns what was written, when to ask again, and when to
@@ -391,8 +413,7 @@ impl Collector {
             return Ok(None);
         }
         if repairs {
-            self.checks.repaired(before.repaired_at, now);
-            left.repaired_at = Some(now);
+            self.repair(&record.uid, before, left, now).await?;
         }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
         let epoch = self.marks.lock().await.lineage.epoch();

@@ -137,6 +137,16 @@ impl Checks {
     /// What Prometheus says of the counter of annotations.
     pub const CONTESTED_HELP: &str = "Annotations of namespaces that were put right again within an hour";
 
+    /// Both together: of those who do the same work one after the other.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            known: self.known.saturating_add(other.known),
+            unknown: self.unknown.saturating_add(other.unknown),
+            contested: self.contested.saturating_add(other.contested),
+        }
+    }
+
     const fn is_none(&self) -> bool {
         self.known == 0 && self.unknown == 0 && self.contested == 0
     }

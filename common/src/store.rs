@@ -74,6 +74,9 @@ pub struct Heartbeat {
 #[serde(default)]
 pub struct Observed {
     pub health: Option<Streak>,
+    /// When the annotations were last put right without an entry of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repaired_at: Option<Timestamp>,
 }
 
 /// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one

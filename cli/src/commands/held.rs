@@ -7,7 +7,7 @@ use std::{
 };
 
 use common::{
-    config::{former_default_store, is_default_store},
+    config::{Settings, former_default_store, is_default_store},
     controls::{self, Stop},
     store::{
         self, Access,
@@ -32,12 +32,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stops all deletions of the present context, and of every default store that a live process holds.
 pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
-    let others = if reach.remote()?.is_some() { Vec::new() } else { others(reach)? };
+    if let Some(api) = reach.remote()? {
+        return switch::stop_at(&api, screen, reason).await;
+    }
+    let settings = settings(reach, screen)?;
+    let others = others(reach, &settings);
     // Files that somebody left behind are no process.
     let is_held = others.iter().any(|(_, holder)| holder.is_some());
-    let is_there = !is_held || reach.settings()?.store.file().is_none_or(Path::exists);
+    let is_there = !is_held || settings.store.file().is_none_or(Path::exists);
     let (failed, own) = tokio::join!(stop_all(&others, reason.as_deref(), reach.now()), async {
-        if is_there { switch::stop(reach, screen, reason.clone()).await } else { Ok(()) }
+        if is_there { switch::stop(reach, &settings, screen, reason.clone()).await } else { Ok(()) }
     });
     for (store, holder) in &others {
         if !failed.iter().any(|(other, _)| other == store) {
@@ -62,8 +66,12 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
 /// Takes the stop of the present context back, and names every other default store in use that is stopped: somebody may have
 /// meant that one alone.
 pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
-    let others = if reach.remote()?.is_some() { Vec::new() } else { others(reach)? };
-    let own = switch::resume(reach, screen, reason).await;
+    if let Some(api) = reach.remote()? {
+        return switch::resume_at(&api, screen, reason).await;
+    }
+    let settings = settings(reach, screen)?;
+    let others = others(reach, &settings);
+    let own = switch::resume(reach, &settings, screen, reason).await;
     let stopped = join_all(others.iter().map(async |(path, _)| {
         let asking = async {
             let store = store::open_with(&url(path), &Access::default()).await.ok()?;
@@ -90,8 +98,7 @@ fn url(store: &Path) -> String {
 
 /// The default stores in use, but that of the present context: those that a live process holds, and that of earlier versions,
 /// which held no lock, where somebody has it open. None where it is said which store is meant.
-fn others(reach: &Reach<'_>) -> Result<Vec<(PathBuf, Option<Holder>)>, Failure> {
-    let settings = reach.settings()?;
+fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder>)> {
     let directory = reach.source().default_stores().filter(|_| settings.store.is_default);
     let mut held = directory.map_or_else(Vec::new, |directory| hold::held_in(&directory, is_default_store));
     let own = settings.store.file();
@@ -101,7 +108,24 @@ fn others(reach: &Reach<'_>) -> Result<Vec<(PathBuf, Option<Holder>)>, Failure> 
     if let Some(former) = former.filter(|former| held.iter().all(|(store, _)| store != former)) {
         held.push((former, None));
     }
-    Ok(held)
+    held
+}
+
+/// What a stop needs of the configuration. A mistake in the rest of it does not keep anybody from stopping.
+fn settings(reach: &Reach<'_>, screen: &Screen) -> Result<Settings, Failure> {
+    let (settings, refused) = reach.source().load_for_stop().map_err(|refused| {
+        let failure = Failure::from(refused);
+        let text = format!(
+            "nothing was changed: where the store is cannot be known. {}\nTo go on all the same, name the store alone: \
+             CONFIG_PATH= NSM__STORE__URL=… nsm stop",
+            failure.text
+        );
+        Failure { text, ..failure }
+    })?;
+    if let Some(refused) = refused {
+        screen.note(&format!("{refused}\nThis does not concern where the store is, so the command goes on"));
+    }
+    Ok(settings)
 }
 
 /// Throws the stop in each of these. Returns where it is not known to be thrown, and why.

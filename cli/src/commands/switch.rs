@@ -8,6 +8,7 @@ use api::{
 };
 use common::{
     cluster::{Cluster, bind},
+    config::Settings,
     stop::{Switchboard, Unchanged, Way, gone},
 };
 use futures::FutureExt as _;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     failure::{Code, Failure},
     reach::{Reach, local_user},
+    remote::Remote,
     screen::Screen,
     view::moment::both,
 };
@@ -30,12 +32,23 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// request, has to fit into half a stop.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
-    let decreed = match reach.remote()? {
-        Some(api) => api.stop(reason).await?,
-        None => throw(reach, screen, reason).await?,
-    };
-    screen.answer(&decreed, |_| {
+/// A stop at the API.
+pub(super) async fn stop_at(api: &Remote, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+    told_to_stop(screen, &api.stop(reason).await?)
+}
+
+/// A stop beside the store that these settings name.
+pub(super) async fn stop(
+    reach: &Reach<'_>,
+    settings: &Settings,
+    screen: &Screen,
+    reason: Option<String>,
+) -> Result<(), Failure> {
+    told_to_stop(screen, &throw(reach, settings, screen, reason).await?)
+}
+
+fn told_to_stop(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
+    screen.answer(decreed, |_| {
         let fenced = match decreed.fenced.as_slice() {
             [] => "none was under way".to_owned(),
             names => format!("what was under way was cut off: {}", names.join(", ")),
@@ -50,12 +63,23 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
     Err(Failure::new(Code::Failed, format!("the stop holds, but:\n  {}", wrong.join("\n  "))))
 }
 
-pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
-    let decreed = match reach.remote()? {
-        Some(api) => api.resume(reason).await?,
-        None => take_back(reach, reason).await?,
-    };
-    screen.answer(&decreed, |_| match (&decreed.ended, decreed.unbound) {
+/// The end of a stop at the API.
+pub(super) async fn resume_at(api: &Remote, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+    told_to_resume(screen, &api.resume(reason).await?)
+}
+
+/// The end of a stop beside the store that these settings name.
+pub(super) async fn resume(
+    reach: &Reach<'_>,
+    settings: &Settings,
+    screen: &Screen,
+    reason: Option<String>,
+) -> Result<(), Failure> {
+    told_to_resume(screen, &take_back(reach, settings, reason).await?)
+}
+
+fn told_to_resume(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
+    screen.answer(decreed, |_| match (&decreed.ended, decreed.unbound) {
         (Some(stop), _) => format!("deletions go on; {} had stopped them {}\n", stop.by, both(stop.at, decreed.at)),
         (None, true) => "deletions go on; only the apiserver had refused them\n".to_owned(),
         (None, false) => "nothing was stopped\n".to_owned(),
@@ -106,8 +130,13 @@ pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fail
 
 /// A stop beside the store. The switch is written before a client of the cluster is built, which may run a plugin that logs
 /// in; a store that lets itself be waited for holds the other half up for [`HEAD_START`].
-async fn throw(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<Decreed, Failure> {
-    let (settings, switched, actor, clock) = (reach.settings()?, CancellationToken::new(), me(), reach.clock());
+async fn throw(
+    reach: &Reach<'_>,
+    settings: &Settings,
+    screen: &Screen,
+    reason: Option<String>,
+) -> Result<Decreed, Failure> {
+    let (switched, actor, clock) = (CancellationToken::new(), me(), reach.clock());
     // Of what went wrong with the store.
     let code = OnceLock::new();
     let policy = settings.guard.stop_policy.as_deref();
@@ -120,7 +149,7 @@ async fn throw(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Re
         cluster.boxed().shared()
     };
     let store = {
-        let (cluster, settings, code) = (cluster.clone(), &settings, &code);
+        let (cluster, code) = (cluster.clone(), &code);
         let store = async move {
             reach.store(settings).await.map_err(|failure| {
                 let _ = code.set(failure.code);
@@ -143,9 +172,9 @@ async fn throw(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Re
     decree::stop(&board, reason).await.map_err(unchanged)
 }
 
-async fn take_back(reach: &Reach<'_>, reason: Option<String>) -> Result<Decreed, Failure> {
-    let (settings, actor, clock) = (reach.settings()?, me(), reach.clock());
-    let store = match reach.store(&settings).await {
+async fn take_back(reach: &Reach<'_>, settings: &Settings, reason: Option<String>) -> Result<Decreed, Failure> {
+    let (actor, clock) = (me(), reach.clock());
+    let store = match reach.store(settings).await {
         Err(failure) if settings.guard.stop_policy.is_none() => return Err(failure),
         store => store.map_err(|failure| failure.text),
     };

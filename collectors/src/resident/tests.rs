@@ -53,3 +53,27 @@ async fn whoever_begins_reads_the_heartbeats_once() {
     let calls = scene.asked_for();
     assert_eq!(calls.iter().filter(|call| **call == "beats").count(), 1, "{calls:?}");
 }
+
+/// Each sweep is a process of its own.
+#[tokio::test(start_paused = true)]
+async fn annotations_that_somebody_changes_again_and_again_are_counted_from_sweep_to_sweep() {
+    let scene = Scene::new().await;
+    let contested = async || {
+        scene.collect(SWEEP).await;
+        tokio::time::advance(Duration::from_secs(900)).await;
+        let beats = scene.store().beats(beats::MOST).await.unwrap();
+        let left: Vec<CollectorBody> =
+            beats.into_iter().map(|beat| serde_json::from_value(beat.body).unwrap()).collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        left[0].checks.contested
+    };
+    assert_eq!(contested().await, 0, "it is adopted");
+    for expected in [0, 1, 2] {
+        scene.apiserver.annotate("status", "mine");
+        assert_eq!(contested().await, expected);
+        assert_eq!(scene.apiserver.annotation("status").as_deref(), Some("stale"));
+    }
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    scene.apiserver.annotate("status", "mine");
+    assert_eq!(contested().await, 2, "the last time was long ago");
+}

@@ -12,6 +12,7 @@ use super::{
     layers::{self, File},
     raw::Raw,
     read,
+    tree::Node,
 };
 use crate::timings::Timings;
 
@@ -26,6 +27,9 @@ const STORE_FILE: &str = "nsm.db";
 
 /// The longest that the part of a file's name may be that a context gives it.
 const LONGEST_NAME: usize = 100;
+
+/// The sections of a configuration that say where a stop is written, what refuses by it, and how our annotations are called.
+const FOR_STOP: [&str; 4] = ["store", "guard", "annotations", "ci"];
 
 /// The layers of one process's configuration. The environment is taken once, files are read at each load.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +106,35 @@ impl Source {
         self.check(&self.files())
     }
 
+    /// The settings of a stop, also where the configuration is refused, in so far as that is for something else: of such a one
+    /// the sections [`FOR_STOP`] alone are taken, and what was refused is returned besides. Nothing else is to be read from
+    /// these settings.
+    ///
+    /// # Errors
+    /// When what is wrong may concern where the store is: in one of those sections, in a file as a whole, or under a name that
+    /// is no section's, which may be meant for one of them.
+    pub fn load_for_stop(&self) -> Result<(Settings, Option<Refused>), Refused> {
+        let files = self.files();
+        let refused = match self.check(&files) {
+            Ok(settings) => return Ok((settings, None)),
+            Err(refused) => refused,
+        };
+        let schema = schemars::schema_for!(Raw).to_value();
+        let is_elsewhere = |mistake: &Mistake| {
+            let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
+            !FOR_STOP.contains(&section) && schema["properties"].get(section).is_some()
+        };
+        if !refused.mistakes.iter().all(is_elsewhere) {
+            return Err(refused);
+        }
+        let (mut tree, _) = self.merged(&files);
+        tree.retain(|section| FOR_STOP.contains(&section));
+        match self.settings(tree, Vec::new()) {
+            Ok(settings) => Ok((settings, Some(refused))),
+            Err(_) => Err(refused),
+        }
+    }
+
     /// The files as they are now.
     pub(super) fn files(&self) -> Vec<File> {
         self.path.as_deref().map(layers::files).unwrap_or_default()
@@ -109,12 +142,22 @@ impl Source {
 
     /// Checks what was read.
     pub(super) fn check(&self, files: &[File]) -> Result<Settings, Refused> {
+        let (tree, mistakes) = self.merged(files);
+        self.settings(tree, mistakes)
+    }
+
+    /// All layers, one over the other, and what is wrong with them by now.
+    fn merged(&self, files: &[File]) -> (Node, Vec<Mistake>) {
         let mut mistakes = Vec::new();
         let mut tree = layers::merge(files, &mut mistakes);
         layers::merge_variables(&mut tree, &self.variables, &mut mistakes);
         for (flag, key, value) in &self.flags {
             layers::merge_flag(&mut tree, flag, key, value);
         }
+        (tree, mistakes)
+    }
+
+    fn settings(&self, mut tree: Node, mut mistakes: Vec<Mistake>) -> Result<Settings, Refused> {
         let raw = match read::read::<Raw>(&mut tree) {
             Ok(raw) if mistakes.is_empty() => raw,
             Ok(_) => return Err(mistakes.into()),

@@ -13,6 +13,7 @@ use super::{Readable, Settings, Source, is_default_store, kubeconfigs};
 use crate::timings::Timings;
 
 mod refused;
+mod stop;
 
 /// Loads files of a directory and variables. In messages the directory reads `DIR`.
 fn load(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Settings, String> {

@@ -89,6 +89,13 @@ impl Node {
         }
     }
 
+    /// Leaves out the keys at the top that are not to stay.
+    pub(super) fn retain(&mut self, stays: impl Fn(&str) -> bool) {
+        if let Value::Map(pairs) = &mut self.value {
+            pairs.retain(|(key, _)| stays(key));
+        }
+    }
+
     /// The node at a key such as `policies[0].match.any[1].labels.example.org/team`, or the nearest one above it.
     pub(super) fn nearest(&self, key: &str) -> &Self {
         self.step(key).map_or(self, |(child, rest)| child.nearest(rest))

@@ -21,7 +21,7 @@ pub enum Kinship {
     Nothing,
     /// Some of those that the store has a history of are there.
     Shared,
-    /// None of those that are there by the store is; this is the name of one.
+    /// None of those that should be there by the store is; this is the name of one.
     Strange(String),
 }
 
@@ -38,24 +38,30 @@ pub async fn of(store: &dyn Store, cluster: &Cluster) -> Result<Result<Kinship, 
         Ok(there) => there,
         Err(trouble) => return Ok(Err(trouble)),
     };
-    let mut strange = None;
-    loop {
-        // Whatever version made their snapshots. What has gone is not there.
+    // Whatever version made their snapshots. What has gone is not there. All are compared before any is read.
+    while let Some(last) = page.last().cloned() {
         if page.iter().any(|uid| there.contains(uid)) {
             return Ok(Ok(Kinship::Shared));
         }
-        for uid in &page {
-            if strange.is_some() {
-                break;
-            }
-            let record = load(store, uid).await?;
-            strange = (record.phase != Phase::Gone).then_some(record.name);
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => page = store.uids(Some(&last.clone()), PAGE).await?,
-            _ => return Ok(Ok(strange.map_or(Kinship::Nothing, Kinship::Strange))),
-        }
+        page = store.uids(Some(&last), PAGE).await?;
     }
+    Ok(Ok(stranger(store).await?.map_or(Kinship::Nothing, Kinship::Strange)))
+}
+
+/// The name of a namespace that should be there by a store: it has no end, and its deletion was not asked for either, after
+/// which it may have gone while nobody watched.
+async fn stranger(store: &dyn Store) -> Result<Option<String>, StoreError> {
+    let mut page = store.uids(None, PAGE).await?;
+    while let Some(last) = page.last().cloned() {
+        for uid in &page {
+            let record = load(store, uid).await?;
+            if record.phase != Phase::Gone && record.done.is_none() && record.open.is_none() {
+                return Ok(Some(record.name));
+            }
+        }
+        page = store.uids(Some(&last), PAGE).await?;
+    }
+    Ok(None)
 }
 
 /// The uids of all namespaces of a cluster.
@@ -80,8 +86,8 @@ mod tests {
     use jiff::Timestamp;
     use kube::client::Body;
     use lifecycle::{
-        Actor, Fact, Mode, Record,
-        entry::{Adopted, Gone, Terms},
+        Action, Actor, Fact, Mode, Record, Status,
+        entry::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
     };
     use serde_json::json;
     use tokio_util::sync::CancellationToken;
@@ -116,24 +122,62 @@ mod tests {
         }))
     }
 
+    /// A deletion that was accepted.
+    fn deleted(until: Timestamp) -> Vec<Fact> {
+        let intended = ActionIntended {
+            action: Action::Delete,
+            due_to: 1,
+            attempt: 1,
+            holder: "a".to_owned(),
+            until,
+            resource_version: "1".to_owned(),
+            cause: Status::Stale,
+            decision: String::new(),
+            evidence: Vec::new(),
+            evidence_at: until,
+            slot: String::new(),
+            wave: None,
+            config: String::new(),
+            mode: Mode::Enforce,
+            told: Told::NoChannel,
+        };
+        vec![Fact::ActionIntended(Box::new(intended)), Fact::ActionDone(ActionDone { of: 2, observed: false })]
+    }
+
+    /// How a history ends.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Ends {
+        Open,
+        /// Its deletion was sent, and it is not known what came of it.
+        Sent,
+        /// Its deletion was accepted.
+        Deleted,
+        Gone,
+    }
+
     /// Gives a store the history of a namespace, by its uid.
-    async fn knows(store: &SharedStore, uid: &str, is_gone: bool) {
+    async fn knows(store: &SharedStore, uid: &str, ends: Ends) {
         let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
         let created = Timestamp::UNIX_EPOCH;
         let adopted = Adopted { terms, created, ci: Vec::new(), deadline: None, again: false };
-        let gone = is_gone.then_some(Fact::Gone(Gone {}));
+        let end = match ends {
+            Ends::Open => Vec::new(),
+            Ends::Sent => deleted(created)[..1].to_vec(),
+            Ends::Deleted => deleted(created),
+            Ends::Gone => vec![Fact::Gone(Gone {})],
+        };
         let mut record = Record::new(Uid::new(uid));
-        for fact in [Fact::Adopted(adopted)].into_iter().chain(gone) {
+        for fact in [Fact::Adopted(adopted)].into_iter().chain(end) {
             append_named(&**store, &mut record, "ci-0", &me(), fact, created).await.unwrap();
         }
         store.put_snapshot(&record).await.unwrap();
     }
 
-    /// What a store with these histories has in common with the cluster: the uid of each, and whether it is gone.
-    async fn kinship(histories: &[(&str, bool)]) -> Kinship {
+    /// What a store with these histories has in common with the cluster: the uid of each, and how it ends.
+    async fn kinship(histories: &[(&str, Ends)]) -> Kinship {
         let (_directory, store) = temporary().await;
-        for (uid, is_gone) in histories {
-            knows(&store, uid, *is_gone).await;
+        for (uid, ends) in histories {
+            knows(&store, uid, *ends).await;
         }
         of(&*store, &cluster(true)).await.unwrap().unwrap()
     }
@@ -141,10 +185,16 @@ mod tests {
     #[tokio::test]
     async fn a_store_is_kin_to_a_cluster_by_any_namespace_that_is_there() {
         assert_eq!(kinship(&[]).await, Kinship::Nothing);
-        assert_eq!(kinship(&[("gone", true)]).await, Kinship::Nothing);
-        assert_eq!(kinship(&[("there", false)]).await, Kinship::Shared);
-        assert_eq!(kinship(&[("strange", false), ("there", false)]).await, Kinship::Shared);
-        assert_eq!(kinship(&[("gone", true), ("strange", false)]).await, Kinship::Strange("ci-0".to_owned()));
+        assert_eq!(kinship(&[("gone", Ends::Gone)]).await, Kinship::Nothing);
+        for ends in [Ends::Sent, Ends::Deleted] {
+            assert_eq!(kinship(&[("deleted", ends)]).await, Kinship::Nothing, "it may have gone since");
+        }
+        assert_eq!(kinship(&[("there", Ends::Open)]).await, Kinship::Shared);
+        assert_eq!(kinship(&[("strange", Ends::Open), ("there", Ends::Open)]).await, Kinship::Shared);
+        assert_eq!(
+            kinship(&[("gone", Ends::Gone), ("strange", Ends::Open)]).await,
+            Kinship::Strange("ci-0".to_owned())
+        );
     }
 
     /// Whether a role begins on a store, in so many words where it does not, and which cluster the store knows then.
@@ -159,7 +209,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_of_no_known_cluster_is_not_anyones() {
         let (_directory, store) = temporary().await;
-        knows(&store, "strange", false).await;
+        knows(&store, "strange", Ends::Open).await;
         let (begun, known) = begins(&store, true).await;
         let why = begun.unwrap_err();
         assert!(why.contains("`ci-0`") && why.contains("nsm approve --cluster"), "{why}");
@@ -176,7 +226,7 @@ mod tests {
         for histories in [&[][..], &["there"]] {
             let (_directory, store) = temporary().await;
             for uid in histories {
-                knows(&store, uid, false).await;
+                knows(&store, uid, Ends::Open).await;
             }
             assert_eq!(begins(&store, true).await, (Ok(()), Some(Uid::new("here"))));
         }

@@ -30,6 +30,29 @@ async fn what_falls_due_after_a_stop_waits_and_is_deleted_after_resume() {
     .await;
 }
 
+/// A change of the configuration that is refused leaves the last good one in force for whoever runs.
+#[tokio::test]
+async fn a_stop_needs_no_configuration_that_is_right() {
+    story(plain, async |world| {
+        let _nsm = world.start().await?;
+        world.configure(|config| config["budget"] = json!("a lot"))?;
+        let stopped = world.nsm(&["stop"]).await?;
+        ensure!(stopped.code == Some(0) && stopped.err.contains("`budget`"), "{stopped:?}");
+        let demo = world.namespace(&[("ttl", "1s")]).await?;
+        demo.is_skipped("stopped").await?;
+        let resumed = world.nsm(&["resume"]).await?;
+        ensure!(resumed.code == Some(0) && resumed.err.contains("`budget`"), "{resumed:?}");
+        world.are_deleted(&[demo], LATER).await?;
+
+        // A stop in a store that was made for it would stop nothing.
+        world.configure(|config| config["stroe"] = config["store"].take())?;
+        let unsure = world.nsm(&["stop"]).await?;
+        ensure!(unsure.code == Some(6) && unsure.err.contains("CONFIG_PATH= NSM__STORE__URL"), "{unsure:?}");
+        Ok(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nothing_is_deleted_once_a_stop_is_acknowledged_though_many_were_under_way() {
     story(plain, async |world| {
