@@ -102,12 +102,15 @@ impl Health {
         *self.state() = State::default();
     }
 
-    /// Takes in a look.
-    pub(crate) fn take(&self, settings: &Settings, rounds: Arc<Rounds>) {
+    /// Takes in a look. What the one before it found `is_written` down, or is not, as a turn broke off: then nobody is to go on
+    /// from there with what was written before.
+    pub(crate) fn take(&self, settings: &Settings, rounds: Arc<Rounds>, is_written: bool) {
         let mut state = self.state();
         let (at, every) = (rounds.at(), rounds.every());
         let is_known = settings.policies.iter().filter_map(|policy| policy.health).all(|it| rounds.knows(it.source));
-        state.settled = state.run;
+        if is_written {
+            state.settled = state.run;
+        }
         state.run = is_known.then(|| {
             let since = state.run.filter(|run| follows(run.until, at, every)).map_or(at, |run| run.since);
             Looked { since, until: at }

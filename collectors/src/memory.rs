@@ -275,6 +275,11 @@ impl Memory {
         None
     }
 
+    /// Whether the last turn of some namespace broke off, and it had none since.
+    pub(crate) fn has_broken_off(&self) -> bool {
+        self.seen.values().any(|seen| seen.unsure == Some(0))
+    }
+
     /// A turn was taken, and left this behind.
     pub(crate) fn end(&mut self, uid: &Uid, left: Left) {
         let Some(seen) = self.seen.get_mut(uid) else { return };
@@ -371,6 +376,13 @@ pub(crate) struct Left {
     pub(crate) gone: bool,
     /// The turn broke off and is to be taken again.
     pub(crate) again: bool,
+}
+
+impl Left {
+    /// What a turn leaves behind in which the store failed: it is to be taken again.
+    pub(crate) fn broken_off() -> Self {
+        Self { again: true, unsure: Some(0), ..Self::default() }
+    }
 }
 
 #[cfg(test)]

@@ -297,7 +297,7 @@ impl Resident {
     /// Whatever the look that was just taken says of somebody is a reason for a turn.
     fn end_look(&mut self, rounds: Rounds) {
         let (rounds, health, settings) = (Arc::new(rounds), &self.collector.health, self.collector.context.settings());
-        health.take(&settings, Arc::clone(&rounds));
+        health.take(&settings, Arc::clone(&rounds), !self.memory.has_broken_off());
         self.memory.wake_where(|seen| health.is_news(&settings, &rounds, seen));
         let now = self.collector.context.clock.now();
         self.memory.look(|seen| crate::health::after(&settings, &rounds, seen, now));
@@ -446,7 +446,7 @@ impl Resident {
                 self.memory.end(&uid, left);
             }
             Err(error) => {
-                self.memory.end(&uid, Left { again: true, unsure: Some(0), ..Left::default() });
+                self.memory.end(&uid, Left::broken_off());
                 self.store_is_away(&error);
             }
         }

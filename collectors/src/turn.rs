@@ -221,7 +221,11 @@ impl Collector {
         let policy = settings.policies.for_namespace(&namespace);
         let episode = (record.episode, record.since);
         let health = checkup(policy, self.health.last().as_deref(), episode, &namespace);
-        let mut stored = before.kept.clone();
+        let mut stored = match (before.unsure, &health) {
+            (None, _) | (Some(_), Checked::Off) => before.kept.clone(),
+            // What was written and not acknowledged may be what the store keeps: whoever comes next would go on with it.
+            (Some(_), _) => Some(self.kept(&record.uid, None).await?),
+        };
         let known = match (&before.health, &health) {
             (Some(known), _) => Some(known.clone()),
             (None, Checked::Seen(checkup)) if is_timed(policy, record.status) => {
@@ -568,3 +572,6 @@ fn log(record: &Record, fact: &Fact) {
 
 /// A collector as turns use it, shared.
 pub(crate) type SharedCollector = Arc<Collector>;
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,7 @@ impl Pipelines {
         if crate::RARE.contains(&seed) {
             return None;
         }
-        let (gitlab, github) = if has_health { (150, 0) } else { (450, 350) };
+        let (gitlab, github) = if has_health { (150, 100) } else { (450, 350) };
         let mut dice = Dice::new(seed, "gitlab");
         if dice.happens(gitlab) {
             return Some(Self::asked(CiSystem::Gitlab, dice, troubled_for));
