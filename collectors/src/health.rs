@@ -139,7 +139,7 @@ impl Health {
         let Some((namespace, record)) = seen.namespace.as_ref().zip(seen.record.as_ref()) else { return false };
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let Some(terms) = policy.and_then(|policy| policy.health).filter(|_| record.is_managed()) else { return false };
-        let truth = rounds.of(terms.source, &namespace.name, namespace.created).condition.truth;
+        let truth = rounds.of(&terms, &namespace.name, namespace.created).condition.truth;
         self.checks.count(truth, 1);
         let Some(streak) = seen.health.as_ref().map(|health| &health.streak) else { return true };
         match record.status {

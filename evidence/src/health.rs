@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Condition, Namespace, Policy, Truth,
     health::{Checkup, Look},
-    policy::HealthSource,
+    policy::{HealthSource, HealthTerms},
     time::saturating_add,
 };
 use serde_json::json;
@@ -55,13 +55,14 @@ pub async fn look_at(
     (cluster, web): (&Cluster, &Web),
     at: Timestamp,
 ) -> Option<Rounds> {
-    let source = policy?.health?.source;
+    let terms = policy?.health?;
+    let source = terms.source;
     let health = settings.health();
     let asked =
         HealthSettings { prometheus: health.prometheus.filter(|_| source != HealthSource::Kubernetes), ..health };
     let reads_workloads = asked.kubernetes && source != HealthSource::Prometheus;
     let mut rounds = look(asked, web.clone(), None, at).await;
-    let found = rounds.of(source, &namespace.name, namespace.created).condition.truth;
+    let found = rounds.of(&terms, &namespace.name, namespace.created).condition.truth;
     if reads_workloads && found == Truth::Unknown {
         rounds.workloads = Some(workloads::list(cluster, &namespace.name, at).await);
     }
@@ -82,7 +83,7 @@ pub fn checkup(
     let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
     let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Checked::Unseen };
     let episode = (episode, since.unwrap_or(rounds.at));
-    let look = rounds.of(terms.source, &namespace.name, namespace.created);
+    let look = rounds.of(&terms, &namespace.name, namespace.created);
     Checked::Seen(Checkup { look, episode, every: rounds.every })
 }
 
@@ -119,12 +120,12 @@ impl Rounds {
         }
     }
 
-    /// What this source says of the namespace of this name that was created then.
+    /// What is said by these terms of the namespace of this name that was created then.
     #[must_use]
-    pub fn of(&self, source: HealthSource, name: &str, created: Timestamp) -> Look {
+    pub fn of(&self, terms: &HealthTerms, name: &str, created: Timestamp) -> Look {
         let alerts = || self.prometheus.as_ref().map(|look| by_alerts(look, name, created));
-        let workloads = || self.workloads.as_ref().map(|look| by_workloads(look, name, created));
-        let found = match source {
+        let workloads = || self.workloads.as_ref().map(|look| by_workloads(look, name, created, terms.not_ready_after));
+        let found = match terms.source {
             HealthSource::Off => None,
             HealthSource::Prometheus => alerts(),
             HealthSource::Kubernetes => workloads(),
@@ -159,8 +160,13 @@ fn by_alerts(look: &prometheus::Look, name: &str, created: Timestamp) -> Look {
     Look { condition: found.condition, failing }
 }
 
-fn by_workloads(look: &workloads::Look, name: &str, created: Timestamp) -> Look {
-    let found = look.of(name, created);
+fn by_workloads(
+    look: &workloads::Look,
+    name: &str,
+    created: Timestamp,
+    not_ready_after: Option<SignedDuration>,
+) -> Look {
+    let found = look.of(name, created, not_ready_after);
     let mut failing: Vec<_> = found.failing.iter().map(|name| json!(name)).collect();
     if found.cut > 0 {
         failing.push(json!(format!("and {} more", found.cut)));

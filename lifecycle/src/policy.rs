@@ -87,6 +87,10 @@ pub struct RawChecks {
     /// How long a namespace is `unstable` before it is `failing`; may be 0. Time in which nothing was known does not
     /// count, here and below.
     pub settling_period: Pause,
+    /// How long a workload may be not ready, from its latest rollout on, before it counts as failing; may be 0. Default: as long as
+    /// it has by itself, which is a Deployment's progress deadline, else 10 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready_after: Option<Pause>,
     /// How long it is `failing` before it has `failed`; may be 0.
     pub grace_period: Pause,
     /// After how many looks in a row that find something failing it is `unstable`; at least 1. Default: 1.
@@ -204,6 +208,9 @@ pub struct HealthTerms {
     pub fail_after: u32,
     /// Looks in a row, at least 1.
     pub recover_after: u32,
+    /// How long a workload may be not ready before it fails; `None`: as long as it has by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_ready_after: Option<SignedDuration>,
     /// How often is looked.
     pub every: SignedDuration,
 }
@@ -307,6 +314,7 @@ impl Default for RawChecks {
             grace_period: Pause::from_secs(3_600),
             fail_after: 1,
             recover_after: 2,
+            not_ready_after: None,
             superseded: None,
             pipeline: PipelineSource::Auto,
             merged: false,
@@ -595,6 +603,12 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
         }
     }
     let sources = common.sources;
+    let reads_workloads = sources.kubernetes && matches!(raw.health, HealthSource::Auto | HealthSource::Kubernetes);
+    if raw.not_ready_after.is_some() && !reads_workloads {
+        let why = "workloads alone are asked for that, and this policy reads none; leave it out, or choose `auto` or \
+                   `kubernetes` in `checks.health`, with `health.kubernetes`";
+        refuse(".checks.not_ready_after", why.to_owned());
+    }
     let why = match raw.health {
         HealthSource::Off => return None,
         HealthSource::Auto if !sources.prometheus && !sources.kubernetes => return None,
@@ -616,6 +630,7 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
         grace: raw.grace_period.get(),
         fail_after: raw.fail_after,
         recover_after: raw.recover_after,
+        not_ready_after: raw.not_ready_after.map(Pause::get),
         every: sources.every,
     })
 }

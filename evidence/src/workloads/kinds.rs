@@ -19,7 +19,7 @@ pub(super) use self::{
 };
 
 /// How long something may take to become ready that sets no deadline of its own: what a Deployment has by default.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(600);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(600);
 
 /// The longest message of a stranger's that is kept, in characters.
 const LONGEST: usize = 160;

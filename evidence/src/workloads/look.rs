@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use lifecycle::{Condition, Truth};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::{Condition, Truth, time::saturating_add};
 
-use super::traces::{Failure, Kind, Trace, Traces};
+use super::{
+    kinds::PATIENCE,
+    traces::{Begins, Failure, Kind, Lack, Part, Trace, Traces},
+};
 
 /// How many resources a reason names.
 const NAMED: usize = 3;
@@ -32,12 +35,15 @@ pub struct Finding {
     pub cut: usize,
 }
 
+/// What may fail, and does if it goes on for longer than it may.
 #[derive(Clone, Debug)]
-struct Failing {
-    kind: Kind,
-    name: String,
+pub(super) struct Failing {
+    pub(super) kind: Kind,
+    pub(super) name: String,
     created: Timestamp,
-    why: String,
+    pub(super) failure: Failure,
+    /// What its pods say of it.
+    parts: Vec<Part>,
 }
 
 impl Look {
@@ -52,12 +58,10 @@ impl Look {
                 *last = (*last).max(*at);
             }
         }
-        let mut held: BTreeMap<(&str, Kind, &str), i32> = BTreeMap::new();
+        let mut parts: BTreeMap<(&str, Kind, &str), Vec<Part>> = BTreeMap::new();
         for (namespace, .., trace) in traces.of(Kind::Pod) {
-            if let Trace::Held { of: (kind, name), until } = trace
-                && at < *until
-            {
-                *held.entry((namespace, *kind, name)).or_default() += 1;
+            if let Trace::Part { of: (kind, name), part } = trace {
+                parts.entry((namespace, *kind, name)).or_default().push(*part);
             }
         }
         let failure = |trace: &'_ Trace| -> Option<Failure> {
@@ -70,19 +74,16 @@ impl Look {
                 Trace::Ran { of, at, failure } => {
                     failure.as_ref().filter(|_| last_good.get(of.as_str()).is_none_or(|good| good < at))
                 }
-                Trace::Held { .. } | Trace::WaitsForPod => None,
+                Trace::Part { .. } | Trace::WaitsForPod => None,
             };
-            failure.filter(|failure| failure.holds(at)).cloned()
+            failure.cloned()
         };
         let mut failing: BTreeMap<String, Vec<Failing>> = BTreeMap::new();
         for kind in Kind::ALL {
             for (namespace, name, created, trace) in traces.of(kind) {
-                let Some(Failure { why, lacks, .. }) = failure(trace) else { continue };
-                let held = held.get(&(namespace, kind, name)).copied().unwrap_or(0);
-                if held > 0 && lacks.is_some_and(|lacks| lacks <= held) {
-                    continue;
-                }
-                let found = Failing { kind, name: name.to_owned(), created, why };
+                let Some(failure) = failure(trace) else { continue };
+                let parts = parts.remove(&(namespace, kind, name)).unwrap_or_default();
+                let found = Failing { kind, name: name.to_owned(), created, failure, parts };
                 failing.entry(namespace.to_owned()).or_default().push(found);
             }
         }
@@ -95,11 +96,13 @@ impl Look {
         Self { at, failing: BTreeMap::new(), unknown: Some(why) }
     }
 
-    /// What it says of the namespace of this name that was created then. What is older was in a former one.
+    /// What it says of the namespace of this name that was created then. What is older was in a former one. What is merely
+    /// not ready counts after as long as its policy says, else after a time of its own.
     #[must_use]
-    pub fn of(&self, name: &str, created: Timestamp) -> Finding {
+    pub fn of(&self, name: &str, created: Timestamp, not_ready_after: Option<SignedDuration>) -> Finding {
         let all = self.failing.get(name).map(Vec::as_slice).unwrap_or_default();
-        let failing: Vec<_> = all.iter().filter(|it| it.created == Timestamp::MIN || it.created >= created).collect();
+        let is_its_own = |it: &&Failing| it.created == Timestamp::MIN || it.created >= created;
+        let failing: Vec<_> = all.iter().filter(is_its_own).filter(|it| it.fails(self.at, not_ready_after)).collect();
         let (truth, reason) = match (failing.is_empty(), &self.unknown) {
             // Who cannot see everything knows neither that nothing fails nor that what failed does so still.
             (_, Some(why)) => (Truth::Unknown, why.clone()),
@@ -115,6 +118,18 @@ impl Look {
         Finding { condition, failing: names.into_iter().take(MOST).map(str::to_owned).collect(), cut }
     }
 
+    /// What fails in that namespace.
+    pub(super) fn failing(
+        &self,
+        name: &str,
+        created: Timestamp,
+        not_ready_after: Option<SignedDuration>,
+    ) -> impl Iterator<Item = &Failing> {
+        let is_its_own = move |it: &&Failing| it.created == Timestamp::MIN || it.created >= created;
+        let all = self.failing.get(name).into_iter().flatten();
+        all.filter(is_its_own).filter(move |it| it.fails(self.at, not_ready_after))
+    }
+
     /// Why it knows nothing, if so.
     #[must_use]
     pub fn outage(&self) -> Option<&str> {
@@ -122,9 +137,59 @@ impl Look {
     }
 }
 
+impl Failing {
+    fn fails(&self, at: Timestamp, not_ready_after: Option<SignedDuration>) -> bool {
+        match self.failure.lacks {
+            Some(Lack::OfRollout(lacks)) => {
+                let patience = not_ready_after.unwrap_or(PATIENCE);
+                let need_not_be = |part: &&Part| match part {
+                    Part::Held => true,
+                    Part::Unready { since } => at < saturating_add(*since, patience),
+                    Part::Ready { .. } | Part::Going { .. } => false,
+                };
+                let held = count(self.parts.iter().filter(need_not_be));
+                (held == 0 || lacks > held) && self.failure.holds(at, not_ready_after)
+            }
+            Some(Lack::OfCount { lacks, wanted }) => {
+                let (Some(since), Begins::Unready { own, .. }) = (self.since(lacks, wanted), self.failure.begins)
+                else {
+                    return false;
+                };
+                Failure { begins: Begins::Unready { since, own }, ..self.failure.clone() }.holds(at, not_ready_after)
+            }
+            None => self.failure.holds(at, not_ready_after),
+        }
+    }
+
+    /// Since when a workload that does not tell itself is not ready: since the oldest of its pods is not; where pods are
+    /// missing, since the last one came or went, or since it was made. `None`: it is, as far as its pods say.
+    fn since(&self, lacks: i32, wanted: i32) -> Option<Timestamp> {
+        let held = count(self.parts.iter().filter(|part| **part == Part::Held));
+        if lacks <= held {
+            return None;
+        }
+        let is_going = |part: &&Part| matches!(part, Part::Going { .. });
+        let missing = wanted > count(self.parts.iter().filter(|part| !is_going(part)));
+        let unready = self.parts.iter().filter_map(|part| match part {
+            Part::Unready { since } => Some(*since),
+            Part::Held | Part::Ready { .. } | Part::Going { .. } => None,
+        });
+        let changed = self.parts.iter().filter_map(|part| match part {
+            Part::Unready { since: at } | Part::Ready { made: at } | Part::Going { until: at } => Some(*at),
+            Part::Held => None,
+        });
+        let missing = missing.then(|| changed.fold(self.created, Timestamp::max));
+        unready.chain(missing).min()
+    }
+}
+
+fn count<'a>(parts: impl Iterator<Item = &'a Part>) -> i32 {
+    i32::try_from(parts.count()).unwrap_or(i32::MAX)
+}
+
 fn reason(failing: &[&Failing]) -> String {
     let mut named: Vec<_> =
-        failing.iter().take(NAMED).map(|it| format!("{} `{}` {}", it.kind, it.name, it.why)).collect();
+        failing.iter().take(NAMED).map(|it| format!("{} `{}` {}", it.kind, it.name, it.failure.why)).collect();
     match failing.len() - named.len() {
         0 => {}
         1 => named.push("and one other fails".to_owned()),

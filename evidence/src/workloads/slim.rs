@@ -36,6 +36,11 @@ pub(super) trait Judged: Resource<DynamicType = ()> + Clone + Debug + Deserializ
     /// What is kept of it; `None`: nothing is wrong, and nothing depends on it.
     fn trace(&self) -> Option<Trace>;
 
+    /// What is kept of it while it is being deleted. It is nobody's trouble any more.
+    fn going(&self) -> Option<Trace> {
+        None
+    }
+
     /// Since when it is there.
     fn created(&self) -> Timestamp {
         // Every object has one. One without is taken for an old one.

@@ -1,5 +1,6 @@
 //! What each kind says of itself, told in JSON; `recorded.rs` reads what a real cluster said.
 
+mod patience;
 mod recorded;
 
 use jiff::{SignedDuration, Timestamp};
@@ -54,7 +55,13 @@ fn of<K: Judged>(name: &str, told: &Value) -> (Kind, super::traces::Place) {
 
 /// What a namespace with these says in this minute: why it fails, or nothing.
 fn said(objects: &[(Kind, super::traces::Place)], at: i64) -> Option<String> {
-    let finding = Look::of_all(&read(objects), minute(at)).of("ns", created());
+    said_by(None, objects, at)
+}
+
+/// The same by a policy that says for how many minutes something may be not ready.
+fn said_by(not_ready_after: Option<i64>, objects: &[(Kind, super::traces::Place)], at: i64) -> Option<String> {
+    let not_ready_after = not_ready_after.map(SignedDuration::from_mins);
+    let finding = Look::of_all(&read(objects), minute(at)).of("ns", created(), not_ready_after);
     match finding.condition.truth {
         Truth::True => {
             assert!(!finding.failing.is_empty());
@@ -329,7 +336,7 @@ fn lacking(name: &str) -> (Kind, super::traces::Place) {
 #[test]
 fn of_many_three_are_named_and_fifty_are_told() {
     let all: Vec<_> = (10..70).map(|number| lacking(&format!("s{number}"))).collect();
-    let of = |count: usize| Look::of_all(&read(&all[..count]), minute(10)).of("ns", created());
+    let of = |count: usize| Look::of_all(&read(&all[..count]), minute(10)).of("ns", created(), None);
     let few = "has 0 of 1 pods ready";
     let three = format!("StatefulSet `s10` {few}; StatefulSet `s11` {few}; StatefulSet `s12` {few}");
     assert_eq!(of(3).condition.reason, three);
@@ -342,13 +349,13 @@ fn of_many_three_are_named_and_fifty_are_told() {
 #[test]
 fn two_of_one_name_are_told_once() {
     let pod = of::<Pod>("s", &json!({"status": {"phase": "Failed"}}));
-    assert_eq!(Look::of_all(&read(&[lacking("s"), pod]), minute(10)).of("ns", created()).failing, ["s"]);
+    assert_eq!(Look::of_all(&read(&[lacking("s"), pod]), minute(10)).of("ns", created(), None).failing, ["s"]);
 }
 
 #[test]
 fn another_namespace_and_a_former_one_of_its_name_are_others() {
     let look = Look::of_all(&read(&[lacking("s")]), minute(10));
-    let truth = |name: &str, created| look.of(name, created).condition.truth;
+    let truth = |name: &str, created| look.of(name, created, None).condition.truth;
     assert_eq!(truth("ns", created()), Truth::True);
     assert_eq!(truth("other", created()), Truth::False);
     assert_eq!(truth("ns", minute(1)), Truth::False, "what is older was in a former one");
@@ -358,7 +365,7 @@ fn another_namespace_and_a_former_one_of_its_name_are_others() {
 fn nothing_is_known_before_all_was_read_and_while_something_cannot_be() {
     let truth = |traces: &Traces| {
         let look = Look::of_all(traces, minute(10));
-        (look.of("ns", created()).condition.truth, look.outage().map(str::to_owned))
+        (look.of("ns", created(), None).condition.truth, look.outage().map(str::to_owned))
     };
     let (unknown, outage) = truth(&Traces::default());
     assert_eq!((unknown, outage.as_deref()), (Truth::Unknown, Some("Deployments were not read yet")));
@@ -381,7 +388,8 @@ fn nothing_is_known_before_all_was_read_and_while_something_cannot_be() {
 fn what_a_list_does_not_name_is_gone_and_so_is_what_is_being_deleted() {
     let mut traces = read(&[lacking("s")]);
     let change = |traces: &mut Traces, change| traces.take(Event { kind: Kind::StatefulSet, change });
-    let fails = |traces: &Traces| Look::of_all(traces, minute(10)).of("ns", created()).condition.truth == Truth::True;
+    let fails =
+        |traces: &Traces| Look::of_all(traces, minute(10)).of("ns", created(), None).condition.truth == Truth::True;
     change(&mut traces, Change::Begins);
     assert!(fails(&traces), "the new list has not come through yet");
     change(&mut traces, Change::Complete);

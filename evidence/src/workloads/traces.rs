@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::time::saturating_add;
 
 use super::watch::{Change, Event};
 
@@ -28,23 +29,53 @@ pub(super) enum Trace {
     Pends(Failure, Option<String>),
     /// A run of the CronJob of this uid that ended.
     Ran { of: String, at: Timestamp, failure: Option<Failure> },
-    /// A pod that waits on purpose, or did until lately: so long the workload that made it need not have it.
-    Held { of: (Kind, String), until: Timestamp },
+    /// A pod that says something of the workload that made it.
+    Part { of: (Kind, String), part: Part },
     /// A class of storage that is provided once a pod uses it.
     WaitsForPod,
+}
+
+/// What a pod says of the workload that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It waits on purpose: so long the workload need not have it.
+    Held,
+    /// It is not ready since it got its node, or was made.
+    Unready { since: Timestamp },
+    /// It is ready, and was made then.
+    Ready { made: Timestamp },
+    /// It is being deleted, and another may be wanted in its place from then on.
+    Going { until: Timestamp },
 }
 
 /// Why something fails, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The first instant at which it counts; before, it may still come to be ready.
-    pub(super) from: Timestamp,
+    pub(super) begins: Begins,
     /// The first instant at which it counts no more.
     pub(super) until: Timestamp,
-    /// How many pods it lacks, where it fails for want of pods: no more are needed if as many are held back.
-    pub(super) lacks: Option<i32>,
+    /// The pods it lacks, where it fails for want of them.
+    pub(super) lacks: Option<Lack>,
     /// Without full stop, for people.
     pub(super) why: String,
+}
+
+/// From when on a failure counts; before, it may still come to be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begins {
+    /// Whatever a policy says of how long something may be not ready.
+    At(Timestamp),
+    /// It is not ready since then, for which it has this time of its own, unless a policy says another.
+    Unready { since: Timestamp, own: SignedDuration },
+}
+
+/// Pods that are lacking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// So many, of a workload that knows the time of its rollout.
+    OfRollout(i32),
+    /// So many of those wanted, of one that does not: its pods tell since when.
+    OfCount { lacks: i32, wanted: i32 },
 }
 
 /// Traces by namespace and name, with when each object was created.
@@ -104,16 +135,26 @@ impl Failure {
 
     /// It fails unless it changes before then.
     pub(super) fn from(from: Timestamp, why: impl Into<String>) -> Self {
-        Self { from, until: Timestamp::MAX, lacks: None, why: why.into() }
+        Self { begins: Begins::At(from), until: Timestamp::MAX, lacks: None, why: why.into() }
     }
 
-    /// It fails for want of so many pods.
-    pub(super) fn lacking(self, pods: i32) -> Self {
-        Self { lacks: Some(pods), ..self }
+    /// It is not ready since then, and fails when it is so for longer than this, or than a policy says.
+    pub(super) fn unready(since: Timestamp, own: SignedDuration, why: impl Into<String>) -> Self {
+        Self { begins: Begins::Unready { since, own }, ..Self::now(why) }
     }
 
-    pub(super) fn holds(&self, at: Timestamp) -> bool {
-        self.from <= at && at < self.until
+    /// It fails for want of pods.
+    pub(super) fn lacking(self, lacks: Lack) -> Self {
+        Self { lacks: Some(lacks), ..self }
+    }
+
+    /// Whether it counts at that instant, where a policy says how long something may be not ready.
+    pub(super) fn holds(&self, at: Timestamp, not_ready_after: Option<SignedDuration>) -> bool {
+        let from = match self.begins {
+            Begins::At(from) => from,
+            Begins::Unready { since, own } => saturating_add(since, not_ready_after.unwrap_or(own)),
+        };
+        from <= at && at < self.until
     }
 }
 

@@ -125,7 +125,11 @@ fn begun_again<K: Judged>(
 /// Where an object is kept, and what of it. What is being deleted is nobody's trouble any more.
 pub(super) fn place<K: Judged>(object: &K, is_gone: bool) -> Option<Place> {
     let meta = object.meta();
-    let is_there = !is_gone && meta.deletion_timestamp.is_none();
-    let trace = if is_there { object.trace().map(|trace| (object.created(), trace)) } else { None };
+    let trace = match (is_gone, &meta.deletion_timestamp) {
+        (true, _) => None,
+        (false, Some(_)) => object.going(),
+        (false, None) => object.trace(),
+    };
+    let trace = trace.map(|trace| (object.created(), trace));
     Some(Place { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone()?, trace })
 }

@@ -273,6 +273,7 @@ fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
         grace: minutes(60),
         fail_after: 1,
         recover_after: 2,
+        not_ready_after: None,
         every: minutes(1),
     };
     assert_eq!(health(checked(&with("ttl", json!("1h")))), Some(usual(HealthSource::Auto)));
@@ -283,6 +284,28 @@ fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
     assert_eq!(keys_of(sourceless(&of("prometheus"))), ["policies[0].checks.health"]);
     is_no_policy(&of("nagios"), "unknown variant `nagios`");
     is_no_policy(&with("checks", json!({ "heath": "off" })), "unknown field `heath`");
+}
+
+/// A key that does nothing is a mistake of whoever wrote it.
+#[test]
+fn how_long_a_workload_may_be_not_ready_is_asked_where_workloads_are_read() {
+    let of = |source: &str| with("checks", json!({ "health": source, "not_ready_after": "0s" }));
+    let by = |policy: &Value, prometheus, kubernetes| {
+        let raw = serde_json::from_value(policy.clone()).expect("well-formed");
+        let (mode, keys, minute) = (Mode::Enforce, Keys::default(), SignedDuration::from_mins(1));
+        let sources = HealthSources { prometheus, kubernetes, every: minute };
+        Policies::new(
+            &[raw],
+            &Common { mode, keys, exclude: &[], has_channel: true, sources, ci: &[], promise_margin: PROMISE_MARGIN },
+        )
+    };
+    let terms = |policies: Result<Policies, _>| policies.unwrap().iter().next().unwrap().health.unwrap();
+    for source in ["auto", "kubernetes"] {
+        assert_eq!(terms(by(&of(source), true, true)).not_ready_after, Some(SignedDuration::ZERO));
+    }
+    for (source, kubernetes) in [("prometheus", true), ("off", true), ("auto", false)] {
+        assert_eq!(keys_of(by(&of(source), true, kubernetes)), ["policies[0].checks.not_ready_after"], "{source}");
+    }
 }
 
 #[test]

@@ -1,15 +1,14 @@
-//! Workloads that say how many pods they want, how many are ready, and no more.
+//! Workloads that say how many pods they want, how many are ready, and no more: since when some are not, their pods tell.
 
 use k8s_openapi::api::apps::v1::{
     DaemonSet as KubeDaemonSet, ReplicaSet as KubeReplicaSet, StatefulSet as KubeStatefulSet,
 };
-use lifecycle::time::saturating_add;
 use serde::Deserialize;
 
 use super::{PATIENCE, Said, few, said};
 use crate::workloads::{
     slim::{Judged, Parts, Slim, judged},
-    traces::{Failure, Kind, Trace},
+    traces::{Failure, Kind, Lack, Trace},
 };
 
 pub(in crate::workloads) type StatefulSet = Slim<StatefulSetParts>;
@@ -102,6 +101,6 @@ impl Judged for ReplicaSet {
 }
 
 fn lacks(object: &impl Judged, ready: i32, wanted: i32) -> Option<Trace> {
-    let from = saturating_add(object.created(), PATIENCE);
-    (ready < wanted).then(|| Trace::Fails(Failure::from(from, few(ready, wanted)).lacking(wanted - ready)))
+    let failure = || Failure::unready(object.created(), PATIENCE, few(ready, wanted));
+    (ready < wanted).then(|| Trace::Fails(failure().lacking(Lack::OfCount { lacks: wanted - ready, wanted })))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{PATIENCE, Said, few, said};
 use crate::workloads::{
     slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Trace},
+    traces::{Failure, Kind, Lack, Trace},
 };
 
 /// How much later than its deadline a rollout may be told to be over it.
@@ -57,25 +57,32 @@ impl Judged for Deployment {
             // Somebody holds it back; what its pods wait for in vain they say themselves.
             return None;
         }
-        let (progress, lacks) = (said("Progressing"), (wanted - ready).max(0));
-        if progress.is_some_and(|said| said.is("False")) {
+        let (progress, lacks) = (said("Progressing"), Lack::OfRollout((wanted - ready).max(0)));
+        let deadline = self.spec.progress_deadline_seconds.map_or(PATIENCE, |it| SignedDuration::from_secs(it.into()));
+        // When the rollout told of itself last.
+        let told = progress.and_then(|said| said.last_update_time.as_ref()).map_or(self.created(), |at| at.0);
+        let told = told.max(self.created());
+        if let Some(said) = progress.filter(|said| said.is("False")) {
             let why = format!("{} and makes no progress", few(ready, wanted));
-            return Some(Trace::Fails(Failure::now(why).lacking(lacks)));
+            let failure = match said.reason() {
+                // It went on until its deadline before that.
+                "ProgressDeadlineExceeded" => Failure::unready(saturating_add(told, -deadline), deadline, why),
+                _ => Failure::now(why),
+            };
+            return Some(Trace::Fails(failure.lacking(lacks)));
         }
         if ready >= wanted {
             return None;
         }
-        let deadline = self.spec.progress_deadline_seconds.map_or(PATIENCE, |it| SignedDuration::from_secs(it.into()));
         let why = few(ready, wanted);
         let failure = match progress.filter(|said| said.is("True")) {
             // It was complete once, so what is not ready now was.
-            Some(said) if said.reason() == "NewReplicaSetAvailable" => Failure::now(why),
-            // A rollout that goes on is ended by whoever runs it, unless nobody does.
-            Some(said) => {
-                let last = said.last_update_time.as_ref().map_or(self.created(), |at| at.0);
-                Failure::from(saturating_add(last.max(self.created()), deadline.saturating_add(LATE)), why)
+            Some(said) if said.reason() == "NewReplicaSetAvailable" => {
+                Failure::unready(told, SignedDuration::ZERO, why)
             }
-            None => Failure::from(saturating_add(self.created(), deadline), why),
+            // A rollout that goes on is ended by whoever runs it, unless nobody does.
+            Some(_) => Failure::unready(told, deadline.saturating_add(LATE), why),
+            None => Failure::unready(self.created(), deadline, why),
         };
         Some(Trace::Fails(failure.lacking(lacks)))
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::{PATIENCE, Said, said, told};
 use crate::workloads::{
     slim::{Judged, Parts, Slim, judged},
-    traces::{Failure, Kind, Trace},
+    traces::{Failure, Kind, Part, Trace},
 };
 
 /// What a container may wait for without anything being wrong.
@@ -109,19 +109,17 @@ impl Judged for Pod {
             }
         }
         let is_ready = said(&status.conditions, "Ready").is_some_and(|said| said.is("True"));
-        let is_pending = status.phase == "Pending" || status.phase == "Running" && !is_ready;
         if let Some(owner) = self.controller()
             && let Some(kind) = judged(owner)
         {
             // What made it makes another, and says how many are ready.
-            let until = self.held_until().filter(|_| is_pending)?;
-            return Some(Trace::Held { of: self.made_by(kind, owner), until });
+            let of = self.made_by(kind, owner);
+            return self.part(of.0, is_ready).map(|part| Trace::Part { of, part });
         }
         if self.is_gated() {
             return None;
         }
-        let since = self.scheduled_at().map_or(self.created(), |at| at.max(self.created()));
-        let later = |why| Some(Trace::Fails(Failure::from(saturating_add(since, PATIENCE), why)));
+        let later = |why| Some(Trace::Fails(Failure::unready(self.begun_at(), PATIENCE, why)));
         match status.phase.as_str() {
             // Of what is made by a kind that is not read, such as a workflow, it is not known whether another is made.
             "Failed" if self.controller().is_some() => None,
@@ -138,6 +136,17 @@ impl Judged for Pod {
             _ => None,
         }
     }
+
+    fn going(&self) -> Option<Trace> {
+        let (until, owner) = (self.metadata.deletion_timestamp.as_ref()?.0, self.controller()?);
+        let of = self.made_by(judged(owner)?, owner);
+        knows_no_rollout(of.0).then_some(Trace::Part { of, part: Part::Going { until } })
+    }
+}
+
+/// Whether a kind does not tell when it was rolled out last, so that its pods are asked.
+const fn knows_no_rollout(kind: Kind) -> bool {
+    matches!(kind, Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet)
 }
 
 impl Pod {
@@ -153,14 +162,26 @@ impl Pod {
         scheduled.last_transition_time.as_ref().map(|at| at.0)
     }
 
-    /// Until when nobody need have it: for as long as it is held back; and where it got its node late, for as long from then
-    /// on as what is new may take.
-    fn held_until(&self) -> Option<Timestamp> {
-        if self.is_gated() {
-            return Some(Timestamp::MAX);
+    /// Since when it may become ready: since it got its node, or was made.
+    fn begun_at(&self) -> Timestamp {
+        self.scheduled_at().map_or(self.created(), |at| at.max(self.created()))
+    }
+
+    /// What it says of the workload of this kind that made it, where that depends on it.
+    fn part(&self, of: Kind, is_ready: bool) -> Option<Part> {
+        if !matches!(self.status.phase.as_str(), "Pending" | "Running" | "Unknown") || of == Kind::Job {
+            return None;
         }
-        let at = self.scheduled_at()?;
-        (at > saturating_add(self.created(), TO_SCHEDULE)).then(|| saturating_add(at, PATIENCE))
+        if self.is_gated() {
+            return Some(Part::Held);
+        }
+        if is_ready {
+            return knows_no_rollout(of).then(|| Part::Ready { made: self.created() });
+        }
+        let since = self.begun_at();
+        // A rollout that is told of began no earlier than its pods, but for those that got their nodes late.
+        let is_late = since > saturating_add(self.created(), TO_SCHEDULE);
+        (is_late || knows_no_rollout(of)).then_some(Part::Unready { since })
     }
 
     /// The workload that is judged for it: of a ReplicaSet that a Deployment made, the Deployment.

@@ -10,7 +10,7 @@ use super::super::{
     kinds::{Claim, Class, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
     slim::Judged,
-    traces::{Trace, Traces},
+    traces::Traces,
     watch::{Change, Event, place},
 };
 
@@ -44,16 +44,12 @@ fn recorded() -> (Traces, Timestamp) {
 /// Why each fails at that instant, without what differs from one recording to the next. A pod is called after its owner.
 fn failures(traces: &Traces, at: Timestamp) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for kind in super::super::traces::Kind::ALL {
-        for (_, name, _, trace) in traces.of(kind) {
-            let (Trace::Fails(failure) | Trace::Pends(failure, _)) = trace else { continue };
-            if failure.holds(at) {
-                let name = name.split('-').take(2).collect::<Vec<_>>().join("-");
-                let why = failure.why.split(" (").next().unwrap().to_owned();
-                let reason = failure.why.split(['(', ':', ')']).nth(1).map(|reason| format!(" ({reason})"));
-                found.insert(format!("{kind} {name}"), why + &reason.unwrap_or_default());
-            }
-        }
+    for it in Look::of_all(traces, at).failing("recorded", Timestamp::MIN, None) {
+        let (kind, why) = (it.kind, &it.failure.why);
+        let name = it.name.split('-').take(2).collect::<Vec<_>>().join("-");
+        let reason = why.split(['(', ':', ')']).nth(1).map(|reason| format!(" ({reason})"));
+        let why = why.split(" (").next().unwrap().to_owned();
+        found.insert(format!("{kind} {name}"), why + &reason.unwrap_or_default());
     }
     found
 }
@@ -93,6 +89,6 @@ fn what_fails_once_its_time_is_over() {
         assert_eq!(found.get(what).map(String::as_str), Some(why), "{what}");
     }
     assert_eq!(found.len(), 10 + 4, "{found:?}");
-    let look = Look::of_all(&traces, made).of("recorded", Timestamp::MIN);
+    let look = Look::of_all(&traces, made).of("recorded", Timestamp::MIN, None);
     assert_eq!(look.condition.truth, Truth::True);
 }

@@ -76,6 +76,11 @@ fn cast(image: &str) -> Vec<Value> {
     let mut greedy = sleeps.clone();
     greedy["resources"] = json!({"requests": {"example.org/part": "1"}, "limits": {"example.org/part": "1"}});
     let fails = container(image, "exit 3");
+    let gate = json!([{"name": "example.org/turn"}]);
+    let gated = |mut object: Value| {
+        object["spec"]["template"]["spec"]["schedulingGates"] = gate.clone();
+        object
+    };
     vec![
         json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "parts"},
             "spec": {"hard": {"requests.example.org/part": "0"}}}),
@@ -89,6 +94,13 @@ fn cast(image: &str) -> Vec<Value> {
         workload("Deployment", "young-rollout", &never_ready, json!({})),
         workload("StatefulSet", "slow-set", &never_ready, json!({"serviceName": "slow-set"})),
         workload("DaemonSet", "everywhere", &sleeps, json!({})),
+        // What somebody holds back on purpose.
+        gated(workload("Deployment", "gated-web", &sleeps, json!({"progressDeadlineSeconds": 2}))),
+        gated(workload("StatefulSet", "gated-db", &sleeps, json!({"serviceName": "gated-db"}))),
+        gated(workload("Job", "gated-job", &sleeps, json!({}))),
+        pod("gated-pod", &sleeps, json!({"schedulingGates": gate})),
+        workload("Deployment", "paused-web", &sleeps, json!({"paused": true})),
+        workload("Job", "suspended-job", &sleeps, json!({"suspend": true})),
         workload("Job", "failed-job", &fails, json!({"backoffLimit": 0})),
         workload("Job", "done-job", &container(image, "true"), json!({})),
         pod("ended-badly", &fails, json!({})),
@@ -120,8 +132,8 @@ async fn each_kind_of_failure_is_told_and_nothing_else() -> Result<()> {
             }
             let failing: BTreeSet<_> = FAILING.into_iter().collect();
             eventually("what fails at once does", LATER, async || {
-                let finding =
-                    evidence::workloads::list(&reader, namespace, Timestamp::now()).await.of(namespace, Timestamp::MIN);
+                let look = evidence::workloads::list(&reader, namespace, Timestamp::now()).await;
+                let finding = look.of(namespace, Timestamp::MIN, None);
                 ensure!(of_cast(&finding.failing) == failing, "{finding:?}");
                 Ok(())
             })
@@ -132,6 +144,9 @@ async fn each_kind_of_failure_is_told_and_nothing_else() -> Result<()> {
                     ("daemonset", "everywhere", "{.status.numberReady}", "1"),
                     ("job", "done-job", "{.status.succeeded}", "1"),
                     ("pod", "ended-well", "{.status.phase}", "Succeeded"),
+                    ("pod", "gated-pod", "{.status.conditions[0].reason}", "SchedulingGated"),
+                    ("pod", "gated-db-0", "{.status.conditions[0].reason}", "SchedulingGated"),
+                    ("deployment", "gated-web", "{.status.conditions[?(@.type=='Progressing')].status}", "False"),
                 ] {
                     let output = format!("--output=jsonpath={path}");
                     let found = cluster.kubectl(["get", kind, name, "--namespace", namespace, &output]).await?;
@@ -141,9 +156,15 @@ async fn each_kind_of_failure_is_told_and_nothing_else() -> Result<()> {
             })
             .await?;
             let later = Timestamp::now() + SignedDuration::from_mins(12);
-            let finding = evidence::workloads::list(&reader, namespace, later).await.of(namespace, Timestamp::MIN);
+            let finding =
+                evidence::workloads::list(&reader, namespace, later).await.of(namespace, Timestamp::MIN, None);
             let all: BTreeSet<_> = FAILING.into_iter().chain(LATE).collect();
             ensure!(of_cast(&finding.failing) == all, "{finding:?}");
+            // A policy that waits for nothing: what is not ready fails at once, and a claim is no workload.
+            let look = evidence::workloads::list(&reader, namespace, Timestamp::now()).await;
+            let finding = look.of(namespace, Timestamp::MIN, Some(SignedDuration::ZERO));
+            let at_once: BTreeSet<_> = all.into_iter().filter(|name| *name != "pending-claim").collect();
+            ensure!(of_cast(&finding.failing) == at_once, "{finding:?}");
             if std::env::var_os("RECORD").is_some() {
                 record(cluster, namespace, Path::new(RECORDED)).await?;
             }
@@ -169,7 +190,7 @@ async fn record(cluster: &Cluster, namespace: &str, directory: &Path) -> Result<
             object["metadata"]["namespace"] = json!("recorded");
             object["metadata"].as_object_mut().expect("metadata").remove("annotations");
             if object["kind"] == "Pod" {
-                let kept = ["containers", "restartPolicy", "nodeSelector"];
+                let kept = ["containers", "restartPolicy", "nodeSelector", "schedulingGates"];
                 object["spec"].as_object_mut().expect("a spec").retain(|key, _| kept.contains(&key.as_str()));
             }
         }
