@@ -2,8 +2,9 @@
 
 use anyhow::Context as _;
 use common::{
-    cluster::{Answer, fence},
+    cluster::{Answer, Fenced, fence},
     history::{Appended, append, load},
+    identity,
 };
 use lifecycle::{
     Fact, Record,
@@ -96,6 +97,10 @@ async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &Action
     let proof = fence(&worker.context.cluster, &record.name, &record.uid, keys, intent, intended)
         .await
         .with_context(|| format!("entry {intent} of namespace `{}` stays open", record.name))?;
+    if proof == Fenced::Gone {
+        // In another cluster it never was.
+        identity::still_answers(&*worker.context.store, &worker.context.cluster).await?;
+    }
     Ok(proof.outcome(intent, intended))
 }
 

@@ -86,10 +86,7 @@ pub(crate) async fn prepare(
     // The claims may have taken long: what counts as evidence is what is seen from here on.
     let (looked, evidence_at) = (Instant::now(), context.clock.now());
     let gathered = gather(worker, settings, record, &seen.namespace).await?;
-    // Behind the address of an apiserver another one may answer by now.
-    if let Some(known) = controls::cluster(&*context.store).await? {
-        identity::agree(&known, identity::of_cluster(cluster).await?)?;
-    }
+    identity::still_answers(&*context.store, cluster).await?;
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
         return Ok(Looked::NotNow);
     };

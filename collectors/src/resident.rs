@@ -297,7 +297,8 @@ impl Resident {
     /// Whatever the look that was just taken says of somebody is a reason for a turn.
     fn end_look(&mut self, rounds: Rounds) {
         let (rounds, health, settings) = (Arc::new(rounds), &self.collector.health, self.collector.context.settings());
-        health.take(&settings, Arc::clone(&rounds), !self.memory.has_broken_off());
+        let is_written = self.turns.is_empty() && self.memory.is_idle() && !self.memory.has_broken_off();
+        health.take(&settings, Arc::clone(&rounds), is_written);
         self.memory.wake_where(|seen| health.is_news(&settings, &rounds, seen));
         let now = self.collector.context.clock.now();
         self.memory.look(|seen| crate::health::after(&settings, &rounds, seen, now));

@@ -281,14 +281,30 @@ impl Collector {
         Ok(Some(observed))
     }
 
-    /// Counts that annotations are put right, and writes down when: whoever comes next, such as the next sweep, is to know
-    /// whether that was done lately.
-    async fn repair(&self, uid: &Uid, before: &Seen, left: &mut Left, now: Timestamp) -> Result<(), StoreError> {
+    /// When annotations were last put right, by us or by whoever was here before, such as the last sweep.
+    async fn repaired_at(&self, uid: &Uid, before: &Seen, left: &mut Left) -> Result<Option<Timestamp>, StoreError> {
+        if before.repaired_at.is_some() {
+            return Ok(before.repaired_at);
+        }
         let observed = self.kept(uid, left.kept.take()).await?;
-        self.checks.repaired(before.repaired_at.or(observed.repaired_at), now);
-        let observed = Observed { repaired_at: Some(now), ..observed };
+        let at = observed.repaired_at;
+        left.kept = Some(observed);
+        Ok(at)
+    }
+
+    /// Counts that annotations were put right, and writes down when, for whoever comes next.
+    async fn repaired(
+        &self,
+        uid: &Uid,
+        before: Option<Timestamp>,
+        left: &mut Left,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.checks.repaired(before, now);
+        left.repaired_at = Some(now);
+        let observed = Observed { repaired_at: Some(now), ..self.kept(uid, left.kept.take()).await? };
         self.context.store.put_observation(uid, &observed).await?;
-        (left.repaired_at, left.kept) = (Some(now), Some(observed));
+        left.kept = Some(observed);
         Ok(())
     }
 
@@ -403,9 +419,11 @@ impl Collector {
         }
         let now = self.context.clock.now();
         let repairs = why == Why::Differs && !before.owed;
+        let last = if repairs { self.repaired_at(&record.uid, before, left).await? } else { None };
         if why != Why::Wrote {
-            let again_from = before.repaired_at.map(|at| saturating_add(at, REPAIR_EVERY));
-            if let Some(from) = again_from.filter(|from| now < *from && repairs) {
+            // What could not be written is written as soon as it can be.
+            let again_from = last.filter(|_| before.failures == 0).map(|at| saturating_add(at, REPAIR_EVERY));
+            if let Some(from) = again_from.filter(|from| now < *from) {
                 left.due = Some(left.due.map_or(from, |due| due.min(from)));
                 return Ok(None);
             }
@@ -416,13 +434,13 @@ impl Collector {
         if difference.is_empty() {
             return Ok(None);
         }
-        if repairs {
-            self.repair(&record.uid, before, left, now).await?;
-        }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
         let epoch = self.marks.lock().await.lineage.epoch();
         match mirroring::write(&self.context.cluster, settings, record, epoch, difference).await {
             Ok(patched) => {
+                if repairs {
+                    self.repaired(&record.uid, last, left, now).await?;
+                }
                 let mark = Mark::of(&seen.namespace, &settings.policies.keys).flatten();
                 if mark.is_some_and(|mark| mark.is_of_another(&seen.namespace)) {
                     info!(
@@ -452,8 +470,6 @@ impl Collector {
                 let wait = SignedDuration::from_secs(1_i64 << left.failures.min(8));
                 let again = saturating_add(now, wait);
                 left.due = Some(left.due.map_or(again, |due| due.min(again)));
-                // What the next turn finds different is to be written at once, not ten minutes later.
-                left.repaired_at = None;
                 if left.failures == 1 {
                     warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
                 }

@@ -71,6 +71,17 @@ pub fn agree(known: &Uid, listed: Option<Uid>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Asks whether the cluster that the store knows still answers: behind the address of an apiserver another one may by now.
+///
+/// # Errors
+/// When it does not, or when that is not known.
+pub async fn still_answers(store: &dyn Store, cluster: &Cluster) -> anyhow::Result<()> {
+    match controls::cluster(store).await? {
+        Some(known) => agree(&known, of_cluster(cluster).await?),
+        None => Ok(()),
+    }
+}
+
 /// Holds a store to the cluster it knows; one that knows none knows this one from now on.
 ///
 /// # Errors

@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    cluster::{Cluster, bind, fence, unbind},
+    cluster::{Cluster, Fenced, bind, fence, unbind},
     controls::{self, Decree, Stop},
     history::{Appended, append, load},
+    identity,
     store::{Place, Result, SharedStore, Store},
 };
 
@@ -205,6 +206,10 @@ impl Switchboard<'_> {
         let cluster = self.cluster.clone().await?;
         let proof = fence(&cluster, &record.name, &record.uid, self.keys, open.seq, &open.intended).await;
         let proof = proof.map_err(|trouble| trouble.to_string())?;
+        if proof == Fenced::Gone {
+            // In another cluster it never was.
+            identity::still_answers(store, &cluster).await.map_err(|error| error.to_string())?;
+        }
         let fact = proof.outcome(open.seq, &open.intended);
         let accepted = matches!(fact, Fact::ActionDone(_));
         for _ in 0..TRIES {

@@ -146,6 +146,11 @@ impl Ran<'_> {
         if new.started_at.zip(old.started_at).is_some_and(|(new, old)| new < old) {
             return Proof::Refuted(format!("{job} has the greater number, and began before {old_job}"));
         }
+        if !are_of_one && (new.is_child || old.is_child) {
+            return Proof::Unknown(format!(
+                "{job} and {old_job} are of child pipelines, and the CI system does not tell whether these are of one kind"
+            ));
+        }
         let from_elsewhere =
             [(job, new), (old_job, old)].into_iter().find_map(|(job, it)| Some((job, it.started_by.as_ref()?)));
         if let Some((job, by)) = from_elsewhere {
@@ -304,9 +309,23 @@ mod tests {
         check_replaces(|_| {}, child, "proven");
         check_replaces(
             |new| *new = RanFor { pipeline: Some(2), ..RanFor { commit: Some("b".to_owned()), ..new.clone() } },
-            child,
+            |_| {},
             "proven",
         );
+    }
+
+    /// One for each part of a repository, from one template: with the next commit another part is deployed.
+    #[test]
+    fn of_another_commit_a_child_pipeline_may_be_of_another_part() {
+        let other = |new: &mut RanFor| (new.pipeline, new.commit) = (Some(2), Some("b".to_owned()));
+        let child = |old: &mut RanFor| old.is_child = true;
+        check_replaces(other, child, "unknown: job 46 of project 7 and job 45 of project 7 are of child pipelines");
+        let other_child = |new: &mut RanFor| {
+            other(new);
+            new.is_child = true;
+        };
+        check_replaces(other_child, |_| {}, "of child pipelines");
+        check_replaces(other_child, child, "of child pipelines");
     }
 
     #[test]

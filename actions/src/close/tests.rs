@@ -1,5 +1,6 @@
 //! What becomes of an intent by the answer to its request.
 
+use common::identity::OtherCluster;
 use lifecycle::entry::Protected;
 
 use crate::fixture::{
@@ -84,6 +85,22 @@ async fn without_a_fence_the_intent_stays_open() {
     scene.worker.carry_out(&task).await.unwrap_err();
     assert_eq!(scene.written().await, "intended");
     assert_eq!(scene.apiserver.asked().last(), Some(&Patch));
+}
+
+/// Where another cluster answers by then it is not there, and was not deleted for that.
+#[tokio::test(start_paused = true)]
+async fn that_another_cluster_does_not_have_it_says_nothing() {
+    let scene = Scene::stale().await;
+    scene.apiserver.refuse(500, "InternalError", "no");
+    let apiserver = scene.apiserver.clone();
+    let moves = at_once(move || {
+        apiserver.remove();
+        apiserver.is_of_another_cluster();
+    });
+    scene.apiserver.before(1, Patch, moves);
+    let error = scene.try_to_carry_out().await.unwrap_err();
+    assert!(error.is::<OtherCluster>(), "{error:#}");
+    assert_eq!(scene.written().await, "intended");
 }
 
 /// A wish of the owner, which is recorded while an intent is open.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use common::{
-    config::{Settings, former_default_store, is_default_store},
+    config::{Refused, Settings, former_default_store, is_default_store},
     controls::{self, Stop},
     store::{
         self, Access,
@@ -35,15 +35,38 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
     if let Some(api) = reach.remote()? {
         return switch::stop_at(&api, screen, reason).await;
     }
-    let settings = settings(reach, screen)?;
+    let (settings, refused) = match reach.source().load_for_stop() {
+        Ok(found) => found,
+        Err(refused) => return stop_the_held(reach, screen, reason, &refused).await,
+    };
+    if let Some(refused) = &refused {
+        goes_on(screen, refused);
+    }
     let others = others(reach, &settings);
     // Files that somebody left behind are no process.
     let is_held = others.iter().any(|(_, holder)| holder.is_some());
     let is_there = !is_held || settings.store.file().is_none_or(Path::exists);
     let (failed, own) = tokio::join!(stop_all(&others, reason.as_deref(), reach.now()), async {
-        if is_there { switch::stop(reach, &settings, screen, reason.clone()).await } else { Ok(()) }
+        if is_there { switch::stop(reach, (&settings, refused.as_ref()), screen, reason.clone()).await } else { Ok(()) }
     });
-    for (store, holder) in &others {
+    together(own, tell(screen, &others, &failed))
+}
+
+/// Stops what runs here without saying where its store is: where that is said, it is not known now.
+async fn stop_the_held(
+    reach: &Reach<'_>,
+    screen: &Screen,
+    reason: Option<String>,
+    refused: &Refused,
+) -> Result<(), Failure> {
+    let held = held_by_default(reach);
+    let failed = stop_all(&held, reason.as_deref(), reach.now()).await;
+    together(Err(unknown_store(refused, "stop")), tell(screen, &held, &failed))
+}
+
+/// Tells people where the stop holds besides. Returns where it does not.
+fn tell(screen: &Screen, others: &[(PathBuf, Option<Holder>)], failed: &[(PathBuf, String)]) -> Option<String> {
+    for (store, holder) in others {
         if !failed.iter().any(|(other, _)| other == store) {
             let process = holder.map_or(String::new(), |it| format!(", of process {}", it.pid));
             screen.note(&format!(
@@ -52,15 +75,16 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
             ));
         }
     }
-    if failed.is_empty() {
-        return own;
-    }
     let lines: Vec<_> = failed.iter().map(|(store, why)| format!("`{}`: {why}", store.display())).collect();
-    let elsewhere = format!("not everything that runs here is stopped:\n  {}", lines.join("\n  "));
-    Err(match own {
-        Ok(()) => Failure::new(Code::Failed, elsewhere),
-        Err(own) => Failure::new(own.code, format!("{}\n{elsewhere}", own.text)),
-    })
+    (!lines.is_empty()).then(|| format!("not everything that runs here is stopped:\n  {}", lines.join("\n  ")))
+}
+
+fn together(own: Result<(), Failure>, elsewhere: Option<String>) -> Result<(), Failure> {
+    match (own, elsewhere) {
+        (own, None) => own,
+        (Ok(()), Some(elsewhere)) => Err(Failure::new(Code::Failed, elsewhere)),
+        (Err(own), Some(elsewhere)) => Err(Failure::new(own.code, format!("{}\n{elsewhere}", own.text))),
+    }
 }
 
 /// Takes the stop of the present context back, and names every other default store in use that is stopped: somebody may have
@@ -69,9 +93,12 @@ pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<St
     if let Some(api) = reach.remote()? {
         return switch::resume_at(&api, screen, reason).await;
     }
-    let settings = settings(reach, screen)?;
+    let (settings, refused) = reach.source().load_for_stop().map_err(|refused| unknown_store(&refused, "resume"))?;
+    if let Some(refused) = &refused {
+        goes_on(screen, refused);
+    }
     let others = others(reach, &settings);
-    let own = switch::resume(reach, &settings, screen, reason).await;
+    let own = switch::resume(reach, (&settings, refused.as_ref()), screen, reason).await;
     let stopped = join_all(others.iter().map(async |(path, _)| {
         let asking = async {
             let store = store::open_with(&url(path), &Access::default()).await.ok()?;
@@ -99,8 +126,7 @@ fn url(store: &Path) -> String {
 /// The default stores in use, but that of the present context: those that a live process holds, and that of earlier versions,
 /// which held no lock, where somebody has it open. None where it is said which store is meant.
 fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder>)> {
-    let directory = reach.source().default_stores().filter(|_| settings.store.is_default);
-    let mut held = directory.map_or_else(Vec::new, |directory| hold::held_in(&directory, is_default_store));
+    let mut held = if settings.store.is_default { held_by_default(reach) } else { Vec::new() };
     let own = settings.store.file();
     held.retain(|(store, _)| own != Some(store.as_path()));
     let former = own.filter(|_| settings.store.is_default).and_then(former_default_store);
@@ -111,21 +137,25 @@ fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder
     held
 }
 
-/// What a stop needs of the configuration. A mistake in the rest of it does not keep anybody from stopping.
-fn settings(reach: &Reach<'_>, screen: &Screen) -> Result<Settings, Failure> {
-    let (settings, refused) = reach.source().load_for_stop().map_err(|refused| {
-        let failure = Failure::from(refused);
-        let text = format!(
-            "nothing was changed: where the store is cannot be known. {}\nTo go on all the same, name the store alone: \
-             CONFIG_PATH= NSM__STORE__URL=… nsm stop",
-            failure.text
-        );
-        Failure { text, ..failure }
-    })?;
-    if let Some(refused) = refused {
-        screen.note(&format!("{refused}\nThis does not concern where the store is, so the command goes on"));
-    }
-    Ok(settings)
+/// All default stores that a live process holds.
+fn held_by_default(reach: &Reach<'_>) -> Vec<(PathBuf, Option<Holder>)> {
+    let directory = reach.source().default_stores();
+    directory.map_or_else(Vec::new, |directory| hold::held_in(&directory, is_default_store))
+}
+
+/// Tells what is wrong, where that does not matter here.
+fn goes_on(screen: &Screen, refused: &Refused) {
+    screen.note(&format!("{refused}\nThis does not concern where the store is, so the command goes on"));
+}
+
+/// That a stop in the wrong store stops nothing.
+fn unknown_store(refused: &Refused, command: &str) -> Failure {
+    let text = format!(
+        "where the store is cannot be known, so nothing was changed there: {refused}\nTo go on all the same, name the store \
+         in place of the configuration, without `--config`, and the policy where `guard.stop_policy` names one:\n  \
+         CONFIG_PATH= NSM__STORE__URL=… NSM__GUARD__STOP_POLICY=… nsm {command}"
+    );
+    Failure::new(Code::Configuration, text)
 }
 
 /// Throws the stop in each of these. Returns where it is not known to be thrown, and why.

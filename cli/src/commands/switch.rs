@@ -7,12 +7,14 @@ use api::{
     answers::decree::{self, Decreed},
 };
 use common::{
+    beats,
     cluster::{Cluster, bind},
-    config::Settings,
+    config::{Refused, Settings},
     stop::{Switchboard, Unchanged, Way, gone},
+    store::{Store, StoreError},
 };
 use futures::FutureExt as _;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lifecycle::Actor;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +34,9 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// request, has to fit into half a stop.
 const HEAD_START: Duration = Duration::from_secs(2);
 
+/// How long it may take to find out whether anybody works on the store.
+const TO_HEAR: Duration = Duration::from_secs(1);
+
 /// A stop at the API.
 pub(super) async fn stop_at(api: &Remote, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     told_to_stop(screen, &api.stop(reason).await?)
@@ -40,11 +45,15 @@ pub(super) async fn stop_at(api: &Remote, screen: &Screen, reason: Option<String
 /// A stop beside the store that these settings name.
 pub(super) async fn stop(
     reach: &Reach<'_>,
-    settings: &Settings,
+    (settings, refused): (&Settings, Option<&Refused>),
     screen: &Screen,
     reason: Option<String>,
 ) -> Result<(), Failure> {
-    told_to_stop(screen, &throw(reach, settings, screen, reason).await?)
+    let mut decreed = throw(reach, settings, screen, reason).await?;
+    if let Some(why) = refused.and_then(no_policy) {
+        decreed.failed.push(format!("whether the apiserver is to refuse by itself is not known: {why}"));
+    }
+    told_to_stop(screen, &decreed)
 }
 
 fn told_to_stop(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
@@ -71,11 +80,23 @@ pub(super) async fn resume_at(api: &Remote, screen: &Screen, reason: Option<Stri
 /// The end of a stop beside the store that these settings name.
 pub(super) async fn resume(
     reach: &Reach<'_>,
-    settings: &Settings,
+    (settings, refused): (&Settings, Option<&Refused>),
     screen: &Screen,
     reason: Option<String>,
 ) -> Result<(), Failure> {
-    told_to_resume(screen, &take_back(reach, settings, reason).await?)
+    told_to_resume(screen, &take_back(reach, settings, reason).await?)?;
+    match refused.and_then(no_policy) {
+        None => Ok(()),
+        Some(why) => Err(Failure::new(
+            Code::Failed,
+            format!("whether the apiserver refuses by itself still is not known: {why}"),
+        )),
+    }
+}
+
+/// Why it is not known which admission policy is bound by a stop, if so.
+fn no_policy(refused: &Refused) -> Option<&'static str> {
+    refused.concerns("guard").then_some("`guard` of the configuration is wrong")
 }
 
 fn told_to_resume(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
@@ -169,7 +190,22 @@ async fn throw(
     let (keys, actor, clock) = (&settings.policies.keys, &actor, &clock);
     let board = Switchboard { store, cluster, keys, policy, actor, clock, switched };
     let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
-    decree::stop(&board, reason).await.map_err(unchanged)
+    let decreed = decree::stop(&board, reason).await.map_err(unchanged)?;
+    if let Ok(store) = board.store.clone().await
+        && let Ok(Ok(false)) = timeout(TO_HEAR, is_anybody_here(&*store, clock.now())).await
+    {
+        screen.note(
+            "nobody who works on this store was heard of lately; if something runs, it uses another store: see `nsm status`, \
+             and `store.url` of its configuration",
+        );
+    }
+    Ok(decreed)
+}
+
+/// Whether somebody who works on a store was heard of lately.
+async fn is_anybody_here(store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
+    let beats = store.beats(beats::MOST).await?;
+    Ok(beats.iter().any(|beat| beats::is_alive(beat.at, now)))
 }
 
 async fn take_back(reach: &Reach<'_>, settings: &Settings, reason: Option<String>) -> Result<Decreed, Failure> {

@@ -9,7 +9,7 @@ use lifecycle::{
 use super::*;
 use crate::{
     Work,
-    fixture::{RESIDENT, SWEEP, Scene, at, turns},
+    fixture::{RESIDENT, SWEEP, Scene, Writes, at, turns},
 };
 
 /// A namespace that went while nobody watched.
@@ -54,19 +54,56 @@ async fn whoever_begins_reads_the_heartbeats_once() {
     assert_eq!(calls.iter().filter(|call| **call == "beats").count(), 1, "{calls:?}");
 }
 
+/// How often annotations were contested, by what a sweep leaves of itself. So many seconds pass after it.
+async fn contested_after_a_sweep(scene: &Scene, seconds: u64) -> u64 {
+    scene.collect(SWEEP).await;
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    let beats = scene.store().beats(beats::MOST).await.unwrap();
+    let left: Vec<CollectorBody> = beats.into_iter().map(|beat| serde_json::from_value(beat.body).unwrap()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    left[0].checks.contested
+}
+
+/// As by those who stay.
+#[tokio::test(start_paused = true)]
+async fn sweeps_put_annotations_right_once_in_ten_minutes() {
+    let scene = Scene::new().await;
+    contested_after_a_sweep(&scene, 60).await;
+    let mut right = Vec::new();
+    for minute in 0..21 {
+        scene.apiserver.annotate("status", "mine");
+        contested_after_a_sweep(&scene, 60).await;
+        if scene.apiserver.annotation("status").as_deref() == Some("stale") {
+            right.push(minute);
+        }
+    }
+    assert_eq!(right, [0, 10, 20]);
+}
+
+/// Whatever fails is tried again, by those who stay soon.
+#[tokio::test(start_paused = true)]
+async fn annotations_that_cannot_be_written_are_not_contested() {
+    let scene = Scene::new().await;
+    contested_after_a_sweep(&scene, 60).await;
+    for writes in [Writes::Refused, Writes::Fail] {
+        scene.apiserver.set_writes(writes);
+        scene.apiserver.annotate("status", "mine");
+        for _ in 0..3 {
+            assert_eq!(contested_after_a_sweep(&scene, 60).await, 0, "{writes:?}");
+        }
+        scene.collect_while(RESIDENT, sleep(Duration::from_secs(300))).await;
+        assert_eq!(scene.apiserver.annotation("status").as_deref(), Some("mine"));
+    }
+    scene.apiserver.set_writes(Writes::Accepted);
+    assert_eq!(contested_after_a_sweep(&scene, 60).await, 0);
+    assert_eq!(scene.apiserver.annotation("status").as_deref(), Some("stale"));
+}
+
 /// Each sweep is a process of its own.
 #[tokio::test(start_paused = true)]
 async fn annotations_that_somebody_changes_again_and_again_are_counted_from_sweep_to_sweep() {
     let scene = Scene::new().await;
-    let contested = async || {
-        scene.collect(SWEEP).await;
-        tokio::time::advance(Duration::from_secs(900)).await;
-        let beats = scene.store().beats(beats::MOST).await.unwrap();
-        let left: Vec<CollectorBody> =
-            beats.into_iter().map(|beat| serde_json::from_value(beat.body).unwrap()).collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-        left[0].checks.contested
-    };
+    let contested = async || contested_after_a_sweep(&scene, 900).await;
     assert_eq!(contested().await, 0, "it is adopted");
     for expected in [0, 1, 2] {
         scene.apiserver.annotate("status", "mine");

@@ -23,6 +23,19 @@ impl Mistake {
     pub(super) fn new(origin: &Origin, key: impl Into<String>, why: impl Into<String>) -> Self {
         Self { origin: origin.clone(), key: key.into(), why: why.into() }
     }
+
+    /// The section it is in, by its name; empty where it is about a file as a whole.
+    pub(super) fn section(&self) -> &str {
+        self.key.split(['.', '[']).next().unwrap_or_default()
+    }
+}
+
+impl Refused {
+    /// Whether there is a mistake in this section.
+    #[must_use]
+    pub fn concerns(&self, section: &str) -> bool {
+        self.mistakes.iter().any(|mistake| mistake.section() == section)
+    }
 }
 
 impl fmt::Display for Mistake {

@@ -28,7 +28,7 @@ const STORE_FILE: &str = "nsm.db";
 /// The longest that the part of a file's name may be that a context gives it.
 const LONGEST_NAME: usize = 100;
 
-/// The sections of a configuration that say where a stop is written, what refuses by it, and how our annotations are called.
+/// The sections of a configuration that say where a stop is written, what else refuses by it, and how our annotations are called.
 const FOR_STOP: [&str; 4] = ["store", "guard", "annotations", "ci"];
 
 /// The layers of one process's configuration. The environment is taken once, files are read at each load.
@@ -106,13 +106,12 @@ impl Source {
         self.check(&self.files())
     }
 
-    /// The settings of a stop, also where the configuration is refused, in so far as that is for something else: of such a one
-    /// the sections [`FOR_STOP`] alone are taken, and what was refused is returned besides. Nothing else is to be read from
-    /// these settings.
+    /// The settings of a stop, also where the configuration is refused, unless what is wrong may concern where the store is. Of
+    /// such a one the sections [`FOR_STOP`] alone are taken, those of them that are right, and what was refused is returned
+    /// besides. Nothing else is to be read from these settings.
     ///
     /// # Errors
-    /// When what is wrong may concern where the store is: in one of those sections, in a file as a whole, or under a name that
-    /// is no section's, which may be meant for one of them.
+    /// When there is a mistake in `store`, in a file as a whole, or under a name that is no section's and may be meant for it.
     pub fn load_for_stop(&self) -> Result<(Settings, Option<Refused>), Refused> {
         let files = self.files();
         let refused = match self.check(&files) {
@@ -120,15 +119,13 @@ impl Source {
             Err(refused) => refused,
         };
         let schema = schemars::schema_for!(Raw).to_value();
-        let is_elsewhere = |mistake: &Mistake| {
-            let section = mistake.key.split(['.', '[']).next().unwrap_or_default();
-            !FOR_STOP.contains(&section) && schema["properties"].get(section).is_some()
-        };
+        let is_elsewhere =
+            |mistake: &Mistake| mistake.section() != "store" && schema["properties"].get(mistake.section()).is_some();
         if !refused.mistakes.iter().all(is_elsewhere) {
             return Err(refused);
         }
         let (mut tree, _) = self.merged(&files);
-        tree.retain(|section| FOR_STOP.contains(&section));
+        tree.retain(|section| FOR_STOP.contains(&section) && !refused.concerns(section));
         match self.settings(tree, Vec::new()) {
             Ok(settings) => Ok((settings, Some(refused))),
             Err(_) => Err(refused),

@@ -110,11 +110,11 @@ const PER_PAGE: usize = 100;
 /// How old a run may be that is run again.
 const AGAIN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// What starts runs of the branch that they are about. What everything else starts is of the default branch, whatever it
-/// deploys (<https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows>).
-const OF_THEIR_BRANCH: [&str; 11] = [
+/// What starts runs of the branch that they are about. What everything else starts is of a branch whatever it deploys: of the
+/// default branch, or of the one that whoever starts it chooses beside what it is to deploy
+/// (<https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows>).
+const OF_THEIR_BRANCH: [&str; 8] = [
     "create",
-    "deployment",
     "merge_group",
     "pull_request",
     "pull_request_review",
@@ -122,8 +122,6 @@ const OF_THEIR_BRANCH: [&str; 11] = [
     "pull_request_target",
     "push",
     "release",
-    "schedule",
-    "workflow_dispatch",
 ];
 
 /// The status of a run that waits for a person.
@@ -410,7 +408,15 @@ mod tests {
             started_by: None,
         };
         assert_eq!(job(json!({})), all);
-        for event in ["workflow_run", "issue_comment", "repository_dispatch", "whatever comes next"] {
+        for event in [
+            "workflow_run",
+            "workflow_dispatch",
+            "schedule",
+            "deployment",
+            "issue_comment",
+            "repository_dispatch",
+            "whatever comes next",
+        ] {
             let started_by = Some(event.to_owned());
             assert_eq!(job(json!({"event": event})), RanFor { started_by, ..all.clone() });
         }

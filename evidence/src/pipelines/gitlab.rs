@@ -108,9 +108,10 @@ const HELD: [&str; 2] = ["manual", "scheduled"];
 /// What starts a pipeline that another one starts.
 const CHILD: &str = "parent_pipeline";
 
-/// What starts pipelines of a branch that says nothing of what they deploy: a pipeline of another project, a token of a trigger, and
-/// a chat, where nobody names one.
-const FROM_ELSEWHERE: [&str; 3] = ["pipeline", "trigger", "chat"];
+/// What starts pipelines of the branch or the merge request that they are about. What everything else starts (a person with variables,
+/// a schedule, the API, a trigger, a pipeline of another project, a chat) is of a branch whatever it deploys
+/// (<https://docs.gitlab.com/ci/variables/predefined_variables/>, `CI_PIPELINE_SOURCE`).
+const OF_THEIR_BRANCH: [&str; 5] = ["push", "webide", "merge_request_event", "external_pull_request_event", CHILD];
 
 /// How many pipelines are listed at once: more the server does not list.
 const PER_PAGE: usize = 100;
@@ -286,7 +287,7 @@ fn ran_for(answer: &Answer, reference: Option<Reference>, project_id: Option<u64
         pipeline: pipeline.and_then(|pipeline| pipeline.id),
         is_child: pipeline.is_some_and(|pipeline| pipeline.source.as_deref() == Some(CHILD)),
         started_at: answer.started_at,
-        started_by: pipeline.and_then(|it| it.source.clone()).filter(|it| FROM_ELSEWHERE.contains(&it.as_str())),
+        started_by: pipeline.and_then(|it| it.source.clone()).filter(|it| !OF_THEIR_BRANCH.contains(&it.as_str())),
     }
 }
 
@@ -393,9 +394,13 @@ mod tests {
         }));
         let started_at = "2026-08-17T10:00:00.123Z".parse().ok();
         assert_eq!(child, RanFor { started_at, is_child: true, ..branch });
-        for source in FROM_ELSEWHERE {
+        for source in ["web", "api", "schedule", "trigger", "pipeline", "chat", "whatever comes next"] {
             let pipeline = json!({"id": 6, "project_id": 7, "source": source});
             assert_eq!(of(json!({"pipeline": pipeline})).started_by.as_deref(), Some(source));
+        }
+        for source in ["push", "webide", "merge_request_event", "external_pull_request_event"] {
+            let pipeline = json!({"id": 6, "project_id": 7, "source": source});
+            assert_eq!(of(json!({"pipeline": pipeline})).started_by, None, "{source}");
         }
         for status in ["canceled", "failed", "whatever comes next"] {
             assert!(!job(&json!({"status": status})).unwrap().is_cancelled, "{status}");

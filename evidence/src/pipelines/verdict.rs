@@ -118,7 +118,9 @@ fn cancelled(links: &Links, origin: &Origin, there: &There) -> (Truth, String) {
         ),
         Some(Sequel::Again { id, status }) => (
             Truth::False,
-            format!("{name} was cancelled, and {id} of the same {branch} runs again, with the status `{status}`"),
+            format!(
+                "{name} was cancelled, and {id} of the same {branch} went on after that one began, with the status `{status}`"
+            ),
         ),
         Some(Sequel::Unclear { why }) => (
             Truth::Unknown,

@@ -100,9 +100,7 @@ impl Look {
     /// not ready counts after as long as its policy says, else after a time of its own.
     #[must_use]
     pub fn of(&self, name: &str, created: Timestamp, not_ready_after: Option<SignedDuration>) -> Finding {
-        let all = self.failing.get(name).map(Vec::as_slice).unwrap_or_default();
-        let is_its_own = |it: &&Failing| it.created == Timestamp::MIN || it.created >= created;
-        let failing: Vec<_> = all.iter().filter(is_its_own).filter(|it| it.fails(self.at, not_ready_after)).collect();
+        let failing: Vec<_> = self.failing(name, created, not_ready_after).collect();
         let (truth, reason) = match (failing.is_empty(), &self.unknown) {
             // Who cannot see everything knows neither that nothing fails nor that what failed does so still.
             (_, Some(why)) => (Truth::Unknown, why.clone()),

@@ -46,6 +46,20 @@ fn a_stop_keeps_what_else_it_needs() {
     assert_eq!(settings.policies.keys.ours("protect"), "example.org/protect");
 }
 
+#[test]
+fn what_else_a_stop_needs_is_left_out_where_it_is_wrong() {
+    for wrong in ["guard: {stop_policy: [a]}\n", "annotations: {prefix: \"\"}\n", "ci: {prefix: [a]}\n"] {
+        let yaml = format!("{STORE}{wrong}");
+        assert_eq!(stops(&yaml, &[]).as_deref(), Some("sqlite:/a/nsm.db"), "{wrong}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.yaml"), "guard: {stop_policy: halt, mark_policy: [a]}\n").unwrap();
+    let source = Source::new(Some(dir.path().to_owned()), [("HOME".to_owned(), "/home/someone".to_owned())]);
+    let (settings, refused) = source.load_for_stop().unwrap();
+    assert_eq!(settings.guard.stop_policy, None);
+    assert!(refused.is_some_and(|refused| refused.concerns("guard") && !refused.concerns("store")));
+}
+
 /// A stop that is written elsewhere than where it is read stops nothing, and says that it did.
 #[test]
 fn nothing_is_stopped_where_it_is_not_sure_which_store_is_meant() {
@@ -54,8 +68,7 @@ fn nothing_is_stopped_where_it_is_not_sure_which_store_is_meant() {
         "store: {ulr: \"sqlite:/a/nsm.db\"}\n",
         "store: {url: \"postgres://a/b\"}\n",
         "store:\n  url: \"sqlite:/a/nsm.db\"\n mode: observe\n",
-        "guard: {stop_policy: [a]}\n",
-        "annotations: {prefix: \"\"}\n",
+        "colour: red\n",
     ] {
         assert_eq!(stops(wrong, &[]), None, "{wrong}");
     }

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, bail, ensure};
+use common::store;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
@@ -30,6 +31,22 @@ async fn what_falls_due_after_a_stop_waits_and_is_deleted_after_resume() {
     .await;
 }
 
+/// What runs may use another one, such as that of before a change.
+#[tokio::test]
+async fn a_stop_in_a_store_that_nobody_works_on_says_so() {
+    story(plain, async |world| {
+        let _nsm = world.start().await?;
+        world.configure(|config| {
+            config["store"]["url"] = json!(format!("sqlite:{}", world.path("other.db").display()));
+        })?;
+        drop(store::open(&format!("sqlite:{}", world.path("other.db").display())).await?);
+        let stopped = world.nsm(&["stop"]).await?;
+        ensure!(stopped.code == Some(0) && stopped.err.contains("nobody who works on this store"), "{stopped:?}");
+        Ok(())
+    })
+    .await;
+}
+
 /// A change of the configuration that is refused leaves the last good one in force for whoever runs.
 #[tokio::test]
 async fn a_stop_needs_no_configuration_that_is_right() {
@@ -38,15 +55,22 @@ async fn a_stop_needs_no_configuration_that_is_right() {
         world.configure(|config| config["budget"] = json!("a lot"))?;
         let stopped = world.nsm(&["stop"]).await?;
         ensure!(stopped.code == Some(0) && stopped.err.contains("`budget`"), "{stopped:?}");
+        ensure!(!stopped.err.contains("nobody who works on this store"), "{stopped:?}");
         let demo = world.namespace(&[("ttl", "1s")]).await?;
         demo.is_skipped("stopped").await?;
         let resumed = world.nsm(&["resume"]).await?;
         ensure!(resumed.code == Some(0) && resumed.err.contains("`budget`"), "{resumed:?}");
         world.are_deleted(&[demo], LATER).await?;
 
+        world.configure(|config| config["guard"] = json!({"stop_policy": []}))?;
+        let half = world.nsm(&["stop"]).await?;
+        ensure!(half.code == Some(1) && half.err.contains("the stop holds, but:"), "{half:?}");
+        ensure!(half.err.contains("`guard` of the configuration is wrong"), "{half:?}");
+
         // A stop in a store that was made for it would stop nothing.
         world.configure(|config| config["stroe"] = config["store"].take())?;
         let unsure = world.nsm(&["stop"]).await?;
+        ensure!(!unsure.err.contains("are stopped"), "{unsure:?}");
         ensure!(unsure.code == Some(6) && unsure.err.contains("CONFIG_PATH= NSM__STORE__URL"), "{unsure:?}");
         Ok(())
     })

@@ -54,7 +54,9 @@ fn pipeline(it: &Pipeline) -> Value {
     let begin = &it.begin;
     let (id, project) = (begin.pipeline, begin.project);
     let is_of_request = begin.reference.starts_with("refs/");
-    let source = if begin.is_child {
+    let source = if !begin.event.is_empty() {
+        begin.event
+    } else if begin.is_child {
         "parent_pipeline"
     } else if is_of_request {
         "merge_request_event"

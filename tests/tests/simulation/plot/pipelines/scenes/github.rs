@@ -53,9 +53,10 @@ fn branches_of_one_name(script: &mut Script, at: u64) {
     script.turns(over, first, status);
 }
 
-/// Another workflow's end, or a comment, starts runs: each deploys something else, and all are of the default branch.
+/// Another workflow's end, a comment, or a person who says what, starts runs: each deploys something else, and all are of the default
+/// branch.
 fn started_from_elsewhere(script: &mut Script, at: u64) {
-    let event = script.dice.one_of(&["workflow_run", "issue_comment", "repository_dispatch"]);
+    let event = script.dice.one_of(&["workflow_run", "workflow_dispatch", "issue_comment", "repository_dispatch"]);
     let workflow = script.number();
     let mut time = at;
     for _ in 0..2 {

@@ -3,8 +3,12 @@
 use super::{Begin, PROJECT, Scene, Script, by};
 
 /// Each as often as it stands here.
-pub(super) const SCENES: [(&str, Scene); 3] =
-    [("pushed by a parent", pushed_by_a_parent), ("siblings", siblings), ("overtaken", overtaken)];
+pub(super) const SCENES: [(&str, Scene); 4] = [
+    ("pushed by a parent", pushed_by_a_parent),
+    ("siblings", siblings),
+    ("overtaken", overtaken),
+    ("started by hand", started_by_hand),
+];
 
 /// Somebody pushes again where what deploys is a child, and that of the newer pipeline is yet to come.
 fn pushed_by_a_parent(script: &mut Script, at: u64) {
@@ -26,18 +30,33 @@ fn pushed_by_a_parent(script: &mut Script, at: u64) {
     script.turns(begun + 65, second, "success");
 }
 
-/// Two children of one pipeline deploy, by jobs of one name.
+/// Two children of one pipeline, or of those of two commits, deploy two parts of a repository by jobs of one name.
 fn siblings(script: &mut Script, at: u64) {
     let branch = format!("feature-{}", script.number());
     let parent = Begin { project: PROJECT, reference: branch.clone(), sha: "b".repeat(40), ..Begin::default() };
-    let child = Begin { is_child: true, ..parent.clone() };
-    script.begins(at, Begin { status: "success", ..parent });
+    let shas = ["b".repeat(40), script.dice.one_of(&["b", "c"]).repeat(40)];
+    script.begins(at, Begin { status: "success", ..parent.clone() });
     let mut time = at + 2;
-    for thing in [script.thing(), script.thing() + 1] {
+    for (thing, sha) in [script.thing(), script.thing() + 1].into_iter().zip(shas) {
         let namespace = script.namespace();
-        let pipeline = script.begins(time, child.clone());
+        let pipeline = script.begins(time, Begin { is_child: true, sha, ..parent.clone() });
         let job = (script.number(), "deploy");
         script.replaces(time + 3, by(pipeline, thing), namespace, job, &branch);
+        script.turns(time + 6, pipeline, "success");
+        time += script.dice.between(20, 200);
+    }
+}
+
+/// People start pipelines of one branch, and say by variables what each deploys.
+fn started_by_hand(script: &mut Script, at: u64) {
+    let event = script.dice.one_of(&["web", "api", "schedule"]);
+    let mut time = at;
+    for thing in [script.thing(), script.thing() + 1] {
+        let namespace = script.namespace();
+        let begin = Begin { project: PROJECT, reference: "main".to_owned(), event, ..Begin::default() };
+        let pipeline = script.begins(time, begin);
+        let job = (script.number(), "deploy");
+        script.replaces(time + 3, by(pipeline, thing), namespace, job, "main");
         script.turns(time + 6, pipeline, "success");
         time += script.dice.between(20, 200);
     }
