@@ -95,7 +95,7 @@ fn hooks(api: &Api) -> Router<Api> {
         .layer(DefaultBodyLimit::max(HOOK_BODY))
 }
 
-/// The status of every managed namespace, and of the whole, for Prometheus: in OpenMetrics where `Accept` asks for that.
+/// The status of every managed namespace, and of the whole, for Prometheus: OpenMetrics where `Accept` asks for it.
 #[utoipa::path(get, path = "/api/metrics", tag = "metrics", security(("token" = [])), responses(
     (status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))),
     crate::fault::Refusals,
