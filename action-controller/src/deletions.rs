@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::store::{Place, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Entry, Fact, Status, Uid,
+    Action, Entry, Fact, Record, Status, Uid,
     time::{between, saturating_add},
 };
 use tracing::warn;
@@ -20,12 +20,15 @@ const PAGE: usize = 500;
 /// See [`RECREATED`].
 const RECREATED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Which deletions were counted. The tail of the history is read with an overlap, so each is seen several times.
+/// Which deletions were counted. An event leads to the record of a namespace, and the tail of the history is read with an
+/// overlap and finds what no event announced: so each is seen several times.
 #[derive(Debug, Default)]
 pub(crate) struct Deletions {
-    counted: BTreeSet<(Timestamp, Uid, u64)>,
-    /// The first look shows what was accepted before this process looked: others counted it.
-    is_underway: bool,
+    /// When which namespace's deletion was accepted.
+    counted: BTreeSet<(Timestamp, Uid)>,
+    /// From when on the tail was read last. The first look shows what was accepted before this process looked, which others
+    /// counted; `None`: that is still to come.
+    from: Option<Timestamp>,
     /// When which namespaces of a name were deleted, in the last hour.
     names: BTreeMap<String, BTreeMap<Uid, Timestamp>>,
 }
@@ -40,7 +43,7 @@ impl Deletions {
         let Fact::ActionDone(done) = &entry.fact else {
             return Ok(None);
         };
-        let place = (entry.at, entry.uid.clone(), entry.seq);
+        let place = (entry.at, entry.uid.clone());
         if self.counted.contains(&place) {
             return Ok(None);
         }
@@ -53,9 +56,21 @@ impl Deletions {
         };
         self.counted.insert(place);
         if cause.is_some() {
-            self.name(entry);
+            self.name(&entry.name, &entry.uid, entry.at);
         }
-        Ok(cause.filter(|_| self.is_underway))
+        Ok(cause.filter(|_| self.from.is_some()))
+    }
+
+    /// The status that led to the deletion that this record tells of, where it was not counted before.
+    pub(crate) fn recorded(&mut self, record: &Record) -> Option<Status> {
+        let done = record.done.as_ref().filter(|done| done.action == Action::Delete)?;
+        // What is older the tail has shown, and it is no longer known that it was counted.
+        let is_recent = self.from.is_some_and(|from| done.at >= from);
+        if !is_recent || !self.counted.insert((done.at, record.uid.clone())) {
+            return None;
+        }
+        self.name(&record.name, &record.uid, done.at);
+        Some(done.cause)
     }
 
     /// Recalls of which names namespaces were deleted in the last hour, for a leader before this one saw that.
@@ -86,29 +101,28 @@ impl Deletions {
         self.names.values().filter(|deleted| deleted.len() >= RECREATED).count()
     }
 
-    fn name(&mut self, entry: &Entry) {
-        let deleted = self.names.entry(entry.name.clone()).or_default();
-        deleted.retain(|_, at| between(*at, entry.at) <= RECREATED_WITHIN);
-        deleted.insert(entry.uid.clone(), entry.at);
+    fn name(&mut self, name: &str, uid: &Uid, accepted: Timestamp) {
+        let deleted = self.names.entry(name.to_owned()).or_default();
+        deleted.retain(|_, at| between(*at, accepted) <= RECREATED_WITHIN);
+        deleted.insert(uid.clone(), accepted);
         if deleted.len() == RECREATED {
             warn!(
-                namespace.name = %entry.name,
-                "namespaces of the name `{}` were deleted {RECREATED} times within an hour: something makes it anew",
-                entry.name
+                namespace.name = %name,
+                "namespaces of the name `{name}` were deleted {RECREATED} times within an hour: something makes it anew"
             );
         }
     }
 
     /// The tail was read to its end, from here on.
     pub(crate) fn through(&mut self, from: Timestamp) {
-        self.is_underway = true;
-        self.counted.retain(|(at, _, _)| *at >= from);
+        self.from = Some(from);
+        self.counted.retain(|(at, _)| *at >= from);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use common::store::open;
+    use common::{history::load, store::open};
     use lifecycle::{
         Actor, Mode,
         entry::{ActionDone, ActionIntended, Told},
@@ -124,10 +138,7 @@ mod tests {
     fn a_name_that_is_deleted_three_times_within_an_hour_is_made_anew() {
         let mut deletions = Deletions::default();
         let mut delete = |uid: &str, name: &str, minute: i64| {
-            let fact = Fact::ActionDone(ActionDone { of: 1, observed: false });
-            let (actor, token) = (Actor::role("action", "a"), String::new());
-            let entry = Entry { uid: Uid::new(uid), seq: 2, at: at(minute), actor, name: name.to_owned(), token, fact };
-            deletions.name(&entry);
+            deletions.name(name, &Uid::new(uid), at(minute));
             deletions.recreated(at(minute))
         };
         assert_eq!(delete("a", "ci-1", 0), 0);
@@ -164,6 +175,36 @@ mod tests {
             let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), seq.to_string());
             store.append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, fact }).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn what_an_event_leads_to_counts_once_and_what_is_old_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
+        for (uid, minute) in [("early", 9), ("known", 11), ("new", 12)] {
+            deleted(&*store, uid, minute).await;
+        }
+        let mut deletions = Deletions::default();
+        let recorded = async |deletions: &mut Deletions, uid: &str| {
+            deletions.recorded(&load(&*store, &Uid::new(uid)).await.unwrap())
+        };
+        // Others may have counted it: that shows with the first look at the tail.
+        assert_eq!(recorded(&mut deletions, "known").await, None);
+        let known = store.history(&Uid::new("known"), 1, 9).await.unwrap();
+        assert_eq!(deletions.accepted(&*store, &known[0]).await.unwrap(), None);
+        deletions.through(at(10));
+
+        let counted = [
+            recorded(&mut deletions, "early").await,
+            recorded(&mut deletions, "known").await,
+            recorded(&mut deletions, "new").await,
+            recorded(&mut deletions, "new").await,
+        ];
+        assert_eq!(counted, [None, None, Some(Status::Stale), None]);
+        for entry in store.history(&Uid::new("new"), 0, 9).await.unwrap() {
+            assert_eq!(deletions.accepted(&*store, &entry).await.unwrap(), None, "the tail shows it, too");
+        }
+        assert_eq!(deletions.recreated(at(13)), 0, "two of them are known of, of three");
     }
 
     #[tokio::test]

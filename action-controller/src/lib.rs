@@ -41,6 +41,10 @@ const ALL_EVERY: Duration = Duration::from_secs(600);
 /// How long one wait for a job's end lasts at most.
 const JOBS_WAIT: Duration = Duration::from_secs(30);
 
+/// Interval of heartbeats while there is something new to tell: deletions are shown within seconds, and those that come
+/// together are told together.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long to rest when the store is out of reach.
 const REST: Duration = Duration::from_secs(1);
 
@@ -61,6 +65,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
     all.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = false;
+    // The deletions that the last heartbeat told of.
+    let mut told = metrics.deletions();
     // Messages of an earlier leader may wait.
     let mut may_wait = true;
     settings.mark_unchanged();
@@ -90,6 +96,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         metrics.stuck.set(i64::try_from(planner.stuck()).unwrap_or(i64::MAX));
         metrics.damaged.set(i64::try_from(planner.damaged()).unwrap_or(i64::MAX));
         metrics.recreated.set(i64::try_from(planner.recreated()).unwrap_or(i64::MAX));
+        let interval = context.timings().heartbeat_interval;
+        pulse.every(if metrics.deletions() == told { interval } else { TELL_INTERVAL.min(interval) });
         let wait = if trouble { REST } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
         // In this order, so that a run can be repeated.
         tokio::select! {
@@ -108,6 +116,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             _ = tail.tick() => planner.want_tail(),
             () = pulse.due() => {
                 let body = body(&mut workers, &metrics, outstanding, &context);
+                told = metrics.deletions();
                 pulse.beat(&context, body).await;
             }
             () = sleep(wait) => {}

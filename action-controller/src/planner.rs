@@ -252,6 +252,9 @@ impl Planner {
     /// Plans from a record: hands out what is due now, and notes when to look again.
     async fn take_in(&mut self, record: &Record) {
         self.turns.turned();
+        if let Some(cause) = self.deletions.recorded(record) {
+            self.metrics.deleted(cause);
+        }
         let now = self.context.clock.now();
         let settings = self.context.settings();
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));

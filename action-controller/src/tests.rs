@@ -14,6 +14,7 @@ use common::{
     cluster::Cluster,
     config::Source,
     context::Context,
+    exposition::Format,
     jobs::{JobKind, LocalJobs, PerKind, Program, SharedJobs},
     queue::{self, Consumer, Message, Queue, Result, Route, SharedQueue},
     store,
@@ -180,7 +181,7 @@ async fn three_hundred_tasks_get_four_workers_and_none_is_left_behind() {
     assert_eq!(scene.context.queue.backlog(Route::Tasks).await.unwrap(), 0, "300 s of work for four");
     scene.keep(&mut workers, &jobs, Duration::from_secs(60)).await;
     assert_eq!((running(&jobs).await, workers.numbers().2), (0, 0));
-    let text = scene.context.vitals.metrics();
+    let text = scene.context.vitals.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"complete\"} 4\n"), "{text}");
 }
 
@@ -222,7 +223,7 @@ async fn workers_that_fail_are_started_ever_more_seldom_and_it_shows() {
     let mut workers = Workers::new(jobs.clone(), metrics);
     scene.publish(1).await;
     scene.keep(&mut workers, &jobs, Duration::from_secs(600)).await;
-    let text = scene.context.vitals.metrics();
+    let text = scene.context.vitals.metrics(Format::Classic);
     // After 1, 2, 4, … 256 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"started\"} 10\n"), "{text}");
     let troubles = workers.troubles(scene.context.clock.now());
@@ -240,7 +241,7 @@ async fn a_refusal_is_not_hammered_and_ends_with_the_first_start() {
     let mut workers = Workers::new(jobs.clone(), metrics);
     scene.publish(300).await;
     scene.keep(&mut workers, &jobs, Duration::from_secs(60)).await;
-    let text = scene.context.vitals.metrics();
+    let text = scene.context.vitals.metrics(Format::Classic);
     // At 0, 1, 3, 7, 15 and 31 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"refused\"} 6\n"), "{text}");
     assert_eq!(workers.troubles(scene.context.clock.now())[0].reason, "refused");
@@ -400,7 +401,7 @@ async fn a_damaged_history_is_told_of() {
     due(&scene, "u1").await;
     append(&scene, "u1", at(-30), &[json!({"kind": "Painted", "data": {}})]).await;
     run_for(&scene, Does::Stays, Duration::from_secs(60)).await;
-    let text = scene.context.vitals.metrics();
+    let text = scene.context.vitals.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_histories_damaged 1\n"), "{text}");
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
     assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 0);
@@ -429,7 +430,7 @@ async fn deletions_are_counted_from_the_history_once() {
         () = run_for(&scene, Does::Stays, Duration::from_secs(900)) => {}
         () = deletes_later => {}
     }
-    let text = scene.context.vitals.metrics();
+    let text = scene.context.vitals.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"stale\"} 2\n"), "{text}");
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"ok\"} 0\n"), "{text}");
     let beats = scene.context.store.beats(9).await.unwrap();
@@ -437,6 +438,44 @@ async fn deletions_are_counted_from_the_history_once() {
     assert_eq!((&told["stale"], &told["ok"]), (&json!(2), &json!(0)), "{told}");
     // The one that was accepted a quarter of an hour ago, and of which nobody wrote that it is gone.
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
+    let scene = Scene::new(0, 4).await;
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+        "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
+        "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+    let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
+    let delete = async |number: u64| {
+        let uid = unrecorded(number);
+        due(&scene, uid.as_str()).await;
+        append(&scene, uid.as_str(), at(100), &[intended.clone(), done.clone()]).await;
+        scene.queue.publish(Route::Events, &Message::about(uid.as_str())).await.unwrap();
+    };
+    let told = async || {
+        let beats = scene.context.store.beats(9).await.unwrap();
+        beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+    };
+    let looking = async {
+        // Halfway between two looks at the tail, and between two heartbeats.
+        sleep(Duration::from_millis(105_100)).await;
+        delete(1).await;
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(told().await, 1);
+        delete(2).await;
+        delete(3).await;
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(told().await, 1, "those that come together are told together");
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(told().await, 3);
+        sleep(Duration::from_secs(900)).await;
+        assert_eq!(told().await, 3, "the tail shows them, too, and so do all records");
+    };
+    tokio::select! {
+        () = run_for(&scene, Does::Stays, Duration::from_secs(3_600)) => panic!("it ended by itself"),
+        () = looking => {}
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,13 +4,13 @@
 use axum::http::StatusCode;
 use common::{
     config::Settings,
+    exposition::Format,
     status,
     store::{Result, Store},
 };
 use jiff::Timestamp;
 use lifecycle::{Record, Uid, pipeline::CiSystem};
 use prometheus_client::{
-    encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
@@ -44,11 +44,11 @@ impl Hooks {
     }
 }
 
-/// The metrics in the text format, from the store as it is now.
+/// The metrics, from the store as it is now.
 ///
 /// # Errors
 /// When the store is out of reach.
-pub(crate) async fn text(store: &dyn Store, settings: &Settings, now: Timestamp) -> Result<String> {
+pub(crate) async fn text(store: &dyn Store, settings: &Settings, format: Format, now: Timestamp) -> Result<String> {
     let statuses = Family::<Labels, Gauge>::default();
     let mut after: Option<Uid> = None;
     loop {
@@ -66,9 +66,7 @@ pub(crate) async fn text(store: &dyn Store, settings: &Settings, now: Timestamp)
                 superseded 6, unknown -1";
     registry.register("namespace_manager_ns_status", help, statuses);
     status::register(&status::overview(store, settings, now).await?, &settings.timings, &mut registry);
-    let mut text = String::new();
-    encode(&mut text, &registry).expect("a string takes whatever is written to it");
-    Ok(text)
+    Ok(format.encode(&registry))
 }
 
 fn labels(record: &Record) -> Labels {
@@ -109,7 +107,7 @@ mod tests {
         (gone.name, gone.phase, gone.head) = ("ci-2".into(), Phase::Gone, 1);
         store.put_snapshot(&gone).await.unwrap();
 
-        let text = text(&*store, &settings(), Timestamp::UNIX_EPOCH).await.unwrap();
+        let text = text(&*store, &settings(), Format::Classic, Timestamp::UNIX_EPOCH).await.unwrap();
 
         let line = "namespace_manager_ns_status{environment=\"unknown\",project=\"unknown\",team=\"blue\",\
                     user=\"unknown\",pipelineId=\"unknown\",projectId=\"unknown\",namespace=\"ci-1\"} 1\n";
@@ -134,7 +132,7 @@ mod tests {
         let checks = json!({"shard": 0, "of": 1, "slot": null, "watched": 1, "checks": {"known": 5, "unknown": 2}});
         beat("collector", "c.1", lately, checks).await;
 
-        let text = text(&*store, &settings(), now).await.unwrap();
+        let text = text(&*store, &settings(), Format::OpenMetrics, now).await.unwrap();
 
         let of = |family: &str| -> Vec<_> {
             let start = format!("namespace_manager_{family}_total");
@@ -153,7 +151,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store =
             common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        let text = text(&*store, &settings(), Timestamp::UNIX_EPOCH).await.unwrap();
-        assert!(text.contains("\nnamespace_manager_managed 0\n") && text.ends_with("# EOF\n"), "{text}");
+        let text = text(&*store, &settings(), Format::Classic, Timestamp::UNIX_EPOCH).await.unwrap();
+        assert!(text.contains("\nnamespace_manager_managed 0\n"), "{text}");
     }
 }

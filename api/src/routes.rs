@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use common::config::Readable;
+use common::{config::Readable, exposition::Format};
 use lifecycle::pipeline::CiSystem;
 
 pub use self::decrees::{Approved, Because};
@@ -29,9 +29,6 @@ use crate::{
     metrics,
     openapi::openapi,
 };
-
-/// The media type of the metrics.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 const RECORDS: Option<Readable> = Some(Readable::Records);
 const STATUS: Option<Readable> = Some(Readable::Status);
@@ -98,15 +95,15 @@ fn hooks(api: &Api) -> Router<Api> {
         .layer(DefaultBodyLimit::max(HOOK_BODY))
 }
 
-/// The status of every managed namespace, and of the whole, for Prometheus.
+/// The status of every managed namespace, and of the whole, for Prometheus: OpenMetrics where `Accept` asks for it.
 #[utoipa::path(get, path = "/api/metrics", tag = "metrics", security(("token" = [])), responses(
-    (status = 200, body = String, content_type = "application/openmetrics-text"),
+    (status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))),
     crate::fault::Refusals,
 ))]
-async fn metrics_of(State(api): State<Api>) -> Result<Response, Fault> {
+async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, Fault> {
     let settings = api.settings.borrow().clone();
-    let text = metrics::text(&*api.store, &settings, api.clock.now()).await?;
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+    let text = metrics::text(&*api.store, &settings, format, api.clock.now()).await?;
+    Ok(format.answer(text))
 }
 
 /// This page.

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -21,10 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{store::SharedStore, vitals::Vitals};
-
-/// The media type of metrics.
-pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::{exposition::Format, store::SharedStore, vitals::Vitals};
 
 /// The store of a process, once it is open.
 pub type StoreOnceOpen = Arc<OnceLock<SharedStore>>;
@@ -88,15 +85,18 @@ async fn ready(State(admin): State<Admin>) -> Response {
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], admin.vitals.metrics()).into_response()
+async fn metrics(State(admin): State<Admin>, format: Format) -> Response {
+    format.answer(admin.vitals.metrics(format))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use axum::{body::Body, http::Request};
+    use axum::{
+        body::Body,
+        http::{Request, header},
+    };
     use http_body_util::BodyExt as _;
     use prometheus_client::metrics::counter::Counter;
     use tower::ServiceExt as _;
@@ -104,11 +104,17 @@ mod tests {
     use super::*;
 
     async fn ask(vitals: &Vitals, store: &StoreOnceOpen, path: &str) -> (u16, String) {
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let answer = router(vitals.clone(), Arc::clone(store)).oneshot(request).await.unwrap();
-        let code = answer.status().as_u16();
+        let answer = answer(vitals, store, Request::get(path).body(Body::empty()).unwrap()).await;
+        (answer.status().as_u16(), text(answer).await)
+    }
+
+    async fn answer(vitals: &Vitals, store: &StoreOnceOpen, request: Request<Body>) -> Response {
+        router(vitals.clone(), Arc::clone(store)).oneshot(request).await.unwrap()
+    }
+
+    async fn text(answer: Response) -> String {
         let body = answer.into_body().collect().await.unwrap().to_bytes();
-        (code, String::from_utf8(body.to_vec()).unwrap())
+        String::from_utf8(body.to_vec()).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
@@ -142,8 +148,15 @@ mod tests {
         let turns = Counter::<u64>::default();
         vitals.register(|registry| registry.register("turns", "Turns taken", turns.clone()));
         turns.inc();
-        let (code, text) = ask(&vitals, &store, "/metrics").await;
-        assert_eq!(code, 200);
-        assert!(text.contains("turns_total 1\n") && text.ends_with("# EOF\n"), "{text}");
+        let classic = "# HELP turns_total Turns taken.\n# TYPE turns_total counter\nturns_total 1\n";
+        assert_eq!(ask(&vitals, &store, "/metrics").await, (200, classic.to_owned()));
+
+        let (wanted, open_metrics) = (Format::OpenMetrics.content_type(), vitals.metrics(Format::OpenMetrics));
+        let request = Request::get("/metrics").header(header::ACCEPT, wanted).body(Body::empty()).unwrap();
+        let answer = answer(&vitals, &store, request).await;
+        let headers =
+            [header::CONTENT_TYPE, header::VARY].map(|name| answer.headers()[name].to_str().unwrap().to_owned());
+        assert_eq!(headers, [wanted, "accept"]);
+        assert_eq!(text(answer).await, open_metrics);
     }
 }

@@ -24,8 +24,8 @@ pub const COLLECTOR: &str = "collector";
 /// The role of action workers, as in their beats.
 pub const WORKER: &str = "action";
 
-/// How often whoever has something to do beats, and whoever puts a configuration in force; or as often as at rest
-/// ([`Timings::heartbeat_interval`](crate::timings::Timings::heartbeat_interval)) where that is more often.
+/// How often whoever has something to do or something new to tell beats, and whoever puts a configuration in force; or as
+/// often as at rest ([`Timings::heartbeat_interval`](crate::timings::Timings::heartbeat_interval)) where that is more often.
 pub const BUSY: Duration = Duration::from_secs(10);
 
 /// Who was not heard of for so long counts as dead: three beats at rest in a release.
@@ -207,16 +207,19 @@ pub struct Pulse {
     started: Timestamp,
     /// When the last beat was sent.
     last: Option<Instant>,
+    /// What the last beat told that the store took.
+    told: Value,
     every: Duration,
 }
 
 impl Pulse {
     #[must_use]
     pub fn new(role: &'static str, context: &Context) -> Self {
-        Self { role, started: context.clock.now(), last: None, every: context.timings().heartbeat_interval }
+        let (started, every) = (context.clock.now(), context.timings().heartbeat_interval);
+        Self { role, started, last: None, told: Value::Null, every }
     }
 
-    /// Beats for the first time when a second beat would be due: who has just begun has better things to do.
+    /// Beats for the first time when a second beat could be due: who has just begun has better things to do.
     #[must_use]
     pub fn later(self) -> Self {
         Self { last: Some(Instant::now()), ..self }
@@ -248,8 +251,9 @@ impl Pulse {
         self.last = Some(Instant::now());
         let (id, role) = (id(context, self.role), self.role.to_owned());
         let beat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
-        if let Err(error) = context.store.beat(&beat).await {
-            debug!("the {} could not tell that it lives: {error}", self.role);
+        match context.store.beat(&beat).await {
+            Ok(()) => self.told = beat.body,
+            Err(error) => debug!("the {} could not tell that it lives: {error}", self.role),
         }
     }
 
@@ -260,12 +264,27 @@ impl Pulse {
         }
     }
 
-    /// Brings something to its end, and beats meanwhile. The beats wait for nothing but the store, and nothing waits
-    /// for them.
+    /// Waits until a beat is due, or until there is something new to tell. For that it looks every [`BUSY`], so that what
+    /// comes together is told together.
+    async fn due_or_news(&self, body: impl Fn() -> Value) {
+        let Some(last) = self.last else { return };
+        let mut look = last + BUSY;
+        while look < last + self.every {
+            sleep_until(look).await;
+            if body() != self.told {
+                return;
+            }
+            look += BUSY;
+        }
+        self.due().await;
+    }
+
+    /// Brings something to its end, and beats meanwhile, sooner where there is something new to tell. The beats wait for
+    /// nothing but the store, and nothing waits for them.
     pub async fn beside<T>(&mut self, context: &Context, body: impl Fn() -> Value, work: impl Future<Output = T>) -> T {
         let beating = async {
             loop {
-                self.due().await;
+                self.due_or_news(&body).await;
                 self.beat(context, body()).await;
             }
         };
@@ -311,9 +330,78 @@ pub(crate) fn id(context: &Context, role: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
     use serde_json::json;
+    use tokio::{
+        sync::watch,
+        time::{sleep, timeout},
+    };
 
     use super::*;
+    use crate::{
+        clock::Clock,
+        cluster::Cluster,
+        config::Source,
+        queue,
+        store::{SharedStore, temporary},
+        vitals::Vitals,
+        web::Web,
+    };
+
+    /// A part of a process on a store, at the time that passes in the test.
+    async fn context(store: &SharedStore) -> Context {
+        let began = Instant::now();
+        let settings = Source::new(None, [("HOME".to_owned(), "/home/someone".to_owned())]).load().unwrap();
+        let told = move || Timestamp::UNIX_EPOCH + SignedDuration::try_from(began.elapsed()).unwrap();
+        Context {
+            store: store.clone(),
+            queue: queue::open("memory:").await.unwrap(),
+            cluster: Cluster::new(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap(),
+            clock: Clock::told(told),
+            web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            vitals: Vitals::default(),
+            settings: watch::channel(Arc::new(settings)).1,
+            instance: "a".to_owned(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_new_is_told_within_seconds_and_who_rests_beats_seldom() {
+        let (_directory, store) = temporary().await;
+        let context = context(&store).await;
+        let (checks, second) = (AtomicU64::new(0), Duration::from_secs);
+        // When it beat last, and what it told then.
+        let told = async || {
+            let beats = store.beats(9).await.unwrap();
+            beats.first().map(|beat| (beat.at.as_second(), beat.body.as_u64().unwrap()))
+        };
+        let looking = async {
+            sleep(second(9)).await;
+            assert_eq!(told().await, None, "who has just begun has better things to do");
+            sleep(second(3)).await;
+            assert_eq!(told().await, Some((10, 0)));
+            sleep(second(30)).await;
+            assert_eq!(told().await, Some((40, 0)), "nothing was new");
+            // At 43 s and 47 s.
+            sleep(second(1)).await;
+            checks.store(1, Ordering::Relaxed);
+            sleep(second(4)).await;
+            checks.store(2, Ordering::Relaxed);
+            sleep(second(4)).await;
+            assert_eq!(told().await, Some((50, 2)), "both are told together");
+            sleep(second(10)).await;
+            checks.store(3, Ordering::Relaxed);
+            sleep(second(10)).await;
+            assert_eq!(told().await, Some((70, 3)));
+        };
+        let mut pulse = Pulse::new(COLLECTOR, &context).later();
+        let looked = pulse.beside(&context, || json!(checks.load(Ordering::Relaxed)), looking);
+        timeout(second(600), looked).await.unwrap();
+    }
 
     #[test]
     fn what_is_told_reads_as_before() {

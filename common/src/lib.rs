@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod config;
 pub mod context;
 pub mod controls;
+pub mod exposition;
 pub mod history;
 pub mod identity;
 pub mod jobs;

@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
-use prometheus_client::{encoding::text::encode, registry::Registry};
+use prometheus_client::registry::Registry;
 use tokio::time::Instant;
+
+use crate::exposition::Format;
 
 /// A loop that did not turn for so many of its periods is stuck (architecture.md section 8).
 const PERIODS: u32 = 3;
@@ -68,15 +70,10 @@ impl Vitals {
         register(&mut self.registry())
     }
 
-    /// All metrics of the process, in the OpenMetrics text format.
-    ///
-    /// # Panics
-    /// Never: a string takes whatever is written to it.
+    /// All metrics of the process.
     #[must_use]
-    pub fn metrics(&self) -> String {
-        let mut text = String::new();
-        encode(&mut text, &self.registry()).expect("a string takes whatever is written to it");
-        text
+    pub fn metrics(&self, format: Format) -> String {
+        format.encode(&self.registry())
     }
 
     fn loops(&self) -> MutexGuard<'_, Vec<Loop>> {

@@ -8,7 +8,8 @@
 //!
 //! A [`Broker`] is RabbitMQ as Debian installs it, with directories, ports and users of its own. It is ready in about five seconds.
 //!
-//! A [`Prometheus`] is that of Debian, with rules of its own that are evaluated every second. It is ready in a second.
+//! A [`Prometheus`] is that of Debian, with rules of its own that are evaluated every second. It is ready in a second. [`Parsers`] read
+//! metrics as its Python client does.
 //!
 //! A [`ci::CiServer`] answers as GitLab or GitHub does, or as wrong as it is told.
 //!
@@ -43,6 +44,7 @@ mod kubeconfig;
 mod mongo;
 mod namespaces;
 pub mod oracle;
+mod parsers;
 mod port;
 mod process;
 pub mod product;
@@ -68,6 +70,7 @@ pub use helm::helm;
 pub use installation::{Disturbance, Installation, Server, Turn};
 pub use mongo::{JavaMongo, MongoOptions, MongoServer};
 pub use namespaces::temp_namespace;
+pub use parsers::{MetricFamily, Parser, Parsers};
 pub use process::Process;
 pub use program::{binary, program, timing};
 pub use prometheus::Prometheus;

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How often another port is tried when somebody took the one that was free.
 const PORTS: usize = 5;
 
-/// A running Prometheus on a port and in a directory of its own, which scrapes nothing. It ends when this is dropped.
+/// A running Prometheus on a port and in a directory of its own, which scrapes nothing until it is told. It ends when this is dropped.
 ///
 /// Its rules need no metrics: an alert fires by `vector(1)` and is about whatever its labels say.
 #[derive(Debug)]
@@ -57,10 +57,7 @@ impl Prometheus {
 
     async fn start_on(port: u16, rules: &[Value]) -> Result<Self> {
         let directory = family::directory("prometheus")?;
-        // What it adds to alerts it sends to others.
-        let global = json!({"evaluation_interval": "1s", "external_labels": {"datacentre": "external"}});
-        let config = json!({"global": global, "rule_files": ["rules.yml"]});
-        fs::write(directory.path().join("prometheus.yml"), config.to_string())?;
+        configure(directory.path(), &[])?;
         write(directory.path(), rules)?;
         let server = Mutex::new(Process::spawn("prometheus", &mut command(directory.path(), port))?);
         let prometheus = Self { port, server, directory };
@@ -90,8 +87,25 @@ impl Prometheus {
         if self.server().exited()?.is_some() {
             return Ok(());
         }
+        self.reload().await
+    }
+
+    /// Scrapes these jobs of `scrape_configs` from now on, every second.
+    ///
+    /// # Errors
+    /// It does not take them.
+    pub async fn scrape(&self, jobs: &[Value]) -> Result<()> {
+        configure(self.directory.path(), jobs)?;
+        self.reload().await
+    }
+
+    async fn reload(&self) -> Result<()> {
         let answer = self.ask("POST", "/-/reload").await?;
-        ensure!(answer.starts_with("HTTP/1.1 200 "), "the rules were not taken: {answer}");
+        ensure!(
+            answer.starts_with("HTTP/1.1 200 "),
+            "the configuration was not taken: {answer}\n{}",
+            self.server().log_tail()
+        );
         Ok(())
     }
 
@@ -160,6 +174,19 @@ impl Prometheus {
     fn server(&self) -> MutexGuard<'_, Process> {
         self.server.lock().expect("nobody panics while holding it")
     }
+}
+
+fn configure(directory: &Path, jobs: &[Value]) -> Result<()> {
+    let global = json!({
+        "evaluation_interval": "1s",
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        // What it adds to alerts it sends to others.
+        "external_labels": {"datacentre": "external"},
+    });
+    // JSON is YAML.
+    let config = json!({"global": global, "rule_files": ["rules.yml"], "scrape_configs": jobs});
+    fs::write(directory.join("prometheus.yml"), config.to_string()).context("cannot write the configuration")
 }
 
 fn write(directory: &Path, rules: &[Value]) -> Result<()> {

@@ -6,7 +6,7 @@ use axum::{
     body::{Body, Bytes},
     http::{Method, StatusCode},
 };
-use common::queue::Route;
+use common::{exposition::Format, queue::Route};
 use futures::{StreamExt as _, future::join_all, poll, stream};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -216,7 +216,7 @@ async fn what_came_of_them_is_counted() {
     by_gitlab(&world, None, pipeline()).await;
     world.write("github", "");
     by_github(&world, "ping", "", "{}").await;
-    let metrics = world.vitals.metrics();
+    let metrics = world.vitals.metrics(Format::Classic);
     for (system, outcome, count) in
         [("gitlab", "accepted", 2), ("gitlab", "ignored", 1), ("gitlab", "refused", 1), ("github", "failed", 1)]
     {

@@ -8,7 +8,10 @@ mod hooks;
 mod page;
 mod world;
 
-use axum::http::{Method, StatusCode, header};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Method, StatusCode, header},
+};
 use common::{controls, store::ClaimKind};
 use serde_json::{Value, json};
 
@@ -223,10 +226,21 @@ async fn pages_lead_to_the_next_one() {
 #[tokio::test]
 async fn metrics_are_there_before_the_first_namespace() {
     let world = World::empty("").await;
-    let answer = world.get("/api/metrics", "reader").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.text().ends_with("# EOF\n"), "{}", answer.text());
-    assert!(answer.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("application/openmetrics-text"));
+    let scrape = async |accept: &str| {
+        let headers = [("authorization", "Bearer reader"), ("accept", accept)];
+        let answer = world.send(Method::GET, "/api/metrics", &headers, Body::empty()).await;
+        assert_eq!(
+            (answer.status, &answer.headers[header::VARY]),
+            (StatusCode::OK, &HeaderValue::from_static("accept"))
+        );
+        (answer.headers[header::CONTENT_TYPE].to_str().unwrap().to_owned(), answer.text())
+    };
+    let (kind, text) = scrape("*/*").await;
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    assert!(text.contains("\n# TYPE namespace_manager_managed gauge\n") && !text.contains("# EOF"), "{text}");
+    let (kind, text) = scrape("application/openmetrics-text; version=1.0.0, text/plain; q=0.5").await;
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod churn;
 mod clock;
 mod configuration;
 mod doubt;
+mod exposition;
 mod guard;
 mod health;
 mod hooks;

@@ -72,7 +72,7 @@ impl Scraper {
 }
 
 /// What a process said between these words and the next backtick.
-fn said(process: &Process, words: &str) -> Result<String> {
+pub(super) fn said(process: &Process, words: &str) -> Result<String> {
     let log = process.log();
     let (_, rest) = log.split_once(words).with_context(|| log.clone())?;
     Ok(rest.split_once('`').context("cut")?.0.to_owned())
