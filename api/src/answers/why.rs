@@ -248,6 +248,7 @@ async fn recorded(
         Ok(Some(namespace)) => Some(namespace),
         Ok(None) => {
             answer.notes.push("the cluster has no namespace of this name now".to_owned());
+            answer.ending = None;
             None
         }
         Err(why) => {
@@ -259,8 +260,8 @@ async fn recorded(
         if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
             answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
         }
+        answer.ending = ending(namespace, record).filter(|_| namespace.uid == record.uid);
         if namespace.uid == record.uid {
-            answer.ending = ending(namespace, record);
             answer.read(namespace, keys);
             answer.pipeline = pipelines::recorded(settings, namespace, store).await;
         }
