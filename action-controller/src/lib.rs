@@ -8,6 +8,7 @@
 
 mod deletions;
 mod events;
+mod holding;
 mod metrics;
 mod planner;
 pub mod program;
@@ -74,7 +75,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         planner.turned();
         let turn = async {
             planner.look_at_all_if_wanted().await?;
-            planner.look_at_due().await
+            planner.look_at_due().await?;
+            planner.hold_or_release().await
         };
         // It may wait for the store many times: whoever is to end does not wait for that.
         let Some(turned) = cancel.run_until_cancelled(turn).await else {

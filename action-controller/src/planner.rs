@@ -21,7 +21,7 @@ use lifecycle::{
 };
 use tracing::debug;
 
-use crate::{deletions::Deletions, metrics::Metrics};
+use crate::{deletions::Deletions, holding::Holding, metrics::Metrics};
 
 /// How many snapshots or entries are read at once.
 const PAGE: usize = 500;
@@ -51,6 +51,7 @@ pub(crate) struct Planner {
     /// The last look at the tail of the history.
     looked: Timestamp,
     deletions: Deletions,
+    holding: Holding,
     /// Whether it is known what was deleted before this process led.
     is_recalled: bool,
     metrics: Metrics,
@@ -85,6 +86,7 @@ impl Planner {
             tail_wanted: false,
             looked,
             deletions: Deletions::default(),
+            holding: Holding::default(),
             is_recalled: false,
             metrics,
             handed_out: false,
@@ -160,6 +162,15 @@ impl Planner {
             self.tail_wanted = false;
         }
         Ok(())
+    }
+
+    /// Holds deletions where those that were accepted do not end, or takes that back. As long as not everything is known,
+    /// nothing is concluded.
+    ///
+    /// # Errors
+    /// When the store is out of reach: it stays as it was.
+    pub(crate) async fn hold_or_release(&mut self) -> Result<(), StoreError> {
+        if self.all_wanted { Ok(()) } else { self.holding.judge(&self.context).await }
     }
 
     /// Looks at the namespaces of which something fell due, the first [`MAX_DUE`] of them.
@@ -276,6 +287,7 @@ impl Planner {
         known.handed_out = plan.tasks;
         known.stuck_from = stuck(policy, record).map(|stuck| stuck.from);
         known.is_damaged = record.damage.is_some();
+        self.holding.learn(record);
         self.set_due(&record.uid, due);
         let is_over = record.phase == lifecycle::record::Phase::Gone || record.head == 0;
         if due.is_none() && is_over {

@@ -1,5 +1,7 @@
 //! Scaling, told with the embedded adapters in paused time.
 
+mod holding;
+
 use std::{
     sync::{
         Arc,

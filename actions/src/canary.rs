@@ -77,7 +77,7 @@ impl Canary {
 async fn look(context: &Context, policy: &str) -> Result<(), String> {
     let namespaces = context.cluster.namespaces();
     let name = namespace(&context.cluster);
-    let found = tokio::time::timeout(REQUEST_TIMEOUT, context.cluster.metadata().get_metadata(&name)).await;
+    let found = tokio::time::timeout(REQUEST_TIMEOUT, context.cluster.lean_namespaces().get_metadata(&name)).await;
     let uid = match found {
         Ok(Ok(found)) => found.metadata.uid.unwrap_or_default(),
         Ok(Err(error)) => return Err(format!("the guard in the apiserver cannot be tried on `{name}`: {error}")),

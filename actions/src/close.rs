@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use common::{
     cluster::{Answer, Fenced, fence},
+    events::News,
     history::{Appended, append, load},
     identity,
 };
@@ -10,6 +11,7 @@ use lifecycle::{
     Fact, Record,
     backoff::{after_conflict, after_refusal},
     entry::{ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, SkipReason},
+    time::human_text,
 };
 use tracing::{info, warn};
 
@@ -87,9 +89,27 @@ pub(crate) async fn close(
             fenced(worker, record, intent, intended).await?
         }
     };
+    let refusal = refusal(record, &fact);
     let busy = matches!(&fact, Fact::ActionSkipped(skipped) if skipped.not_before.is_none());
-    write(worker, record, intent, fact).await?;
+    let is_written = write(worker, record, intent, fact).await?;
+    if let Some(news) = refusal.filter(|_| is_written) {
+        worker.events.tell(&record.name, &record.uid, news).await;
+    }
     Ok(if busy { Closed::Busy } else { Closed::Ended })
+}
+
+/// What people are told of a refusal that is another than the last: it is tried again, and mostly refused in the same words.
+fn refusal(record: &Record, fact: &Fact) -> Option<News> {
+    let Fact::ActionFailed(ActionFailed { why: FailReason::Refused, detail, not_before, .. }) = fact else {
+        return None;
+    };
+    let name = &record.name;
+    let again = not_before.map_or(String::new(), |at| format!(", and tried again at {}", human_text(at)));
+    let note = format!(
+        "it is not deleted{again}: {detail}; whoever runs the admission or grants the rights that say so can let the manager \
+         delete it; to keep it instead, run `nsm protect {name}`"
+    );
+    (record.attempts.refusal.as_ref() != Some(detail)).then(|| News::warning("DeletionRefused", note))
 }
 
 async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &ActionIntended) -> anyhow::Result<Fact> {
@@ -104,16 +124,16 @@ async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &Action
     Ok(proof.outcome(intent, intended))
 }
 
-/// Writes an outcome, unless another has closed the intent meanwhile. An entry of somebody else in between (a wish of
-/// the owner, the namespace's end) changes nothing about what is known of the request.
-async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Fact) -> anyhow::Result<()> {
+/// Writes an outcome, unless another has closed the intent meanwhile; returns whether it did. An entry of somebody else in
+/// between (a wish of the owner, the namespace's end) changes nothing about what is known of the request.
+async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Fact) -> anyhow::Result<bool> {
     let store = &*worker.context.store;
     for _ in 0..TRIES {
         if record.open.as_ref().is_none_or(|open| open.seq != intent) {
-            return Ok(());
+            return Ok(false);
         }
         match append(store, record, &worker.actor, fact.clone(), worker.context.clock.now()).await? {
-            Appended::Written => return Ok(()),
+            Appended::Written => return Ok(true),
             Appended::Conflict => *record = load(store, &record.uid).await?,
         }
     }

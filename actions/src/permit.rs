@@ -1,6 +1,6 @@
 //! The switches: whether anything destructive may be done at all, now and by us.
 
-use common::{config::Settings, controls};
+use common::{config::Settings, controls, holds};
 use jiff::Timestamp;
 use lifecycle::{Condition, entry::SkipReason};
 
@@ -38,6 +38,9 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
             doubt.body.namespace, doubt.body.why
         );
         return Ok(Some(refuse(SkipReason::Doubt, detail)));
+    }
+    if let Some(hold) = holds::in_force(store).await? {
+        return Ok(Some(refuse(SkipReason::Held, hold.body.to_string())));
     }
     if let Some(missing) = worker.canary.missing(&worker.context).await {
         return Ok(Some(refuse(SkipReason::Doubt, missing)));

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::{
     beats::{self, Doing, Outage, WorkerBody, is_alive},
     context::Context,
+    events::Events,
     ration::Claims,
 };
 use evidence::pipelines::Sources;
@@ -20,6 +21,7 @@ pub(crate) struct Worker {
     pub(crate) actor: Actor,
     pub(crate) claims: Claims,
     pub(crate) canary: Canary,
+    pub(crate) events: Events,
     pub(crate) pipelines: Sources,
     at: Mutex<At>,
 }
@@ -38,6 +40,7 @@ impl Worker {
             actor: context.actor(beats::WORKER),
             claims: Claims::default(),
             canary: Canary::default(),
+            events: Events::new(&context, "Delete"),
             pipelines: Sources::default(),
             at: Mutex::default(),
             context,

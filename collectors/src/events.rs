@@ -1,48 +1,15 @@
 //! Kubernetes Events: what people who look into their namespace want to know.
 
-use std::time::Duration;
-
-use common::{
-    clock::Clock,
-    cluster::{Cluster, FIELD_MANAGER},
-    context::Context,
-};
-use k8s_openapi::{
-    api::{core::v1::ObjectReference, events::v1::Event},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
-use kube::{
-    Api,
-    api::{ObjectMeta, PostParams},
-};
+use common::{context::Context, events::News};
 use lifecycle::{Fact, Namespace, Policy, Record, Status, entry::StatusChanged, time::human_text, wishes};
-use tracing::debug;
 
-/// How long an Event may take: nothing waits for it longer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The longest note the apiserver takes, in bytes.
-const LONGEST_NOTE: usize = 1024;
-
-/// Writes Events, each as one of its own. Entries are too few to be counted together, and who does that needs the right to
-/// change everybody's Events.
-#[derive(Clone)]
-pub(crate) struct Events {
-    cluster: Cluster,
-    clock: Clock,
-    instance: String,
-}
-
-/// What an Event says.
-struct Told {
-    kind: &'static str,
-    reason: &'static str,
-    note: String,
-}
+/// Tells of what collectors record.
+#[derive(Clone, Debug)]
+pub(crate) struct Events(common::events::Events);
 
 impl Events {
     pub(crate) fn new(context: &Context) -> Self {
-        Self { cluster: context.cluster.clone(), clock: context.clock.clone(), instance: context.instance.clone() }
+        Self(common::events::Events::new(context, "Judge"))
     }
 
     /// Tells what was just recorded of a namespace, where people want to know it. Best effort.
@@ -52,70 +19,45 @@ impl Events {
             written.iter().any(|fact| matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_)));
         if let Some(policy) = policy.filter(|_| wishes_changed) {
             let malformed = wishes::malformed(namespace, &policy.keys);
-            events.extend(malformed.iter().map(|wish| warning("MalformedWish", wish.to_string())));
+            events.extend(malformed.iter().map(|wish| News::warning("MalformedWish", wish.to_string())));
         }
-        let reference = ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("Namespace".to_owned()),
-            name: Some(namespace.name.clone()),
-            // Where its owner looks; the apiserver takes it when both agree.
-            namespace: Some(namespace.name.clone()),
-            uid: Some(namespace.uid.to_string()),
-            ..ObjectReference::default()
-        };
-        let api: Api<Event> = Api::namespaced(self.cluster.client.clone(), &namespace.name);
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        for told in events {
-            let event = self.event(told, &reference);
-            let written = tokio::time::timeout(TIMEOUT, api.create(&params, &event)).await;
-            if !matches!(written, Ok(Ok(_))) {
-                debug!("an Event in namespace `{}` was not written", namespace.name);
-            }
+        for news in events {
+            self.0.tell(&namespace.name, &namespace.uid, news).await;
         }
     }
 
-    fn event(&self, Told { kind, reason, note }: Told, regarding: &ObjectReference) -> Event {
-        let metadata = ObjectMeta {
-            // The apiserver makes a name of it, and of what begins names it takes a hyphen for the end, and no dot.
-            generate_name: regarding.name.as_ref().map(|name| format!("{name}-")),
-            ..ObjectMeta::default()
-        };
-        Event {
-            metadata,
-            event_time: Some(MicroTime(self.clock.now())),
-            type_: Some(kind.to_owned()),
-            reason: Some(reason.to_owned()),
-            note: Some(note[..note.floor_char_boundary(LONGEST_NOTE)].to_owned()),
-            action: Some("Judge".to_owned()),
-            reporting_controller: Some("namespace-manager".to_owned()),
-            reporting_instance: Some(self.instance.clone()),
-            regarding: Some(regarding.clone()),
-            ..Event::default()
-        }
+    /// Tells that the annotations of a namespace cannot be written, where nothing is recorded of that: `why`, as the
+    /// apiserver answered. The same is told once.
+    pub(crate) async fn tell_of_refusal(&self, namespace: &Namespace, why: &str) {
+        let note = format!(
+            "its status cannot be shown on it: {why}; whoever runs the admission that says so can let the manager write its \
+             annotations, or else its owner cannot see there what is to come"
+        );
+        self.0.tell(&namespace.name, &namespace.uid, News::warning("AnnotationsRefused", note).once()).await;
     }
 }
 
 /// What an entry is told as, with what people can do about it; `record` is that of the namespace by now.
-fn told(record: &Record, fact: &Fact) -> Option<Told> {
+fn told(record: &Record, fact: &Fact) -> Option<News> {
     let (name, status) = (&record.name, record.status);
     match fact {
         Fact::StatusChanged(change) => of_status(change),
         Fact::Kept(kept) => Some(match kept.until {
-            Some(until) => normal("Kept", format!("it is kept until {}", human_text(until))),
-            None => normal("Kept", "it is no longer kept".to_owned()),
+            Some(until) => News::normal("Kept", format!("it is kept until {}", human_text(until))),
+            None => News::normal("Kept", "it is no longer kept".to_owned()),
         }),
-        Fact::Protected(protected) => Some(normal(
+        Fact::Protected(protected) => Some(News::normal(
             "Protected",
             if protected.on { "nothing will be done to it" } else { "it is no longer protected" }.to_owned(),
         )),
-        Fact::Adopted(adopted) if adopted.again => Some(normal(
+        Fact::Adopted(adopted) if adopted.again => Some(News::normal(
             "AdoptedAgain",
             format!(
                 "it was recorded as gone and is there: it is managed again, and nothing told or promised before counts; to \
                  keep it, run `nsm keep {name} --for 4h` or `nsm protect {name}`"
             ),
         )),
-        Fact::StatusNotShown(it) => Some(warning(
+        Fact::StatusNotShown(it) => Some(News::warning(
             "StatusNotVisible",
             format!(
                 "it is not deleted while its status cannot be written on it: {}; let the manager write its annotations, or \
@@ -123,7 +65,7 @@ fn told(record: &Record, fact: &Fact) -> Option<Told> {
                 it.why
             ),
         )),
-        Fact::MarkMismatched(mismatch) => Some(warning(
+        Fact::MarkMismatched(mismatch) => Some(News::warning(
             "MarkMismatch",
             format!(
                 "it is not deleted until an administrator vouches for the store: {}; once it is known that the store is \
@@ -135,34 +77,20 @@ fn told(record: &Record, fact: &Fact) -> Option<Told> {
     }
 }
 
-fn of_status(change: &StatusChanged) -> Option<Told> {
+fn of_status(change: &StatusChanged) -> Option<News> {
     let note = || change.reason.clone();
     match change.to {
-        Status::Stale => Some(warning("Stale", note())),
-        Status::Unstable => Some(warning("Unstable", note())),
-        Status::Failing => Some(warning("Failing", note())),
-        Status::Failed => Some(warning("Failed", note())),
+        Status::Stale => Some(News::warning("Stale", note())),
+        Status::Unstable => Some(News::warning("Unstable", note())),
+        Status::Failing => Some(News::warning("Failing", note())),
+        Status::Failed => Some(News::warning("Failed", note())),
         Status::Ok => match change.from {
-            Status::Unstable | Status::Failing | Status::Failed => Some(normal("Recovered", note())),
+            Status::Unstable | Status::Failing | Status::Failed => Some(News::normal("Recovered", note())),
             Status::Unknown | Status::Ok | Status::Stale | Status::Cancelled | Status::Superseded => None,
         },
-        Status::Superseded => Some(warning("Superseded", note())),
-        Status::Cancelled => Some(warning("Cancelled", note())),
+        Status::Superseded => Some(News::warning("Superseded", note())),
+        Status::Cancelled => Some(News::warning("Cancelled", note())),
         Status::Unknown => None,
-    }
-}
-
-const fn normal(reason: &'static str, note: String) -> Told {
-    Told { kind: "Normal", reason, note }
-}
-
-const fn warning(reason: &'static str, note: String) -> Told {
-    Told { kind: "Warning", reason, note }
-}
-
-impl std::fmt::Debug for Events {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Events")
     }
 }
 

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::apiserver::{Apiserver, Event, Writes};
+pub(crate) use self::apiserver::{Apiserver, Event, Pods, Writes};
 use crate::{Shard, Work};
 
 /// The namespace that is there at first.

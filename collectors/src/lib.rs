@@ -7,6 +7,7 @@
 //! Where many share the namespaces out, each has a [`Shard`]; where none is to stay, a sweep takes a turn for all and
 //! ends. Two collectors at once are harmless: they contend for entry numbers, and the later one loads again.
 
+mod endings;
 mod events;
 #[cfg(test)]
 mod fixture;

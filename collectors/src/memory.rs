@@ -49,6 +49,8 @@ pub(crate) struct Seen {
     pub(crate) repaired_at: Option<Timestamp>,
     /// Turns in a row that could not write the annotations.
     pub(crate) failures: u32,
+    /// Why somebody's rule refuses the annotations, as people were told.
+    pub(crate) refusal: Option<String>,
     /// Turns since one in which the store failed, and may have written later what it did not acknowledge.
     pub(crate) unsure: Option<u32>,
     /// An entry of ours has yet to show in the annotations.
@@ -295,6 +297,7 @@ impl Memory {
         let changed = seen.group.clone().filter(|_| stood != seen.stood);
         seen.repaired_at = left.repaired_at;
         seen.failures = left.failures;
+        seen.refusal = left.refusal;
         seen.unsure = left.unsure;
         seen.owed = left.owed;
         if !left.again {
@@ -363,6 +366,7 @@ pub(crate) struct Left {
     pub(crate) due: Option<Timestamp>,
     pub(crate) repaired_at: Option<Timestamp>,
     pub(crate) failures: u32,
+    pub(crate) refusal: Option<String>,
     pub(crate) unsure: Option<u32>,
     /// The annotations are to be written once nobody waits to be judged.
     pub(crate) owed: bool,
@@ -401,6 +405,7 @@ mod tests {
             resource_version: version.to_owned(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: Default::default(),
             annotations: Default::default(),
         }

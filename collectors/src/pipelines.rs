@@ -369,6 +369,7 @@ mod tests {
             resource_version: "1".to_owned(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: [("projectId", "7"), ("pipelineId", id)].map(|(key, id)| (keys.of_ci(key), id.to_owned())).into(),
             annotations: BTreeMap::new(),
         }

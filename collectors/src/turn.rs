@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::{
-    cluster::look,
+    cluster::{Answer, look},
     config::Settings,
     context::Context,
     controls,
@@ -121,6 +121,7 @@ impl Collector {
         let mut left = Left {
             due: if seen_now.clock.is_true() { due } else { Some(self.recheck_at(now)) },
             repaired_at: seen.repaired_at,
+            refusal: seen.refusal.clone(),
             look_at,
             kept: self.keep(&record, &seen_now, kept).await?,
             health: seen_now.health.seen().cloned(),
@@ -142,7 +143,11 @@ impl Collector {
         } else if belongs {
             let failed = self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
             written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
+            self.tell_of_refusal(&record, &seen, &left).await;
         }
+        let (stalled, look_again) = self.record_stalled(&settings, &mut record, &seen_now).await?;
+        written.extend(stalled);
+        left.due = left.due.into_iter().chain(look_again).min();
         if !written.is_empty() {
             nudge::event(&*self.context.queue, &record).await;
             self.events.tell(&seen_now.namespace, policy, &record, &written).await;
@@ -404,6 +409,15 @@ impl Collector {
         }
     }
 
+    /// Tells people that the annotations of a namespace are refused, where no entry tells of that.
+    async fn tell_of_refusal(&self, record: &Record, before: &Seen, left: &Left) {
+        let (Some(why), Some(namespace)) = (&left.refusal, &before.namespace) else { return };
+        let is_recorded = record.not_shown.as_deref().is_some_and(|told| why.starts_with(told));
+        if !is_recorded && left.refusal != before.refusal {
+            self.events.tell_of_refusal(namespace, why).await;
+        }
+    }
+
     /// Brings the annotations in line with the record. Returns why they are not, where that is no mishap of a moment.
     async fn mirror(
         &self,
@@ -441,6 +455,7 @@ impl Collector {
                 if repairs {
                     self.repaired(&record.uid, last, left, now).await?;
                 }
+                left.refusal = None;
                 let mark = Mark::of(&seen.namespace, &settings.policies.keys).flatten();
                 if mark.is_some_and(|mark| mark.is_of_another(&seen.namespace)) {
                     info!(
@@ -474,6 +489,9 @@ impl Collector {
                     warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
                 }
                 if left.failures >= FAILS_FROM || !self.stays {
+                    if trouble.answer == Answer::Refused {
+                        left.refusal = Some(trouble.why.clone());
+                    }
                     return Ok(Some(trouble.why));
                 }
             }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use common::{
-    cluster::{Cluster, NamespaceMeta, facts, watch},
+    cluster::{Cluster, NamespaceMeta, facts, facts_of, watch},
     config::Settings,
     identity,
 };
@@ -42,11 +42,11 @@ pub(crate) struct Listed {
     pub(crate) cluster: Option<Uid>,
 }
 
-/// Watches the metadata of all namespaces, cut down to what the configuration refers to. Those of other shards are named,
+/// Watches all namespaces, cut down to what the configuration refers to. Those of other shards are named,
 /// so that nobody takes them for gone.
 pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>, shard: Shard) -> BoxStream<'static, Watched> {
     let config = watcher::Config::default().page_size(PAGE);
-    translate(watch(cluster.metadata(), config, cluster.watch_timeout), settings, shard).boxed()
+    translate(watch(cluster.lean_namespaces(), config, cluster.watch_timeout), settings, shard).boxed()
 }
 
 fn translate(
@@ -70,12 +70,12 @@ fn translate(
                 if let Some(cluster) = identity::named_by(&object.metadata) {
                     listed.cluster = Some(cluster);
                 }
-                let found = facts(object.metadata, policies);
+                let found = facts_of(object, policies);
                 listed.all.extend(found.iter().map(|namespace| namespace.uid.clone()));
                 found.map(there)
             }
             Ok(Event::InitDone) => Some(Watched::Complete(std::mem::take(&mut listed))),
-            Ok(Event::Apply(object)) => facts(object.metadata, policies).map(there),
+            Ok(Event::Apply(object)) => facts_of(object, policies).map(there),
             Ok(Event::Delete(object)) => {
                 let uid = object.metadata.uid.clone().map(Uid::new);
                 match facts(object.metadata, policies).map(there) {
@@ -105,7 +105,7 @@ mod tests {
             creation_timestamp: Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap()),
             ..ObjectMeta::default()
         };
-        NamespaceMeta { metadata }
+        NamespaceMeta { metadata, ..NamespaceMeta::default() }
     }
 
     /// What the events lead to, in words.

@@ -30,7 +30,7 @@ pub use answer::{Answer, Trouble};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
 pub use metadata::{NamespaceMeta, lean};
-pub use namespaces::{facts, look, patch_annotations};
+pub use namespaces::{facts, facts_of, look, patch_annotations};
 pub use review::{GROUP, bearer, may};
 pub use watching::watch;
 
@@ -135,9 +135,9 @@ impl Cluster {
         Api::all(self.client.clone())
     }
 
-    /// The metadata of the namespaces of the cluster: requests through it bring nothing else.
+    /// The namespaces of the cluster, of which is kept what is read here.
     #[must_use]
-    pub fn metadata(&self) -> Api<NamespaceMeta> {
+    pub fn lean_namespaces(&self) -> Api<NamespaceMeta> {
         Api::all(self.client.clone())
     }
 

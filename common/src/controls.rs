@@ -321,7 +321,7 @@ pub async fn approve_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: T
     Ok(former)
 }
 
-async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
+pub(crate) async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
     store.last_claim(ClaimKind::Controls, group).await?.map(read).transpose()
 }
 
@@ -393,6 +393,7 @@ mod tests {
             resource_version: "1".into(),
             created: at(0),
             deleted: None,
+            ending: None,
             labels: Default::default(),
             annotations: [("manager.cicd.skao.int/record".to_owned(), mark.to_owned())].into(),
         }

@@ -38,7 +38,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_s
 /// When it is not known: the apiserver did not answer, or has yet to make the namespace.
 pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, Trouble> {
     let doing = format!("read the uid of namespace `{SYSTEM}`, which stands for the cluster");
-    match within(&doing, cluster.metadata().get(SYSTEM)).await {
+    match within(&doing, cluster.lean_namespaces().get(SYSTEM)).await {
         Ok(object) => match object.metadata.uid {
             Some(uid) => Ok(Some(Uid::new(uid))),
             None => Err(Trouble { doing, answer: Answer::Unclear, why: "the answer lacks it".to_owned() }),

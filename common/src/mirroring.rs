@@ -9,7 +9,7 @@ use lifecycle::{
 };
 
 use crate::{
-    cluster::{Cluster, Trouble, facts, patch_annotations},
+    cluster::{Cluster, Trouble, facts_of, patch_annotations},
     config::Settings,
 };
 
@@ -44,6 +44,6 @@ pub async fn write(
     let keys = &settings.policies.keys;
     let mark = record.is_managed().then(|| Mark { epoch, seq: record.head, uid: Some(record.uid.clone()) }.to_string());
     difference.insert(keys.ours(RECORD), mark);
-    let meta = patch_annotations(cluster, &record.name, &record.uid, &difference).await?;
-    Ok(facts(meta, &settings.policies))
+    let patched = patch_annotations(cluster, &record.name, &record.uid, &difference).await?;
+    Ok(facts_of(patched, &settings.policies))
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use lifecycle::{
     Actor, Mode, Record, Status, Uid,
     channel::ChannelState,
+    hold::Hold,
     record::{Delivery, Phase},
     stuck,
 };
@@ -22,6 +23,7 @@ use crate::{
     channels,
     config::{Ration, Settings},
     controls::{self, Approval, Decree, Doubt, Stop},
+    holds,
     ration::{self, Window},
     store::{ClaimKind, Heartbeat, Result, Store},
 };
@@ -51,6 +53,10 @@ pub struct Overview {
     pub approval: Option<Decreed>,
     /// The doubt about this store that nobody answered.
     pub doubt: Option<Decreed>,
+    /// The hold in force: deletions that were accepted do not end, for a reason that holds every namespace, so the rest
+    /// waits.
+    #[serde(default)]
+    pub hold: Option<Decreed>,
     /// Controllers that told lately that they lead, or told it last.
     pub controllers: Vec<Controller>,
     /// Who watches namespaces.
@@ -240,6 +246,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let stop = controls::stopped(store).await?;
     let approval = controls::approval(store, now).await?;
     let doubt = controls::doubt(store).await?;
+    let hold = holds::in_force(store).await?;
     let beats = store.beats(beats::MOST).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
     let channels = channels(store, settings, &snapshots).await?;
@@ -260,6 +267,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         stop: stop.map(Decreed::from),
         approval: approval.map(Decreed::from),
         doubt: doubt.map(Decreed::from),
+        hold: hold.map(Decreed::from),
         controllers,
         collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
         outages: outages_of(&beats, now),
@@ -297,6 +305,12 @@ impl From<Decree<Doubt>> for Decreed {
     fn from(doubt: Decree<Doubt>) -> Self {
         let Doubt { namespace, why } = doubt.body;
         Self { by: doubt.actor, at: doubt.at, why: Some(format!("namespace `{namespace}`: {why}")), until: None }
+    }
+}
+
+impl From<Decree<Hold>> for Decreed {
+    fn from(hold: Decree<Hold>) -> Self {
+        Self { by: hold.actor, at: hold.at, why: Some(hold.body.to_string()), until: None }
     }
 }
 
@@ -541,6 +555,35 @@ mod tests {
         assert_eq!((page.managed, page.stop, page.configuration.in_force), (0, None, None));
         assert_eq!(page.channels, []);
         assert_eq!(page.budget, Use { used: 0, limit: 20, next: at("10:10:00") });
+    }
+
+    #[tokio::test]
+    async fn a_hold_is_told_for_as_long_as_it_stands() {
+        let (_directory, store) = temporary().await;
+        let hold = |ended: Value| -> Hold {
+            serde_json::from_value(
+                json!({"cause": {"condition": "NamespaceDeletionDiscoveryFailure", "group": "a.example.org"},
+                "message": "no", "namespaces": [{"uid": "u", "name": "ci-1"}], "ended": ended}),
+            )
+            .unwrap()
+        };
+        let page = async || overview(&*store, &settings(), at("10:04:00")).await.unwrap();
+        let metric = |page: &Overview| {
+            let (mut registry, mut text) = (prometheus_client::registry::Registry::default(), String::new());
+            register(page, &crate::timings::Timings::default(), &mut registry);
+            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+            text.lines().find(|line| line.starts_with("namespace_manager_deletions_held ")).unwrap().to_owned()
+        };
+        let me = Actor::role("action-controller", "a");
+        holds::follow(&*store, &me, 0, &hold(Value::Null), at("10:00:00")).await.unwrap();
+        let held = page().await;
+        let told = held.hold.clone().unwrap();
+        assert_eq!((&told.by, told.at, told.until), (&me, at("10:00:00"), None));
+        assert!(told.why.is_some_and(|why| why.contains("`ci-1`") && why.contains("API group `a.example.org`")));
+        assert_eq!(metric(&held), "namespace_manager_deletions_held 1");
+        holds::follow(&*store, &me, 1, &hold(json!({"gone": "ci-1"})), at("10:01:00")).await.unwrap();
+        let released = page().await;
+        assert_eq!((&released.hold, metric(&released).as_str()), (&None, "namespace_manager_deletions_held 0"));
     }
 
     /// The record of a managed namespace whose owner was to be told, of which this came.

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     duration::{self, NotADuration, Pause},
     guards::PROMISE_MARGIN,
+    stuck::PATIENCE,
 };
 
 use crate::cluster::REQUEST_TIMEOUT;
@@ -47,6 +48,9 @@ pub struct Timings {
     pub admission_retry_interval: Duration,
     /// Time for a pod to start before its failure is looked up. Default: 20 s, in which images are pulled.
     pub pod_start_grace: Duration,
+    /// Time from a deletion's acceptance to when it counts as stalled, and is looked at for what holds it. Default: 900 s
+    /// (safety.md L3).
+    pub stalled_after: Duration,
 }
 
 /// A timing as tests set it.
@@ -58,7 +62,7 @@ struct Field {
 }
 
 /// Every timing with its floor. Below it, a rule of the product no longer holds, or a busy machine is too slow.
-const FIELDS: [Field; 13] = [
+const FIELDS: [Field; 14] = [
     Field { name: "promise_margin", floor: 1, of: |it| &mut it.promise_margin },
     // REQUEST_TIMEOUT, and a second and more before and after it.
     Field { name: "intent_lease", floor: 13, of: |it| &mut it.intent_lease },
@@ -73,6 +77,7 @@ const FIELDS: [Field; 13] = [
     Field { name: "config_retry_interval", floor: 1, of: |it| &mut it.config_retry_interval },
     Field { name: "admission_retry_interval", floor: 1, of: |it| &mut it.admission_retry_interval },
     Field { name: "pod_start_grace", floor: 1, of: |it| &mut it.pod_start_grace },
+    Field { name: "stalled_after", floor: 1, of: |it| &mut it.stalled_after },
 ];
 
 /// Why a text is not timings.
@@ -109,6 +114,7 @@ impl Default for Timings {
             config_retry_interval: Duration::from_secs(30),
             admission_retry_interval: Duration::from_secs(15),
             pod_start_grace: Duration::from_secs(20),
+            stalled_after: PATIENCE.unsigned_abs(),
         }
     }
 }

@@ -109,6 +109,7 @@ fn namespace(keys: &Keys) -> Namespace {
         resource_version: "123456".to_owned(),
         created: dawn(),
         deleted: None,
+        ending: None,
         labels,
         annotations: BTreeMap::new(),
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Condition, Mode, Status, Uid, supersession::Successor, wishes::Deadline};
+use crate::{Condition, Mode, Status, Uid, ending::DeletionStalled, supersession::Successor, wishes::Deadline};
 
 /// The most that one entry may weigh as JSON, in bytes (architecture.md section 3).
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
@@ -62,6 +62,8 @@ pub enum Fact {
     ActionDone(ActionDone),
     ActionSkipped(ActionSkipped),
     ActionFailed(ActionFailed),
+    /// Its deletion was accepted and does not end; written again where something else holds it.
+    DeletionStalled(DeletionStalled),
     /// What would have been done, had the mode been `enforce`; once per episode.
     WouldHave(WouldHave),
     /// The mark on the namespace does not agree with this history: entries may be lost, or it is another store's.
@@ -291,6 +293,8 @@ pub enum SkipReason {
     Doubt,
     /// Another holder's attempt ran out before it sent anything.
     Abandoned,
+    /// Others were accepted and do not end, for a reason that holds every namespace.
+    Held,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -393,7 +397,7 @@ impl SkipReason {
     #[must_use]
     pub const fn is_waited_for(self) -> bool {
         match self {
-            Self::Stopped | Self::Budget | Self::Wave | Self::Evidence | Self::Doubt => true,
+            Self::Stopped | Self::Budget | Self::Wave | Self::Evidence | Self::Doubt | Self::Held => true,
             Self::Busy | Self::Changed | Self::Abandoned => false,
         }
     }
@@ -409,6 +413,7 @@ impl SkipReason {
             Self::Changed => "changed",
             Self::Doubt => "doubt",
             Self::Abandoned => "abandoned",
+            Self::Held => "held",
         }
     }
 }
@@ -434,6 +439,7 @@ impl Fact {
             Self::ActionDone(_) => "ActionDone",
             Self::ActionSkipped(_) => "ActionSkipped",
             Self::ActionFailed(_) => "ActionFailed",
+            Self::DeletionStalled(_) => "DeletionStalled",
             Self::WouldHave(_) => "WouldHave",
             Self::MarkMismatched(_) => "MarkMismatched",
             Self::MarkTrusted(_) => "MarkTrusted",

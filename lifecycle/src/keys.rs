@@ -251,6 +251,7 @@ mod tests {
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: BTreeMap::new(),
             annotations: mark.map(|mark| (keys.ours(RECORD), mark.to_owned())).into_iter().collect(),
         };

@@ -18,12 +18,14 @@ pub mod channel;
 pub mod confirmation;
 pub mod decide;
 pub mod duration;
+pub mod ending;
 pub mod entry;
 pub mod evidence;
 #[cfg(test)]
 mod fixture;
 pub mod guards;
 pub mod health;
+pub mod hold;
 pub mod keys;
 pub mod matching;
 pub mod mirror;

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ending::Ending;
+
 /// Identifies one namespace for ever. Names come back; uids do not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
@@ -49,6 +51,8 @@ pub struct Namespace {
     pub created: Timestamp,
     /// Set as soon as a deletion was accepted, by whomever.
     pub deleted: Option<Timestamp>,
+    /// What it says of its end, where it is being deleted.
+    pub ending: Option<Box<Ending>>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
 }

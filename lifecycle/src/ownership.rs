@@ -263,6 +263,7 @@ mod tests {
             resource_version: "1".to_owned(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: of(true).collect(),
             annotations: of(false).collect(),
         };

@@ -312,6 +312,7 @@ mod tests {
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
             annotations: BTreeMap::new(),
         };
@@ -452,6 +453,7 @@ mod tests {
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
         };
@@ -486,6 +488,7 @@ mod tests {
             resource_version: "1".into(),
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
+            ending: None,
             labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
             annotations: BTreeMap::new(),
         };

@@ -252,6 +252,8 @@ pub struct Policy {
     pub warning: Option<Warning>,
     /// Time from what an owner was promised to the deletion.
     pub promise_margin: SignedDuration,
+    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stuck::PATIENCE`].
+    pub stalled_after: SignedDuration,
     /// `None`: its health is not checked.
     pub health: Option<HealthTerms>,
     /// `None`: newer deployments replace nothing.
@@ -427,6 +429,13 @@ impl Policies {
         self
     }
 
+    /// The same policies where a deletion counts as stalled so long after its acceptance. Nothing is decided on that.
+    #[must_use]
+    pub fn with_stalled_after(mut self, stalled_after: SignedDuration) -> Self {
+        self.list.iter_mut().for_each(|policy| policy.stalled_after = stalled_after);
+        self
+    }
+
     /// The policy a namespace falls under: the highest score, ties to the first; `None` is not managed.
     #[must_use]
     pub fn for_namespace(&self, namespace: &Namespace) -> Option<&Policy> {
@@ -581,6 +590,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         visible_for: raw.visible_for.get(),
         warning,
         promise_margin: common.promise_margin,
+        stalled_after: crate::stuck::PATIENCE,
         health,
         superseded,
         pipeline,

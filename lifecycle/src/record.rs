@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
+    ending::DeletionStalled,
     entry::{
         ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
         Terms,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
 /// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
@@ -70,6 +71,9 @@ pub struct Record {
     pub attempts: Attempts,
     /// The action that was carried out, which ends its task.
     pub done: Option<Done>,
+    /// Why its deletion does not end, as it was written last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<Box<Stalled>>,
     /// The last episode of which `WouldHave` was recorded.
     pub would_have: Option<u64>,
     /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
@@ -147,6 +151,9 @@ pub struct Attempts {
     pub begun: u32,
     /// Refusals by a live apiserver.
     pub refused: u32,
+    /// What the apiserver said at the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// Conflicts on the resourceVersion in a row.
     pub busy: u32,
     /// When the row of conflicts began.
@@ -217,6 +224,13 @@ pub struct Done {
     pub observed: bool,
 }
 
+/// Why a deletion does not end, and when that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stalled {
+    pub at: Timestamp,
+    pub what: DeletionStalled,
+}
+
 /// What is wrong with a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -264,6 +278,7 @@ impl Record {
             open: None,
             attempts: Attempts::default(),
             done: None,
+            stalled: None,
             would_have: None,
             mismatch: None,
             trusted_mark: None,
@@ -314,7 +329,7 @@ impl Record {
                 if self.phase == Phase::Gone {
                     // Nothing told or promised before counts: what was restored from a backup is not what was told of.
                     self.notices.clear();
-                    self.done = None;
+                    (self.done, self.stalled) = (None, None);
                 }
                 self.phase = Phase::Managed;
                 self.created = Some(adopted.created);
@@ -402,12 +417,14 @@ impl Record {
                 self.close(failed.of);
                 if failed.why == FailReason::Refused {
                     self.attempts.refused += 1;
+                    self.attempts.refusal = Some(failed.detail.clone());
                 }
                 (self.attempts.busy, self.attempts.busy_since) = (0, None);
                 self.attempts.not_before = failed.not_before;
                 self.attempts.waits_no_more();
                 self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
+            Fact::DeletionStalled(what) => self.stalled = Some(Box::new(Stalled { at: entry.at, what: what.clone() })),
             Fact::WouldHave(_) => self.would_have = Some(self.episode),
             Fact::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
             Fact::MarkTrusted(trusted) => {
@@ -522,7 +539,8 @@ impl Attempts {
             | SkipReason::Busy
             | SkipReason::Changed
             | SkipReason::Doubt
-            | SkipReason::Abandoned => true,
+            | SkipReason::Abandoned
+            | SkipReason::Held => true,
         };
         is_known && is_shown
     }
@@ -539,6 +557,13 @@ impl Attempts {
     pub fn missing_evidence(&self) -> Option<&str> {
         let last = self.last.as_ref()?;
         (last.outcome == AttemptOutcome::Skipped(SkipReason::Evidence)).then_some(last.detail.as_str())
+    }
+
+    /// Why the last attempt was not made where others, which do not end, hold it.
+    #[must_use]
+    pub fn held_by_others(&self) -> Option<&str> {
+        let last = self.last.as_ref()?;
+        (last.outcome == AttemptOutcome::Skipped(SkipReason::Held)).then_some(last.detail.as_str())
     }
 
     /// The last outcome in words.

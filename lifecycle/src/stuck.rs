@@ -38,9 +38,14 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
         // Nothing is done to it any more, and only a person can change that.
         return stuck(record.damaged_at.unwrap_or(Timestamp::MIN), history(record).1);
     }
+    let stalled = record.stalled.as_ref();
+    let held_by = stalled.map_or(String::new(), |stalled| format!(": {}", stalled.what));
     if let Some(done) = &record.done {
-        let why = format!("its deletion was accepted at {}, and it is still there", human_text(done.at));
-        return stuck(saturating_add(done.at, PATIENCE), why);
+        let why = format!("its deletion was accepted at {}, and it is still there{held_by}", human_text(done.at));
+        return stuck(saturating_add(done.at, patience(policy)), why);
+    }
+    if let Some(stalled) = stalled {
+        return stuck(stalled.at, format!("somebody else deleted it, and it is still there{held_by}"));
     }
     if let Some(open) = &record.open {
         let until = open.intended.until;
@@ -64,6 +69,11 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
     let mut untold = guards(policy, record, Timestamp::MAX).into_iter().filter(|guard| is_ours_to_clear(guard.kind));
     let why = untold.find(|guard| !guard.is_clear()).map_or(last, |guard| guard.why);
     stuck(saturating_add(from, PATIENCE), format!("it is due since {}, and {why}", human_text(due)))
+}
+
+/// How long a deletion under this policy may take from its acceptance on.
+fn patience(policy: Option<&Policy>) -> SignedDuration {
+    policy.map_or(PATIENCE, |policy| policy.stalled_after)
 }
 
 /// The instant at which the last guard that waits for time alone clears; `None` where another one stands. Telling the
@@ -121,6 +131,10 @@ mod tests {
 
     /// When a namespace whose life ended at minute 60 counts as stuck, after these entries at these minutes.
     fn from(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<Timestamp> {
+        stuck_by(policies, more).map(|stuck| stuck.from)
+    }
+
+    fn stuck_by(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<Stuck> {
         let policy = policies.iter().next().expect("there is one");
         let deadline = json!({"at": at(60), "by": {"source": "policy"}});
         let adopted = json!({"policy": "ci", "policy_hash": policy.hash, "mode": policy.mode, "created": at(0),
@@ -134,7 +148,7 @@ mod tests {
             .expect("it is an entry")
         };
         let history: Vec<_> = (1..).zip(all.iter().chain(more)).map(entry).collect();
-        stuck(Some(policy), &Record::of(Uid::new("u"), &history)).map(|stuck| stuck.from)
+        stuck(Some(policy), &Record::of(Uid::new("u"), &history))
     }
 
     fn intended() -> (i64, &'static str, Value) {
@@ -195,7 +209,7 @@ mod tests {
     #[test]
     fn what_waits_for_something_it_names_is_not_stuck_for_as_long_as_somebody_says_so() {
         let policies = policies(Mode::Enforce, false);
-        for why in ["stopped", "budget", "wave", "evidence", "doubt"] {
+        for why in ["stopped", "budget", "wave", "evidence", "doubt", "held"] {
             assert_eq!(from(&policies, &[skipped(why, None)]), Some(at(61 + 60 + 15)), "{why}");
             let mut again = skipped(why, None);
             again.0 = 120;
@@ -227,6 +241,21 @@ mod tests {
         assert_eq!(from(&policies, &[intended()]), Some(at(64)));
         let done = (61, "ActionDone", json!({"of": 3, "observed": false}));
         assert_eq!(from(&policies, &[intended(), done]), Some(at(76)));
+    }
+
+    #[test]
+    fn a_deletion_that_does_not_end_says_what_holds_it() {
+        let policies = policies(Mode::Enforce, false);
+        let done = (61, "ActionDone", json!({"of": 3, "observed": false}));
+        let stalled = json!({"pods": {"counted": {"first": ["web-0"], "in_all": 1}}, "finalizers": ["a/b"]});
+        let stalled = (76, "DeletionStalled", stalled);
+        let held_by = "1 pod is left: `web-0`; it has finalizers: `a/b`";
+        let ours = stuck_by(&policies, &[intended(), done, stalled.clone()]).unwrap();
+        assert_eq!(ours.from, at(76));
+        assert!(ours.why.ends_with(&format!(", and it is still there: {held_by}")), "{}", ours.why);
+        let of_others = stuck_by(&policies, &[stalled]).unwrap();
+        assert_eq!(of_others.from, at(76));
+        assert_eq!(of_others.why, format!("somebody else deleted it, and it is still there: {held_by}"));
     }
 
     #[test]

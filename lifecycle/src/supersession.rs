@@ -481,6 +481,7 @@ mod tests {
                 resource_version: "1".into(),
                 created: Timestamp::UNIX_EPOCH,
                 deleted: None,
+                ending: None,
                 labels,
                 annotations: BTreeMap::new(),
             };
@@ -635,6 +636,7 @@ mod tests {
                 resource_version: "1".into(),
                 created: Timestamp::UNIX_EPOCH,
                 deleted: None,
+                ending: None,
                 labels: labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).collect(),
                 annotations: BTreeMap::new(),
             };

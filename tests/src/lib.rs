@@ -72,7 +72,7 @@ pub use mongo::{JavaMongo, MongoOptions, MongoServer};
 pub use namespaces::temp_namespace;
 pub use parsers::{MetricFamily, Parser, Parsers};
 pub use process::Process;
-pub use program::{binary, program, timing};
+pub use program::{binary, program, program_with, timing};
 pub use prometheus::Prometheus;
 pub use proxy::{Passed, Proxy};
 pub use user::User;

@@ -42,6 +42,16 @@ pub fn program(name: &str) -> Result<Command> {
     Ok(command)
 }
 
+/// The same, with these timings too, `NAME=DURATION,…`, none of which is among those of all tests.
+///
+/// # Errors
+/// As [`program`].
+pub fn program_with(name: &str, timings: &str) -> Result<Command> {
+    let mut command = program(name)?;
+    command.env(TIMINGS_VARIABLE, format!("{TIMINGS},{timings}"));
+    Ok(command)
+}
+
 /// A command for one of our binaries as people have them: with the timings of a release.
 ///
 /// `cargo test` does not build binaries of other packages. An old one would pass or fail for the wrong reason, so it is refused.

@@ -44,6 +44,67 @@ async fn whoever_was_refused_waits_before_it_tries_again() {
     assert_eq!(scene.carry_out().await.1, [], "it waits");
 }
 
+/// What people are told by an Event, after the deletion was refused in these words, each time as soon as it is tried again.
+async fn told(refusals: &[&'static str]) -> Vec<String> {
+    let scene = Scene::stale().await;
+    let mut told = Vec::new();
+    for (number, message) in refusals.iter().enumerate() {
+        scene.apiserver.refuse(422, "Invalid", message);
+        scene.carry_out().await;
+        assert_eq!(scene.record().await.attempts.refused as usize, number + 1);
+        told.extend(scene.apiserver.events());
+        tokio::time::advance(std::time::Duration::from_secs(60 << number)).await;
+    }
+    assert!(told.iter().all(|(reason, _)| reason == "DeletionRefused"), "{told:?}");
+    told.into_iter().map(|(_, note)| note).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_once_with_what_to_do() {
+    let told = told(&["no deletions on Fridays"; 5]).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    for words in [
+        "it is not deleted, and tried again at 2027-01-15",
+        "the apiserver answered 422: no deletions on Fridays",
+        "let the manager delete it",
+        "`nsm protect ci-1`",
+    ] {
+        assert!(told[0].contains(words), "no `{words}` in: {}", told[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_in_other_words_is_told_again() {
+    let told = told(&["no", "no", "not now", "not now", "no"]).await;
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+/// Whoever refuses may have much to say.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_in_few_words() {
+    let told = told(&[LONG]).await;
+    assert!(told[0].len() < 700, "{}", told[0]);
+}
+
+const LONG: &str = concat!(
+    "a long text that says much more than anybody wants to read about why this namespace has to stay where it is, and ",
+    "a long text that says much more than anybody wants to read about why this namespace has to stay where it is, and ",
+    "a long text that says much more than anybody wants to read about why this namespace has to stay where it is, and ",
+    "a long text that says much more than anybody wants to read about why this namespace has to stay where it is, and ",
+    "a long text that says much more than anybody wants to read about why this namespace has to stay where it is, and ",
+    "so on",
+);
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_refusal_is_no_news_to_people() {
+    for (code, reason) in [(404, "NotFound"), (429, "TooManyRequests"), (500, "InternalError")] {
+        let scene = Scene::stale().await;
+        scene.apiserver.refuse(code, reason, "no");
+        scene.carry_out().await;
+        assert_eq!(scene.apiserver.events(), [], "{code}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_object_that_moved_is_looked_at_again_at_once_and_from_the_third_time_on_later() {
     let moved = async |times: usize| {

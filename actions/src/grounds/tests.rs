@@ -29,6 +29,7 @@ fn unseen(clock: Truth) -> Observation {
         resource_version: "1".to_owned(),
         created: at(-7_200),
         deleted: None,
+        ending: None,
         labels: Default::default(),
         annotations: Default::default(),
     };

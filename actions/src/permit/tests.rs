@@ -1,7 +1,11 @@
 //! Each switch by itself: whoever says no, nothing is asked for and nothing is intended.
 
-use common::controls::Doubt;
-use lifecycle::Actor;
+use common::{controls::Doubt, store::SharedStore};
+use lifecycle::{
+    Actor, Uid,
+    ending::SharedCause,
+    hold::{HeldBy, Hold, HoldEnd},
+};
 
 use super::*;
 use crate::fixture::{
@@ -50,6 +54,40 @@ async fn a_store_in_doubt_holds_back_until_somebody_vouches_for_it() {
     assert!(why.contains("`ci-7`") && why.contains("nsm approve --store"), "{why}");
     controls::vouch(&*scene.store, &me(), at(0)).await.unwrap();
     assert_eq!(scene.carry_out().await.0, "not:doubt intended done");
+}
+
+/// The word of whoever leads, after so many others.
+async fn says(store: SharedStore, after: u64, ended: Option<HoldEnd>) {
+    let cause = SharedCause {
+        condition: "NamespaceDeletionDiscoveryFailure".to_owned(),
+        group: Some("metrics.example.org".to_owned()),
+    };
+    let namespaces = vec![HeldBy { uid: Uid::new("u"), name: "ci-9".to_owned() }];
+    let hold = Hold { cause, message: "Discovery failed for some groups".to_owned(), namespaces, ended };
+    holds::follow(&*store, &me(), after, &hold, at(0)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_holds_back_until_it_is_taken_back() {
+    let scene = Scene::stale().await;
+    says(scene.store.clone(), 0, None).await;
+    let (written, asked, why) = held_back(&scene).await;
+    assert_eq!((written.as_str(), asked), ("not:held", Vec::new()));
+    for words in ["`ci-9`", "API group `metrics.example.org`", "go on by themselves"] {
+        assert!(why.contains(words), "{why}");
+    }
+    says(scene.store.clone(), 1, Some(HoldEnd::Gone("ci-9".to_owned()))).await;
+    assert_eq!(scene.carry_out().await.0, "not:held intended done");
+}
+
+/// As the stop: who writes an intent looks once more before the request.
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_begins_at_the_last_moment_holds_back_too() {
+    let scene = Scene::stale().await;
+    scene.store.after_intent(Box::pin(says(scene.store.clone(), 0, None)));
+    let (written, asked, _) = held_back(&scene).await;
+    assert_eq!(written, "intended skipped:held");
+    assert!(!asked.contains(&Delete), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]

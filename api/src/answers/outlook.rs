@@ -83,7 +83,8 @@ fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
         }
     }
     let observed = record.would_have == Some(record.episode);
-    if let Some(why) = record.attempts.missing_evidence().filter(|_| policy.mode == Mode::Enforce && latest <= now) {
+    let waits_for = record.attempts.missing_evidence().or_else(|| record.attempts.held_by_others());
+    if let Some(why) = waits_for.filter(|_| policy.mode == Mode::Enforce && latest <= now) {
         return Outlook::waits_for(format!("it waits to be deleted: {why}"));
     }
     match policy.mode {
@@ -218,13 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_again_waits_for_that() {
+    fn what_cannot_be_looked_at_again_or_is_held_by_others_waits_for_that() {
         let skipped = |why: &str| {
             let data = json!({"of": null, "action": "delete", "why": why, "detail": "who knows", "not_before": null});
             ("12:00:01", "ActionSkipped", data)
         };
-        let waits = [stale(), skipped("evidence")];
-        check(Mode::Enforce, &waits, "13:00:00", "it waits to be deleted: who knows");
+        for why in ["evidence", "held"] {
+            check(Mode::Enforce, &[stale(), skipped(why)], "13:00:00", "it waits to be deleted: who knows");
+        }
         check(
             Mode::Enforce,
             &[kept("14:00:00"), stale(), skipped("evidence")],

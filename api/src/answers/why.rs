@@ -7,13 +7,14 @@ use common::{
     cluster::{Answer, Cluster, Trouble, look},
     config::Settings,
     controls::{self, Decree, Stop},
-    history,
+    history, holds,
     store::Store,
 };
 use evidence::pipelines;
 use jiff::Timestamp;
 use lifecycle::{
     Condition, Fact, Fresh, Guard, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policy, Record, Status, Verdict,
+    ending::{DeletionStalled, PodsLeft},
     guards, object_guards,
     ownership::{self, Owner, Source},
     plan::is_foretold,
@@ -62,6 +63,10 @@ pub struct Why {
     #[serde(default)]
     pub pipeline: Option<Condition>,
     pub next: Outlook,
+    /// Why it is still there, where it is being deleted: the pods that were left when somebody looked, what it says of its
+    /// end now, and its finalizers.
+    #[serde(default)]
+    pub ending: Option<DeletionStalled>,
     /// Everything before the deletion.
     pub guards: Vec<Shown>,
     /// What its owner wrote and nobody can read.
@@ -159,6 +164,7 @@ impl Why {
             evidence,
             pipeline: None,
             next,
+            ending: record.stalled.as_ref().filter(|_| record.phase != Phase::Gone).map(|stalled| stalled.what.clone()),
             guards: Vec::new(),
             malformed: Vec::new(),
             notes: Vec::new(),
@@ -242,6 +248,7 @@ async fn recorded(
         Ok(Some(namespace)) => Some(namespace),
         Ok(None) => {
             answer.notes.push("the cluster has no namespace of this name now".to_owned());
+            answer.ending = None;
             None
         }
         Err(why) => {
@@ -253,6 +260,7 @@ async fn recorded(
         if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
             answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
         }
+        answer.ending = ending(namespace, record).filter(|_| namespace.uid == record.uid);
         if namespace.uid == record.uid {
             answer.read(namespace, keys);
             answer.pipeline = pipelines::recorded(settings, namespace, store).await;
@@ -295,6 +303,14 @@ async fn recorded(
     Ok(answer)
 }
 
+/// Why a namespace is still there that is being deleted, by what it says now. Its pods are known once somebody looked.
+fn ending(namespace: &Namespace, record: &Record) -> Option<DeletionStalled> {
+    namespace.deleted?;
+    let nobody = || PodsLeft::Unknown("nobody looked yet: that is done where it takes long".to_owned());
+    let pods = record.stalled.as_ref().map_or_else(nobody, |stalled| stalled.what.pods.clone());
+    Some(namespace.ending.as_deref().cloned().unwrap_or_default().with(pods))
+}
+
 async fn before_deletion(
     store: &dyn Store,
     settings: &Settings,
@@ -332,6 +348,9 @@ async fn before_deletion(
             ),
         ),
     });
+    if let Some(hold) = holds::in_force(store).await? {
+        all.push(Shown::waits("hold", format!("since {}: {}", both(hold.at, now), hold.body)));
+    }
     if policy.deletes(record.status) {
         all.push(match (is_foretold(policy, record), controls::approval(store, now).await?) {
             (true, _) => Shown::clear("wave", "it was foretold"),
@@ -394,5 +413,49 @@ async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result
             answer: Answer::Unclear,
             why: format!("the apiserver did not answer within {} s", PATIENCE.as_secs()),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lifecycle::{
+        Uid,
+        ending::{EndCondition, Ending},
+        record::Stalled,
+    };
+
+    use super::*;
+
+    /// A namespace that is being deleted, of which its apiserver says this.
+    fn going(condition: &str) -> Namespace {
+        let condition = EndCondition {
+            condition: condition.to_owned(),
+            reason: "SomeReason".to_owned(),
+            message: "some are left".to_owned(),
+        };
+        Namespace {
+            uid: Uid::new("u"),
+            name: "ci-1".to_owned(),
+            resource_version: "1".to_owned(),
+            created: Timestamp::UNIX_EPOCH,
+            deleted: Some(Timestamp::UNIX_EPOCH),
+            ending: Some(Box::new(Ending::new([condition], []))),
+            labels: Default::default(),
+            annotations: Default::default(),
+        }
+    }
+
+    #[test]
+    fn what_a_namespace_says_now_counts_and_of_pods_what_was_seen_last() {
+        let mut record = Record::new(Uid::new("u"));
+        assert_eq!(ending(&Namespace { deleted: None, ..going("NamespaceContentRemaining") }, &record), None);
+        let told = ending(&going("NamespaceContentRemaining"), &record).unwrap().to_string();
+        assert!(told.starts_with("whether pods are left is not known: nobody looked yet"), "{told}");
+        assert!(told.ends_with("NamespaceContentRemaining: some are left"), "{told}");
+        let pods = PodsLeft::Counted { first: vec!["web-0".to_owned()], in_all: 1 };
+        let what = going("NamespaceFinalizersRemaining").ending.unwrap().with(pods);
+        record.stalled = Some(Box::new(Stalled { at: Timestamp::UNIX_EPOCH, what }));
+        let told = ending(&going("NamespaceContentRemaining"), &record).unwrap().to_string();
+        assert_eq!(told, "1 pod is left: `web-0`; NamespaceContentRemaining: some are left");
     }
 }

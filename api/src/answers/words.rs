@@ -62,6 +62,7 @@ pub fn words(entry: &Entry) -> String {
             let again = failed.not_before.map_or(String::new(), |at| format!("; again at {}", human_text(at)));
             format!("the attempt of entry {} failed, {why}: {}{again}", failed.of, failed.detail)
         }
+        Fact::DeletionStalled(stalled) => format!("its deletion was accepted and does not end: {stalled}"),
         Fact::WouldHave(would) => {
             format!("would {} it, were the mode enforce: {}", would.action, would.decision)
         }
@@ -278,6 +279,20 @@ mod tests {
             "WouldHave",
             json!({"action": "delete", "decision": "it is old"}),
             "would delete it, were the mode enforce: it is old",
+        );
+    }
+
+    #[test]
+    fn what_holds_a_deletion_is_told() {
+        let message = "Some resources are remaining: configmaps. has 1 resource instances";
+        let condition = json!({"condition": "NamespaceContentRemaining", "reason": "SomeResourcesRemain",
+            "message": message});
+        check(
+            "DeletionStalled",
+            json!({"pods": {"counted": {"first": [], "in_all": 0}}, "conditions": [condition], "finalizers": ["x/y"]}),
+            &format!(
+                "its deletion was accepted and does not end: NamespaceContentRemaining: {message}; it has finalizers: `x/y`"
+            ),
         );
     }
 

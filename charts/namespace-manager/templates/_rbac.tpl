@@ -41,6 +41,8 @@ action:
     # `patch` writes the annotations of notices and fences. `delete` comes with the mode, within what the policies `{{ $name }}-mark` and
     # `{{ $name }}-stop` allow.
     - {apiGroups: [""], resources: [namespaces], verbs: [get, patch{{ if eq (dig "mode" "observe" (.Values.config | default dict)) "enforce" }}, delete{{ end }}]}
+    # That a deletion was refused.
+    - {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
     {{- if $reads }}
     # The same once more before what has failed is deleted.
     {{- include "nsm.workloads" (list "list") | nindent 4 }}

@@ -157,9 +157,9 @@ impl<'r> Target<'r> {
     /// Writes a wish, and waits a little until it is recorded.
     async fn write(&self, annotations: Annotations, held: impl Fn(&Record) -> bool) -> Result<Wished, Failure> {
         let Namespace { name, uid, .. } = &self.namespace;
-        let meta = patch_annotations(&self.cluster, name, uid, &annotations).await?;
+        let patched = patch_annotations(&self.cluster, name, uid, &annotations).await?;
         // A deletion that was accepted before this write goes on whatever stands on the namespace.
-        if let Some(at) = meta.deletion_timestamp {
+        if let Some(at) = patched.metadata.deletion_timestamp {
             return Err(too_late(name, at.0));
         }
         let record = self.recorded(held).await;

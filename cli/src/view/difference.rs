@@ -204,6 +204,7 @@ mod tests {
             resource_version: "1".to_owned(),
             created: at("08:00:00"),
             deleted: None,
+            ending: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
         };

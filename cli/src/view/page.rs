@@ -104,10 +104,11 @@ fn configuration(page: &Overview) -> String {
 }
 
 fn deletions(page: &Overview) -> String {
-    match (&page.stop, &page.doubt) {
-        (Some(stop), _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
-        (None, Some(doubt)) => format!("{BAD}none, this store is in doubt{BAD:#}: {}", decreed(doubt, page.at)),
-        (None, None) => format!("{GOOD}not stopped{GOOD:#}"),
+    match (&page.stop, &page.doubt, &page.hold) {
+        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
+        (None, Some(doubt), _) => format!("{BAD}none, this store is in doubt{BAD:#}: {}", decreed(doubt, page.at)),
+        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", decreed(hold, page.at)),
+        (None, None, None) => format!("{GOOD}not stopped{GOOD:#}"),
     }
 }
 
@@ -207,6 +208,7 @@ mod tests {
             stop: None,
             approval: None,
             doubt: None,
+            hold: None,
             controllers: vec![Controller {
                 role: "action-controller".into(),
                 instance: "pod-a.1".into(),
@@ -251,6 +253,25 @@ mod tests {
     #[test]
     fn a_calm_day_fits_a_few_lines() {
         insta::assert_snapshot!(plain(&calm()));
+    }
+
+    #[test]
+    fn deletions_that_are_held_are_told_with_why_unless_somebody_stopped_them() {
+        let mut page = calm();
+        let decreed = |why: &str| {
+            let (by, at) = (Actor::role("action-controller", "pod-a.1"), at("10:00:00"));
+            Some(Decreed { by, at, why: Some(why.to_owned()), until: None })
+        };
+        page.hold = decreed("the deletions of `ci-1` do not end");
+        let deletions = |page: &Overview| {
+            let text = plain(page);
+            text.lines().find(|line| line.starts_with("deletions")).unwrap().to_owned()
+        };
+        let held = deletions(&page);
+        assert!(held.contains("held by action-controller/pod-a.1"), "{held}");
+        assert!(held.ends_with(": the deletions of `ci-1` do not end"), "{held}");
+        page.stop = decreed("a look");
+        assert!(deletions(&page).contains("stopped by"), "{}", deletions(&page));
     }
 
     #[test]

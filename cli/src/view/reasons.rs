@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 
 use api::answers::why::{Ownership, Shown, Stands, Why};
 use jiff::Timestamp;
-use lifecycle::{Condition, Truth, record::Phase, time::human_text};
+use lifecycle::{
+    Condition, Truth,
+    ending::{DeletionStalled, PodsLeft},
+    record::Phase,
+    time::human_text,
+};
 
 use super::{
     moment::{both, relative},
@@ -58,6 +63,7 @@ pub(crate) fn text(why: &Why, now: Timestamp) -> String {
             None => why.next.what.clone(),
         },
     );
+    section(&mut out, "still there", why.ending.iter().flat_map(ending));
     section(&mut out, "evidence", why.evidence.iter().map(|condition| evidence(condition, now)));
     section(&mut out, "pipeline", why.pipeline.iter().map(|condition| evidence(condition, now)));
     section(&mut out, "before it is deleted", why.guards.iter().map(|guard| shown(guard, now)));
@@ -83,6 +89,18 @@ fn owner(name: &str, found: &Ownership) -> String {
     let kind = if found.from.is_label() { "label" } else { "annotation" };
     let when = if found.live { "" } else { ", as it was at adoption" };
     format!("{name}{email}{slack}, by the {kind} `{}`{when}", found.key)
+}
+
+/// What holds its end, pods first: while one is left, the conditions say nothing of what else is.
+fn ending(held: &DeletionStalled) -> Vec<String> {
+    let pods = match &held.pods {
+        PodsLeft::Counted { in_all: 0, .. } => None,
+        PodsLeft::Counted { .. } | PodsLeft::Unknown(_) => Some(held.pods.to_string()),
+    };
+    let finalizers = held.finalizers.iter().map(|finalizer| format!("it has the finalizer `{finalizer}`"));
+    let all: Vec<_> =
+        pods.into_iter().chain(held.conditions.iter().map(ToString::to_string)).chain(finalizers).collect();
+    if all.is_empty() { vec!["nothing says what holds it".to_owned()] } else { all }
 }
 
 fn evidence(condition: &Condition, now: Timestamp) -> String {
@@ -137,6 +155,25 @@ mod tests {
         why.guards = guards(policy, &record, now).into_iter().map(Shown::from).collect();
         why.notes.push("the cluster was not asked".to_owned());
         insta::assert_snapshot!(plain(&why, "12:30:00"));
+    }
+
+    #[test]
+    fn what_is_still_there_says_why_pods_first() {
+        let told = |data| ending(&serde_json::from_value(data).unwrap());
+        let remaining = json!({"condition": "NamespaceContentRemaining", "reason": "SomeResourcesRemain",
+            "message": "Some resources are remaining: configmaps. has 1 resource instances"});
+        let pods = json!({"counted": {"first": ["web-0"], "in_all": 1}});
+        assert_eq!(
+            told(json!({"pods": pods, "conditions": [remaining], "finalizers": ["x/y"]})),
+            [
+                "1 pod is left: `web-0`",
+                "NamespaceContentRemaining: Some resources are remaining: configmaps. has 1 resource instances",
+                "it has the finalizer `x/y`",
+            ]
+        );
+        let none = json!({"counted": {"first": [], "in_all": 0}});
+        assert_eq!(told(json!({"pods": none})), ["nothing says what holds it"]);
+        assert_eq!(told(json!({"pods": {"unknown": "403"}})), ["whether pods are left is not known: 403"]);
     }
 
     #[test]

@@ -97,6 +97,44 @@ async fn what_is_there_after_it_was_recorded_as_gone_is_managed_again_and_told_o
     says(&note, &["was recorded as gone", "managed again", "`nsm keep ci-1", "`nsm protect ci-1`"]);
 }
 
+/// Nothing waits for it, so nothing is recorded; whether a collector stays or looks once at a time.
+#[tokio::test(start_paused = true)]
+async fn annotations_that_are_refused_are_told_of_once_whatever_the_status() {
+    for stays in [true, false] {
+        let scene = Scene::new().await;
+        scene.apiserver.set_age(60);
+        scene.apiserver.set_writes(Writes::Refused);
+        if stays {
+            scene.collect_while(RESIDENT, sleep(Duration::from_secs(1_800))).await;
+        }
+        for _ in 0..3 {
+            scene.collect(SWEEP).await;
+        }
+        assert!(!scene.kinds(UID).await.contains(&"StatusNotShown".to_owned()), "no deletion waits for it");
+        let note = the_one(&scene, "Warning", "AnnotationsRefused");
+        says(&note, &["the apiserver answered 403: no statuses here", "let the manager write its annotations"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_refusal_is_no_news() {
+    let scene = Scene::new().await;
+    scene.apiserver.set_age(60);
+    scene.apiserver.set_writes(Writes::Fail);
+    scene.collect_while(RESIDENT, sleep(Duration::from_secs(1_800))).await;
+    assert_eq!(scene.apiserver.events("AnnotationsRefused"), []);
+}
+
+/// A refusal that an entry tells of is told of by that entry.
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_refused_is_not_told_of_twice() {
+    let scene = Scene::new().await;
+    scene.apiserver.set_writes(Writes::Refused);
+    scene.collect_while(RESIDENT, sleep(Duration::from_secs(1_800))).await;
+    the_one(&scene, "Warning", "StatusNotVisible");
+    assert_eq!(scene.apiserver.events("AnnotationsRefused"), []);
+}
+
 /// A watch may bring what was.
 #[tokio::test(start_paused = true)]
 async fn what_a_late_list_shows_after_it_has_gone_stays_gone() {

@@ -15,6 +15,7 @@ fn namespace() -> Namespace {
         deleted: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
+        ending: None,
     }
 }
 

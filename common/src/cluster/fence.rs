@@ -37,7 +37,7 @@ pub async fn fence(
     // A value used before would move nothing: the apiserver drops a PATCH that changes nothing.
     let value = format!("{intent}.{:016x}", rand::random::<u64>());
     let annotations = BTreeMap::from([(keys.ours(FENCE), Some(value))]);
-    match patch_annotations(cluster, name, uid, &annotations).await {
+    match patch_annotations(cluster, name, uid, &annotations).await.map(|object| object.metadata) {
         Ok(meta) if meta.uid.as_deref() != Some(uid.as_str()) => Ok(Fenced::Gone),
         Ok(meta) if meta.deletion_timestamp.is_some() => Ok(Fenced::Terminating),
         Ok(meta) if meta.resource_version.as_deref().is_some_and(|now| now != intended.resource_version) => {

@@ -1,20 +1,25 @@
-//! Metadata without what nobody here reads.
+//! Namespaces, and the metadata of others, without what nobody here reads.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use k8s_openapi::{
-    api::core::v1::Namespace as KubeNamespace,
+    api::core::v1::{Namespace as KubeNamespace, NamespaceSpec, NamespaceStatus},
     apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
 };
 use kube::{Resource, api::ObjectMeta};
 use serde::{Deserialize, Deserializer};
 
-/// The metadata of a namespace. `managedFields`, most of what the apiserver sends, is skipped while it is read: a page
-/// of it as a tree takes more memory than everything that is kept.
+/// A namespace. `managedFields`, most of what the apiserver sends, is skipped while it is read: a page of it as a tree takes
+/// more memory than everything that is kept. Beside its metadata there is hardly anything, but where it is being deleted:
+/// there its conditions say what holds it.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct NamespaceMeta {
     #[serde(default, deserialize_with = "lean")]
     pub metadata: ObjectMeta,
+    #[serde(default)]
+    pub spec: Option<NamespaceSpec>,
+    #[serde(default)]
+    pub status: Option<NamespaceStatus>,
 }
 
 /// What [`super::facts`] reads, and what tells whose an object is.
@@ -30,6 +35,7 @@ struct Lean {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
     owner_references: Option<Vec<OwnerReference>>,
+    finalizers: Option<Vec<String>>,
 }
 
 /// Reads metadata without `managedFields`, most of what the apiserver sends.
@@ -47,12 +53,14 @@ pub fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         labels,
         annotations,
         owner_references,
+        finalizers,
     } = Lean::deserialize(deserializer)?;
     Ok(ObjectMeta {
         uid,
         name,
         namespace,
         owner_references,
+        finalizers,
         resource_version,
         creation_timestamp,
         deletion_timestamp,
@@ -65,10 +73,6 @@ pub fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
 impl Resource for NamespaceMeta {
     type DynamicType = ();
     type Scope = <KubeNamespace as Resource>::Scope;
-
-    fn metadata_api() -> bool {
-        true
-    }
 
     fn kind((): &()) -> Cow<'_, str> {
         KubeNamespace::kind(&())
@@ -106,11 +110,14 @@ mod tests {
         let metadata = json!({
             "uid": "u", "name": "n", "resourceVersion": "1",
             "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z",
-            "labels": {"l": "1"}, "annotations": {"a": "2"},
+            "labels": {"l": "1"}, "annotations": {"a": "2"}, "finalizers": ["x/y"],
         });
         let mut sent = metadata.clone();
         sent["managedFields"] = json!([{"manager": "m", "fieldsV1": {"f:metadata": {}}}]);
-        let read: NamespaceMeta = serde_json::from_value(json!({"kind": "Any", "metadata": sent})).unwrap();
+        let spec = json!({"finalizers": ["kubernetes"]});
+        let read: NamespaceMeta =
+            serde_json::from_value(json!({"kind": "Any", "metadata": sent, "spec": spec})).unwrap();
         assert_eq!(serde_json::to_value(read.metadata).unwrap(), metadata);
+        assert_eq!(serde_json::to_value(read.spec).unwrap(), spec);
     }
 }

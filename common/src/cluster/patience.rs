@@ -86,7 +86,7 @@ mod tests {
                 None => Either::Right(std::future::pending()),
             }));
         let began = Instant::now();
-        let namespaces: Api<NamespaceMeta> = cluster.metadata();
+        let namespaces: Api<NamespaceMeta> = cluster.lean_namespaces();
         let listed = namespaces.list(&ListParams::default()).await;
         (listed, began.elapsed().as_secs())
     }

@@ -223,7 +223,9 @@ impl Settings {
         let undeliverable =
             Undeliverable { after: raw.notices.undeliverable_after.get(), then: raw.notices.on_undeliverable };
         let policies = errors.take(Policies::new(&raw.policies, &common));
-        let policies = policies.map(|policies| policies.with_undeliverable(undeliverable));
+        let policies = policies.map(|policies| {
+            policies.with_undeliverable(undeliverable).with_stalled_after(signed(timings.stalled_after))
+        });
         let store = errors.take(store::check(&raw.store, store_url));
         let queue = errors.take(queue::check(&raw.queue));
         let budget = errors.take(ration("budget", raw.budget.at_least, raw.budget.share));

@@ -66,7 +66,7 @@ async fn stranger(store: &dyn Store) -> Result<Option<String>, StoreError> {
 
 /// The uids of all namespaces of a cluster.
 async fn namespaces(cluster: &Cluster) -> Result<BTreeSet<Uid>, Trouble> {
-    let (api, mut there) = (cluster.metadata(), BTreeSet::new());
+    let (api, mut there) = (cluster.lean_namespaces(), BTreeSet::new());
     let mut params = ListParams::default().limit(PAGE.try_into().unwrap_or(u32::MAX));
     loop {
         let page = within("list namespaces", api.list(&params)).await?;

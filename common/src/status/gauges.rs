@@ -20,6 +20,8 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     };
     let differs = page.configuration.in_force.as_ref() != Some(&page.configuration.here);
     gauge("stopped", "Whether all deletions are stopped", page.stop.is_some().into());
+    let help = "Whether deletions wait because those that were accepted do not end, for a reason that holds all";
+    gauge("deletions_held", help, page.hold.is_some().into());
     gauge("store_doubted", "Whether the store may be another one than before", page.doubt.is_some().into());
     gauge(
         "mark_mismatches",

@@ -143,6 +143,7 @@ pub(crate) fn namespace() -> impl Strategy<Value = Namespace> {
             resource_version: "1".to_owned(),
             created,
             deleted,
+            ending: None,
             labels,
             annotations,
         })

@@ -5,12 +5,14 @@
 //! - `health`: what comes of looks at the health of a namespace;
 //! - `properties`: what holds for any input and any history;
 //! - `wire`: what is stored, and what must be read for ever;
-//! - `configuration`: what is refused at start.
+//! - `configuration`: what is refused at start;
+//! - `endings`: what holds deletions that do not end, and when that holds the rest.
 #![cfg(test)]
 
 mod any;
 mod combined;
 mod configuration;
+mod endings;
 mod exhaustive;
 mod health;
 mod properties;

@@ -135,6 +135,7 @@ pub(crate) fn namespace(name: &str, created: Timestamp) -> Namespace {
         resource_version: "1".to_owned(),
         created,
         deleted: None,
+        ending: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
     }

@@ -181,7 +181,7 @@ async fn a_plugin_that_hangs_when_the_token_has_ended_is_blamed_by_each_request(
             .build(),
         ApiClock::default(),
     );
-    let namespaces: Api<NamespaceMeta> = cluster.metadata();
+    let namespaces: Api<NamespaceMeta> = cluster.lean_namespaces();
     let asked = crate::cluster::within("list namespaces", namespaces.get("a")).await;
     let said = asked.unwrap_err().to_string();
     assert!(said.contains("the login plugin `sh` of the kubeconfig did not answer within 8 s"), "{said}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lifecycle::{
     Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
+    ending::{DeletionStalled, PodsLeft},
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
         MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
@@ -129,6 +130,10 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
         }),
         2 => (number(), select(fails), of(instant())).prop_map(move |(of, why, not_before)| {
             Fact::ActionFailed(ActionFailed { of, action, why, detail: fail_detail.clone(), not_before })
+        }),
+        1 => number().prop_map(|in_all| {
+            let pods = PodsLeft::Counted { first: Vec::new(), in_all };
+            Fact::DeletionStalled(DeletionStalled { pods, conditions: Vec::new(), finalizers: Vec::new() })
         }),
         1 => text().prop_map(move |decision| Fact::WouldHave(WouldHave { action, decision })),
         1 => text().prop_map(|mark| {

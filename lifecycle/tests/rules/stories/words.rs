@@ -116,6 +116,7 @@ fn appended(entry: &Entry) -> String {
         Fact::ActionFailed(failed) => {
             format!("attempt {} failed, {:?}{}", failed.of, failed.why, again(failed.not_before))
         }
+        Fact::DeletionStalled(stalled) => format!("its deletion does not end: {stalled}"),
         Fact::WouldHave(would) => format!("would {}: {}", would.action, would.decision),
         Fact::MarkMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
         Fact::MarkTrusted(_) => "its mark is trusted".to_owned(),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
+    ending::{DeletionStalled, EndCondition, PodsLeft},
     entry::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
         MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
@@ -124,6 +125,15 @@ fn facts() -> Vec<(&'static str, Fact)> {
     let mismatched = |mark: &str| {
         Fact::MarkMismatched(MarkMismatched { mark: text(mark), why: text("this store lost entries"), epoch: 2 })
     };
+    let stalled = DeletionStalled {
+        pods: PodsLeft::Counted { first: vec![text("web-0")], in_all: 2 },
+        conditions: vec![EndCondition {
+            condition: text("NamespaceContentRemaining"),
+            reason: text("SomeResourcesRemain"),
+            message: text("Some resources are remaining: configmaps. has 1 resource instances"),
+        }],
+        finalizers: vec![text("example.org/never")],
+    };
     let failed = |of, why| {
         Fact::ActionFailed(ActionFailed { of, action: delete, why, detail: text("no"), not_before: Some(at(65)) })
     };
@@ -173,5 +183,6 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("status_not_shown", Fact::StatusNotShown(StatusNotShown { of: 28, why: text("422") })),
         ("status_shown", Fact::StatusShown(StatusShown { of: 28 })),
         ("mark_mismatched_again", mismatched("3.50.uid-1")),
+        ("deletion_stalled", Fact::DeletionStalled(stalled)),
     ]
 }

@@ -2,8 +2,9 @@
 //! with it is refused. Our own code asks here, with the tokens of the parts' own ServiceAccounts.
 
 use anyhow::{Context, Result, ensure};
-use common::clock::ApiClock;
+use common::clock::{ApiClock, Clock};
 use common::cluster::{Cluster, bind, unbind};
+use common::events::{Events, News};
 use common::history::append_named;
 use common::identity::kinship::{self, Kinship};
 use common::jobs::{JobKind, JobRunner as _, JobSpec, JobState, KubernetesJobs, Place, Started};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use testbed::eventually;
 
 use super::admission::job_template;
-use super::harness::{FULL, HOME, Release, SOON};
+use super::harness::{FULL, HOME, Release, SOON, path};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const STOP: &str = "nsm-namespace-manager-stop";
@@ -132,5 +133,35 @@ async fn the_collect_controller_sees_whose_a_store_is() -> Result<()> {
     })
     .await?;
     assert!(refused.why.contains("cannot list resource \"namespaces\""), "{refused}");
+    Ok(())
+}
+
+/// That the apiserver refuses a deletion is told by an Event.
+#[tokio::test]
+async fn the_worker_tells_of_a_refusal() -> Result<()> {
+    let release = Release::installed(&json!({"config": {"mode": "enforce"}})).await?;
+    release.namespace("ci-1", &json!({})).await?;
+    let found = release.admin.get(&path("ci-1")).await?;
+    let uid = Uid::new(found.accepted()["metadata"]["uid"].as_str().context("a uid")?);
+    let worker = release.role("action").await?;
+    let watch_timeout = Timings::default().watch_timeout;
+    let cluster = Cluster { client: worker.client(), clock: ApiClock::default(), watch_timeout };
+    let events = Events::through(cluster, Clock::system(), "test", "Delete");
+    let written = "/apis/events.k8s.io/v1/namespaces/ci-1/events";
+    let tell = async || {
+        events.tell("ci-1", &uid, News::warning("DeletionRefused", "for a test".to_owned())).await;
+        let all = release.admin.get(written).await?;
+        anyhow::Ok(all.accepted()["items"].as_array().map_or(0, Vec::len))
+    };
+    ensure!(tell().await? == 1, "it is not there");
+
+    take(&release, &format!("{RBAC}/clusterroles/{FULL}-action"), "events", "create").await?;
+    eventually("the right is gone", SOON, async || {
+        let answer = worker.post(written, &json!({})).await?;
+        ensure!(answer.code == 403, "{} {}", answer.code, answer.body);
+        Ok(())
+    })
+    .await?;
+    ensure!(tell().await? == 1, "there is another");
     Ok(())
 }

@@ -441,6 +441,7 @@ pub(crate) fn group(terms: &Terms, branch: &str) -> Group {
         resource_version: "1".to_owned(),
         created: Timestamp::UNIX_EPOCH,
         deleted: None,
+        ending: None,
         labels: labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into(),
         annotations: BTreeMap::new(),
     };

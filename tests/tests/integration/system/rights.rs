@@ -31,8 +31,9 @@ const OTHERS: [&str; 13] = [
 
 /// What none of them asks for, each with what asks for it: `seldom` among the tests of the chart shows that nothing
 /// of it could be spared.
-const ON_OTHER_DAYS: [(&str, &str, &str, &str); 3] = [
+const ON_OTHER_DAYS: [(&str, &str, &str, &str); 4] = [
     ("collect-controller", "namespaces", "list", "a store of an earlier version, which knows no cluster"),
+    ("action", "events", "create", "a deletion that the apiserver refuses"),
     ("action-controller", "jobs", "delete", "a Job whose pods do not start, after five minutes"),
     (
         "api",

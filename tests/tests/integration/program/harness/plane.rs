@@ -54,6 +54,14 @@ impl Plane {
         Ok(Self::Own(Box::new(plane)))
     }
 
+    /// A control plane with a controller manager, which deletes the content of namespaces and ends them.
+    pub(crate) async fn with_controllers() -> Result<Self> {
+        let users = RIGHTS.map(|(user, _)| User::new(user)).into();
+        let plane = ControlPlane::start(Options { users, controller_manager: true }).await?;
+        grant_all(&plane).await?;
+        Ok(Self::Own(Box::new(plane)))
+    }
+
     /// Lets this user do from now on what [`WORKER`] may: on a control plane of the story's own, for it holds for everybody.
     pub(crate) async fn promote(&self, user: &str) -> Result<()> {
         let (_, verbs) = RIGHTS[0];

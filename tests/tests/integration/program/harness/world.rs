@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::oracle::{Faults, Ledger};
-use testbed::{AuditTail, Process, User, eventually, program, timing};
+use testbed::{AuditTail, Process, User, eventually, program, program_with, timing};
 use tokio::time::sleep;
 
 use super::plane::WORKER;
@@ -163,8 +164,16 @@ impl World {
 
     /// Starts `nsm standalone` with more arguments, and waits for nothing.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Result<Nsm> {
+        self.spawn_as(program("nsm")?, arguments)
+    }
+
+    /// Starts `nsm standalone` with these timings besides those of tests, and waits for nothing.
+    pub(crate) fn spawn_with(&self, timings: &str) -> Result<Nsm> {
+        self.spawn_as(program_with("nsm", timings)?, &[])
+    }
+
+    fn spawn_as(&self, mut command: Command, arguments: &[&str]) -> Result<Nsm> {
         let kubeconfig = self.plane.kubeconfig(self.told().user)?;
-        let mut command = program("nsm")?;
         command.arg("standalone").arg("--config").arg(self.config()).arg("--kubeconfig").arg(kubeconfig);
         command.env("POD_NAMESPACE", self.home());
         let nsm = Nsm::spawn(command.args(arguments))?;
