@@ -101,8 +101,8 @@ mod tests {
             help: "Hits of all.".to_owned(),
             samples: BTreeMap::from([("hits_total{a=\"\\\"b\"}".to_owned(), 2.0)]),
         };
-        assert_eq!(parsers.read(Parser::Classic, &classic).await.unwrap(), [family.clone()]);
-        assert_eq!(parsers.read(Parser::OpenMetrics, &open).await.unwrap(), [family.clone()]);
+        assert_eq!(parsers.read(Parser::Classic, &classic).await.unwrap(), std::slice::from_ref(&family));
+        assert_eq!(parsers.read(Parser::OpenMetrics, &open).await.unwrap(), std::slice::from_ref(&family));
         let mixed = parsers.read(Parser::Classic, &open).await.unwrap();
         assert_ne!(mixed, [family], "a counter is declared by another name there");
         parsers.read(Parser::OpenMetrics, &classic).await.unwrap_err();
