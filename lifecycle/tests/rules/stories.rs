@@ -102,6 +102,7 @@ stories! {
     empty_counts_as_absent
     expires_at
     expires_at_before_creation
+    expires_at_date
     former_prefixes
     global_observe_outranks
     health_is_not_checked_any_more
