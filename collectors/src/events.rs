@@ -15,7 +15,9 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use lifecycle::{Fact, Namespace, Policy, Record, Status, entry::StatusChanged, time::human_text, wishes};
+use lifecycle::{
+    Fact, Namespace, Record, Status, entry::StatusChanged, record::comes_back, time::human_text, wishes::Malformed,
+};
 use tracing::debug;
 
 /// How long an Event may take: nothing waits for it longer.
@@ -45,15 +47,11 @@ impl Events {
         Self { cluster: context.cluster.clone(), clock: context.clock.clone(), instance: context.instance.clone() }
     }
 
-    /// Tells what was just recorded of a namespace, where people want to know it. Best effort.
-    pub(crate) async fn tell(&self, namespace: &Namespace, policy: Option<&Policy>, record: &Record, written: &[Fact]) {
+    /// Tells what was just recorded of a namespace, where people want to know it, and what of its owner's wishes is
+    /// malformed, where that is news. Best effort.
+    pub(crate) async fn tell(&self, namespace: &Namespace, record: &Record, written: &[Fact], malformed: &[Malformed]) {
         let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
-        let wishes_changed =
-            written.iter().any(|fact| matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_)));
-        if let Some(policy) = policy.filter(|_| wishes_changed) {
-            let malformed = wishes::malformed(namespace, &policy.keys);
-            events.extend(malformed.iter().map(|wish| warning("MalformedWish", wish.to_string())));
-        }
+        events.extend(malformed.iter().map(|wish| warning("MalformedWish", wish.to_string())));
         let reference = ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some("Namespace".to_owned()),
@@ -115,6 +113,12 @@ fn told(record: &Record, fact: &Fact) -> Option<Told> {
                  keep it, run `nsm keep {name} --for 4h` or `nsm protect {name}`"
             ),
         )),
+        Fact::Adopted(adopted) => comes_back(adopted.deleted_before).map(|it| {
+            let note = format!(
+                "{it}: whatever makes it anew does not want it deleted; take it out of that tool, or run `nsm protect {name}`"
+            );
+            warning("Recreated", note)
+        }),
         Fact::StatusNotShown(it) => Some(warning(
             "StatusNotVisible",
             format!(

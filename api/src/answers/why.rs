@@ -33,6 +33,9 @@ use super::{
 /// How long the cluster, which is only good to have, may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// What people can do about a name that is made anew again and again.
+const WHO: &str = "whatever makes it anew does not want it deleted; take it out of that tool, or run `nsm protect`";
+
 /// Everything that is known about why a namespace is as it is, and what stands before its deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
@@ -54,6 +57,9 @@ pub struct Why {
     pub policy: Option<String>,
     pub mode: Option<Mode>,
     pub created: Option<Timestamp>,
+    /// How many of its name were deleted within the hour before it was adopted, at most 20.
+    #[serde(default)]
+    pub deleted_before: u32,
     /// When its time is over, and by whose word.
     pub deadline: Option<Deadline>,
     /// What the status rests on.
@@ -64,7 +70,7 @@ pub struct Why {
     pub next: Outlook,
     /// Everything before the deletion.
     pub guards: Vec<Shown>,
-    /// What its owner wrote and nobody can read.
+    /// What its owner wrote and nobody can read, or under a key that is not quite one of ours.
     pub malformed: Vec<String>,
     /// What the answer does not hold, and why.
     pub notes: Vec<String>,
@@ -155,25 +161,27 @@ impl Why {
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             mode: record.terms.as_ref().map(|terms| terms.mode),
             created: record.created,
+            deleted_before: record.deleted_before,
             deadline: record.deadline.clone(),
             evidence,
             pipeline: None,
             next,
             guards: Vec::new(),
             malformed: Vec::new(),
-            notes: Vec::new(),
+            notes: record.comes_back().map(|it| format!("{it}: {WHO}")).into_iter().collect(),
         };
         why.set_owner(ownership::remembered(record, keys), false);
         why
     }
 
     /// Takes in what its owner, and others about its owner, wrote on the namespace.
-    fn read(&mut self, namespace: &Namespace, keys: &Keys) {
+    fn read(&mut self, namespace: &Namespace, keys: &Keys, policy: Option<&Policy>, record: &Record, now: Timestamp) {
         let found = ownership::find(namespace, keys);
         if found.owner.is_some() {
             self.set_owner(found.owner, true);
         }
-        let malformed = wishes::malformed(namespace, keys).into_iter().chain(found.malformed);
+        let wishes = wishes::malformed(namespace, keys, policy, record.wishes(), now);
+        let malformed = wishes.into_iter().chain(found.malformed);
         self.malformed = malformed.map(|it: Malformed| it.to_string()).collect();
     }
 
@@ -254,7 +262,7 @@ async fn recorded(
             answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
         }
         if namespace.uid == record.uid {
-            answer.read(namespace, keys);
+            answer.read(namespace, keys, policy, record, now);
             answer.pipeline = pipelines::recorded(settings, namespace, store).await;
         }
     }
@@ -380,8 +388,8 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
         }
         None => ("no policy applies to it".to_owned(), "nothing".to_owned()),
     };
-    answer.deadline = policy.and_then(|policy| wishes::deadline(namespace, policy, &policy.keys));
-    answer.read(namespace, keys);
+    answer.deadline = policy.and_then(|policy| wishes::deadline(namespace, policy, &policy.keys, None, now));
+    answer.read(namespace, keys, policy, &record, now);
     answer
 }
 
@@ -396,3 +404,6 @@ async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

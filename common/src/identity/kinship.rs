@@ -120,7 +120,7 @@ mod tests {
     async fn knows(store: &SharedStore, uid: &str, is_gone: bool) {
         let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
         let created = Timestamp::UNIX_EPOCH;
-        let adopted = Adopted { terms, created, ci: Vec::new(), deadline: None, again: false };
+        let adopted = Adopted { terms, created, ci: Vec::new(), deadline: None, again: false, deleted_before: 0 };
         let gone = is_gone.then_some(Fact::Gone(Gone {}));
         let mut record = Record::new(Uid::new(uid));
         for fact in [Fact::Adopted(adopted)].into_iter().chain(gone) {
