@@ -73,8 +73,7 @@ mod tests {
         let (time, kind, mut data) = adopted(&policies);
         let before = record(&[(time, kind, data.clone()), ("09:00:00", "Gone", json!({}))]);
         data["created"] = json!(at("09:59:59"));
-        let twice = json!(2);
-        data["deleted_before"] = twice;
+        data["deleted_before"] = json!(2);
         let again = record(&[("10:00:00", kind, data.clone())]);
         data["deleted_before"] = json!(3);
         let thrice = record(&[("10:00:00", kind, data)]);

@@ -161,9 +161,8 @@ async fn a_name_that_is_deleted_three_times_within_an_hour_and_comes_back_is_tol
         demo.shows("status", "ok").await?;
         let comes_back = "it was deleted 3 times under this name within an hour, and comes back";
         is_warned(world, &demo, comes_back).await?;
-        for command in ["why", "ls"] {
-            let arguments = [&[command][..], &[name.as_str()][..usize::from(command == "why")]].concat();
-            let told = world.nsm_ok(&arguments).await?;
+        for arguments in [&["why", name.as_str()][..], &["ls"]] {
+            let told = world.nsm_ok(arguments).await?;
             ensure!(told.contains(comes_back), "{told}");
         }
         let why: serde_json::Value = serde_json::from_str(&world.nsm_ok(&["why", &name, "-o", "json"]).await?)?;
