@@ -3,22 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::store::{Place, Store, StoreError};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lifecycle::{
     Action, Entry, Fact, Record, Status, Uid,
+    record::{RECREATED, RECREATED_WITHIN},
     time::{between, saturating_add},
 };
 use tracing::warn;
 
-/// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to
-/// be there: deleting it again and again helps nobody (safety.md section 2).
-const RECREATED: usize = 3;
-
 /// How many entries are read at once.
 const PAGE: usize = 500;
-
-/// See [`RECREATED`].
-const RECREATED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Which deletions were counted. An event leads to the record of a namespace, and the tail of the history is read with an
 /// overlap and finds what no event announced: so each is seen several times.
@@ -98,14 +92,14 @@ impl Deletions {
             deleted.retain(|_, at| between(*at, now) <= RECREATED_WITHIN);
             !deleted.is_empty()
         });
-        self.names.values().filter(|deleted| deleted.len() >= RECREATED).count()
+        self.names.values().filter(|deleted| deleted.len() >= RECREATED as usize).count()
     }
 
     fn name(&mut self, name: &str, uid: &Uid, accepted: Timestamp) {
         let deleted = self.names.entry(name.to_owned()).or_default();
         deleted.retain(|_, at| between(*at, accepted) <= RECREATED_WITHIN);
         deleted.insert(uid.clone(), accepted);
-        if deleted.len() == RECREATED {
+        if deleted.len() == RECREATED as usize {
             warn!(
                 namespace.name = %name,
                 "namespaces of the name `{name}` were deleted {RECREATED} times within an hour: something makes it anew"

@@ -321,6 +321,7 @@ mod tests {
             ci: vec![pair("author", "anna"), pair("team", "blue")],
             deadline: None,
             again: false,
+            deleted_before: 0,
         };
         let (from, to) = (Status::Unknown, Status::Ok);
         let ok = StatusChanged {

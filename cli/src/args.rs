@@ -157,7 +157,7 @@ pub(crate) struct End {
     /// For how long from now, such as `4h` or `2d`
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) period: Option<SignedDuration>,
-    /// Until when, such as `2026-08-17T18:00:00Z`
+    /// Until when, such as `2026-08-17T18:00:00Z`, or the end of a day (UTC), such as `2026-08-17`
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) until: Option<Timestamp>,
 }
@@ -167,8 +167,9 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    lifecycle::time::parse(text)
-        .ok_or_else(|| "it is no instant; write it with its offset, such as `2026-08-17T18:00:00Z`".to_owned())
+    lifecycle::time::parse(text).ok_or_else(|| {
+        "it is no instant; write it with its offset, such as `2026-08-17T18:00:00Z`, or a date".to_owned()
+    })
 }
 
 /// How the program was called, for its help: `kubectl nsm` where it is kubectl's plugin. The program for tests tells of
@@ -205,6 +206,7 @@ mod tests {
         let parse = |args: &str| Cli::try_parse_from(args.split(' ')).map(|_| ()).map_err(|error| error.kind());
         use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument, ValueValidation};
         assert_eq!(parse("nsm keep a --for 4h"), Ok(()));
+        assert_eq!(parse("nsm keep a --until 2026-08-17"), Ok(()));
         assert_eq!(parse("nsm keep a"), Err(MissingRequiredArgument));
         assert_eq!(parse("nsm keep a --for 4h --until 2026-08-17T18:00:00Z"), Err(ArgumentConflict));
         assert_eq!(parse("nsm keep a --for 4"), Err(ValueValidation));

@@ -1,7 +1,9 @@
 //! Kubernetes Events: what people who look into their namespace want to know.
 
 use common::{context::Context, events::News};
-use lifecycle::{Fact, Namespace, Policy, Record, Status, entry::StatusChanged, time::human_text, wishes};
+use lifecycle::{
+    Fact, Namespace, Record, Status, entry::StatusChanged, record::comes_back, time::human_text, wishes::Malformed,
+};
 
 /// Tells of what collectors record.
 #[derive(Clone, Debug)]
@@ -12,15 +14,11 @@ impl Events {
         Self(common::events::Events::new(context, "Judge"))
     }
 
-    /// Tells what was just recorded of a namespace, where people want to know it. Best effort.
-    pub(crate) async fn tell(&self, namespace: &Namespace, policy: Option<&Policy>, record: &Record, written: &[Fact]) {
+    /// Tells what was just recorded of a namespace, where people want to know it, and what of its owner's wishes is
+    /// malformed, where that is news. Best effort.
+    pub(crate) async fn tell(&self, namespace: &Namespace, record: &Record, written: &[Fact], malformed: &[Malformed]) {
         let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
-        let wishes_changed =
-            written.iter().any(|fact| matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_)));
-        if let Some(policy) = policy.filter(|_| wishes_changed) {
-            let malformed = wishes::malformed(namespace, &policy.keys);
-            events.extend(malformed.iter().map(|wish| News::warning("MalformedWish", wish.to_string())));
-        }
+        events.extend(malformed.iter().map(|wish| News::warning("MalformedWish", wish.to_string())));
         for news in events {
             self.0.tell(&namespace.name, &namespace.uid, news).await;
         }
@@ -57,6 +55,12 @@ fn told(record: &Record, fact: &Fact) -> Option<News> {
                  keep it, run `nsm keep {name} --for 4h` or `nsm protect {name}`"
             ),
         )),
+        Fact::Adopted(adopted) => comes_back(adopted.deleted_before).map(|it| {
+            let note = format!(
+                "{it}: whatever makes it anew does not want it deleted; take it out of that tool, or run `nsm protect {name}`"
+            );
+            News::warning("Recreated", note)
+        }),
         Fact::StatusNotShown(it) => Some(News::warning(
             "StatusNotVisible",
             format!(

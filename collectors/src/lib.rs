@@ -22,6 +22,7 @@ mod pipelines;
 pub mod program;
 mod prune;
 mod questions;
+mod recreated;
 mod resident;
 mod shard;
 mod turn;

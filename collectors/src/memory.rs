@@ -65,6 +65,9 @@ pub(crate) struct Seen {
     pub(crate) failed: Option<Vec<Value>>,
     /// What the store keeps of it; `None`: it was not read yet.
     pub(crate) kept: Option<Observed>,
+    /// What its owner wrote that is malformed, in a number; `None`: no turn was taken yet, and whoever took the last one told of
+    /// it.
+    pub(crate) malformed: Option<u64>,
     /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
     line: Option<Line>,
     due: Option<Timestamp>,
@@ -300,6 +303,7 @@ impl Memory {
         seen.refusal = left.refusal;
         seen.unsure = left.unsure;
         seen.owed = left.owed;
+        seen.malformed = left.malformed.or(seen.malformed);
         if !left.again {
             // A turn that broke off knows less of it than the one before.
             seen.kept = left.kept;
@@ -372,6 +376,8 @@ pub(crate) struct Left {
     pub(crate) owed: bool,
     pub(crate) health: Option<Health>,
     pub(crate) kept: Option<Observed>,
+    /// What its owner wrote that is malformed, where it was looked at.
+    pub(crate) malformed: Option<u64>,
     /// When a look at its health may bring another status.
     pub(crate) look_at: Option<Timestamp>,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.

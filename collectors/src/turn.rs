@@ -1,6 +1,9 @@
 //! One namespace's turn: observe, decide, append, mirror, publish.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use common::{
     cluster::{Answer, look},
@@ -17,13 +20,14 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Uid, absorb, decide,
     decide::shown,
-    entry::{Gone, StatusNotShown, Terms},
+    entry::{Gone, Protected, StatusNotShown, Terms},
     health::{Health, Streak},
     keys::Mark,
     pipeline::Origin,
     record::Phase,
     supersession::{Group, Member, Succession, succession},
     time::saturating_add,
+    wishes::{self, Malformed},
 };
 use tokio::sync::{Mutex, Semaphore};
 use tracing::{info, warn};
@@ -34,6 +38,7 @@ use crate::{
     memory::{Left, Seen},
     metrics::Checks,
     pipelines::Pipelines,
+    recreated::deleted_before,
     shard::Shard,
 };
 
@@ -128,6 +133,13 @@ impl Collector {
             ..Left::default()
         };
         let wrote = !written.is_empty();
+        let policy = settings.policies.for_namespace(&seen_now.namespace);
+        let malformed = policy.map_or_else(Vec::new, |policy| {
+            wishes::malformed(&seen_now.namespace, keys, Some(policy), record.wishes(), now)
+        });
+        left.malformed = Some(said(&malformed));
+        let is_news =
+            written.iter().any(is_about_wishes) || seen.malformed.is_some_and(|it| Some(it) != left.malformed);
         let why = if wrote {
             Why::Wrote
         } else if seen.failed.as_deref() != seen_now.health.seen().and_then(Health::failing) {
@@ -135,7 +147,6 @@ impl Collector {
         } else {
             Why::Differs
         };
-        let policy = settings.policies.for_namespace(&seen_now.namespace);
         // What is about to be deleted has to be seen for a while, so that is shown at once.
         let can_wait = pressed && policy.is_none_or(|policy| !policy.deletes(record.status));
         if belongs && can_wait && (wrote || seen.owed) {
@@ -150,7 +161,10 @@ impl Collector {
         left.due = left.due.into_iter().chain(look_again).min();
         if !written.is_empty() {
             nudge::event(&*self.context.queue, &record).await;
-            self.events.tell(&seen_now.namespace, policy, &record, &written).await;
+        }
+        let news: &[Malformed] = if is_news { &malformed } else { &[] };
+        if !written.is_empty() || !news.is_empty() {
+            self.events.tell(&seen_now.namespace, &record, &written, news).await;
         }
         left.record = Some(record);
         if let Some(turns) = seen.unsure {
@@ -333,13 +347,16 @@ impl Collector {
                 break;
             }
             let decision = decide(policy, record, seen, now);
-            let Some(fact) = decision.entry else {
+            let Some(mut fact) = decision.entry else {
                 (due, look_at) = (decision.due, decision.look);
                 break;
             };
             if follows_from_configuration(&fact) && !self.is_in_force(settings).await? {
                 due = Some(saturating_add(now, signed(settings.timings.config_retry_interval)));
                 break;
+            }
+            if let Fact::Adopted(adopted) = &mut fact {
+                adopted.deleted_before = deleted_before(store, &seen.namespace, now).await?;
             }
             match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
                 Appended::Written => {
@@ -559,6 +576,18 @@ impl Collector {
 /// the same under each.
 const fn follows_from_configuration(fact: &Fact) -> bool {
     matches!(fact, Fact::Adopted(_) | Fact::PolicyChanged(_) | Fact::Released(_))
+}
+
+/// Whether what its owner wrote may be told of with it: it was seen first, or it changed something.
+const fn is_about_wishes(fact: &Fact) -> bool {
+    matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_) | Fact::Protected(Protected { on: true }))
+}
+
+/// What is malformed, in a number that another key or value changes.
+fn said(malformed: &[Malformed]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    malformed.iter().for_each(|it| (&it.key, &it.text).hash(&mut hasher));
+    hasher.finish()
 }
 
 /// Why annotations are to be written.

@@ -92,8 +92,10 @@ fn entry(uid: &str, seq: u64) -> Entry {
             deadline: Some(Deadline {
                 at: saturating_add(dawn(), SignedDuration::from_hours(1)),
                 by: DeadlineBy::Policy,
+                unreadable: None,
             }),
             again: false,
+            deleted_before: 0,
         })
     } else {
         let reason = "it has lived for 30m of the 1h that policy `ci` gives it".to_owned();

@@ -59,7 +59,7 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     let is_timed = seen.clock.is_true();
     if record.phase != Phase::Managed {
         let adopts = record.open.is_none() && is_timed;
-        return if adopts { Decision::of(adopt(policy, namespace, is_back)) } else { Decision::default() };
+        return if adopts { Decision::of(adopt(policy, namespace, is_back, now)) } else { Decision::default() };
     }
     if let Some(fact) = wish(policy, record, namespace, now, is_timed) {
         return Decision::of(fact);
@@ -75,7 +75,7 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if record.terms.as_ref() != Some(&terms) {
         return Decision::of(Fact::PolicyChanged(terms));
     }
-    if let Some(fact) = moved_deadline(policy, record, namespace) {
+    if let Some(fact) = moved_deadline(policy, record, namespace, now) {
         return Decision::of(fact);
     }
     let decision = judge(policy, record, seen, now);
@@ -118,13 +118,14 @@ fn release(record: &Record) -> Decision {
     }
 }
 
-fn adopt(policy: &Policy, namespace: &Namespace, again: bool) -> Fact {
+fn adopt(policy: &Policy, namespace: &Namespace, again: bool, now: Timestamp) -> Fact {
     Fact::Adopted(Adopted {
         terms: Terms::of(policy),
         created: namespace.created,
         ci: ci_labels(namespace, &policy.keys),
-        deadline: wishes::deadline(namespace, policy, &policy.keys),
+        deadline: wishes::deadline(namespace, policy, &policy.keys, None, now),
         again,
+        deleted_before: 0,
     })
 }
 
@@ -167,17 +168,19 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
     }))
 }
 
-fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Fact> {
-    let deadline = wishes::deadline(namespace, policy, &policy.keys);
+fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Fact> {
+    let deadline = wishes::deadline(namespace, policy, &policy.keys, record.deadline.as_ref(), now);
     if deadline == record.deadline {
         return None;
     }
     let words = |deadline: Option<&Deadline>| deadline.filter(|it| it.owners_word().is_some()).map(|it| it.by.clone());
     let has_other_words = words(deadline.as_ref()) != words(record.deadline.as_ref());
-    // Where the cap makes the end come earlier, that is the policy's doing, whatever its owner wrote.
+    // Where the cap makes the end come earlier, that is the policy's doing, whatever its owner wrote. And who wrote what cannot
+    // be read asked for no earlier end, so that no promise gives way to it.
     let cap = policy.max_ttl.map(|max| saturating_add(namespace.created, max));
     let is_capped = deadline.as_ref().is_some_and(|it| it.owners_word().is_some() && Some(it.at) == cap);
-    let is_cut = is_capped && wishes::is_earlier(deadline.as_ref(), record.deadline.as_ref());
+    let is_mistake = deadline.as_ref().is_some_and(|it| it.unreadable.is_some());
+    let is_cut = (is_capped || is_mistake) && wishes::is_earlier(deadline.as_ref(), record.deadline.as_ref());
     let why = if has_other_words && !is_cut { MovedBy::Owner } else { MovedBy::Policy };
     Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
 }
@@ -339,6 +342,9 @@ fn age(record: &Record, deadline: Option<&Deadline>, expired: bool, now: Timesta
         Some(deadline) => {
             let allowed = duration::text(wishes::lifetime(created, deadline));
             let by = match deadline.owners_word() {
+                Some(text) if deadline.unreadable.is_some() => {
+                    format!("its owner's annotation `{text}`, which cannot be read,")
+                }
                 Some(text) => format!("its owner's annotation `{text}`"),
                 None => format!("policy `{}`", record.terms.as_ref().map_or("", |terms| terms.policy.as_str())),
             };

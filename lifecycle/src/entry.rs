@@ -103,6 +103,14 @@ pub struct Adopted {
     /// It had been recorded as gone, and is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// How many namespaces of its name were deleted within [`crate::record::RECREATED_WITHIN`] before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub deleted_before: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+pub(crate) const fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A label. Lists of pairs, because a key with a dot or a dollar is not portable between stores.

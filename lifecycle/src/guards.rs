@@ -485,7 +485,7 @@ mod tests {
             status,
             since: Some(at(5)),
             finalize_at: Some(at(30)),
-            deadline: Some(Deadline { at: at(60), by: DeadlineBy::Policy }),
+            deadline: Some(Deadline { at: at(60), by: DeadlineBy::Policy, unreadable: None }),
             notices: vec![notice],
             ..Record::new(Uid::new("a"))
         }

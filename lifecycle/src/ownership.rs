@@ -232,7 +232,8 @@ fn malformed(source: Source, key: String, text: &str) -> Malformed {
         Source::MrAssignees => "write user names with commas between them",
         Source::Author | Source::Team | Source::Creator => "write a name of at most 256 bytes, in one line",
     };
-    Malformed { key, text: shorten(text).into_owned(), counts_as: "none", mend }
+    let (counts_as, mend) = ("none".to_owned(), mend.to_owned());
+    Malformed { key, text: shorten(text).into_owned(), resembles: None, counts_as, mend }
 }
 
 #[cfg(test)]

@@ -287,7 +287,7 @@ mod tests {
             let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
             let policies = fixture::policies(raw, Mode::Enforce, has_channel);
             let (status, since) = (Status::Stale, Some(at(0)));
-            let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy });
+            let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy, unreadable: None });
             let record = record(std::iter::once(intended()).chain(outcome).collect());
             let record = Record { status, deadline, created: since, foretold_since: since, ..record };
             is_foretold(policies.iter().next().unwrap(), &record)
@@ -306,7 +306,7 @@ mod tests {
         let policies = fixture::policies(raw, Mode::Enforce, true);
         let terms = Undeliverable { after: SignedDuration::from_mins(22), then };
         let policies = policies.with_undeliverable(terms);
-        let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy });
+        let deadline = Some(Deadline { at: at(60), by: DeadlineBy::Policy, unreadable: None });
         let record = Record { deadline, ..record(vec![intended()]) };
         let interval = SignedDuration::from_secs(30);
         let next = |now: &Timestamp| Some(offered_again(policies.iter().next(), &record, interval, *now));

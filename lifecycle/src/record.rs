@@ -11,12 +11,12 @@ use crate::{
     ending::DeletionStalled,
     entry::{
         ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
-        Terms,
+        Terms, is_none,
     },
     guards::ends_in_sight,
     supersession::Successor,
     time::{between, saturating_add},
-    wishes::{self, Deadline, DeadlineBy},
+    wishes::{self, Deadline, DeadlineBy, OnRecord},
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
@@ -25,6 +25,13 @@ pub const FOLD_VERSION: u32 = 6;
 /// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
 /// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
 pub const REASON_COUNTS_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to be
+/// there: deleting it again and again helps nobody (safety.md section 2).
+pub const RECREATED: u32 = 3;
+
+/// See [`RECREATED`].
+pub const RECREATED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Everything that follows from the first `head` entries of a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +43,9 @@ pub struct Record {
     pub phase: Phase,
     pub terms: Option<Terms>,
     pub created: Option<Timestamp>,
+    /// How many namespaces of its name were deleted within [`RECREATED_WITHIN`] before it was adopted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub deleted_before: u32,
     pub ci: Vec<Pair>,
     pub status: Status,
     /// When the status was entered.
@@ -248,6 +258,14 @@ pub struct Snapshot {
     pub record: Record,
 }
 
+/// That a name is made anew again and again, of which so many namespaces were deleted within [`RECREATED_WITHIN`]: a sentence
+/// without full stop, where it is so.
+#[must_use]
+pub fn comes_back(deleted: u32) -> Option<String> {
+    let told = || format!("it was deleted {deleted} times under this name within an hour, and comes back");
+    (deleted >= RECREATED).then(told)
+}
+
 impl Record {
     /// The record of a namespace nothing is known about.
     #[must_use]
@@ -259,6 +277,7 @@ impl Record {
             phase: Phase::New,
             terms: None,
             created: None,
+            deleted_before: 0,
             ci: Vec::new(),
             status: Status::Unknown,
             since: None,
@@ -307,6 +326,19 @@ impl Record {
         self.notices.iter().find(|notice| notice.intended.about == about)
     }
 
+    /// That its name is made anew again and again, where it is so.
+    #[must_use]
+    pub fn comes_back(&self) -> Option<String> {
+        comes_back(self.deleted_before)
+    }
+
+    /// What is on record of its owner's wishes.
+    #[must_use]
+    pub fn wishes(&self) -> OnRecord<'_> {
+        let kept_since = self.kept.as_ref().and_then(|kept| kept.first_seen);
+        OnRecord { deadline: self.deadline.as_ref(), kept_since }
+    }
+
     /// A CI label as it was at adoption.
     #[must_use]
     pub fn ci(&self, key: &str) -> Option<&str> {
@@ -333,6 +365,7 @@ impl Record {
                 }
                 self.phase = Phase::Managed;
                 self.created = Some(adopted.created);
+                self.deleted_before = adopted.deleted_before;
                 self.ci.clone_from(&adopted.ci);
                 self.terms = Some(adopted.terms.clone());
                 self.set_deadline(adopted.deadline.clone(), entry);

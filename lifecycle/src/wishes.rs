@@ -1,16 +1,23 @@
 //! What the owner of a namespace asks for in its annotations, read so that a mistake never shortens its life
 //! (lifecycle.md section 1).
 
+mod malformed;
+mod resembling;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::{
+    malformed::{Malformed, OnRecord, malformed},
+    resembling::{Resembling, resembling},
+};
 use crate::{
     Keys, Namespace,
     duration::Period,
     keys::{EXPIRES_AT, KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT, TTL},
     policy::Policy,
-    time::{between, parse, saturating_add},
+    time::{between, cut_to_millis, parse, saturating_add},
 };
 
 /// When a namespace's time to live ends, and by whose word.
@@ -19,6 +26,20 @@ pub struct Deadline {
     /// The first instant at which the time is over.
     pub at: Timestamp,
     pub by: DeadlineBy,
+    /// What sets it is an `expires_at` that cannot be read, and nothing caps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<Unreadable>,
+}
+
+/// A run of values of `expires_at` that cannot be read. What it counts as is counted from its beginning, so that one mistake
+/// after another prolongs nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Unreadable {
+    /// When the first of them was seen.
+    pub since: Timestamp,
+    /// The end that its owner had asked for before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Timestamp>,
 }
 
 /// Whose word set a deadline. The owner's own text is kept, so that a later change of it shows as the owner's wish.
@@ -44,62 +65,81 @@ pub struct KeepWish {
     pub reason: Option<String>,
 }
 
-/// An annotation of an owner, or about one, that could not be read, and what it counts as meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed {
-    pub key: String,
-    pub text: String,
-    pub counts_as: &'static str,
-    pub mend: &'static str,
-}
-
-impl std::fmt::Display for Malformed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { key, text, counts_as, mend } = self;
-        // It is shown at terminals.
-        let text = shorten(text).replace(char::is_control, "\u{fffd}");
-        write!(f, "annotation `{key}: {text}` cannot be read and counts as {counts_as}; {mend}")
-    }
-}
-
-/// Whether the namespace is never to be touched: `protect` is there, with any value, under any prefix we ever used.
+/// Whether the namespace is never to be touched: `protect` or what resembles it is there, with any value, under any prefix
+/// we ever used.
 #[must_use]
 pub fn is_protected(namespace: &Namespace, keys: &Keys) -> bool {
-    std::iter::once(&keys.prefix)
+    let is_written = std::iter::once(&keys.prefix)
         .chain(&keys.former)
-        .any(|prefix| namespace.annotations.contains_key(&format!("{prefix}{PROTECT}")))
+        .any(|prefix| namespace.annotations.contains_key(&format!("{prefix}{PROTECT}")));
+    is_written || resembling(namespace, keys).any(|it| it.wish == PROTECT)
 }
 
-/// The wish to keep, if there is one: of several prefixes the longest counts.
+/// The wish to keep, if there is one: of several prefixes, and of what resembles it, the longest counts.
 #[must_use]
 pub fn keep(namespace: &Namespace, keys: &Keys) -> Option<KeepWish> {
-    let wishes = keys.read_everywhere(namespace, KEEP_UNTIL).map(|text| (parse(text), text));
+    let nearly = resembling(namespace, keys).filter(|it| it.wish == KEEP_UNTIL).map(|it| it.text);
+    let wishes = keys.read_everywhere(namespace, KEEP_UNTIL).chain(nearly).map(|text| (parse(text), text));
     let (until, text) = wishes.max_by_key(|(until, _)| until.unwrap_or(Timestamp::MAX))?;
     let note = |key| keys.read(namespace, key).map(|value| shorten(value).into_owned());
     Some(KeepWish { text: shorten(text).into_owned(), until, by: note(KEEP_BY), reason: note(KEEP_REASON) })
 }
 
-/// When the namespace's time is over: `expires_at`, else creation and (`ttl`, else the policy's ttl), capped by the
-/// policy's `max_ttl`. `None` where nothing sets an end, or a mistake stands where nothing caps it.
+/// The full keys under which these wishes are written on a namespace, rightly or nearly so.
 #[must_use]
-pub fn deadline(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<Deadline> {
-    let cap = policy.max_ttl.map(|max| saturating_add(namespace.created, max));
-    let capped = |at: Option<Timestamp>, by| {
-        let at = match (at, cap) {
-            (Some(at), Some(cap)) => at.min(cap),
-            (Some(at), None) => at,
-            (None, cap) => cap?,
-        };
-        Some(Deadline { at, by })
+pub fn written(namespace: &Namespace, keys: &Keys, wishes: &[&str]) -> Vec<String> {
+    let prefixes = || std::iter::once(&keys.prefix).chain(&keys.former);
+    let right = wishes.iter().flat_map(|wish| prefixes().map(move |prefix| format!("{prefix}{wish}")));
+    let right = right.filter(|key| namespace.annotations.contains_key(key));
+    let nearly = resembling(namespace, keys).filter(|it| wishes.contains(&it.wish)).map(|it| it.key.to_owned());
+    right.chain(nearly).collect()
+}
+
+/// When the namespace's time is over: `expires_at`, else creation and (`ttl`, else the policy's ttl), capped by the
+/// policy's `max_ttl`. `None` where nothing sets an end.
+///
+/// An `expires_at` that cannot be read counts as the cap. Where there is none it counts as `max_keep` after it was first seen,
+/// for which `recorded` is asked, the end on record; but never as less than the end without it, or the one before it.
+#[must_use]
+pub fn deadline(
+    namespace: &Namespace,
+    policy: &Policy,
+    keys: &Keys,
+    recorded: Option<&Deadline>,
+    now: Timestamp,
+) -> Option<Deadline> {
+    let Some(text) = keys.read(namespace, EXPIRES_AT) else { return end_by_ttl(namespace, policy, keys) };
+    let by = DeadlineBy::ExpiresAt(shorten(text).into_owned());
+    if let Some(at) = earliest(parse(text), cap(namespace, policy)) {
+        return Some(Deadline { at, by, unreadable: None });
+    }
+    let without = end_by_ttl(namespace, policy, keys)?;
+    let run = recorded.and_then(|known| known.unreadable.clone()).unwrap_or_else(|| Unreadable {
+        since: cut_to_millis(now),
+        before: recorded.filter(|known| matches!(known.by, DeadlineBy::ExpiresAt(_))).map(|known| known.at),
+    });
+    let longest = saturating_add(run.since, policy.max_keep);
+    let at = run.before.into_iter().fold(longest.max(without.at), Timestamp::max);
+    Some(Deadline { at, by, unreadable: Some(run) })
+}
+
+/// The end without `expires_at`.
+fn end_by_ttl(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<Deadline> {
+    let (ttl, by) = match keys.read(namespace, TTL) {
+        Some(text) => (Period::parse(text).ok().map(Period::get), DeadlineBy::Ttl(shorten(text).into_owned())),
+        None => (Some(policy.ttl?), DeadlineBy::Policy),
     };
-    if let Some(text) = keys.read(namespace, EXPIRES_AT) {
-        return capped(parse(text), DeadlineBy::ExpiresAt(shorten(text).into_owned()));
-    }
-    if let Some(text) = keys.read(namespace, TTL) {
-        let at = Period::parse(text).ok().map(|ttl| saturating_add(namespace.created, ttl.get()));
-        return capped(at, DeadlineBy::Ttl(shorten(text).into_owned()));
-    }
-    capped(Some(saturating_add(namespace.created, policy.ttl?)), DeadlineBy::Policy)
+    let wished = ttl.map(|ttl| saturating_add(namespace.created, ttl));
+    earliest(wished, cap(namespace, policy)).map(|at| Deadline { at, by, unreadable: None })
+}
+
+/// The latest end that an owner can ask for.
+fn cap(namespace: &Namespace, policy: &Policy) -> Option<Timestamp> {
+    policy.max_ttl.map(|max| saturating_add(namespace.created, max))
+}
+
+fn earliest(wished: Option<Timestamp>, cap: Option<Timestamp>) -> Option<Timestamp> {
+    wished.into_iter().chain(cap).min()
 }
 
 /// Whether a deadline comes earlier than another; any comes earlier than none.
@@ -113,38 +153,6 @@ pub fn is_earlier(deadline: Option<&Deadline>, than: Option<&Deadline>) -> bool 
 pub fn keep_end(wish: &KeepWish, first_seen: Timestamp, max_keep: SignedDuration) -> Timestamp {
     let cap = saturating_add(first_seen, max_keep);
     wish.until.map_or(cap, |until| until.min(cap))
-}
-
-/// Every wish that could not be read, in the order of the page.
-#[must_use]
-pub fn malformed(namespace: &Namespace, keys: &Keys) -> Vec<Malformed> {
-    let mut found = Vec::new();
-    let mut complain = |key: String, text: &str, counts_as, mend| {
-        found.push(Malformed { key, text: text.to_owned(), counts_as, mend });
-    };
-    if let Some(text) = keys.read(namespace, TTL).filter(|text| Period::parse(text).is_err()) {
-        complain(keys.ours(TTL), text, "the longest allowed ttl", "write a duration such as `4h` or `2d`");
-    }
-    if let Some(text) = keys.read(namespace, EXPIRES_AT).filter(|text| parse(text).is_none()) {
-        complain(
-            keys.ours(EXPIRES_AT),
-            text,
-            "the longest allowed ttl",
-            "write an instant such as `2026-08-17T09:00:00Z`",
-        );
-    }
-    for prefix in std::iter::once(&keys.prefix).chain(&keys.former) {
-        let key = format!("{prefix}{KEEP_UNTIL}");
-        if let Some(text) = namespace.annotation(&key).filter(|text| parse(text).is_none()) {
-            complain(
-                key.clone(),
-                text,
-                "a wish to keep for the longest allowed",
-                "write an instant such as `2026-08-17T09:00:00Z`",
-            );
-        }
-    }
-    found
 }
 
 /// The ttl that a deadline amounts to, for texts.

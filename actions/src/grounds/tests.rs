@@ -66,7 +66,8 @@ fn a_cause_is_what_its_source_says_now_and_not_what_is_recorded() {
 #[test]
 fn what_is_stale_is_over_by_our_clock_too() {
     let over = |seconds| {
-        let deadline = Deadline { at: at(0) + SignedDuration::from_secs(seconds), by: DeadlineBy::Policy };
+        let deadline =
+            Deadline { at: at(0) + SignedDuration::from_secs(seconds), by: DeadlineBy::Policy, unreadable: None };
         cause(&Record { deadline: Some(deadline), ..record(Status::Stale) }, &seen(Truth::Unknown), at(0)).truth
     };
     assert_eq!((over(0), over(1)), (Truth::True, Truth::False));

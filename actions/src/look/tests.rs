@@ -27,7 +27,7 @@ async fn when(number: usize, change: fn(&Apiserver)) -> (String, Vec<Asked>, u64
 type Change = fn(&Apiserver);
 
 /// What is not as the record says, each for another reason.
-const CHANGES: [(&str, Change); 9] = [
+const CHANGES: [(&str, Change); 13] = [
     ("it has gone", Apiserver::remove),
     ("another has its name", |it| it.replace("00000000-0000-4000-8000-000000000002")),
     ("somebody else deletes it", Apiserver::terminate),
@@ -37,6 +37,10 @@ const CHANGES: [(&str, Change); 9] = [
     ("it lives until later", |it| it.annotate("expires_at", "2030-01-01T00:00:00Z")),
     ("it is marked by another store", |it| it.annotate("record", "7.1")),
     ("its mark cannot be read", |it| it.annotate("record", "x")),
+    ("its owner protects it, nearly", |it| it.annotate("Protected", "no")),
+    ("its owner keeps it, nearly", |it| it.annotate("keep-until", "2030-01-01")),
+    ("its owner keeps it, nobody knows until when", |it| it.annotate("keepUntil", "Friday")),
+    ("it lives until nobody knows when", |it| it.annotate("expires_at", "2030-13-01")),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +74,7 @@ async fn nothing_is_deleted_where_another_cluster_answers() {
 /// What is seen at once not to be due takes no slot from others.
 #[tokio::test(start_paused = true)]
 async fn what_is_clearly_not_due_costs_no_slot() {
-    for change in [CHANGES[0], CHANGES[3], CHANGES[4], CHANGES[5], CHANGES[6]] {
+    for change in [0, 3, 4, 5, 6, 9, 10, 11, 12].map(|number: usize| CHANGES[number]) {
         let (_, asked, slots) = when(1, change.1).await;
         assert_eq!((asked, slots), (vec![Other, Read], 0), "{}", change.0);
     }
@@ -82,7 +86,7 @@ async fn what_is_clearly_not_due_costs_no_slot() {
 async fn what_is_not_over_by_our_clock_is_not_deleted() {
     let scene = Scene::empty(&[], |_| {}).await;
     scene.apiserver.annotate("expires_at", &at(20).to_string());
-    let deadline = Deadline { at: at(20), by: DeadlineBy::ExpiresAt(at(20).to_string()) };
+    let deadline = Deadline { at: at(20), by: DeadlineBy::ExpiresAt(at(20).to_string()), unreadable: None };
     scene.becomes_stale_by(at(-7_200), deadline).await;
     assert_eq!(scene.carry_out().await, (String::new(), vec![Other, Read]));
     assert_eq!(scene.claimed(ClaimKind::Slots, 0).await, 0);

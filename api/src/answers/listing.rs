@@ -57,6 +57,9 @@ pub struct Line {
     pub since: Option<Timestamp>,
     /// The namespace's creation.
     pub created: Option<Timestamp>,
+    /// How many of its name were deleted within the hour before it was adopted, at most 20: from 3 on, it comes back.
+    #[serde(default)]
+    pub deleted_before: u32,
     /// By the CI labels `author` and `team` as they were at adoption, in the order that is configured.
     pub owner: Option<String>,
     /// The policy it was last judged under.
@@ -122,6 +125,7 @@ impl Line {
             status: record.status,
             since: record.since,
             created: record.created,
+            deleted_before: record.deleted_before,
             owner: ownership::remembered(record, keys).map(|owner| owner.name),
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             protected: record.protected,

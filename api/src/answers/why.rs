@@ -34,6 +34,9 @@ use super::{
 /// How long the cluster, which is only good to have, may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// What people can do about a name that is made anew again and again.
+const WHO: &str = "whatever makes it anew does not want it deleted; take it out of that tool, or run `nsm protect`";
+
 /// Everything that is known about why a namespace is as it is, and what stands before its deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
@@ -55,6 +58,9 @@ pub struct Why {
     pub policy: Option<String>,
     pub mode: Option<Mode>,
     pub created: Option<Timestamp>,
+    /// How many of its name were deleted within the hour before it was adopted, at most 20.
+    #[serde(default)]
+    pub deleted_before: u32,
     /// When its time is over, and by whose word.
     pub deadline: Option<Deadline>,
     /// What the status rests on.
@@ -69,7 +75,7 @@ pub struct Why {
     pub ending: Option<DeletionStalled>,
     /// Everything before the deletion.
     pub guards: Vec<Shown>,
-    /// What its owner wrote and nobody can read.
+    /// What its owner wrote and nobody can read, or under a key that is not quite one of ours.
     pub malformed: Vec<String>,
     /// What the answer does not hold, and why.
     pub notes: Vec<String>,
@@ -160,6 +166,7 @@ impl Why {
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             mode: record.terms.as_ref().map(|terms| terms.mode),
             created: record.created,
+            deleted_before: record.deleted_before,
             deadline: record.deadline.clone(),
             evidence,
             pipeline: None,
@@ -167,19 +174,20 @@ impl Why {
             ending: record.stalled.as_ref().filter(|_| record.phase != Phase::Gone).map(|stalled| stalled.what.clone()),
             guards: Vec::new(),
             malformed: Vec::new(),
-            notes: Vec::new(),
+            notes: record.comes_back().map(|it| format!("{it}: {WHO}")).into_iter().collect(),
         };
         why.set_owner(ownership::remembered(record, keys), false);
         why
     }
 
     /// Takes in what its owner, and others about its owner, wrote on the namespace.
-    fn read(&mut self, namespace: &Namespace, keys: &Keys) {
+    fn read(&mut self, namespace: &Namespace, keys: &Keys, policy: Option<&Policy>, record: &Record, now: Timestamp) {
         let found = ownership::find(namespace, keys);
         if found.owner.is_some() {
             self.set_owner(found.owner, true);
         }
-        let malformed = wishes::malformed(namespace, keys).into_iter().chain(found.malformed);
+        let wishes = wishes::malformed(namespace, keys, policy, record.wishes(), now);
+        let malformed = wishes.into_iter().chain(found.malformed);
         self.malformed = malformed.map(|it: Malformed| it.to_string()).collect();
     }
 
@@ -262,7 +270,7 @@ async fn recorded(
         }
         answer.ending = ending(namespace, record).filter(|_| namespace.uid == record.uid);
         if namespace.uid == record.uid {
-            answer.read(namespace, keys);
+            answer.read(namespace, keys, policy, record, now);
             answer.pipeline = pipelines::recorded(settings, namespace, store).await;
         }
     }
@@ -399,8 +407,8 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
         }
         None => ("no policy applies to it".to_owned(), "nothing".to_owned()),
     };
-    answer.deadline = policy.and_then(|policy| wishes::deadline(namespace, policy, &policy.keys));
-    answer.read(namespace, keys);
+    answer.deadline = policy.and_then(|policy| wishes::deadline(namespace, policy, &policy.keys, None, now));
+    answer.read(namespace, keys, policy, &record, now);
     answer
 }
 
@@ -417,45 +425,4 @@ async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result
 }
 
 #[cfg(test)]
-mod tests {
-    use lifecycle::{
-        Uid,
-        ending::{EndCondition, Ending},
-        record::Stalled,
-    };
-
-    use super::*;
-
-    /// A namespace that is being deleted, of which its apiserver says this.
-    fn going(condition: &str) -> Namespace {
-        let condition = EndCondition {
-            condition: condition.to_owned(),
-            reason: "SomeReason".to_owned(),
-            message: "some are left".to_owned(),
-        };
-        Namespace {
-            uid: Uid::new("u"),
-            name: "ci-1".to_owned(),
-            resource_version: "1".to_owned(),
-            created: Timestamp::UNIX_EPOCH,
-            deleted: Some(Timestamp::UNIX_EPOCH),
-            ending: Some(Box::new(Ending::new([condition], []))),
-            labels: Default::default(),
-            annotations: Default::default(),
-        }
-    }
-
-    #[test]
-    fn what_a_namespace_says_now_counts_and_of_pods_what_was_seen_last() {
-        let mut record = Record::new(Uid::new("u"));
-        assert_eq!(ending(&Namespace { deleted: None, ..going("NamespaceContentRemaining") }, &record), None);
-        let told = ending(&going("NamespaceContentRemaining"), &record).unwrap().to_string();
-        assert!(told.starts_with("whether pods are left is not known: nobody looked yet"), "{told}");
-        assert!(told.ends_with("NamespaceContentRemaining: some are left"), "{told}");
-        let pods = PodsLeft::Counted { first: vec!["web-0".to_owned()], in_all: 1 };
-        let what = going("NamespaceFinalizersRemaining").ending.unwrap().with(pods);
-        record.stalled = Some(Box::new(Stalled { at: Timestamp::UNIX_EPOCH, what }));
-        let told = ending(&going("NamespaceContentRemaining"), &record).unwrap().to_string();
-        assert_eq!(told, "1 pod is left: `web-0`; NamespaceContentRemaining: some are left");
-    }
-}
+mod tests;

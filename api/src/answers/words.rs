@@ -81,7 +81,7 @@ pub fn words(entry: &Entry) -> String {
 /// What ends a namespace's time, and by whose word.
 #[must_use]
 pub fn end(deadline: Option<&Deadline>) -> String {
-    let Some(Deadline { at, by }) = deadline else {
+    let Some(Deadline { at, by, unreadable }) = deadline else {
         return "nothing sets an end".to_owned();
     };
     let by = match by {
@@ -89,7 +89,8 @@ pub fn end(deadline: Option<&Deadline>) -> String {
         DeadlineBy::Ttl(text) => format!("its annotation `ttl: {text}`"),
         DeadlineBy::ExpiresAt(text) => format!("its annotation `expires_at: {text}`"),
     };
-    format!("its time ends at {} by {by}", human_text(*at))
+    let unread = if unreadable.is_some() { ", which cannot be read" } else { "" };
+    format!("its time ends at {} by {by}{unread}", human_text(*at))
 }
 
 /// The mode in one word.
@@ -187,6 +188,14 @@ mod tests {
             "DeadlineMoved",
             json!({"deadline": null, "why": "owner"}),
             "its owner moved its end: nothing sets an end",
+        );
+        let run = json!({"since": at("08:00:00")});
+        let by = json!({"source": "expires_at", "text": "soon"});
+        check(
+            "DeadlineMoved",
+            json!({"deadline": {"at": at("12:00:00"), "by": by, "unreadable": run}, "why": "owner"}),
+            "its owner moved its end: its time ends at 2026-08-17 12:00:00 UTC by its annotation `expires_at: soon`, which \
+             cannot be read",
         );
         check("Gone", json!({}), "gone from the cluster");
         check("Released", json!({"why": "no policy applies"}), "no longer managed: no policy applies");

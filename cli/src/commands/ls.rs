@@ -27,7 +27,7 @@ pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, all: bool) -> Result<
     };
     listing.items.sort_by(|a, b| (&a.name, a.created, &a.uid).cmp(&(&b.name, b.created, &b.uid)));
     let lines = &listing.items;
-    screen.answer(lines, |width| if lines.is_empty() { String::new() } else { table(lines, now).text(width) })?;
+    screen.answer(lines, |width| if lines.is_empty() { String::new() } else { table(lines, all, now).text(width) })?;
     if lines.is_empty() {
         screen.note("nothing is managed; `nsm config check` tells what the policies are");
     }

@@ -12,6 +12,7 @@ use lifecycle::{
     Namespace, Record, duration,
     keys::{KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT},
     time::{annotation_text, cut_to_millis, human_text, saturating_add},
+    wishes,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -89,7 +90,9 @@ pub(super) async fn keep(
     let wish = annotation_text(until);
     let by = cluster_user(&target.cluster).await;
     let keys = &target.settings.policies.keys;
-    let annotations = Annotations::from([
+    // It stands for whatever was asked before, under a key that is not quite right too: the longest would count.
+    let mut annotations = target.removal(&[KEEP_UNTIL]);
+    annotations.extend([
         (keys.ours(KEEP_UNTIL), Some(wish.clone())),
         (keys.ours(KEEP_BY), Some(by)),
         (keys.ours(KEEP_REASON), reason),
@@ -146,12 +149,10 @@ impl<'r> Target<'r> {
         }
     }
 
-    /// Takes annotations away under every prefix that counts.
-    fn removal(&self, keys: &[&str]) -> Annotations {
-        let known = &self.settings.policies.keys;
-        let prefixes = || std::iter::once(&known.prefix).chain(&known.former);
-        let full = keys.iter().flat_map(|key| prefixes().map(move |prefix| format!("{prefix}{key}")));
-        full.filter(|key| self.namespace.annotations.contains_key(key)).map(|key| (key, None)).collect()
+    /// Takes wishes away under every key that counts as theirs.
+    fn removal(&self, wishes: &[&str]) -> Annotations {
+        let written = wishes::written(&self.namespace, &self.settings.policies.keys, wishes);
+        written.into_iter().map(|key| (key, None)).collect()
     }
 
     /// Writes a wish, and waits a little until it is recorded.

@@ -79,7 +79,7 @@ pub(crate) fn namespaces(
     let mut moved: Vec<_> = seen
         .into_iter()
         .map(|(by_old, by_new)| {
-            let (old, new) = (under(&by_old, old), under(&by_new, new));
+            let (old, new) = (under(&by_old, old, now), under(&by_new, new, now));
             let due = |side: &Option<Under>| {
                 side.as_ref().is_some_and(|side| {
                     side.deletes && side.mode == Mode::Enforce && side.end.is_some_and(|end| end <= now)
@@ -130,9 +130,9 @@ pub(crate) fn text(difference: &Difference, now: Timestamp, width: Option<u16>) 
     out
 }
 
-fn under(namespace: &Namespace, policies: &Policies) -> Option<Under> {
+fn under(namespace: &Namespace, policies: &Policies, now: Timestamp) -> Option<Under> {
     let policy = policies.for_namespace(namespace)?;
-    let end = wishes::deadline(namespace, policy, &policies.keys).map(|deadline| deadline.at);
+    let end = wishes::deadline(namespace, policy, &policies.keys, None, now).map(|deadline| deadline.at);
     Some(Under { policy: policy.name.clone(), mode: policy.mode, deletes: policy.deletes(Status::Stale), end })
 }
 

@@ -146,3 +146,56 @@ async fn what_a_late_list_shows_after_it_has_gone_stays_gone() {
     assert_eq!(scene.kinds(UID).await.last().map(String::as_str), Some("Gone"));
     assert_eq!(scene.apiserver.events("AdoptedAgain"), []);
 }
+
+/// By what its owner may do about it, and until when it counts; at each start of a collector what is known is not told again.
+#[tokio::test(start_paused = true)]
+async fn a_wish_that_cannot_be_read_is_told_of_once_and_by_date() {
+    let scene = Scene::new().await;
+    scene.apiserver.annotate("expires_at", "2027-13-01");
+    scene.collect_while(RESIDENT, sleep(Duration::from_secs(86_400))).await;
+    for _ in 0..3 {
+        scene.collect(SWEEP).await;
+    }
+    let note = the_one(&scene, "Warning", "MalformedWish");
+    // Thirty days after the beginning.
+    says(&note, &["expires_at: 2027-13-01", "cannot be read", "an end at 2027-02-14 08:00:00 UTC", "`max_keep`"]);
+    let kinds = scene.kinds(UID).await;
+    assert!(!kinds.iter().any(|kind| kind == "DeadlineMoved"), "it does not slide: {kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_nearly_right_is_told_of_with_the_right_one() {
+    for (key, value, counts_as) in [
+        ("keep-until", "2027-01-16", "a wish to keep until 2027-01-17 00:00:00 UTC"),
+        ("keepUntil", "Friday", "a wish to keep until 2027-02-14 08:00:00 UTC, the longest allowed"),
+        ("protected", "false", "a protection"),
+        ("TTL", "2d", "nothing"),
+    ] {
+        let scene = Scene::new().await;
+        scene.apiserver.annotate(key, value);
+        scene.collect(SWEEP).await;
+        scene.collect(SWEEP).await;
+        let note = the_one(&scene, "Warning", "MalformedWish");
+        let right = match key {
+            "protected" => "protect",
+            "TTL" => "ttl",
+            _ => "keep_until",
+        };
+        says(&note, &[&format!("{key}: {value}"), &format!("`manager.cicd.skao.int/{right}`"), counts_as]);
+    }
+}
+
+/// What counts for nothing changes nothing that is recorded; who wrote it while it is managed is told all the same.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_counts_for_nothing_is_told_of_when_it_is_written() {
+    let scene = Scene::new().await;
+    let written = async {
+        scene.is_written(UID, "StatusShown").await;
+        assert_eq!(scene.apiserver.events("MalformedWish"), []);
+        scene.apiserver.annotate("expires-at", "2027-02-01");
+        sleep(Duration::from_secs(1_800)).await;
+    };
+    scene.collect_while(RESIDENT, written).await;
+    scene.collect(SWEEP).await;
+    says(&the_one(&scene, "Warning", "MalformedWish"), &["expires-at: 2027-02-01", "counts as nothing"]);
+}

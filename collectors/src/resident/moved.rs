@@ -99,7 +99,7 @@ impl Case {
         let me = Actor::person("me");
         controls::remember_cluster(&*store, &me, &Uid::new("here"), at()).await.unwrap();
         let terms = Terms { policy: "a".to_owned(), policy_hash: String::new(), mode: Mode::Enforce };
-        let adopted = Adopted { terms, created: at(), ci: Vec::new(), deadline: None, again: false };
+        let adopted = Adopted { terms, created: at(), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 };
         let mut record = Record::new(Uid::new("u"));
         append_named(&*store, &mut record, NAME, &me, Fact::Adopted(adopted), at()).await.unwrap();
         store.put_snapshot(&record).await.unwrap();

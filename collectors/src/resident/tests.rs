@@ -25,7 +25,7 @@ async fn after_a_collector_died(seconds: i64) -> Scene {
     let settings = scene.context.settings();
     let terms = Terms::of(settings.policies.iter().next().unwrap());
     let (created, ci, deadline, again) = (at(seconds - 60), Vec::new(), None, false);
-    let adopted = Fact::Adopted(Adopted { terms, created, ci, deadline, again });
+    let adopted = Fact::Adopted(Adopted { terms, created, ci, deadline, again, deleted_before: 0 });
     scene.append(WENT, adopted, at(seconds)).await;
     assert_eq!(scene.store().snapshot(&Uid::new(WENT)).await.unwrap(), None);
     scene

@@ -159,7 +159,7 @@ mod tests {
     async fn knows(store: &SharedStore, uid: &str, ends: Ends) {
         let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
         let created = Timestamp::UNIX_EPOCH;
-        let adopted = Adopted { terms, created, ci: Vec::new(), deadline: None, again: false };
+        let adopted = Adopted { terms, created, ci: Vec::new(), deadline: None, again: false, deleted_before: 0 };
         let end = match ends {
             Ends::Open => Vec::new(),
             Ends::Sent => deleted(created)[..1].to_vec(),

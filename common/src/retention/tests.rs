@@ -20,7 +20,7 @@ fn day(day: i32) -> Timestamp {
 
 fn adopted() -> Fact {
     let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
-    Fact::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false })
+    Fact::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 })
 }
 
 fn gone() -> Fact {

@@ -83,6 +83,8 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         "2026-01-05T04:00:00+02:00",
         "2026-01-05T02:00:00.0004Z",
         "2026-01-05",
+        "2026-01-05 02:00:00.1234567890z",
+        "9999-12-31T23:59:60Z",
         "2026-01-05T25:00:00Z",
         "9999-12-30T22:00:00Z",
         "-009999-01-02T02:00:00Z",
@@ -116,7 +118,20 @@ fn some<V: Clone + std::fmt::Debug + 'static>(
 }
 
 pub(crate) fn annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
-    let keys = ["ttl", "expires_at", "keep_until", "keep_by", "keep_reason", "protect", "record", "status", "fence"];
+    let keys = [
+        "ttl",
+        "expires_at",
+        "keep_until",
+        "keep_by",
+        "keep_reason",
+        "protect",
+        "record",
+        "status",
+        "fence",
+        "Protected",
+        "keep-until",
+        "expires-at",
+    ];
     let keys = lifecycle::Keys::default()
         .prefix
         .lines()

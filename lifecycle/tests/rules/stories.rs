@@ -71,6 +71,7 @@ stories! {
     a_channel_that_works_again_tells_what_was_held
     a_gap_stops_what_destroys
     a_keep_holds_what_has_failed
+    a_key_that_is_nearly_right_counts
     a_mark_beyond_its_history_holds_it_back
     a_merged_request_takes_its_namespace_along
     a_message_that_is_refused_is_given_up_at_once
@@ -83,6 +84,7 @@ stories! {
     a_retried_pipeline_takes_it_back
     a_status_that_nobody_could_read_deletes_nothing
     a_status_that_was_seen_counts_from_then_on
+    a_ttl_under_a_key_that_is_not_its_own_counts_for_nothing
     a_wish_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
@@ -102,6 +104,10 @@ stories! {
     empty_counts_as_absent
     expires_at
     expires_at_before_creation
+    expires_at_date
+    expires_at_unreadable
+    expires_at_unreadable_is_no_wish_for_an_earlier_end
+    expires_at_unreadable_shortens_nothing
     former_prefixes
     global_observe_outranks
     health_is_not_checked_any_more

@@ -114,6 +114,24 @@ fn what_a_late_try_promised_is_read_for_ever() {
     }
 }
 
+/// What an entry says since it was first written, and says only where it is so.
+#[test]
+fn what_an_end_and_an_adoption_tell_since_is_read_for_ever() {
+    let mut json = fixture("entries/v1/adopted.json");
+    json["data"]["deleted_before"] = json!(3);
+    let run = json!({ "since": "2026-01-05T01:00:00.125Z", "before": "2026-01-05T09:00:00Z" });
+    for run in [run.clone(), json!({ "since": run["since"] })] {
+        json["data"]["deadline"]["unreadable"] = run;
+        let entry = read(&json);
+        assert_eq!(write(&entry), json);
+        let record = Record::of(entry.uid.clone(), [&entry]);
+        assert_eq!(record.deleted_before, 3);
+        assert!(record.deadline.as_ref().is_some_and(|it| it.unreadable.is_some()));
+        let snapshot = serde_json::to_value(Snapshot::of(record.clone())).unwrap();
+        assert_eq!(serde_json::from_value::<Snapshot>(snapshot).unwrap().current(), Some(record));
+    }
+}
+
 #[test]
 fn the_record_of_another_fold_is_ignored() {
     let other = json!({ "fold": FOLD_VERSION + 1, "record": whole_record() });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{Complain, Entry, History, Run, Violation};
 use crate::NamespaceDelete;
@@ -107,12 +107,16 @@ fn allowed(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &s
 /// Whether the owner wrote on the namespace that it is to stay, whatever the history knows of that.
 fn wished(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &str, found: &mut Vec<Violation>) {
     let written = |key: &str| delete.annotations.get(&format!("{PREFIX}{key}")).map(String::as_str);
-    let instant = |key: &str| written(key)?.parse::<Timestamp>().ok();
-    if written("protect").is_some() {
-        found.complain("S5", format!("{what} is of a namespace that carries `protect`"));
-    }
-    if let Some(until) = instant("keep_until").filter(|until| delete.received_at < *until) {
-        found.complain("S5", format!("{what} is of a namespace that carries `keep_until: {until}`"));
+    for (key, text) in &delete.annotations {
+        match key.strip_prefix(PREFIX).map(letters).as_deref() {
+            Some("protect" | "protected" | "protection") => {
+                found.complain("S5", format!("{what} is of a namespace that carries `{key}`"));
+            }
+            Some("keepuntil") if instant(text).is_some_and(|until| delete.received_at < until) => {
+                found.complain("S5", format!("{what} is of a namespace that carries `{key}: {text}`"));
+            }
+            _ => {}
+        }
     }
     if intent.text("cause") != Some("stale") {
         return;
@@ -120,10 +124,21 @@ fn wished(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &st
     let created = history.of_kind("Adopted").filter(|entry| entry.seq < intent.seq).last();
     let created = created.and_then(|entry| entry.instant("created"));
     let by_ttl = || Some(created? + duration(written("ttl")?)?);
-    let end = instant("expires_at").or_else(by_ttl);
+    let end = written("expires_at").and_then(instant).or_else(by_ttl);
     if let Some(end) = end.filter(|end| delete.received_at < *end) {
         found.complain("S5", format!("{what} is of a namespace whose owner lets it live until {end}"));
     }
+}
+
+/// A key as it is told from others where its owner misses the right one by little.
+fn letters(key: &str) -> String {
+    key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+/// An instant, or the end of a day.
+fn instant(text: &str) -> Option<Timestamp> {
+    let day = || Some(format!("{}T00:00:00Z", text.parse::<Date>().ok()?.tomorrow().ok()?));
+    text.parse().ok().or_else(|| day()?.parse().ok())
 }
 
 /// A length of time as the stories write it: whole numbers, each with one of the units.

@@ -210,7 +210,15 @@ fn s5_what_stands_on_the_namespace_counts_whatever_the_history_knows() {
             story.deletes[0].annotations.insert(format!("manager.cicd.skao.int/{key}"), value.to_owned());
         });
     };
-    carries(&["S5"], "protect", "");
+    for key in ["protect", "Protected", "protection"] {
+        carries(&["S5"], key, "");
+    }
+    carries(&["S5"], "keep-until", &at(900).to_string());
+    carries(&["S5"], "keepUntil", "2999-12-31");
+    carries(&[], "keep-until", &at(601).to_string());
+    carries(&["S5"], "expires_at", "2999-12-31");
+    carries(&[], "expires_at", "2000-12-31");
+    carries(&[], "TTL", "1h");
     carries(&["S5"], "keep_until", &at(900).to_string());
     carries(&[], "keep_until", &at(601).to_string());
     carries(&["S5"], "expires_at", &at(900).to_string());

@@ -13,7 +13,7 @@ pub(crate) async fn an_entry_is_read_as_it_was_written(bench: &impl Bench) {
     let store = bench.open().await;
     let terms = Terms { policy: "reviews".to_owned(), policy_hash: "abc".to_owned(), mode: Mode::Enforce };
     let ci = vec![Pair { k: "a.b/$c".to_owned(), v: "ä \u{0} \"quoted\" \n".to_owned() }];
-    let adopted = Fact::Adopted(Adopted { terms, created: at(0), ci, deadline: None, again: false });
+    let adopted = Fact::Adopted(Adopted { terms, created: at(0), ci, deadline: None, again: false, deleted_before: 0 });
     let kept = Fact::Kept(Kept { wish: None, until: Some(at(9)), first_seen: None, by: None, reason: None });
     let entries = [Entry { fact: adopted, ..entry("u", 1) }, Entry { fact: kept, ..entry("u", 2) }];
     append(&*store, &entries).await;

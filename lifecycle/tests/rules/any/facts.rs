@@ -12,7 +12,7 @@ use lifecycle::{
         Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy},
+    wishes::{Deadline, DeadlineBy, Unreadable},
 };
 use proptest::{
     collection::vec,
@@ -36,7 +36,8 @@ fn terms() -> impl Strategy<Value = Terms> {
 fn deadline() -> impl Strategy<Value = Option<Deadline>> {
     let by =
         prop_oneof![Just(DeadlineBy::Policy), text().prop_map(DeadlineBy::Ttl), text().prop_map(DeadlineBy::ExpiresAt)];
-    weighted(0.9, (instant(), by).prop_map(|(at, by)| Deadline { at, by }))
+    let run = (instant(), of(instant())).prop_map(|(since, before)| Unreadable { since, before });
+    weighted(0.9, (instant(), by, weighted(0.2, run)).prop_map(|(at, by, unreadable)| Deadline { at, by, unreadable }))
 }
 
 fn kept() -> impl Strategy<Value = Kept> {
@@ -91,7 +92,7 @@ fn intended() -> impl Strategy<Value = Fact> {
 /// The adoption by a policy.
 pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Deadline>) -> Fact {
     let ci = vec![Pair { k: "author".to_owned(), v: "anna".to_owned() }];
-    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline, again: false })
+    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline, again: false, deleted_before: 0 })
 }
 
 /// Any fact that a program like this one writes.
@@ -103,7 +104,7 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
     let (skip_detail, fail_detail) = (detail.clone(), detail);
     prop_oneof![
         1 => (terms(), instant(), deadline()).prop_map(|(terms, created, deadline)| {
-            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline, again: false })
+            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline, again: false, deleted_before: 0 })
         }),
         1 => terms().prop_map(Fact::PolicyChanged),
         2 => (status(), status(), text(), vec(condition(), 0..3), of(instant())).prop_map(
@@ -213,7 +214,7 @@ pub(crate) fn is_in_order(history: &[Entry]) -> bool {
 /// may take that back.
 pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<Entry>)> {
     (policies(), select(vec![60, 90]), vec((near(), fact()), 0..4)).prop_map(|(policies, end, more)| {
-        let deadline = Deadline { at: minutes(end), by: DeadlineBy::Policy };
+        let deadline = Deadline { at: minutes(end), by: DeadlineBy::Policy, unreadable: None };
         let stale = StatusChanged {
             from: Status::Ok,
             to: Status::Stale,

@@ -36,8 +36,8 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     prop_assert!(policy.deletes(before.status));
     prop_assert!(before.open.is_none() && before.done.is_none() && before.damage.is_none());
     for (key, text) in world.namespace.annotations.iter().filter(|(key, _)| policy.keys.is_ours(key)) {
-        prop_assert!(!key.ends_with("/protect"));
-        if key.ends_with("/keep_until") && !text.is_empty() {
+        prop_assert!(!key.ends_with("/protect") && !key.ends_with("/Protected"));
+        if (key.ends_with("/keep_until") || key.ends_with("/keep-until")) && !text.is_empty() {
             // What is wished for longer was recorded, and its cap is over.
             let is_wished = lifecycle::time::parse(text).is_none_or(|until| world.now < until);
             let is_over = before.kept.as_ref().and_then(|kept| kept.until).is_some_and(|until| until <= world.now);

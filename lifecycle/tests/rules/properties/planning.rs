@@ -360,7 +360,7 @@ proptest! {
 fn is_protected(object: &Namespace, policy: &Policy) -> bool {
     let keys = &policy.keys;
     object.annotations.keys().any(|key| {
-        let prefix = key.strip_suffix("protect");
+        let prefix = key.strip_suffix("protect").or_else(|| key.strip_suffix("Protected"));
         prefix.is_some_and(|prefix| prefix == keys.prefix || keys.former.iter().any(|former| former == prefix))
     })
 }

@@ -4,13 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Policies, Policy,
+    Namespace, Policies, Policy,
     duration::Period,
-    time::{annotation_text, parse, saturating_add},
+    time::{annotation_text, cut_to_millis, parse, saturating_add},
     wishes,
-    wishes::KeepWish,
+    wishes::{Deadline, DeadlineBy, KeepWish, OnRecord, Unreadable},
 };
-use proptest::{collection::vec, option::of, prelude::*};
+use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use serde_json::json;
 
 use crate::{
@@ -21,6 +21,13 @@ use crate::{
 /// Any policy, as it is for the namespaces that fall under it.
 fn policy() -> impl Strategy<Value = Policy> {
     policies().prop_map(|policies| first(&policies).clone())
+}
+
+/// Any end on record.
+fn recorded() -> impl Strategy<Value = Option<Deadline>> {
+    let by = select(vec![DeadlineBy::Policy, DeadlineBy::Ttl("1h".to_owned()), DeadlineBy::ExpiresAt("x".to_owned())]);
+    let run = (instant(), of(instant())).prop_map(|(since, before)| Unreadable { since, before });
+    of((instant(), by, of(run)).prop_map(|(at, by, unreadable)| Deadline { at, by, unreadable }))
 }
 
 /// Keeps hold for four hours.
@@ -35,49 +42,81 @@ proptest! {
     #[test]
     fn a_deadline_is_what_its_owner_wished_up_to_the_cap_and_a_mistake_is_the_cap(
         policy in policy(), created in instant(), ttl in of(text()), expires_at in of(text()),
+        recorded in recorded(), now in instant(),
     ) {
         let mut namespace = namespace("review-1", created);
         let key = |key: &str| policy.keys.ours(key);
         namespace.annotations.extend(ttl.clone().map(|text| (key("ttl"), text)));
-        namespace.annotations.extend(expires_at.clone().map(|text| (key("expires_at"), text)));
-        let after = |length: SignedDuration| saturating_add(created, length);
-        // The end that is wished, where it can be read; `MAX` stands for none.
-        let written = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let wished = match (written(expires_at), written(ttl)) {
-            (Some(text), _) => parse(&text),
-            (None, Some(text)) => Period::parse(&text).ok().map(|ttl| after(ttl.get())),
-            (None, None) => {
-                let end = policy.ttl.map(after);
-                prop_assert_eq!(wishes::deadline(&namespace, &policy, &policy.keys).map(|it| it.at), end);
-                return Ok(());
-            }
+        let end = |namespace: &Namespace, recorded: Option<&Deadline>, now| {
+            wishes::deadline(namespace, &policy, &policy.keys, recorded, now)
         };
+        let after = |length: SignedDuration| saturating_add(created, length);
         let cap = policy.max_ttl.map(after);
-        let expected = wished.into_iter().chain(cap).min();
-        prop_assert_eq!(wishes::deadline(&namespace, &policy, &policy.keys).map(|it| it.at), expected);
+        let up_to_the_cap = |wished: Option<Timestamp>| wished.into_iter().chain(cap).min();
+        // The end that is wished, where it can be read.
+        let written = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let without = match written(ttl) {
+            Some(text) => up_to_the_cap(Period::parse(&text).ok().map(|ttl| after(ttl.get()))),
+            None => policy.ttl.map(after),
+        };
+        prop_assert_eq!(end(&namespace, recorded.as_ref(), now).map(|it| it.at), without);
+
+        let Some(text) = written(expires_at) else { return Ok(()) };
+        namespace.annotations.insert(key("expires_at"), text.clone());
+        let found = end(&namespace, recorded.as_ref(), now);
+        let is_run = parse(&text).is_none() && cap.is_none() && without.is_some();
+        prop_assert_eq!(found.as_ref().is_some_and(|it| it.unreadable.is_some()), is_run);
+        if !is_run {
+            prop_assert_eq!(found.map(|it| it.at), up_to_the_cap(parse(&text)));
+            return Ok(());
+        }
+        // It ends, and no sooner than without the mistake; of a run of mistakes the first counts.
+        let known = recorded.as_ref().and_then(|it| it.unreadable.clone());
+        let since = known.as_ref().map_or(cut_to_millis(now), |run| run.since);
+        let before = match (&known, &recorded) {
+            (Some(run), _) => run.before,
+            (None, Some(Deadline { at, by: DeadlineBy::ExpiresAt(_), .. })) => Some(*at),
+            (None, _) => None,
+        };
+        let longest = [Some(saturating_add(since, policy.max_keep)), without, before].into_iter().flatten().max();
+        prop_assert_eq!(found.as_ref().map(|it| it.at), longest);
+
+        namespace.annotations.insert(key("expires_at"), "another mistake".to_owned());
+        let later = saturating_add(now, SignedDuration::from_hours(1));
+        prop_assert_eq!(end(&namespace, found.as_ref(), later).map(|it| it.at), longest);
     }
 
     #[test]
     fn every_mistake_is_named_and_nothing_else(
-        ttl in of(text()), expires_at in of(text()), keep_until in of(text()),
+        policy in policy(), recorded in recorded(), now in instant(),
+        texts in [of(text()), of(text()), of(text()), of(text()), of(text()), of(text()), of(text())],
     ) {
-        let keys = lifecycle::Keys::default();
+        let keys = &policy.keys;
         let mut namespace = namespace("review-1", dawn());
         let mut expected = Vec::new();
         let is_instant = |text: &str| parse(text).is_some();
         let reads = |key: &str, text: &str| if key == "ttl" { Period::parse(text).is_ok() } else { is_instant(text) };
-        for (key, text) in [("ttl", ttl), ("expires_at", expires_at), ("keep_until", keep_until)] {
+        let names = ["ttl", "expires_at", "keep_until", "Protected", "TTL", "expires-at", "keepUntil"];
+        for (key, text) in names.into_iter().zip(texts) {
             let Some(text) = text else { continue };
-            if !text.is_empty() && !reads(key, &text) {
+            let is_right = !key.contains(|c: char| c.is_ascii_uppercase() || c == '-');
+            let is_named = if is_right { !text.is_empty() && !reads(key, &text) } else { !text.is_empty() || key == "Protected" };
+            if is_named {
                 expected.push(keys.ours(key));
             }
             namespace.annotations.insert(keys.ours(key), text);
         }
-        let found = wishes::malformed(&namespace, &keys);
-        for malformed in &found {
-            prop_assert!(malformed.to_string().len() < 1024, "{malformed}");
+        for name in ["status", "record", "owner", "protect-pods"] {
+            namespace.annotations.insert(keys.ours(name), "x".to_owned());
         }
-        prop_assert_eq!(found.into_iter().map(|malformed| malformed.key).collect::<Vec<_>>(), expected);
+        let on_record = OnRecord { deadline: recorded.as_ref(), kept_since: Some(dawn()) };
+        for policy in [None, Some(&policy)] {
+            let found = wishes::malformed(&namespace, keys, policy, on_record, now);
+            for malformed in &found {
+                prop_assert!(malformed.to_string().len() < 1024, "{malformed}");
+            }
+            prop_assert_eq!(&found.into_iter().map(|malformed| malformed.key).collect::<Vec<_>>(), &expected);
+        }
     }
 
     #[test]
@@ -114,16 +153,29 @@ proptest! {
     }
 
     #[test]
+    fn of_several_keys_the_longest_keep_counts(texts in vec(text(), 1..4)) {
+        let keys = lifecycle::Keys { former: vec![crate::any::OLD.to_owned()], ..lifecycle::Keys::default() };
+        let mut namespace = namespace("review-1", dawn());
+        let names = [keys.ours("keep_until"), keys.ours("keep-until"), format!("{}KeepUntil", crate::any::OLD)];
+        namespace.annotations.extend(names.into_iter().zip(texts.clone()));
+        let longest = texts.iter().filter(|text| !text.is_empty()).map(|text| parse(text).unwrap_or(Timestamp::MAX)).max();
+        let found = wishes::keep(&namespace, &keys).map(|wish| wish.until.unwrap_or(Timestamp::MAX));
+        prop_assert_eq!(found, longest);
+    }
+
+    #[test]
     fn a_protection_is_there_under_any_prefix_with_any_value(
         value in text(), is_former in any::<bool>(), other in text(),
+        name in select(vec!["protect", "Protect", "protected", "is-protected"]),
     ) {
         let keys = lifecycle::Keys { former: vec![crate::any::OLD.to_owned()], ..lifecycle::Keys::default() };
         let mut namespace = namespace("review-1", dawn());
-        namespace.annotations.insert("protect".to_owned(), other.clone());
-        namespace.annotations.insert("stranger.example/protect".to_owned(), other);
+        namespace.annotations.insert(name.to_owned(), other.clone());
+        namespace.annotations.insert(format!("stranger.example/{name}"), other);
         prop_assert!(!wishes::is_protected(&namespace, &keys));
         let prefix = if is_former { crate::any::OLD } else { &keys.prefix };
-        namespace.annotations.insert(format!("{prefix}protect"), value);
+        namespace.annotations.insert(format!("{prefix}{name}"), value);
         prop_assert!(wishes::is_protected(&namespace, &keys));
+        prop_assert_eq!(wishes::written(&namespace, &keys, &["protect"]), [format!("{prefix}{name}")]);
     }
 }

@@ -26,7 +26,7 @@ fn terms(mode: Mode) -> Terms {
 }
 
 fn deadline(minutes: i64, by: DeadlineBy) -> Option<Deadline> {
-    Some(Deadline { at: at(minutes), by })
+    Some(Deadline { at: at(minutes), by, unreadable: None })
 }
 
 fn seen(truth: Truth, reason: &str) -> Condition {
@@ -64,6 +64,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ci: vec![Pair { k: text("author"), v: text("anna") }, Pair { k: text("projectId"), v: text("7") }],
         deadline: deadline(60, DeadlineBy::Policy),
         again: false,
+        deleted_before: 0,
     };
     let changed = StatusChanged {
         from: Status::Unknown,
