@@ -71,7 +71,7 @@ fn resembled(name: &str) -> Option<&'static str> {
     }
     let letters = || name.chars().filter(|c| !matches!(c, '-' | '_' | '.')).map(|c| c.to_ascii_lowercase());
     let is_it = |spelling: &&str| letters().eq(spelling.chars());
-    RESEMBLING.iter().find(|(_, spellings)| spellings.iter().any(|spelling| is_it(&spelling))).map(|(wish, _)| *wish)
+    RESEMBLING.iter().find(|(_, spellings)| spellings.iter().any(&is_it)).map(|(wish, _)| *wish)
 }
 
 #[cfg(test)]
