@@ -466,7 +466,7 @@ mod tests {
         let running = || "running".to_owned();
         check(Some(Sequel::Nothing), True, "pipeline 200 of project alice/app was cancelled");
         check(Some(Sequel::Newer { id: 201, status: running() }), False, "201 of the same branch `x` is newer");
-        check(Some(Sequel::Again { id: 199, status: running() }), False, "199 of the same branch `x` runs again");
+        check(Some(Sequel::Again { id: 199, status: running() }), False, "199 of the same branch `x` went on");
         check(Some(Sequel::Unclear { why: "nobody says".to_owned() }), Unknown, "nobody says");
         check(None, Unknown, "it was not asked");
     }

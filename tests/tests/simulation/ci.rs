@@ -25,6 +25,7 @@ use lifecycle::pipeline::CiSystem;
 
 use crate::plot::{Begin, Deploy, Remover, Request, Source};
 
+pub(crate) use self::gitlab::BY_HAND;
 pub(crate) use self::{
     answer::{Answer, is_project},
     github::label_of,

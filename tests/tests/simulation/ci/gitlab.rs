@@ -50,11 +50,14 @@ impl Ci {
     }
 }
 
+/// What people start pipelines by, and say what they are to deploy.
+pub(crate) const BY_HAND: [&str; 3] = ["web", "api", "schedule"];
+
 fn pipeline(it: &Pipeline) -> Value {
     let begin = &it.begin;
     let (id, project) = (begin.pipeline, begin.project);
     let is_of_request = begin.reference.starts_with("refs/");
-    let source = if !begin.event.is_empty() {
+    let source = if BY_HAND.contains(&begin.event) {
         begin.event
     } else if begin.is_child {
         "parent_pipeline"

@@ -1,5 +1,7 @@
 //! What happens only where pipelines have children, and jobs of their own start later than they do.
 
+use crate::ci::BY_HAND;
+
 use super::{Begin, PROJECT, Scene, Script, by};
 
 /// Each as often as it stands here.
@@ -49,7 +51,7 @@ fn siblings(script: &mut Script, at: u64) {
 
 /// People start pipelines of one branch, and say by variables what each deploys.
 fn started_by_hand(script: &mut Script, at: u64) {
-    let event = script.dice.one_of(&["web", "api", "schedule"]);
+    let event = script.dice.one_of(&BY_HAND);
     let mut time = at;
     for thing in [script.thing(), script.thing() + 1] {
         let namespace = script.namespace();
