@@ -52,8 +52,9 @@ async fn mends_discovery(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// By the same timings, for `nsm` judges by itself what is stuck.
 async fn status(world: &World) -> Result<Value> {
-    Ok(serde_json::from_str(&world.nsm_ok(&["status", "-o", "json"]).await?)?)
+    Ok(serde_json::from_str(&world.nsm_with(STALLED_AFTER, &["status", "-o", "json"]).await?)?)
 }
 
 async fn why(world: &World, demo: &Demo) -> Result<Value> {

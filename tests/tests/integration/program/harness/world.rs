@@ -202,7 +202,17 @@ impl World {
 
     /// Runs `nsm` with this installation's configuration, as a person with all rights.
     pub(crate) async fn nsm(&self, arguments: &[&str]) -> Result<Answer> {
-        let mut nsm = program("nsm")?;
+        self.answer(program("nsm")?, arguments).await
+    }
+
+    /// Runs `nsm` with other timings than the others, which is to end well.
+    pub(crate) async fn nsm_with(&self, timings: &str, arguments: &[&str]) -> Result<String> {
+        let answer = self.answer(program_with("nsm", timings)?, arguments).await?;
+        ensure!(answer.code == Some(0), "`nsm {}`: {answer:?}", arguments.join(" "));
+        Ok(answer.out)
+    }
+
+    async fn answer(&self, mut nsm: Command, arguments: &[&str]) -> Result<Answer> {
         nsm.args(arguments).arg("--config").arg(self.config()).env("KUBECONFIG", self.plane.kubeconfig(User::ADMIN)?);
         command::answer(&mut nsm).await
     }
