@@ -1,10 +1,16 @@
 //! Prometheus itself: its alerts as they come and go, its starts, and what it says to a query.
 
+use std::net::Ipv4Addr;
+
 use anyhow::ensure;
 use jiff::Timestamp;
 use lifecycle::Truth;
 use serde_json::{Value, json};
 use testbed::{HANG, Prometheus, eventually};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use crate::evidence::{told, truths, way};
 
@@ -176,4 +182,35 @@ async fn a_query_that_is_none_is_told_of() {
     check("up[1m]", "the query of Prometheus gives no instant vector").await;
     check("vector(1)", MISSING).await;
     check("up", MISSING).await;
+}
+
+/// What kube-state-metrics says at this address, of a pod in namespace `a`.
+async fn states() -> u16 {
+    const PAGE: &str =
+        "# TYPE kube_pod_status_phase gauge\nkube_pod_status_phase{namespace=\"a\",phase=\"Failed\"} 1\n";
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = [0; 4_096];
+            let _ = stream.read(&mut asked).await;
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n";
+            let _ = stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{PAGE}", PAGE.len()).as_bytes()).await;
+        }
+    });
+    port
+}
+
+/// It runs in namespace `b`. Unless its labels are honoured, those of where it runs take their place, and what they were is exported.
+#[tokio::test]
+async fn what_is_scraped_without_honouring_its_labels_is_about_what_it_exports() {
+    let failed = json!({"alert": "PodFailed", "expr": "kube_pod_status_phase{phase=\"Failed\"} == 1"});
+    let prometheus = Prometheus::start(&[watchdog(), failed]).await.unwrap();
+    let address = format!("{}:{}", Ipv4Addr::LOCALHOST, states().await);
+    for honours in [false, true] {
+        let target = json!({"targets": [address], "labels": {"namespace": "b"}});
+        let job = json!({"job_name": "states", "honor_labels": honours, "static_configs": [target]});
+        prometheus.scrape(&[job]).await.unwrap();
+        says(&prometheus, at_once(), [Truth::True, Truth::False]).await;
+    }
 }
