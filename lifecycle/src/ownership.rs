@@ -233,7 +233,7 @@ fn malformed(source: Source, key: String, text: &str) -> Malformed {
         Source::Author | Source::Team | Source::Creator => "write a name of at most 256 bytes, in one line",
     };
     let (counts_as, mend) = ("none".to_owned(), mend.to_owned());
-    Malformed { key, text: shorten(text).into_owned(), resembles: None, counts_as, mend }
+    Malformed { key, text: shorten(text).into_owned(), is_label: false, resembles: None, counts_as, mend }
 }
 
 #[cfg(test)]

@@ -482,6 +482,7 @@ impl Policies {
     #[must_use]
     pub fn reads_label(&self, key: &str) -> bool {
         key.strip_prefix(&self.keys.ci).is_some_and(|rest| keys::CI_LABELS.contains(&rest))
+            || self.keys.is_ours(key)
             || self.list.iter().any(|policy| policy.applies_to.looks_at().0.any(|known| known == key))
     }
 

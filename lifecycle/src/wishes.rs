@@ -85,13 +85,21 @@ pub fn keep(namespace: &Namespace, keys: &Keys) -> Option<KeepWish> {
     Some(KeepWish { text: shorten(text).into_owned(), until, by: note(KEEP_BY), reason: note(KEEP_REASON) })
 }
 
-/// The full keys under which these wishes are written on a namespace, rightly or nearly so.
+/// The labels that count as these wishes.
+#[must_use]
+pub fn labelled<'a>(namespace: &'a Namespace, keys: &'a Keys, wishes: &[&str]) -> Vec<&'a str> {
+    let all = resembling(namespace, keys).filter(|it| it.is_label && wishes.contains(&it.wish));
+    all.map(|it| it.key).collect()
+}
+
+/// The full keys of the annotations that count as these wishes.
 #[must_use]
 pub fn written(namespace: &Namespace, keys: &Keys, wishes: &[&str]) -> Vec<String> {
     let prefixes = || std::iter::once(&keys.prefix).chain(&keys.former);
     let right = wishes.iter().flat_map(|wish| prefixes().map(move |prefix| format!("{prefix}{wish}")));
     let right = right.filter(|key| namespace.annotations.contains_key(key));
-    let nearly = resembling(namespace, keys).filter(|it| wishes.contains(&it.wish)).map(|it| it.key.to_owned());
+    let nearly = resembling(namespace, keys).filter(|it| !it.is_label && wishes.contains(&it.wish));
+    let nearly = nearly.map(|it| it.key.to_owned());
     right.chain(nearly).collect()
 }
 
@@ -113,7 +121,8 @@ pub fn deadline(
     if let Some(at) = earliest(parse(text), cap(namespace, policy)) {
         return Some(Deadline { at, by, unreadable: None });
     }
-    let without = end_by_ttl(namespace, policy, keys)?;
+    // Two mistakes are not worth more than one.
+    let without = end_by_ttl(namespace, policy, keys).or_else(|| end_by_policy(namespace, policy))?;
     let run = recorded.and_then(|known| known.unreadable.clone()).unwrap_or_else(|| Unreadable {
         since: cut_to_millis(now),
         before: recorded.filter(|known| matches!(known.by, DeadlineBy::ExpiresAt(_))).map(|known| known.at),
@@ -131,6 +140,12 @@ fn end_by_ttl(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<Dea
     };
     let wished = ttl.map(|ttl| saturating_add(namespace.created, ttl));
     earliest(wished, cap(namespace, policy)).map(|at| Deadline { at, by, unreadable: None })
+}
+
+/// The end that the policy sets by itself.
+fn end_by_policy(namespace: &Namespace, policy: &Policy) -> Option<Deadline> {
+    let at = saturating_add(namespace.created, policy.ttl?);
+    Some(Deadline { at, by: DeadlineBy::Policy, unreadable: None })
 }
 
 /// The latest end that an owner can ask for.

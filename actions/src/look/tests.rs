@@ -27,7 +27,7 @@ async fn when(number: usize, change: fn(&Apiserver)) -> (String, Vec<Asked>, u64
 type Change = fn(&Apiserver);
 
 /// What is not as the record says, each for another reason.
-const CHANGES: [(&str, Change); 13] = [
+const CHANGES: [(&str, Change); 15] = [
     ("it has gone", Apiserver::remove),
     ("another has its name", |it| it.replace("00000000-0000-4000-8000-000000000002")),
     ("somebody else deletes it", Apiserver::terminate),
@@ -41,6 +41,8 @@ const CHANGES: [(&str, Change); 13] = [
     ("its owner keeps it, nearly", |it| it.annotate("keep-until", "2030-01-01")),
     ("its owner keeps it, nobody knows until when", |it| it.annotate("keepUntil", "Friday")),
     ("it lives until nobody knows when", |it| it.annotate("expires_at", "2030-13-01")),
+    ("its owner protects it by a label", |it| it.label_as_ours("protect", "true")),
+    ("its owner keeps it by a label", |it| it.label_as_ours("keep_until", "2030-01-01")),
 ];
 
 #[tokio::test(start_paused = true)]

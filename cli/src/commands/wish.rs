@@ -151,7 +151,15 @@ impl<'r> Target<'r> {
 
     /// Takes wishes away under every key that counts as theirs.
     fn removal(&self, wishes: &[&str]) -> Annotations {
-        let written = wishes::written(&self.namespace, &self.settings.policies.keys, wishes);
+        let keys = &self.settings.policies.keys;
+        for label in wishes::labelled(&self.namespace, keys, wishes) {
+            let name = &self.namespace.name;
+            self.screen.note(&format!(
+                "the label `{label}` on `{name}` counts, too, and stays; take it off with \
+                 `kubectl label namespace {name} {label}-`"
+            ));
+        }
+        let written = wishes::written(&self.namespace, keys, wishes);
         written.into_iter().map(|key| (key, None)).collect()
     }
 

@@ -22,6 +22,8 @@ const WRITE_INSTANT: &str = "write an instant such as `2026-08-17T09:00:00Z`, or
 pub struct Malformed {
     pub key: String,
     pub text: String,
+    /// It is a label, and should be an annotation.
+    pub is_label: bool,
     /// The full key that was probably meant; `None`: the key is right, and the value cannot be read.
     pub resembles: Option<String>,
     pub counts_as: String,
@@ -38,12 +40,15 @@ pub struct OnRecord<'a> {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, text, resembles, counts_as, mend } = self;
+        let Self { key, text, is_label, resembles, counts_as, mend } = self;
         // It is shown at terminals.
         let text = shorten(text).replace(char::is_control, "\u{fffd}");
         let text = shorten(&text);
         match resembles {
             None => write!(f, "annotation `{key}: {text}` cannot be read and counts as {counts_as}; {mend}"),
+            Some(right) if *is_label => {
+                write!(f, "label `{key}: {text}` stands for the annotation `{right}` and counts as {counts_as}; {mend}")
+            }
             Some(right) => {
                 write!(f, "annotation `{key}: {text}` resembles `{right}` and counts as {counts_as}; {mend}")
             }
@@ -64,7 +69,14 @@ pub fn malformed(
     let known = Known { namespace, keys, policy, recorded, now };
     let mut found = Vec::new();
     let mut complain = |key: String, text: &str, counts_as, mend: &str| {
-        found.push(Malformed { key, text: text.to_owned(), resembles: None, counts_as, mend: mend.to_owned() });
+        found.push(Malformed {
+            key,
+            text: text.to_owned(),
+            is_label: false,
+            resembles: None,
+            counts_as,
+            mend: mend.to_owned(),
+        });
     };
     if let Some(text) = keys.read(namespace, TTL).filter(|text| Period::parse(text).is_err()) {
         complain(keys.ours(TTL), text, known.ttl(), WRITE_DURATION);
@@ -129,15 +141,20 @@ impl Known<'_> {
     }
 
     fn resembling(&self, it: Resembling<'_>) -> Malformed {
-        let Resembling { key, wish, text } = it;
+        let Resembling { key, wish, is_label, text } = it;
         let right = self.keys.ours(wish);
-        let write = format!("write it as `{right}`");
+        let write = if is_label {
+            format!("write it as an annotation `{right}`, and take the label off")
+        } else {
+            format!("write it as `{right}`")
+        };
         let (counts_as, mend) = match wish {
+            PROTECT if is_label => ("a protection".to_owned(), write),
             PROTECT => ("a protection".to_owned(), format!("{write}, or take it off")),
             KEEP_UNTIL if parse(text).is_none() => (self.keep(text), format!("{write}, and {WRITE_INSTANT}")),
             KEEP_UNTIL => (self.keep(text), write),
             _ => ("nothing".to_owned(), write),
         };
-        Malformed { key: key.to_owned(), text: text.to_owned(), resembles: Some(right), counts_as, mend }
+        Malformed { key: key.to_owned(), text: text.to_owned(), is_label, resembles: Some(right), counts_as, mend }
     }
 }

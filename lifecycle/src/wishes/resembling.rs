@@ -1,6 +1,7 @@
 //! Keys that are nearly those of a wish: somebody wanted something, and wrote it otherwise.
 //!
-//! Which they are is fixed by a list. Whatever else stands under our prefix is ours, or of somebody who shares it.
+//! Which they are is fixed by a list. A label is one, too, also under the right key: what a CI system writes are labels, and owners
+//! take one for the other. Whatever else stands under our prefix is ours, or of somebody who shares it.
 
 use std::ops::Bound;
 
@@ -34,34 +35,39 @@ const RESEMBLING: [(&str, &[&str]); 6] = [
     (PROTECT, &["protect", "protects", "protected", "protection", "isprotected"]),
 ];
 
-/// An annotation whose key resembles that of a wish.
+/// An annotation whose key resembles that of a wish, or a label that should be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resembling<'a> {
     /// The full key, as written.
     pub key: &'a str,
     /// The wish that it resembles, such as [`PROTECT`].
     pub wish: &'static str,
+    pub is_label: bool,
     /// The value; never empty but for [`PROTECT`], which needs none.
     pub text: &'a str,
 }
 
-/// The annotations that resemble wishes: under our prefix any, under a former one those that are honoured there.
+/// What resembles wishes: under our prefix any, under a former one those that are honoured there. Annotations come before labels.
 pub fn resembling<'a>(namespace: &'a Namespace, keys: &'a Keys) -> impl Iterator<Item = Resembling<'a>> {
-    let under = |prefix: &'a str, is_former: bool| {
-        let all = namespace
-            .annotations
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .map(|(key, text)| (key.as_str(), text.as_str()));
+    let under = |prefix: &'a str, is_former: bool, is_label: bool| {
+        let all = if is_label { &namespace.labels } else { &namespace.annotations };
+        let all = all.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let all = all.map(|(key, text)| (key.as_str(), text.as_str()));
         all.map_while(move |(key, text)| Some((key, key.strip_prefix(prefix)?, text))).filter_map(
             move |(key, name, text)| {
-                let wish = resembled(name)?;
+                let right = || RESEMBLING.iter().map(|(wish, _)| *wish).find(|wish| is_label && *wish == name);
+                let wish = resembled(name).or_else(right)?;
                 let counts = !is_former || matches!(wish, KEEP_UNTIL | PROTECT);
                 let says = !text.is_empty() || wish == PROTECT;
-                (counts && says).then_some(Resembling { key, wish, text })
+                (counts && says).then_some(Resembling { key, wish, is_label, text })
             },
         )
     };
-    under(&keys.prefix, false).chain(keys.former.iter().flat_map(move |prefix| under(prefix, true)))
+    let all = move |is_label| {
+        let former = keys.former.iter().flat_map(move |prefix| under(prefix, true, is_label));
+        under(&keys.prefix, false, is_label).chain(former)
+    };
+    all(false).chain(all(true))
 }
 
 /// The wish that a key, without its prefix, resembles; `None`: it is the key of a wish, or nothing like one.
@@ -76,8 +82,6 @@ fn resembled(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use jiff::Timestamp;
 
     use super::*;
@@ -157,6 +161,14 @@ mod tests {
             ("other.example/protected".to_owned(), "yes"),
             ("protected".to_owned(), "yes"),
         ];
+        let labels = [
+            (ours("protect"), "true"),
+            (ours("keep_until"), "2026-12-31"),
+            (ours("Ttl"), "2d"),
+            (ours("owner"), "a"),
+            ("old.example/ttl".to_owned(), "1h"),
+            ("cicd.skao.int/protect".to_owned(), "true"),
+        ];
         let namespace = Namespace {
             uid: Uid::new("a"),
             name: "a".into(),
@@ -164,12 +176,23 @@ mod tests {
             created: Timestamp::UNIX_EPOCH,
             deleted: None,
             ending: None,
-            labels: BTreeMap::new(),
+            labels: labels.into_iter().map(|(key, text)| (key, text.to_owned())).collect(),
             annotations: written.into_iter().map(|(key, text)| (key, text.to_owned())).collect(),
         };
-        let found: Vec<_> = resembling(&namespace, &keys).map(|it| (it.key.to_owned(), it.wish, it.text)).collect();
+        let of = |is_label: bool| -> Vec<_> {
+            let found = resembling(&namespace, &keys).filter(|it| it.is_label == is_label);
+            found.map(|it| (it.key.to_owned(), it.wish, it.text)).collect()
+        };
         assert_eq!(
-            found,
+            of(true),
+            [
+                (ours("Ttl"), TTL, "2d"),
+                (ours("keep_until"), KEEP_UNTIL, "2026-12-31"),
+                (ours("protect"), PROTECT, "true"),
+            ]
+        );
+        assert_eq!(
+            of(false),
             [
                 (ours("Protect"), PROTECT, ""),
                 (ours("expires-at"), EXPIRES_AT, "y"),

@@ -106,6 +106,7 @@ stories! {
     expires_at_before_creation
     expires_at_date
     expires_at_unreadable
+    expires_at_unreadable_beside_an_unreadable_ttl
     expires_at_unreadable_is_no_wish_for_an_earlier_end
     expires_at_unreadable_shortens_nothing
     former_prefixes
