@@ -65,9 +65,8 @@ pub(crate) struct Seen {
     pub(crate) failed: Option<Vec<Value>>,
     /// What the store keeps of it; `None`: it was not read yet.
     pub(crate) kept: Option<Observed>,
-    /// What its owner wrote that is malformed, in a number; `None`: no turn was taken yet, and whoever took the last one told of
-    /// it.
-    pub(crate) malformed: Option<u64>,
+    /// What its owner wrote that is malformed, in a number; `None`: no turn was taken yet.
+    pub(crate) malformed: Option<i64>,
     /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
     line: Option<Line>,
     due: Option<Timestamp>,
@@ -377,7 +376,7 @@ pub(crate) struct Left {
     pub(crate) health: Option<Health>,
     pub(crate) kept: Option<Observed>,
     /// What its owner wrote that is malformed, where it was looked at.
-    pub(crate) malformed: Option<u64>,
+    pub(crate) malformed: Option<i64>,
     /// When a look at its health may bring another status.
     pub(crate) look_at: Option<Timestamp>,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.

@@ -138,8 +138,7 @@ impl Collector {
             wishes::malformed(&seen_now.namespace, keys, Some(policy), record.wishes(), now)
         });
         left.malformed = Some(said(&malformed));
-        let is_news =
-            written.iter().any(is_about_wishes) || seen.malformed.is_some_and(|it| Some(it) != left.malformed);
+        let is_news = self.is_news(uid, &seen, &malformed, &written, &mut left).await?;
         let why = if wrote {
             Why::Wrote
         } else if seen.failed.as_deref() != seen_now.health.seen().and_then(Health::failing) {
@@ -268,6 +267,37 @@ impl Collector {
             pipeline: Checked::Unseen,
         });
         Ok((absorb(seen, reading, now), stored))
+    }
+
+    /// Whether what is malformed is to be told: where it changed, or something was written of it. What was told last is written
+    /// down for whoever comes next, such as the next sweep.
+    async fn is_news(
+        &self,
+        uid: &Uid,
+        seen: &Seen,
+        malformed: &[Malformed],
+        written: &[Fact],
+        left: &mut Left,
+    ) -> Result<bool, StoreError> {
+        if malformed.is_empty() {
+            return Ok(false);
+        }
+        let is_told = match seen.malformed {
+            _ if written.iter().any(is_about_wishes) => false,
+            Some(before) => Some(before) == left.malformed,
+            None => {
+                let observed = self.kept(uid, left.kept.take()).await?;
+                let is_told = observed.malformed == left.malformed;
+                left.kept = Some(observed);
+                is_told
+            }
+        };
+        if !is_told {
+            let observed = Observed { malformed: left.malformed, ..self.kept(uid, left.kept.take()).await? };
+            self.context.store.put_observation(uid, &observed).await?;
+            left.kept = Some(observed);
+        }
+        Ok(!is_told)
     }
 
     /// What the store keeps of a namespace, which is read where that is not known yet.
@@ -584,10 +614,10 @@ const fn is_about_wishes(fact: &Fact) -> bool {
 }
 
 /// What is malformed, in a number that another key or value changes.
-fn said(malformed: &[Malformed]) -> u64 {
+fn said(malformed: &[Malformed]) -> i64 {
     let mut hasher = DefaultHasher::new();
     malformed.iter().for_each(|it| (&it.key, &it.text).hash(&mut hasher));
-    hasher.finish()
+    hasher.finish().cast_signed()
 }
 
 /// Why annotations are to be written.

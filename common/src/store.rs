@@ -77,6 +77,9 @@ pub struct Observed {
     /// When the annotations were last put right without an entry of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repaired_at: Option<Timestamp>,
+    /// What of its owner's wishes is malformed, as it was told last, in a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<i64>,
 }
 
 /// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one

@@ -62,7 +62,7 @@ api:
 {{- define "nsm.workloads" -}}
 {{- $verbs := join ", " . -}}
 - {apiGroups: [apps], resources: [deployments, statefulsets, daemonsets, replicasets], verbs: [{{ $verbs }}]}
-- {apiGroups: [batch], resources: [jobs], verbs: [{{ $verbs }}]}
+- {apiGroups: [batch], resources: [jobs, cronjobs], verbs: [{{ $verbs }}]}
 - {apiGroups: [""], resources: [pods, persistentvolumeclaims], verbs: [{{ $verbs }}]}
 - {apiGroups: [storage.k8s.io], resources: [storageclasses], verbs: [{{ $verbs }}]}
 {{- end -}}

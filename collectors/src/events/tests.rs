@@ -163,6 +163,23 @@ async fn a_wish_that_cannot_be_read_is_told_of_once_and_by_date() {
     assert!(!kinds.iter().any(|kind| kind == "DeadlineMoved"), "it does not slide: {kinds:?}");
 }
 
+/// It changes nothing that is recorded, and each sweep is a process of its own, as is whoever takes a slot over.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_counts_for_nothing_is_told_of_by_whoever_comes_next_and_once() {
+    let scene = Scene::new().await;
+    scene.collect(SWEEP).await;
+    scene.apiserver.annotate("TTL", "2d");
+    scene.collect(SWEEP).await;
+    says(&the_one(&scene, "Warning", "MalformedWish"), &["TTL: 2d", "counts as nothing"]);
+    scene.collect(SWEEP).await;
+    scene.collect_while(RESIDENT, sleep(Duration::from_secs(60))).await;
+    scene.collect(SWEEP).await;
+    the_one(&scene, "Warning", "MalformedWish");
+    scene.apiserver.annotate("TTL", "3d");
+    scene.collect(SWEEP).await;
+    assert_eq!(scene.apiserver.events("MalformedWish").len(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_nearly_right_is_told_of_with_the_right_one() {
     for (key, value, counts_as) in [

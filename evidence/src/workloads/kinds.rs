@@ -2,6 +2,7 @@
 
 mod claim;
 mod counted;
+mod cronjob;
 mod deployment;
 mod job;
 mod pod;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 pub(super) use self::{
     claim::{Claim, Class},
     counted::{DaemonSet, ReplicaSet, StatefulSet},
+    cronjob::CronJob,
     deployment::Deployment,
     job::Job,
     pod::Pod,

@@ -6,7 +6,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource, api::ListParams};
 
 use super::{
-    kinds::{Claim, Class, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
+    kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
     slim::Judged,
     traces::Traces,
@@ -22,6 +22,7 @@ pub async fn list(cluster: &Cluster, namespace: &str, now: Timestamp) -> Look {
         in_namespace::<DaemonSet>(cluster, namespace, &mut traces).await?;
         in_namespace::<ReplicaSet>(cluster, namespace, &mut traces).await?;
         in_namespace::<Job>(cluster, namespace, &mut traces).await?;
+        in_namespace::<CronJob>(cluster, namespace, &mut traces).await?;
         in_namespace::<Pod>(cluster, namespace, &mut traces).await?;
         in_namespace::<Claim>(cluster, namespace, &mut traces).await?;
         all::<Class>(Api::all(cluster.client.clone()), &mut traces).await

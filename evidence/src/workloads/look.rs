@@ -58,6 +58,13 @@ impl Look {
                 *last = (*last).max(*at);
             }
         }
+        let suspended: BTreeSet<_> = traces
+            .of(Kind::CronJob)
+            .filter_map(|(.., trace)| match trace {
+                Trace::Suspended(uid) => Some(uid.as_str()),
+                _ => None,
+            })
+            .collect();
         let mut parts: BTreeMap<(&str, Kind, &str), Vec<Part>> = BTreeMap::new();
         for (namespace, .., trace) in traces.of(Kind::Pod) {
             if let Trace::Part { of: (kind, name), part } = trace {
@@ -72,9 +79,10 @@ impl Look {
                 }
                 // Of a CronJob's runs a later one that went well makes up for it.
                 Trace::Ran { of, at, failure } => {
-                    failure.as_ref().filter(|_| last_good.get(of.as_str()).is_none_or(|good| good < at))
+                    let is_last = last_good.get(of.as_str()).is_none_or(|good| good < at);
+                    failure.as_ref().filter(|_| is_last && !suspended.contains(of.as_str()))
                 }
-                Trace::Part { .. } | Trace::WaitsForPod => None,
+                Trace::Part { .. } | Trace::WaitsForPod | Trace::Suspended(_) => None,
             };
             failure.cloned()
         };
@@ -138,22 +146,26 @@ impl Look {
 impl Failing {
     fn fails(&self, at: Timestamp, not_ready_after: Option<SignedDuration>) -> bool {
         match self.failure.lacks {
-            Some(Lack::OfRollout(lacks)) => {
+            Some(Lack::OfRollout { lacks, is_over }) => {
                 let patience = not_ready_after.unwrap_or(PATIENCE);
                 let need_not_be = |part: &&Part| match part {
                     Part::Held => true,
-                    Part::Unready { since } => at < saturating_add(*since, patience),
-                    Part::Ready { .. } | Part::Going { .. } => false,
+                    Part::Unready { since, is_late: true } => at < saturating_add(*since, patience),
+                    Part::Unready { is_late: false, .. } | Part::Ready { .. } | Part::Going { .. } => false,
                 };
                 let held = count(self.parts.iter().filter(need_not_be));
-                (held == 0 || lacks > held) && self.failure.holds(at, not_ready_after)
+                let failure = match (self.unready_since(), self.failure.begins) {
+                    (Some(since), Begins::Unready { own, .. }) if is_over => &self.failure.since(since, own),
+                    _ => &self.failure,
+                };
+                (held == 0 || lacks > held) && failure.holds(at, not_ready_after)
             }
             Some(Lack::OfCount { lacks, wanted }) => {
                 let (Some(since), Begins::Unready { own, .. }) = (self.since(lacks, wanted), self.failure.begins)
                 else {
                     return false;
                 };
-                Failure { begins: Begins::Unready { since, own }, ..self.failure.clone() }.holds(at, not_ready_after)
+                self.failure.since(since, own).holds(at, not_ready_after)
             }
             None => self.failure.holds(at, not_ready_after),
         }
@@ -168,16 +180,21 @@ impl Failing {
         }
         let is_going = |part: &&Part| matches!(part, Part::Going { .. });
         let missing = wanted > count(self.parts.iter().filter(|part| !is_going(part)));
-        let unready = self.parts.iter().filter_map(|part| match part {
-            Part::Unready { since } => Some(*since),
-            Part::Held | Part::Ready { .. } | Part::Going { .. } => None,
-        });
         let changed = self.parts.iter().filter_map(|part| match part {
-            Part::Unready { since: at } | Part::Ready { made: at } | Part::Going { until: at } => Some(*at),
+            Part::Unready { since: at, .. } | Part::Ready { made: at } | Part::Going { until: at } => Some(*at),
             Part::Held => None,
         });
         let missing = missing.then(|| changed.fold(self.created, Timestamp::max));
-        unready.chain(missing).min()
+        self.unready_since().into_iter().chain(missing).min()
+    }
+
+    /// Since when the oldest of its pods that are not ready is so.
+    fn unready_since(&self) -> Option<Timestamp> {
+        let unready = self.parts.iter().filter_map(|part| match part {
+            Part::Unready { since, .. } => Some(*since),
+            Part::Held | Part::Ready { .. } | Part::Going { .. } => None,
+        });
+        unready.min()
     }
 }
 

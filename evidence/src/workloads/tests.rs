@@ -8,7 +8,7 @@ use lifecycle::{Truth, time::saturating_add};
 use serde_json::{Value, json};
 
 use super::{
-    kinds::{Claim, Class, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
+    kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
     slim::Judged,
     traces::{Kind, Traces},
@@ -240,6 +240,12 @@ fn a_job_that_failed_fails_and_a_later_run_of_a_cronjob_makes_up_for_it() {
     assert_eq!(said(&[run("b", "Failed", 2), run("d", "Complete", 3)], 9), None);
     let other = of::<Job>("e", &json!({"metadata": owned("CronJob", "other"), "status": ended("Complete", 3)}));
     assert_eq!(said(&[run("b", "Failed", 2), other], 9), failed);
+    // No later run can make up for it while it is suspended, which is what one does with a run that fails every night.
+    let cron =
+        |uid: &str, suspend: bool| of::<CronJob>("c", &json!({"metadata": {"uid": uid}, "spec": {"suspend": suspend}}));
+    assert_eq!(said(&[run("b", "Failed", 2), cron("c", true)], 9), None);
+    assert_eq!(said(&[run("b", "Failed", 2), cron("c", false)], 9), failed);
+    assert_eq!(said(&[run("b", "Failed", 2), cron("other", true)], 9), failed);
 }
 
 fn waiting(reason: &str) -> Value {

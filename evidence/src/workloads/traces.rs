@@ -15,6 +15,7 @@ pub(super) enum Kind {
     DaemonSet,
     ReplicaSet,
     Job,
+    CronJob,
     Pod,
     Claim,
     Class,
@@ -33,6 +34,8 @@ pub(super) enum Trace {
     Part { of: (Kind, String), part: Part },
     /// A class of storage that is provided once a pod uses it.
     WaitsForPod,
+    /// A CronJob of this uid that somebody suspended: no later run makes up for one that failed.
+    Suspended(String),
 }
 
 /// What a pod says of the workload that made it.
@@ -40,8 +43,8 @@ pub(super) enum Trace {
 pub(super) enum Part {
     /// It waits on purpose: so long the workload need not have it.
     Held,
-    /// It is not ready since it got its node, or was made.
-    Unready { since: Timestamp },
+    /// It is not ready since it got its node, or was made. One that got its node late need not be there for so long.
+    Unready { since: Timestamp, is_late: bool },
     /// It is ready, and was made then.
     Ready { made: Timestamp },
     /// It is being deleted, and another may be wanted in its place from then on.
@@ -72,8 +75,8 @@ pub(super) enum Begins {
 /// Pods that are lacking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lack {
-    /// So many, of a workload that knows the time of its rollout.
-    OfRollout(i32),
+    /// So many, of a workload that knows the time of its rollout; `is_over`: pods that became unready since tell since when.
+    OfRollout { lacks: i32, is_over: bool },
     /// So many of those wanted, of one that does not: its pods tell since when.
     OfCount { lacks: i32, wanted: i32 },
 }
@@ -100,12 +103,13 @@ pub struct Traces {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Deployment,
         Self::StatefulSet,
         Self::DaemonSet,
         Self::ReplicaSet,
         Self::Job,
+        Self::CronJob,
         Self::Pod,
         Self::Claim,
         Self::Class,
@@ -120,6 +124,7 @@ impl fmt::Display for Kind {
             Self::DaemonSet => "DaemonSet",
             Self::ReplicaSet => "ReplicaSet",
             Self::Job => "Job",
+            Self::CronJob => "CronJob",
             Self::Pod => "Pod",
             Self::Claim => "PersistentVolumeClaim",
             Self::Class => "StorageClass",
@@ -146,6 +151,11 @@ impl Failure {
     /// It fails for want of pods.
     pub(super) fn lacking(self, lacks: Lack) -> Self {
         Self { lacks: Some(lacks), ..self }
+    }
+
+    /// The same, where it is not ready since then.
+    pub(super) fn since(&self, since: Timestamp, own: SignedDuration) -> Self {
+        Self { begins: Begins::Unready { since, own }, ..self.clone() }
     }
 
     /// Whether it counts at that instant, where a policy says how long something may be not ready.

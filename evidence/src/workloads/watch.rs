@@ -14,7 +14,7 @@ use kube::{
 use tokio::time::sleep;
 
 use super::{
-    kinds::{Claim, Class, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
+    kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     slim::Judged,
     traces::{Kind, Place},
 };
@@ -55,6 +55,7 @@ pub fn watch(cluster: &Cluster) -> BoxStream<'static, Event> {
         of::<DaemonSet>(cluster, Config::default()),
         of::<ReplicaSet>(cluster, Config::default()),
         of::<Job>(cluster, Config::default()),
+        of::<CronJob>(cluster, Config::default()),
         of::<Pod>(cluster, Config::default().fields(UNFINISHED)),
         of::<Claim>(cluster, Config::default()),
         of::<Class>(cluster, Config::default()),

@@ -57,7 +57,10 @@ impl Judged for Deployment {
             // Somebody holds it back; what its pods wait for in vain they say themselves.
             return None;
         }
-        let (progress, lacks) = (said("Progressing"), Lack::OfRollout((wanted - ready).max(0)));
+        let progress = said("Progressing");
+        // Without a deadline it says nothing of its rollouts.
+        let is_over = progress.is_none_or(|said| said.is("True") && said.reason() == "NewReplicaSetAvailable");
+        let lacks = Lack::OfRollout { lacks: (wanted - ready).max(0), is_over };
         let deadline = self.spec.progress_deadline_seconds.map_or(PATIENCE, |it| SignedDuration::from_secs(it.into()));
         // When the rollout told of itself last.
         let told = progress.and_then(|said| said.last_update_time.as_ref()).map_or(self.created(), |at| at.0);

@@ -112,6 +112,11 @@ impl Judged for Pod {
         if let Some(owner) = self.controller()
             && let Some(kind) = judged(owner)
         {
+            if kind == Kind::Job {
+                // It ends well or not, and says nothing of pods that never start.
+                let waits = status.phase == "Pending" && !self.is_gated();
+                return waits.then(|| self.fails_later("has not been started"));
+            }
             // What made it makes another, and says how many are ready.
             let of = self.made_by(kind, owner);
             return self.part(of.0, is_ready).map(|part| Trace::Part { of, part });
@@ -119,7 +124,7 @@ impl Judged for Pod {
         if self.is_gated() {
             return None;
         }
-        let later = |why| Some(Trace::Fails(Failure::unready(self.begun_at(), PATIENCE, why)));
+        let later = |why| Some(self.fails_later(why));
         match status.phase.as_str() {
             // Of what is made by a kind that is not read, such as a workflow, it is not known whether another is made.
             "Failed" if self.controller().is_some() => None,
@@ -162,6 +167,11 @@ impl Pod {
         scheduled.last_transition_time.as_ref().map(|at| at.0)
     }
 
+    /// It fails unless it becomes ready in time.
+    fn fails_later(&self, why: &str) -> Trace {
+        Trace::Fails(Failure::unready(self.begun_at(), PATIENCE, why))
+    }
+
     /// Since when it may become ready: since it got its node, or was made.
     fn begun_at(&self) -> Timestamp {
         self.scheduled_at().map_or(self.created(), |at| at.max(self.created()))
@@ -169,7 +179,7 @@ impl Pod {
 
     /// What it says of the workload of this kind that made it, where that depends on it.
     fn part(&self, of: Kind, is_ready: bool) -> Option<Part> {
-        if !matches!(self.status.phase.as_str(), "Pending" | "Running" | "Unknown") || of == Kind::Job {
+        if !matches!(self.status.phase.as_str(), "Pending" | "Running" | "Unknown") {
             return None;
         }
         if self.is_gated() {
@@ -179,9 +189,7 @@ impl Pod {
             return knows_no_rollout(of).then(|| Part::Ready { made: self.created() });
         }
         let since = self.begun_at();
-        // A rollout that is told of began no earlier than its pods, but for those that got their nodes late.
-        let is_late = since > saturating_add(self.created(), TO_SCHEDULE);
-        (is_late || knows_no_rollout(of)).then_some(Part::Unready { since })
+        Some(Part::Unready { since, is_late: since > saturating_add(self.created(), TO_SCHEDULE) })
     }
 
     /// The workload that is judged for it: of a ReplicaSet that a Deployment made, the Deployment.

@@ -85,6 +85,43 @@ fn a_policy_says_how_long_what_is_not_ready_may_be_so() {
     }
 }
 
+/// Scaled up, woken from nothing, or on a node that was drained: its last rollout is long over.
+#[test]
+fn what_became_unready_after_a_rollout_has_its_time_from_then_on() {
+    let over = deployment(1, &progress("True", "NewReplicaSetAvailable", 0));
+    // It says nothing of rollouts that have no deadline.
+    let silent = json!({"spec": {"replicas": 2, "progressDeadlineSeconds": i32::MAX}, "status": {"readyReplicas": 1}});
+    let pod = |made| {
+        let mut metadata = owned("ReplicaSet", "r");
+        metadata["ownerReferences"][0]["name"] = json!("it-5d4f");
+        metadata["labels"] = json!({"pod-template-hash": "5d4f"});
+        metadata["creationTimestamp"] = json!(minute(made));
+        of::<Pod>("p", &json!({"metadata": metadata, "status": {"phase": "Running"}}))
+    };
+    for told in [over.clone(), silent] {
+        let of_both = |made| [of::<Deployment>("it", &told), pod(made)];
+        let first = |made| (0..=300).find(|at| said_by(Some(60), &of_both(made), *at).is_some());
+        assert_eq!((first(0), first(200)), (Some(60), Some(260)), "{told}");
+    }
+    // By itself it has none: it was complete once.
+    assert!(said(&[of::<Deployment>("it", &over), pod(200)], 200).is_some());
+}
+
+/// A Secret that it mounts is missing; its Job says nothing of that.
+#[test]
+fn a_pod_of_a_job_that_never_starts_is_judged_itself() {
+    let of_job = |told: Value| {
+        let mut told = told;
+        told["metadata"] = owned("Job", "j");
+        of::<Pod>("it", &told)
+    };
+    let waits = of_job(json!({"status": {"phase": "Pending"}}));
+    assert_eq!(said(std::slice::from_ref(&waits), 9), None);
+    assert_eq!(said(&[waits], 10).as_deref(), Some("Pod `it` has not been started"));
+    assert_eq!(said(&[of_job(json!({"status": {"phase": "Running"}}))], 99), None, "it takes its time");
+    assert_eq!(said(&[of::<Pod>("it", &held("Job", "it", None))], 99), None, "somebody holds it back");
+}
+
 #[test]
 fn what_is_more_than_not_ready_counts_whatever_a_policy_says() {
     let stuck = of::<Pod>("it", &waiting("ImagePullBackOff"));

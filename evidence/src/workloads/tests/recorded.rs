@@ -7,7 +7,7 @@ use kube::api::ObjectList;
 use lifecycle::{Truth, time::saturating_add};
 
 use super::super::{
-    kinds::{Claim, Class, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
+    kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
     slim::Judged,
     traces::Traces,
@@ -34,6 +34,7 @@ fn recorded() -> (Traces, Timestamp) {
         take::<DaemonSet>(&mut traces),
         take::<ReplicaSet>(&mut traces),
         take::<Job>(&mut traces),
+        take::<CronJob>(&mut traces),
         take::<Pod>(&mut traces),
         take::<Claim>(&mut traces),
         take::<Class>(&mut traces),

@@ -111,7 +111,7 @@ impl Stage {
         let events = json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]});
         let workloads = json!({
             "apiGroups": ["apps", "batch", "", "storage.k8s.io"],
-            "resources": ["deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "pods", "persistentvolumeclaims", "storageclasses"],
+            "resources": ["deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs", "pods", "persistentvolumeclaims", "storageclasses"],
             "verbs": ["list", "watch"],
         });
         let managers = [namespaces(&["get", "list", "watch", "patch", "delete"]), events, workloads];

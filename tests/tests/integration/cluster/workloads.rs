@@ -14,12 +14,13 @@ use crate::cluster::LATER;
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../evidence/src/workloads/tests/recorded");
 
 /// What is read of a namespace, and the classes of the cluster.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "deployments",
     "statefulsets",
     "daemonsets",
     "replicasets",
     "jobs",
+    "cronjobs",
     "pods",
     "persistentvolumeclaims",
     "storageclasses",
@@ -101,6 +102,10 @@ fn cast(image: &str) -> Vec<Value> {
         pod("gated-pod", &sleeps, json!({"schedulingGates": gate})),
         workload("Deployment", "paused-web", &sleeps, json!({"paused": true})),
         workload("Job", "suspended-job", &sleeps, json!({"suspend": true})),
+        json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "suspended-cron"}, "spec": {
+            "schedule": "0 0 1 1 *", "suspend": true, "jobTemplate": {"spec": {"template": {
+                "spec": {"containers": [fails], "restartPolicy": "Never"}}}},
+        }}),
         workload("Job", "failed-job", &fails, json!({"backoffLimit": 0})),
         workload("Job", "done-job", &container(image, "true"), json!({})),
         pod("ended-badly", &fails, json!({})),

@@ -223,6 +223,7 @@ fn is_again(log: &str) -> bool {
 #[tokio::test]
 async fn each_kind_is_listed_once_by_who_stays_and_once_by_who_sweeps() {
     let once: BTreeMap<_, _> = [
+        "cronjobs",
         "daemonsets",
         "deployments",
         "jobs",

@@ -103,7 +103,7 @@ async fn grant(client: &Client, user: &str, verbs: &[&str], reads_workloads: boo
             {"apiGroups": [""], "resources": ["namespaces"], "verbs": verbs},
             {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
             {"apiGroups": ["apps", "batch", "", "storage.k8s.io"], "verbs": workloads, "resources": [
-                "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "pods", "persistentvolumeclaims",
+                "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs", "pods", "persistentvolumeclaims",
                 "storageclasses",
             ]},
         ],
