@@ -105,7 +105,7 @@ struct Known<'a> {
 
 impl Known<'_> {
     fn ttl(&self) -> String {
-        if self.keys.read(self.namespace, EXPIRES_AT).is_some_and(|text| parse(text).is_some()) {
+        if self.keys.read(self.namespace, EXPIRES_AT).is_some() {
             return format!("nothing beside `{EXPIRES_AT}`");
         }
         let Some(policy) = self.policy else { return "the longest allowed ttl".to_owned() };

@@ -519,10 +519,12 @@ fn what_something_is_decided_on_is_kept_in_memory_and_nothing_else() {
         "all": [{ "labels": { "project": "a" } }],
     });
     let policies = configured(&[with("match", selectors)], &keys, &[]).unwrap();
-    let labels = ["team", "project", "cicd.skao.int/team", "cicd.skao.int/jobId"];
+    // A label may stand for an annotation of ours.
+    let ours = ["manager.cicd.skao.int/ttl", "old.example/protect"];
+    let labels = [&["team", "project", "cicd.skao.int/team", "cicd.skao.int/jobId"][..], &ours].concat();
     let owners = ["cicd.skao.int/authorEmail", "cicd.skao.int/mrAssignees", "cicd.skao.int/notificationAddress"];
     let owners = [&owners[..], &["admission.example/user"]].concat();
-    let annotations = [&["note", "manager.cicd.skao.int/ttl", "old.example/protect"], &owners[..]].concat();
+    let annotations = [&["note"], &ours[..], &owners[..]].concat();
     for key in labels.iter().chain(&annotations).chain(&["other", "cicd.skao.int/other", "x/cicd.skao.int/team"]) {
         assert_eq!(policies.reads_label(key), labels.contains(key), "{key}");
         assert_eq!(policies.reads_annotation(key), annotations.contains(key), "{key}");

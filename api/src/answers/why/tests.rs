@@ -47,10 +47,13 @@ fn what_nobody_can_read_is_told_with_what_it_counts_as_by_date() {
         malformed(&[("ttl", "7"), ("expires_at", "soon"), ("keep_until", "Friday"), ("status", "ok")]),
         [
             format!(
-                "annotation `{us}/ttl: 7` cannot be read and counts as no end, which is for ever, for policy `ci` has no \
-                 `max_ttl`; write a duration such as `4h` or `2d`"
+                "annotation `{us}/ttl: 7` cannot be read and counts as nothing beside `expires_at`; write a duration such \
+                 as `4h` or `2d`"
             ),
-            format!("annotation `{us}/expires_at: soon` cannot be read and counts as no end, as without it; {instant}"),
+            format!(
+                "annotation `{us}/expires_at: soon` cannot be read and counts as an end at 2026-08-18 08:00:00 UTC, \
+                 `max_keep` of policy `ci` from when it was first seen; {instant}"
+            ),
             format!(
                 "annotation `{us}/keep_until: Friday` cannot be read and counts as a wish to keep until 2026-08-18 \
                  09:00:00 UTC, the longest allowed; {instant}"
@@ -72,6 +75,18 @@ fn what_nobody_can_read_is_told_with_what_it_counts_as_by_date() {
         [format!(
             "annotation `{us}/ttl: 7` cannot be read and counts as nothing beside `expires_at`; write a duration such as \
              `4h` or `2d`"
+        )]
+    );
+}
+
+#[test]
+fn a_ttl_that_nobody_can_read_alone_is_for_ever_and_says_so() {
+    let us = "manager.cicd.skao.int";
+    assert_eq!(
+        malformed(&[("ttl", "7")]),
+        [format!(
+            "annotation `{us}/ttl: 7` cannot be read and counts as no end, which is for ever, for policy `ci` has no \
+             `max_ttl`; write a duration such as `4h` or `2d`"
         )]
     );
 }

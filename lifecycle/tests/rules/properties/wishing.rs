@@ -62,6 +62,8 @@ proptest! {
         prop_assert_eq!(end(&namespace, recorded.as_ref(), now).map(|it| it.at), without);
 
         let Some(text) = written(expires_at) else { return Ok(()) };
+        // Beside it a ttl that cannot be read counts for nothing.
+        let without = without.or_else(|| policy.ttl.map(after));
         namespace.annotations.insert(key("expires_at"), text.clone());
         let found = end(&namespace, recorded.as_ref(), now);
         let is_run = parse(&text).is_none() && cap.is_none() && without.is_some();

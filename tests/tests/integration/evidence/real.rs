@@ -10,6 +10,7 @@ use testbed::{HANG, Prometheus, eventually};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    task::JoinSet,
 };
 
 use crate::evidence::{told, truths, way};
@@ -185,12 +186,13 @@ async fn a_query_that_is_none_is_told_of() {
 }
 
 /// What kube-state-metrics says at this address, of a pod in namespace `a`.
-async fn states() -> u16 {
+async fn states() -> (u16, JoinSet<()>) {
     const PAGE: &str =
         "# TYPE kube_pod_status_phase gauge\nkube_pod_status_phase{namespace=\"a\",phase=\"Failed\"} 1\n";
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut asked = [0; 4_096];
             let _ = stream.read(&mut asked).await;
@@ -198,7 +200,7 @@ async fn states() -> u16 {
             let _ = stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{PAGE}", PAGE.len()).as_bytes()).await;
         }
     });
-    port
+    (port, serving)
 }
 
 /// It runs in namespace `b`. Unless its labels are honoured, those of where it runs take their place, and what they were is exported.
@@ -206,7 +208,8 @@ async fn states() -> u16 {
 async fn what_is_scraped_without_honouring_its_labels_is_about_what_it_exports() {
     let failed = json!({"alert": "PodFailed", "expr": "kube_pod_status_phase{phase=\"Failed\"} == 1"});
     let prometheus = Prometheus::start(&[watchdog(), failed]).await.unwrap();
-    let address = format!("{}:{}", Ipv4Addr::LOCALHOST, states().await);
+    let (port, _serving) = states().await;
+    let address = format!("{}:{port}", Ipv4Addr::LOCALHOST);
     for honours in [false, true] {
         let target = json!({"targets": [address], "labels": {"namespace": "b"}});
         let job = json!({"job_name": "states", "honor_labels": honours, "static_configs": [target]});
