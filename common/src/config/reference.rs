@@ -1,6 +1,7 @@
 //! What the configuration means, generated from its types: their doc comments are the one place where it is said.
 
 mod example;
+mod helm;
 mod markdown;
 mod shape;
 
@@ -15,6 +16,7 @@ use super::{
 };
 
 pub use example::example;
+pub use helm::for_helm;
 pub use markdown::markdown;
 
 /// What the example says beyond the defaults.
@@ -84,7 +86,7 @@ mod tests {
         let page = "../charts/namespace-manager/values.schema.json";
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
         let mut whole: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        let mut config = schema();
+        let mut config = for_helm(schema());
         let parts = config.as_object_mut().unwrap();
         parts.remove("$schema");
         // References start at the root of the whole.
