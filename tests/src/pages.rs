@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
 
 /// The languages of the blocks. A block in another one, or in none, is refused: it might hold an example that nobody tries.
-const LANGUAGES: [&str; 3] = ["console", "json", "yaml"];
+const LANGUAGES: [&str; 4] = ["console", "json", "text", "yaml"];
 
 /// A piece of YAML in a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,10 +98,20 @@ fn blocks(page: &str) -> Result<Vec<(usize, String)>> {
         match language {
             "yaml" => found.push((start, text(&block))),
             "console" => found.extend(given(&block)?),
+            "text" => {
+                ensure!(!block.iter().any(|(_, line)| is_pair(line)), "line {start}: it reads like `yaml`; say so")
+            }
             _ => {}
         }
     }
     Ok(found)
+}
+
+/// Whether a line is a key with a value, as in YAML.
+fn is_pair(line: &str) -> bool {
+    let is_key = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let pair = line.trim().trim_start_matches("- ").split_once(':');
+    pair.is_some_and(|(key, value)| is_key(key) && (value.is_empty() || value.starts_with(' ')))
 }
 
 /// What the commands of a block are given as text.
@@ -231,6 +241,7 @@ mod tests {
     fn nothing_is_passed_over() {
         refused("a\n```yml\nmode: observe\n```\n", "line 2: a block of `yml`");
         refused("```\nmode: observe\n```\n", "a block of ``");
+        refused("```text\n  - mode: observe\n```\n", "it reads like `yaml`");
         refused("~~~yaml\nmode: observe\n~~~\n", "write a block with ```");
         refused("```yaml\nmode: observe\n", "does not end");
         refused("```yaml\nmodus: observe\n```\n", "is neither a configuration nor values");
