@@ -33,10 +33,10 @@ refused is logged and leaves the last good one in force.
 A duration is a number with a unit, `s`, `m`, `h`, `d` or `w`, and several of them may follow each other: `1h30m`,
 `0.5h`, `2w`.
 
-Files are YAML 1.2. What Helm makes of a file is read, too: it reads YAML 1.1, where without quotes `on`, `yes` and `y` are
+Files are read as YAML 1.2, and so is what Helm makes of one. Helm reads YAML 1.1, where without quotes `on`, `yes` and `y` are
 `true`, and `off`, `no` and `n` are `false`. So the key `true` stands for `on` in a policy, and the value `false` for the word
-`off`: write both without quotes, here and in the values of the chart. Put in quotes, in both, keys of labels and annotations
-that are such words, and values of theirs that are such words or numbers: `\"yes\"`, `\"1.10\"`.
+`off`: write both without quotes, here and in the values of the chart. Labels and annotations are texts: put keys and values
+that are such words or numbers in quotes, `\"yes\"`, `\"1.10\"`.
 ";
 
 /// The page `docs/configuration.md`.
