@@ -50,7 +50,7 @@ pub fn examples() -> Result<Vec<Example>> {
     for path in pages {
         let page = path.strip_prefix(&root)?.display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{page}`"))?;
-        if page.ends_with(".yaml") {
+        if is_a(&path, "yaml") {
             examples.push(Example { kind: known.kind(&text).context(page.clone())?, page, line: 0, text });
             continue;
         }
@@ -69,11 +69,15 @@ fn find(directory: &Path, pages: &mut Vec<PathBuf>) -> Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
             find(&path, pages)?;
-        } else if name.ends_with(".md") || name == "NOTES.txt" || name.ends_with(".example.yaml") {
+        } else if is_a(&path, "md") || name == "NOTES.txt" || name.ends_with(".example.yaml") {
             pages.push(path);
         }
     }
     Ok(())
+}
+
+fn is_a(path: &Path, kind: &str) -> bool {
+    path.extension().is_some_and(|extension| extension == kind)
 }
 
 /// The pieces of YAML in a page, each with the line above it: blocks, and what commands are given by `<<'YAML'`.
@@ -130,7 +134,7 @@ fn given(block: &[(usize, &str)]) -> Result<Vec<(usize, String)>> {
 }
 
 fn text(lines: &[(usize, &str)]) -> String {
-    lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+    lines.iter().flat_map(|(_, line)| [*line, "\n"]).collect()
 }
 
 /// The keys by which examples are told apart.

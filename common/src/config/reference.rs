@@ -1,6 +1,7 @@
 //! What the configuration means, generated from its types: their doc comments are the one place where it is said.
 
 mod example;
+#[cfg(test)]
 mod helm;
 mod markdown;
 mod shape;
@@ -16,7 +17,6 @@ use super::{
 };
 
 pub use example::example;
-pub use helm::for_helm;
 pub use markdown::markdown;
 
 /// What the example says beyond the defaults.
@@ -51,7 +51,7 @@ fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{super::Source, shape::Shape, *};
+    use super::{super::Source, helm::for_helm, shape::Shape, *};
 
     /// Holds a page of the repository to what is generated; `UPDATE_DOCS=1` rewrites it.
     #[track_caller]

@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::yaml11;
 
 /// A schema that also takes what Helm makes of keys and words, where nothing else can be meant.
-#[must_use]
-pub fn for_helm(mut schema: Value) -> Value {
+pub(super) fn for_helm(mut schema: Value) -> Value {
     take(&mut schema);
     let log = &mut schema["$defs"]["RawTelemetry"]["properties"]["log"];
     log.as_object_mut().expect("a log has a level").remove("type");

@@ -13,8 +13,8 @@ use super::harness::{FULL, Helm, find};
 
 /// A configuration as it stands under `config`.
 fn pasted(configuration: &str) -> String {
-    let lines = configuration.lines().map(|line| format!("  {line}\n"));
-    format!("config:\n{}", lines.collect::<String>())
+    let lines: String = configuration.lines().flat_map(|line| ["  ", line, "\n"]).collect();
+    format!("config:\n{lines}")
 }
 
 /// A configuration that our own parser reads from a file.
