@@ -24,6 +24,7 @@ pub mod suggest;
 mod tree;
 mod watch;
 mod yaml;
+mod yaml11;
 
 #[cfg(test)]
 mod tests;

@@ -138,6 +138,14 @@ impl RawSelector {
                     let why = "an empty value counts as absent and would match nothing".to_owned();
                     errors.push((format!(".{part}.{key}"), why));
                 }
+                if key == "true" || key == "false" {
+                    let words = if key == "true" { "`on`, `yes` or `y`" } else { "`off`, `no` or `n`" };
+                    let why = format!(
+                        "it is what Helm (YAML 1.1) makes of a key {words}, so nobody knows which is meant; put the key \
+                         in quotes where you wrote it"
+                    );
+                    errors.push((format!(".{part}.{key}"), why));
+                }
                 if keys.is_ours(key) {
                     let why = "a policy cannot match on what Namespace Manager writes itself".to_owned();
                     errors.push((format!(".{part}.{key}"), why));

@@ -94,9 +94,11 @@ pub struct RawChecks {
     /// How long it is `failing` before it has `failed`; may be 0.
     pub grace_period: Pause,
     /// After how many looks in a row that find something failing it is `unstable`; at least 1. Default: 1.
+    #[schemars(range(min = 1))]
     pub fail_after: u32,
     /// After how many looks in a row that find nothing failing it is `ok` again, from `failing` or `failed`; at least 1.
     /// Default: 2.
+    #[schemars(range(min = 1))]
     pub recover_after: u32,
     /// Whether a newer deployment of the same merge request or branch replaces it, which is then deleted. Default: not
     /// checked.
@@ -608,9 +610,12 @@ fn grace_on(raw: &RawPolicy, status: Status) -> Option<SignedDuration> {
 
 /// By which rules health is judged; `None`: it is not.
 fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthTerms> {
-    for (key, count) in [("fail_after", raw.fail_after), ("recover_after", raw.recover_after)] {
+    for (key, count, found) in [
+        ("fail_after", raw.fail_after, "that find something failing it is `unstable`"),
+        ("recover_after", raw.recover_after, "that find nothing failing it is `ok` again"),
+    ] {
         if count == 0 {
-            refuse(&format!(".checks.{key}"), "it takes at least 1 look to tell".to_owned());
+            refuse(&format!(".checks.{key}"), format!("write 1 or more: after how many looks in a row {found}"));
         }
     }
     let sources = common.sources;

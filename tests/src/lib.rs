@@ -23,6 +23,8 @@
 //! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
 //! ends with the test process, even if that is killed ([`family`]).
 //!
+//! The examples of the documentation are found by [`pages`].
+//!
 //! Tests wait in one way only: [`eventually`], for a condition, with a deadline.
 //!
 //! The servers' binaries come from `make servers`. If they are missing, a test fails and says so.
@@ -44,6 +46,7 @@ mod kubeconfig;
 mod mongo;
 mod namespaces;
 pub mod oracle;
+pub mod pages;
 mod parsers;
 mod port;
 mod process;

@@ -39,11 +39,33 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 system:serviceaccount:{{ .root.Release.Namespace }}:{{ include "nsm.fullname" .root }}-{{ .component }}
 {{- end -}}
 
+{{- /* Helm makes `true` of `on`, `yes` and `y`, and `false` of `off`, `no` and `n`, where they have no quotes. Our parser knows the key
+`on` of a policy so; which label was meant nobody knows, and several of them are one. */ -}}
+{{- define "nsm.policyIsClear" -}}
+{{- $policy := . -}}
+{{- if and (hasKey $policy "on") (hasKey $policy "true") -}}
+{{- fail (printf "the policy `%s` has the key `on` twice, in quotes and without; remove one" $policy.name) -}}
+{{- end -}}
+{{- range $selector := concat ($policy.match.any | default list) ($policy.match.all | default list) -}}
+{{- range $part := list "labels" "annotations" -}}
+{{- $pairs := index $selector $part | default dict -}}
+{{- if hasKey $pairs "true" -}}
+{{- fail (printf "the policy `%s` matches %s by a key `true`, which Helm makes of `on`, `yes` and `y`; put the key in quotes" $policy.name $part) -}}
+{{- else if hasKey $pairs "false" -}}
+{{- fail (printf "the policy `%s` matches %s by a key `false`, which Helm makes of `off`, `no` and `n`; put the key in quotes" $policy.name $part) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* The configuration of the pods, as YAML: `config` and, laid over it, what the chart alone knows. */ -}}
 {{- define "nsm.config" -}}
 {{- $name := include "nsm.fullname" . -}}
 {{- $secrets := "/etc/namespace-manager-secrets" -}}
 {{- $given := deepCopy (.Values.config | default dict) -}}
+{{- range $given.policies -}}
+{{- include "nsm.policyIsClear" . -}}
+{{- end -}}
 {{- $said := dict
     "leadership" (dict "name" $name)
     "jobs" (dict "templates" "/etc/namespace-manager-jobs")

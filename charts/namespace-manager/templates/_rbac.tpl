@@ -71,7 +71,8 @@ api:
 {{- define "nsm.readsWorkloads" -}}
 {{- if dig "health" "kubernetes" true (.Values.config | default dict) -}}
 {{- range (dig "policies" list (.Values.config | default dict)) -}}
-{{- if not (has (dig "checks" "health" "auto" .) (list "off" "prometheus")) }}yes{{ end -}}
+{{- /* Without quotes Helm makes `false` of `off`. */ -}}
+{{- if not (has (dig "checks" "health" "auto" .) (list "off" false "prometheus")) }}yes{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

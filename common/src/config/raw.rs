@@ -5,6 +5,8 @@
 mod jobs;
 mod owners;
 
+use std::fmt;
+
 use lifecycle::{
     Mode,
     duration::Period,
@@ -12,7 +14,10 @@ use lifecycle::{
     policy::{OnUndeliverable, RawPolicy},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Unexpected, Visitor},
+};
 
 pub use self::{
     jobs::{RawJobs, Sweep},
@@ -312,8 +317,9 @@ pub struct RawWorkers {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawTelemetry {
-    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as `info,kube=debug`.
+    /// What is logged: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or directives such as `info,kube=debug`.
     /// Default: `info`. Takes hold at the next start. Variable: `NSM__TELEMETRY__LOG`.
+    #[serde(deserialize_with = "directives")]
     pub log: String,
     /// How it is written: `compact` for people, `json` for machines, `auto` for `compact` on a terminal and `json`
     /// elsewhere. Default: `auto`. Takes hold at the next start. Variable: `NSM__TELEMETRY__FORMAT`.
@@ -331,6 +337,29 @@ pub enum LogFormat {
     Compact,
     /// One JSON object per line.
     Json,
+}
+
+/// Directives of a log. The level `off` without quotes is `false` in YAML 1.1.
+fn directives<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Directives;
+
+    impl Visitor<'_> for Directives {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a level, such as `info`, or directives")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_bool<E: de::Error>(self, value: bool) -> Result<String, E> {
+            if value { Err(E::invalid_type(Unexpected::Bool(value), &self)) } else { Ok("off".to_owned()) }
+        }
+    }
+
+    deserializer.deserialize_any(Directives)
 }
 
 impl Default for RawQueue {

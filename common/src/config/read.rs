@@ -13,32 +13,48 @@ use super::{
     Mistake,
     suggest::nearest,
     tree::{Node, Value},
+    yaml11,
 };
 
 /// Reads a whole tree.
 pub(super) fn read<T: DeserializeOwned>(tree: &mut Node) -> Result<T, Vec<Mistake>> {
-    let mistakes = RefCell::default();
+    let noted = Noted::default();
     loop {
-        let root = At { node: tree, key: String::new(), unknown: &mistakes };
-        let failed = match T::deserialize(root) {
-            Ok(value) if mistakes.borrow().is_empty() => return Ok(value),
-            Ok(_) => return Err(mistakes.into_inner()),
+        let root = At { node: tree, key: String::new(), noted: &noted };
+        let read = T::deserialize(root);
+        let renamed = noted.renamed.take().into_iter().filter(|(key, name)| tree.rename(key, name)).count();
+        if renamed > 0 {
+            continue;
+        }
+        let failed = match read {
+            Ok(value) if noted.mistakes.borrow().is_empty() => return Ok(value),
+            Ok(_) => return Err(noted.mistakes.into_inner()),
             Err(failed) => failed,
         };
         let key = failed.key.unwrap_or_default();
         if let Why::Said(why) = failed.why {
-            note(&mistakes, Mistake::new(&tree.nearest(&key).origin, &key, why));
+            noted.mistake(Mistake::new(&tree.nearest(&key).origin, &key, why));
         }
         if key.is_empty() || !tree.refuse(&key) {
-            return Err(mistakes.into_inner());
+            return Err(noted.mistakes.into_inner());
         }
     }
 }
 
-fn note(mistakes: &RefCell<Vec<Mistake>>, mistake: Mistake) {
-    let mut mistakes = mistakes.borrow_mut();
-    if !mistakes.contains(&mistake) {
-        mistakes.push(mistake);
+/// What was found on the way that need not end the reading.
+#[derive(Debug, Default)]
+struct Noted {
+    mistakes: RefCell<Vec<Mistake>>,
+    /// Keys that stand for others in YAML 1.1, with these: what is said of them, and where, is said by the name that was meant.
+    renamed: RefCell<Vec<(String, &'static str)>>,
+}
+
+impl Noted {
+    fn mistake(&self, mistake: Mistake) {
+        let mut mistakes = self.mistakes.borrow_mut();
+        if !mistakes.contains(&mistake) {
+            mistakes.push(mistake);
+        }
     }
 }
 
@@ -46,8 +62,7 @@ fn note(mistakes: &RefCell<Vec<Mistake>>, mistake: Mistake) {
 struct At<'t> {
     node: &'t Node,
     key: String,
-    /// Keys that do not exist need not end the reading; they are noted here.
-    unknown: &'t RefCell<Vec<Mistake>>,
+    noted: &'t Noted,
 }
 
 /// Why a value could not be read, and the key it stands at, once known.
@@ -67,7 +82,7 @@ enum Why {
 
 impl Value {
     /// What it is, for a sentence.
-    pub(super) fn words(&self) -> String {
+    fn words(&self) -> String {
         match self {
             Self::Null | Self::Refused => "nothing".to_owned(),
             Self::Bool(value) => format!("`{value}`"),
@@ -80,14 +95,25 @@ impl Value {
     }
 }
 
+impl Node {
+    /// What it is, for a sentence: numbers as they were written.
+    pub(super) fn words(&self) -> String {
+        match (&self.value, &self.written) {
+            (Value::Whole(_) | Value::Float(_), Some(written)) => format!("the number `{written}`"),
+            (Value::Bool(_), Some(written)) => format!("`{written}`"),
+            (value, _) => value.words(),
+        }
+    }
+}
+
 impl<'t> At<'t> {
     fn child(&self, node: &'t Node, step: &str) -> Self {
         let dot = if self.key.is_empty() || step.starts_with('[') { "" } else { "." };
-        Self { node, key: format!("{}{dot}{step}", self.key), unknown: self.unknown }
+        Self { node, key: format!("{}{dot}{step}", self.key), noted: self.noted }
     }
 
     fn wants(&self, what: &str, mend: &str) -> Failed {
-        let found = self.node.value.words();
+        let found = self.node.words();
         Failed::said(format!("it must be {what} and is {found}{mend}")).at(&self.key)
     }
 
@@ -124,6 +150,21 @@ fn text(text: &str) -> String {
         format!("the text `{}…`", text.chars().take(MOST).collect::<String>())
     } else {
         format!("the text `{text}`")
+    }
+}
+
+/// The word for a boolean, where a boolean is wanted and a word of YAML 1.1 was found.
+fn boolean_for(word: &str) -> String {
+    yaml11::boolean(word).map_or(String::new(), |value| format!("; write `{value}`"))
+}
+
+/// A way out where zeros before a number make it another one for Helm, which reads it as octal.
+fn without_zeros(node: &Node) -> &'static str {
+    let is_octal = |text: &str| text.len() > 1 && text.starts_with('0') && text.chars().all(|c| c.is_ascii_digit());
+    if node.written.as_deref().is_some_and(is_octal) {
+        "; leave out the zero before it, by which Helm reads another number"
+    } else {
+        ""
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the configuration means, generated from its types: their doc comments are the one place where it is said.
 
 mod example;
+#[cfg(test)]
+mod helm;
 mod markdown;
 mod shape;
 
@@ -49,7 +51,7 @@ fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{super::Source, shape::Shape, *};
+    use super::{super::Source, helm::for_helm, shape::Shape, *};
 
     /// Holds a page of the repository to what is generated; `UPDATE_DOCS=1` rewrites it.
     #[track_caller]
@@ -84,7 +86,7 @@ mod tests {
         let page = "../charts/namespace-manager/values.schema.json";
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
         let mut whole: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        let mut config = schema();
+        let mut config = for_helm(schema());
         let parts = config.as_object_mut().unwrap();
         parts.remove("$schema");
         // References start at the root of the whole.

@@ -12,6 +12,7 @@ use lifecycle::{
 use super::{Readable, Settings, Source, is_default_store, kubeconfigs};
 use crate::timings::Timings;
 
+mod helm;
 mod refused;
 mod stop;
 

@@ -7,6 +7,8 @@ use std::{fmt, path::Path, sync::Arc};
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) origin: Origin,
+    /// A number, or `true` or `false`, in the characters of the file: `1.10` is another text than `1.1`.
+    pub(super) written: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,17 +59,19 @@ impl fmt::Display for Origin {
 }
 
 impl Node {
+    const fn new(value: Value, origin: Origin) -> Self {
+        Self { value, origin, written: None }
+    }
+
     /// The tree without anything in it.
     pub(super) const fn empty() -> Self {
-        Self { value: Value::Map(Vec::new()), origin: Origin::Nowhere }
+        Self::new(Value::Map(Vec::new()), Origin::Nowhere)
     }
 
     /// A tree that holds one value, at this path.
     pub(super) fn at_path(path: &[String], value: Value, origin: &Origin) -> Self {
-        let leaf = Self { value, origin: origin.clone() };
-        path.iter()
-            .rev()
-            .fold(leaf, |inner, key| Self { value: Value::Map(vec![(key.clone(), inner)]), origin: origin.clone() })
+        let leaf = Self::new(value, origin.clone());
+        path.iter().rev().fold(leaf, |inner, key| Self::new(Value::Map(vec![(key.clone(), inner)]), origin.clone()))
     }
 
     /// Lays another tree over this one: maps merge, everything else replaces, null leaves what is there.
@@ -85,6 +89,7 @@ impl Node {
             (base, value) => {
                 *base = value;
                 self.origin = over.origin;
+                self.written = over.written;
             }
         }
     }
@@ -108,6 +113,17 @@ impl Node {
             return true;
         }
         self.step_mut(key).is_some_and(|(child, rest)| child.refuse(rest))
+    }
+
+    /// Gives what stands at a key another name. Returns whether it was there.
+    pub(super) fn rename(&mut self, key: &str, name: &str) -> bool {
+        if let Value::Map(pairs) = &mut self.value
+            && let Some((at, "")) = longest(pairs, key)
+        {
+            name.clone_into(&mut pairs[at].0);
+            return true;
+        }
+        self.step_mut(key).is_some_and(|(child, rest)| child.rename(rest, name))
     }
 
     fn step<'k>(&self, key: &'k str) -> Option<(&Self, &'k str)> {

@@ -10,6 +10,7 @@ mod harness;
 mod admission;
 mod alerts;
 mod configuration;
+mod examples;
 mod guard;
 mod pages;
 mod rendering;

@@ -6,7 +6,10 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{super::Mistake, At, Failed, NO_SUCH_KEY, Value, Why, note, unknown};
+use super::{
+    super::{Mistake, yaml11},
+    At, Failed, NO_SUCH_KEY, Value, Why, boolean_for, unknown, without_zeros,
+};
 
 /// Widths make no difference: the visitor says what is too large for it.
 macro_rules! same {
@@ -38,7 +41,8 @@ impl<'de> Deserializer<'de> for At<'de> {
         let what = "`true` or `false`";
         let value = match &self.node.value {
             Value::Bool(value) => *value,
-            Value::Word(word) => self.number(word, what)?,
+            Value::Word(word) => word.parse().map_err(|_| self.wants(what, &boolean_for(word)))?,
+            Value::Text(text) => return Err(self.wants(what, &boolean_for(text))),
             _ => return Err(self.wants(what, "")),
         };
         visitor.visit_bool(value)
@@ -49,7 +53,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         let value = match &self.node.value {
             Value::Whole(value) => *value,
             Value::Word(word) => self.number(word, what)?,
-            _ => return Err(self.wants(what, "")),
+            _ => return Err(self.wants(what, without_zeros(self.node))),
         };
         visitor.visit_i64(value).map_err(|failed: Failed| failed.at(&self.key))
     }
@@ -59,7 +63,7 @@ impl<'de> Deserializer<'de> for At<'de> {
         let value = match &self.node.value {
             Value::Whole(value) => u64::try_from(*value).map_err(|_| self.wants(what, ""))?,
             Value::Word(word) => self.number(word, what)?,
-            _ => return Err(self.wants(what, "")),
+            _ => return Err(self.wants(what, without_zeros(self.node))),
         };
         visitor.visit_u64(value).map_err(|failed: Failed| failed.at(&self.key))
     }
@@ -121,10 +125,19 @@ impl<'de> Deserializer<'de> for At<'de> {
             return Err(self.wants("a map of settings", &format!(" (known: {})", fields.join(", "))));
         };
         for (key, node) in pairs.iter().filter(|(key, _)| !fields.contains(&key.as_str())) {
-            note(
-                self.unknown,
-                Mistake::new(&node.origin, self.child(node, key).key, unknown(NO_SUCH_KEY, key, fields)),
-            );
+            let at = self.child(node, key).key;
+            let meant = key.parse().ok().and_then(|value| yaml11::meant(value, fields.iter().copied()));
+            let why = match meant {
+                Some(meant) if pairs.iter().any(|(other, _)| other == meant) => format!(
+                    "it stands beside `{meant}`, and is what Helm (YAML 1.1) makes of `{meant}` without quotes; remove one"
+                ),
+                Some(meant) => {
+                    self.noted.renamed.borrow_mut().push((at, meant));
+                    continue;
+                }
+                None => unknown(NO_SUCH_KEY, key, fields),
+            };
+            self.noted.mistake(Mistake::new(&node.origin, at, why));
         }
         let key = self.key.clone();
         visitor.visit_map(Pairs { map: self, fields: Some(fields), next: 0 }).map_err(|failed: Failed| {
@@ -145,13 +158,16 @@ impl<'de> Deserializer<'de> for At<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failed> {
-        match &self.node.value {
-            Value::Text(text) | Value::Word(text) => {
-                let name: StrDeserializer<'_, Failed> = text.as_str().into_deserializer();
-                visitor.visit_enum(name).map_err(|failed: Failed| failed.at(&self.key))
-            }
-            _ => Err(self.wants("one word", &format!(" (known: {})", variants.join(", ")))),
-        }
+        let word = match &self.node.value {
+            Value::Text(text) | Value::Word(text) => Some(text.as_str()),
+            Value::Bool(value) => yaml11::meant(*value, variants.iter().copied()),
+            _ => None,
+        };
+        let Some(word) = word else {
+            return Err(self.wants("one word", &format!(" (known: {})", variants.join(", "))));
+        };
+        let name: StrDeserializer<'_, Failed> = word.into_deserializer();
+        visitor.visit_enum(name).map_err(|failed: Failed| failed.at(&self.key))
     }
 
     forward_to_deserialize_any! { bytes byte_buf unit unit_struct identifier ignored_any tuple tuple_struct }

@@ -35,7 +35,9 @@ fn write_setting(lines: &mut Vec<String>, indent: usize, setting: &Setting, node
     }
     let pad = " ".repeat(indent);
     let name = &setting.name;
-    match node {
+    let is_empty = |node: &Node| node.value == Value::Map(Vec::new());
+    // A key without a value is refused by the chart, which would take its own default for removed.
+    match node.filter(|node| !is_empty(node) || !matches!(setting.shape, Shape::Settings(_))) {
         Some(node) => write_value(lines, indent, name, &setting.shape, node, told),
         None if told => absent(lines, &format!("{pad}# "), "", setting),
         None => {}

@@ -32,6 +32,11 @@ refused is logged and leaves the last good one in force.
 
 A duration is a number with a unit, `s`, `m`, `h`, `d` or `w`, and several of them may follow each other: `1h30m`,
 `0.5h`, `2w`.
+
+Files are read as YAML 1.2, and so is what Helm makes of one. Helm reads YAML 1.1, where without quotes `on`, `yes` and `y` are
+`true`, and `off`, `no` and `n` are `false`. So the key `true` stands for `on` in a policy, and the value `false` for the word
+`off`: write both without quotes, here and in the values of the chart. Labels and annotations are texts: put keys and values
+that are such words or numbers in quotes, `\"yes\"`, `\"1.10\"`.
 ";
 
 /// The page `docs/configuration.md`.

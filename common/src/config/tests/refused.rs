@@ -187,6 +187,15 @@ fn what_can_never_hold_is_refused() {
          and dashes, with a letter at its begin and no dash at its end",
     );
     check("workers: {max: 0}\n", "@:1: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`");
+    for (key, found) in [
+        ("fail_after", "that find something failing it is `unstable`"),
+        ("recover_after", "that find nothing failing it is `ok` again"),
+    ] {
+        check(
+            &policy(&format!("checks: {{{key}: 0}}")),
+            &format!("@:4: `policies[0].checks.{key}`: write 1 or more: after how many looks in a row {found}"),
+        );
+    }
     check("workers: {min: 5}\n", "@:1: `workers.min`: more than `workers.max`, which is 4, are never there");
     check(
         "telemetry: {log: \"kube=loud\"}\n",
@@ -231,10 +240,6 @@ fn what_can_never_hold_is_refused() {
 fn what_is_no_yaml_is_refused_with_its_line() {
     check("mode: [observe\n", "@:1: it is not YAML: unclosed bracket '['; mend the line, or the one above it");
     check(
-        "mode: observe\nstore:\n\turl: x\n",
-        "@:3: it is not YAML: tabs disallowed within this context (block indentation); mend the line, or the one above it",
-    );
-    check(
         "store:\n  url: \"sqlite:\nmode: observe\n",
         "@:3: it is not YAML: invalid indentation in multiline quoted scalar; mend the line, or the one above it",
     );
@@ -247,6 +252,23 @@ fn what_is_no_yaml_is_refused_with_its_line() {
     check("", "@: it is empty; write at least one setting in it, or remove it");
     check("# mode: enforce\n", "@: it is empty; write at least one setting in it, or remove it");
     check("{}\n", "@: it is empty; write at least one setting in it, or remove it");
+}
+
+/// The parser blames the line before, where a value began that might go on.
+#[test]
+fn a_tab_is_told_with_its_line() {
+    for (yaml, line) in [
+        ("mode: observe\nstore:\n\turl: x\n", 3),
+        ("policies:\n  - name: ci\n\tmatch: {names: [a]}\n", 3),
+        ("policies:\n  - name: ci\n  \t  match: {names: [a]}\n", 3),
+        ("mode: observe\n\tstore: {url: x}\n", 2),
+        ("exclude:\n- a\n\t- b\n", 3),
+        ("budget:\n  at_least: 3\n\n\t\n\n\tshare: 0.1\n", 6),
+        ("store:\n  url: |\n\tx\n", 3),
+        ("store: {\n\turl: x\n}\n", 2),
+    ] {
+        check(yaml, &format!("@:{line}: a tab stands before the text of this line; YAML is indented by spaces alone"));
+    }
 }
 
 #[test]

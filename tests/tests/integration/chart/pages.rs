@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::{ControlPlane, Options, User, binary};
 
 use super::harness::{Helm, file, root};
@@ -85,8 +85,7 @@ async fn the_commands_of_the_pages_work_when_pasted() -> Result<()> {
 #[test]
 fn the_values_of_the_page_are_a_configuration() -> Result<()> {
     let [values] = blocks(&file("docs/installation.md")?, "yaml").try_into().expect("one file of values");
-    let values: Value = serde_saphyr::from_str(&values)?;
-    let settings = super::configuration::settings(&Helm::new()?.render(&values)?)?;
+    let settings = super::configuration::settings(&Helm::new()?.render_text(&values)?)?;
     assert_eq!(settings.policies.iter().count(), 1);
     Ok(())
 }

@@ -46,14 +46,24 @@ impl Helm {
 
     /// A file with values. JSON is YAML.
     pub(crate) fn values(&self, values: &Value) -> Result<String> {
-        let path = self.home.path().join(format!("values-{:08x}.json", rand::random::<u32>()));
-        std::fs::write(&path, values.to_string())?;
+        self.file(&values.to_string())
+    }
+
+    /// A file with values as somebody wrote them.
+    fn file(&self, values: &str) -> Result<String> {
+        let path = self.home.path().join(format!("values-{:08x}.yaml", rand::random::<u32>()));
+        std::fs::write(&path, values)?;
         Ok(path.display().to_string())
     }
 
     /// The objects that `helm template nsm` renders with these values, no cluster being there.
     pub(crate) fn render(&self, values: &Value) -> Result<Vec<Value>> {
-        let (chart, file) = (Self::chart(), self.values(values)?);
+        self.render_text(&values.to_string())
+    }
+
+    /// The same of values as somebody wrote them: helm reads YAML otherwise than we do.
+    pub(crate) fn render_text(&self, values: &str) -> Result<Vec<Value>> {
+        let (chart, file) = (Self::chart(), self.file(values)?);
         let text = self.run(&[
             "template",
             "nsm",
