@@ -77,6 +77,9 @@ pub struct Observed {
     /// When the annotations were last put right without an entry of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repaired_at: Option<Timestamp>,
+    /// When the pods were last listed that were left in it, where its deletion does not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods_listed_at: Option<Timestamp>,
 }
 
 /// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one
