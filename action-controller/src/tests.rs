@@ -409,10 +409,11 @@ async fn a_damaged_history_is_told_of() {
     assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 0);
 }
 
-/// The store cannot read the history of this namespace any more.
+/// The store cannot read the history of this namespace any more, and has no snapshot of it.
 fn damage(scene: &Scene, uid: &str) {
     let file = rusqlite::Connection::open(scene.directory.path().join("nsm.db")).unwrap();
     assert!(file.execute("UPDATE entries SET document = '{' WHERE uid = ?1", [uid]).unwrap() > 0);
+    assert_eq!(file.execute("DELETE FROM snapshots WHERE uid = ?1", [uid]).unwrap(), 1);
 }
 
 #[tokio::test(start_paused = true)]
