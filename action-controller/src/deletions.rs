@@ -43,10 +43,15 @@ impl Deletions {
         }
         let cause = match done.of.checked_sub(1) {
             None => None,
-            Some(before) => store.history(&entry.uid, before, 1).await?.first().and_then(|entry| match &entry.fact {
-                Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
-                _ => None,
-            }),
+            Some(before) => match store.history(&entry.uid, before, 1).await {
+                Ok(found) => found.first().and_then(|entry| match &entry.fact {
+                    Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
+                    _ => None,
+                }),
+                Err(error) if error.is_worth_another_try() => return Err(error),
+                // What led to it cannot be read, so it counts under no status.
+                Err(_) => None,
+            },
         };
         self.counted.insert(place);
         if cause.is_some() {

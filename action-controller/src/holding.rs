@@ -3,7 +3,7 @@
 //! [`lifecycle::hold`] decides. What is written stands in the store, so a leader that begins goes on with it, and workers
 //! that nobody leads obey it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
     context::Context,
@@ -15,7 +15,7 @@ use common::{
 };
 use lifecycle::{
     Record, Uid,
-    hold::{self, Hold, Unended},
+    hold::{self, HeldBy, Hold, Unended},
 };
 use tracing::{info, warn};
 
@@ -25,6 +25,8 @@ use crate::ROLE;
 pub(crate) struct Holding {
     /// The deletions that were accepted and did not end in time.
     unended: BTreeMap<Uid, Unended>,
+    /// Those whose histories cannot be read: they count as what they were last known to be, and never as ended.
+    unread: BTreeSet<Uid>,
     /// The last word about it; `None`: it has yet to be read.
     last: Option<Option<Decree<Hold>>>,
 }
@@ -32,10 +34,16 @@ pub(crate) struct Holding {
 impl Holding {
     /// Takes in what is known of a namespace.
     pub(crate) fn learn(&mut self, record: &Record) {
+        self.unread.remove(&record.uid);
         match Unended::of(record) {
             Some(unended) => drop(self.unended.insert(record.uid.clone(), unended)),
             None => drop(self.unended.remove(&record.uid)),
         }
+    }
+
+    /// The history of a namespace cannot be read.
+    pub(crate) fn leave_unread(&mut self, uid: &Uid) {
+        self.unread.insert(uid.clone());
     }
 
     /// Writes the next word about it, if there is one.
@@ -49,8 +57,12 @@ impl Holding {
         }
         let Some(next) = self.next(context) else { return Ok(()) };
         // Snapshots may lag: whatever it rests on is asked of the histories.
-        for by in &next.namespaces {
-            self.learn(&load(store, &by.uid).await?);
+        for by in next.namespaces.iter().filter(|by| !self.unread.contains(&by.uid)).cloned().collect::<Vec<_>>() {
+            match load(store, &by.uid).await {
+                Ok(record) => self.learn(&record),
+                Err(error) if error.is_worth_another_try() => return Err(error),
+                Err(_) => self.leave_unread(&by.uid),
+            }
         }
         let Some(next) = self.next(context) else { return Ok(()) };
         let after = self.last.as_ref().and_then(Option::as_ref).map_or(0, |last| last.number);
@@ -69,7 +81,18 @@ impl Holding {
     }
 
     fn next(&self, context: &Context) -> Option<Hold> {
-        let last = self.last.as_ref().and_then(Option::as_ref).map(|last| (&last.body, last.at));
-        hold::next(last, &self.unended, signed(context.timings().stalled_after), context.clock.now())
+        let last = self.last.as_ref().and_then(Option::as_ref);
+        // Whether one that cannot be read has ended is not known, so the others alone may take it back.
+        let read = last.map(|last| {
+            let is_read = |by: &HeldBy| !self.unread.contains(&by.uid);
+            let namespaces = last.body.namespaces.iter().filter(|by| is_read(by)).cloned().collect();
+            (Hold { namespaces, ..last.body.clone() }, last.at)
+        });
+        let (patience, now) = (signed(context.timings().stalled_after), context.clock.now());
+        let next = hold::next(read.as_ref().map(|(hold, at)| (hold, *at)), &self.unended, patience, now)?;
+        Some(match last.filter(|_| !next.stands()) {
+            Some(last) => Hold { namespaces: last.body.namespaces.clone(), ..next },
+            None => next,
+        })
     }
 }

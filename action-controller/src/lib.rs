@@ -25,6 +25,7 @@ use common::{
     context::Context,
     jobs::SharedJobs,
     process,
+    store::StoreError,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
     all.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = false;
-    // The deletions that the last heartbeat told of.
+    // The deletions that the last heartbeat told of that the store took.
     let mut told = metrics.deletions();
     // Messages of an earlier leader may wait.
     let mut may_wait = true;
@@ -74,9 +75,14 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     loop {
         planner.turned();
         let turn = async {
-            planner.look_at_all_if_wanted().await?;
-            planner.look_at_due().await?;
-            planner.hold_or_release().await
+            let listed = planner.look_at_all_if_wanted().await;
+            if listed.as_ref().is_err_and(StoreError::is_worth_another_try) {
+                return listed;
+            }
+            let looked = planner.look_at_due().await;
+            // Whatever could not be read: no history of one keeps the others from holding the rest, or from releasing it.
+            let held = planner.hold_or_release().await;
+            listed.and(looked).and(held)
         };
         // It may wait for the store many times: whoever is to end does not wait for that.
         let Some(turned) = cancel.run_until_cancelled(turn).await else {
@@ -86,7 +92,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         if let Err(error) = &turned
             && !std::mem::replace(&mut trouble, true)
         {
-            warn!("nothing new is planned while the store is out of reach: {error}");
+            warn!("not everything is planned while the store cannot be read: {error}");
         } else if turned.is_ok() {
             trouble = false;
         }
@@ -118,8 +124,10 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             _ = tail.tick() => planner.want_tail(),
             () = pulse.due() => {
                 let body = body(&mut workers, &metrics, outstanding, &context);
-                told = metrics.deletions();
-                pulse.beat(&context, body).await;
+                let deletions = metrics.deletions();
+                if pulse.beat(&context, body).await {
+                    told = deletions;
+                }
             }
             () = sleep(wait) => {}
             () = jobs.changed(JOBS_WAIT) => {}

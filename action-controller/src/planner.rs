@@ -19,7 +19,7 @@ use lifecycle::{
     Record, Task, Uid, plan, stuck,
     time::{between, saturating_add},
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{deletions::Deletions, holding::Holding, metrics::Metrics};
 
@@ -35,6 +35,9 @@ const MAX_DUE: usize = 200;
 
 /// Interval within which the planner ticks, for liveness.
 const TICK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Interval within which a history that cannot be read is not read again unless somebody speaks of it: a person has to mend it.
+const UNREADABLE_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long the planner sleeps at most: our clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -72,6 +75,8 @@ struct Known {
     stuck_from: Option<Timestamp>,
     /// Its history has a gap, or an entry that this version cannot read.
     is_damaged: bool,
+    /// The store cannot read its history.
+    is_unreadable: bool,
 }
 
 impl Planner {
@@ -117,7 +122,7 @@ impl Planner {
 
     /// Namespaces whose history cannot be relied on.
     pub(crate) fn damaged(&self) -> usize {
-        self.known.values().filter(|known| known.is_damaged).count()
+        self.known.values().filter(|known| known.is_damaged || known.is_unreadable).count()
     }
 
     /// Names that something makes anew again and again.
@@ -154,12 +159,18 @@ impl Planner {
             self.all_wanted = false;
         }
         if !self.is_recalled {
-            self.deletions.recall(&*self.context.store, self.context.clock.now()).await?;
+            match self.deletions.recall(&*self.context.store, self.context.clock.now()).await {
+                Ok(()) => {}
+                Err(error) if error.is_worth_another_try() => return Err(error),
+                Err(error) => warn!("which names are made anew again and again is known from now on alone: {error}"),
+            }
             self.is_recalled = true;
         }
         if self.tail_wanted {
-            self.look_at_tail().await?;
-            self.tail_wanted = false;
+            let looked = self.look_at_tail().await;
+            // What cannot be read is read again when the next look is due.
+            self.tail_wanted = looked.as_ref().is_err_and(StoreError::is_worth_another_try);
+            looked?;
         }
         Ok(())
     }
@@ -176,7 +187,8 @@ impl Planner {
     /// Looks at the namespaces of which something fell due, the first [`MAX_DUE`] of them.
     ///
     /// # Errors
-    /// When the store is out of reach: the rest stays due, and what could not be read comes after it.
+    /// When the store is out of reach: the rest stays due, and what could not be read comes after it. A history that cannot be
+    /// read is none: nothing is planned from it, and it is read again later.
     pub(crate) async fn look_at_due(&mut self) -> Result<(), StoreError> {
         self.waiting = None;
         for _ in 0..MAX_DUE {
@@ -186,6 +198,7 @@ impl Planner {
             let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= now).cloned() else { break };
             match load(&*self.context.store, &uid).await {
                 Ok(record) => self.take_in(&record).await,
+                Err(error) if !error.is_worth_another_try() => self.leave_unread(&uid, &error, now),
                 Err(error) => {
                     // Were it tried first again, one that can never be read would keep everybody else waiting.
                     self.set_due(&uid, Some(now));
@@ -217,8 +230,9 @@ impl Planner {
             let page = self.context.store.snapshots(after.as_ref(), PAGE).await?;
             for record in &page {
                 unseen.remove(&record.uid);
-                // A snapshot may lag behind what was planned from already: then the history is asked.
-                if self.known.get(&record.uid).is_some_and(|known| known.head > record.head) {
+                // A snapshot may lag behind what was planned from already, or behind what cannot be read: then the history
+                // is asked.
+                if self.known.get(&record.uid).is_some_and(|known| known.head > record.head || known.is_unreadable) {
                     self.set_due_now(&record.uid);
                 } else {
                     self.take_in(record).await;
@@ -286,7 +300,7 @@ impl Planner {
         known.head = record.head;
         known.handed_out = plan.tasks;
         known.stuck_from = stuck(policy, record).map(|stuck| stuck.from);
-        known.is_damaged = record.damage.is_some();
+        (known.is_damaged, known.is_unreadable) = (record.damage.is_some(), false);
         self.holding.learn(record);
         self.set_due(&record.uid, due);
         let is_over = record.phase == lifecycle::record::Phase::Gone || record.head == 0;
@@ -295,6 +309,17 @@ impl Planner {
             // finds nothing either.
             self.known.remove(&record.uid);
         }
+    }
+
+    /// Nothing is planned from a history that cannot be read. Whether its deletion ended, it does not tell.
+    fn leave_unread(&mut self, uid: &Uid, error: &StoreError, now: Timestamp) {
+        let known = self.known.entry(uid.clone()).or_default();
+        known.handed_out.clear();
+        if !std::mem::replace(&mut known.is_unreadable, true) {
+            warn!(namespace.uid = %uid, "the history of a namespace cannot be read, and nothing is done to it: {error}");
+        }
+        self.holding.leave_unread(uid);
+        self.set_due(uid, Some(saturating_add(now, UNREADABLE_INTERVAL)));
     }
 
     /// Whether what was handed out before may all wait in the queue still. Then it is not handed out a second time: while

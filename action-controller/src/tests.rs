@@ -66,7 +66,7 @@ impl Queue for Counted {
 }
 
 struct Scene {
-    _directory: TempDir,
+    directory: TempDir,
     context: Context,
     queue: Arc<Counted>,
 }
@@ -108,7 +108,7 @@ impl Scene {
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
-        Self { _directory: directory, context, queue }
+        Self { directory, context, queue }
     }
 
     fn jobs(&self, limit: usize, does: Does) -> SharedJobs {
@@ -409,6 +409,29 @@ async fn a_damaged_history_is_told_of() {
     assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 0);
 }
 
+/// The store cannot read the history of this namespace any more, and has no snapshot of it.
+fn damage(scene: &Scene, uid: &str) {
+    let file = rusqlite::Connection::open(scene.directory.path().join("nsm.db")).unwrap();
+    assert!(file.execute("UPDATE entries SET document = '{' WHERE uid = ?1", [uid]).unwrap() > 0);
+    assert_eq!(file.execute("DELETE FROM snapshots WHERE uid = ?1", [uid]).unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_cannot_be_read_is_told_of_and_left_alone_for_a_while() {
+    let scene = Scene::new(0, 4).await;
+    let mut planner = Planner::new(scene.context.clone(), Metrics::default());
+    let (broken, whole) = (unrecorded(1), unrecorded(2));
+    due(&scene, broken.as_str()).await;
+    due(&scene, whole.as_str()).await;
+    damage(&scene, broken.as_str());
+    planner.hint(broken.as_str());
+    sleep(Duration::from_secs(1)).await;
+    planner.hint(whole.as_str());
+    planner.look_at_due().await.expect("the store answers");
+    assert_eq!((planner.damaged(), planner.outstanding()), (1, 1), "the other one is planned");
+    assert!(planner.until_due() > Duration::ZERO, "it is not read in a loop");
+}
+
 #[tokio::test(start_paused = true)]
 async fn deletions_are_counted_from_the_history_once() {
     let scene = Scene::new(0, 4).await;
@@ -473,6 +496,39 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
         assert_eq!(told().await, 3);
         sleep(Duration::from_secs(900)).await;
         assert_eq!(told().await, 3, "the tail shows them, too, and so do all records");
+    };
+    tokio::select! {
+        () = run_for(&scene, Does::Stays, Duration::from_secs(3_600)) => panic!("it ended by itself"),
+        () = looking => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_of_which_the_store_took_no_heartbeat_is_told_of_as_soon_as_it_takes_one() {
+    let scene = Scene::new(0, 4).await;
+    let file = rusqlite::Connection::open(scene.directory.path().join("nsm.db")).unwrap();
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+        "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
+        "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+    let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
+    let told = async || {
+        let beats = scene.context.store.beats(9).await.unwrap();
+        beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+    };
+    let looking = async {
+        // Between two looks at the tail, and between two heartbeats.
+        sleep(Duration::from_millis(105_100)).await;
+        let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON heartbeats BEGIN SELECT RAISE(ABORT, 'no'); END";
+        file.execute_batch(refuses).unwrap();
+        let uid = unrecorded(1);
+        due(&scene, uid.as_str()).await;
+        append(&scene, uid.as_str(), at(100), &[intended, done]).await;
+        scene.queue.publish(Route::Events, &Message::about(uid.as_str())).await.unwrap();
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(told().await, 0);
+        file.execute_batch("DROP TRIGGER refuses").unwrap();
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(told().await, 1);
     };
     tokio::select! {
         () = run_for(&scene, Does::Stays, Duration::from_secs(3_600)) => panic!("it ended by itself"),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{
-    cluster::{Answer, REQUEST_TIMEOUT},
+    cluster::{Answer, REQUEST_TIMEOUT, Trouble, told, within},
     context::Context,
     process::namespace,
 };
@@ -77,13 +77,9 @@ impl Canary {
 async fn look(context: &Context, policy: &str) -> Result<(), String> {
     let namespaces = context.cluster.namespaces();
     let name = namespace(&context.cluster);
-    let found = tokio::time::timeout(REQUEST_TIMEOUT, context.cluster.lean_namespaces().get_metadata(&name)).await;
-    let uid = match found {
-        Ok(Ok(found)) => found.metadata.uid.unwrap_or_default(),
-        Ok(Err(error)) => return Err(format!("the guard in the apiserver cannot be tried on `{name}`: {error}")),
-        Err(_) => return Err(format!("the guard in the apiserver cannot be tried on `{name}`: no answer")),
-    };
-    let trial = trial(uid);
+    let found = within("read our own namespace", context.cluster.lean_namespaces().get_metadata(&name)).await;
+    let untried = |trouble: Trouble| format!("the guard in the apiserver cannot be tried on `{name}`: {}", trouble.why);
+    let trial = trial(found.map_err(untried)?.metadata.uid.unwrap_or_default());
     #[expect(clippy::disallowed_methods, reason = "a deletion without effect, which has to be refused")]
     let request = namespaces.delete(&name, &trial);
     match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
@@ -110,9 +106,11 @@ fn judge(error: Option<&kube::Error>, name: &str, policy: &str) -> Result<(), St
              policies and their bindings"
         ));
     };
-    let text = error.to_string();
+    let words = format!("ValidatingAdmissionPolicy '{policy}' with binding");
+    let is_its_word = matches!(error, kube::Error::Api(status) if status.message.contains(&words));
+    let text = told(error);
     match Answer::of(error) {
-        Answer::Refused if text.contains(&format!("ValidatingAdmissionPolicy '{policy}' with binding")) => Ok(()),
+        Answer::Refused if is_its_word => Ok(()),
         Answer::Refused => {
             Err(format!("somebody else than the admission policy `{policy}` refused to delete `{name}`: {text}"))
         }
@@ -156,5 +154,29 @@ mod tests {
         assert!(refused(409, "Conflict", &by("nsm-mark")).is_err());
         assert!(refused(500, "InternalError", &by("nsm-mark")).is_err());
         assert!(judge(None, "own", "nsm-mark").is_err(), "it would have been deleted");
+    }
+
+    /// It becomes part of histories, for ever.
+    #[test]
+    fn what_refused_instead_is_told_in_its_own_words() {
+        let rbac = "namespaces \"own\" is forbidden: User \"a\" cannot delete resource \"namespaces\"";
+        let told = |code: u16, reason: &str, message: &str| refused(code, reason, message).unwrap_err();
+        assert_eq!(
+            told(403, "Forbidden", rbac),
+            format!(
+                "somebody else than the admission policy `nsm-mark` refused to delete `own`: the apiserver answered 403: \
+                 {rbac}"
+            )
+        );
+        let long = told(500, "InternalError", &"x".repeat(999));
+        let expected = format!("the apiserver answered 500: {}", "x".repeat(300));
+        assert!(long.ends_with(&format!("is in force: {expected}")), "{long}");
+    }
+
+    /// Of a long refusal all counts, though not all is told.
+    #[test]
+    fn the_policys_word_counts_wherever_it_stands() {
+        let late = format!("{}ValidatingAdmissionPolicy 'nsm-mark' with binding 'b' denied request", "x".repeat(999));
+        assert_eq!(refused(403, "Forbidden", &late), Ok(()));
     }
 }

@@ -1,13 +1,13 @@
 //! Why a deletion does not end: looked for once it should have ended, and whenever something else holds it.
 //!
 //! What a namespace says of that comes with the watch. Its pods are listed, and only then: while one is left the namespace
-//! says that nothing is.
+//! says that nothing is. Nothing announces that the last one went, so while some were left they are listed again.
 
 use common::{
     cluster::{Answer, Trouble, within},
     config::Settings,
     history::{Appended, append_named, load},
-    store::StoreError,
+    store::{Observed, StoreError},
     timings::signed,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ use lifecycle::{
 };
 use tracing::{debug, warn};
 
-use crate::turn::Collector;
+use crate::{memory::Left, turn::Collector};
 
 /// How soon pods are listed again that could not be, at the latest.
 const RETRY_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
@@ -33,36 +33,54 @@ impl Collector {
         settings: &Settings,
         record: &mut Record,
         seen: &Observation,
+        left: &mut Left,
     ) -> Result<(Option<Fact>, Option<Timestamp>), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());
         let patience = signed(settings.timings.stalled_after);
-        let due = |record: &Record| look_due(record, &seen.namespace, patience).filter(|_| seen.clock.is_true());
-        if due(record).is_none_or(|at| at > now) {
-            return Ok((None, due(record)));
+        let due = |record: &Record, left: &Left| {
+            let listed = left.kept.as_ref().and_then(|kept| kept.pods_listed_at);
+            look_due(record, &seen.namespace, listed, patience).filter(|_| seen.clock.is_true())
+        };
+        if due(record, left).is_none_or(|at| at > now) {
+            return Ok((None, due(record, left)));
         }
         // Whoever deleted it told the history alone.
         *record = load(store, &record.uid).await?;
         if record.open.is_some() {
             return Ok((None, Some(self.recheck_at(now))));
         }
-        if due(record).is_none_or(|at| at > now) {
-            return Ok((None, due(record)));
+        let were_left = record.stalled.as_ref().is_some_and(|known| known.what.pods.are_left());
+        if were_left {
+            left.kept = Some(self.kept(&record.uid, left.kept.take()).await?);
+        }
+        if due(record, left).is_none_or(|at| at > now) {
+            return Ok((None, due(record, left)));
+        }
+        if were_left {
+            // Before they are listed, for whoever comes next: were it not kept, each would list them.
+            let observed = Observed { pods_listed_at: Some(now), ..left.kept.take().unwrap_or_default() };
+            store.put_observation(&record.uid, &observed).await?;
+            left.kept = Some(observed);
         }
         let pods = match self.pods_left(&record.name).await {
             Ok(pods) => pods,
             Err(Trouble { answer: Answer::Refused, why, .. }) => PodsLeft::Unknown(why),
             Err(trouble) => {
                 debug!("what holds namespace `{}` is looked at again: {trouble}", record.name);
-                return Ok((None, Some(saturating_add(now, patience.min(RETRY_INTERVAL)))));
+                let again = saturating_add(now, patience.min(RETRY_INTERVAL));
+                return Ok((None, Some(due(record, left).map_or(again, |due| due.max(again)))));
             }
         };
         let stalled = seen.namespace.ending.as_deref().cloned().unwrap_or_default().with(pods);
+        if !stalled.is_news_after(record.stalled.as_ref().map(|known| &known.what)) {
+            return Ok((None, due(record, left)));
+        }
         let (name, fact) = (record.name.clone(), Fact::DeletionStalled(stalled.clone()));
         match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
             Appended::Written => {
                 warn!(namespace.name = %name, "the deletion of namespace `{name}` does not end: {stalled}");
                 self.remember(record).await;
-                Ok((Some(fact), due(record)))
+                Ok((Some(fact), due(record, left)))
             }
             Appended::Conflict => {
                 *record = load(store, &record.uid).await?;

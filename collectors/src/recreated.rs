@@ -6,6 +6,7 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{Action, Namespace, record::RECREATED_WITHIN, time::saturating_add};
+use tracing::warn;
 
 /// The most that are counted: from three on, how many they are tells nobody more.
 const MAX_COUNTED: usize = 20;
@@ -14,6 +15,8 @@ const MAX_COUNTED: usize = 20;
 ///
 /// Costs one read of an index where nobody bore the name, and one record for each who bore it within the hour, and the one
 /// before them. A namespace that is older itself costs nothing: whoever bore its name ended before it began.
+///
+/// A life whose history cannot be read counts as none of them: nobody else's adoption waits for a person to mend it.
 ///
 /// # Errors
 /// When the store is out of reach.
@@ -30,16 +33,28 @@ pub(crate) async fn deleted_before(
         return Ok(count);
     }
     // Its own history may have begun, where it is adopted again.
-    let named = store.uids_named(&namespace.name, MAX_COUNTED + 1).await?;
+    let named = readable(store.uids_named(&namespace.name, MAX_COUNTED + 1).await)?.unwrap_or_default();
     for uid in named.iter().filter(|uid| **uid != namespace.uid).take(MAX_COUNTED) {
         if ended_by < from {
             break;
         }
-        let record = load(store, uid).await?;
+        let Some(record) = readable(load(store, uid).await)? else { continue };
         count += u32::from(record.done.is_some_and(|done| done.action == Action::Delete && done.at >= from));
         ended_by = record.created.unwrap_or(ended_by);
     }
     Ok(count)
+}
+
+/// What was read; `None`: it cannot be, however often it is tried.
+fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if error.is_worth_another_try() => Err(error),
+        Err(error) => {
+            warn!("how often namespaces of a name were deleted is not known in full: {error}");
+            Ok(None)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +140,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_life_that_cannot_be_read_counts_as_none_of_them() {
+        let (directory, store) = store().await;
+        for (uid, minutes) in [("a", (0, 10)), ("b", (11, 20)), ("c", (21, 30))] {
+            lived(&*store, uid, minutes, true).await;
+        }
+        let file = rusqlite::Connection::open(directory.path().join("nsm.db")).unwrap();
+        file.execute("UPDATE entries SET document = '{' WHERE uid = 'b'", []).unwrap();
+        assert!(!load(&*store, &Uid::new("b")).await.unwrap_err().is_worth_another_try());
+        assert_eq!(deleted_before(&*store, &namespace("new", 31), at(31)).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
     async fn no_more_are_counted_than_tell_something() {
         let (_directory, store) = store().await;
         for number in 0..30 {
@@ -147,7 +174,7 @@ mod tests {
             assert_eq!(scene.events(), told);
             let record = load(&*scene.store.inner, &Uid::new("new")).await.unwrap();
             assert_eq!(i64::from(record.deleted_before), lives);
-            assert_eq!(record.comes_back().is_some(), lives == 3);
+            assert_eq!(record.comes_back(at(11)).is_some(), lives == 3);
             for _ in 0..3 {
                 scene.sleep(60);
                 assert_eq!(lookups(scene.turn(born()).await), 0);

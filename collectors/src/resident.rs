@@ -308,9 +308,11 @@ impl Resident {
     fn timed(&self) -> Vec<(Uid, Observed)> {
         let timed = self.memory.all().filter_map(|(uid, seen)| {
             let (record, health) = (seen.record.as_ref()?, seen.health.as_ref()?);
-            let kept = || seen.kept.clone().unwrap_or_default();
-            let repaired_at = seen.repaired_at.or_else(|| seen.kept.as_ref()?.repaired_at);
-            let observed = || Observed { health: Some(health.streak.clone()), repaired_at, ..kept() };
+            let observed = || {
+                let kept = seen.kept.clone().unwrap_or_default();
+                let repaired_at = seen.repaired_at.or(kept.repaired_at);
+                Observed { health: Some(health.streak.clone()), repaired_at, ..kept }
+            };
             health.streak.is_timed(record.status).then(|| (uid.clone(), observed()))
         });
         timed.collect()

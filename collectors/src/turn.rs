@@ -155,7 +155,7 @@ impl Collector {
             written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
             self.tell_of_refusal(&record, &seen, &left).await;
         }
-        let (stalled, look_again) = self.record_stalled(&settings, &mut record, &seen_now).await?;
+        let (stalled, look_again) = self.record_stalled(&settings, &mut record, &seen_now, &mut left).await?;
         written.extend(stalled);
         left.due = left.due.into_iter().chain(look_again).min();
         if !written.is_empty() {
@@ -301,7 +301,7 @@ impl Collector {
     }
 
     /// What the store keeps of a namespace, which is read where that is not known yet.
-    async fn kept(&self, uid: &Uid, known: Option<Observed>) -> Result<Observed, StoreError> {
+    pub(crate) async fn kept(&self, uid: &Uid, known: Option<Observed>) -> Result<Observed, StoreError> {
         match known {
             Some(known) => Ok(known),
             None => Ok(self.context.store.observation(uid).await?.unwrap_or_default()),

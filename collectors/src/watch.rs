@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use common::{
-    cluster::{Cluster, NamespaceMeta, facts, facts_of, watch},
+    cluster::{Cluster, NamespaceMeta, facts, facts_of, told, watch},
     config::Settings,
     identity,
 };
@@ -83,7 +83,7 @@ fn translate(
                     _ => uid.map(Watched::Vanished),
                 }
             }
-            Err(error) => Some(Watched::Broken(error.to_string())),
+            Err(error) => Some(Watched::Broken(told(&error))),
         };
         std::future::ready(watched)
     })
@@ -93,7 +93,7 @@ fn translate(
 mod tests {
     use common::config::Source;
     use futures::stream;
-    use kube::api::ObjectMeta;
+    use kube::{api::ObjectMeta, core::Status};
 
     use super::*;
 
@@ -108,6 +108,11 @@ mod tests {
         NamespaceMeta { metadata, ..NamespaceMeta::default() }
     }
 
+    fn settings() -> Arc<Settings> {
+        let source = Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]);
+        Arc::new(source.load().unwrap())
+    }
+
     /// What the events lead to, in words.
     #[track_caller]
     fn check(events: Vec<watcher::Result<Event<NamespaceMeta>>>, expected: &str) {
@@ -116,9 +121,7 @@ mod tests {
 
     #[track_caller]
     fn check_in(shard: Shard, events: Vec<watcher::Result<Event<NamespaceMeta>>>, expected: &str) {
-        let settings =
-            Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
-        let watched = translate(stream::iter(events), Arc::new(settings), shard).collect::<Vec<_>>();
+        let watched = translate(stream::iter(events), settings(), shard).collect::<Vec<_>>();
         let words: Vec<_> = futures::executor::block_on(watched)
             .into_iter()
             .map(|watched| match watched {
@@ -176,6 +179,18 @@ mod tests {
     #[test]
     fn an_error_is_not_an_empty_list() {
         check(vec![Err(watcher::Error::NoResourceVersion)], "broken");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_apiservers_words() {
+        let message = "namespaces is forbidden: User \"collector\" cannot list resource".to_owned();
+        let status =
+            Status { code: 403, reason: "Forbidden".to_owned(), message: message.clone(), ..Status::default() };
+        let refused = Err(watcher::Error::InitialListFailed(kube::Error::Api(status.boxed())));
+        let watched = translate(stream::iter([refused]), settings(), Shard::WHOLE).collect::<Vec<_>>();
+        let watched = futures::executor::block_on(watched);
+        let [Watched::Broken(why)] = watched.as_slice() else { panic!("{watched:?}") };
+        assert_eq!(*why, format!("the apiserver answered 403: {message}"));
     }
 
     #[test]

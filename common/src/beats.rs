@@ -246,14 +246,20 @@ impl Pulse {
         self.every = every;
     }
 
-    /// Beats once, at once.
-    pub async fn beat(&mut self, context: &Context, body: Value) {
+    /// Beats once, at once. Returns whether the store took it.
+    pub async fn beat(&mut self, context: &Context, body: Value) -> bool {
         self.last = Some(Instant::now());
         let (id, role) = (id(context, self.role), self.role.to_owned());
         let beat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
         match context.store.beat(&beat).await {
-            Ok(()) => self.told = beat.body,
-            Err(error) => debug!("the {} could not tell that it lives: {error}", self.role),
+            Ok(()) => {
+                self.told = beat.body;
+                true
+            }
+            Err(error) => {
+                debug!("the {} could not tell that it lives: {error}", self.role);
+                false
+            }
         }
     }
 

@@ -25,8 +25,7 @@ use kube::{
 use tokio::{task::spawn_blocking, time::timeout};
 use tower::{BoxError, Service, layer::layer_fn, service_fn, util::MapResponseLayer};
 
-pub use answer::within;
-pub use answer::{Answer, Trouble};
+pub use answer::{Answer, Trouble, told, within};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
 pub use metadata::{NamespaceMeta, lean};

@@ -80,6 +80,9 @@ pub struct Observed {
     /// What of its owner's wishes is malformed, as it was told last, in a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub malformed: Option<i64>,
+    /// When the pods were last listed that were left in it, where its deletion does not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pods_listed_at: Option<Timestamp>,
 }
 
 /// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one

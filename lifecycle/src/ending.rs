@@ -44,7 +44,8 @@ const MAX_FINALIZERS: (usize, usize) = (8, 320);
 /// The most pods that are named.
 pub const MAX_PODS_NAMED: usize = 5;
 
-/// Interval within which another reason is not written again: one that comes and goes must not fill a history.
+/// Interval within which another reason is not written again, and pods that were left are not listed again: a reason that comes
+/// and goes must not fill a history, and one request per namespace is enough to learn that they are gone.
 const CHANGE_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
 /// What comes before the API groups that cannot be asked, in the message of a [`DISCOVERY_FAILURE`].
@@ -142,6 +143,17 @@ impl DeletionStalled {
         shared_causes(&self.conditions)
     }
 
+    /// Whether it is to be written after what is on record: it has another reason, or no pod is left of those that were. That some
+    /// are gone, or come, is none; nor that they cannot be counted now.
+    #[must_use]
+    pub fn is_news_after(&self, known: Option<&Self>) -> bool {
+        known.is_none_or(|known| self.key() != known.key() || known.pods.are_left() && self.pods.are_gone())
+    }
+
+    fn key(&self) -> Key<'_> {
+        key(&self.conditions, &self.finalizers)
+    }
+
     /// What one of its conditions says.
     #[must_use]
     pub fn message(&self, condition: &str) -> Option<&str> {
@@ -150,11 +162,28 @@ impl DeletionStalled {
     }
 }
 
+impl PodsLeft {
+    /// Whether some are known to be. What refused to have them counted refuses it until somebody grants the right.
+    #[must_use]
+    pub const fn are_left(&self) -> bool {
+        matches!(self, Self::Counted { in_all: 1.., .. })
+    }
+
+    const fn are_gone(&self) -> bool {
+        matches!(self, Self::Counted { in_all: 0, .. })
+    }
+}
+
 /// When it is to be looked why the deletion of a namespace does not end, by what is seen and what is recorded: `patience`
-/// after its deletion was accepted, by whomever, and whenever the reason is another than recorded. `None`: there is nothing
-/// to look for.
+/// after its deletion was accepted, by whomever, and whenever the reason is another than recorded; again and again while pods
+/// were left, which nothing announces, the last time they were listed being `listed`. `None`: there is nothing to look for.
 #[must_use]
-pub fn look_due(record: &Record, namespace: &Namespace, patience: SignedDuration) -> Option<Timestamp> {
+pub fn look_due(
+    record: &Record,
+    namespace: &Namespace,
+    listed: Option<Timestamp>,
+    patience: SignedDuration,
+) -> Option<Timestamp> {
     let deleted = namespace.deleted.filter(|_| record.uid == namespace.uid)?;
     if !record.is_managed() || record.damage.is_some() || record.open.is_some() {
         return None;
@@ -163,8 +192,9 @@ pub fn look_due(record: &Record, namespace: &Namespace, patience: SignedDuration
     let Some(known) = &record.stalled else { return Some(from) };
     let nothing = Ending::default();
     let ending = namespace.ending.as_deref().unwrap_or(&nothing);
-    let is_known = ending.key() == key(&known.what.conditions, &known.what.finalizers);
-    (!is_known).then(|| from.max(saturating_add(known.at, patience.min(CHANGE_INTERVAL))))
+    let is_known = ending.key() == known.what.key();
+    let last = listed.map_or(known.at, |listed| listed.max(known.at));
+    (!is_known || known.what.pods.are_left()).then(|| from.max(saturating_add(last, patience.min(CHANGE_INTERVAL))))
 }
 
 fn key<'a>(conditions: &'a [EndCondition], finalizers: &'a [String]) -> Key<'a> {
@@ -258,7 +288,7 @@ impl fmt::Display for EndCondition {
 impl fmt::Display for DeletionStalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        if !matches!(self.pods, PodsLeft::Counted { in_all: 0, .. }) {
+        if !self.pods.are_gone() {
             parts.push(self.pods.to_string());
         }
         parts.extend(self.conditions.iter().map(ToString::to_string));

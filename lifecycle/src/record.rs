@@ -266,6 +266,13 @@ pub fn comes_back(deleted: u32) -> Option<String> {
     (deleted >= RECREATED).then(told)
 }
 
+/// The same of a namespace that was created then, as of `now`: one that has stayed for [`RECREATED_WITHIN`] comes back no more.
+#[must_use]
+pub fn comes_back_lately(deleted: u32, created: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let is_young = created.is_none_or(|created| now < saturating_add(created, RECREATED_WITHIN));
+    comes_back(deleted).filter(|_| is_young)
+}
+
 impl Record {
     /// The record of a namespace nothing is known about.
     #[must_use]
@@ -326,10 +333,10 @@ impl Record {
         self.notices.iter().find(|notice| notice.intended.about == about)
     }
 
-    /// That its name is made anew again and again, where it is so.
+    /// That its name is made anew again and again, where that is so by now.
     #[must_use]
-    pub fn comes_back(&self) -> Option<String> {
-        comes_back(self.deleted_before)
+    pub fn comes_back(&self, now: Timestamp) -> Option<String> {
+        comes_back_lately(self.deleted_before, self.created, now)
     }
 
     /// What is on record of its owner's wishes.

@@ -124,3 +124,31 @@ async fn what_no_list_shows_has_not_ended() {
     scene.context.store.put_snapshot(&lagging).await.unwrap();
     assert_eq!(led(&scene).await, (1, true));
 }
+
+/// A person has to mend such a history; until then it says nothing, and keeps nobody from saying something.
+#[tokio::test(start_paused = true)]
+async fn a_history_that_cannot_be_read_keeps_nothing_from_being_held_and_released() {
+    let scene = Scene::new(0, 4).await;
+    do_not_end(&scene, HELD_FROM, DISCOVERY.0, DISCOVERY.1).await;
+    let broken = unrecorded(99);
+    due(&scene, broken.as_str()).await;
+    damage(&scene, broken.as_str());
+    scene.queue.publish(Route::Events, &Message::about(broken.as_str())).await.unwrap();
+    assert_eq!(led(&scene).await, (1, true));
+    gone(&scene, &uid(2)).await;
+    assert_eq!(led(&scene).await, (2, false));
+}
+
+/// One of those that the hold rests on: that it is not seen does not mean that it ended.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_has_not_ended() {
+    let scene = Scene::new(0, 4).await;
+    do_not_end(&scene, HELD_FROM, DISCOVERY.0, DISCOVERY.1).await;
+    assert_eq!(led(&scene).await, (1, true));
+    damage(&scene, &uid(0));
+    assert_eq!(led(&scene).await, (1, true));
+    gone(&scene, &uid(3)).await;
+    assert_eq!(led(&scene).await, (2, false), "the others tell");
+    let last = holds::last(&*scene.context.store).await.unwrap().unwrap();
+    assert_eq!(last.body.namespaces.len(), HELD_FROM, "what it rested on is told in full");
+}

@@ -153,7 +153,7 @@ pub async fn why(
 impl Why {
     /// What a record says, without what stands before the deletion.
     #[must_use]
-    pub fn of(record: &Record, keys: &Keys, evidence: Vec<Condition>, next: Outlook) -> Self {
+    pub fn of(record: &Record, keys: &Keys, evidence: Vec<Condition>, next: Outlook, now: Timestamp) -> Self {
         let mut why = Self {
             name: record.name.clone(),
             uid: record.uid.to_string(),
@@ -174,7 +174,7 @@ impl Why {
             ending: record.stalled.as_ref().filter(|_| record.phase != Phase::Gone).map(|stalled| stalled.what.clone()),
             guards: Vec::new(),
             malformed: Vec::new(),
-            notes: record.comes_back().map(|it| format!("{it}: {WHO}")).into_iter().collect(),
+            notes: record.comes_back(now).map(|it| format!("{it}: {WHO}")).into_iter().collect(),
         };
         why.set_owner(ownership::remembered(record, keys), false);
         why
@@ -244,7 +244,7 @@ async fn recorded(
     let stopped = controls::stopped(store).await?;
     let next = outlook(policy, record, stopped.is_some(), now);
     let keys = &settings.policies.keys;
-    let mut answer = Why::of(record, keys, evidence(store, record).await?, next);
+    let mut answer = Why::of(record, keys, evidence(store, record).await?, next, now);
     if record.phase == Phase::Gone {
         return Ok(answer);
     }
@@ -395,7 +395,7 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
     record.created = Some(namespace.created);
     let policy = settings.policies.for_namespace(namespace);
     let keys = &settings.policies.keys;
-    let mut answer = Why::of(&record, keys, Vec::new(), outlook(policy, &record, false, now));
+    let mut answer = Why::of(&record, keys, Vec::new(), outlook(policy, &record, false, now), now);
     answer.policy = policy.map(|policy| policy.name.clone());
     (answer.reason, answer.next.what) = match policy {
         Some(policy) => (

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use common::{
-    cluster::{Cluster, facts},
+    cluster::{Cluster, Trouble, facts, within},
     config::{Settings, reference},
 };
 use kube::api::ListParams;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     args::ConfigCommand,
-    failure::{Code, Failure},
+    failure::Failure,
     reach::Reach,
     screen::{Screen, print},
     view::{
@@ -86,18 +86,14 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
 /// Every namespace of the cluster, as the old and as the new policies see it.
 async fn pairs(reach: &Reach<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
     let cluster = reach.cluster_if_near().await?;
-    list(&cluster, old, new).await.map_err(|failure| failure.text)
+    list(&cluster, old, new).await.map_err(|trouble| trouble.to_string())
 }
 
-async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, Failure> {
+async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, Trouble> {
     let mut params = ListParams::default().limit(PAGE);
     let mut all = Vec::new();
     loop {
-        let page = cluster
-            .namespaces()
-            .list_metadata(&params)
-            .await
-            .map_err(|error| Failure::new(Code::OutOfReach, format!("cannot list namespaces: {error}")))?;
+        let page = within("list namespaces", cluster.namespaces().list_metadata(&params)).await?;
         all.extend(page.items.into_iter().filter_map(|object| {
             Some((facts(object.metadata.clone(), &old.policies)?, facts(object.metadata, &new.policies)?))
         }));
@@ -105,5 +101,33 @@ async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(
             Some(token) => params = params.continue_token(&token),
             None => return Ok(all),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::http::{Request, Response, StatusCode};
+    use common::config::Source;
+    use kube::client::Body;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_told_in_the_apiservers_words() {
+        let message = "namespaces is forbidden: User \"somebody\" cannot list resource \"namespaces\"";
+        let cluster = Cluster::through(tower::service_fn(move |_: Request<Body>| async move {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden",
+                "code": 403, "message": message});
+            let mut refusal = Response::new(Body::from(status.to_string().into_bytes()));
+            *refusal.status_mut() = StatusCode::FORBIDDEN;
+            Ok::<_, Infallible>(refusal)
+        }));
+        let settings =
+            Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
+        let trouble = list(&cluster, &settings, &settings).await.unwrap_err();
+        assert_eq!(trouble.to_string(), format!("cannot list namespaces: the apiserver answered 403: {message}"));
     }
 }

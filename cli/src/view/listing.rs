@@ -3,7 +3,7 @@
 use api::answers::listing::Line;
 use jiff::Timestamp;
 use lifecycle::{
-    record::{Phase, comes_back},
+    record::{Phase, comes_back_lately},
     time::human_text,
 };
 
@@ -29,7 +29,8 @@ pub(crate) fn table(lines: &[Line], all: bool, now: Timestamp) -> Table {
             Some(at) => format!("{} {}", line.next.what, moment::relative(at, now)),
             None => line.next.what.clone(),
         };
-        if let Some(comes_back) = comes_back(line.deleted_before).filter(|_| line.phase == Phase::Managed) {
+        let comes_back = comes_back_lately(line.deleted_before, line.created, now);
+        if let Some(comes_back) = comes_back.filter(|_| line.phase == Phase::Managed) {
             next = format!("{next}; {comes_back}");
         }
         let (name, owner) = (line.name.as_str(), line.owner.as_deref().unwrap_or("-"));
@@ -80,6 +81,21 @@ mod tests {
         let lines = [&before, &again, &thrice].map(|record| Line::of(record, &policies.keys, policy, false, now));
         let plain = |all| anstream::adapter::strip_str(&table(&lines, all, now).text(None)).to_string();
         insta::assert_snapshot!(format!("{}\n{}", plain(true), plain(false)));
+    }
+
+    #[test]
+    fn one_that_has_stayed_for_an_hour_comes_back_no_more() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let (time, kind, mut data) = adopted(&policies);
+        data["created"] = json!(at("09:00:00"));
+        data["deleted_before"] = json!(3);
+        let record = record(&[(time, kind, data)]);
+        let text = |now| {
+            let line = Line::of(&record, &policies.keys, policies.iter().next(), false, now);
+            table(&[line], false, now).text(None)
+        };
+        assert!(text(at("09:59:59")).contains("comes back"));
+        assert!(!text(at("10:00:00")).contains("comes back"));
     }
 
     #[test]

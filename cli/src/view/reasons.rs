@@ -151,7 +151,7 @@ mod tests {
         let now = at("12:30:00");
         let evidence =
             vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];
-        let mut why = Why::of(&record, &policies.keys, evidence, outlook(Some(policy), &record, false, now));
+        let mut why = Why::of(&record, &policies.keys, evidence, outlook(Some(policy), &record, false, now), now);
         why.guards = guards(policy, &record, now).into_iter().map(Shown::from).collect();
         why.notes.push("the cluster was not asked".to_owned());
         insta::assert_snapshot!(plain(&why, "12:30:00"));
@@ -194,7 +194,8 @@ mod tests {
     fn what_is_gone_is_told_shortly() {
         let policies = policies(Mode::Enforce, &json!({}));
         let record = record(&[adopted(&policies), ("12:00:00", "Gone", json!({}))]);
-        let why = Why::of(&record, &policies.keys, Vec::new(), outlook(None, &record, false, at("12:30:00")));
+        let why =
+            Why::of(&record, &policies.keys, Vec::new(), outlook(None, &record, false, at("12:30:00")), at("12:30:00"));
         insta::assert_snapshot!(plain(&why, "12:30:00"));
     }
 }

@@ -85,6 +85,68 @@ async fn another_reason_is_written_and_another_message_is_not() {
     assert_eq!(last.to_string(), "nothing says what holds it");
 }
 
+/// A namespace with a finalizer of its own says the same before and after its pods went.
+#[tokio::test(start_paused = true)]
+async fn that_no_pod_is_left_any_more_is_written_once() {
+    let scene = Scene::new().await;
+    scene.collect(SWEEP).await;
+    scene.apiserver.set_pods(Pods::Left(2));
+    scene.apiserver.terminate(&[]);
+    minutes(&scene, 17).await;
+    scene.apiserver.set_pods(Pods::Left(1));
+    minutes(&scene, 60).await;
+    let told: Vec<_> = stalled(&scene).await.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["2 pods are left: `web-0`, `web-1`"], "some are left still");
+    let asked = scene.apiserver.asked_for_pods();
+    assert!((10..=14).contains(&asked), "in an hour {asked} times");
+    scene.apiserver.set_pods(Pods::Left(0));
+    minutes(&scene, 6).await;
+    let told: Vec<_> = stalled(&scene).await.iter().map(ToString::to_string).collect();
+    assert_eq!(told[1..], ["nothing says what holds it"]);
+    let asked = scene.apiserver.asked_for_pods();
+    minutes(&scene, 60).await;
+    assert_eq!(
+        (stalled(&scene).await.len(), scene.apiserver.asked_for_pods()),
+        (2, asked),
+        "nothing is left to look for"
+    );
+}
+
+/// Each sweep is a collector of its own.
+#[tokio::test(start_paused = true)]
+async fn who_comes_next_lists_pods_no_sooner_than_whoever_stays() {
+    let scene = Scene::new().await;
+    scene.collect(SWEEP).await;
+    scene.apiserver.set_pods(Pods::Left(1));
+    scene.apiserver.terminate(&[]);
+    sleep(Duration::from_secs(16 * 60)).await;
+    for _ in 0..30 {
+        scene.collect(SWEEP).await;
+        sleep(Duration::from_secs(60)).await;
+    }
+    let asked = scene.apiserver.asked_for_pods();
+    assert!((5..=8).contains(&asked), "in half an hour {asked} times");
+    assert_eq!(stalled(&scene).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_cannot_be_listed_any_more_are_asked_for_no_more_often() {
+    let scene = Scene::new().await;
+    scene.collect(SWEEP).await;
+    scene.apiserver.set_pods(Pods::Left(1));
+    scene.apiserver.terminate(&[]);
+    minutes(&scene, 17).await;
+    for fate in [Pods::Fail, Pods::Refused] {
+        let before = scene.apiserver.asked_for_pods();
+        scene.apiserver.set_pods(fate);
+        minutes(&scene, 30).await;
+        let asked = scene.apiserver.asked_for_pods() - before;
+        assert!((4..=8).contains(&asked), "in half an hour {asked} times");
+    }
+    let told: Vec<_> = stalled(&scene).await.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["1 pod is left: `web-0`"]);
+}
+
 /// A condition that comes and goes all the time.
 #[tokio::test(start_paused = true)]
 async fn a_reason_that_flaps_does_not_fill_the_history() {

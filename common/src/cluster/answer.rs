@@ -1,8 +1,8 @@
 //! What an answer of the apiserver proves, and what it does not.
 
-use std::future::Future;
+use std::{error::Error, future::Future};
 
-use kube::core::Status;
+use kube::{core::Status, runtime::watcher};
 
 use super::REQUEST_TIMEOUT;
 
@@ -64,13 +64,7 @@ fn names_field(status: &Status, field: &str) -> bool {
 
 impl Trouble {
     pub(crate) fn of(doing: impl Into<String>, error: &kube::Error) -> Self {
-        let why = match error {
-            kube::Error::Api(status) => {
-                format!("the apiserver answered {}: {}", status.code, first_line(&status.message))
-            }
-            other => chain(other),
-        };
-        Self { doing: doing.into(), answer: Answer::of(error), why }
+        Self { doing: doing.into(), answer: Answer::of(error), why: told(error) }
     }
 
     pub(crate) fn timed_out(doing: impl Into<String>) -> Self {
@@ -91,8 +85,33 @@ pub async fn within<T>(doing: &str, request: impl Future<Output = Result<T, kube
     }
 }
 
+/// What an error of the client library says, in one line for people: of a refusal the apiserver's own words. By itself the
+/// library tells the whole answer as its debug output.
+#[must_use]
+pub fn told(error: &(dyn Error + 'static)) -> String {
+    match refusal(error) {
+        Some(status) => format!("the apiserver answered {}: {}", status.code, first_line(&status.message)),
+        None => chain(error),
+    }
+}
+
+/// The refusal that an error is, or is due to.
+fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Status> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(kube::Error::Api(status)) = error.downcast_ref() {
+            return Some(status);
+        }
+        if let Some(watcher::Error::WatchError(status)) = error.downcast_ref() {
+            return Some(status);
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// An error with its causes, each once, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -132,6 +151,34 @@ mod tests {
         check(503, "ServiceUnavailable", "", Answer::Unclear);
         check(500, "InternalError", "", Answer::Unclear);
         check(429, "Failed to parse error data", "Too many requests", Answer::TooManyRequests);
+    }
+
+    fn forbidden() -> Box<Status> {
+        let message = format!("deployments.apps is forbidden{}\nand more", "!".repeat(400));
+        Status { code: 403, reason: "Forbidden".to_owned(), message, ..Status::default() }.boxed()
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_apiservers_words_wherever_it_is_hidden() {
+        let expected = format!("the apiserver answered 403: deployments.apps is forbidden{}", "!".repeat(271));
+        let refusals: [Box<dyn Error>; 5] = [
+            Box::new(kube::Error::Api(forbidden())),
+            Box::new(watcher::Error::InitialListFailed(kube::Error::Api(forbidden()))),
+            Box::new(watcher::Error::WatchStartFailed(kube::Error::Api(forbidden()))),
+            Box::new(watcher::Error::WatchError(forbidden())),
+            Box::new(watcher::Error::WatchFailed(kube::Error::Api(forbidden()))),
+        ];
+        for refusal in &refusals {
+            assert_eq!(told(&**refusal), expected);
+        }
+        assert_eq!(Trouble::of("list", &kube::Error::Api(forbidden())).why, expected);
+    }
+
+    #[test]
+    fn whatever_else_went_wrong_is_told_with_its_causes() {
+        let broken = std::io::Error::other("connection reset");
+        let told = told(&watcher::Error::WatchFailed(kube::Error::ReadEvents(broken)));
+        assert_eq!(told, "watch stream failed: Error reading events stream: connection reset");
     }
 
     #[test]

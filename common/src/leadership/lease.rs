@@ -13,7 +13,12 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use crate::{cluster::FIELD_MANAGER, config::Settings, context::Context, process};
+use crate::{
+    cluster::{FIELD_MANAGER, told},
+    config::Settings,
+    context::Context,
+    process,
+};
 
 /// How long one call may take (architecture.md section 5), and at most a third of the lease.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -94,7 +99,7 @@ impl Election {
             Ok(Err(Error::CreateLease(kube::Error::Api(status)))) if status.code == 409 => {
                 Answer::Theirs { holder: "another candidate".to_owned() }
             }
-            Ok(Err(error)) => return Answer::Unknown(causes(&error)),
+            Ok(Err(error)) => return Answer::Unknown(why(&error)),
             Err(_) => return Answer::Unknown(format!("no answer within {} s", self.patience().as_secs())),
         };
         self.may_hold = false;
@@ -110,7 +115,7 @@ impl Election {
             Ok(Ok(())) => debug!("lease `{}` is released", self.name),
             // Somebody has it already.
             Ok(Err(Error::ReleaseLockWhenNotLeading { .. })) => {}
-            Ok(Err(error)) => warn!("lease `{}` could not be released and runs out: {}", self.name, causes(&error)),
+            Ok(Err(error)) => warn!("lease `{}` could not be released and runs out: {}", self.name, why(&error)),
             Err(_) => warn!("lease `{}` could not be released in time and runs out", self.name),
         }
     }
@@ -159,7 +164,7 @@ impl Election {
         };
         match timeout(self.patience(), mending).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => debug!("lease `{}` was not mended: {error}", self.name),
+            Ok(Err(error)) => debug!("lease `{}` was not mended: {}", self.name, told(&error)),
             Err(_) => debug!("lease `{}` was not mended in time", self.name),
         }
     }
@@ -179,16 +184,33 @@ fn holder(lease: &Lease) -> String {
     lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone()).unwrap_or_default()
 }
 
-/// An error with its causes, each once: some of them repeat the next one in their own text.
-fn causes(error: &Error) -> String {
-    let mut said = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        next = cause.source();
+/// Why the Lease could not be asked for: the crate that asks hides the cause in its own text.
+fn why(error: &Error) -> String {
+    match error {
+        Error::GetLease(error)
+        | Error::CreateLease(error)
+        | Error::AcquireLease(error)
+        | Error::RenewLease(error)
+        | Error::ReleaseLease(error)
+        | Error::Kube(error) => told(error),
+        other => told(other),
     }
-    said
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_the_apiservers_words() {
+        let message = "leases.coordination.k8s.io is forbidden".to_owned();
+        let status = Status { code: 403, reason: "Forbidden".to_owned(), message, ..Status::default() };
+        let expected = "the apiserver answered 403: leases.coordination.k8s.io is forbidden";
+        assert_eq!(why(&Error::GetLease(kube::Error::Api(status.clone().boxed()))), expected);
+        assert_eq!(why(&Error::RenewLease(kube::Error::Api(status.clone().boxed()))), expected);
+        let response = status.boxed();
+        assert!(!why(&Error::ApiError { response }).contains("Status {"));
+    }
 }

@@ -111,7 +111,7 @@ fn begun_again<K: Judged>(
                 },
                 Some(Err(error)) => {
                     state.stream = None;
-                    Change::Broke(error.to_string())
+                    Change::Broke(cluster::told(&error))
                 }
                 None => {
                     state.stream = None;
@@ -133,4 +133,27 @@ pub(super) fn place<K: Judged>(object: &K, is_gone: bool) -> Option<Place> {
     };
     let trace = trace.map(|trace| (object.created(), trace));
     Some(Place { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone()?, trace })
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_refused_is_told_of_in_the_apiservers_words() {
+        let message = "deployments.apps is forbidden: User \"collector\" cannot list resource \"deployments\"";
+        let refused = move || {
+            let status =
+                Status { code: 403, reason: "Forbidden".to_owned(), message: message.to_owned(), ..Status::default() };
+            let error = watcher::Error::InitialListFailed(kube::Error::Api(status.boxed()));
+            stream::iter([Err::<Watched<Deployment>, _>(error)]).boxed()
+        };
+        let mut events = begun_again(refused).boxed();
+        let Some(Event { change: Change::Broke(why), .. }) = events.next().await else {
+            panic!("it did not break");
+        };
+        assert_eq!(why, format!("the apiserver answered 403: {message}"));
+    }
 }

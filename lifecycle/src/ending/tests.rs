@@ -151,7 +151,7 @@ fn deleted(minute: i64) -> Record {
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 fn due(record: &Record, namespace: &Namespace) -> Option<Timestamp> {
-    look_due(record, namespace, PATIENCE)
+    look_due(record, namespace, None, PATIENCE)
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn nobody_looks_before_it_should_have_ended() {
 #[test]
 fn it_is_written_again_where_another_reason_holds_it_and_not_for_another_message() {
     let first = ending(&[remaining("configmaps. has 3 resource instances")], &["a/b"]);
-    let known = Stalled { at: at(20), what: first.with(pods(&["web-0"], 1)) };
+    let known = Stalled { at: at(20), what: first.with(NO_PODS) };
     let record = Record { stalled: Some(Box::new(known)), ..deleted(4) };
     let again = |conditions: &[EndCondition], finalizers: &[&str]| {
         due(&record, &namespace(Some(4), ending(conditions, finalizers)))
@@ -178,6 +178,38 @@ fn it_is_written_again_where_another_reason_holds_it_and_not_for_another_message
     assert_eq!(again(&[], &["a/b"]), Some(at(25)));
     assert_eq!(again(&[remaining("secrets. has 1 resource instances")], &[]), Some(at(25)), "a finalizer went");
     assert_eq!(again(&[discovery(ONE_GROUP), remaining("")], &["a/b"]), Some(at(25)));
+}
+
+/// Nothing announces that a pod is gone: a namespace with a finalizer of its own says what it said before.
+#[test]
+fn pods_that_were_left_are_looked_for_again_and_again() {
+    let held = ending(&[], &["a/b"]);
+    let going = namespace(Some(4), held.clone());
+    let after = |pods: PodsLeft, listed: Option<i64>| {
+        let known = Stalled { at: at(20), what: held.with(pods) };
+        let record = Record { stalled: Some(Box::new(known)), ..deleted(4) };
+        look_due(&record, &going, listed.map(at), PATIENCE)
+    };
+    assert_eq!(after(pods(&["web-0"], 1), None), Some(at(25)));
+    assert_eq!(after(pods(&["web-0"], 1), Some(25)), Some(at(30)));
+    assert_eq!(after(pods(&["web-0"], 1), Some(11)), Some(at(25)), "before that was written");
+    assert_eq!(after(NO_PODS, None), None);
+    let unknown = PodsLeft::Unknown("the apiserver answered 403: no".to_owned());
+    assert_eq!(after(unknown, None), None, "somebody has to grant the right");
+}
+
+#[test]
+fn it_is_news_that_no_pod_is_left_and_not_that_fewer_are() {
+    let held = ending(&[], &["a/b"]);
+    let unknown = || PodsLeft::Unknown("no".to_owned());
+    let one = held.with(pods(&["a"], 1));
+    let is_news = |found: DeletionStalled| found.is_news_after(Some(&one));
+    assert!(is_news(held.with(NO_PODS)));
+    assert!(!is_news(held.with(pods(&["b"], 1))) && !is_news(held.with(pods(&["a", "b"], 2))));
+    assert!(!is_news(held.with(unknown())), "it is known as well as before");
+    assert!(is_news(ending(&[], &[]).with(pods(&["a"], 1))), "another reason");
+    assert!(!held.with(NO_PODS).is_news_after(Some(&held.with(NO_PODS))));
+    assert!(held.with(unknown()).is_news_after(None));
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use jiff::SignedDuration;
 use lifecycle::{
     Uid,
     ending::{EndCondition, Ending},
@@ -34,7 +35,7 @@ fn malformed(written: &[(&str, &str)]) -> Vec<String> {
     let kept = json!({"wish": "x", "until": at("12:00:00"), "first_seen": at("09:00:00"), "by": null, "reason": null});
     let record = record(&[(time, kind, data), ("09:00:00", "Kept", kept)]);
     let next = Outlook { what: String::new(), at: None };
-    let mut why = Why::of(&record, &policies.keys, Vec::new(), next);
+    let mut why = Why::of(&record, &policies.keys, Vec::new(), next, at("10:00:00"));
     why.read(&namespace(&policies.keys, written), &policies.keys, Some(policy), &record, at("10:00:00"));
     why.malformed
 }
@@ -111,18 +112,26 @@ fn a_key_that_is_nearly_right_is_told_with_the_one_it_resembles() {
 }
 
 #[test]
-fn a_name_that_comes_back_again_and_again_is_told_of() {
+fn a_name_that_comes_back_again_and_again_is_told_of_until_one_stays_for_an_hour() {
     let policies = policies(Mode::Enforce, &json!({}));
+    let hour = SignedDuration::from_hours(1);
     for (deleted_before, is_told) in [(0, false), (2, false), (3, true), (20, true)] {
         let (time, kind, mut data) = adopted(&policies);
         data["deleted_before"] = json!(deleted_before);
-        let next = Outlook { what: String::new(), at: None };
-        let why = Why::of(&record(&[(time, kind, data)]), &policies.keys, Vec::new(), next);
-        assert_eq!(why.deleted_before, deleted_before);
+        let record = record(&[(time, kind, data)]);
+        let created = record.created.unwrap();
+        let why = |now| {
+            let next = Outlook { what: String::new(), at: None };
+            Why::of(&record, &policies.keys, Vec::new(), next, now)
+        };
         let told = format!(
             "it was deleted {deleted_before} times under this name within an hour, and comes back: whatever makes it"
         );
-        assert_eq!(why.notes.iter().any(|note| note.starts_with(&told)), is_told, "{:?}", why.notes);
+        let is_told_at = |now| why(now).notes.iter().any(|note| note.starts_with(&told));
+        assert_eq!(is_told_at(created), is_told, "{deleted_before}");
+        assert_eq!(is_told_at(created + hour - SignedDuration::from_secs(1)), is_told, "{deleted_before}");
+        assert!(!is_told_at(created + hour), "it has stayed");
+        assert_eq!(why(created + hour).deleted_before, deleted_before, "the number stays");
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     super::{JobError, JobKind, JobState, Result},
     render,
 };
-use crate::cluster::{REQUEST_TIMEOUT, watch};
+use crate::cluster::{REQUEST_TIMEOUT, told, watch};
 
 /// What is kept of an object.
 pub(super) trait Kept: Clone + Debug + PartialEq + Send + 'static {
@@ -145,7 +145,7 @@ impl<T: Kept> Board<T> {
                 }
             }
             Err(error) => {
-                let why = error.to_string();
+                let why = told(&error);
                 if known.broken.replace(why.clone()).is_none() {
                     warn!("the watch on {} broke and is begun again: {why}", self.what);
                 }
@@ -269,5 +269,23 @@ impl Kept for Scheduled {
 
     fn is_news(&self, former: &Self) -> bool {
         self.hash != former.hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_refused_is_told_of_in_the_apiservers_words() {
+        let board = Board::<Scheduled>::new("CronJobs", Arc::default());
+        let message = "cronjobs.batch is forbidden: User \"manager\" cannot list resource".to_owned();
+        let status =
+            Status { code: 403, reason: "Forbidden".to_owned(), message: message.clone(), ..Status::default() };
+        board.take_in(Err(watcher::Error::InitialListFailed(kube::Error::Api(status.boxed()))));
+        let error = board.listed().await.unwrap_err();
+        assert_eq!(error.why, format!("the apiserver answered 403: {message}"));
     }
 }

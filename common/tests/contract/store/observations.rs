@@ -9,7 +9,7 @@ fn observed(second: u64) -> Observed {
     let (fails, is_known) = (second.is_multiple_of(2), true);
     let (since, standing, looked_at) = (at(second), at(second + 1), at(second + 2));
     let health = Some(Streak { episode: second, fails, since, standing, looked_at, is_known });
-    Observed { health, repaired_at: Some(looked_at), malformed: Some(i64::MIN) }
+    Observed { health, repaired_at: Some(looked_at), malformed: Some(i64::MIN), pods_listed_at: Some(looked_at) }
 }
 
 pub(crate) async fn what_was_observed_last_is_read_as_it_was_put(bench: &impl Bench) {
