@@ -272,7 +272,7 @@ fn status(policy: &Policy, record: &Record) -> Judged {
     if policy.deletes(status) {
         clear(format!("policy `{}` deletes what is {status}", policy.name))
     } else {
-        refuses(format!("policy `{}` does not delete what is {status}", policy.name))
+        refuses(format!("its status is {status}, which is no reason to delete it under policy `{}`", policy.name))
     }
 }
 
@@ -322,7 +322,14 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
     let until = saturating_add(from, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
-        waits(Some(until), format!("its status stands to be read until {}", human_text(until)))
+        waits(
+            Some(until),
+            format!("its status has to stand on the namespace until {}, so that it can be read", human_text(until)),
+        )
+    } else if !policy.deletes(record.status) {
+        clear(format!("the status {} need not have been read: it leads to no deletion", record.status))
+    } else if !policy.requires_visible(record.status) {
+        clear("its status need not have been read before it is deleted")
     } else {
         clear("its status stood long enough to be read")
     }
@@ -330,7 +337,7 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
 
 fn told(policy: &Policy, record: &Record) -> Judged {
     let Some(warning) = &policy.warning else {
-        return clear("no channel is configured, so there is nobody to tell");
+        return clear("no channel for notices is configured, so nobody is told");
     };
     match notice_of(policy, record) {
         Some(notice) => match notice.delivery {
@@ -384,17 +391,21 @@ fn intent(record: &Record, now: Timestamp) -> Judged {
         None => clear("nothing is under way"),
         Some(open) if now < open.intended.until => {
             let until = open.intended.until;
-            waits(Some(until), format!("`{}` is at it (entry {})", open.intended.holder, open.seq))
+            waits(Some(until), format!("`{}` is deleting it (entry {})", open.intended.holder, open.seq))
         }
-        Some(open) => waits(None, format!("the attempt of entry {} ran out and is to be fenced", open.seq)),
+        Some(open) => waits(
+            None,
+            format!("the attempt of entry {} got no clear answer in time, and is yet to be cut off", open.seq),
+        ),
     }
 }
 
 fn backoff(record: &Record, now: Timestamp) -> Judged {
     let last = record.attempts.last_words();
     match record.attempts.not_before {
-        Some(until) if now < until => waits(Some(until), format!("{last}; next look at {}", human_text(until))),
-        _ => clear(last),
+        Some(until) if now < until => waits(Some(until), format!("{last}; it is tried again at {}", human_text(until))),
+        _ if record.attempts.last.is_none() => clear(last),
+        _ => clear(format!("it may be tried again now; {last}")),
     }
 }
 
@@ -446,7 +457,7 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
 
 fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
     match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
-        Ok(()) => clear("its mark agrees with the history"),
+        Ok(()) => clear("its annotation `record` agrees with the history"),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }
 }

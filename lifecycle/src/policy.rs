@@ -609,7 +609,7 @@ fn grace_on(raw: &RawPolicy, status: Status) -> Option<SignedDuration> {
 fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthTerms> {
     for (key, count) in [("fail_after", raw.fail_after), ("recover_after", raw.recover_after)] {
         if count == 0 {
-            refuse(&format!(".checks.{key}"), "it takes at least 1 look to tell".to_owned());
+            refuse(&format!(".checks.{key}"), "it is 0; write at least 1".to_owned());
         }
     }
     let sources = common.sources;

@@ -627,8 +627,10 @@ impl Attempts {
 impl fmt::Display for AttemptEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.outcome {
-            AttemptOutcome::Skipped(why) => write!(f, "skipped, {}: {}", why.as_str(), self.detail),
-            AttemptOutcome::Failed(_) => write!(f, "failed: {}", self.detail),
+            AttemptOutcome::Skipped(why) => {
+                write!(f, "the last attempt was not made, {}: {}", why.words(), self.detail)
+            }
+            AttemptOutcome::Failed(why) => write!(f, "the last attempt failed, {}: {}", why.words(), self.detail),
         }
     }
 }
