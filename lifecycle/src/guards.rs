@@ -322,10 +322,7 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
     let until = saturating_add(from, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
-        waits(
-            Some(until),
-            format!("its status has to stand on the namespace until {}, so that it can be read", human_text(until)),
-        )
+        waits(Some(until), format!("its status stays on the namespace for people to read until {}", human_text(until)))
     } else if !policy.deletes(record.status) {
         clear(format!("the status {} need not have been read: it leads to no deletion", record.status))
     } else if !policy.requires_visible(record.status) {

@@ -190,14 +190,13 @@ impl<'r> Target<'r> {
             return None;
         }
         if self.reach.remote().is_ok_and(|api| api.is_some()) {
-            self.screen
-                .note(&format!("it is written, which is what counts; `nsm history {name}` tells when it is recorded"));
+            self.screen.note(&results::recorded_later(name));
             return None;
         }
         let store = match self.reach.store(&self.settings).await {
             Ok(store) => store,
             Err(failure) => {
-                self.screen.note(&format!("it is written, and not known to be recorded: {}", failure.text));
+                self.screen.note(&results::maybe_not_recorded(&failure.text));
                 return None;
             }
         };
@@ -212,10 +211,7 @@ impl<'r> Target<'r> {
         };
         self.screen.wipe();
         if record.is_none() {
-            self.screen.note(&format!(
-                "it is written, which is what counts, but the manager has not recorded it within {} s; is it running?",
-                PATIENCE.as_secs()
-            ));
+            self.screen.note(&results::not_recorded(PATIENCE.as_secs()));
         }
         record
     }

@@ -33,7 +33,8 @@ fn doing(line: &WorkerLine, now: Timestamp) -> String {
             format!("{about}{task}, for {}", age(*since, now))
         }
         (None, Some(why)) => format!("deletes nothing: {why}"),
-        (None, None) => "nothing to do".to_owned(),
+        (None, None) if line.alive => "nothing to do".to_owned(),
+        (None, None) => "-".to_owned(),
     }
 }
 

@@ -222,7 +222,7 @@ fn namespaces(page: &Overview) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use common::status::{Configuration, StuckLine, UnderWay, Use, WorkerCount};
@@ -248,7 +248,8 @@ mod tests {
         );
     }
 
-    fn calm() -> Overview {
+    /// A day on which nothing is wrong.
+    pub(crate) fn calm() -> Overview {
         Overview {
             at: at("10:04:00"),
             mode: Mode::Enforce,

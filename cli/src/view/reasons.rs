@@ -142,7 +142,7 @@ fn checks(why: &Why, all: bool, now: Timestamp) -> Vec<String> {
     lines
 }
 
-fn shown(guard: &Shown, now: Timestamp) -> String {
+pub(crate) fn shown(guard: &Shown, now: Timestamp) -> String {
     let (sign, style) = match guard.verdict {
         Stands::Clear => ("✓", GOOD),
         Stands::Waits => ("…", CARE),

@@ -38,6 +38,22 @@ pub(crate) fn protected(name: &str, on: bool) -> String {
 pub(crate) const NOT_MANAGED: &str =
     "by this configuration no policy applies to it, so nothing would delete it anyway; it is written all the same";
 
+/// Where the store is not at hand.
+pub(crate) fn recorded_later(name: &str) -> String {
+    format!("it is written on the namespace, which is what counts; `nsm history {name}` tells when it is recorded")
+}
+
+pub(crate) fn maybe_not_recorded(why: &str) -> String {
+    format!("it is written on the namespace, which is what counts; whether it is recorded is not known: {why}")
+}
+
+pub(crate) fn not_recorded(seconds: u64) -> String {
+    format!(
+        "it is written on the namespace, which is what counts, but the manager has not recorded it within {seconds} s; is it \
+         running?"
+    )
+}
+
 pub(crate) fn never_managed(name: &str) -> String {
     format!("`{name}` is one of the namespaces that are never managed, so nothing would delete it; nothing was written")
 }
