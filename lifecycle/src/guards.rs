@@ -254,16 +254,16 @@ fn managed(record: &Record) -> Judged {
         (Phase::Gone, _) => refuses("it is gone"),
         (_, Some(done)) => refuses(format!("its deletion was accepted at {}", human_text(done.at))),
         (Phase::Managed, None) => clear("it is managed"),
-        (Phase::New, None) => refuses("it was not adopted yet"),
+        (Phase::New, None) => refuses("it is not managed yet"),
         (Phase::Released, None) => refuses("no policy applies to it"),
     }
 }
 
 fn terms(policy: &Policy, record: &Record) -> Judged {
     if record.terms.as_ref().is_some_and(|terms| terms.policy_hash == policy.hash && terms.policy == policy.name) {
-        clear(format!("it was judged under policy `{}` as it stands now", policy.name))
+        clear(format!("it was checked under policy `{}` as it is now", policy.name))
     } else {
-        waits(None, format!("it has yet to be judged under policy `{}` as it stands now", policy.name))
+        waits(None, format!("it has yet to be checked under policy `{}` as it is now", policy.name))
     }
 }
 
@@ -324,9 +324,9 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     if now < until {
         waits(Some(until), format!("its status stays on the namespace for people to read until {}", human_text(until)))
     } else if !policy.deletes(record.status) {
-        clear(format!("the status {} need not have been read: it leads to no deletion", record.status))
+        clear(format!("its status {} leads to no deletion, so nobody has to have read it", record.status))
     } else if !policy.requires_visible(record.status) {
-        clear("its status need not have been read before it is deleted")
+        clear("nobody has to have read its status before it is deleted")
     } else {
         clear("its status stood long enough to be read")
     }
@@ -373,13 +373,17 @@ pub(crate) fn notice_of<'a>(policy: &Policy, record: &'a Record) -> Option<&'a N
 
 fn promise(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let Some(promise) = record.notice(record.status).map(|notice| notice.promise) else {
-        return clear("no time was promised");
+        return clear("no time was promised to its owner");
     };
     let until = saturating_add(promise, policy.promise_margin);
     if now < until {
-        waits(Some(until), format!("its owner was promised the time until {}", human_text(promise)))
+        let (promise, margin) = (human_text(promise), human_text(until));
+        waits(
+            Some(until),
+            format!("its owner was promised that it stays until {promise}, which with a margin is {margin}"),
+        )
     } else {
-        clear(format!("the time promised, until {}, is over", human_text(promise)))
+        clear(format!("the time promised to its owner, until {}, is over", human_text(promise)))
     }
 }
 
@@ -392,7 +396,10 @@ fn intent(record: &Record, now: Timestamp) -> Judged {
         }
         Some(open) => waits(
             None,
-            format!("the attempt of entry {} got no clear answer in time, and is yet to be cut off", open.seq),
+            format!(
+                "the attempt of entry {} got no clear answer in time, and has to be cut off before the next",
+                open.seq
+            ),
         ),
     }
 }
@@ -418,7 +425,7 @@ fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
 fn active(fresh: &Fresh<'_>) -> Judged {
     match fresh.namespace.deleted {
         None => clear("nobody is deleting it"),
-        Some(at) => refuses(format!("it is being deleted since {}", human_text(at))),
+        Some(at) => refuses(format!("its deletion began at {}", human_text(at))),
     }
 }
 

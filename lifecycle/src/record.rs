@@ -628,9 +628,11 @@ impl fmt::Display for AttemptEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.outcome {
             AttemptOutcome::Skipped(why) => {
-                write!(f, "the last attempt was not made, {}: {}", why.words(), self.detail)
+                write!(f, "the last attempt did not delete it, because {}: {}", why.words(), self.detail)
             }
-            AttemptOutcome::Failed(why) => write!(f, "the last attempt failed, {}: {}", why.words(), self.detail),
+            AttemptOutcome::Failed(why) => {
+                write!(f, "the last attempt failed, because {}: {}", why.words(), self.detail)
+            }
         }
     }
 }

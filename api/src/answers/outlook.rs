@@ -48,8 +48,8 @@ impl Halt {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Stop => "all deletions are stopped",
-            Self::Mismatch => "no deletion is made, for this store may not be the right one",
-            Self::Hold => "no deletion is made, for earlier ones do not end",
+            Self::Mismatch => "this store may not be the right one, so nothing is deleted",
+            Self::Hold => "earlier deletions do not end, so no other begins",
         }
     }
 }
@@ -70,7 +70,7 @@ impl Outlook {
 pub fn outlook(policy: Option<&Policy>, record: &Record, halt: Option<Halt>, now: Timestamp) -> Outlook {
     match record.phase {
         Phase::Gone => return Outlook::waits_for("nothing"),
-        Phase::New => return Outlook::waits_for("it is yet to be adopted"),
+        Phase::New => return Outlook::waits_for("it is not managed yet"),
         Phase::Released => return Outlook::waits_for("nothing, no policy applies to it"),
         Phase::Managed => {}
     }
@@ -188,12 +188,19 @@ const fn fails_at(record: &Record) -> Option<Timestamp> {
 fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
     let end = deletion(policy, record).map(|deletion| deletion.at);
     if let Some(failed) = fails_at(record).filter(|at| end.is_none_or(|end| *at < end)) {
-        let then = if policy.deletes(Status::Failed) { "is then deleted" } else { "stays" };
+        let then = match (policy.deletes(Status::Failed), policy.mode) {
+            (true, Mode::Enforce) => "is then deleted",
+            (true, Mode::Observe) => "would be deleted: mode observe",
+            (false, _) => "stays",
+        };
         return Outlook::at(format!("unless it recovers, it becomes failed (and {then})"), failed.max(now));
     }
     let Some(end) = end else {
         return match &record.deadline {
-            Some(deadline) => Outlook::at("it becomes stale (and stays)", deadline.at),
+            _ if record.status == Status::Stale => {
+                Outlook::waits_for("nothing, its policy deletes nothing that is stale")
+            }
+            Some(deadline) => Outlook::at("it becomes stale (and stays)", deadline.at.max(now)),
             None => Outlook::waits_for("nothing, no end is set"),
         };
     };
@@ -397,8 +404,12 @@ mod tests {
     #[test]
     fn a_policy_that_deletes_nothing_lets_it_become_stale() {
         let policies = policies(Mode::Enforce, &json!({"on": {"stale": {"delete": false}}}));
-        let next = outlook(policies.iter().next(), &record(&[adopted(&policies)]), None, at("10:00:00"));
-        assert_eq!(next, Outlook::at("it becomes stale (and stays)", at("12:00:00")));
+        let next = |entries: &[_], now| outlook(policies.iter().next(), &record(entries), None, at(now));
+        let becomes = |when| Outlook::at("it becomes stale (and stays)", at(when));
+        assert_eq!(next(&[adopted(&policies)], "10:00:00"), becomes("12:00:00"));
+        assert_eq!(next(&[adopted(&policies)], "12:00:05"), becomes("12:00:05"), "as soon as it is looked at");
+        let nothing = Outlook::waits_for("nothing, its policy deletes nothing that is stale");
+        assert_eq!(next(&[adopted(&policies), stale()], "13:00:00"), nothing);
     }
 
     #[test]

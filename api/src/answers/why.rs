@@ -372,7 +372,7 @@ async fn before_deletion(
         None => Shown::clear("stop", "nobody stopped deletions"),
         Some(stop) => {
             let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
-            Shown::refuses("stop", format!("{} stopped all deletions {}{reason}", stop.actor, both(stop.at, now)))
+            Shown::refuses("stop", format!("{} stopped all deletions at {}{reason}", stop.actor, both(stop.at, now)))
         }
     });
     all.push(match controls::doubt(store).await? {
@@ -380,7 +380,7 @@ async fn before_deletion(
         Some(doubt) => Shown::refuses(
             "store",
             format!(
-                "this store may not be the right one, found {}: {}; once you know that it is, run `nsm approve --store`",
+                "this store may not be the right one, found at {}: {}; once you know that it is, run `nsm approve --store`",
                 both(doubt.at, now),
                 doubt.body.why
             ),
@@ -433,7 +433,7 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
     (answer.reason, answer.next.what) = match policy {
         Some(policy) => (
             format!("policy `{}` applies to it, and it was not seen yet", policy.name),
-            "it is adopted as soon as the manager sees it; is it running?".to_owned(),
+            "it is managed as soon as the manager sees it; is the manager running?".to_owned(),
         ),
         None if settings.policies.is_out_of_bounds(&namespace.name) => {
             ("its name is one of those that are never managed".to_owned(), "nothing".to_owned())

@@ -34,7 +34,7 @@ pub fn words(entry: &Entry) -> String {
         Fact::Protected(protected) if protected.on => "protected by its owner".to_owned(),
         Fact::Protected(_) => "no longer protected by its owner".to_owned(),
         Fact::NoticeIntended(notice) => format!(
-            "a notice goes to its owner by {}: it is deleted at {}, not before {}",
+            "a notice goes to its owner by {}: it is deleted at {}, and not before {}",
             notice.channel,
             human_text(notice.deadline),
             human_text(notice.promise)
@@ -55,7 +55,12 @@ pub fn words(entry: &Entry) -> String {
         Fact::ActionFailed(failed) => {
             let again =
                 failed.not_before.map_or(String::new(), |at| format!("; it is tried again at {}", human_text(at)));
-            format!("the attempt of entry {} failed, {}: {}{again}", failed.of, failed.why.words(), failed.detail)
+            format!(
+                "the attempt of entry {} failed, because {}: {}{again}",
+                failed.of,
+                failed.why.words(),
+                failed.detail
+            )
         }
         Fact::DeletionStalled(stalled) => format!("its deletion was accepted and does not end: {stalled}"),
         Fact::WouldHave(would) => {
@@ -108,7 +113,7 @@ fn terms(terms: &Terms) -> String {
 
 fn kept(kept: &Kept) -> String {
     let Some(until) = kept.until else {
-        return "no longer asked to be kept".to_owned();
+        return "its owner no longer asks to keep it".to_owned();
     };
     let by = kept.by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
     let reason = kept.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
@@ -129,7 +134,7 @@ fn intended(intended: &ActionIntended) -> String {
 fn skipped(skipped: &ActionSkipped) -> String {
     let attempt = skipped.of.map_or(String::new(), |of| format!(" (the attempt of entry {of})"));
     let again = skipped.not_before.map_or(String::new(), |at| format!("; it is tried again at {}", human_text(at)));
-    format!("did not {} it{attempt}, {}: {}{again}", skipped.action, skipped.why.words(), skipped.detail)
+    format!("did not {} it{attempt}, because {}: {}{again}", skipped.action, skipped.why.words(), skipped.detail)
 }
 
 /// How long a namespace was given, in words.
@@ -222,7 +227,7 @@ mod tests {
             kept(Some("soon"), None),
             "kept until 2026-08-17 12:00:00 UTC (what was asked cannot be read and counts as the longest allowed)",
         );
-        check("Kept", kept(None, None), "no longer asked to be kept");
+        check("Kept", kept(None, None), "its owner no longer asks to keep it");
         check("Protected", json!({"on": true}), "protected by its owner");
         check("Protected", json!({"on": false}), "no longer protected by its owner");
     }
@@ -235,7 +240,7 @@ mod tests {
         check(
             "NoticeIntended",
             about,
-            "a notice goes to its owner by webhook: it is deleted at 2026-08-17 12:00:00 UTC, not before 2026-08-17 \
+            "a notice goes to its owner by webhook: it is deleted at 2026-08-17 12:00:00 UTC, and not before 2026-08-17 \
              12:00:00 UTC",
         );
         check("NoticeSent", json!({"of": 6}), "its owner was told (the notice of entry 6)");
@@ -272,17 +277,17 @@ mod tests {
         check(
             "ActionSkipped",
             json!({"of": null, "action": "delete", "why": "budget", "detail": "20 of 20", "not_before": at("09:10:00")}),
-            "did not delete it, the budget is used up: 20 of 20; it is tried again at 2026-08-17 09:10:00 UTC",
+            "did not delete it, because the budget is used up: 20 of 20; it is tried again at 2026-08-17 09:10:00 UTC",
         );
         check(
             "ActionSkipped",
             json!({"of": 6, "action": "delete", "why": "busy", "detail": "it changed", "not_before": null}),
-            "did not delete it (the attempt of entry 6), it was changed meanwhile: it changed",
+            "did not delete it (the attempt of entry 6), because it was changed meanwhile: it changed",
         );
         check(
             "ActionFailed",
             json!({"of": 6, "action": "delete", "why": "refused", "detail": "403", "not_before": at("09:01:00")}),
-            "the attempt of entry 6 failed, the apiserver refused it: 403; it is tried again at 2026-08-17 09:01:00 UTC",
+            "the attempt of entry 6 failed, because the apiserver refused it: 403; it is tried again at 2026-08-17 09:01:00 UTC",
         );
         check(
             "WouldHave",
@@ -307,7 +312,7 @@ mod tests {
 
     #[test]
     fn marks_are_told() {
-        let why = "it was marked at entry 9, but the history ends at 4: this store lost entries";
+        let why = "its annotation `record` names entry 9, but its history ends at 4: this store lost entries";
         check(
             "MarkMismatched",
             json!({"mark": "2.9.u", "why": why, "epoch": 2}),

@@ -22,7 +22,6 @@ use crate::{
 pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, which: &Which) -> Result<(), Failure> {
     let now = reach.now();
     let mut listing = read(reach, which.all, now).await?;
-    let is_whole = which.names.is_empty() && which.is_for_any();
     listing.items.retain(|line| which.is_for(line));
     listing.items.sort_by(|a, b| (&a.name, a.created, &a.uid).cmp(&(&b.name, b.created, &b.uid)));
     let lines = &listing.items;
@@ -32,8 +31,8 @@ pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, which: &Which) -> Res
         (false, Format::Name) => names(lines),
         (false, Format::Table | Format::Wide | Format::Json | Format::Yaml) => table(lines, shape, now).text(width),
     })?;
-    if lines.is_empty() {
-        let unmanaged = match (is_whole, which.all) {
+    if lines.is_empty() && (which.names.is_empty() || !which.is_for_any()) {
+        let unmanaged = match (which.is_for_any(), which.all) {
             (true, true) => Some(0),
             (true, false) => Some(read(reach, true, now).await?.items.iter().filter(|line| is_released(line)).count()),
             (false, _) => None,

@@ -63,7 +63,7 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
         line(
             "mismatches",
             format!(
-                "{BAD}{}{BAD:#} whose annotation `record` and history do not agree, and so not deleted; once you know that \
+                "{BAD}{}{BAD:#} not deleted, for the annotation `record` and the history do not agree; once you know that \
                  this store is the right one, run `nsm approve --store`",
                 counted(page.mark_mismatches, "namespace")
             ),
@@ -131,7 +131,7 @@ fn deletions(page: &Overview) -> String {
         (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
         (None, Some(doubt), _) => {
             let found = decreed(doubt, page.at);
-            format!("{BAD}none, this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
+            format!("{BAD}none, for this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
         }
         (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", decreed(hold, page.at)),
         (None, None, None) => format!("{GOOD}not stopped{GOOD:#}"),
@@ -141,12 +141,12 @@ fn deletions(page: &Overview) -> String {
 fn decreed(it: &Decreed, now: Timestamp) -> String {
     let until = it.until.map_or(String::new(), |until| format!(", until {}", both(until, now)));
     let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-    format!("{} {}{until}{why}", it.by, both(it.at, now))
+    format!("{} at {}{until}{why}", it.by, both(it.at, now))
 }
 
 fn controller(it: &Controller, now: Timestamp) -> String {
     format!(
-        "{} `{}` leads for {}, {}{}",
+        "{} `{}` has led for {}, {}{}",
         it.role,
         it.instance,
         age(it.since, now),
@@ -157,7 +157,7 @@ fn controller(it: &Controller, now: Timestamp) -> String {
 
 fn jobs(running: u64, wanted: u64) -> String {
     match running.cmp(&wanted) {
-        Ordering::Equal if running == 0 => "no job is needed".to_owned(),
+        Ordering::Equal if running == 0 => "no job running or needed".to_owned(),
         Ordering::Equal => format!("{} running", counted(running, "job")),
         Ordering::Less => format!("{running} of {} running", counted(wanted, "job")),
         Ordering::Greater => format!("{} running, {wanted} needed", counted(running, "job")),
@@ -173,7 +173,7 @@ fn collector(it: &Collector, now: Timestamp) -> String {
         (Some(shard), Some(of)) => format!("shard {shard} of {of}: "),
         _ => String::new(),
     };
-    format!("{shard}`{}` for {}{}", it.instance, age(it.since, now), beat(it.alive, it.last_beat, now))
+    format!("{shard}`{}`, running for {}{}", it.instance, age(it.since, now), beat(it.alive, it.last_beat, now))
 }
 
 fn beat(alive: bool, at: Timestamp, now: Timestamp) -> String {
@@ -183,7 +183,14 @@ fn beat(alive: bool, at: Timestamp, now: Timestamp) -> String {
 fn trouble(it: &JobTrouble, now: Timestamp) -> String {
     let times = if it.times == 1 { "once".to_owned() } else { format!("{} times in {}", it.times, age(it.since, now)) };
     let next = if it.not_before > now { format!("; next try {}", relative(it.not_before, now)) } else { String::new() };
-    format!("jobs {} {times}: {}{next}", it.reason, it.what)
+    let what = match it.reason.as_str() {
+        "failed" => "jobs fail,",
+        "refused" => "jobs are refused,",
+        "pending" => "a job does not begin,",
+        "unreachable" => "whoever runs the jobs does not answer,",
+        other => other,
+    };
+    format!("{what} {times}: {}{next}", it.what)
 }
 
 fn channel(it: &ChannelLine, now: Timestamp) -> String {
@@ -237,7 +244,7 @@ pub(crate) mod tests {
         assert_eq!(
             told,
             [
-                "no job is needed",
+                "no job running or needed",
                 "1 job running",
                 "2 jobs running",
                 "1 of 3 jobs running",

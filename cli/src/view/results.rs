@@ -20,7 +20,7 @@ pub(crate) fn kept_for(name: &str, period: SignedDuration, until: Timestamp) -> 
 }
 
 pub(crate) fn kept_for_less(asked: Timestamp) -> String {
-    format!("its policy allows less than what was asked, {}", human_text(asked))
+    format!("its policy allows less than what was asked for, which was until {}", human_text(asked))
 }
 
 pub(crate) fn kept_no_more(name: &str) -> String {
@@ -63,7 +63,7 @@ pub(crate) fn over_already(until: Timestamp) -> String {
 }
 
 pub(crate) fn too_late(name: &str, at: Timestamp) -> String {
-    format!("`{name}` is being deleted since {}; nothing can take that back", human_text(at))
+    format!("`{name}` is already being deleted, since {}; nothing can take that back", human_text(at))
 }
 
 pub(crate) fn no_such_namespace(name: &str) -> String {
@@ -95,7 +95,7 @@ pub(crate) fn stopped_in_part(decreed: &Decreed) -> String {
 
 pub(crate) fn resumed(decreed: &Decreed) -> String {
     match (&decreed.ended, decreed.unbound) {
-        (Some(stop), _) => format!("deletions go on; {} had stopped them {}\n", stop.by, both(stop.at, decreed.at)),
+        (Some(stop), _) => format!("deletions go on; {} had stopped them at {}\n", stop.by, both(stop.at, decreed.at)),
         (None, true) => "deletions go on; only the apiserver had refused them\n".to_owned(),
         (None, false) => "nothing was stopped\n".to_owned(),
     }
@@ -135,24 +135,25 @@ pub(crate) fn cluster_known(cluster: &Uid, former: Option<&Uid>) -> String {
 /// Beside a list that is empty. `unmanaged`: so many are on record that no policy applies to any more; `None`: not all were asked for.
 pub(crate) fn nothing_listed(unmanaged: Option<usize>) -> String {
     match unmanaged {
-        None => "no namespace is listed that is like that; `nsm ls --all` lists all on record".to_owned(),
-        Some(0) => "no namespace is managed: none was seen yet to which a policy applies; `nsm config check` names the policies of \
+        None => "no managed namespace matches that; `nsm ls --all` lists those, too, that are gone or no longer managed".to_owned(),
+        Some(0) => "no namespace is managed: no policy applied to any that was seen so far; `nsm config check` names the policies of \
                     this configuration, `nsm status` tells what runs"
             .to_owned(),
         Some(count) => {
-            let (some, them) = match count {
-                1 => ("1 namespace was".to_owned(), "it"),
-                count => (format!("{count} namespaces were"), "them"),
-            };
-            format!("no namespace is managed; {some} until no policy applied to {them} any more (`nsm ls --all`)")
+            let of = if count == 1 { "the one that was".to_owned() } else { format!("any of the {count} that were") };
+            format!("no namespace is managed any more: no policy in force applies to {of} (`nsm ls --all`)")
         }
     }
 }
 
 /// A name that was asked for is not among the namespaces listed. `all`: nor among those that were.
 pub(crate) fn not_listed(name: &str, all: bool) -> String {
-    let before = if all { "" } else { "; with `--all` those are listed, too, that are gone or no longer managed" };
-    format!("nothing is recorded of a managed namespace `{name}`{before}")
+    match all {
+        true => format!("nothing is recorded of a namespace `{name}`"),
+        false => {
+            format!("no namespace `{name}` is managed; `--all` lists those, too, that are gone or no longer managed")
+        }
+    }
 }
 
 /// What holds up every deletion, beside a list.
@@ -161,15 +162,15 @@ pub(crate) fn halted(listing: &Listing, now: Timestamp) -> Vec<String> {
     let stop = listing
         .stop
         .iter()
-        .map(|it| format!("all deletions are stopped, by {} {}{}", it.by, both(it.at, now), why(it)));
+        .map(|it| format!("all deletions are stopped, by {} at {}{}", it.by, both(it.at, now), why(it)));
     let doubt = listing.doubt.iter().map(|it| {
         format!(
-            "nothing is deleted, for this store may not be the right one, found {}{}; once you know that it is, run `nsm \
+            "nothing is deleted, for this store may not be the right one, found at {}{}; once you know that it is, run `nsm \
              approve --store`",
             both(it.at, now),
             why(it)
         )
     });
-    let hold = listing.hold.iter().map(|it| format!("nothing is deleted since {}{}", both(it.at, now), why(it)));
+    let hold = listing.hold.iter().map(|it| format!("all deletions are held, since {}{}", both(it.at, now), why(it)));
     stop.chain(doubt).chain(hold).collect()
 }

@@ -40,8 +40,12 @@ impl Part {
         let mut text = format!("\n{}\n{}\n", self.title, "=".repeat(self.title.chars().count()));
         for (state, said) in &self.lines {
             let said = anstream::adapter::strip_str(said).to_string();
-            let said = said.trim_end().lines().collect::<Vec<_>>().join("\n    ");
-            text.push_str(&format!("{state}\n    {said}\n"));
+            text.push_str(state);
+            text.push('\n');
+            for line in said.trim_end().lines() {
+                text.push_str(format!("    {line}").trim_end());
+                text.push('\n');
+            }
         }
         text
     }

@@ -111,7 +111,7 @@ fn states() -> Vec<(String, String)> {
         day.stuck_in_all = 3;
     });
     lines.push(("a stop".to_owned(), changed(|day| day.stop = decreed(Actor::person("bob"), "maintenance"))));
-    let other = "namespace `ci-7`: it was marked by another store (epoch 2)";
+    let other = "namespace `ci-7`: its annotation `record` is of another store (epoch 2)";
     lines.push(("a store that may be another".to_owned(), changed(|day| day.doubt = decreed(role(), other))));
     let hold = "the deletions of `ci-1` were accepted and do not end";
     lines.push(("a hold".to_owned(), changed(|day| day.hold = decreed(role(), hold))));

@@ -77,9 +77,11 @@ fn by_status() -> Vec<(String, String)> {
     for status in Status::ALL {
         for (way, mode, more) in &ways {
             let policies = under(*mode, more);
-            // Before the end of its life; what leads to a deletion is past it.
-            let (now, due) =
-                if status.followers().contains(&Status::Stale) { ("11:00:00", "11:30:00") } else { (NOW, "12:30:00") };
+            // Before the end of its life; what leads to a deletion by itself is past it.
+            let (now, due) = match status {
+                Status::Unknown | Status::Ok | Status::Unstable | Status::Failing => ("11:00:00", "11:30:00"),
+                Status::Failed | Status::Stale | Status::Cancelled | Status::Superseded => (NOW, "12:30:00"),
+            };
             lines.push((format!("{status}, {way}"), next(&policies, &into(&policies, status, due), None, at(now))));
         }
     }
@@ -204,7 +206,10 @@ fn checks() -> Vec<(String, String)> {
         ("Gone", json!({})),
         ("Released", json!({"why": "no policy applies"})),
         ("Painted", json!({})),
-        ("MarkMismatched", json!({"mark": "2.9.u1", "why": "it was marked by another store (epoch 2)", "epoch": 3})),
+        (
+            "MarkMismatched",
+            json!({"mark": "2.9.u1", "why": "its annotation `record` is of another store (epoch 2)", "epoch": 3}),
+        ),
     ] {
         see(&plain, &with(&plain, &[("12:30:00", kind, data)]), NOW);
     }
@@ -276,28 +281,28 @@ fn object_checks() -> Vec<(String, String)> {
 fn pages() -> Vec<(String, String)> {
     let policies = under(Mode::Enforce, &json!({}));
     let policy = policies.iter().next().unwrap();
-    let page = |entries: &[(&str, &str, Value)], all: bool| {
+    let page = |entries: &[(&str, &str, Value)], all: bool, now: &str| {
         let record = record(entries);
-        let next = api::answers::outlook::outlook(Some(policy), &record, None, at(NOW));
+        let next = api::answers::outlook::outlook(Some(policy), &record, None, at(now));
         let mut why = Why::of(&record, &policies.keys, Vec::new(), next);
         if record.phase == Phase::Managed {
-            why.guards = guards(policy, &record, at(NOW)).into_iter().map(Shown::from).collect();
+            why.guards = guards(policy, &record, at(now)).into_iter().map(Shown::from).collect();
             why.goes_with = vec![GoesWith {
                 what: "pipeline 300 of project 7".to_owned(),
                 system: "GitLab".to_owned(),
-                answered_at: Some(at("12:58:00")),
+                answered_at: Some(at("08:00:05")),
             }];
         }
-        reasons::text(&why, all, at(NOW))
+        reasons::text(&why, all, at(now))
     };
     let stale = into(&policies, Status::Stale, "12:00:00");
     let gone = [stale.clone(), vec![("12:30:00", "Gone", json!({}))]].concat();
     named(vec![
-        ("just adopted", page(&[adopted(&policies)], false)),
-        ("ok", page(&into(&policies, Status::Ok, "12:00:00"), false)),
-        ("stale", page(&stale, false)),
-        ("stale, with every check", page(&stale, true)),
-        ("gone", page(&gone, false)),
+        ("just adopted", page(&[adopted(&policies)], false, "08:00:10")),
+        ("ok", page(&into(&policies, Status::Ok, "12:00:00"), false, "12:00:10")),
+        ("stale", page(&stale, false, NOW)),
+        ("stale, with every check", page(&stale, true, NOW)),
+        ("gone", page(&gone, false, NOW)),
     ])
 }
 

@@ -96,7 +96,7 @@ fn decrees() -> Vec<(String, String)> {
         ],
         Kind::Vouch => [
             of("approve --store", results::trusted(&Decreed {
-                doubt: standing("namespace `ci-7`: it was marked by another store (epoch 2)"),
+                doubt: standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)"),
                 ..decreed(Kind::Vouch)
             })),
             of("approve --store, over single namespaces", results::trusted(&Decreed {
@@ -132,7 +132,9 @@ fn beside() -> Vec<(String, String)> {
         ("a stop", halted(|listing| listing.stop = standing("maintenance"))),
         (
             "a store that may be another",
-            halted(|listing| listing.doubt = standing("namespace `ci-7`: it was marked by another store (epoch 2)")),
+            halted(|listing| {
+                listing.doubt = standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")
+            }),
         ),
         ("a hold", halted(|listing| listing.hold = standing("the deletions of `ci-1` were accepted and do not end"))),
     ])
