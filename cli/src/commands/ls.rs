@@ -69,11 +69,11 @@ impl Which {
     }
 
     fn is_for(&self, line: &Line) -> bool {
-        let is = |asked: &Option<String>, found: &Option<String>| asked.is_none() || asked == found;
+        let is = |asked: Option<&str>, found: Option<&str>| asked.is_none() || asked == found;
         (self.names.is_empty() || self.names.contains(&line.name))
             && (self.status.is_empty() || self.status.contains(&line.status))
-            && is(&self.owner, &line.owner)
-            && is(&self.policy, &line.policy)
+            && is(self.owner.as_deref(), line.owner.as_deref())
+            && is(self.policy.as_deref(), line.policy.as_deref())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `nsm ls` says comes next, and what `nsm why` says holds a deletion back.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use api::answers::{
     listing::Line,
@@ -178,11 +178,11 @@ fn attempts() -> Vec<(String, String)> {
 fn checks() -> Vec<(String, String)> {
     let plain = under(Mode::Enforce, &json!({"visible_for": "1h"}));
     let (observing, telling) = (under(Mode::Observe, &json!({})), checking(Mode::Enforce, &json!({}), true));
-    let mut found: BTreeMap<(GuardKind, u8, String), ()> = BTreeMap::new();
+    let mut found: BTreeSet<(GuardKind, u8, String)> = BTreeSet::new();
     let mut see = |policies: &Policies, record: &Record, now: &str| {
         let policy = policies.iter().next().unwrap();
         for guard in guards(policy, record, at(now)) {
-            found.insert((guard.kind, order(guard.verdict), said(&Shown::from(guard), now)), ());
+            found.insert((guard.kind, order(guard.verdict), said(&Shown::from(guard), now)));
         }
     };
     let stale = |policies: &Policies| into(policies, Status::Stale, "12:00:00");
@@ -236,10 +236,10 @@ fn checks() -> Vec<(String, String)> {
     let undelivered = ("12:11:00", "NoticeUndeliverable", json!({"of": 4, "why": "410"}));
     see(&telling, &with(&telling, &[notice, undelivered]), NOW);
     for kind in GuardKind::ALL {
-        let has = |is_clear: bool| found.keys().any(|(it, order, _)| *it == kind && (*order == 0) == is_clear);
+        let has = |is_clear: bool| found.iter().any(|(it, order, _)| *it == kind && (*order == 0) == is_clear);
         assert!(has(true) && has(false), "{} is not shown both ways", kind.as_str());
     }
-    found.into_keys().map(|(kind, _, text)| (kind.as_str(), text)).fold(Vec::new(), together)
+    found.into_iter().map(|(kind, _, text)| (kind.as_str(), text)).fold(Vec::new(), together)
 }
 
 fn object_checks() -> Vec<(String, String)> {
@@ -248,11 +248,11 @@ fn object_checks() -> Vec<(String, String)> {
     let record = record(&into(&policies, Status::Stale, "12:00:00"));
     let lineage = Lineage { epochs: [3].into(), began: None, vouched_before: 0 };
     let well = namespace(&policies.keys, &[]);
-    let mut found: BTreeMap<(ObjectGuardKind, u8, String), ()> = BTreeMap::new();
+    let mut found: BTreeSet<(ObjectGuardKind, u8, String)> = BTreeSet::new();
     let mut see = |namespace: &Namespace, policy_now| {
         let fresh = Fresh { namespace, policy: policy_now, lineage: &lineage };
         for guard in object_guards(policy, &record, &fresh, at(NOW)) {
-            found.insert((guard.kind, order(guard.verdict), said(&Shown::from(guard), NOW)), ());
+            found.insert((guard.kind, order(guard.verdict), said(&Shown::from(guard), NOW)));
         }
     };
     see(&well, Some(policy));
@@ -272,10 +272,10 @@ fn object_checks() -> Vec<(String, String)> {
         see(&namespace(&policies.keys, &[(key, value)]), Some(policy));
     }
     for kind in ObjectGuardKind::ALL {
-        let has = |is_clear: bool| found.keys().any(|(it, order, _)| *it == kind && (*order == 0) == is_clear);
+        let has = |is_clear: bool| found.iter().any(|(it, order, _)| *it == kind && (*order == 0) == is_clear);
         assert!(has(true) && has(false), "{} is not shown both ways", kind.as_str());
     }
-    found.into_keys().map(|(kind, _, text)| (kind.as_str(), text)).fold(Vec::new(), together)
+    found.into_iter().map(|(kind, _, text)| (kind.as_str(), text)).fold(Vec::new(), together)
 }
 
 fn pages() -> Vec<(String, String)> {

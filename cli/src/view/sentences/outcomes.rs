@@ -55,8 +55,8 @@ fn wishes() -> Vec<(String, String)> {
     ])
 }
 
-fn standing(why: &str) -> Option<Standing> {
-    Some(Standing { by: Actor::person("bob"), at: at("09:30:00"), why: Some(why.to_owned()), until: None })
+fn standing(why: &str) -> Standing {
+    Standing { by: Actor::person("bob"), at: at("09:30:00"), why: Some(why.to_owned()), until: None }
 }
 
 fn decrees() -> Vec<(String, String)> {
@@ -86,7 +86,7 @@ fn decrees() -> Vec<(String, String)> {
             })),
         ],
         Kind::Resume => [
-            of("resume", results::resumed(&Decreed { ended: standing("maintenance"), ..decreed(Kind::Resume) })),
+            of("resume", results::resumed(&Decreed { ended: Some(standing("maintenance")), ..decreed(Kind::Resume) })),
             of("resume, of the apiserver alone", results::resumed(&Decreed { unbound: true, ..decreed(Kind::Resume) })),
             of("resume, without a stop", results::resumed(&decreed(Kind::Resume))),
         ],
@@ -96,7 +96,7 @@ fn decrees() -> Vec<(String, String)> {
         ],
         Kind::Vouch => [
             of("approve --store", results::trusted(&Decreed {
-                doubt: standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)"),
+                doubt: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
                 ..decreed(Kind::Vouch)
             })),
             of("approve --store, over single namespaces", results::trusted(&Decreed {
@@ -129,14 +129,18 @@ fn beside() -> Vec<(String, String)> {
         ("nothing that was asked for", results::nothing_listed(None)),
         ("a name that is not managed", results::not_listed("ci-24", false)),
         ("a name that is not on record", results::not_listed("ci-24", true)),
-        ("a stop", halted(|listing| listing.stop = standing("maintenance"))),
+        ("a stop", halted(|listing| listing.stop = Some(standing("maintenance")))),
         (
             "a store that may be another",
             halted(|listing| {
-                listing.doubt = standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")
+                listing.doubt =
+                    Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)"))
             }),
         ),
-        ("a hold", halted(|listing| listing.hold = standing("the deletions of `ci-1` were accepted and do not end"))),
+        (
+            "a hold",
+            halted(|listing| listing.hold = Some(standing("the deletions of `ci-1` were accepted and do not end"))),
+        ),
     ])
 }
 
