@@ -63,7 +63,7 @@ pub(crate) fn next(line: &Line, now: Timestamp) -> String {
     };
     if line.phase == Phase::Managed {
         if line.status == Status::Unknown {
-            next = format!("{NOT_CHECKED}; {next}");
+            next = format!("{next} ({NOT_CHECKED})");
         }
         if let Some(comes_back) = comes_back(line.deleted_before) {
             next = format!("{next}; {comes_back}");

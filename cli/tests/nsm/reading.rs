@@ -28,7 +28,10 @@ async fn ls_shows_what_is_managed() {
         (lines[1][0], lines[1][1], lines[1][3], lines[1][4..8].join(" ")),
         ("ci-42", "ok", "alice", "it is deleted in".to_owned())
     );
-    assert_eq!((lines[2][0], lines[2][4..].join(" ")), ("ci-7", "nothing, it is protected".to_owned()));
+    assert_eq!(
+        (lines[2][0], lines[2][4..].join(" ")),
+        ("ci-7", "nothing, it is protected (not checked yet)".to_owned())
+    );
     assert_eq!(lines.len(), 3);
     assert_eq!(world.nsm("ls --all").done().lines().count(), 4);
 }
