@@ -186,8 +186,8 @@ fn exhausted(worker: &Worker, kind: ClaimKind, limit: u64, next: Timestamp) -> R
         ClaimKind::Waves => Refusal {
             why: SkipReason::Wave,
             detail: format!(
-                "{limit} deletions that nobody foretold were allowed in these {window}; the next are from {from} \
-                 on, or at once after `nsm approve`"
+                "{limit} unannounced deletions were allowed in these {window}; the next are from {from} on, or at once \
+                 after `nsm approve`"
             ),
             // An approval may come at any time.
             not_before: None,

@@ -23,18 +23,17 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
     let store = &*worker.context.store;
     if let Some(stop) = controls::stopped(store).await? {
         let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
-        let detail = format!("`{}` threw the stop{reason}; `nsm resume` takes it back", stop.actor);
+        let detail = format!("`{}` stopped all deletions{reason}; `nsm resume` lets them go on", stop.actor);
         return Ok(Some(refuse(SkipReason::Stopped, detail)));
     }
     let in_force = controls::config(store).await?.map(|decree| decree.body.hash);
     if in_force.as_ref() != Some(&settings.hash) {
-        let detail = "another configuration is in force than this worker has".to_owned();
+        let detail = "this worker has another configuration than the one in force".to_owned();
         return Ok(Some(refuse(SkipReason::Doubt, detail)));
     }
     if let Some(doubt) = controls::doubt(store).await? {
         let detail = format!(
-            "it is doubtful whether this store is the right one (namespace `{}`: {}); once you know that it is, run \
-             `nsm approve --store`",
+            "this store may not be the right one (namespace `{}`: {}); once you know that it is, run `nsm approve --store`",
             doubt.body.namespace, doubt.body.why
         );
         return Ok(Some(refuse(SkipReason::Doubt, detail)));

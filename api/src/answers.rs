@@ -49,10 +49,14 @@ async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, Unanswer
     }
     let records = snapshots(store).await?;
     let meant = nearest(name_or_uid, records.iter().map(|record| record.name.as_str()));
+    Err(Unanswered::NotFound(nothing_recorded(name_or_uid, meant)))
+}
+
+/// That a namespace is not known, and which one may be meant.
+#[must_use]
+pub fn nothing_recorded(name_or_uid: &str, meant: Option<&str>) -> String {
     let meant = meant.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-    Err(Unanswered::NotFound(format!(
-        "nothing is recorded of a namespace `{name_or_uid}`{meant} (`nsm ls --all` lists those with a history)"
-    )))
+    format!("nothing is recorded of a namespace `{name_or_uid}`{meant} (`nsm ls --all` lists those with a history)")
 }
 
 /// Every record the store has a snapshot of; may lag behind the histories.

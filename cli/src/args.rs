@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::duration::Period;
+use lifecycle::{Status, duration::Period};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -13,11 +13,11 @@ Exit codes:
   1  failed
   2  the command line is not understood
   3  there is no such namespace
-  4  refused: the namespace is being deleted already, or the right is missing
+  4  refused: the namespace is being deleted already or is never managed, or the right is missing
   5  the store or the cluster is out of reach
   6  the configuration is refused";
 
-/// Keeps namespaces tidy: tells what happens to them and why, and lets people have a word in it.
+/// Tell what happens to namespaces and why, and keep, protect or stop their deletion.
 #[derive(Debug, Parser)]
 #[command(name = "nsm", version, after_help = EXIT_CODES, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -49,7 +49,7 @@ pub(crate) struct Global {
     /// The authority of the API's certificate. Default: those that this machine trusts
     #[arg(long, global = true, value_name = "FILE", env = "NSM_API_CA", hide_env_values = true)]
     pub(crate) api_ca: Option<PathBuf>,
-    /// How answers are written: `table` for people; `json` and `yaml` for programs, with stable fields
+    /// How answers are written: `table` for people, or `wide` with more columns; `json` and `yaml` for programs, with stable fields; `name` of `ls`
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) output: Format,
 }
@@ -58,6 +58,8 @@ pub(crate) struct Global {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Table,
+    Wide,
+    Name,
     Json,
     Yaml,
 }
@@ -71,27 +73,28 @@ pub(crate) enum Command {
         mode: Option<String>,
     },
     /// List namespaces, and what happens next to each
-    Ls {
-        /// Also those that are gone or no longer managed
+    #[command(visible_alias = "list")]
+    Ls(Which),
+    /// Tell why a namespace is as it is, and what holds its deletion back
+    Why {
+        #[arg(value_name = "NAME|UID", value_parser = namespace)]
+        namespace: String,
+        /// Also the checks that hold nothing back
         #[arg(long)]
         all: bool,
     },
-    /// Tell why a namespace is as it is, and what stands before its deletion
-    Why {
-        #[arg(value_name = "NAME|UID")]
-        namespace: String,
-    },
     /// Tell everything that ever happened to a namespace, also after it is gone
     History {
-        #[arg(value_name = "NAME|UID")]
+        #[arg(value_name = "NAME|UID", value_parser = namespace)]
         namespace: String,
     },
     /// Tell on one page how everything is: who leads, what waits, what is stuck
     Status,
-    /// List the workers, and what each is at
+    /// List the workers, and what each is doing
     Workers,
     /// Ask that a namespace is not deleted for some time
     Keep {
+        #[arg(value_parser = namespace)]
         name: String,
         #[command(flatten)]
         end: End,
@@ -99,12 +102,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Take the wish to keep a namespace back
-    Unkeep { name: String },
+    /// Take back that a namespace is to be kept
+    Unkeep {
+        #[arg(value_parser = namespace)]
+        name: String,
+    },
     /// Never let a namespace be deleted
-    Protect { name: String },
-    /// Take the protection of a namespace back
-    Unprotect { name: String },
+    Protect {
+        #[arg(value_parser = namespace)]
+        name: String,
+    },
+    /// Take back that a namespace is protected
+    Unprotect {
+        #[arg(value_parser = namespace)]
+        name: String,
+    },
     /// Stop all deletions, at once
     Stop {
         /// Why, for whoever wonders
@@ -117,15 +129,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Allow deletions beyond the wave for some time, or vouch for the store or for its cluster
+    /// Allow more unannounced deletions for some time, or say that the store or its cluster is the right one
     Approve {
-        /// For how long deletions that nobody could foresee may go beyond the wave
+        /// For how long deletions that were not announced may exceed their limit (`waves`)
         #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = duration, conflicts_with_all = ["store", "cluster"])]
         period: SignedDuration,
-        /// Instead, vouch that this store is the right one, though namespaces carry marks it does not know
+        /// Instead, say that this store is the right one, though namespaces tell of entries that it does not have
         #[arg(long)]
         store: bool,
-        /// Instead, have the store know the cluster that answers in place of the one it knew, which was rebuilt
+        /// Instead, say that the store belongs to the cluster that answers now, which took the place of the one it knew
         #[arg(long, conflicts_with = "store")]
         cluster: bool,
     },
@@ -150,6 +162,26 @@ pub(crate) enum ConfigCommand {
     Example,
 }
 
+/// Which namespaces are listed.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// These alone
+    #[arg(value_name = "NAME", value_parser = namespace)]
+    pub(crate) names: Vec<String>,
+    /// Also those that are gone or no longer managed
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Those of these statuses, such as `failed,stale`
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status)]
+    pub(crate) status: Vec<Status>,
+    /// Those of this owner
+    #[arg(long, value_name = "OWNER")]
+    pub(crate) owner: Option<String>,
+    /// Those under this policy
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<String>,
+}
+
 /// Until when.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -160,6 +192,17 @@ pub(crate) struct End {
     /// Until when, such as `2026-08-17T18:00:00Z`, or the end of a day (UTC), such as `2026-08-17`
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) until: Option<Timestamp>,
+}
+
+/// A namespace as kubectl takes it, too: `NAME`, `ns/NAME`, `namespace/NAME`.
+fn namespace(text: &str) -> Result<String, String> {
+    let name = ["ns/", "namespace/", "namespaces/"].iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(text);
+    if name.is_empty() { Err("it names no namespace".to_owned()) } else { Ok(name.to_owned()) }
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    let known = Status::ALL.into_iter().find(|status| status.as_str() == text);
+    known.ok_or_else(|| format!("it is no status; write one of {}", Status::ALL.map(Status::as_str).join(", ")))
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {
@@ -199,6 +242,21 @@ mod tests {
         assert_eq!(called(Some("kubectl-nsm")), "kubectl nsm");
         assert_eq!(called(Some("target/debug/nsm-test-timings")), "nsm");
         assert_eq!(called(None), "nsm");
+    }
+
+    #[test]
+    fn a_namespace_is_named_as_for_kubectl() {
+        for text in ["ci-1", "ns/ci-1", "namespace/ci-1", "namespaces/ci-1"] {
+            assert_eq!(namespace(text).as_deref(), Ok("ci-1"));
+        }
+        assert!(namespace("ns/").is_err());
+        let parse = |args: &str| Cli::try_parse_from(args.split(' ')).map(|cli| cli.command);
+        let Ok(Command::Ls(which)) = parse("nsm list ns/ci-1 --status failed,stale --owner anna") else {
+            panic!("it is understood");
+        };
+        assert_eq!((which.names, which.status), (vec!["ci-1".to_owned()], vec![Status::Failed, Status::Stale]));
+        let told = parse("nsm ls --status broken").map(|_| ()).unwrap_err().to_string();
+        assert!(told.contains("write one of unknown, ok, "), "{told}");
     }
 
     #[test]

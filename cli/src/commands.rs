@@ -26,10 +26,11 @@ use crate::{
 pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Result<(), Failure> {
     let reach = Reach::new(&cli.global, timings);
     let screen = Screen::new(cli.global.output);
+    screen.fits(&cli.command)?;
     match cli.command {
         Command::Standalone { mode } => standalone::standalone(&reach, &cli.global, mode).await,
-        Command::Ls { all } => ls::ls(&reach, &screen, all).await,
-        Command::Why { namespace } => why::why(&reach, &screen, &namespace).await,
+        Command::Ls(which) => ls::ls(&reach, &screen, &which).await,
+        Command::Why { namespace, all } => why::why(&reach, &screen, &namespace, all).await,
         Command::History { namespace } => history::history(&reach, &screen, &namespace).await,
         Command::Status => status::status(&reach, &screen).await,
         Command::Workers => workers::workers(&reach, &screen).await,

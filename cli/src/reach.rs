@@ -24,6 +24,7 @@ use crate::{
     failure::{Code, Failure, causes},
     remote::Remote,
     screen::Screen,
+    view::results,
 };
 
 /// How long a cluster that is only good to have may take to answer.
@@ -106,12 +107,7 @@ impl<'g> Reach<'g> {
         if let Some(path) = url.strip_prefix("sqlite:").map(Path::new)
             && matches!(tokio::fs::try_exists(path).await, Ok(false))
         {
-            let text = format!(
-                "there is no store at `{}`; start `nsm standalone`, or name the configuration it runs with \
-                 (`--config`, CONFIG_PATH or NSM__STORE__URL)",
-                path.display()
-            );
-            return Err(Failure::new(Code::OutOfReach, text));
+            return Err(Failure::new(Code::OutOfReach, results::no_store(path)));
         }
         Ok(store::open_with(url, &settings.store.access).await?)
     }

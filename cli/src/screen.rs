@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use crate::{
-    args::Format,
+    args::{Command, Format},
     failure::{Code, Failure},
     view::table::CARE,
 };
@@ -33,11 +33,24 @@ impl Screen {
         let unwritable =
             |error: &dyn std::error::Error| Failure::new(Code::Failed, format!("cannot write the answer: {error}"));
         let text = match self.format {
-            Format::Table => text(width()),
+            Format::Table | Format::Wide => text(width()),
+            Format::Name => text(None),
             Format::Json => format!("{}\n", serde_json::to_string_pretty(value).map_err(|error| unwritable(&error))?),
             Format::Yaml => serde_saphyr::to_string(value).map_err(|error| unwritable(&error))?,
         };
         print(&text)
+    }
+
+    /// Refuses a command whose answers cannot be written so.
+    pub(crate) fn fits(&self, command: &Command) -> Result<(), Failure> {
+        match (self.format, command) {
+            (Format::Table | Format::Wide | Format::Json | Format::Yaml, _) | (Format::Name, Command::Ls(_)) => Ok(()),
+            (Format::Name, _) => Err(Failure::new(Code::Usage, "`-o name` is for `nsm ls` alone")),
+        }
+    }
+
+    pub(crate) const fn format(&self) -> Format {
+        self.format
     }
 
     /// Tells people something beside the answer.

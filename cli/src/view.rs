@@ -7,6 +7,9 @@ pub(crate) mod effective;
 pub(crate) mod listing;
 pub(crate) mod page;
 pub(crate) mod reasons;
+pub(crate) mod results;
+#[cfg(test)]
+mod sentences;
 pub(crate) mod table;
 #[cfg(test)]
 #[path = "../../api/src/answers/told.rs"]

@@ -72,8 +72,8 @@ fn told(record: &Record, fact: &Fact) -> Option<News> {
         Fact::MarkMismatched(mismatch) => Some(News::warning(
             "MarkMismatch",
             format!(
-                "it is not deleted until an administrator vouches for the store: {}; once it is known that the store is \
-                 the right one, run `nsm approve --store`",
+                "it is not deleted, for the manager's store may not be the right one: {}; once an administrator knows that it \
+                 is: `nsm approve --store`",
                 mismatch.why
             ),
         )),

@@ -14,6 +14,7 @@ mod fixture;
 mod health;
 mod hints;
 mod listing;
+mod log;
 mod looks;
 mod marks;
 mod memory;

@@ -186,8 +186,8 @@ impl Collector {
         let why = format!("{mismatch}; {count} namespaces tell the like");
         error!(
             namespace.name = %namespace.name,
-            "nothing is deleted until somebody vouches for this store: namespace `{}`: {why}; once you know that this \
-             store is the right one, run `nsm approve --store`",
+            "nothing is deleted, for this store may not be the right one: namespace `{}`: {why}; once you know that it is, \
+             run `nsm approve --store`",
             namespace.name
         );
         let doubt = Doubt { namespace: namespace.name.clone(), why };

@@ -34,6 +34,7 @@ use tracing::{info, warn};
 
 use crate::{
     events::Events,
+    log::log,
     marks::{Compared, Marks},
     memory::{Left, Seen},
     metrics::Checks,
@@ -639,27 +640,6 @@ fn is_timed(policy: Option<&Policy>, status: Status) -> bool {
             policy.and_then(|policy| policy.health).is_some_and(|terms| terms.fail_after > 1)
         }
         Status::Stale | Status::Cancelled | Status::Superseded => false,
-    }
-}
-
-fn log(record: &Record, fact: &Fact) {
-    let name = &record.name;
-    match fact {
-        Fact::Adopted(adopted) if adopted.again => {
-            let policy = &adopted.terms.policy;
-            warn!(
-                namespace.name = %name,
-                "namespace `{name}` was recorded as gone and is there: it is managed again, under policy `{policy}`"
-            );
-        }
-        Fact::Adopted(adopted) => {
-            info!(namespace.name = %name, "namespace `{name}` is managed now, under policy `{}`", adopted.terms.policy);
-        }
-        Fact::StatusChanged(change) => {
-            let to = change.to;
-            info!(namespace.name = %name, status = %to, "namespace `{name}` is now {to}: {}", change.reason);
-        }
-        other => info!(namespace.name = %name, "namespace `{name}`: {}", other.kind()),
     }
 }
 

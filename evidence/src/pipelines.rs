@@ -102,7 +102,7 @@ pub struct Look {
 
 /// One question: what is asked for, when, and on which way.
 #[derive(Clone, Copy, Debug)]
-struct Asked<'a> {
+struct Question<'a> {
     pipeline: &'a Origin,
     at: Timestamp,
     web: &'a Web,
@@ -188,6 +188,27 @@ pub async fn recorded(settings: &Settings, namespace: &Namespace, store: &dyn St
     verdict(&links, &settings.ci, look).seen().cloned()
 }
 
+/// What a CI system is asked for about a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub origin: Origin,
+    /// When an answer came last that was written down; `None`: none was.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// What the CI systems are asked for about a namespace, by its labels.
+pub async fn asked(settings: &Settings, namespace: &Namespace, store: &dyn Store) -> Vec<Asked> {
+    let Some(policy) = settings.policies.for_namespace(namespace) else { return Vec::new() };
+    let (links, sources, mut all) = (Links::of(namespace, policy), Sources::default(), Vec::new());
+    for origin in links.origins() {
+        if let Some(source) = sources.get(settings, origin.system) {
+            let answered_at = source.recall(origin, store).await.ok().flatten().map(|known| known.at);
+            all.push(Asked { origin: origin.clone(), answered_at });
+        }
+    }
+    all
+}
+
 impl Source {
     #[must_use]
     pub fn new(of: CiSystem, settings: CiSettings) -> Self {
@@ -225,7 +246,7 @@ impl Source {
     pub async fn look_now(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock, web: &Web) -> Look {
         // What is answered was so at the latest when it was asked.
         let at = clock.now();
-        let asked = Asked { pipeline, at, web };
+        let asked = Question { pipeline, at, web };
         match self.ask(asked, before.as_ref()).await {
             Ok(known) => {
                 self.pace().went_well();
@@ -280,8 +301,8 @@ impl Source {
         format!("{system}/{server}/{}/{}/{}", pipeline.project, pipeline.kind.as_str(), pipeline.id)
     }
 
-    async fn ask(&self, asked: Asked<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
-        let Asked { pipeline, at, .. } = asked;
+    async fn ask(&self, asked: Question<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
+        let Question { pipeline, at, .. } = asked;
         let base = &self.settings.url;
         let etag = before.filter(|known| known.is_there()).and_then(|known| known.etag.as_deref());
         let got = self.get(asked, self.system().origin(base, pipeline), etag).await?;
@@ -306,8 +327,8 @@ impl Source {
     }
 
     /// The pipeline is not found: is its project?
-    async fn missing(&self, asked: Asked<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
-        let Asked { pipeline, at, .. } = asked;
+    async fn missing(&self, asked: Question<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
+        let Question { pipeline, at, .. } = asked;
         let mut known = Known::missing(at, before.cloned());
         if let State::Missing { last: Some(last), .. } = &mut known.state {
             // One that was cancelled is so still; its branch may have gone on meanwhile.
@@ -336,8 +357,8 @@ impl Source {
     }
 
     /// A pipeline, and where it was cancelled what became of its branch.
-    async fn with_sequel(&self, asked: Asked<'_>, there: There) -> Result<There, Trouble> {
-        let Asked { pipeline, at, .. } = asked;
+    async fn with_sequel(&self, asked: Question<'_>, there: There) -> Result<There, Trouble> {
+        let Question { pipeline, at, .. } = asked;
         if pipeline.kind != Kind::Pipeline || !there.is_cancelled {
             return Ok(There { sequel: None, ..there });
         }
@@ -363,7 +384,7 @@ impl Source {
         Ok(There { sequel: Some(sequel), ..there })
     }
 
-    async fn get(&self, asked: Asked<'_>, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
+    async fn get(&self, asked: Question<'_>, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
         let (system, whom) = (self.system(), (self.of.name(), &self.settings));
         let got = self.way.get(whom, asked.web, url, etag, |request, token| system.prepare(request, token));
         got.await.map_err(|why| self.all(why))

@@ -426,6 +426,37 @@ impl SkipReason {
     }
 }
 
+impl SkipReason {
+    /// What it means, half a sentence for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Stopped => "all deletions are stopped",
+            Self::Budget => "the budget is used up",
+            Self::Wave => "the limit of unannounced deletions is reached",
+            Self::Busy => "it was changed meanwhile",
+            Self::Evidence => "evidence is missing",
+            Self::Changed => "it is not due any more",
+            Self::Doubt => "it is not known to be safe",
+            Self::Abandoned => "its worker was lost",
+            Self::Held => "other deletions do not end",
+        }
+    }
+}
+
+impl FailReason {
+    /// What it means, half a sentence for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "the apiserver refused it",
+            Self::TooManyRequests => "the apiserver had too many requests",
+            Self::Fenced => "it got no clear answer and was cut off",
+            Self::Gone => "the namespace was gone already",
+        }
+    }
+}
+
 impl Fact {
     /// The name of the kind, as stored.
     #[must_use]

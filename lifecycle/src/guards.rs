@@ -254,16 +254,16 @@ fn managed(record: &Record) -> Judged {
         (Phase::Gone, _) => refuses("it is gone"),
         (_, Some(done)) => refuses(format!("its deletion was accepted at {}", human_text(done.at))),
         (Phase::Managed, None) => clear("it is managed"),
-        (Phase::New, None) => refuses("it was not adopted yet"),
+        (Phase::New, None) => refuses("it is not managed yet"),
         (Phase::Released, None) => refuses("no policy applies to it"),
     }
 }
 
 fn terms(policy: &Policy, record: &Record) -> Judged {
     if record.terms.as_ref().is_some_and(|terms| terms.policy_hash == policy.hash && terms.policy == policy.name) {
-        clear(format!("it was judged under policy `{}` as it stands now", policy.name))
+        clear(format!("it was checked under policy `{}` as it is now", policy.name))
     } else {
-        waits(None, format!("it has yet to be judged under policy `{}` as it stands now", policy.name))
+        waits(None, format!("it has yet to be checked under policy `{}` as it is now", policy.name))
     }
 }
 
@@ -272,7 +272,7 @@ fn status(policy: &Policy, record: &Record) -> Judged {
     if policy.deletes(status) {
         clear(format!("policy `{}` deletes what is {status}", policy.name))
     } else {
-        refuses(format!("policy `{}` does not delete what is {status}", policy.name))
+        refuses(format!("its status is {status}, which is no reason to delete it under policy `{}`", policy.name))
     }
 }
 
@@ -322,7 +322,11 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
     let until = saturating_add(from, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
-        waits(Some(until), format!("its status stands to be read until {}", human_text(until)))
+        waits(Some(until), format!("its status stays on the namespace for people to read until {}", human_text(until)))
+    } else if !policy.deletes(record.status) {
+        clear(format!("its status {} leads to no deletion, so nobody has to have read it", record.status))
+    } else if !policy.requires_visible(record.status) {
+        clear("nobody has to have read its status before it is deleted")
     } else {
         clear("its status stood long enough to be read")
     }
@@ -330,7 +334,7 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
 
 fn told(policy: &Policy, record: &Record) -> Judged {
     let Some(warning) = &policy.warning else {
-        return clear("no channel is configured, so there is nobody to tell");
+        return clear("no channel for notices is configured, so nobody is told");
     };
     match notice_of(policy, record) {
         Some(notice) => match notice.delivery {
@@ -369,13 +373,17 @@ pub(crate) fn notice_of<'a>(policy: &Policy, record: &'a Record) -> Option<&'a N
 
 fn promise(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
     let Some(promise) = record.notice(record.status).map(|notice| notice.promise) else {
-        return clear("no time was promised");
+        return clear("no time was promised to its owner");
     };
     let until = saturating_add(promise, policy.promise_margin);
     if now < until {
-        waits(Some(until), format!("its owner was promised the time until {}", human_text(promise)))
+        let (promise, margin) = (human_text(promise), human_text(until));
+        waits(
+            Some(until),
+            format!("its owner was promised that it stays until {promise}, which with a margin is {margin}"),
+        )
     } else {
-        clear(format!("the time promised, until {}, is over", human_text(promise)))
+        clear(format!("the time promised to its owner, until {}, is over", human_text(promise)))
     }
 }
 
@@ -384,17 +392,24 @@ fn intent(record: &Record, now: Timestamp) -> Judged {
         None => clear("nothing is under way"),
         Some(open) if now < open.intended.until => {
             let until = open.intended.until;
-            waits(Some(until), format!("`{}` is at it (entry {})", open.intended.holder, open.seq))
+            waits(Some(until), format!("`{}` is deleting it (entry {})", open.intended.holder, open.seq))
         }
-        Some(open) => waits(None, format!("the attempt of entry {} ran out and is to be fenced", open.seq)),
+        Some(open) => waits(
+            None,
+            format!(
+                "the attempt of entry {} got no clear answer in time, and has to be cut off before the next",
+                open.seq
+            ),
+        ),
     }
 }
 
 fn backoff(record: &Record, now: Timestamp) -> Judged {
     let last = record.attempts.last_words();
     match record.attempts.not_before {
-        Some(until) if now < until => waits(Some(until), format!("{last}; next look at {}", human_text(until))),
-        _ => clear(last),
+        Some(until) if now < until => waits(Some(until), format!("{last}; it is tried again at {}", human_text(until))),
+        _ if record.attempts.last.is_none() => clear(last),
+        _ => clear(format!("it may be tried again now; {last}")),
     }
 }
 
@@ -410,7 +425,7 @@ fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
 fn active(fresh: &Fresh<'_>) -> Judged {
     match fresh.namespace.deleted {
         None => clear("nobody is deleting it"),
-        Some(at) => refuses(format!("it is being deleted since {}", human_text(at))),
+        Some(at) => refuses(format!("its deletion began at {}", human_text(at))),
     }
 }
 
@@ -446,7 +461,7 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
 
 fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
     match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
-        Ok(()) => clear("its mark agrees with the history"),
+        Ok(()) => clear("its annotation `record` agrees with the history"),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }
 }

@@ -177,9 +177,9 @@ pub struct Lineage {
 pub enum Mismatch {
     #[error("its annotation `record` is not one of ours")]
     Unreadable,
-    #[error("it was marked by another store (epoch {0})")]
+    #[error("its annotation `record` is of another store (epoch {0})")]
     OtherStore(u64),
-    #[error("it was marked at entry {marked}, but the history ends at {head}: this store lost entries")]
+    #[error("its annotation `record` names entry {marked}, but its history ends at {head}: this store lost entries")]
     Behind { marked: u64, head: u64 },
 }
 

@@ -634,8 +634,12 @@ impl Attempts {
 impl fmt::Display for AttemptEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.outcome {
-            AttemptOutcome::Skipped(why) => write!(f, "skipped, {}: {}", why.as_str(), self.detail),
-            AttemptOutcome::Failed(_) => write!(f, "failed: {}", self.detail),
+            AttemptOutcome::Skipped(why) => {
+                write!(f, "the last attempt did not delete it, because {}: {}", why.words(), self.detail)
+            }
+            AttemptOutcome::Failed(why) => {
+                write!(f, "the last attempt failed, because {}: {}", why.words(), self.detail)
+            }
         }
     }
 }

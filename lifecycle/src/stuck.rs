@@ -49,17 +49,25 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
     }
     if let Some(open) = &record.open {
         let until = open.intended.until;
-        let why = format!("the attempt of entry {} ran out at {} and is not fenced", open.seq, human_text(until));
+        let why = format!(
+            "the attempt of entry {} got no clear answer by {}, and is not cut off yet",
+            open.seq,
+            human_text(until)
+        );
         return stuck(saturating_add(until, TO_FENCE), why);
     }
     let last = record.attempts.last_words();
     let waits_until = record.attempts.waits_until();
     if record.attempts.refused >= REFUSALS {
-        let why = format!("the apiserver refused it {} times: {last}", record.attempts.refused);
+        let said = record.attempts.refusal.as_ref().unwrap_or(&last);
+        let why = format!("the apiserver refused it {} times: {said}", record.attempts.refused);
         return stuck(record.since?, why);
     }
     if let Some(since) = record.attempts.busy_since.filter(|_| waits_until.is_none()) {
-        return stuck(saturating_add(since, PATIENCE), format!("it changes all the time since {}", human_text(since)));
+        return stuck(
+            saturating_add(since, PATIENCE),
+            format!("it has been changing all the time since {}", human_text(since)),
+        );
     }
     let policy = policy?;
     let due = due_since(policy, record)?;
@@ -68,7 +76,7 @@ pub fn stuck(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
     // After all time every guard is clear that time can clear.
     let mut untold = guards(policy, record, Timestamp::MAX).into_iter().filter(|guard| is_ours_to_clear(guard.kind));
     let why = untold.find(|guard| !guard.is_clear()).map_or(last, |guard| guard.why);
-    stuck(saturating_add(from, PATIENCE), format!("it is due since {}, and {why}", human_text(due)))
+    stuck(saturating_add(from, PATIENCE), format!("it has been due since {}, and {why}", human_text(due)))
 }
 
 /// How long a deletion under this policy may take from its acceptance on.

@@ -41,7 +41,7 @@ async fn under_another_configuration_than_the_one_in_force_nothing_is_done() {
     controls::accept_config(&*scene.store, &me(), "another", at(0)).await.unwrap();
     let (written, asked, why) = held_back(&scene).await;
     assert_eq!((written.as_str(), asked), ("not:doubt", Vec::new()));
-    assert!(why.contains("another configuration is in force"), "{why}");
+    assert!(why.contains("another configuration than the one in force"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

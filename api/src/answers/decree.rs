@@ -100,7 +100,7 @@ pub async fn resume(board: &Switchboard<'_>, reason: Option<String>) -> Result<D
     Ok(decreed)
 }
 
-/// Lets deletions go beyond the wave for a length of time.
+/// Lets unannounced deletions exceed their limit for a length of time.
 ///
 /// # Errors
 /// When it is not known to be durable.

@@ -2,7 +2,7 @@
 
 use common::{
     config::Settings,
-    controls,
+    controls, holds,
     status::Decreed as Standing,
     store::{Store, StoreError},
 };
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     PAGE,
-    outlook::{Outlook, outlook},
+    outlook::{Halt, Outlook, outlook},
 };
 
 /// The most lines of one page.
@@ -42,6 +42,9 @@ pub struct Listing {
     pub stop: Option<Standing>,
     /// The doubt about the store that nobody answered: nothing is deleted.
     pub doubt: Option<Standing>,
+    /// The hold in force: deletions that were accepted do not end, so the rest waits.
+    #[serde(default)]
+    pub hold: Option<Standing>,
 }
 
 /// One namespace.
@@ -83,6 +86,8 @@ pub async fn listing(
 ) -> Result<Listing, StoreError> {
     let stop = controls::stopped(store).await?;
     let doubt = controls::doubt(store).await?;
+    let hold = holds::in_force(store).await?;
+    let halt = Halt::of(stop.is_some(), doubt.is_some(), hold.is_some());
     let (mut items, mut looked_at) = (Vec::new(), 0);
     let mut last = after.cloned();
     let next = 'pages: loop {
@@ -95,7 +100,7 @@ pub async fn listing(
             last = Some(record.uid.clone());
             if asked.is_for(record) {
                 let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-                items.push(Line::of(record, &settings.policies.keys, policy, stop.is_some(), now));
+                items.push(Line::of(record, &settings.policies.keys, policy, halt, now));
             }
         }
         if page.len() < PAGE {
@@ -103,7 +108,13 @@ pub async fn listing(
         }
     };
     let next = next.map(|uid| uid.to_string());
-    Ok(Listing { items, next, stop: stop.map(Standing::from), doubt: doubt.map(Standing::from) })
+    Ok(Listing {
+        items,
+        next,
+        stop: stop.map(Standing::from),
+        doubt: doubt.map(Standing::from),
+        hold: hold.map(Standing::from),
+    })
 }
 
 impl Asked {
@@ -115,9 +126,9 @@ impl Asked {
 }
 
 impl Line {
-    /// What a record says of a namespace. `stopped`: all deletions are.
+    /// What a record says of a namespace. `halt`: what holds up every deletion.
     #[must_use]
-    pub fn of(record: &Record, keys: &Keys, policy: Option<&Policy>, stopped: bool, now: Timestamp) -> Self {
+    pub fn of(record: &Record, keys: &Keys, policy: Option<&Policy>, halt: Option<Halt>, now: Timestamp) -> Self {
         Self {
             name: record.name.clone(),
             uid: record.uid.to_string(),
@@ -130,7 +141,7 @@ impl Line {
             policy: record.terms.as_ref().map(|terms| terms.policy.clone()),
             protected: record.protected,
             kept_until: record.kept.as_ref().and_then(|kept| kept.until).filter(|until| now < *until),
-            next: outlook(policy, record, stopped, now),
+            next: outlook(policy, record, halt, now),
         }
     }
 }

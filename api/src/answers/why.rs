@@ -10,7 +10,7 @@ use common::{
     history, holds,
     store::Store,
 };
-use evidence::pipelines;
+use evidence::pipelines::{self, Asked};
 use jiff::Timestamp;
 use lifecycle::{
     Condition, Fact, Fresh, Guard, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policy, Record, Status, Verdict,
@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 use super::{
     Unanswered,
     moment::both,
-    outlook::{Outlook, outlook},
+    outlook::{Halt, Outlook, outlook},
     uids,
 };
 
@@ -68,6 +68,9 @@ pub struct Why {
     /// What is known by now of the pipeline that made it and of its merge request: true, it goes with them.
     #[serde(default)]
     pub pipeline: Option<Condition>,
+    /// The pipeline and the merge request that are asked for, by its labels.
+    #[serde(default)]
+    pub goes_with: Vec<GoesWith>,
     pub next: Outlook,
     /// Why it is still there, where it is being deleted: the pods that were left when somebody looked, what it says of its
     /// end now, and its finalizers.
@@ -92,6 +95,17 @@ pub struct Ownership {
     pub slack: Option<String>,
     /// It is written on the namespace now; else it was when that was adopted.
     pub live: bool,
+}
+
+/// A pipeline or a merge request that its CI system is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GoesWith {
+    /// Which, in words.
+    pub what: String,
+    /// Who is asked, such as `GitLab`.
+    pub system: String,
+    /// When an answer came last; `null`: none is on record.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// One guard.
@@ -143,8 +157,12 @@ pub async fn why(
     let record = history::load(store, &uids[0]).await?;
     let mut answer = recorded(store, settings, &record, cluster, now).await?;
     if uids.len() > 1 {
-        let (before, name) = (uids.len() - 1, &record.name);
-        let note = format!("this name was borne before, by {before} of those that `nsm history {name}` tells of");
+        let name = &record.name;
+        let before = match uids.len() - 1 {
+            1 => "an earlier namespace".to_owned(),
+            before => format!("{before} earlier namespaces"),
+        };
+        let note = format!("{before} had this name; `nsm history {name}` tells of that, too");
         answer.notes.push(note);
     }
     Ok(answer)
@@ -170,6 +188,7 @@ impl Why {
             deadline: record.deadline.clone(),
             evidence,
             pipeline: None,
+            goes_with: Vec::new(),
             next,
             ending: record.stalled.as_ref().filter(|_| record.phase != Phase::Gone).map(|stalled| stalled.what.clone()),
             guards: Vec::new(),
@@ -221,6 +240,12 @@ impl Shown {
     }
 }
 
+impl From<Asked> for GoesWith {
+    fn from(Asked { origin, answered_at }: Asked) -> Self {
+        Self { what: origin.to_string(), system: origin.system.name().to_owned(), answered_at }
+    }
+}
+
 impl From<Guard<GuardKind>> for Shown {
     fn from(guard: Guard<GuardKind>) -> Self {
         Self::guard(guard.name(), guard.verdict, guard.why)
@@ -242,7 +267,8 @@ async fn recorded(
 ) -> Result<Why, Unanswered> {
     let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
     let stopped = controls::stopped(store).await?;
-    let next = outlook(policy, record, stopped.is_some(), now);
+    let (doubt, hold) = (controls::doubt(store).await?, holds::in_force(store).await?);
+    let next = outlook(policy, record, Halt::of(stopped.is_some(), doubt.is_some(), hold.is_some()), now);
     let keys = &settings.policies.keys;
     let mut answer = Why::of(record, keys, evidence(store, record).await?, next, now);
     if record.phase == Phase::Gone {
@@ -260,24 +286,28 @@ async fn recorded(
             None
         }
         Err(why) => {
-            answer.notes.push(format!("the namespace itself was not looked at: {why}"));
+            answer.notes.push(format!(
+                "the namespace itself could not be read from the cluster, so this rests on the store alone: {why}"
+            ));
             None
         }
     };
     if let Some(namespace) = &object {
         if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
-            answer.next = Outlook { what: "it is going away, somebody deleted it".to_owned(), at: Some(at) };
+            answer.next = Outlook { what: "Kubernetes is removing it; somebody deleted it".to_owned(), at: Some(at) };
         }
         answer.ending = ending(namespace, record).filter(|_| namespace.uid == record.uid);
         if namespace.uid == record.uid {
             answer.read(namespace, keys, policy, record, now);
             answer.pipeline = pipelines::recorded(settings, namespace, store).await;
+            answer.goes_with =
+                pipelines::asked(settings, namespace, store).await.into_iter().map(GoesWith::from).collect();
         }
     }
     let Some(policy) = policy else {
         answer.notes.push(
-            "what stands before its deletion is not known: this configuration lacks its policy; name the one that the \
-             manager runs with (`--config`)"
+            "what holds its deletion back is not known: this configuration lacks its policy; name the one that the manager \
+             runs with (`--config`)"
                 .to_owned(),
         );
         return Ok(answer);
@@ -342,15 +372,15 @@ async fn before_deletion(
         None => Shown::clear("stop", "nobody stopped deletions"),
         Some(stop) => {
             let reason = stop.body.reason.map_or(String::new(), |reason| format!(": {reason}"));
-            Shown::refuses("stop", format!("{} stopped all deletions {}{reason}", stop.actor, both(stop.at, now)))
+            Shown::refuses("stop", format!("{} stopped all deletions at {}{reason}", stop.actor, both(stop.at, now)))
         }
     });
     all.push(match controls::doubt(store).await? {
-        None => Shown::clear("store", "nobody doubts this store"),
+        None => Shown::clear("store", "nothing says that this store is not the right one"),
         Some(doubt) => Shown::refuses(
             "store",
             format!(
-                "it is in doubt since {}: {}; `nsm approve --store` vouches for it",
+                "this store may not be the right one, found at {}: {}; once you know that it is, run `nsm approve --store`",
                 both(doubt.at, now),
                 doubt.body.why
             ),
@@ -361,16 +391,19 @@ async fn before_deletion(
     }
     if policy.deletes(record.status) {
         all.push(match (is_foretold(policy, record), controls::approval(store, now).await?) {
-            (true, _) => Shown::clear("wave", "it was foretold"),
+            (true, _) => Shown::clear("wave", "it was announced in time"),
             (false, Some(approval)) => Shown::clear(
                 "wave",
                 format!(
-                    "it was not foretold, which {} approved until {}",
+                    "it was not announced in time, which {} approved until {}",
                     approval.actor,
                     both(approval.body.until, now)
                 ),
             ),
-            (false, None) => Shown::clear("wave", "it was not foretold, so it takes its turn in the waves"),
+            (false, None) => Shown::clear(
+                "wave",
+                "it was not announced in time, so it waits its turn where there are many such deletions (`waves`)",
+            ),
         });
         // Where nobody wrote so, a worker has yet to look.
         all.extend(record.attempts.missing_evidence().map(|why| Shown::waits("evidence", why)));
@@ -395,12 +428,12 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
     record.created = Some(namespace.created);
     let policy = settings.policies.for_namespace(namespace);
     let keys = &settings.policies.keys;
-    let mut answer = Why::of(&record, keys, Vec::new(), outlook(policy, &record, false, now), now);
+    let mut answer = Why::of(&record, keys, Vec::new(), outlook(policy, &record, None, now), now);
     answer.policy = policy.map(|policy| policy.name.clone());
     (answer.reason, answer.next.what) = match policy {
         Some(policy) => (
             format!("policy `{}` applies to it, and it was not seen yet", policy.name),
-            "it is adopted as soon as the manager sees it; is it running?".to_owned(),
+            "it is managed as soon as the manager sees it; is the manager running?".to_owned(),
         ),
         None if settings.policies.is_out_of_bounds(&namespace.name) => {
             ("its name is one of those that are never managed".to_owned(), "nothing".to_owned())

@@ -2,7 +2,7 @@
 
 use lifecycle::{
     Entry, Fact, Mode, duration,
-    entry::{ActionIntended, ActionSkipped, FailReason, Kept, MovedBy, Terms},
+    entry::{ActionIntended, ActionSkipped, Kept, MovedBy, Terms},
     time::human_text,
     wishes::{Deadline, DeadlineBy},
 };
@@ -17,7 +17,7 @@ pub fn words(entry: &Entry) -> String {
             let end = end(adopted.deadline.as_ref());
             format!("{again}adopted under {}; created at {created}, {end}", terms(&adopted.terms))
         }
-        Fact::PolicyChanged(new) => format!("judged under {} from here on", terms(new)),
+        Fact::PolicyChanged(new) => format!("managed under {} from here on", terms(new)),
         Fact::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
         Fact::StatusShown(shown) => format!("its status (entry {}) was seen on the namespace", shown.of),
         Fact::StatusNotShown(it) => {
@@ -34,7 +34,7 @@ pub fn words(entry: &Entry) -> String {
         Fact::Protected(protected) if protected.on => "protected by its owner".to_owned(),
         Fact::Protected(_) => "no longer protected by its owner".to_owned(),
         Fact::NoticeIntended(notice) => format!(
-            "telling its owner by {} that it is deleted at {}, not before {}",
+            "a notice goes to its owner by {}: it is deleted at {}, and not before {}",
             notice.channel,
             human_text(notice.deadline),
             human_text(notice.promise)
@@ -48,27 +48,32 @@ pub fn words(entry: &Entry) -> String {
         }
         Fact::ActionIntended(intended) => self::intended(intended),
         Fact::ActionDone(done) if done.observed => {
-            format!("its deletion was seen to have been accepted (the attempt of entry {})", done.of)
+            format!("its deletion was accepted, as was seen later (the attempt of entry {})", done.of)
         }
         Fact::ActionDone(done) => format!("its deletion was accepted (the attempt of entry {})", done.of),
         Fact::ActionSkipped(skipped) => self::skipped(skipped),
         Fact::ActionFailed(failed) => {
-            let why = match failed.why {
-                FailReason::Refused => "the apiserver refused",
-                FailReason::TooManyRequests => "the apiserver had too many requests",
-                FailReason::Fenced => "it was fenced",
-                FailReason::Gone => "it was gone already",
-            };
-            let again = failed.not_before.map_or(String::new(), |at| format!("; again at {}", human_text(at)));
-            format!("the attempt of entry {} failed, {why}: {}{again}", failed.of, failed.detail)
+            let again =
+                failed.not_before.map_or(String::new(), |at| format!("; it is tried again at {}", human_text(at)));
+            format!(
+                "the attempt of entry {} failed, because {}: {}{again}",
+                failed.of,
+                failed.why.words(),
+                failed.detail
+            )
         }
         Fact::DeletionStalled(stalled) => format!("its deletion was accepted and does not end: {stalled}"),
         Fact::WouldHave(would) => {
-            format!("would {} it, were the mode enforce: {}", would.action, would.decision)
+            format!("would {} it in mode enforce: {}", would.action, would.decision)
         }
-        Fact::MarkMismatched(mismatch) => format!("its mark `{}` does not agree: {}", mismatch.mark, mismatch.why),
+        Fact::MarkMismatched(mismatch) => {
+            format!("its annotation `record: {}` does not agree with its history: {}", mismatch.mark, mismatch.why)
+        }
         Fact::MarkTrusted(trusted) => {
-            format!("somebody vouched for the store, so its mark `{}` stands against nothing", trusted.mark)
+            format!(
+                "somebody said that this store is the right one, so its annotation `record: {}` counts no more",
+                trusted.mark
+            )
         }
         Fact::Gone(_) => "gone from the cluster".to_owned(),
         Fact::Released(released) => format!("no longer managed: {}", released.why),
@@ -108,7 +113,7 @@ fn terms(terms: &Terms) -> String {
 
 fn kept(kept: &Kept) -> String {
     let Some(until) = kept.until else {
-        return "no longer asked to be kept".to_owned();
+        return "its owner no longer asks to keep it".to_owned();
     };
     let by = kept.by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
     let reason = kept.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
@@ -128,8 +133,8 @@ fn intended(intended: &ActionIntended) -> String {
 
 fn skipped(skipped: &ActionSkipped) -> String {
     let attempt = skipped.of.map_or(String::new(), |of| format!(" (the attempt of entry {of})"));
-    let again = skipped.not_before.map_or(String::new(), |at| format!("; next look at {}", human_text(at)));
-    format!("did not {} it{attempt}, {}: {}{again}", skipped.action, skipped.why.as_str(), skipped.detail)
+    let again = skipped.not_before.map_or(String::new(), |at| format!("; it is tried again at {}", human_text(at)));
+    format!("did not {} it{attempt}, because {}: {}{again}", skipped.action, skipped.why.words(), skipped.detail)
 }
 
 /// How long a namespace was given, in words.
@@ -152,7 +157,7 @@ mod tests {
     #[test]
     fn what_is_judged_is_told() {
         let mut terms = json!({"policy": "ci", "policy_hash": "h", "mode": "enforce"});
-        check("PolicyChanged", terms.clone(), "judged under policy `ci` (mode enforce) from here on");
+        check("PolicyChanged", terms.clone(), "managed under policy `ci` (mode enforce) from here on");
         terms["created"] = json!(at("08:00:00"));
         terms["ci"] = json!([]);
         terms["deadline"] = Value::Null;
@@ -222,7 +227,7 @@ mod tests {
             kept(Some("soon"), None),
             "kept until 2026-08-17 12:00:00 UTC (what was asked cannot be read and counts as the longest allowed)",
         );
-        check("Kept", kept(None, None), "no longer asked to be kept");
+        check("Kept", kept(None, None), "its owner no longer asks to keep it");
         check("Protected", json!({"on": true}), "protected by its owner");
         check("Protected", json!({"on": false}), "no longer protected by its owner");
     }
@@ -235,7 +240,7 @@ mod tests {
         check(
             "NoticeIntended",
             about,
-            "telling its owner by webhook that it is deleted at 2026-08-17 12:00:00 UTC, not before 2026-08-17 \
+            "a notice goes to its owner by webhook: it is deleted at 2026-08-17 12:00:00 UTC, and not before 2026-08-17 \
              12:00:00 UTC",
         );
         check("NoticeSent", json!({"of": 6}), "its owner was told (the notice of entry 6)");
@@ -267,27 +272,27 @@ mod tests {
         check(
             "ActionDone",
             json!({"of": 6, "observed": true}),
-            "its deletion was seen to have been accepted (the attempt of entry 6)",
+            "its deletion was accepted, as was seen later (the attempt of entry 6)",
         );
         check(
             "ActionSkipped",
             json!({"of": null, "action": "delete", "why": "budget", "detail": "20 of 20", "not_before": at("09:10:00")}),
-            "did not delete it, budget: 20 of 20; next look at 2026-08-17 09:10:00 UTC",
+            "did not delete it, because the budget is used up: 20 of 20; it is tried again at 2026-08-17 09:10:00 UTC",
         );
         check(
             "ActionSkipped",
             json!({"of": 6, "action": "delete", "why": "busy", "detail": "it changed", "not_before": null}),
-            "did not delete it (the attempt of entry 6), busy: it changed",
+            "did not delete it (the attempt of entry 6), because it was changed meanwhile: it changed",
         );
         check(
             "ActionFailed",
             json!({"of": 6, "action": "delete", "why": "refused", "detail": "403", "not_before": at("09:01:00")}),
-            "the attempt of entry 6 failed, the apiserver refused: 403; again at 2026-08-17 09:01:00 UTC",
+            "the attempt of entry 6 failed, because the apiserver refused it: 403; it is tried again at 2026-08-17 09:01:00 UTC",
         );
         check(
             "WouldHave",
             json!({"action": "delete", "decision": "it is old"}),
-            "would delete it, were the mode enforce: it is old",
+            "would delete it in mode enforce: it is old",
         );
     }
 
@@ -307,16 +312,16 @@ mod tests {
 
     #[test]
     fn marks_are_told() {
-        let why = "it was marked at entry 9, but the history ends at 4: this store lost entries";
+        let why = "its annotation `record` names entry 9, but its history ends at 4: this store lost entries";
         check(
             "MarkMismatched",
             json!({"mark": "2.9.u", "why": why, "epoch": 2}),
-            &format!("its mark `2.9.u` does not agree: {why}"),
+            &format!("its annotation `record: 2.9.u` does not agree with its history: {why}"),
         );
         check(
             "MarkTrusted",
             json!({"mark": "2.9.u"}),
-            "somebody vouched for the store, so its mark `2.9.u` stands against nothing",
+            "somebody said that this store is the right one, so its annotation `record: 2.9.u` counts no more",
         );
     }
 

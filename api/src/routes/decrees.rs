@@ -43,7 +43,7 @@ pub struct Because {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Approved {
-    /// For how long deletions that nobody could foresee may go beyond the wave, such as `2h`. Default: `1h`.
+    /// For how long deletions that were not announced may exceed their limit (`waves`), such as `2h`. Default: `1h`.
     #[serde(rename = "for")]
     pub period: Option<String>,
     /// Instead, vouch that this store is the right one, though namespaces carry marks it does not know.
@@ -84,7 +84,7 @@ pub(crate) async fn resume(
     Ok(told(decreed))
 }
 
-/// Allow deletions beyond the wave for some time, or vouch for the store.
+/// Let unannounced deletions exceed their limit for some time, or say that the store is the right one.
 #[utoipa::path(post, path = "/api/v1/approve", tag = "controls", request_body = Approved, security(("token" = [])), responses(
     (status = 200, body = Decreed),
     Refusals,

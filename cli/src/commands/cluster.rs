@@ -8,6 +8,7 @@ use crate::{
     failure::{Code, Failure},
     reach::{Reach, local_user},
     screen::Screen,
+    view::results,
 };
 
 /// Which cluster the store knows from now on.
@@ -32,11 +33,5 @@ pub(super) async fn approve(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fa
     let actor = Actor::person(&local_user());
     let former = controls::approve_cluster(&*store, &actor, &cluster, reach.now()).await?;
     let known = Known { cluster, former };
-    screen.answer(&known, |_| match &known.former {
-        Some(former) if *former == known.cluster => {
-            format!("the store knows this cluster, `{former}`; nothing was changed\n")
-        }
-        Some(former) => format!("the store knows the cluster `{}` from now on; it knew `{former}`\n", known.cluster),
-        None => format!("the store knows the cluster `{}` from now on\n", known.cluster),
-    })
+    screen.answer(&known, |_| results::cluster_known(&known.cluster, known.former.as_ref()))
 }

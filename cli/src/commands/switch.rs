@@ -24,7 +24,7 @@ use crate::{
     reach::{Reach, local_user},
     remote::Remote,
     screen::Screen,
-    view::moment::both,
+    view::results,
 };
 
 /// After how long somebody who waits is told what holds already.
@@ -57,19 +57,8 @@ pub(super) async fn stop(
 }
 
 fn told_to_stop(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
-    screen.answer(decreed, |_| {
-        let fenced = match decreed.fenced.as_slice() {
-            [] => "none was under way".to_owned(),
-            names => format!("what was under way was cut off: {}", names.join(", ")),
-        };
-        format!("all deletions are stopped until `nsm resume`; {fenced}\n")
-    })?;
-    if decreed.is_whole() {
-        return Ok(());
-    }
-    let uncut = |which: &String| format!("a deletion that was under way could not be cut off: {which}");
-    let wrong: Vec<_> = decreed.failed.iter().cloned().chain(decreed.not_fenced.iter().map(uncut)).collect();
-    Err(Failure::new(Code::Failed, format!("the stop holds, but:\n  {}", wrong.join("\n  "))))
+    screen.answer(decreed, |_| results::stopped(decreed))?;
+    if decreed.is_whole() { Ok(()) } else { Err(Failure::new(Code::Failed, results::stopped_in_part(decreed))) }
 }
 
 /// The end of a stop at the API.
@@ -100,11 +89,7 @@ fn no_policy(refused: &Refused) -> Option<&'static str> {
 }
 
 fn told_to_resume(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
-    screen.answer(decreed, |_| match (&decreed.ended, decreed.unbound) {
-        (Some(stop), _) => format!("deletions go on; {} had stopped them {}\n", stop.by, both(stop.at, decreed.at)),
-        (None, true) => "deletions go on; only the apiserver had refused them\n".to_owned(),
-        (None, false) => "nothing was stopped\n".to_owned(),
-    })
+    screen.answer(decreed, |_| results::resumed(decreed))
 }
 
 pub(super) async fn approve(reach: &Reach<'_>, screen: &Screen, period: SignedDuration) -> Result<(), Failure> {
@@ -118,12 +103,9 @@ pub(super) async fn approve(reach: &Reach<'_>, screen: &Screen, period: SignedDu
             decree::approve(&*store, &me(), period, reach.now()).await?
         }
     };
-    screen.answer(&decreed, |_| {
-        let until = decreed.until.unwrap_or(decreed.at);
-        format!("until {} deletions may go beyond the wave, within the budget\n", both(until, decreed.at))
-    })?;
+    screen.answer(&decreed, |_| results::approved(&decreed))?;
     if decreed.doubt.is_some() {
-        screen.note("this store is in doubt, and nothing is deleted until `nsm approve --store`");
+        screen.note(results::APPROVED_IN_VAIN);
     }
     Ok(())
 }
@@ -136,17 +118,7 @@ pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fail
             decree::vouch(&*store, &me(), reach.now()).await?
         }
     };
-    screen.answer(&decreed, |_| match (&decreed.doubt, decreed.marks.as_slice()) {
-        (Some(doubt), _) => {
-            let why = doubt.why.as_deref().unwrap_or_default();
-            format!("this store counts as the right one; it was doubted over {why}\n")
-        }
-        (None, [_, ..]) => {
-            let names = decreed.marks.join(", ");
-            format!("this store counts as the right one; the marks on these did not agree with it: {names}\n")
-        }
-        (None, []) => "nobody doubts this store; nothing was changed\n".to_owned(),
-    })
+    screen.answer(&decreed, |_| results::trusted(&decreed))
 }
 
 /// A stop beside the store. The switch is written before a client of the cluster is built, which may run a plugin that logs

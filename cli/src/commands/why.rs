@@ -4,7 +4,7 @@ use api::answers::why;
 
 use crate::{failure::Failure, reach::Reach, screen::Screen, view::reasons};
 
-pub(super) async fn why(reach: &Reach<'_>, screen: &Screen, name_or_uid: &str) -> Result<(), Failure> {
+pub(super) async fn why(reach: &Reach<'_>, screen: &Screen, name_or_uid: &str, all: bool) -> Result<(), Failure> {
     let now = reach.now();
     let answer = match reach.remote()? {
         Some(api) => api.why(name_or_uid).await?,
@@ -15,5 +15,5 @@ pub(super) async fn why(reach: &Reach<'_>, screen: &Screen, name_or_uid: &str) -
             why::why(&*store, &settings, cluster.as_ref().map_err(Clone::clone), name_or_uid, now).await?
         }
     };
-    screen.answer(&answer, |_| reasons::text(&answer, now))
+    screen.answer(&answer, |_| reasons::text(&answer, all, now))
 }

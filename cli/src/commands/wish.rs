@@ -9,9 +9,10 @@ use common::{
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Namespace, Record, duration,
+    Namespace, Record,
     keys::{KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT},
-    time::{annotation_text, cut_to_millis, human_text, saturating_add},
+    system::OutOfBounds,
+    time::{annotation_text, cut_to_millis, saturating_add},
     wishes,
 };
 use serde::Serialize;
@@ -21,7 +22,7 @@ use crate::{
     failure::{Code, Failure},
     reach::{Reach, cluster_user},
     screen::Screen,
-    view::moment::both,
+    view::results,
 };
 
 /// How long the collector is waited for. It sees an annotation by its watch, within a second where it is well.
@@ -80,12 +81,13 @@ pub(super) async fn keep(
     end: End,
     reason: Option<String>,
 ) -> Result<(), Failure> {
+    is_no_system(name)?;
     let target = Target::find(reach, screen, name).await?;
+    target.tell_if_unmanaged();
     let now = target.cluster.clock.now().unwrap_or_else(|| reach.now());
     let until = end.from(now);
     if until <= now {
-        let text = format!("{} is over already; name an instant to come", human_text(until));
-        return Err(Failure::new(Code::Usage, text));
+        return Err(Failure::new(Code::Usage, results::over_already(until)));
     }
     let wish = annotation_text(until);
     let by = cluster_user(&target.cluster).await;
@@ -101,15 +103,11 @@ pub(super) async fn keep(
     let answer = target.write(annotations, held).await?;
     let is_less = answer.kept_until.is_some_and(|allowed| allowed < until);
     screen.answer(&answer, |_| match end {
-        End::In(period) if !is_less => {
-            format!("`{name}` is kept for {}, until {}\n", duration::text(period), human_text(until))
-        }
-        End::In(_) | End::At(_) => {
-            format!("`{name}` is kept until {}\n", both(answer.kept_until.unwrap_or(until), now))
-        }
+        End::In(period) if !is_less => results::kept_for(name, period, until),
+        End::In(_) | End::At(_) => results::kept(name, answer.kept_until.unwrap_or(until), now),
     })?;
     if is_less {
-        screen.note(&format!("its policy allows less than what was asked, {}", human_text(until)));
+        screen.note(&results::kept_for_less(until));
     }
     Ok(())
 }
@@ -118,21 +116,24 @@ pub(super) async fn unkeep(reach: &Reach<'_>, screen: &Screen, name: &str) -> Re
     let target = Target::find(reach, screen, name).await?;
     let annotations = target.removal(&[KEEP_UNTIL, KEEP_BY, KEEP_REASON]);
     let answer = target.write(annotations, |record| record.kept.is_none()).await?;
-    screen.answer(&answer, |_| format!("`{name}` is no longer kept; `nsm why {name}` tells what comes next\n"))
+    screen.answer(&answer, |_| results::kept_no_more(name))
 }
 
 pub(super) async fn protect(reach: &Reach<'_>, screen: &Screen, name: &str, on: bool) -> Result<(), Failure> {
+    if on {
+        is_no_system(name)?;
+    }
     let target = Target::find(reach, screen, name).await?;
+    if on {
+        target.tell_if_unmanaged();
+    }
     let annotations = if on {
         Annotations::from([(target.settings.policies.keys.ours(PROTECT), Some("true".to_owned()))])
     } else {
         target.removal(&[PROTECT])
     };
     let answer = target.write(annotations, |record| record.protected == on).await?;
-    screen.answer(&answer, |_| match on {
-        true => format!("`{name}` is protected until `nsm unprotect {name}`\n"),
-        false => format!("`{name}` is no longer protected; `nsm why {name}` tells what comes next\n"),
-    })
+    screen.answer(&answer, |_| results::protected(name, on))
 }
 
 impl<'r> Target<'r> {
@@ -140,13 +141,23 @@ impl<'r> Target<'r> {
         let settings = reach.settings()?;
         let cluster = reach.cluster().await?;
         let Some(namespace) = look(&cluster, name, &settings.policies).await? else {
-            let text = format!("the cluster has no namespace `{name}`; is it the right cluster (`--context`)?");
-            return Err(Failure::new(Code::NotFound, text));
+            return Err(Failure::new(Code::NotFound, results::no_such_namespace(name)));
         };
         match namespace.deleted {
             Some(at) => Err(too_late(name, at)),
             None => Ok(Self { reach, screen, settings, cluster, namespace }),
         }
+    }
+
+    /// Says so before it is written that nothing would delete it.
+    fn tell_if_unmanaged(&self) {
+        if !self.is_managed() {
+            self.screen.note(results::NOT_MANAGED);
+        }
+    }
+
+    fn is_managed(&self) -> bool {
+        self.settings.policies.for_namespace(&self.namespace).is_some()
     }
 
     /// Takes wishes away under every key that counts as theirs.
@@ -183,19 +194,17 @@ impl<'r> Target<'r> {
 
     async fn recorded(&self, held: impl Fn(&Record) -> bool) -> Option<Record> {
         let Namespace { name, uid, .. } = &self.namespace;
-        if self.settings.policies.for_namespace(&self.namespace).is_none() {
-            self.screen.note("by this configuration no policy applies to it, so nothing would delete it anyway");
+        if !self.is_managed() {
             return None;
         }
         if self.reach.remote().is_ok_and(|api| api.is_some()) {
-            self.screen
-                .note(&format!("it is written, which is what counts; `nsm history {name}` tells when it is recorded"));
+            self.screen.note(&results::recorded_later(name));
             return None;
         }
         let store = match self.reach.store(&self.settings).await {
             Ok(store) => store,
             Err(failure) => {
-                self.screen.note(&format!("it is written, and not known to be recorded: {}", failure.text));
+                self.screen.note(&results::maybe_not_recorded(&failure.text));
                 return None;
             }
         };
@@ -210,22 +219,26 @@ impl<'r> Target<'r> {
         };
         self.screen.wipe();
         if record.is_none() {
-            self.screen.note(&format!(
-                "it is written, which is what counts, but the manager has not recorded it within {} s; is it running?",
-                PATIENCE.as_secs()
-            ));
+            self.screen.note(&results::not_recorded(PATIENCE.as_secs()));
         }
         record
     }
 }
 
+/// What no configuration manages nothing is written on.
+fn is_no_system(name: &str) -> Result<(), Failure> {
+    let is_system = OutOfBounds::default().holds(name);
+    if is_system { Err(Failure::new(Code::Refused, results::never_managed(name))) } else { Ok(()) }
+}
+
 fn too_late(name: &str, at: Timestamp) -> Failure {
-    let text = format!("`{name}` is being deleted since {}; nothing can take that back", human_text(at));
-    Failure::new(Code::Refused, text)
+    Failure::new(Code::Refused, results::too_late(name, at))
 }
 
 #[cfg(test)]
 mod tests {
+    use lifecycle::time::human_text;
+
     use super::*;
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 
 /// The workers as a table.
 pub(crate) fn table(lines: &[WorkerLine], now: Timestamp) -> Table {
-    let mut table = Table::new(["INSTANCE", "AGE", "STATE", "LAST BEAT", "DONE", "FAILED", "DOING"]);
+    let mut table = Table::new(["INSTANCE", "AGE", "STATE", "LAST HEARTBEAT", "DONE", "FAILED", "DOING"]);
     for line in lines {
         let state = if line.alive { Cell::from("alive") } else { Cell::bad("dead") };
         table.row([
@@ -30,10 +30,11 @@ fn doing(line: &WorkerLine, now: Timestamp) -> String {
     match (&line.doing, &line.unarmed) {
         (Some(Doing { task, namespace, since }), _) => {
             let about = namespace.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
-            format!("{about}{task}, since {}", age(*since, now))
+            format!("{about}{task}, for {}", age(*since, now))
         }
         (None, Some(why)) => format!("deletes nothing: {why}"),
-        (None, None) => "waits".to_owned(),
+        (None, None) if line.alive => "nothing to do".to_owned(),
+        (None, None) => "-".to_owned(),
     }
 }
 

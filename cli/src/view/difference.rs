@@ -32,7 +32,7 @@ pub(crate) struct Changed {
     pub(crate) new: Value,
 }
 
-/// One namespace that is treated otherwise.
+/// One namespace for which something else holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Moved {
     pub(crate) name: String,
@@ -69,7 +69,7 @@ pub(crate) fn settings(old: &Settings, new: &Settings) -> Vec<Changed> {
         .collect()
 }
 
-/// The namespaces that are treated otherwise, each as the old and the new policies see it.
+/// The namespaces for which something else holds, each as the old and the new policies see it.
 pub(crate) fn namespaces(
     seen: impl IntoIterator<Item = (Namespace, Namespace)>,
     old: &Policies,
@@ -108,7 +108,7 @@ pub(crate) fn text(difference: &Difference, now: Timestamp, width: Option<u16>) 
     }
     let Some(moved) = &difference.namespaces else { return out };
     if moved.is_empty() {
-        out.push_str("\nno namespace is treated otherwise\n");
+        out.push_str("\nnothing changes for any namespace\n");
         return out;
     }
     let mut table = Table::new(["NAMESPACE", "OLD", "NEW"]);
@@ -118,9 +118,13 @@ pub(crate) fn text(difference: &Difference, now: Timestamp, width: Option<u16>) 
         table.row([moved.name.as_str().into(), side(&moved.old).into(), side(&moved.new).into()]);
     }
     let due = moved.iter().filter(|moved| moved.due_at_once).count();
-    let plural = if moved.len() == 1 { " is" } else { "s are" };
-    let _ =
-        write!(out, "\n{}\n{STRONG}{} namespace{plural} treated otherwise{STRONG:#}", table.text(width), moved.len());
+    let plural = if moved.len() == 1 { "" } else { "s" };
+    let _ = write!(
+        out,
+        "\n{}\n{STRONG}it changes what holds for {} namespace{plural}{STRONG:#}",
+        table.text(width),
+        moved.len()
+    );
     match due {
         0 => out.push('\n'),
         due => {

@@ -3,6 +3,7 @@
 use api::answers::listing::Line;
 use jiff::Timestamp;
 use lifecycle::{
+    Status,
     record::{Phase, comes_back_lately},
     time::human_text,
 };
@@ -12,36 +13,68 @@ use super::{
     table::{Cell, Table},
 };
 
-/// The lines as a table. With those that are gone (`all`) one name may stand for several lives, so each shows when it began.
-pub(crate) fn table(lines: &[Line], all: bool, now: Timestamp) -> Table {
-    let mut table = match all {
-        true => Table::new(["NAME", "STATUS", "BEGAN", "AGE", "OWNER", "NEXT"]),
-        false => Table::new(["NAME", "STATUS", "AGE", "OWNER", "NEXT"]),
-    };
+/// A new namespace is of the status `unknown`, which nobody should take for something wrong.
+pub(crate) const NOT_CHECKED: &str = "not checked yet";
+
+/// How much a table shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shape {
+    /// Those that are gone, too: one name may stand for several lives, so each shows when it began.
+    pub(crate) all: bool,
+    /// Columns that most do not need.
+    pub(crate) wide: bool,
+}
+
+/// The lines as a table.
+pub(crate) fn table(lines: &[Line], shape: Shape, now: Timestamp) -> Table {
+    let Shape { all, wide } = shape;
+    let began = all.then_some("BEGAN");
+    let more: &[&str] = if wide { &["POLICY", "UID"] } else { &[] };
+    let more = more.iter().copied();
+    let mut table =
+        Table::new(["NAME", "STATUS"].into_iter().chain(began).chain(["AGE", "OWNER"]).chain(more).chain(["NEXT"]));
     for line in lines {
+        let or_none = |text: Option<&str>| Cell::from(text.unwrap_or("-"));
         let age = line.created.map_or_else(|| "-".to_owned(), |created| moment::age(created, now));
         let status = match line.phase {
             Phase::Gone => Cell::dim("gone"),
             Phase::Released => Cell::dim("released"),
             Phase::New | Phase::Managed => Cell::status(line.status),
         };
-        let mut next = match line.next.at {
-            Some(at) => format!("{} {}", line.next.what, moment::relative(at, now)),
-            None => line.next.what.clone(),
-        };
-        let comes_back = comes_back_lately(line.deleted_before, line.created, now);
-        if let Some(comes_back) = comes_back.filter(|_| line.phase == Phase::Managed) {
-            next = format!("{next}; {comes_back}");
-        }
-        let (name, owner) = (line.name.as_str(), line.owner.as_deref().unwrap_or("-"));
+        let mut row = vec![line.name.as_str().into(), status];
         if all {
-            let began = line.created.map_or_else(|| "-".to_owned(), human_text);
-            table.row([name.into(), status, began.into(), age.into(), owner.into(), next.into()]);
-        } else {
-            table.row([name.into(), status, age.into(), owner.into(), next.into()]);
+            row.push(or_none(line.created.map(human_text).as_deref()));
         }
+        row.extend([age.into(), or_none(line.owner.as_deref())]);
+        if wide {
+            row.extend([or_none(line.policy.as_deref()), line.uid.as_str().into()]);
+        }
+        row.push(next(line, now).into());
+        table.row(row);
     }
     table
+}
+
+/// What happens next to a namespace, and what else is to be known at a glance.
+pub(crate) fn next(line: &Line, now: Timestamp) -> String {
+    let mut next = match line.next.at {
+        Some(at) => format!("{} {}", line.next.what, moment::relative(at, now)),
+        None => line.next.what.clone(),
+    };
+    if line.phase == Phase::Managed {
+        if line.status == Status::Unknown {
+            next = format!("{next} ({NOT_CHECKED})");
+        }
+        if let Some(comes_back) = comes_back_lately(line.deleted_before, line.created, now) {
+            next = format!("{next}; {comes_back}");
+        }
+    }
+    next
+}
+
+/// The names, as kubectl writes and takes them.
+pub(crate) fn names(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("namespace/{}\n", line.name)).collect()
 }
 
 #[cfg(test)]
@@ -61,8 +94,8 @@ mod tests {
         let now = at("10:05:00");
         let well = record(&[adopted(&policies), changed("08:00:02", "unknown", "ok", "its health is not checked")]);
         let gone = record(&[adopted(&policies), ("09:00:00", "Gone", json!({}))]);
-        let lines = [&well, &gone].map(|record| Line::of(record, &policies.keys, policy, false, now));
-        let plain = |width| anstream::adapter::strip_str(&table(&lines, false, now).text(width)).to_string();
+        let lines = [&well, &gone].map(|record| Line::of(record, &policies.keys, policy, None, now));
+        let plain = |width| anstream::adapter::strip_str(&table(&lines, Shape::default(), now).text(width)).to_string();
         insta::assert_snapshot!(format!("{}\n{}", plain(None), plain(Some(44))));
     }
 
@@ -78,8 +111,9 @@ mod tests {
         let again = record(&[("10:00:00", kind, data.clone())]);
         data["deleted_before"] = json!(3);
         let thrice = record(&[("10:00:00", kind, data)]);
-        let lines = [&before, &again, &thrice].map(|record| Line::of(record, &policies.keys, policy, false, now));
-        let plain = |all| anstream::adapter::strip_str(&table(&lines, all, now).text(None)).to_string();
+        let lines = [&before, &again, &thrice].map(|record| Line::of(record, &policies.keys, policy, None, now));
+        let plain =
+            |all| anstream::adapter::strip_str(&table(&lines, Shape { all, wide: all }, now).text(None)).to_string();
         insta::assert_snapshot!(format!("{}\n{}", plain(true), plain(false)));
     }
 
@@ -91,8 +125,8 @@ mod tests {
         data["deleted_before"] = json!(3);
         let record = record(&[(time, kind, data)]);
         let text = |now| {
-            let line = Line::of(&record, &policies.keys, policies.iter().next(), false, now);
-            table(&[line], false, now).text(None)
+            let line = Line::of(&record, &policies.keys, policies.iter().next(), None, now);
+            table(&[line], Shape::default(), now).text(None)
         };
         assert!(text(at("09:59:59")).contains("comes back"));
         assert!(!text(at("10:00:00")).contains("comes back"));
@@ -101,7 +135,7 @@ mod tests {
     #[test]
     fn colours_are_written_for_a_terminal_to_show() {
         let policies = policies(Mode::Enforce, &json!({}));
-        let line = Line::of(&record(&[adopted(&policies)]), &policies.keys, None, false, at("10:00:00"));
-        assert!(table(&[line], false, at("10:00:00")).text(None).contains("\u{1b}["));
+        let line = Line::of(&record(&[adopted(&policies)]), &policies.keys, None, None, at("10:00:00"));
+        assert!(table(&[line], Shape::default(), at("10:00:00")).text(None).contains("\u{1b}["));
     }
 }

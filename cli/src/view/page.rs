@@ -1,8 +1,10 @@
 //! The answer of `nsm status`: the whole on one page.
 
+use std::cmp::Ordering;
+
 use common::{
     beats::{JobTrouble, Outage},
-    status::{ChannelLine, Collector, Controller, Decreed, Overview, Use},
+    status::{ChannelLine, Collector, Controller, Decreed, Overview},
 };
 use jiff::Timestamp;
 use lifecycle::{Status, channel::ChannelState};
@@ -13,6 +15,9 @@ use super::{
     words,
 };
 
+/// The way out where the store may not be the right one.
+const APPROVE: &str = "once you know that it is, run `nsm approve --store`";
+
 /// The page as text. `window` says how long a window of the budget is.
 pub(crate) fn text(page: &Overview, window: &str) -> String {
     let now = page.at;
@@ -22,19 +27,27 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
     line("configuration", configuration(page));
     line("deletions", deletions(page));
     if let Some(approval) = &page.approval {
-        line("approved", format!("beyond the wave, {}", decreed(approval, now)));
+        line("approved", format!("unannounced deletions beyond their limit, by {}", decreed(approval, now)));
     }
-    all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none told of itself");
+    all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none has reported");
     let troubles = page.controllers.iter().flat_map(|it| it.troubles.iter().map(|trouble| (&it.role, trouble)));
     for (role, trouble) in troubles {
         line("trouble", format!("{CARE}{role}{CARE:#}: {}", self::trouble(trouble, now)));
     }
-    all(&mut line, "collectors", page.collectors.iter().map(|it| collector(it, now)), "none told of itself");
+    all(
+        &mut line,
+        "collectors",
+        page.collectors.iter().map(|it| collector(it, now)),
+        "none has reported, so nothing is watched",
+    );
     for outage in &page.outages {
         let Outage { source, since, why } = outage;
         line(
             "outage",
-            format!("{BAD}{source}{BAD:#} since {}, so what rests on it does not change: {why}", both(*since, now)),
+            format!(
+                "{BAD}{source}{BAD:#} since {}; what rests on it does not change until it is over: {why}",
+                both(*since, now)
+            ),
         );
     }
     for channel in &page.channels {
@@ -43,26 +56,36 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
     if page.wait_for_evidence > 0 {
         line(
             "waiting",
-            format!("{CARE}{}{CARE:#} to be deleted, for evidence that cannot be read", page.wait_for_evidence),
+            format!("{CARE}{}{CARE:#} until evidence can be read again", counted(page.wait_for_evidence, "deletion")),
         );
     }
     if page.mark_mismatches > 0 {
         line(
-            "marks",
+            "mismatches",
             format!(
-                "{BAD}{}{BAD:#} do not agree with their histories, and hold back their namespaces until `nsm approve --store`",
-                page.mark_mismatches
+                "{BAD}{}{BAD:#} not deleted, for the annotation `record` and the history do not agree; once you know that \
+                 this store is the right one, run `nsm approve --store`",
+                counted(page.mark_mismatches, "namespace")
             ),
         );
     }
     line("workers", workers(page));
     line("namespaces", namespaces(page));
-    line("budget", format!("{}; {}", used(&page.budget, "deletions"), used(&page.waves, "not foretold")));
-    let next = page.budget.next;
-    line("", format!("in these {window}; the next begin {}", relative(next, now)));
+    let (budget, waves) = (&page.budget, &page.waves);
+    line(
+        "budget",
+        format!(
+            "{} of {} deletions used, {} of {} unannounced ones; counted per {window}, anew {}",
+            budget.used,
+            budget.limit,
+            waves.used,
+            waves.limit,
+            relative(budget.next, now)
+        ),
+    );
     let under_way = page.under_way.iter().map(|it| {
         let since = age(it.since, now);
-        format!("`{}` by `{}` since {since} (entry {})", it.namespace, it.holder, it.entry)
+        format!("`{}` by `{}` for {since} (entry {})", it.namespace, it.holder, it.entry)
     });
     all(&mut line, "under way", under_way, "nothing");
     let stuck = page.stuck.iter().map(|it| {
@@ -98,7 +121,7 @@ fn configuration(page: &Overview) -> String {
     let it = &page.configuration;
     match (&it.in_force, it.since) {
         (Some(hash), Some(since)) if *hash == it.here => format!("{hash}, in force since {}", both(since, page.at)),
-        (Some(hash), _) => format!("{hash} is in force, and {CARE}{} is here{CARE:#}: they differ", it.here),
+        (Some(hash), _) => format!("{hash} is in force, {CARE}and this command has another one, {}{CARE:#}", it.here),
         (None, _) => format!("{CARE}none is in force yet{CARE:#}, so nothing is deleted"),
     }
 }
@@ -106,7 +129,10 @@ fn configuration(page: &Overview) -> String {
 fn deletions(page: &Overview) -> String {
     match (&page.stop, &page.doubt, &page.hold) {
         (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
-        (None, Some(doubt), _) => format!("{BAD}none, this store is in doubt{BAD:#}: {}", decreed(doubt, page.at)),
+        (None, Some(doubt), _) => {
+            let found = decreed(doubt, page.at);
+            format!("{BAD}none, for this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
+        }
         (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", decreed(hold, page.at)),
         (None, None, None) => format!("{GOOD}not stopped{GOOD:#}"),
     }
@@ -115,18 +141,31 @@ fn deletions(page: &Overview) -> String {
 fn decreed(it: &Decreed, now: Timestamp) -> String {
     let until = it.until.map_or(String::new(), |until| format!(", until {}", both(until, now)));
     let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-    format!("{} {}{until}{why}", it.by, both(it.at, now))
+    format!("{} at {}{until}{why}", it.by, both(it.at, now))
 }
 
 fn controller(it: &Controller, now: Timestamp) -> String {
-    let jobs = format!("{} of {} jobs run", it.running, it.wanted);
     format!(
-        "{} `{}` leads since {}, {jobs}{}",
+        "{} `{}` has led for {}, {}{}",
         it.role,
         it.instance,
         age(it.since, now),
+        jobs(it.running, it.wanted),
         beat(it.alive, it.last_beat, now)
     )
+}
+
+fn jobs(running: u64, wanted: u64) -> String {
+    match running.cmp(&wanted) {
+        Ordering::Equal if running == 0 => "no job running or needed".to_owned(),
+        Ordering::Equal => format!("{} running", counted(running, "job")),
+        Ordering::Less => format!("{running} of {} running", counted(wanted, "job")),
+        Ordering::Greater => format!("{} running, {wanted} needed", counted(running, "job")),
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn collector(it: &Collector, now: Timestamp) -> String {
@@ -134,18 +173,24 @@ fn collector(it: &Collector, now: Timestamp) -> String {
         (Some(shard), Some(of)) => format!("shard {shard} of {of}: "),
         _ => String::new(),
     };
-    format!("{shard}`{}` since {}{}", it.instance, age(it.since, now), beat(it.alive, it.last_beat, now))
+    format!("{shard}`{}`, running for {}{}", it.instance, age(it.since, now), beat(it.alive, it.last_beat, now))
 }
 
 fn beat(alive: bool, at: Timestamp, now: Timestamp) -> String {
-    if alive { String::new() } else { format!(", {BAD}not heard of since {}{BAD:#}", age(at, now)) }
+    if alive { String::new() } else { format!(", {BAD}not heard of for {}{BAD:#}", age(at, now)) }
 }
 
 fn trouble(it: &JobTrouble, now: Timestamp) -> String {
-    let times =
-        if it.times == 1 { "once".to_owned() } else { format!("{} times since {}", it.times, age(it.since, now)) };
+    let times = if it.times == 1 { "once".to_owned() } else { format!("{} times in {}", it.times, age(it.since, now)) };
     let next = if it.not_before > now { format!("; next try {}", relative(it.not_before, now)) } else { String::new() };
-    format!("jobs {} {times}: {}{next}", it.reason, it.what)
+    let what = match it.reason.as_str() {
+        "failed" => "jobs fail,",
+        "refused" => "jobs are refused,",
+        "pending" => "a job does not begin,",
+        "unreachable" => "whoever runs the jobs does not answer,",
+        other => other,
+    };
+    format!("{what} {times}: {}{next}", it.what)
 }
 
 fn channel(it: &ChannelLine, now: Timestamp) -> String {
@@ -165,8 +210,8 @@ fn channel(it: &ChannelLine, now: Timestamp) -> String {
 fn workers(page: &Overview) -> String {
     let it = page.workers;
     let dead = if it.dead > 0 { format!(", {CARE}{} dead{CARE:#}", it.dead) } else { String::new() };
-    let backlog = page.backlog.map_or(String::new(), |backlog| format!("; tasks that wait: {backlog}"));
-    format!("{} at work, {} waiting{dead}{backlog}", it.working, it.waiting)
+    let backlog = page.backlog.map_or(String::new(), |backlog| format!("; {} in the queue", counted(backlog, "task")));
+    format!("{} busy, {} idle{dead}{backlog}", it.working, it.waiting)
 }
 
 fn namespaces(page: &Overview) -> String {
@@ -183,20 +228,35 @@ fn namespaces(page: &Overview) -> String {
     }
 }
 
-fn used(it: &Use, what: &str) -> String {
-    format!("{} of {} {what}", it.used, it.limit)
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
-    use common::status::{Configuration, StuckLine, UnderWay, WorkerCount};
+    use common::status::{Configuration, StuckLine, UnderWay, Use, WorkerCount};
     use lifecycle::{Actor, Mode, Uid};
 
     use super::{super::told::at, *};
 
-    fn calm() -> Overview {
+    #[test]
+    fn jobs_are_counted_in_words_that_hold() {
+        let told =
+            [(0, 0), (1, 1), (2, 2), (1, 3), (0, 1), (1, 0), (3, 1)].map(|(running, wanted)| jobs(running, wanted));
+        assert_eq!(
+            told,
+            [
+                "no job running or needed",
+                "1 job running",
+                "2 jobs running",
+                "1 of 3 jobs running",
+                "0 of 1 job running",
+                "1 job running, 0 needed",
+                "3 jobs running, 1 needed",
+            ]
+        );
+    }
+
+    /// A day on which nothing is wrong.
+    pub(crate) fn calm() -> Overview {
         Overview {
             at: at("10:04:00"),
             mode: Mode::Enforce,
@@ -312,7 +372,7 @@ mod tests {
             until: at("10:04:43"),
         }];
         page.under_way_in_all = 1;
-        let why = "it is due since 2026-08-17 09:30:00 UTC, and nothing was tried yet".into();
+        let why = "it has been due since 2026-08-17 09:30:00 UTC, and nothing was tried yet".into();
         page.stuck = vec![StuckLine { namespace: "ci-2".into(), uid: Uid::new("u2"), since: at("09:45:00"), why }];
         page.stuck_in_all = 3;
         insta::assert_snapshot!(plain(&page));

@@ -2,23 +2,25 @@
 
 use std::fmt::Write as _;
 
-use api::answers::why::{Ownership, Shown, Stands, Why};
+use anstyle::Style;
+use api::answers::why::{GoesWith, Ownership, Shown, Stands, Why};
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Truth,
+    Condition, GuardKind, Status, Truth,
     ending::{DeletionStalled, PodsLeft},
     record::Phase,
     time::human_text,
 };
 
 use super::{
+    listing::NOT_CHECKED,
     moment::{both, relative},
     table::{BAD, CARE, GOOD, STRONG, tone},
     words,
 };
 
-/// The answer for a terminal.
-pub(crate) fn text(why: &Why, now: Timestamp) -> String {
+/// The answer for a terminal. `all`: also the checks that hold nothing back.
+pub(crate) fn text(why: &Why, all: bool, now: Timestamp) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{STRONG}{}{STRONG:#}  uid {}", why.name, why.uid);
     let mut say = |key: &str, value: String| {
@@ -34,7 +36,9 @@ pub(crate) fn text(why: &Why, now: Timestamp) -> String {
         Phase::Released => say("status", "no longer managed".to_owned()),
         Phase::Gone => say("status", format!("gone; its last status was {}{since}", why.status)),
     }
-    if !why.reason.is_empty() {
+    if why.phase == Phase::Managed && why.status == Status::Unknown {
+        say("because", format!("it is new and {NOT_CHECKED}"));
+    } else if !why.reason.is_empty() {
         say("because", why.reason.clone());
     }
     if let Some(policy) = &why.policy {
@@ -65,8 +69,9 @@ pub(crate) fn text(why: &Why, now: Timestamp) -> String {
     );
     section(&mut out, "still there", why.ending.iter().flat_map(ending));
     section(&mut out, "evidence", why.evidence.iter().map(|condition| evidence(condition, now)));
-    section(&mut out, "pipeline", why.pipeline.iter().map(|condition| evidence(condition, now)));
-    section(&mut out, "before it is deleted", why.guards.iter().map(|guard| shown(guard, now)));
+    let asked = why.goes_with.iter().map(|it| goes_with(it, now));
+    section(&mut out, "pipeline", asked.chain(why.pipeline.iter().map(|condition| evidence(condition, now))));
+    section(&mut out, "what holds its deletion back", checks(why, all, now).into_iter());
     let care = |text: &String| format!("{CARE}!{CARE:#} {text}");
     section(&mut out, "what its owner wrote", why.malformed.iter().map(care));
     section(&mut out, "notes", why.notes.iter().map(care));
@@ -112,10 +117,37 @@ fn evidence(condition: &Condition, now: Timestamp) -> String {
     format!("{style}{sign:<8}{style:#} {}, seen {}", condition.reason, both(condition.observed_at, now))
 }
 
-fn shown(guard: &Shown, now: Timestamp) -> String {
+fn goes_with(it: &GoesWith, now: Timestamp) -> String {
+    let GoesWith { what, system, answered_at } = it;
+    let asked = answered_at.map_or_else(
+        || format!("{system} has not answered for it yet"),
+        |at| format!("{system} answered for it last at {}", both(at, now)),
+    );
+    format!("{what}: {asked}")
+}
+
+/// What holds it back, and of the rest how much there is, unless `all` is asked for.
+fn checks(why: &Why, all: bool, now: Timestamp) -> Vec<String> {
+    let is_told = |guard: &&Shown| all || guard.verdict != Stands::Clear;
+    let mut lines: Vec<_> = why.guards.iter().filter(is_told).map(|guard| shown(guard, now)).collect();
+    let more = match why.guards.len() - lines.len() {
+        0 => return lines,
+        1 => "1 check holds".to_owned(),
+        more => format!("{more} checks hold"),
+    };
+    if lines.is_empty() {
+        lines.push("nothing".to_owned());
+    }
+    lines.push(format!("({more} nothing back; `nsm why {} --all` shows them)", why.name));
+    lines
+}
+
+pub(crate) fn shown(guard: &Shown, now: Timestamp) -> String {
     let (sign, style) = match guard.verdict {
         Stands::Clear => ("✓", GOOD),
         Stands::Waits => ("…", CARE),
+        // Most namespaces are well, which is nothing bad.
+        Stands::Refuses if guard.name == GuardKind::Status.as_str() => ("–", Style::new()),
         Stands::Refuses => ("✗", BAD),
     };
     let until = match guard.until {
@@ -139,11 +171,11 @@ mod tests {
 
     /// The answer without colours.
     fn plain(why: &Why, now: &str) -> String {
-        anstream::adapter::strip_str(&text(why, at(now))).to_string()
+        anstream::adapter::strip_str(&text(why, true, at(now))).to_string()
     }
 
     #[test]
-    fn every_guard_is_told_with_what_it_waits_for() {
+    fn every_check_is_told_with_what_it_waits_for() {
         let policies = policies(Mode::Enforce, &json!({"visible_for": "1h"}));
         let policy = policies.iter().next().unwrap();
         let shown = ("12:00:00", "StatusShown", json!({"of": 2}));
@@ -151,10 +183,47 @@ mod tests {
         let now = at("12:30:00");
         let evidence =
             vec![Condition { truth: Truth::True, reason: "it is old".to_owned(), observed_at: at("12:00:00") }];
-        let mut why = Why::of(&record, &policies.keys, evidence, outlook(Some(policy), &record, false, now), now);
+        let mut why = Why::of(&record, &policies.keys, evidence, outlook(Some(policy), &record, None, now), now);
         why.guards = guards(policy, &record, now).into_iter().map(Shown::from).collect();
         why.notes.push("the cluster was not asked".to_owned());
         insta::assert_snapshot!(plain(&why, "12:30:00"));
+    }
+
+    #[test]
+    fn what_holds_nothing_back_is_counted_unless_it_is_asked_for() {
+        let policies = policies(Mode::Enforce, &json!({}));
+        let policy = policies.iter().next().unwrap();
+        let record = record(&[adopted(&policies), changed("08:00:02", "unknown", "ok", "it is young")]);
+        let now = at("09:00:00");
+        let mut why = Why::of(&record, &policies.keys, Vec::new(), outlook(Some(policy), &record, None, now), now);
+        why.guards = guards(policy, &record, now).into_iter().map(Shown::from).collect();
+        let told = |why: &Why| {
+            let text = anstream::adapter::strip_str(&text(why, false, now)).to_string();
+            text.split_once("what holds its deletion back\n").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            told(&why),
+            "  – status          its status is ok, which is no reason to delete it under policy `ci`\n  \
+             (11 checks hold nothing back; `nsm why ci-42 --all` shows them)\n"
+        );
+        why.guards.retain(|guard| guard.verdict == Stands::Clear);
+        why.guards.truncate(1);
+        assert_eq!(told(&why), "  nothing\n  (1 check holds nothing back; `nsm why ci-42 --all` shows them)\n");
+        why.guards.clear();
+        assert!(!text(&why, false, now).contains("holds its deletion back"));
+    }
+
+    #[test]
+    fn the_pipeline_it_goes_with_is_named_with_when_its_ci_system_answered() {
+        let told = |answered_at| {
+            let it = GoesWith { what: "pipeline 3 of project 7".into(), system: "GitLab".into(), answered_at };
+            goes_with(&it, at("10:00:00"))
+        };
+        assert_eq!(told(None), "pipeline 3 of project 7: GitLab has not answered for it yet");
+        assert_eq!(
+            told(Some(at("09:59:00"))),
+            "pipeline 3 of project 7: GitLab answered for it last at 2026-08-17 09:59:00 UTC (1 minute ago)"
+        );
     }
 
     #[test]
@@ -194,8 +263,8 @@ mod tests {
     fn what_is_gone_is_told_shortly() {
         let policies = policies(Mode::Enforce, &json!({}));
         let record = record(&[adopted(&policies), ("12:00:00", "Gone", json!({}))]);
-        let why =
-            Why::of(&record, &policies.keys, Vec::new(), outlook(None, &record, false, at("12:30:00")), at("12:30:00"));
+        let now = at("12:30:00");
+        let why = Why::of(&record, &policies.keys, Vec::new(), outlook(None, &record, None, now), now);
         insta::assert_snapshot!(plain(&why, "12:30:00"));
     }
 }

@@ -32,15 +32,15 @@ pub(crate) struct Table(comfy_table::Table);
 pub(crate) struct Cell(comfy_table::Cell);
 
 impl Table {
-    pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
+    pub(crate) fn new<'a>(head: impl IntoIterator<Item = &'a str>) -> Self {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).enforce_styling().style_text_only();
-        table.set_header(head.map(|text| comfy_table::Cell::new(text).add_attribute(Attribute::Bold)));
+        table.set_header(head.into_iter().map(|text| comfy_table::Cell::new(text).add_attribute(Attribute::Bold)));
         Self(table)
     }
 
-    pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        self.0.add_row(cells.map(|cell| cell.0));
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.0.add_row(cells.into_iter().map(|cell| cell.0));
     }
 
     /// The text, folded to a width where there is one; every line ends in a newline.

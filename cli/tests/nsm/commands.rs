@@ -18,6 +18,7 @@ async fn a_stop_is_thrown_shown_and_taken_back() {
         "{said:?}"
     );
     assert!(world.nsm("why ci-42").done().contains("✗ stop            person/"));
+    assert_eq!(world.nsm("ls -o name").done(), "namespace/ci-42\n");
     assert!(world.nsm("resume").done().starts_with("deletions go on; person/"));
     assert_eq!(world.nsm("resume").done(), "nothing was stopped\n");
     assert_eq!(world.nsm("ls").err, "");
@@ -43,17 +44,41 @@ async fn a_stop_names_what_it_could_not_cut_off() {
 async fn an_approval_says_until_when_it_holds() {
     let world = World::new().await;
     let said = world.nsm("approve --for 2h").done();
-    assert!(said.contains("(in 2 hours) deletions may go beyond the wave"), "{said}");
-    assert_eq!(world.nsm("approve --store").done(), "nobody doubts this store; nothing was changed\n");
+    assert!(said.contains("(in 2 hours) unannounced deletions may exceed their limit"), "{said}");
+    assert_eq!(world.nsm("approve --store").done(), "nothing speaks against this store; nothing was changed\n");
 }
 
 #[tokio::test]
 async fn a_wish_without_a_cluster_is_told_as_out_of_reach() {
     let world = World::new().await;
     for command in ["keep ci-42 --for 4h", "unkeep ci-42", "protect ci-42", "unprotect ci-42"] {
-        let said = world.nsm(command).failed(5);
-        assert!(said.starts_with("error: "), "{said}");
+        assert_eq!(
+            world.nsm(command).failed(5),
+            "error: no cluster is configured; give `--kubeconfig`, or set KUBECONFIG as for kubectl\n"
+        );
     }
+}
+
+#[tokio::test]
+async fn what_is_never_managed_is_not_written_on() {
+    let world = World::new().await;
+    for command in ["protect kube-system", "keep ns/default --for 4h"] {
+        let said = world.nsm(command).failed(4);
+        assert!(said.contains("never managed") && said.contains("nothing was written"), "{said}");
+    }
+    assert!(world.nsm("unprotect kube-system").failed(5).contains("no cluster"), "what stands there can be taken off");
+}
+
+#[tokio::test]
+async fn a_configuration_is_checked_without_a_cluster() {
+    let world = World::new().await;
+    assert!(world.nsm("config check").err.is_empty());
+    let said = world.nsm(&format!("config check --diff {}", world.path("nsm.yaml").display()));
+    assert_eq!(
+        said.err,
+        "note: what it changes for namespaces is not known: no cluster is configured; give `--kubeconfig`, or set KUBECONFIG as \
+         for kubectl\n"
+    );
 }
 
 #[tokio::test]

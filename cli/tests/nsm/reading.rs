@@ -1,6 +1,10 @@
 //! `nsm ls`, `nsm why` and `nsm history`: they read, and need no cluster.
 
-use common::store::Heartbeat;
+use common::{
+    controls::{self, Doubt},
+    store::Heartbeat,
+};
+use lifecycle::Actor;
 use serde_json::json;
 
 use crate::world::{World, adopted, became_ok, gone};
@@ -24,7 +28,10 @@ async fn ls_shows_what_is_managed() {
         (lines[1][0], lines[1][1], lines[1][3], lines[1][4..8].join(" ")),
         ("ci-42", "ok", "alice", "it is deleted in".to_owned())
     );
-    assert_eq!((lines[2][0], lines[2][4..].join(" ")), ("ci-7", "nothing, it is protected".to_owned()));
+    assert_eq!(
+        (lines[2][0], lines[2][4..].join(" ")),
+        ("ci-7", "nothing, it is protected (not checked yet)".to_owned())
+    );
     assert_eq!(lines.len(), 3);
     assert_eq!(world.nsm("ls --all").done().lines().count(), 4);
 }
@@ -104,13 +111,66 @@ async fn why_tells_status_evidence_and_what_stands_before_the_deletion() {
         "because   its health is not checked",
         "policy    `ci`, mode enforce",
         "it has lived for 2 seconds of the 4 hours",
-        "✗ status          policy `ci` does not delete what is ok",
-        "✓ stop            nobody stopped deletions",
-        "! the namespace itself was not looked at: ",
-        "! this name was borne before, by 1 of those that `nsm history ci-42` tells of",
+        "– status          its status is ok, which is no reason to delete it under policy `ci`",
+        "checks hold nothing back; `nsm why ci-42 --all` shows them)",
+        "! the namespace itself could not be read from the cluster, so this rests on the store alone: no cluster is configured",
+        "! an earlier namespace had this name; `nsm history ci-42` tells of that, too",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }
+    let stop = "✓ stop            nobody stopped deletions";
+    assert!(!said.contains(stop), "{said}");
+    let all = world().await.nsm("why namespace/ci-42 --all").done();
+    assert!(all.contains(stop) && !all.contains("hold nothing back"), "{all}");
+}
+
+#[tokio::test]
+async fn ls_lists_what_is_asked_for_as_kubectl_does() {
+    let world = world().await;
+    let names = |args: &str| world.nsm(&format!("{args} -o name")).done();
+    assert_eq!(names("list"), "namespace/ci-42\nnamespace/ci-7\n");
+    assert_eq!(names("ls ns/ci-7"), "namespace/ci-7\n");
+    assert_eq!(names("ls --status ok,failed"), "namespace/ci-42\n");
+    assert_eq!(names("ls --owner alice --policy ci"), "namespace/ci-42\nnamespace/ci-7\n");
+    assert_eq!(names("ls --owner bob"), "");
+    assert_eq!(names("ls ci-42 --all"), "namespace/ci-42\nnamespace/ci-42\n");
+    let wide = world.nsm("ls -o wide").done();
+    let head: Vec<_> = wide.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(head, ["NAME", "STATUS", "AGE", "OWNER", "POLICY", "UID", "NEXT"]);
+    let said = world.nsm("ls ci-42 ci-24");
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(said.out.contains("ci-42") && said.err.contains("no namespace `ci-24` is managed"), "{said:?}");
+    assert!(world.nsm("ls --owner bob").err.contains("no managed namespace matches that"));
+    assert_eq!(world.nsm("status -o name").failed(2), "error: `-o name` is for `nsm ls` alone\n");
+}
+
+#[tokio::test]
+async fn what_no_policy_applies_to_any_more_is_told_of() {
+    let world = World::new().await;
+    let released = ("2020-01-02T00:00:00Z", "Released", json!({"why": "no policy applies to it any more"}));
+    world.tell("ci-1", "u1", &[adopted(), released.clone()]).await;
+    let told =
+        "note: no namespace is managed any more: no policy in force applies to the one that was (`nsm ls --all`)\n";
+    assert_eq!(world.nsm("ls").err, told);
+    world.tell("ci-2", "u2", &[adopted(), released]).await;
+    assert!(world.nsm("ls").err.contains("any of the 2 that were"));
+    assert_eq!(world.nsm("ls --all").err, "");
+}
+
+#[tokio::test]
+async fn a_store_that_may_be_another_holds_up_what_is_due_and_ls_says_so() {
+    let world = World::new().await;
+    let stale = json!({"from": "unknown", "to": "stale", "reason": "it is old", "evidence": [], "finalize_at": null});
+    world.tell("ci-1", "u1", &[adopted(), ("2020-01-02T00:00:00Z", "StatusChanged", stale)]).await;
+    let now = "2020-01-03T00:00:00Z".parse().unwrap();
+    let doubt = Doubt { namespace: "ci-7".into(), why: "it is of another store".into() };
+    controls::raise_doubt(&*world.store, &Actor::role("collector", "a"), &doubt, now).await.unwrap();
+    let said = world.nsm("ls");
+    assert!(said.out.contains("it waits to be deleted: this store may not be the right one"), "{said:?}");
+    assert!(
+        said.err.contains("note: nothing is deleted, for this store may not be the right one, found at 2020-01-03"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]
@@ -155,6 +215,6 @@ async fn nothing_managed_is_an_empty_answer_with_a_note() {
     let world = World::new().await;
     let said = world.nsm("ls");
     assert_eq!((said.code, said.out.as_str()), (0, ""));
-    assert!(said.err.contains("note: nothing is managed"), "{said:?}");
+    assert!(said.err.contains("note: no namespace is managed: "), "{said:?}");
     assert_eq!(world.nsm("ls -o json").done(), "[]\n");
 }

@@ -186,7 +186,7 @@ async fn a_wish_that_is_written_after_the_deletion_was_accepted_is_refused() {
         let (answer, deleted) = tokio::join!(world.nsm(&keep), deletion);
         deleted?;
         let answer = answer?;
-        ensure!(answer.code == Some(4) && answer.err.contains("is being deleted since"), "{answer:?}");
+        ensure!(answer.code == Some(4) && answer.err.contains("is already being deleted"), "{answer:?}");
         ensure!(demo.ours().await?.contains_key("keep_until"), "it was not written: {:?}", demo.ours().await?);
         demo.finish().await
     })
