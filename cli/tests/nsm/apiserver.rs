@@ -48,6 +48,7 @@ impl Apiserver {
 async fn namespace(method: Method, body: String) -> Json<Value> {
     let mut metadata = json!({
         "name": "ci-42", "uid": "u1", "resourceVersion": "5", "creationTimestamp": "2020-01-01T00:00:00Z",
+        "labels": {"cicd.skao.int/projectId": "7", "cicd.skao.int/pipelineId": "300"},
     });
     if method == Method::PATCH {
         let patch: Value = serde_json::from_str(&body).unwrap();

@@ -13,7 +13,10 @@ use nix::{
 use serde_json::{Value, json};
 use testbed::{HANG, Proxy, eventually};
 
-use crate::{apiserver::Apiserver, world::World};
+use crate::{
+    apiserver::Apiserver,
+    world::{CONFIG, World, adopted, became_ok},
+};
 
 const PROTECT: &str = "protect ci-42";
 
@@ -80,6 +83,24 @@ async fn the_apiserver_is_reached_by_the_proxy_of_the_environment_or_of_the_kube
 }
 
 #[tokio::test]
+async fn why_names_the_pipeline_that_is_asked_for() {
+    let (world, apiserver) = (World::new().await, Apiserver::start().await);
+    world.tell("ci-42", "u1", &[adopted(), became_ok()]).await;
+    fs::write(world.path("token"), "secret").unwrap();
+    let token = world.path("token");
+    let gitlab = json!({"url": "https://gitlab.example.org", "token_file": token});
+    fs::write(world.path("nsm.yaml"), format!("{CONFIG}gitlab: {gitlab}\n")).unwrap();
+    let mut nsm = world.command("why ci-42");
+    nsm.env("KUBECONFIG", apiserver.kubeconfig(&world, "127.0.0.1", json!({}), json!({})));
+    let output = tokio::task::spawn_blocking(move || nsm.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("\npipeline\n  pipeline 300 of project 7: GitLab has not answered for it yet\n"),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_plugin_that_fails_is_told_with_what_it_said() {
     let (world, apiserver) = (World::new().await, Apiserver::start().await);
     let user = plugin(&world, "echo 'the session has ended' >&2; exit 7");
@@ -94,7 +115,7 @@ async fn a_plugin_that_fails_is_told_with_what_it_said() {
 #[tokio::test]
 async fn a_stop_is_written_before_a_plugin_is_run_and_names_it() {
     let (world, apiserver) = (World::new().await, Apiserver::start().await);
-    let config = format!("{}guard: {{stop_policy: nsm-stop}}\n", crate::world::CONFIG);
+    let config = format!("{CONFIG}guard: {{stop_policy: nsm-stop}}\n");
     fs::write(world.path("nsm.yaml"), config).unwrap();
     let copies = "cp \"$DIR/nsm.db\" \"$DIR/then.db\"; cp \"$DIR/nsm.db-wal\" \"$DIR/then.db-wal\"; sleep 600";
     let user = plugin(&world, copies);
