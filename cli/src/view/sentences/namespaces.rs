@@ -121,6 +121,7 @@ fn states() -> Vec<(String, String)> {
     endless.2["deadline"] = Value::Null;
     let mut again = adopted(&policies);
     again.2["deleted_before"] = json!(4);
+    again.2["created"] = json!(at("12:30:00"));
     lines.extend([
         ("a policy that this configuration lacks", listing::next(&unknown_policy, at(NOW))),
         ("no end", said(vec![endless, changed("12:00:00", "unknown", "ok", "well")])),
