@@ -209,7 +209,8 @@ async fn was_warned(world: &World, receiver: &Receiver, demo: &Demo) -> Result<(
 
     let history = world.nsm_ok(&["history", &demo.name]).await?;
     let outcome = if *closed == "NoticeSent" { "its owner was told" } else { "its owner could not be told" };
-    let said = ["telling its owner by webhook", outcome, "attempt 1 to delete it"].map(|words| history.find(words));
+    let said =
+        ["a notice goes to its owner by webhook", outcome, "attempt 1 to delete it"].map(|words| history.find(words));
     assert!(said.is_sorted() && said[0].is_some(), "{said:?}\n{history}");
     Ok(())
 }
