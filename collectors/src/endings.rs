@@ -7,7 +7,7 @@ use common::{
     cluster::{Answer, Trouble, within},
     config::Settings,
     history::{Appended, append_named, load},
-    store::{Observed, StoreError},
+    store::StoreError,
     timings::signed,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -51,16 +51,14 @@ impl Collector {
         }
         let were_left = record.stalled.as_ref().is_some_and(|known| known.what.pods.are_left());
         if were_left {
-            left.kept = Some(self.kept(&record.uid, left.kept.take()).await?);
+            self.kept(&record.uid, &mut left.kept).await?;
         }
         if due(record, left).is_none_or(|at| at > now) {
             return Ok((None, due(record, left)));
         }
         if were_left {
             // Before they are listed, for whoever comes next: were it not kept, each would list them.
-            let observed = Observed { pods_listed_at: Some(now), ..left.kept.take().unwrap_or_default() };
-            store.put_observation(&record.uid, &observed).await?;
-            left.kept = Some(observed);
+            self.change_kept(&record.uid, &mut left.kept, |observed| observed.pods_listed_at = Some(now)).await?;
         }
         let pods = match self.pods_left(&record.name).await {
             Ok(pods) => pods,

@@ -243,14 +243,13 @@ impl Collector {
         let mut stored = match (before.unsure, &health) {
             (None, _) | (Some(_), Checked::Off) => before.kept.clone(),
             // What was written and not acknowledged may be what the store keeps: whoever comes next would go on with it.
-            (Some(_), _) => Some(self.kept(&record.uid, None).await?),
+            (Some(_), _) => Some(self.kept(&record.uid, &mut None).await?.clone()),
         };
         let known = match (&before.health, &health) {
             (Some(known), _) => Some(known.clone()),
             (None, Checked::Seen(checkup)) if is_timed(policy, record.status) => {
-                let observed = self.kept(&record.uid, stored).await?;
-                stored = Some(observed.clone());
-                let streak = observed.health.map(|streak| self.health.continued(streak, record));
+                let streak = self.kept(&record.uid, &mut stored).await?.health.clone();
+                let streak = streak.map(|streak| self.health.continued(streak, record));
                 // What was seen then says nothing that the look of now does not say.
                 let left = streak.map(|streak| Health { look: checkup.look.clone(), streak });
                 left.map(|left| self.health.after_ours(left, policy, episode, &namespace, now))
@@ -286,27 +285,39 @@ impl Collector {
         let is_told = match seen.malformed {
             _ if written.iter().any(is_about_wishes) => false,
             Some(before) => Some(before) == left.malformed,
-            None => {
-                let observed = self.kept(uid, left.kept.take()).await?;
-                let is_told = observed.malformed == left.malformed;
-                left.kept = Some(observed);
-                is_told
-            }
+            None => self.kept(uid, &mut left.kept).await?.malformed == left.malformed,
         };
         if !is_told {
-            let observed = Observed { malformed: left.malformed, ..self.kept(uid, left.kept.take()).await? };
-            self.context.store.put_observation(uid, &observed).await?;
-            left.kept = Some(observed);
+            let malformed = left.malformed;
+            self.change_kept(uid, &mut left.kept, |observed| observed.malformed = malformed).await?;
         }
         Ok(!is_told)
     }
 
     /// What the store keeps of a namespace, which is read where that is not known yet.
-    pub(crate) async fn kept(&self, uid: &Uid, known: Option<Observed>) -> Result<Observed, StoreError> {
-        match known {
-            Some(known) => Ok(known),
-            None => Ok(self.context.store.observation(uid).await?.unwrap_or_default()),
+    pub(crate) async fn kept<'k>(
+        &self,
+        uid: &Uid,
+        known: &'k mut Option<Observed>,
+    ) -> Result<&'k Observed, StoreError> {
+        if known.is_none() {
+            *known = self.context.store.observation(uid).await?;
         }
+        Ok(known.get_or_insert_default())
+    }
+
+    /// Changes what the store keeps of a namespace, for whoever comes next.
+    pub(crate) async fn change_kept(
+        &self,
+        uid: &Uid,
+        known: &mut Option<Observed>,
+        change: impl FnOnce(&mut Observed) + Send,
+    ) -> Result<(), StoreError> {
+        let mut observed = self.kept(uid, known).await?.clone();
+        change(&mut observed);
+        self.context.store.put_observation(uid, &observed).await?;
+        *known = Some(observed);
+        Ok(())
     }
 
     /// Writes down since when the health is what it is, where that changed and a timer runs on it. Returns what is
@@ -315,7 +326,7 @@ impl Collector {
         &self,
         record: &Record,
         seen: &Observation,
-        kept: Option<Observed>,
+        mut kept: Option<Observed>,
     ) -> Result<Option<Observed>, StoreError> {
         let Some(streak) = seen.health.seen().map(|health| &health.streak) else { return Ok(kept) };
         let known = kept.as_ref().and_then(|kept| kept.health.as_ref());
@@ -326,20 +337,16 @@ impl Collector {
         if is_kept || !record.is_managed() || !is_timed(streak) && !known.is_some_and(is_timed) {
             return Ok(kept);
         }
-        let observed = Observed { health: Some(streak.clone()), ..self.kept(&record.uid, kept).await? };
-        self.context.store.put_observation(&record.uid, &observed).await?;
-        Ok(Some(observed))
+        self.change_kept(&record.uid, &mut kept, |observed| observed.health = Some(streak.clone())).await?;
+        Ok(kept)
     }
 
     /// When annotations were last put right, by us or by whoever was here before, such as the last sweep.
     async fn repaired_at(&self, uid: &Uid, before: &Seen, left: &mut Left) -> Result<Option<Timestamp>, StoreError> {
-        if before.repaired_at.is_some() {
-            return Ok(before.repaired_at);
+        match before.repaired_at {
+            Some(at) => Ok(Some(at)),
+            None => Ok(self.kept(uid, &mut left.kept).await?.repaired_at),
         }
-        let observed = self.kept(uid, left.kept.take()).await?;
-        let at = observed.repaired_at;
-        left.kept = Some(observed);
-        Ok(at)
     }
 
     /// Counts that annotations were put right, and writes down when, for whoever comes next.
@@ -352,10 +359,7 @@ impl Collector {
     ) -> Result<(), StoreError> {
         self.checks.repaired(before, now);
         left.repaired_at = Some(now);
-        let observed = Observed { repaired_at: Some(now), ..self.kept(uid, left.kept.take()).await? };
-        self.context.store.put_observation(uid, &observed).await?;
-        left.kept = Some(observed);
-        Ok(())
+        self.change_kept(uid, &mut left.kept, |observed| observed.repaired_at = Some(now)).await
     }
 
     /// Decides and appends until nothing is left to decide. Returns what was written, when to ask again, and when to
