@@ -134,11 +134,9 @@ pub fn deadline(
 
 /// The end without `expires_at`.
 fn end_by_ttl(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<Deadline> {
-    let (ttl, by) = match keys.read(namespace, TTL) {
-        Some(text) => (Period::parse(text).ok().map(Period::get), DeadlineBy::Ttl(shorten(text).into_owned())),
-        None => (Some(policy.ttl?), DeadlineBy::Policy),
-    };
-    let wished = ttl.map(|ttl| saturating_add(namespace.created, ttl));
+    let Some(text) = keys.read(namespace, TTL) else { return end_by_policy(namespace, policy) };
+    let wished = Period::parse(text).ok().map(|ttl| saturating_add(namespace.created, ttl.get()));
+    let by = DeadlineBy::Ttl(shorten(text).into_owned());
     earliest(wished, cap(namespace, policy)).map(|at| Deadline { at, by, unreadable: None })
 }
 
