@@ -51,7 +51,9 @@ pub enum Kind {
 }
 
 impl Decreed {
-    fn new(decree: Kind, by: &Actor, at: Timestamp) -> Self {
+    /// A decree of which nothing more is to be told.
+    #[must_use]
+    pub fn new(decree: Kind, by: &Actor, at: Timestamp) -> Self {
         Self {
             decree,
             by: by.clone(),

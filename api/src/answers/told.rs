@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lifecycle::{
-    Entry, Keys, Mode, Policies, Record, Uid,
+    Entry, Keys, Mode, Namespace, Policies, Record, Uid,
     guards::PROMISE_MARGIN,
     policy::{Common, HealthSources, RawPolicy},
 };
@@ -59,4 +59,18 @@ pub(crate) fn policies(mode: Mode, more: &Value) -> Policies {
         promise_margin: PROMISE_MARGIN,
     };
     Policies::new(&[raw], &common).unwrap()
+}
+
+/// A namespace `ci-42` of 8 o'clock with these annotations under our prefix.
+pub(crate) fn namespace(keys: &Keys, written: &[(&str, &str)]) -> Namespace {
+    Namespace {
+        uid: Uid::new("u1"),
+        name: "ci-42".to_owned(),
+        resource_version: "1".to_owned(),
+        created: at("08:00:00"),
+        deleted: None,
+        ending: None,
+        labels: Default::default(),
+        annotations: written.iter().map(|(key, value)| (keys.ours(key), (*value).to_owned())).collect(),
+    }
 }

@@ -1,6 +1,6 @@
 //! What each kind says of itself, told in JSON; `recorded.rs` reads what a real cluster said.
 
-mod patience;
+mod readiness;
 mod recorded;
 
 use jiff::{SignedDuration, Timestamp};

@@ -7,23 +7,9 @@ use lifecycle::{
 use serde_json::json;
 
 use super::{
-    super::told::{adopted, at, policies, record},
+    super::told::{adopted, at, namespace, policies, record},
     *,
 };
-
-/// A namespace `ci-42` of 8 o'clock with these annotations under our prefix.
-fn namespace(keys: &Keys, written: &[(&str, &str)]) -> Namespace {
-    Namespace {
-        uid: Uid::new("u1"),
-        name: "ci-42".to_owned(),
-        resource_version: "1".to_owned(),
-        created: at("08:00:00"),
-        deleted: None,
-        ending: None,
-        labels: Default::default(),
-        annotations: written.iter().map(|(key, value)| (keys.ours(key), (*value).to_owned())).collect(),
-    }
-}
 
 /// What is told of these annotations at 10 o'clock; the wish to keep was first seen at 9, and what cannot be read as an end at 8.
 fn malformed(written: &[(&str, &str)]) -> Vec<String> {

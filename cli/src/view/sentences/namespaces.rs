@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         listing, reasons,
-        told::{adopted, at, changed, record},
+        told::{adopted, at, changed, namespace, record},
     },
     Part,
 };
@@ -368,18 +368,4 @@ fn intended(attempt: u64) -> (&'static str, &'static str, Value) {
         "until": at("12:59:45"), "resource_version": "7", "cause": "stale", "decision": "it is old", "evidence": [],
         "evidence_at": at("12:59:00"), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"});
     ("12:59:00", "ActionIntended", data)
-}
-
-/// A namespace `ci-42` with these annotations under our prefix.
-fn namespace(keys: &Keys, written: &[(&str, &str)]) -> Namespace {
-    Namespace {
-        uid: Uid::new("u1"),
-        name: "ci-42".to_owned(),
-        resource_version: "1".to_owned(),
-        created: at("08:00:00"),
-        deleted: None,
-        ending: None,
-        labels: Default::default(),
-        annotations: written.iter().map(|(key, value)| (keys.ours(key), (*value).to_owned())).collect(),
-    }
 }

@@ -60,19 +60,7 @@ fn standing(why: &str) -> Standing {
 }
 
 fn decrees() -> Vec<(String, String)> {
-    let decreed = |decree: Kind| Decreed {
-        decree,
-        by: Actor::person("alice"),
-        at: at("10:00:00"),
-        until: None,
-        fenced: Vec::new(),
-        not_fenced: Vec::new(),
-        failed: Vec::new(),
-        ended: None,
-        unbound: false,
-        doubt: None,
-        marks: Vec::new(),
-    };
+    let decreed = |decree: Kind| Decreed::new(decree, &Actor::person("alice"), at("10:00:00"));
     let of = |state: &str, said: String| (state.to_owned(), said);
     let uid = Uid::new("1b4e28ba");
     let mut lines = every!(Kind {
