@@ -32,7 +32,13 @@ async fn follow(source: Source, sender: watch::Sender<Arc<Settings>>) {
         }
         let reader = source.clone();
         // Files on a network may hang, so this is not done on a thread that others wait for.
-        let Ok(files) = tokio::task::spawn_blocking(move || reader.files()).await else { return };
+        let files = match tokio::task::spawn_blocking(move || reader.files()).await {
+            Ok(files) => files,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_at_its_end) => return,
+            },
+        };
         if taken.as_ref() == Some(&files) {
             seen = None;
         } else if seen.as_ref() == Some(&files) {

@@ -74,14 +74,15 @@ async fn open(settings: &Settings) -> Result<SharedStore, Failure> {
 }
 
 impl Tasks {
-    /// Follows the configuration, as one of the tasks.
+    /// Follows the configuration, as one of the tasks: until it is asked to end, also where nobody reads it any more. A
+    /// role that is through gives it back before it is known to be through.
     pub fn follow(&mut self, source: Source, first: Settings) -> tokio::sync::watch::Receiver<Arc<Settings>> {
         let (settings, follow) = config::watch(source, first);
         let cancel = self.cancel.clone();
         self.spawn("configuration", async move {
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = follow => {}
+                () = follow => cancel.cancelled().await,
             }
             Ok(())
         });
@@ -146,4 +147,25 @@ pub fn jobs(context: &Context) -> anyhow::Result<SharedJobs> {
 
 fn configuration(error: impl Display) -> Failure {
     Failure::Configuration(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LATER: Duration = Duration::from_secs(60);
+
+    /// A worker that has no more to do drops its context first and is known to be through afterwards. Did the
+    /// configuration end in between, the pod of a job that did all it should would count as failed.
+    #[tokio::test(start_paused = true)]
+    async fn a_configuration_that_nobody_reads_any_more_does_not_end_by_itself() {
+        let source = Source::new(None, [("HOME".to_owned(), "/home/someone".to_owned())]);
+        let settings = source.load().unwrap();
+        let mut tasks = Tasks::default();
+        drop(tasks.follow(source, settings));
+        assert!(timeout(LATER, tasks.next()).await.is_err());
+        assert!(tasks.end(LATER).await.is_empty());
+    }
 }
