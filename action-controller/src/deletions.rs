@@ -124,7 +124,7 @@ mod tests {
     use common::{history::load, store::open};
     use lifecycle::{
         Actor, Mode,
-        entry::{ActionDone, ActionIntended, Told},
+        event::{ActionDone, ActionIntended, Told},
     };
 
     use super::*;

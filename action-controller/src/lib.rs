@@ -6,14 +6,14 @@
 //!
 //! Neither the queue nor the jobs can end it: without the queue it plans from the history, without jobs it says why.
 
+mod autoscaler;
 mod deletions;
 mod events;
 mod holding;
 mod metrics;
 mod planner;
 pub mod program;
-mod troubles;
-mod workers;
+mod retry;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +21,8 @@ mod tests;
 use std::time::Duration;
 
 use common::{
-    beats::{self, ControllerBody, Pulse},
     context::Context,
+    heartbeat::{self, ControllerBody, Pulse},
     jobs::SharedJobs,
     process,
     store::StoreError,
@@ -31,7 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{events::Events, metrics::Metrics, planner::Planner, workers::Workers};
+use crate::{autoscaler::Workers, events::Events, metrics::Metrics, planner::Planner};
 
 /// The role, as in its beats.
 pub const ROLE: &str = "action-controller";
@@ -117,7 +117,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             Ok(()) = settings.changed() => planner.want_all(),
             _ = all.tick() => {
                 planner.want_all();
-                if let Err(error) = beats::forget_dead(&*context.store, common::beats::WORKER, context.clock.now()).await {
+                if let Err(error) = heartbeat::forget_dead(&*context.store, common::heartbeat::WORKER, context.clock.now()).await {
                     debug!("workers that died long ago are still listed: {error}");
                 }
             }

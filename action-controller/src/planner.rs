@@ -8,15 +8,15 @@ use std::{
 use common::{
     context::Context,
     history::load,
-    nudge,
+    liveness::Turns,
+    publish,
     queue::Route,
     store::{Place, StoreError},
     timings::signed,
-    vitals::Turns,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Record, Task, Uid, plan, stuck,
+    Record, Task, Uid, plan, stalled,
     time::{between, saturating_add},
 };
 use tracing::{debug, warn};
@@ -287,7 +287,7 @@ impl Planner {
         let before = self.known.get(&record.uid).map_or(&[][..], |known| &known.handed_out);
         if before != plan.tasks || !self.still_waits().await {
             for task in &plan.tasks {
-                self.handed_out |= nudge::task(&*self.context.queue, task).await;
+                self.handed_out |= publish::task(&*self.context.queue, task).await;
                 self.metrics.offered.inc();
             }
             // They wait now.
@@ -299,7 +299,7 @@ impl Planner {
         let known = self.known.entry(record.uid.clone()).or_default();
         known.head = record.head;
         known.handed_out = plan.tasks;
-        known.stuck_from = stuck(policy, record).map(|stuck| stuck.from);
+        known.stuck_from = stalled(policy, record).map(|stuck| stuck.from);
         (known.is_damaged, known.is_unreadable) = (record.damage.is_some(), false);
         self.holding.learn(record);
         self.set_due(&record.uid, due);

@@ -33,10 +33,10 @@ mod tests {
         cluster::Cluster,
         config::Source,
         context::Context,
+        http_client::Web,
+        liveness::Vitals,
         queue,
         store::{self, Heartbeat},
-        vitals::Vitals,
-        web::Web,
     };
     use jiff::{SignedDuration, Timestamp};
     use kube::client::Body;

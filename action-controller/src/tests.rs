@@ -17,11 +17,11 @@ use common::{
     config::Source,
     context::Context,
     exposition::Format,
+    http_client::Web,
     jobs::{JobKind, LocalJobs, PerKind, Program, SharedJobs},
+    liveness::Vitals,
     queue::{self, Consumer, Message, Queue, Result, Route, SharedQueue},
     store,
-    vitals::Vitals,
-    web::Web,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Entry, Record, Uid};
@@ -33,7 +33,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, planner::Planner, workers::Workers};
+use crate::{autoscaler::Workers, metrics::Metrics, planner::Planner};
 
 /// A memory queue that counts what is asked of it.
 #[derive(Debug)]

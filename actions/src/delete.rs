@@ -2,22 +2,22 @@
 
 use common::{
     history::{Appended, append, load},
-    nudge,
+    publish,
     timings::signed,
 };
 use lifecycle::{
     Fact, Mode, Record, Task,
-    entry::{ActionSkipped, SkipReason, WouldHave},
+    event::{ActionSkipped, SkipReason, WouldHave},
     plan,
 };
 use tokio::time::{Duration, Instant};
 use tracing::info;
 
 use crate::{
-    close::{self, Fate},
-    look::{self, Looked},
-    permit,
-    send::{self, Sent},
+    apply::{self, Sent},
+    outcome::{self, Fate},
+    preflight::{self, Looked},
+    switches,
     worker::Worker,
 };
 
@@ -46,7 +46,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         if record.head != known {
             // It shows in lists from here on, also where the round broke off.
             let _ = worker.context.store.put_snapshot(&record).await;
-            nudge::event(&*worker.context.queue, &record).await;
+            publish::event(&*worker.context.queue, &record).await;
         }
         if round? == Round::Over {
             break;
@@ -63,7 +63,7 @@ enum Round {
 }
 
 async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Result<Round> {
-    match close::settle_open(worker, record).await? {
+    match outcome::settle_open(worker, record).await? {
         Fate::NothingOpen => {}
         Fate::Closed => return Ok(Round::Again),
         Fate::SomebodyIsAtIt => return Ok(Round::Over),
@@ -80,10 +80,10 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
         let fact = Fact::WouldHave(WouldHave { action: task.action, decision });
         return append_or_again(worker, record, fact).await;
     }
-    if let Some(refusal) = permit::refusal(worker, &settings).await? {
+    if let Some(refusal) = switches::refusal(worker, &settings).await? {
         return skip(worker, record, None, refusal.why, refusal.detail, None).await;
     }
-    let permit = match look::prepare(worker, &settings, policy, record).await? {
+    let permit = match preflight::prepare(worker, &settings, policy, record).await? {
         Looked::Go(permit) => permit,
         Looked::NotNow => return Ok(Round::Over),
         Looked::Skip(refusal) => {
@@ -96,13 +96,13 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if permit.looked.elapsed() > FRESH {
         return Ok(Round::Over);
     }
-    let Some(told) = send::told(policy, record) else {
+    let Some(told) = apply::told(policy, record) else {
         anyhow::bail!(
             "the owner of namespace `{}` was not told of its deletion, though there is a channel",
             record.name
         );
     };
-    let intended = send::intent(worker, task, &settings, policy, record, &permit, told);
+    let intended = apply::intent(worker, task, &settings, policy, record, &permit, told);
     let handed_over_by = Instant::now() + settings.timings.hand_over();
     let fact = Fact::ActionIntended(Box::new(intended.clone()));
     if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
@@ -111,7 +111,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
         return Ok(Round::Again);
     }
     let intent = record.head;
-    if let Some(refusal) = permit::refusal(worker, &settings).await? {
+    if let Some(refusal) = switches::refusal(worker, &settings).await? {
         return skip(worker, record, Some(intent), refusal.why, refusal.detail, None).await;
     }
     // A machine that is put to sleep stops the one clock, and not the other.
@@ -120,13 +120,13 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
         let detail = "the time to send the request ran out before it was sent".to_owned();
         return skip(worker, record, Some(intent), SkipReason::Abandoned, detail, None).await;
     }
-    let sent = send::delete(worker, record, &intended).await;
+    let sent = apply::delete(worker, record, &intended).await;
     if sent == Sent::Accepted {
         info!(namespace.name = %record.name, "namespace `{}` is deleted: {}", record.name, intended.decision);
     }
-    close::close(worker, record, intent, &intended, sent)
+    outcome::close(worker, record, intent, &intended, sent)
         .await
-        .map(|closed| if closed == close::Closed::Busy { Round::Again } else { Round::Over })
+        .map(|closed| if closed == outcome::Closed::Busy { Round::Again } else { Round::Over })
 }
 
 /// Records why an attempt was not made, where that is not on record, or closes the intent that was not used.

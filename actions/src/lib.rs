@@ -6,27 +6,27 @@
 //!
 //! Absent on purpose: a retry of a DELETE, a decision on a list, and any use of what the message said.
 
-mod canary;
-mod close;
+mod admission_probe;
+mod apply;
+mod consumer;
 mod delete;
 #[cfg(test)]
 mod fixture;
-mod grounds;
-mod look;
+mod fresh_evidence;
 mod notify;
-mod permit;
+mod outcome;
+mod preflight;
 pub mod program;
-mod send;
-mod tasks;
+mod switches;
 mod webhook;
 mod worker;
 
 use std::time::Duration;
 
 use common::{
-    beats::{self, BUSY, Pulse},
     config::WORKER_LIFE,
     context::Context,
+    heartbeat::{self, BUSY, Pulse},
 };
 use lifecycle::Task;
 use serde_json::Value;
@@ -34,7 +34,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{tasks::Tasks, worker::Worker};
+use crate::{consumer::Tasks, worker::Worker};
 
 /// Interval within which the worker ticks, for liveness. A heartbeat comes at least as often.
 const TICK_INTERVAL: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ const REST: Duration = Duration::from_secs(1);
 pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<()> {
     let turns = context.vitals.watch("worker", TICK_INTERVAL);
     let worker = Worker::new(context);
-    let mut pulse = Pulse::new(beats::WORKER, &worker.context);
+    let mut pulse = Pulse::new(heartbeat::WORKER, &worker.context);
     // Who beats is not stuck: each step of a task has a deadline.
     let body = || {
         turns.turned();
@@ -126,7 +126,7 @@ mod tests {
         for about in ["", uid, &format!("{uid}/sleep/2"), &format!("{uid}/delete/7"), &format!("{uid}/delete/2")] {
             queue.publish(Route::Tasks, &Message::about(about)).await.unwrap();
         }
-        let mut pulse = Pulse::new(beats::WORKER, &scene.worker.context);
+        let mut pulse = Pulse::new(heartbeat::WORKER, &scene.worker.context);
         // It ends by itself when nothing came for a while.
         work(&scene.worker, &mut pulse, &CancellationToken::new(), || Value::Null).await;
         assert_eq!(scene.written().await, "intended done");

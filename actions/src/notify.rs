@@ -1,19 +1,19 @@
 //! Telling an owner that a deletion is near, from a task's id to what became of the notice.
 
 use common::{
-    channels,
+    annotations, channels,
     config::{ChannelSettings, Settings, WebhookSettings},
     context::Context,
     controls,
     history::{Appended, append, load},
-    mirroring, nudge,
+    publish,
 };
-use evidence::age;
+use evidence::namespace;
 use jiff::Timestamp;
 use lifecycle::{
     Fact, Policy, Record, Status, Task, absorb,
     channel::{self, Channel, Delivery as Tried, Outcome},
-    entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
+    event::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
     guards::deletion,
     plan::{self, promise, told_lately},
     policy::Undeliverable,
@@ -23,7 +23,7 @@ use lifecycle::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    permit,
+    switches,
     webhook::{self, Message},
     worker::Worker,
 };
@@ -53,7 +53,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         };
         let Some(warning) = &policy.warning else { return Ok(()) };
         // By a clock that is off, what is promised would be wrong, and for how long a notice is tried.
-        let clock = permit::clock(worker).await?;
+        let clock = switches::clock(worker).await?;
         if !clock.is_true() {
             debug!("the owner of namespace `{}` is not told now: {}", record.name, clock.reason);
             return Ok(());
@@ -63,7 +63,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             Intent::Send(notice) => notice,
             Intent::Settled => {
                 let _ = store.put_snapshot(&record).await;
-                nudge::event(&*worker.context.queue, &record).await;
+                publish::event(&*worker.context.queue, &record).await;
                 return Ok(());
             }
             Intent::Again => continue,
@@ -84,7 +84,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             let name = &record.name;
             warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {trouble:#}");
         }
-        nudge::event(&*worker.context.queue, &record).await;
+        publish::event(&*worker.context.queue, &record).await;
         return Ok(());
     }
     Ok(())
@@ -246,7 +246,7 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     let Context { store, cluster, clock, .. } = &worker.context;
     let policies = &settings.policies;
     let now = clock.now();
-    let Some(reading) = age::read(cluster, &record.name, policies, now).await? else {
+    let Some(reading) = namespace::read(cluster, &record.name, policies, now).await? else {
         return Ok(());
     };
     // Others may have appended meanwhile: while an intent is open, nothing is written here.
@@ -256,9 +256,9 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
         // A mark that stands against this store is left as it is: it is the only trace that entries were lost.
         return Ok(());
     }
-    let difference = mirroring::difference(settings, &record, &absorb(None, reading, now));
+    let difference = annotations::difference(settings, &record, &absorb(None, reading, now));
     if !difference.is_empty() {
-        mirroring::write(cluster, settings, &record, lineage.epoch(), difference).await?;
+        annotations::write(cluster, settings, &record, lineage.epoch(), difference).await?;
     }
     Ok(())
 }
@@ -298,7 +298,7 @@ mod tests {
     use jiff::SignedDuration;
     use lifecycle::{
         Actor, Entry, Mode, Uid,
-        entry::{Adopted, Pair, StatusChanged, Terms},
+        event::{Adopted, Pair, StatusChanged, Terms},
     };
     use serde_json::Value;
 

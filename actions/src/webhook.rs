@@ -5,7 +5,7 @@ mod excerpt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use common::{
     config::WebhookSettings,
-    web::{Answer, Unanswered, Web},
+    http_client::{Answer, Unanswered, Web},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use lifecycle::{
     Status,
     channel::{Delivery, Failure, FailureScope},
-    entry::Pair,
+    event::Pair,
 };
 use serde::Serialize;
 use sha2::Sha256;

@@ -3,17 +3,17 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{
-    beats::{self, Doing, Outage, WorkerBody, is_alive},
+    budget::Claims,
     context::Context,
     events::Events,
-    ration::Claims,
+    heartbeat::{self, Doing, Outage, WorkerBody, is_alive},
 };
-use evidence::pipelines::Sources;
+use evidence::ci::Sources;
 use jiff::Timestamp;
 use lifecycle::{Action, Actor, Task};
 use serde_json::Value;
 
-use crate::{canary::Canary, delete, notify};
+use crate::{admission_probe::Canary, delete, notify};
 
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -37,7 +37,7 @@ struct At {
 impl Worker {
     pub(crate) fn new(context: Context) -> Self {
         Self {
-            actor: context.actor(beats::WORKER),
+            actor: context.actor(heartbeat::WORKER),
             claims: Claims::default(),
             canary: Canary::default(),
             events: Events::new(&context, "Delete"),
@@ -99,11 +99,11 @@ impl Worker {
         if min == 0 {
             return false;
         }
-        let Ok(beats) = self.context.store.beats(beats::MOST).await else {
+        let Ok(beats) = self.context.store.beats(heartbeat::MOST).await else {
             return true;
         };
         let (now, own) = (self.context.clock.now(), (started, self.actor.as_str()));
-        let others = beats.iter().filter(|beat| beat.role == beats::WORKER && is_alive(beat.at, now));
+        let others = beats.iter().filter(|beat| beat.role == heartbeat::WORKER && is_alive(beat.at, now));
         others.filter(|beat| (beat.started, beat.id.as_str()) < own).count() < min
     }
 
@@ -125,7 +125,7 @@ mod tests {
     async fn waits(min: &str, others: &[(i64, i64)]) -> bool {
         let scene = Scene::with(&[("NSM__WORKERS__MIN", min)]).await;
         for (number, (started, heard)) in others.iter().enumerate() {
-            let (id, role) = (format!("action/{number}"), beats::WORKER.to_owned());
+            let (id, role) = (format!("action/{number}"), heartbeat::WORKER.to_owned());
             let beat = Heartbeat { id, role, started: at(*started), at: at(*heard), body: Value::Null };
             scene.worker.context.store.beat(&beat).await.unwrap();
         }

@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use self::memory::Memory;
-use crate::{Api, fault::Fault};
+use crate::{Api, problem::Fault};
 
 /// The longest token that is looked at, in bytes. Those of ServiceAccounts have about a thousand.
 const LONGEST: usize = 16 * 1024;

@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use crate::fault::Fault;
+use crate::problem::Fault;
 
 /// The largest body that is read, in bytes.
 pub(crate) const BODY: usize = 64 * 1024;

@@ -85,7 +85,7 @@ fn labels(record: &Record) -> Labels {
 #[cfg(test)]
 mod tests {
     use common::{config::Source, store::Heartbeat};
-    use lifecycle::{Status, entry::Pair, record::Phase};
+    use lifecycle::{Status, event::Pair, record::Phase};
     use serde_json::json;
 
     use super::*;

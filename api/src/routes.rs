@@ -1,10 +1,10 @@
 //! Every route, and what it needs.
 
-mod decrees;
+mod controls;
 mod health;
-mod hooks;
 mod records;
-mod whole;
+mod status;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use axum::{
 use common::{config::Readable, exposition::Format};
 use lifecycle::pipeline::CiSystem;
 
-pub use self::decrees::{Approved, Because};
-pub(crate) use self::{decrees::*, health::*, hooks::*, records::*, whole::*};
+pub use self::controls::{Approved, Because};
+pub(crate) use self::{controls::*, health::*, records::*, status::*, webhooks::*};
 use crate::{
     Api,
     access::{Access, Need, admit},
-    fault::Fault,
     limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
     metrics,
     openapi::openapi,
+    problem::Fault,
 };
 
 const RECORDS: Option<Readable> = Some(Readable::Records);
@@ -98,7 +98,7 @@ fn hooks(api: &Api) -> Router<Api> {
 /// The status of every managed namespace, and of the whole, for Prometheus: OpenMetrics where `Accept` asks for it.
 #[utoipa::path(get, path = "/api/metrics", tag = "metrics", security(("token" = [])), responses(
     (status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))),
-    crate::fault::Refusals,
+    crate::problem::Refusals,
 ))]
 async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, Fault> {
     let settings = api.settings.borrow().clone();
@@ -109,7 +109,7 @@ async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, 
 /// This page.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "page", security(("token" = [])), responses(
     (status = 200, body = Object),
-    crate::fault::Refusals,
+    crate::problem::Refusals,
 ))]
 async fn page() -> Response {
     Json(openapi()).into_response()

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use api::answers::Unanswered;
+use api::queries::Unanswered;
 use common::{
     cluster::{Answer, Trouble},
     config::Refused,

@@ -18,13 +18,13 @@ use common::{
     cluster::Cluster,
     config::{Settings, Source, StoreSettings},
     context::Context,
+    http_client::Web,
     identity::{self, OtherCluster},
     jobs::{LocalJobs, PerKind, SharedJobs},
+    liveness::Vitals,
     process::{Signals, Tasks, instance},
     queue::{self, SharedQueue},
     store::{self, SharedStore, hold::Hold},
-    vitals::Vitals,
-    web::Web,
 };
 use lifecycle::Actor;
 use tokio::{net::TcpListener, sync::mpsc, task::spawn_blocking};

@@ -2,24 +2,24 @@
 //!
 //! It begins the store's next epoch, so that what is marked from now on tells this store from every other, and
 //! decrees the configuration that workers must have. What jobs there should be follows from the configuration and the
-//! time ([`plan`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
+//! time ([`desired_jobs`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
 //! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
 //! told.
 
+mod desired_jobs;
 mod in_force;
-mod keeper;
+mod job_reconciler;
 mod metrics;
-mod plan;
 pub mod program;
-mod troubles;
+mod retry;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use common::{
-    beats::{BUSY, ControllerBody, Pulse},
     context::Context,
     controls::{accept_config, begin_epoch},
+    heartbeat::{BUSY, ControllerBody, Pulse},
     jobs::SharedJobs,
     process,
 };
@@ -27,7 +27,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{in_force::InForce, keeper::Keeper, metrics::Metrics};
+use crate::{in_force::InForce, job_reconciler::Keeper, metrics::Metrics};
 
 /// The role, as in its beats.
 pub const ROLE: &str = "collect-controller";

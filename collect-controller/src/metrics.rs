@@ -1,6 +1,6 @@
 //! What the collect-controller counts.
 
-use common::{jobs::Outcome, vitals::Vitals};
+use common::{jobs::Outcome, liveness::Vitals};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 /// Its numbers. Clones share them.

@@ -10,13 +10,13 @@ use common::{
     config::Source,
     context::Context,
     history::{append_named, load},
+    http_client::Web,
+    liveness::Vitals,
     queue,
     store::{self, Store},
-    vitals::Vitals,
-    web::Web,
 };
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Entry, Fact, Uid, entry::Gone};
+use lifecycle::{Actor, Entry, Fact, Uid, event::Gone};
 use tempfile::TempDir;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use common::{
-    beats::{self, CollectorBody, Looked, Outage},
     config::Settings,
+    heartbeat::{self, CollectorBody, Looked, Outage},
     store::Heartbeat,
 };
 use evidence::health::{Rounds, checkup};
@@ -18,7 +18,7 @@ use lifecycle::{
 };
 use tracing::{info, warn};
 
-use crate::{memory::Seen, metrics::Checks, shard::Shard};
+use crate::{cache::Seen, metrics::Checks, shard::Shard};
 
 /// How many of our looks are remembered for namespaces that have yet to have their first turn.
 const RECENT: usize = 3;
@@ -53,7 +53,7 @@ impl Health {
 
     /// Takes over from whoever looked at this shard before.
     pub(crate) fn inherit(&self, beats: &[Heartbeat], shard: Shard) {
-        let of_shard = beats.iter().filter(|beat| beat.role == beats::COLLECTOR).filter_map(|beat| {
+        let of_shard = beats.iter().filter(|beat| beat.role == heartbeat::COLLECTOR).filter_map(|beat| {
             let body: CollectorBody = serde_json::from_value(beat.body.clone()).ok()?;
             body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
         });
@@ -192,7 +192,7 @@ mod tests {
         let beat = |(shard, since, until): &(u32, i64, i64)| {
             let body = json!({"shard": shard, "of": 2, "slot": null, "watched": 1,
                 "looked": {"since": at(*since), "until": at(*until)}});
-            let (id, role) = (format!("collector/{shard}-{since}"), beats::COLLECTOR.to_owned());
+            let (id, role) = (format!("collector/{shard}-{since}"), heartbeat::COLLECTOR.to_owned());
             Heartbeat { id, role, started: at(0), at: at(*until), body }
         };
         let health = Health::default();

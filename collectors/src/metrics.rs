@@ -1,6 +1,6 @@
 //! What a collector counts: at its own port while it lives, and in its beats, so that the API shows it too.
 
-use common::{beats, context::Context};
+use common::{context::Context, heartbeat};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Truth, time::between};
 use prometheus_client::metrics::{counter::Counter, family::Family};
@@ -29,8 +29,8 @@ impl Checks {
         let of_owner = contested.get_or_create(&vec![("owner", context.instance.clone())]).clone();
         let all = Self { known: of("success"), unknown: of("failure"), contested: of_owner };
         context.vitals.register(|registry| {
-            registry.register("namespace_manager_ns_check", beats::Checks::HELP, family);
-            registry.register("namespace_manager_annotations_contested", beats::Checks::CONTESTED_HELP, contested);
+            registry.register("namespace_manager_ns_check", heartbeat::Checks::HELP, family);
+            registry.register("namespace_manager_annotations_contested", heartbeat::Checks::CONTESTED_HELP, contested);
         });
         all
     }
@@ -51,8 +51,8 @@ impl Checks {
     }
 
     /// As a beat tells of them.
-    pub(crate) fn so_far(&self) -> beats::Checks {
-        beats::Checks { known: self.known.get(), unknown: self.unknown.get(), contested: self.contested.get() }
+    pub(crate) fn so_far(&self) -> heartbeat::Checks {
+        heartbeat::Checks { known: self.known.get(), unknown: self.unknown.get(), contested: self.contested.get() }
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
         checks.count(Truth::True, 1);
         checks.count(Truth::False, 2);
         checks.count(Truth::Unknown, 4);
-        assert_eq!(checks.so_far(), beats::Checks { known: 3, unknown: 4, contested: 0 });
+        assert_eq!(checks.so_far(), heartbeat::Checks { known: 3, unknown: 4, contested: 0 });
     }
 
     #[test]

@@ -11,15 +11,15 @@ use std::{
 };
 
 use common::{
-    beats::{CollectorBody, Outage},
     config::{CiSettings, Gone, Settings},
     context::Context,
+    heartbeat::{CollectorBody, Outage},
 };
-use evidence::pipelines::{self, Known, Look, Source, Sources};
+use evidence::ci::{self, Known, Look, Source, Sources};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Condition, Namespace, Record, Status, Uid,
-    confirmation::Proof,
+    ci_verification::Proof,
     pipeline::{CiSystem, Kind, Links, Origin},
     supersession::Group,
     time::between,
@@ -95,7 +95,7 @@ impl Pipelines {
         let policy = settings.policies.for_namespace(namespace);
         let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
         let mut state = self.state();
-        let checked = pipelines::verdict(&links, &settings.ci, |origin| state.told(origin));
+        let checked = ci::verdict(&links, &settings.ci, |origin| state.told(origin));
         state.want(&namespace.uid, links.origins().cloned().chain(jobs).collect());
         checked
     }
@@ -110,7 +110,7 @@ impl Pipelines {
                 wanted.by.insert(uid.clone());
             }
         }
-        pipelines::proof(group, (newer, state.told(newer)), (own, state.told(own)))
+        ci::proof(group, (newer, state.told(newer)), (own, state.told(own)))
     }
 
     /// Another CI system is another source: what the former said counts no more.
@@ -330,7 +330,7 @@ pub(crate) fn is_news(record: Option<&Record>, answered: &Answered, is_new: bool
 #[cfg(test)]
 mod tests {
     use common::config::Source as Configuration;
-    use evidence::pipelines::{Sequel, There, Trouble};
+    use evidence::ci::{Sequel, There, Trouble};
     use lifecycle::{
         Truth,
         supersession::{By, Terms, When},

@@ -65,7 +65,7 @@ mod tests {
     };
     use lifecycle::{
         Actor, Fact, Mode, Record, Status, Uid,
-        entry::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
+        event::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
     };
     use tempfile::TempDir;
 

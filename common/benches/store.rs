@@ -11,10 +11,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Condition, Entry, Fact, Mode, Record, Status, Truth, Uid,
-    entry::{Adopted, Pair, StatusChanged, Terms},
+    event::{Adopted, Pair, StatusChanged, Terms},
     keys::CI_LABELS,
+    overrides::{Deadline, DeadlineBy},
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy},
 };
 use tempfile::TempDir;
 use testbed::{MongoOptions, MongoServer};

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{exposition::Format, store::SharedStore, vitals::Vitals};
+use crate::{exposition::Format, liveness::Vitals, store::SharedStore};
 
 /// The store of a process, once it is open.
 pub type StoreOnceOpen = Arc<OnceLock<SharedStore>>;

@@ -170,7 +170,7 @@ mod tests {
     use lifecycle::{
         Status,
         channel::{ChannelState, FailureScope},
-        entry::NoticeIntended,
+        event::NoticeIntended,
         policy::OnUndeliverable,
         record,
     };

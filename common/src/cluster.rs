@@ -1,15 +1,15 @@
 //! The cluster: a client that tries once, knows the apiserver's time, and never waits for ever.
 
-mod answer;
+mod api_error;
+mod auth;
 mod binding;
 mod fence;
 mod kubeconfig;
 mod login;
 mod metadata;
 mod namespaces;
-mod patience;
-mod refusal;
-mod review;
+mod timeout;
+mod watch_error;
 mod watching;
 
 use std::{path::Path, time::Duration};
@@ -25,15 +25,15 @@ use kube::{
 use tokio::{task::spawn_blocking, time::timeout};
 use tower::{BoxError, Service, layer::layer_fn, service_fn, util::MapResponseLayer};
 
-pub use answer::{Answer, Trouble, told, within};
+pub use api_error::{Answer, Trouble, told, within};
+pub use auth::{GROUP, bearer, may};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
 pub use metadata::{NamespaceMeta, lean};
 pub use namespaces::{facts, facts_of, look, patch_annotations};
-pub use review::{GROUP, bearer, may};
 pub use watching::watch;
 
-use self::{kubeconfig::Found, login::Login, patience::Patient};
+use self::{kubeconfig::Found, login::Login, timeout::Patient};
 use crate::{
     clock::{ApiClock, Clock},
     proxies::Proxies,
@@ -145,7 +145,7 @@ impl Cluster {
     /// # Errors
     /// When it did not answer within [`REQUEST_TIMEOUT`].
     pub async fn ask_time(&self) -> Result<(), Trouble> {
-        answer::within("ask the apiserver for the time", self.client.apiserver_version()).await.map(|_| ())
+        api_error::within("ask the apiserver for the time", self.client.apiserver_version()).await.map(|_| ())
     }
 }
 

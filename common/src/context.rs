@@ -6,8 +6,8 @@ use lifecycle::Actor;
 use tokio::sync::watch;
 
 use crate::{
-    clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, timings::Timings,
-    vitals::Vitals, web::Web,
+    clock::Clock, cluster::Cluster, config::Settings, http_client::Web, liveness::Vitals, queue::SharedQueue,
+    store::SharedStore, timings::Timings,
 };
 
 /// The edges of a role: the ports, the cluster, the time, and the configuration as it is now.

@@ -9,7 +9,7 @@ use lifecycle::{Actor, Record, Uid, keys::Lineage, record::Phase, time::saturati
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    beats,
+    heartbeat,
     history::token,
     store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
 };
@@ -173,7 +173,7 @@ pub struct OtherInForce {
 /// When the store is out of reach.
 pub async fn other_in_force(store: &dyn Store, hash: &str) -> Result<Option<OtherInForce>> {
     let Some(decree) = config(store).await?.filter(|decree| decree.body.hash != hash) else { return Ok(None) };
-    let beats = store.beats(beats::MOST).await?;
+    let beats = store.beats(heartbeat::MOST).await?;
     let heard = beats.into_iter().find(|beat| beat.id == decree.actor.as_str()).map(|beat| beat.at);
     Ok(Some(OtherInForce { decree, heard }))
 }
@@ -373,7 +373,7 @@ pub(crate) fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::{Namespace, entry::MarkMismatched, keys::Mismatch};
+    use lifecycle::{Namespace, event::MarkMismatched, keys::Mismatch};
 
     use super::*;
     use crate::store::temporary;

@@ -1,7 +1,7 @@
 //! Reading a namespace's record, and appending to its history.
 
 use jiff::Timestamp;
-use lifecycle::{Actor, Entry, Fact, Record, Uid, entry::MAX_ENTRY_BYTES, time::cut_to_millis};
+use lifecycle::{Actor, Entry, Fact, Record, Uid, event::MAX_ENTRY_BYTES, time::cut_to_millis};
 
 use crate::store::{Inserted, Result, Store};
 
@@ -110,7 +110,7 @@ pub fn token() -> String {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::entry::{Gone, Released};
+    use lifecycle::event::{Gone, Released};
 
     use super::*;
     use crate::store::{SharedStore, temporary};

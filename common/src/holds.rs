@@ -41,8 +41,8 @@ pub async fn follow(store: &dyn Store, actor: &Actor, after: u64, hold: &Hold, n
 mod tests {
     use lifecycle::{
         Uid,
-        ending::SharedCause,
         hold::{HeldBy, HoldEnd},
+        termination::SharedCause,
     };
 
     use super::*;

@@ -17,11 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    beats,
     clock::Clock,
     cluster::{Answer, Cluster, Trouble, within},
     context::Context,
-    controls,
+    controls, heartbeat,
     identity::kinship::Kinship,
     store::{Heartbeat, Store, StoreError},
 };
@@ -187,9 +186,9 @@ async fn is_known_or_kin(store: &dyn Store, cluster: &Cluster) -> anyhow::Result
 /// When there is one, or the store is out of reach.
 pub async fn is_alone(context: &Context, role: &'static str, installation: &str) -> anyhow::Result<()> {
     let (store, now) = (&*context.store, context.clock.now());
-    let (id, body) = (beats::id(context, role), json!({"installation": installation}));
+    let (id, body) = (heartbeat::id(context, role), json!({"installation": installation}));
     store.beat(&Heartbeat { id: id.clone(), role: role.to_owned(), started: now, at: now, body }).await?;
-    let beats = store.beats(beats::MOST).await?;
+    let beats = store.beats(heartbeat::MOST).await?;
     let Some((other, beat)) = other_installation(&beats, &id, installation, now) else { return Ok(()) };
     store.forget_beat(&id).await?;
     bail!(
@@ -199,7 +198,7 @@ pub async fn is_alone(context: &Context, role: &'static str, installation: &str)
         beat.started,
         beat.id,
         beat.at,
-        beats::DEAD_AFTER.as_secs()
+        heartbeat::DEAD_AFTER.as_secs()
     )
 }
 
@@ -210,7 +209,7 @@ fn other_installation<'a>(
     installation: &str,
     now: Timestamp,
 ) -> Option<(&'a str, &'a Heartbeat)> {
-    let others = beats.iter().filter(|beat| beat.id != own && beats::is_alive(beat.at, now));
+    let others = beats.iter().filter(|beat| beat.id != own && heartbeat::is_alive(beat.at, now));
     let mut named = others.filter_map(|beat| Some((beat.body.get("installation")?.as_str()?, beat)));
     named.find(|(other, _)| *other != installation)
 }

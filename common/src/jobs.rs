@@ -1,23 +1,23 @@
 //! The job runner: starts jobs by name and arguments, and tells how they are. It knows nothing of what they do.
 
-mod every;
+mod cron;
 mod kubernetes;
 mod local;
 mod outcome;
 mod pending;
-mod slot;
+mod time_slot;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 pub use self::{
-    every::Every,
+    cron::Every,
     kubernetes::{KubernetesJobs, Place},
     local::{LocalJobs, Program},
     outcome::Outcome,
     pending::{BEGINS_WITHIN, Pending},
-    slot::Slot,
+    time_slot::Slot,
 };
 
 /// The most letters of a job's name: with the name of the installation before it, and what a CronJob hangs on to it, it

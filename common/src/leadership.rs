@@ -26,8 +26,8 @@ use self::{
     watchdog::Watchdog,
 };
 use crate::{
+    liveness::{Turns, Vitals},
     process::Running,
-    vitals::{Turns, Vitals},
 };
 
 /// How often in the length of a lease it is looked at, by the leader and by those who wait.

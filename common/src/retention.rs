@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Record, Uid, record::Phase, time::saturating_add};
 
 use crate::{
-    beats::FORGOTTEN_AFTER,
+    budget::Window,
+    heartbeat::FORGOTTEN_AFTER,
     history::load_and_mend,
-    ration::Window,
     store::{ClaimKind, Heartbeat, Result, Store},
     timings::Timings,
 };

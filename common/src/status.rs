@@ -13,18 +13,18 @@ use lifecycle::{
     channel::ChannelState,
     hold::Hold,
     record::{Delivery, Phase},
-    stuck,
+    stalled,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
-    beats::{self, Checks, CollectorBody, ControllerBody, Doing, JobTrouble, Outage, WorkerBody, is_alive},
+    budget::{self, Window},
     channels,
     config::{Ration, Settings},
     controls::{self, Approval, Decree, Doubt, Stop},
+    heartbeat::{self, Checks, CollectorBody, ControllerBody, Doing, JobTrouble, Outage, WorkerBody, is_alive},
     holds,
-    ration::{self, Window},
     store::{ClaimKind, Heartbeat, Result, Store},
 };
 
@@ -222,9 +222,9 @@ pub struct WorkerLine {
 /// # Errors
 /// When the store is out of reach.
 pub async fn workers(store: &dyn Store, now: Timestamp) -> Result<Vec<WorkerLine>> {
-    let beats = store.beats(beats::MOST).await?;
+    let beats = store.beats(heartbeat::MOST).await?;
     let mut lines: Vec<_> =
-        beats.iter().filter(|beat| beat.role == beats::WORKER).map(|beat| line(beat, now)).collect();
+        beats.iter().filter(|beat| beat.role == heartbeat::WORKER).map(|beat| line(beat, now)).collect();
     lines.sort_by(|a, b| (a.since, &a.instance).cmp(&(b.since, &b.instance)));
     Ok(lines)
 }
@@ -234,7 +234,7 @@ pub async fn workers(store: &dyn Store, now: Timestamp) -> Result<Vec<WorkerLine
 /// # Errors
 /// When the store is out of reach.
 pub async fn outages(store: &dyn Store, now: Timestamp) -> Result<Vec<Outage>> {
-    Ok(outages_of(&store.beats(beats::MOST).await?, now))
+    Ok(outages_of(&store.beats(heartbeat::MOST).await?, now))
 }
 
 /// The whole, as it is now by the store. `now` is the time of whoever looks.
@@ -247,7 +247,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let approval = controls::approval(store, now).await?;
     let doubt = controls::doubt(store).await?;
     let hold = holds::in_force(store).await?;
-    let beats = store.beats(beats::MOST).await?;
+    let beats = store.beats(heartbeat::MOST).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
     let channels = channels(store, settings, &snapshots).await?;
     let window = Window::of(now, settings.timings.budget_window);
@@ -368,7 +368,7 @@ impl Snapshots {
             }
         }
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-        if let Some(stuck) = stuck(policy, record).filter(|stuck| stuck.from <= now) {
+        if let Some(stuck) = stalled(policy, record).filter(|stuck| stuck.from <= now) {
             self.stuck_in_all += 1;
             if self.stuck.len() < LISTED {
                 let (since, why) = (stuck.from, stuck.why);
@@ -408,7 +408,7 @@ async fn channels(store: &dyn Store, settings: &Settings, snapshots: &Snapshots)
 
 /// The collectors that were heard of lately, with what they tell.
 fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbeat, CollectorBody)> {
-    let of_role = beats.iter().filter(move |beat| beat.role == beats::COLLECTOR);
+    let of_role = beats.iter().filter(move |beat| beat.role == heartbeat::COLLECTOR);
     let told =
         of_role.filter_map(|beat| Some((beat, serde_json::from_value::<CollectorBody>(beat.body.clone()).ok()?)));
     told.filter(move |(beat, body)| body.watches(beat.at, now))
@@ -417,7 +417,7 @@ fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbe
 /// The outages that collectors and workers tell of, each source once, since the first of them.
 fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
     let mut found: BTreeMap<String, Outage> = BTreeMap::new();
-    let workers = beats.iter().filter(|beat| beat.role == beats::WORKER && is_alive(beat.at, now));
+    let workers = beats.iter().filter(|beat| beat.role == heartbeat::WORKER && is_alive(beat.at, now));
     let of_workers = workers.flat_map(|beat| body::<WorkerBody>(beat).outages);
     for outage in living(beats, now).flat_map(|(_, body)| body.outages).chain(of_workers) {
         match found.get(&outage.source) {
@@ -463,7 +463,7 @@ fn controller(beat: &Heartbeat, now: Timestamp) -> Option<Controller> {
 }
 
 fn collector(beat: &Heartbeat, now: Timestamp) -> Option<Collector> {
-    if beat.role != beats::COLLECTOR {
+    if beat.role != heartbeat::COLLECTOR {
         return None;
     }
     let number = |key| beat.body.get(key).and_then(serde_json::Value::as_u64);
@@ -480,7 +480,7 @@ fn collector(beat: &Heartbeat, now: Timestamp) -> Option<Collector> {
 
 fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
     let mut count = WorkerCount::default();
-    for beat in beats.iter().filter(|beat| beat.role == beats::WORKER) {
+    for beat in beats.iter().filter(|beat| beat.role == heartbeat::WORKER) {
         match (is_alive(beat.at, now), body::<WorkerBody>(beat).doing.is_some()) {
             (false, _) => count.dead += 1,
             (true, true) => count.working += 1,
@@ -491,7 +491,7 @@ fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
 }
 
 async fn used(store: &dyn Store, kind: ClaimKind, ration: Ration, managed: u64, window: Window) -> Result<Use> {
-    let (used, limit) = ration::used(store, kind, window).await?;
+    let (used, limit) = budget::used(store, kind, window).await?;
     Ok(Use { used, limit: limit.unwrap_or_else(|| ration.limit(managed)), next: window.end() })
 }
 

@@ -104,7 +104,7 @@ pub enum StoreError {
     /// What is there is not what this program wrote. A person has to look.
     #[error("cannot {doing}: the store is damaged: {why}")]
     Damaged { doing: String, why: String },
-    /// The caller asks for what no store keeps, such as an entry beyond [`lifecycle::entry::MAX_ENTRY_BYTES`]. Nothing
+    /// The caller asks for what no store keeps, such as an entry beyond [`lifecycle::event::MAX_ENTRY_BYTES`]. Nothing
     /// was written, and another try ends alike.
     #[error("cannot {doing}: {why}")]
     Refused { doing: String, why: String },

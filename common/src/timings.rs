@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     duration::{self, NotADuration, Pause},
     guards::PROMISE_MARGIN,
-    stuck::PATIENCE,
+    stalled::PATIENCE,
 };
 
 use crate::cluster::REQUEST_TIMEOUT;

@@ -5,7 +5,7 @@
 use common::{
     cluster::Cluster,
     config::{HealthSettings, Settings},
-    web::Web,
+    http_client::Web,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{

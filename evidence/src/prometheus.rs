@@ -8,13 +8,13 @@
 mod alert;
 mod answer;
 mod ask;
+mod filter;
 mod look;
-mod sift;
 
 #[cfg(test)]
 mod tests;
 
-use common::{config::PrometheusSettings, web::Web};
+use common::{config::PrometheusSettings, http_client::Web};
 use jiff::Timestamp;
 
 pub use self::{

@@ -10,9 +10,9 @@
 mod kinds;
 mod list;
 mod look;
-mod slim;
-mod traces;
+mod partial_object;
 mod watch;
+mod workload_state;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +20,6 @@ mod tests;
 pub use self::{
     list::list,
     look::{Finding, Look},
-    traces::Traces,
     watch::{Event, watch},
+    workload_state::Traces,
 };

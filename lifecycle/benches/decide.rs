@@ -7,11 +7,10 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Checked, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
-    Truth, Uid, absorb, decide,
+    Truth, Uid, absorb, annotations, decide,
     guards::{PROMISE_MARGIN, guards, object_guards},
     health::{Checkup, Look},
     keys::{CI_LABELS, Lineage},
-    mirror,
     pipeline::CiSystem,
     plan,
     policy::{Common, HealthSources, RawPolicy},
@@ -165,7 +164,7 @@ fn of_everyday(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     group.bench_function("plan: not yet", |bencher| {
         bencher.iter(|| plan(Some(policy), black_box(record), *now));
     });
-    group.bench_function("mirror", |bencher| bencher.iter(|| mirror(black_box(record), black_box(seen))));
+    group.bench_function("mirror", |bencher| bencher.iter(|| annotations(black_box(record), black_box(seen))));
 }
 
 /// What is called once its time is over.

@@ -247,7 +247,7 @@ pub fn is_held(terms: &Undeliverable, notice: &Notice, until: Timestamp, now: Ti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Status, entry::NoticeIntended, record};
+    use crate::{Status, event::NoticeIntended, record};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()

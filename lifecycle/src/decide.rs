@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Checked, Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
-    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, StatusShown, Terms},
+    event::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, StatusShown, Terms},
     health::Step,
     keys::{CI_LABELS, STATUS, STATUS_TIMESTAMP},
+    overrides::{self, Deadline},
     pipeline,
     record::Phase,
     supersession::Succession,
     time::{annotation_text, between, cut_to_millis, saturating_add},
-    wishes::{self, Deadline},
 };
 
 /// How far apart two clocks can be that the apiserver's agrees with (safety.md section 2, step 2). What is over by the one
@@ -123,7 +123,7 @@ fn adopt(policy: &Policy, namespace: &Namespace, again: bool, now: Timestamp) ->
         terms: Terms::of(policy),
         created: namespace.created,
         ci: ci_labels(namespace, &policy.keys),
-        deadline: wishes::deadline(namespace, policy, &policy.keys, None, now),
+        deadline: overrides::deadline(namespace, policy, &policy.keys, None, now),
         again,
         deleted_before: 0,
     })
@@ -139,11 +139,11 @@ fn ci_labels(namespace: &Namespace, keys: &Keys) -> Vec<Pair> {
 /// How long a keep may last counts from `now`, so only a timed one is recorded: a clock behind by more than `max_keep`
 /// would end it in the past. Until then the object itself speaks for it (`object-keep`).
 fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Fact> {
-    let protected = wishes::is_protected(namespace, &policy.keys);
+    let protected = overrides::is_protected(namespace, &policy.keys);
     if protected != record.protected {
         return Some(Fact::Protected(Protected { on: protected }));
     }
-    let wished = wishes::keep(namespace, &policy.keys);
+    let wished = overrides::keep(namespace, &policy.keys);
     let known = record.kept.as_ref();
     if wished.as_ref().map(|wish| &wish.text) == known.and_then(|kept| kept.wish.as_ref()) {
         return None;
@@ -160,7 +160,7 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
         .and_then(|kept| kept.first_seen)
         .map_or(now, |first_seen| first_seen.min(now));
     Some(Fact::Kept(Kept {
-        until: Some(wishes::keep_end(&wish, first_seen, policy.max_keep)),
+        until: Some(overrides::keep_end(&wish, first_seen, policy.max_keep)),
         wish: Some(wish.text),
         first_seen: Some(first_seen),
         by: wish.by,
@@ -169,7 +169,7 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
 }
 
 fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Fact> {
-    let deadline = wishes::deadline(namespace, policy, &policy.keys, record.deadline.as_ref(), now);
+    let deadline = overrides::deadline(namespace, policy, &policy.keys, record.deadline.as_ref(), now);
     if deadline == record.deadline {
         return None;
     }
@@ -180,7 +180,7 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: 
     let cap = policy.max_ttl.map(|max| saturating_add(namespace.created, max));
     let is_capped = deadline.as_ref().is_some_and(|it| it.owners_word().is_some() && Some(it.at) == cap);
     let is_mistake = deadline.as_ref().is_some_and(|it| it.unreadable.is_some());
-    let is_cut = (is_capped || is_mistake) && wishes::is_earlier(deadline.as_ref(), record.deadline.as_ref());
+    let is_cut = (is_capped || is_mistake) && overrides::is_earlier(deadline.as_ref(), record.deadline.as_ref());
     let why = if has_other_words && !is_cut { MovedBy::Owner } else { MovedBy::Policy };
     Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
 }
@@ -289,7 +289,7 @@ fn reason(
     pipeline: Option<&Condition>,
     now: Timestamp,
 ) -> String {
-    let found = health.map_or_else(|| "its health is not checked".into(), |health| wishes::shorten(&health.reason));
+    let found = health.map_or_else(|| "its health is not checked".into(), |health| overrides::shorten(&health.reason));
     let stood = || {
         let seconds = record.since.map_or(0, |since| between(since, now).as_secs());
         format!("it has been {} for {}: {found}", record.status, duration::text(SignedDuration::from_secs(seconds)))
@@ -340,7 +340,7 @@ fn age(record: &Record, deadline: Option<&Deadline>, expired: bool, now: Timesta
     let reason = match deadline {
         None => format!("it has lived for {lived} and nothing sets an end"),
         Some(deadline) => {
-            let allowed = duration::text(wishes::lifetime(created, deadline));
+            let allowed = duration::text(overrides::lifetime(created, deadline));
             let by = match deadline.owners_word() {
                 Some(text) if deadline.unreadable.is_some() => {
                     format!("its owner's annotation `{text}`, which cannot be read,")

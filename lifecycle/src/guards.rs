@@ -5,10 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Mode, Namespace, Policy, Record, Status, channel,
     keys::Lineage,
+    overrides,
     policy::OnUndeliverable,
     record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
-    wishes,
 };
 
 /// How much later than promised a deletion may come at the earliest: the clocks of ours and of the reader may differ
@@ -438,7 +438,7 @@ fn matches(policy: &Policy, fresh: &Fresh<'_>) -> Judged {
 }
 
 fn object_protect(policy: &Policy, namespace: &Namespace) -> Judged {
-    if wishes::is_protected(namespace, &policy.keys) {
+    if overrides::is_protected(namespace, &policy.keys) {
         refuses("it carries `protect`")
     } else {
         clear("it carries no `protect`")
@@ -446,12 +446,13 @@ fn object_protect(policy: &Policy, namespace: &Namespace) -> Judged {
 }
 
 fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Judged {
-    let Some(wish) = wishes::keep(namespace, &policy.keys) else {
+    let Some(wish) = overrides::keep(namespace, &policy.keys) else {
         return clear("it carries no `keep_until`");
     };
     let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&wish.text));
     // Where nobody recorded this wish yet, its time has only begun.
-    let until = recorded.and_then(|kept| kept.until).unwrap_or_else(|| wishes::keep_end(&wish, now, policy.max_keep));
+    let until =
+        recorded.and_then(|kept| kept.until).unwrap_or_else(|| overrides::keep_end(&wish, now, policy.max_keep));
     if now < until {
         waits(Some(until), format!("it carries `keep_until: {}`", wish.text))
     } else {
@@ -473,9 +474,9 @@ mod tests {
     use super::*;
     use crate::{
         Uid,
-        entry::{Kept, NoticeIntended},
+        event::{Kept, NoticeIntended},
         fixture,
-        wishes::{Deadline, DeadlineBy},
+        overrides::{Deadline, DeadlineBy},
     };
 
     #[test]

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Record, Uid,
-    ending::{SharedCause, quoted},
     record::Phase,
+    termination::{SharedCause, quoted},
     time::saturating_add,
 };
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Keys, Namespace, Record,
-    wishes::{Malformed, shorten},
+    overrides::{Malformed, shorten},
 };
 
 /// The longest value that is read, in bytes: a longer one counts as none, however it begins.

@@ -229,10 +229,10 @@ mod tests {
     use super::*;
     use crate::{
         Actor, Entry, Fact,
-        entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
+        event::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
         fixture,
+        overrides::{Deadline, DeadlineBy},
         policy::Undeliverable,
-        wishes::{Deadline, DeadlineBy},
     };
 
     fn at(minute: i64) -> Timestamp {

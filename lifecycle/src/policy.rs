@@ -13,13 +13,13 @@ use utoipa::ToSchema;
 use crate::{
     Keys, Namespace, Status,
     duration::{Pause, Period},
+    exclusions::OutOfBounds,
     keys,
     matching::{Match, RawMatch, Require},
     ownership,
     patterns::full_match,
     pipeline::{CiSystem, PipelineSource},
     supersession::Terms,
-    system::OutOfBounds,
 };
 
 pub use self::ci::{Confirm, RawSuperseded};
@@ -254,7 +254,7 @@ pub struct Policy {
     pub warning: Option<Warning>,
     /// Time from what an owner was promised to the deletion.
     pub promise_margin: SignedDuration,
-    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stuck::PATIENCE`].
+    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stalled::PATIENCE`].
     pub stalled_after: SignedDuration,
     /// `None`: its health is not checked.
     pub health: Option<HealthTerms>,
@@ -593,7 +593,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         visible_for: raw.visible_for.get(),
         warning,
         promise_margin: common.promise_margin,
-        stalled_after: crate::stuck::PATIENCE,
+        stalled_after: crate::stalled::PATIENCE,
         health,
         superseded,
         pipeline,

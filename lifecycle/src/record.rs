@@ -8,15 +8,15 @@ use utoipa::ToSchema;
 
 use crate::{
     Action, Entry, Fact, Mode, Status, Uid,
-    ending::DeletionStalled,
-    entry::{
+    event::{
         ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
         Terms, is_none,
     },
     guards::ends_in_sight,
+    overrides::{self, Deadline, DeadlineBy, OnRecord},
     supersession::Successor,
+    termination::DeletionStalled,
     time::{between, saturating_add},
-    wishes::{self, Deadline, DeadlineBy, OnRecord},
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
@@ -396,7 +396,7 @@ impl Record {
                 }
             }
             Fact::DeadlineMoved(moved) => {
-                let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
+                let is_earlier = overrides::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
                 if is_earlier {
                     self.foretold_since = Some(entry.at);
                 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Condition, Keys, Namespace, Record, Status, Truth, Uid,
-    confirmation::{Proof, Ran},
+    ci_verification::{Proof, Ran},
     pipeline::{CiSystem, Kind, Origin, number, repository},
     record::Phase,
 };
@@ -337,7 +337,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::confirmation::{RanFor, Reference};
+    use crate::ci_verification::{RanFor, Reference};
 
     fn group() -> Group {
         Group { by: By::Branch, project: "7".into(), repository: None, of: "main".into(), job: "deploy".into() }

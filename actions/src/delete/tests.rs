@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Action, Status,
-    entry::{ActionIntended, Protected, Told},
+    event::{ActionIntended, Protected, Told},
 };
 use serde_json::json;
 

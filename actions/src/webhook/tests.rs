@@ -7,7 +7,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use common::web::TIMEOUT;
+use common::http_client::TIMEOUT;
 
 use super::*;
 

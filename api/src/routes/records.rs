@@ -13,12 +13,12 @@ use utoipa::IntoParams;
 
 use crate::{
     Api,
-    answers::{
-        chronicle::{self, Page},
+    problem::{Fault, Refusals},
+    queries::{
+        history::{self, Page},
         listing::{self, Asked, Listing},
         why::{self, Why},
     },
-    fault::{Fault, Refusals},
 };
 
 /// The longest name or uid that is looked for, in bytes.
@@ -112,8 +112,8 @@ pub(crate) async fn history(
 ) -> Result<Json<Page>, Fault> {
     let namespace = name_in(path)?;
     let Query(WhichEntries { after, limit }) = query.map_err(unreadable_query)?;
-    let limit = limit_of(limit, chronicle::MOST)?;
-    Ok(Json(chronicle::history(&*api.store, &namespace, after.unwrap_or_default(), limit).await?))
+    let limit = limit_of(limit, history::MOST)?;
+    Ok(Json(history::history(&*api.store, &namespace, after.unwrap_or_default(), limit).await?))
 }
 
 /// How many are asked for.

@@ -12,10 +12,10 @@ use common::{
     clock::Clock,
     config::Source,
     context::Context,
+    http_client::Web,
+    liveness::Vitals,
     queue::{self, SharedQueue},
     store::{self, SharedStore},
-    vitals::Vitals,
-    web::Web,
 };
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;

@@ -5,9 +5,9 @@ use lifecycle::{Actor, Uid};
 use serde::Serialize;
 
 use crate::{
+    context::{Reach, local_user},
     failure::{Code, Failure},
-    reach::{Reach, local_user},
-    screen::Screen,
+    output::Screen,
     view::results,
 };
 

@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use crate::{
     args::ConfigCommand,
+    context::Reach,
     failure::Failure,
-    reach::Reach,
-    screen::{Screen, print},
+    output::{Screen, print},
     view::{
-        difference::{self, Difference},
+        describe,
+        diff::{self, Difference},
         effective::effective,
-        words,
     },
 };
 
@@ -56,13 +56,13 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
         Some(path) => {
             let old = reach.source_at(Some(path)).load()?;
             let namespaces = match pairs(reach, &old, &settings).await {
-                Ok(seen) => Some(difference::namespaces(seen, &old.policies, &settings.policies, now)),
+                Ok(seen) => Some(diff::namespaces(seen, &old.policies, &settings.policies, now)),
                 Err(why) => {
                     screen.note(&format!("what it changes for namespaces is not known: {why}"));
                     None
                 }
             };
-            Some(Difference { settings: difference::settings(&old, &settings), namespaces })
+            Some(Difference { settings: diff::settings(&old, &settings), namespaces })
         }
     };
     let checked = Checked {
@@ -77,8 +77,8 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
             [] => "no policies, so nothing is managed".to_owned(),
             names => format!("policies: {}", names.join(", ")),
         };
-        let head = format!("good (mode {}; {names}; hash {})\n", words::mode(checked.mode), checked.hash);
-        let rest = checked.difference.as_ref().map(|difference| difference::text(difference, now, width));
+        let head = format!("good (mode {}; {names}; hash {})\n", describe::mode(checked.mode), checked.hash);
+        let rest = checked.difference.as_ref().map(|difference| diff::text(difference, now, width));
         rest.map_or(head.clone(), |rest| format!("{head}\n{rest}"))
     })
 }

@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     config::{Refused, Settings, former_default_store, is_default_store},
-    controls::{self, Stop},
+    controls::{self as records, Stop},
     store::{
         self, Access,
         hold::{self, Holder},
@@ -20,12 +20,12 @@ use lifecycle::Actor;
 use tokio::time::timeout;
 
 use crate::{
+    context::{Reach, local_user},
     failure::{Code, Failure},
-    reach::{Reach, local_user},
-    screen::Screen,
+    output::Screen,
 };
 
-use super::switch;
+use super::controls;
 
 /// How long a store may take that somebody holds locked: all are asked at once, so that `nsm stop` ends within its time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Stops all deletions of the present context, and of every default store that a live process holds.
 pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     if let Some(api) = reach.remote()? {
-        return switch::stop_at(&api, screen, reason).await;
+        return controls::stop_at(&api, screen, reason).await;
     }
     let (settings, refused) = match reach.source().load_for_stop() {
         Ok(found) => found,
@@ -47,7 +47,11 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
     let is_held = others.iter().any(|(_, holder)| holder.is_some());
     let is_there = !is_held || settings.store.file().is_none_or(Path::exists);
     let (failed, own) = tokio::join!(stop_all(&others, reason.as_deref(), reach.now()), async {
-        if is_there { switch::stop(reach, (&settings, refused.as_ref()), screen, reason.clone()).await } else { Ok(()) }
+        if is_there {
+            controls::stop(reach, (&settings, refused.as_ref()), screen, reason.clone()).await
+        } else {
+            Ok(())
+        }
     });
     together(own, tell(screen, &others, &failed))
 }
@@ -91,18 +95,18 @@ fn together(own: Result<(), Failure>, elsewhere: Option<String>) -> Result<(), F
 /// meant that one alone.
 pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
     if let Some(api) = reach.remote()? {
-        return switch::resume_at(&api, screen, reason).await;
+        return controls::resume_at(&api, screen, reason).await;
     }
     let (settings, refused) = reach.source().load_for_stop().map_err(|refused| unknown_store(&refused, "resume"))?;
     if let Some(refused) = &refused {
         goes_on(screen, refused);
     }
     let others = others(reach, &settings);
-    let own = switch::resume(reach, (&settings, refused.as_ref()), screen, reason).await;
+    let own = controls::resume(reach, (&settings, refused.as_ref()), screen, reason).await;
     let stopped = join_all(others.iter().map(async |(path, _)| {
         let asking = async {
             let store = store::open_with(&url(path), &Access::default()).await.ok()?;
-            controls::stopped(&*store).await.ok()?
+            records::stopped(&*store).await.ok()?
         };
         timeout(PATIENCE, asking).await.ok()?.map(|decree| (path, decree))
     }));
@@ -169,7 +173,7 @@ async fn stop_all(
     let thrown = join_all(stores.iter().map(async |(path, _)| {
         let throwing = async {
             let store = store::open_with(&url(path), &Access::default()).await.map_err(|error| error.to_string())?;
-            controls::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
+            records::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
         };
         let thrown = timeout(PATIENCE, throwing).await;
         let thrown = thrown.unwrap_or_else(|_| Err(format!("it did not answer within {} s", PATIENCE.as_secs())));

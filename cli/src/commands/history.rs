@@ -1,12 +1,12 @@
 //! `nsm history`.
 
-use api::answers::chronicle::{self, Page};
+use api::queries::history::{self, Page};
 
 use crate::{
+    context::Reach,
     failure::Failure,
-    reach::Reach,
-    screen::Screen,
-    view::chronicle::{Chronicle, text},
+    output::Screen,
+    view::history::{Chronicle, text},
 };
 
 pub(super) async fn history(reach: &Reach<'_>, screen: &Screen, namespace: &str) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub(super) async fn history(reach: &Reach<'_>, screen: &Screen, namespace: &str)
         Some(api) => histories(namespace, async |which, after| api.history(which, after).await).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
-            let page = async |which: &str, after| Ok(chronicle::history(&*store, which, after, chronicle::MOST).await?);
+            let page = async |which: &str, after| Ok(history::history(&*store, which, after, history::MOST).await?);
             histories(namespace, page).await?
         }
     };

@@ -1,6 +1,6 @@
 //! `nsm ls`.
 
-use api::answers::listing::{self, Asked, Line, Listing};
+use api::queries::listing::{self, Asked, Line, Listing};
 use common::{
     config::Settings,
     store::{Store, StoreError},
@@ -10,9 +10,9 @@ use lifecycle::{Uid, record::Phase};
 
 use crate::{
     args::{Format, Which},
+    context::Reach,
     failure::{Code, Failure},
-    reach::Reach,
-    screen::Screen,
+    output::Screen,
     view::{
         listing::{Shape, names, table},
         results,

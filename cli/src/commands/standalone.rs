@@ -4,8 +4,8 @@ use common::process;
 
 use crate::{
     args::Global,
+    context::Reach,
     failure::Failure,
-    reach::Reach,
     standalone::{ClusterChoice, run},
 };
 

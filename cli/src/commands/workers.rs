@@ -2,7 +2,7 @@
 
 use common::status;
 
-use crate::{failure::Failure, reach::Reach, screen::Screen, view::crew};
+use crate::{context::Reach, failure::Failure, output::Screen, view::workers};
 
 pub(super) async fn workers(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
     let now = reach.now();
@@ -13,8 +13,10 @@ pub(super) async fn workers(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fa
             status::workers(&*store, now).await?
         }
     };
-    screen
-        .answer(&lines, |width| if lines.is_empty() { String::new() } else { crew::table(&lines, now).text(width) })?;
+    screen.answer(
+        &lines,
+        |width| if lines.is_empty() { String::new() } else { workers::table(&lines, now).text(width) },
+    )?;
     if lines.is_empty() {
         screen.note("no worker is there; one is started when something is to be done");
     }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use api::answers::{decree::Decreed, listing::Listing};
+use api::queries::{controls::Decreed, listing::Listing};
 use common::status::Decreed as Standing;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Uid, duration, time::human_text};
 
-use super::moment::both;
+use super::time_format::both;
 
 /// A namespace is kept, until then.
 pub(crate) fn kept(name: &str, until: Timestamp, now: Timestamp) -> String {

@@ -2,17 +2,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::{
-    beats,
     clock::Clock,
     cluster::Cluster,
     config::Source,
     context::Context,
     controls::{accept_config, config},
+    heartbeat,
+    http_client::Web,
     jobs::{Job, JobKind, JobRunner, JobSpec, JobState, Result, Schedule, Started},
+    liveness::Vitals,
     queue,
     store::{self, Heartbeat},
-    vitals::Vitals,
-    web::Web,
 };
 use jiff::SignedDuration;
 use lifecycle::Actor;
@@ -206,7 +206,7 @@ async fn a_controller_is_heard_of_while_its_jobs_cannot_be_asked_for() {
         let mut heard = Vec::new();
         for pause in [15, 20, 20] {
             sleep(Duration::from_secs(pause)).await;
-            let beats = scene.context.store.beats(beats::MOST).await.unwrap();
+            let beats = scene.context.store.beats(heartbeat::MOST).await.unwrap();
             heard.extend(beats.into_iter().filter(|beat| beat.id == own).map(|beat| beat.at.as_second()));
         }
         assert_eq!(heard, [10, 30, 50]);

@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Answer, Cluster, FIELD_MANAGER, Trouble, answer::within};
+use super::{Answer, Cluster, FIELD_MANAGER, Trouble, api_error::within};
 
 /// Puts a policy in force by a binding of the same name. Safe to repeat.
 ///

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lifecycle::{
     Keys, Uid,
-    entry::{ActionDone, ActionFailed, ActionIntended, FailReason},
+    event::{ActionDone, ActionFailed, ActionIntended, FailReason},
     keys::FENCE,
 };
 
@@ -79,7 +79,7 @@ mod tests {
     use http::{Request, Response};
     use jiff::Timestamp;
     use kube::client::Body;
-    use lifecycle::{Action, Mode, Status, entry::Told};
+    use lifecycle::{Action, Mode, Status, event::Told};
     use serde_json::{Value, json};
 
     use super::*;

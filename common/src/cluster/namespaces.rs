@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use lifecycle::{
     Namespace, Policies, Uid,
-    ending::{EndCondition, Ending},
+    termination::{EndCondition, Ending},
     time::cut_to_millis,
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, FIELD_MANAGER, NamespaceMeta, Trouble, answer::within};
+use super::{Cluster, FIELD_MANAGER, NamespaceMeta, Trouble, api_error::within};
 
 /// The facts that anything can be decided on, without what strangers wrote for others to read: memory stays bounded
 /// by what policies refer to. `None` where the apiserver left out what every object has.

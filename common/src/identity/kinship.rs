@@ -87,7 +87,7 @@ mod tests {
     use kube::client::Body;
     use lifecycle::{
         Action, Actor, Fact, Mode, Record, Status,
-        entry::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
+        event::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
     };
     use serde_json::json;
     use tokio_util::sync::CancellationToken;

@@ -14,13 +14,13 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::{
-    beats::{ControllerBody, DEAD_AFTER, Pulse},
     config::Source,
+    heartbeat::{ControllerBody, DEAD_AFTER, Pulse},
+    http_client::Web,
+    liveness::Vitals,
     process::captured,
     queue,
     store::{SharedStore, temporary},
-    vitals::Vitals,
-    web::Web,
 };
 
 fn at(second: i64) -> Timestamp {

@@ -7,8 +7,8 @@
 //! The rights it needs in its namespace: `create`, `list`, `watch`, `delete` on `jobs`; `create`, `update`, `list`,
 //! `watch`, `delete` on `cronjobs` for who has schedules; `list` on `pods` and `events`, to tell why one does not start.
 
-mod ailment;
-mod board;
+mod job_cache;
+mod pod_failure;
 mod render;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -26,8 +26,8 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
 use self::{
-    ailment::Ailments,
-    board::{Board, Kept as _, Scheduled, Seen, follow},
+    job_cache::{Board, Kept as _, Scheduled, Seen, follow},
+    pod_failure::Ailments,
     render::Render,
 };
 use super::{Job, JobError, JobKind, JobRunner, JobSpec, JobState, Result, Schedule, Started, check_name};

@@ -7,7 +7,7 @@ use lifecycle::time::saturating_add;
 use tokio::time::Instant;
 
 use super::{Job, JobState, Outcome};
-use crate::beats::JobTrouble;
+use crate::heartbeat::JobTrouble;
 
 /// How long a job whose program does not begin is left alone: an image may take as long to fetch.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(300);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, queue, store, web::Web};
+use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, http_client::Web, queue, store};
 
 const LEASE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);

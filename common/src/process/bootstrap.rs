@@ -17,12 +17,13 @@ use crate::{
     cluster::Cluster,
     config::{self, Settings, Source, variable},
     context::Context,
-    history, identity,
+    history,
+    http_client::Web,
+    identity,
     jobs::{KubernetesJobs, Place, SharedJobs},
+    liveness::Vitals,
     queue,
     store::{self, OpenError, SharedStore},
-    vitals::Vitals,
-    web::Web,
 };
 
 /// How long a store that is out of reach is left alone, at first and at most.

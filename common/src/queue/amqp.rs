@@ -13,11 +13,11 @@
 //! subscription does not outlive such a queue as one that hears nothing, `silence.rs` sees to.
 
 mod address;
-mod counts;
-mod inbox;
-mod link;
-mod outbox;
-mod pause;
+mod backoff;
+mod connection;
+mod consumer;
+mod metrics;
+mod publisher;
 mod silence;
 mod topology;
 
@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 
-use self::{address::Address, counts::Counts, inbox::Inbox, outbox::Outbox, silence::Told, topology::Topology};
+use self::{address::Address, consumer::Inbox, metrics::Counts, publisher::Outbox, silence::Told, topology::Topology};
 use super::{Consumer, Message, OpenError, Queue, QueueError, QueueSettings, Result, Route};
 
 /// How long a call may take in all: the port promises 5 s.

@@ -1,6 +1,6 @@
 use lifecycle::{
     Actor, Entry, Fact, Mode,
-    entry::{Adopted, Gone, Protected, Terms},
+    event::{Adopted, Gone, Protected, Terms},
     record::{FOLD_VERSION, Snapshot},
 };
 use serde_json::json;

@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 use super::{ChannelLine, Overview};
-use crate::{beats::Checks, timings::Timings};
+use crate::{heartbeat::Checks, timings::Timings};
 
 /// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
 pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {

@@ -4,10 +4,10 @@
 //! (claims), `workers` (heartbeats), `meta` (the layout). Everything rests on one thing alone, the insert under an id of the writer's
 //! choice: no transaction, no update that decides, no index that is unique besides the one on `_id`.
 
+mod connection;
 mod documents;
 mod failure;
-mod layout;
-mod link;
+mod schema;
 
 use std::{future::Future, time::Duration};
 
@@ -26,7 +26,7 @@ use mongodb::{
 };
 use tokio::time::timeout;
 
-use self::{failure::Failure, link::Link};
+use self::{connection::Link, failure::Failure};
 use super::{
     Access, Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
     first_millisecond,
@@ -62,7 +62,7 @@ impl MongoStore {
     pub(super) async fn open(url: &str, access: &Access) -> std::result::Result<Self, OpenError> {
         let link = Link::connect(url, access).await?;
         let place = link.place().to_owned();
-        layout::prepare(&link.database().await).await.map_err(|failure| failure.while_opening(place))?;
+        schema::prepare(&link.database().await).await.map_err(|failure| failure.while_opening(place))?;
         Ok(Self { link })
     }
 

@@ -2,13 +2,13 @@
 //!
 //! Several processes may use one file at the same time; it has to be on a local disk.
 
-mod changes;
 mod failure;
 mod file;
 mod queries;
 mod readers;
 mod schema;
 mod writer;
+mod writes;
 
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
+use self::{failure::Failure, file::StoreFile, readers::Readers, writer::Writer, writes::Change};
 use super::{
     Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
     first_millisecond,

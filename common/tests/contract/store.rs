@@ -19,7 +19,7 @@ use common::{
     store::{self, Access, Claim, Inserted, OpenError, SharedStore, Store},
 };
 use jiff::{Timestamp, ToSpan};
-use lifecycle::{Actor, Entry, Fact, Uid, entry::Protected};
+use lifecycle::{Actor, Entry, Fact, Uid, event::Protected};
 use serde_json::Value;
 
 /// A new, empty store, and what a later version of this program might have put into it.

@@ -5,7 +5,7 @@
 
 use common::{
     config::{Content, Header, Login, PrometheusSettings},
-    web::Web,
+    http_client::Web,
 };
 use reqwest::{
     RequestBuilder, Response, StatusCode, Url,

@@ -8,9 +8,9 @@ use kube::{Api, Resource, api::ListParams};
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
-    slim::Judged,
-    traces::Traces,
+    partial_object::Judged,
     watch::{Change, Event, PAGE, UNFINISHED, place},
+    workload_state::Traces,
 };
 
 /// Lists what is in a namespace, page by page. What cannot be listed is Unknown.

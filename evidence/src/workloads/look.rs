@@ -7,7 +7,7 @@ use lifecycle::{Condition, Truth, time::saturating_add};
 
 use super::{
     kinds::PATIENCE,
-    traces::{Begins, Failure, Kind, Lack, Part, Trace, Traces},
+    workload_state::{Begins, Failure, Kind, Lack, Part, Trace, Traces},
 };
 
 /// How many resources a reason names.

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
-    slim::Judged,
-    traces::{Kind, Traces},
+    partial_object::Judged,
     watch::{Change, Event, place},
+    workload_state::{Kind, Traces},
 };
 
 /// When everything here was created.
@@ -37,7 +37,7 @@ fn object<K: Judged>(name: &str, told: &Value) -> K {
 }
 
 /// Traces in which all kinds were read, and held this.
-fn read(objects: &[(Kind, super::traces::Place)]) -> Traces {
+fn read(objects: &[(Kind, super::workload_state::Place)]) -> Traces {
     let mut traces = Traces::default();
     for kind in Kind::ALL {
         traces.take(Event { kind, change: Change::Begins });
@@ -49,17 +49,17 @@ fn read(objects: &[(Kind, super::traces::Place)]) -> Traces {
     traces
 }
 
-fn of<K: Judged>(name: &str, told: &Value) -> (Kind, super::traces::Place) {
+fn of<K: Judged>(name: &str, told: &Value) -> (Kind, super::workload_state::Place) {
     (K::KIND, place(&object::<K>(name, told), false).unwrap())
 }
 
 /// What a namespace with these says in this minute: why it fails, or nothing.
-fn said(objects: &[(Kind, super::traces::Place)], at: i64) -> Option<String> {
+fn said(objects: &[(Kind, super::workload_state::Place)], at: i64) -> Option<String> {
     said_by(None, objects, at)
 }
 
 /// The same by a policy that says for how many minutes something may be not ready.
-fn said_by(not_ready_after: Option<i64>, objects: &[(Kind, super::traces::Place)], at: i64) -> Option<String> {
+fn said_by(not_ready_after: Option<i64>, objects: &[(Kind, super::workload_state::Place)], at: i64) -> Option<String> {
     let not_ready_after = not_ready_after.map(SignedDuration::from_mins);
     let finding = Look::of_all(&read(objects), minute(at)).of("ns", created(), not_ready_after);
     match finding.condition.truth {
@@ -335,7 +335,7 @@ fn a_claim_fails_unless_it_waits_for_its_first_pod() {
     assert_eq!(said(&[of::<Claim>("it", &used), class("WaitForFirstConsumer")], 99), fails);
 }
 
-fn lacking(name: &str) -> (Kind, super::traces::Place) {
+fn lacking(name: &str) -> (Kind, super::workload_state::Place) {
     of::<StatefulSet>(name, &json!({}))
 }
 

@@ -15,8 +15,8 @@ use tokio::time::sleep;
 
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
-    slim::Judged,
-    traces::{Kind, Place},
+    partial_object::Judged,
+    workload_state::{Kind, Place},
 };
 
 /// How many objects one page of a list holds.

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     Status,
-    ending::{DISCOVERY_FAILURE, EndCondition, Ending, GROUP_VERSION_FAILURE, PodsLeft},
     record::{Done, Stalled},
+    termination::{DISCOVERY_FAILURE, EndCondition, Ending, GROUP_VERSION_FAILURE, PodsLeft},
 };
 
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);

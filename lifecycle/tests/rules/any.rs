@@ -117,7 +117,7 @@ fn some<V: Clone + std::fmt::Debug + 'static>(
     vec((select(keys), value), 0..=most).prop_map(BTreeMap::from_iter)
 }
 
-pub(crate) fn annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
+pub(crate) fn any_annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
     let keys = [
         "ttl",
         "expires_at",
@@ -150,7 +150,7 @@ pub(crate) fn namespace() -> impl Strategy<Value = Namespace> {
         instant(),
         weighted(0.1, instant()),
         some(labels, values, 3),
-        annotations(),
+        any_annotations(),
     )
         .prop_map(|(uid, name, created, deleted, labels, annotations)| Namespace {
             uid: Uid::new(uid),

@@ -8,7 +8,7 @@ use lifecycle::{
     Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
     Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable},
     Truth, absorb, decide,
-    entry::Entry,
+    event::Entry,
     guards::PROMISE_MARGIN,
     health::{Checkup, Look},
     pipeline::CiSystem,

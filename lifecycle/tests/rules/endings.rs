@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Entry, Fact, Record, Uid,
-    ending::{DISCOVERY_FAILURE, EndCondition, Ending, PodsLeft},
     hold::{HELD_FROM, HoldEnd, Unended, next},
     plan,
-    stuck::{PATIENCE, stuck},
+    stalled::{PATIENCE, stalled},
+    termination::{DISCOVERY_FAILURE, EndCondition, Ending, PodsLeft},
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
@@ -140,7 +140,7 @@ proptest! {
 #[test]
 fn a_deletion_that_does_not_end_is_stuck_and_is_not_repeated() {
     let record = history(1, 0, "arf", false);
-    let found = stuck(None, &record).unwrap();
+    let found = stalled(None, &record).unwrap();
     assert_eq!(found.from, at(0) + SignedDuration::from_mins(15));
     for words in ["NamespaceDeletionDiscoveryFailure", "configmaps. has 1 resource instances", "`example.org/never`"] {
         assert!(found.why.contains(words), "no `{words}` in: {}", found.why);

@@ -11,7 +11,7 @@ use lifecycle::{
     Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
     Status::{Failed, Failing, Ok, Unknown, Unstable},
     Truth, absorb, decide,
-    entry::{Entry, StatusChanged},
+    event::{Entry, StatusChanged},
     guards::PROMISE_MARGIN,
     health::{Checkup, Look, Streak},
     policy::{Common, HealthTerms},
@@ -286,7 +286,7 @@ fn what_was_seen_of_the_time_in_another_status_counts_for_that_alone() {
 
 fn changed(from: Status, to: Status) -> Fact {
     let (reason, evidence) = ("so it is".to_owned(), Vec::new());
-    Fact::StatusChanged(lifecycle::entry::StatusChanged {
+    Fact::StatusChanged(lifecycle::event::StatusChanged {
         from,
         to,
         reason,

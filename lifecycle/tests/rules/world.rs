@@ -10,15 +10,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Mode, Namespace, Observation, Plan, Policies,
-    Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb,
+    Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb, annotations,
     channel::Channel,
     decide,
     decide::shown,
-    entry::{StatusNotShown, Terms},
+    event::{StatusNotShown, Terms},
     guards::{PROMISE_MARGIN, guards, object_guards},
     health::{Checkup, Look},
     keys::Lineage,
-    mirror,
     pipeline::{CiSystem, Kind, Links, Origin, together},
     plan,
     policy::{Common, HealthSources, RawPolicy, Undeliverable},
@@ -323,7 +322,7 @@ impl World {
             rounds += 1;
             assert!(rounds <= SETTLES_WITHIN, "no rest after {rounds} entries: {:?}", self.history);
         };
-        let wanted = mirror(&self.record, &seen);
+        let wanted = annotations(&self.record, &seen);
         let keys = self.policies.keys.clone();
         let differs: BTreeMap<_, _> =
             wanted.into_iter().filter(|(key, value)| keys.read(&self.namespace, key) != value.as_deref()).collect();

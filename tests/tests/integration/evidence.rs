@@ -13,7 +13,7 @@ mod proxies;
 mod real;
 mod server;
 
-use common::{config::RawPrometheus, web::Web};
+use common::{config::RawPrometheus, http_client::Web};
 use evidence::prometheus::{Look, Prometheus};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Truth;

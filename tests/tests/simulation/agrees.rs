@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use common::store::{Claim, ClaimKind, Heartbeat, Place, SharedStore, Store, open};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Entry, Fact, Record, Uid, entry::Protected, record::Phase};
+use lifecycle::{Actor, Entry, Fact, Record, Uid, event::Protected, record::Phase};
 use serde_json::json;
 
-use crate::{chance::Dice, shelf::Shelf};
+use crate::{chance::Dice, memory_store::Shelf};
 
 /// How many questions are asked, in each of so many orders.
 const QUESTIONS: u64 = 300;

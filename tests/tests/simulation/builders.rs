@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lifecycle::Keys;
 
 use crate::{
-    people::whole,
-    plot::{Act, Deploy},
+    scenario::{Act, Deploy},
+    users::whole,
     world::World,
 };
 

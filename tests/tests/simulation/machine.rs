@@ -9,14 +9,14 @@ use std::{
 };
 
 use common::{
-    beats,
     clock::Clock,
     config::Settings,
     context::Context,
-    controls, identity,
+    controls, heartbeat,
+    http_client::Web,
+    identity,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
-    vitals::Vitals,
-    web::Web,
+    liveness::Vitals,
 };
 use futures::future::BoxFuture;
 use lifecycle::Actor;
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Dice,
-    edges::{Edge, elsewhere, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
+    fault_injection::{Edge, elsewhere, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
     pods::Pods,
     world::{Who, World, lock},
 };
@@ -98,7 +98,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             move |args, cancel| {
                 let (pod, what) = (pods.next(), args.first().cloned().unwrap_or_default());
                 let instance = pod.instance();
-                let web = web_of(beats::COLLECTOR, &instance);
+                let web = web_of(heartbeat::COLLECTOR, &instance);
                 let context = Context { instance, web, settings: settings.another(), ..collect.clone() };
                 let work = collectors::run_job(context, args, cancel);
                 Box::pin(pod.lives(what, work))
@@ -108,7 +108,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             let worker = AtomicU64::new(0);
             move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
-                let web = web_of(beats::WORKER, &instance);
+                let web = web_of(heartbeat::WORKER, &instance);
                 let work = actions::run(Context { instance, web, ..act.clone() }, cancel);
                 Box::pin(pods.next().lives("work".to_owned(), work))
             }

@@ -3,8 +3,8 @@
 //!
 //! The roles, their queue, job runner and clocks are the product's own. Under them lies a world in one thread with paused
 //! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus ([`alerts`]) and a GitLab or a GitHub ([`ci`]) likewise, a store
-//! ([`shelf`], or SQLite), owners and an operator ([`people`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
-//! seed ([`plot`]), and so the story of a seed can be told again:
+//! ([`memory_store`], or SQLite), owners and an operator ([`users`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
+//! seed ([`scenario`]), and so the story of a seed can be told again:
 //!
 //! ```text
 //! NSM_SEED=17 cargo test -p tests --test simulation retell -- --ignored --nocapture
@@ -18,15 +18,15 @@ mod apiserver;
 mod builders;
 mod chance;
 mod ci;
-mod edges;
-mod judge;
+mod counts;
+mod fault_injection;
+mod invariants;
 mod machine;
-mod people;
-mod plot;
+mod memory_store;
 mod pods;
-mod shelf;
+mod scenario;
 mod story;
-mod tally;
+mod users;
 mod world;
 
 use std::{
@@ -37,8 +37,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use counts::Tally;
 use story::{Shelved, Told, tell};
-use tally::Tally;
 
 /// The seeds of the stories that every run tells, besides the [`REMEMBERED`].
 const FIXED: std::ops::Range<u64> = 0..204;

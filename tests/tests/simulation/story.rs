@@ -13,12 +13,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     chance::Dice,
-    edges::{alerts, ci},
-    judge::Violation,
-    machine, people,
-    plot::Plot,
-    shelf::Shelf,
-    tally::Tally,
+    counts::Tally,
+    fault_injection::{alerts, ci},
+    invariants::Violation,
+    machine,
+    memory_store::Shelf,
+    scenario::Plot,
+    users,
     world::{World, lock},
 };
 
@@ -73,7 +74,7 @@ async fn play(plot: Plot, shelved: Shelved) -> Told {
     }
     for who in 0..world.plot.cast.len() {
         if world.plot.cast[who].age > 0 {
-            people::create(&world, who);
+            users::create(&world, who);
         }
     }
     for number in 0..world.plot.machines {
@@ -81,7 +82,7 @@ async fn play(plot: Plot, shelved: Shelved) -> Told {
     }
     for who in (0..world.plot.cast.len()).filter(|who| !world.plot.cast[*who].comes_later) {
         sleep(Duration::from_secs(Dice::new(world.plot.seed, ("arrival", who)).below(20))).await;
-        people::create(&world, who);
+        users::create(&world, who);
     }
     trouble(&world).await;
     calm(&world).await;
@@ -119,7 +120,7 @@ async fn calm(world: &Arc<World>) {
     let settled = timeout(patience, async {
         loop {
             if controls::stopped(&*world.store).await.is_ok_and(|stop| stop.is_some()) {
-                people::operate(world, people::Order::Resume);
+                users::operate(world, users::Order::Resume);
             }
             sleep(LOOK).await;
             if is_chase(world) || world.judge().unsettled(world, &variant).is_empty() {

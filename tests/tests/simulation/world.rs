@@ -22,10 +22,10 @@ use crate::{
     alerts::Prometheus,
     apiserver::Apiserver,
     ci::Ci,
-    judge::Judge,
-    people,
-    plot::{Deed, Moment, Plot, Way, When},
-    tally::Tally,
+    counts::Tally,
+    invariants::Judge,
+    scenario::{Deed, Moment, Plot, Way, When},
+    users,
 };
 
 /// Who does something.
@@ -202,7 +202,7 @@ impl World {
             due
         };
         for (_, deed) in due {
-            people::perform(self, about, deed);
+            users::perform(self, about, deed);
         }
     }
 

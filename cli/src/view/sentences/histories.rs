@@ -2,14 +2,14 @@
 
 use lifecycle::{
     Action, Fact,
-    entry::{FailReason, MovedBy, SkipReason},
+    event::{FailReason, MovedBy, SkipReason},
 };
 use serde_json::{Value, json};
 
 use super::{
     super::{
-        told::{at, entry},
-        words,
+        describe,
+        fixtures::{at, entry},
     },
     Part,
 };
@@ -25,7 +25,7 @@ fn told(kind: &str, data: Value) -> Lines {
 }
 
 fn told_of(state: &str, kind: &str, data: Value) -> Lines {
-    vec![(state.to_owned(), words::words(&entry(7, "09:00:00", kind, data)))]
+    vec![(state.to_owned(), describe::words(&entry(7, "09:00:00", kind, data)))]
 }
 
 fn entries() -> Lines {

@@ -1,32 +1,32 @@
 //! What `nsm status` and `nsm workers` say.
 
 use common::{
-    beats::{Doing, JobTrouble, Outage},
+    heartbeat::{Doing, JobTrouble, Outage},
     status::{ChannelLine, Decreed, Overview, StuckLine, UnderWay, Use, WorkerLine},
 };
 use lifecycle::{Actor, Mode, Uid, channel::ChannelState};
 
 use super::{
-    super::{crew, page, told::at},
+    super::{fixtures::at, status, workers},
     Part,
 };
 
 pub(super) fn parts() -> Vec<Part> {
     vec![
-        Part { title: "nsm status: a calm day", lines: vec![("all is well".to_owned(), text(&page::tests::calm()))] },
+        Part { title: "nsm status: a calm day", lines: vec![("all is well".to_owned(), text(&status::tests::calm()))] },
         Part { title: "nsm status: the lines that change", lines: states() },
         Part { title: "nsm workers", lines: workers() },
     ]
 }
 
 fn text(page: &Overview) -> String {
-    anstream::adapter::strip_str(&page::text(page, "ten minutes")).to_string()
+    anstream::adapter::strip_str(&status::text(page, "ten minutes")).to_string()
 }
 
 /// The lines of a day that a calm one does not have.
 fn changed(change: impl FnOnce(&mut Overview)) -> String {
-    let calm = text(&page::tests::calm());
-    let mut day = page::tests::calm();
+    let calm = text(&status::tests::calm());
+    let mut day = status::tests::calm();
     change(&mut day);
     let lines: Vec<_> =
         text(&day).lines().filter(|line| !calm.lines().any(|it| it == *line)).map(str::to_owned).collect();
@@ -68,7 +68,7 @@ fn states() -> Vec<(String, String)> {
         mark_mismatches: _,
         budget: _,
         waves: _,
-    } = page::tests::calm();
+    } = status::tests::calm();
     say("mode observe", |day| day.mode = Mode::Observe);
     say("no configuration in force", |day| day.configuration.in_force = None);
     say("another configuration in force", |day| day.configuration.here = "decaf".to_owned());
@@ -166,6 +166,6 @@ fn workers() -> Vec<(String, String)> {
         ("without its admission policy", line(true, None, Some(why))),
         ("dead", line(false, None, None)),
     ]
-    .map(|(state, line)| (state.to_owned(), crew::table(&[line], at("10:00:00")).text(None)))
+    .map(|(state, line)| (state.to_owned(), workers::table(&[line], at("10:00:00")).text(None)))
     .into()
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use api::answers::{
+use api::queries::{
     listing::Line,
-    outlook::Halt,
+    next_step::Halt,
     why::{GoesWith, Shown, Stands, Why},
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Fresh, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policies, Record, Status, Uid, Verdict,
-    entry::{FailReason, SkipReason},
+    event::{FailReason, SkipReason},
     guards::{PROMISE_MARGIN, guards, object_guards},
     keys::Lineage,
     pipeline::CiSystem,
@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        listing, reasons,
-        told::{adopted, at, changed, namespace, record},
+        fixtures::{adopted, at, changed, namespace, record},
+        listing, why,
     },
     Part,
 };
@@ -284,7 +284,7 @@ fn pages() -> Vec<(String, String)> {
     let policy = policies.iter().next().unwrap();
     let page = |entries: &[(&str, &str, Value)], all: bool, now: &str| {
         let record = record(entries);
-        let next = api::answers::outlook::outlook(Some(policy), &record, None, at(now));
+        let next = api::queries::next_step::outlook(Some(policy), &record, None, at(now));
         let mut why = Why::of(&record, &policies.keys, Vec::new(), next, at(now));
         if record.phase == Phase::Managed {
             why.guards = guards(policy, &record, at(now)).into_iter().map(Shown::from).collect();
@@ -294,7 +294,7 @@ fn pages() -> Vec<(String, String)> {
                 answered_at: Some(at("08:00:05")),
             }];
         }
-        reasons::text(&why, all, at(now))
+        why::text(&why, all, at(now))
     };
     let stale = into(&policies, Status::Stale, "12:00:00");
     let gone = [stale.clone(), vec![("12:30:00", "Gone", json!({}))]].concat();
@@ -342,7 +342,7 @@ fn said(guard: &Shown, now: &str) -> String {
         Stands::Waits => "waits",
         Stands::Refuses => "refuses",
     };
-    let line = reasons::shown(guard, at(now));
+    let line = why::shown(guard, at(now));
     let line = anstream::adapter::strip_str(&line).to_string();
     let text = line.split_once(&guard.name).map_or(line.clone(), |(_, text)| text.trim().to_owned());
     format!("{sign:<8}{text}")

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use api::answers::{
+use api::queries::{
     Unanswered,
-    decree::{Decreed, Kind},
+    controls::{Decreed, Kind},
     listing::Listing,
 };
 use common::{
@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use lifecycle::{Actor, Uid};
 
 use super::{
-    super::{results, told::at},
+    super::{fixtures::at, results},
     Part,
 };
 use crate::failure::{Code, Failure};
@@ -185,7 +185,7 @@ fn errors() -> Vec<(String, String)> {
     }));
     lines.extend(every!(Unanswered {
         Unanswered::NotFound(_) => [failed("a name that is not on record", Unanswered::NotFound(
-            api::answers::nothing_recorded("ci-24", Some("ci-42"))).into())],
+            api::queries::nothing_recorded("ci-24", Some("ci-42"))).into())],
         Unanswered::Store(_) => Vec::new(),
         Unanswered::Cluster(_) => Vec::new(),
     }));

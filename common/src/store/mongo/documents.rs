@@ -4,7 +4,7 @@
 //! that whatever a later version writes is kept to the byte.
 
 use jiff::Timestamp;
-use lifecycle::{Entry, Record, Uid, entry::MAX_ENTRY_BYTES, record::Snapshot};
+use lifecycle::{Entry, Record, Uid, event::MAX_ENTRY_BYTES, record::Snapshot};
 use mongodb::bson::{Bson, DateTime, Document};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};

@@ -17,9 +17,9 @@ use tokio::{
 };
 
 use super::{
-    changes::Change,
     failure::{Failure, is_busy},
     file::{PATIENCE, StoreFile},
+    writes::Change,
 };
 use crate::store::Inserted;
 

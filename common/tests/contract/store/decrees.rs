@@ -5,7 +5,7 @@ use common::{
     history::{Appended, append_named},
     identity::hold_to,
 };
-use lifecycle::{Fact, Record, Uid, entry::MarkMismatched};
+use lifecycle::{Fact, Record, Uid, event::MarkMismatched};
 
 use super::{Bench, actor, at};
 

@@ -3,7 +3,7 @@
 use common::store::{Inserted, StoreError};
 use lifecycle::{
     Entry, Fact, Mode, Uid,
-    entry::{Adopted, Kept, MAX_ENTRY_BYTES, Pair, Released, Terms},
+    event::{Adopted, Kept, MAX_ENTRY_BYTES, Pair, Released, Terms},
 };
 use serde_json::{Value, json};
 

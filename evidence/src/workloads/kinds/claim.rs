@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::PATIENCE;
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Trace},
+    partial_object::{Judged, Parts, Slim},
+    workload_state::{Failure, Kind, Trace},
 };
 
 /// Written by the scheduler once a pod uses the claim.

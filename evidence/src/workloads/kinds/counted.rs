@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::{PATIENCE, Said, few, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim, judged},
-    traces::{Failure, Kind, Lack, Trace},
+    partial_object::{Judged, Parts, Slim, judged},
+    workload_state::{Failure, Kind, Lack, Trace},
 };
 
 pub(in crate::workloads) type StatefulSet = Slim<StatefulSetParts>;

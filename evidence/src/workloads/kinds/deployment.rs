@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::{PATIENCE, Said, few, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Lack, Trace},
+    partial_object::{Judged, Parts, Slim},
+    workload_state::{Failure, Kind, Lack, Trace},
 };
 
 /// How much later than its deadline a rollout may be told to be over it.

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::{Said, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Trace},
+    partial_object::{Judged, Parts, Slim},
+    workload_state::{Failure, Kind, Trace},
 };
 
 pub(in crate::workloads) type Job = Slim<JobParts>;

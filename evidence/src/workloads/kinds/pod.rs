@@ -10,8 +10,8 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{PATIENCE, Said, said, told};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim, judged},
-    traces::{Failure, Kind, Part, Trace},
+    partial_object::{Judged, Parts, Slim, judged},
+    workload_state::{Failure, Kind, Part, Trace},
 };
 
 /// What a container may wait for without anything being wrong.

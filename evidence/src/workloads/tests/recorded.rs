@@ -9,9 +9,9 @@ use lifecycle::{Truth, time::saturating_add};
 use super::super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
-    slim::Judged,
-    traces::Traces,
+    partial_object::Judged,
     watch::{Change, Event, place},
+    workload_state::Traces,
 };
 
 fn take<K: Judged>(traces: &mut Traces) -> Timestamp {

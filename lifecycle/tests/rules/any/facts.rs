@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lifecycle::{
     Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
-    ending::{DeletionStalled, PodsLeft},
-    entry::{
+    event::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
         MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
         Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
+    overrides::{Deadline, DeadlineBy, Unreadable},
+    termination::{DeletionStalled, PodsLeft},
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy, Unreadable},
 };
 use proptest::{
     collection::vec,

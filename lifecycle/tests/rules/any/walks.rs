@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use lifecycle::{Policies, Truth, entry::SkipReason};
+use lifecycle::{Policies, Truth, event::SkipReason};
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select};
 
 use super::{OLD, minutes, policies, text};

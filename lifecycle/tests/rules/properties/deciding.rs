@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Checked, Condition, Decision, Entry, Fact, Observation, Policies, Policy, Reading, Record, Status, Truth, Uid,
     absorb, decide,
-    entry::{Adopted, MAX_ENTRY_BYTES},
+    event::{Adopted, MAX_ENTRY_BYTES},
     health::{Checkup, Look},
     record::Phase,
 };

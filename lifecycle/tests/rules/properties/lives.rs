@@ -1,7 +1,7 @@
 //! What holds through any life that owners, workers, operators and clocks can lead a namespace.
 
 use jiff::SignedDuration;
-use lifecycle::{Action, Entry, Fact, Mode, Record, Status, entry::MovedBy, time::saturating_add};
+use lifecycle::{Action, Entry, Fact, Mode, Record, Status, event::MovedBy, time::saturating_add};
 use proptest::prelude::*;
 
 use crate::{

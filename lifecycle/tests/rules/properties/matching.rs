@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lifecycle::{
     Keys, Namespace,
+    exclusions::{OutOfBounds, SYSTEM_NAMESPACES},
     matching::{Match, RawMatch, RawSelector, Require},
-    system::{OutOfBounds, SYSTEM_NAMESPACES},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

@@ -130,7 +130,7 @@ impl<'a> Oracle<'a> {
                 Fact::DeadlineMoved(moved) => {
                     let to = moved.deadline.as_ref().map(|deadline| deadline.at);
                     let is_earlier = to.is_some_and(|to| end.is_none_or(|end| to < end));
-                    if is_earlier && about == Status::Stale && moved.why == lifecycle::entry::MovedBy::Owner {
+                    if is_earlier && about == Status::Stale && moved.why == lifecycle::event::MovedBy::Owner {
                         notices.clear();
                     }
                     end = to;

@@ -21,11 +21,11 @@ use lifecycle::{
     Action, Mode, Namespace, Policies, Status, Truth, Verdict,
     channel::{Delivery, Failure, FailureScope},
     duration::Pause,
-    entry::SkipReason,
+    event::SkipReason,
     pipeline::CiSystem,
     plan::is_foretold,
     policy::{OnUndeliverable, RawPolicy},
-    stuck,
+    stalled,
     time::{annotation_text, saturating_add},
 };
 use serde_json::{Value, json};
@@ -129,9 +129,9 @@ impl Line {
             ),
             Deed::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
             Deed::Stuck(expected) => {
-                let stuck = stuck(world.standing(), &world.record);
-                let is_stuck = stuck.as_ref().is_some_and(|stuck| stuck.from <= world.now);
-                (is_stuck == *expected, format!("{stuck:?}"))
+                let stalled = stalled(world.standing(), &world.record);
+                let is_stalled = stalled.as_ref().is_some_and(|stalled| stalled.from <= world.now);
+                (is_stalled == *expected, format!("{stalled:?}"))
             }
             Deed::Channel(state) => {
                 let found = world.channel.state.as_str();

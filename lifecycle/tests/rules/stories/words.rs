@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use lifecycle::{
     Entry, Fact, Mode, Task,
-    entry::{MovedBy, Terms},
+    event::{MovedBy, Terms},
+    overrides::{Deadline, DeadlineBy},
     time::{between, parse},
-    wishes::{Deadline, DeadlineBy},
 };
 
 use crate::world::{Event, dawn};

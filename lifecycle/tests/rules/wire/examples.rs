@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 use lifecycle::{
     Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
-    ending::{DeletionStalled, EndCondition, PodsLeft},
-    entry::{
+    event::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
         MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
         Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
     },
+    overrides::{Deadline, DeadlineBy},
     supersession::Successor,
+    termination::{DeletionStalled, EndCondition, PodsLeft},
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy},
 };
 use serde_json::json;
 

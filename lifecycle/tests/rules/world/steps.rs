@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     Action, Fact, Mode, Policies, Record, Truth,
     channel::{self, Delivery, Outcome},
-    entry::{
+    event::{
         ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, MarkMismatched, MarkTrusted,
         NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
     },

@@ -173,7 +173,7 @@ async fn the_worker_cannot_make_deletable_what_is_not() -> Result<()> {
 
     // A collector marks, and writes what shows a status, and no more than that.
     let collector = release.role("collector").await?;
-    for key in lifecycle::mirror::OURS.into_iter().chain([keys::RECORD, keys::FENCE]) {
+    for key in lifecycle::annotations::OURS.into_iter().chain([keys::RECORD, keys::FENCE]) {
         let patch = annotations(&format!("{PREFIX}{key}"), json!("[]"));
         collector.patch(&path("ci-unmanaged"), &patch).await?.accepted();
     }

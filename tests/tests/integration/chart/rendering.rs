@@ -1,7 +1,7 @@
 //! What is rendered from values.
 
 use anyhow::Result;
-use lifecycle::system::SYSTEM_NAMESPACES;
+use lifecycle::exclusions::SYSTEM_NAMESPACES;
 use serde_json::{Value, json};
 
 use super::{

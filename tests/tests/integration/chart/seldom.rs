@@ -12,7 +12,7 @@ use common::store;
 use common::timings::Timings;
 use http::Method;
 use jiff::Timestamp;
-use lifecycle::{Actor, Fact, Record, Uid, entry::Released};
+use lifecycle::{Actor, Fact, Record, Uid, event::Released};
 use serde_json::{Value, json};
 use testbed::eventually;
 

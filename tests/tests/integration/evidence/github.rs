@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use lifecycle::Truth;
-use lifecycle::confirmation::Proof;
+use lifecycle::ci_verification::Proof;
 use lifecycle::pipeline::{CiSystem, Kind, Origin};
 use serde_json::json;
 use testbed::ci::{CiServer, Fault, What};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{CiSettings, Gone, RawGithub, RawGitlab};
-use common::web::Web;
-use evidence::pipelines::{Known, Look, Source, proof};
+use common::http_client::Web;
+use evidence::ci::{Known, Look, Source, proof};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::confirmation::Proof;
+use lifecycle::ci_verification::Proof;
 use lifecycle::pipeline::{CiSystem, Kind, Origin};
 use lifecycle::supersession::{By, Group, Terms, When};
 use lifecycle::{Condition, Keys, Namespace, Truth, Uid};

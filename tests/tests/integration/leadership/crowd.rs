@@ -9,7 +9,7 @@ use common::config::Source;
 use common::context::Context;
 use common::leadership::lead;
 use common::process::Running;
-use common::{clock::Clock, queue, store, vitals::Vitals, web::Web};
+use common::{clock::Clock, http_client::Web, liveness::Vitals, queue, store};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::PostParams;

@@ -215,7 +215,7 @@ async fn settle(world: &World, made: &[(Owner, Demo)]) -> Result<()> {
         }
         for (uid, history) in &ledger.histories {
             let mut open = history.0.iter().filter(|entry| entry.is_intent());
-            let is_open = |intent: &&testbed::oracle::Entry| {
+            let is_open = |intent: &&testbed::audit_checker::Entry| {
                 !history.0.iter().any(|entry| entry.outcome_of() == Some(intent.seq))
             };
             ensure!(!open.any(|intent| is_open(&intent)), "`{uid}` has an open intent: {:?}", history.0.last());

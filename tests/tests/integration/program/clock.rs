@@ -44,7 +44,7 @@ async fn wrong_by(skew: SignedDuration) {
 
         for (demo, before) in [&due, &young].into_iter().zip(before) {
             demo.lives().await?;
-            let changes = |history: &testbed::oracle::History| history.of_kind("StatusChanged").count();
+            let changes = |history: &testbed::audit_checker::History| history.of_kind("StatusChanged").count();
             assert_eq!(changes(&demo.history()?), changes(&before), "{:?}", demo.kinds());
         }
         unseen.lives().await?;

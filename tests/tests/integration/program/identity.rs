@@ -6,7 +6,7 @@ use common::{
     controls, history,
     store::{self, hold},
 };
-use lifecycle::{Actor, Fact, Record, Uid, entry::Gone};
+use lifecycle::{Actor, Fact, Record, Uid, event::Gone};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use testbed::{Process, User, eventually, program};

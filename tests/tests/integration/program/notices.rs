@@ -266,7 +266,8 @@ async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_n
         assert_ne!(both[1].text("id"), first[0].text("id"));
         assert_eq!(both[1].instant("deadline"), Some(created + SignedDuration::from_secs(22)));
 
-        let told = |entry: &testbed::oracle::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
+        let told =
+            |entry: &testbed::audit_checker::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
         demo.records("NoticeSent", told).await?;
         demo.wish(&[("ttl", Some("28s"))]).await?;
         let later = created + SignedDuration::from_secs(28);

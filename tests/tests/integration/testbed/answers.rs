@@ -12,7 +12,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
-use lifecycle::{Action, Keys, Mode, Status, Uid, entry::ActionIntended, entry::Told};
+use lifecycle::{Action, Keys, Mode, Status, Uid, event::ActionIntended, event::Told};
 use serde_json::{Value, json};
 use testbed::{Admission, ControlPlane, HANG, User, eventually, temp_namespace};
 

@@ -1,7 +1,7 @@
 //! What no caller can bring about: an outcome that nobody knows, and a drain that never ran.
 
 use jiff::Timestamp;
-use lifecycle::{Actor, Entry, Fact, Uid, entry::Released};
+use lifecycle::{Actor, Entry, Fact, Uid, event::Released};
 use tempfile::TempDir;
 use tokio::sync::oneshot::error::TryRecvError;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::store::{Inserted, Result, StoreError};
-use lifecycle::{Entry, Fact, Uid, entry::Released};
+use lifecycle::{Entry, Fact, Uid, event::Released};
 
 use super::{Bench, File};
 use crate::{

@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use testbed::audit_checker::{Entry, History, Ledger};
 use testbed::eventually;
-use testbed::oracle::{Entry, History, Ledger};
 
 use super::world::ledger_in;
 use super::{LATER, SOON, World, until};

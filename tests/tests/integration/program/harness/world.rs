@@ -13,7 +13,7 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::oracle::{Faults, Ledger};
+use testbed::audit_checker::{Faults, Ledger};
 use testbed::{AuditTail, Process, User, eventually, program, program_with, timing};
 use tokio::time::sleep;
 
