@@ -11,15 +11,17 @@ use std::{
 use common::{
     config::WORKER_LIFE,
     context::Context,
-    heartbeat::JobTrouble,
-    jobs::{BEGINS_WITHIN, Job, JobKind, JobSpec, JobState, Outcome, Pending, SharedJobs, Started, turn_name, turn_of},
+    heartbeat::JobRetry,
+    jobs::{
+        BEGINS_WITHIN, Job, JobKind, JobSpec, JobState, Outcome, Pending, SharedJobs, Started, attempt_name, attempt_of,
+    },
     queue::Route,
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::{metrics::Metrics, retry::Troubles};
+use crate::{metrics::Metrics, retry::RetryStates};
 
 /// How many waiting tasks are worth one more worker.
 const TASKS_PER_WORKER: usize = 8;
@@ -37,7 +39,7 @@ const TURNS: u32 = 8;
 pub(crate) struct Workers {
     jobs: SharedJobs,
     metrics: Metrics,
-    troubles: Troubles,
+    troubles: RetryStates,
     /// How many tasks waited when the queue was asked last, and when that was.
     backlog: Option<(usize, Instant)>,
     /// Jobs that ended and were counted.
@@ -54,7 +56,7 @@ impl Workers {
         Self {
             jobs,
             metrics,
-            troubles: Troubles::default(),
+            troubles: RetryStates::default(),
             backlog: None,
             ended: BTreeSet::new(),
             turns: BTreeMap::new(),
@@ -101,7 +103,7 @@ impl Workers {
         (self.backlog.map(|(waiting, _)| waiting as u64), self.running as u64, self.wanted as u64)
     }
 
-    pub(crate) fn troubles(&mut self, now: Timestamp) -> Vec<JobTrouble> {
+    pub(crate) fn troubles(&mut self, now: Timestamp) -> Vec<JobRetry> {
         [self.pending.told(), self.troubles.told(now)].concat()
     }
 
@@ -209,11 +211,11 @@ impl Workers {
 
 /// The name of the nth job at a place.
 fn name(place: usize, turn: u32) -> String {
-    turn_name(&format!("action-{place}"), turn)
+    attempt_name(&format!("action-{place}"), turn)
 }
 
 /// Which place and number a name tells.
 fn place(name: &str) -> Option<(usize, u32)> {
     let place = name.strip_prefix("action-")?.split('-').next()?.parse().ok()?;
-    Some((place, turn_of(&format!("action-{place}"), name)?))
+    Some((place, attempt_of(&format!("action-{place}"), name)?))
 }

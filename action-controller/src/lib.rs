@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use common::{
     context::Context,
-    heartbeat::{self, ControllerBody, Pulse},
+    heartbeat::{self, ControllerBody, Publisher},
     jobs::SharedJobs,
     process,
     store::StoreError,
@@ -58,7 +58,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let metrics = Metrics::new(&context);
     let mut events = Events::new();
     let mut settings = context.settings.clone();
-    let mut pulse = Pulse::new(ROLE, &context);
+    let mut pulse = Publisher::new(ROLE, &context);
     let mut workers = Workers::new(jobs.clone(), metrics.clone());
     let mut planner = Planner::new(context.clone(), metrics.clone());
     // It finds what no event announced.
@@ -117,7 +117,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             Ok(()) = settings.changed() => planner.want_all(),
             _ = all.tick() => {
                 planner.want_all();
-                if let Err(error) = heartbeat::forget_dead(&*context.store, common::heartbeat::WORKER, context.clock.now()).await {
+                if let Err(error) = heartbeat::remove_dead(&*context.store, common::heartbeat::WORKER, context.clock.now()).await {
                     debug!("workers that died long ago are still listed: {error}");
                 }
             }

@@ -8,10 +8,10 @@ use std::{
 use common::{
     context::Context,
     history::load,
-    liveness::Turns,
+    liveness::Ticker,
     publish,
     queue::Route,
-    store::{Place, StoreError},
+    store::{EntryPosition, StoreError},
     timings::signed,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -45,7 +45,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Planner {
     context: Context,
-    turns: Turns,
+    turns: Ticker,
     /// In the order in which they fell due: whatever waits longest without having been looked at comes first.
     due: BTreeSet<(Timestamp, Uid)>,
     known: BTreeMap<Uid, Known>,
@@ -83,7 +83,7 @@ impl Planner {
     pub(crate) fn new(context: Context, metrics: Metrics) -> Self {
         let looked = context.clock.now();
         Self {
-            turns: context.vitals.watch("planner", TICK_INTERVAL),
+            turns: context.liveness.watch("planner", TICK_INTERVAL),
             context,
             due: BTreeSet::new(),
             known: BTreeMap::new(),
@@ -101,7 +101,7 @@ impl Planner {
 
     /// The loop that plans turned.
     pub(crate) fn turned(&self) {
-        self.turns.turned();
+        self.turns.tick();
     }
 
     /// Whether anything was handed out since this was asked last.
@@ -251,7 +251,7 @@ impl Planner {
     async fn look_at_tail(&mut self) -> Result<(), StoreError> {
         let now = self.context.clock.now();
         let from = saturating_add(self.looked, -OVERLAP);
-        let mut after: Option<Place> = None;
+        let mut after: Option<EntryPosition> = None;
         let mut moved = BTreeSet::new();
         loop {
             let page = self.context.store.tail(from, after.as_ref(), PAGE).await?;
@@ -264,7 +264,7 @@ impl Planner {
                 }
             }
             match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+                Some(last) if page.len() == PAGE => after = Some(EntryPosition::of(last)),
                 _ => break,
             }
         }
@@ -276,7 +276,7 @@ impl Planner {
 
     /// Plans from a record: hands out what is due now, and notes when to look again.
     async fn take_in(&mut self, record: &Record) {
-        self.turns.turned();
+        self.turns.tick();
         if let Some(cause) = self.deletions.recorded(record) {
             self.metrics.deleted(cause);
         }

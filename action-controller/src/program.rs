@@ -33,8 +33,8 @@ mod tests {
         cluster::Cluster,
         config::Source,
         context::Context,
-        http_client::Web,
-        liveness::Vitals,
+        http_client::HttpClient,
+        liveness::Liveness,
         queue,
         store::{self, Heartbeat},
     };
@@ -68,9 +68,9 @@ mod tests {
             store: store::open(&url).await.unwrap(),
             queue: queue::open("memory:").await.unwrap(),
             cluster: cluster(),
-            clock: Clock::told(move || start + SignedDuration::try_from(began.elapsed()).unwrap()),
-            web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(move || start + SignedDuration::try_from(began.elapsed()).unwrap()),
+            http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };

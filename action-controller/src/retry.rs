@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::{heartbeat::JobTrouble, jobs::Outcome};
+use common::{heartbeat::JobRetry, jobs::Outcome};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::time::saturating_add;
 use tokio::time::Instant;
@@ -16,10 +16,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 const OVER_AFTER: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
-pub(crate) struct Troubles(BTreeMap<&'static str, Trouble>);
+pub(crate) struct RetryStates(BTreeMap<&'static str, RetryState>);
 
 #[derive(Debug)]
-struct Trouble {
+struct RetryState {
     what: String,
     since: Timestamp,
     last: Instant,
@@ -27,14 +27,14 @@ struct Trouble {
     pause: Duration,
 }
 
-impl Troubles {
+impl RetryStates {
     /// Something went wrong once more.
     pub(crate) fn add(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         let reason = outcome.as_str();
         let before = self.0.remove(reason).filter(|before| before.last.elapsed() < OVER_AFTER);
         let trouble = match before {
-            None => Trouble { what, since: now, last: Instant::now(), times: 1, pause: PAUSES.0 },
-            Some(before) => Trouble {
+            None => RetryState { what, since: now, last: Instant::now(), times: 1, pause: PAUSES.0 },
+            Some(before) => RetryState {
                 what,
                 since: before.since,
                 last: Instant::now(),
@@ -54,16 +54,16 @@ impl Troubles {
 
     /// How long nothing is to be tried; `None`: it may be.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        let left = |trouble: &Trouble| trouble.pause.saturating_sub(trouble.last.elapsed());
+        let left = |trouble: &RetryState| trouble.pause.saturating_sub(trouble.last.elapsed());
         self.0.values().map(left).max().filter(|left| !left.is_zero())
     }
 
     /// For people, the latest first.
-    pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobTrouble> {
+    pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
         self.0.retain(|_, trouble| trouble.last.elapsed() < OVER_AFTER);
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.last));
-        let told = |(reason, trouble): (&&'static str, &Trouble)| JobTrouble {
+        let told = |(reason, trouble): (&&'static str, &RetryState)| JobRetry {
             reason: (*reason).to_owned(),
             what: trouble.what.clone(),
             since: trouble.since,
@@ -83,14 +83,14 @@ mod tests {
 
     use super::*;
 
-    fn add(troubles: &mut Troubles, outcome: Outcome) -> u64 {
+    fn add(troubles: &mut RetryStates, outcome: Outcome) -> u64 {
         troubles.add(outcome, "it is so".into(), Timestamp::UNIX_EPOCH);
         troubles.pause().unwrap_or_default().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_five_minutes_for_each_reason_apart() {
-        let mut troubles = Troubles::default();
+        let mut troubles = RetryStates::default();
         let pauses: Vec<_> = (0..10).map(|_| add(&mut troubles, Outcome::Failed)).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
         assert_eq!(add(&mut troubles, Outcome::Refused), 300, "the longest pause counts");
@@ -100,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_did_not_come_again_is_over() {
-        let mut troubles = Troubles::default();
+        let mut troubles = RetryStates::default();
         add(&mut troubles, Outcome::Failed);
         add(&mut troubles, Outcome::Failed);
         let told = troubles.told(Timestamp::UNIX_EPOCH);

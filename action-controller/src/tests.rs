@@ -17,9 +17,9 @@ use common::{
     config::Source,
     context::Context,
     exposition::Format,
-    http_client::Web,
+    http_client::HttpClient,
     jobs::{JobKind, LocalJobs, PerKind, Program, SharedJobs},
-    liveness::Vitals,
+    liveness::Liveness,
     queue::{self, Consumer, Message, Queue, Result, Route, SharedQueue},
     store,
 };
@@ -102,9 +102,9 @@ impl Scene {
             store: store::open(&url).await.unwrap(),
             queue: queue.clone(),
             cluster: Cluster::new(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap(),
-            clock: Clock::told(move || at(0) + SignedDuration::try_from(began.elapsed()).unwrap()),
-            web: Web::system(),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(move || at(0) + SignedDuration::try_from(began.elapsed()).unwrap()),
+            http: HttpClient::system(),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
@@ -183,7 +183,7 @@ async fn three_hundred_tasks_get_four_workers_and_none_is_left_behind() {
     assert_eq!(scene.context.queue.backlog(Route::Tasks).await.unwrap(), 0, "300 s of work for four");
     scene.keep(&mut workers, &jobs, Duration::from_secs(60)).await;
     assert_eq!((running(&jobs).await, workers.numbers().2), (0, 0));
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"complete\"} 4\n"), "{text}");
 }
 
@@ -225,7 +225,7 @@ async fn workers_that_fail_are_started_ever_more_seldom_and_it_shows() {
     let mut workers = Workers::new(jobs.clone(), metrics);
     scene.publish(1).await;
     scene.keep(&mut workers, &jobs, Duration::from_secs(600)).await;
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     // After 1, 2, 4, … 256 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"started\"} 10\n"), "{text}");
     let troubles = workers.troubles(scene.context.clock.now());
@@ -243,7 +243,7 @@ async fn a_refusal_is_not_hammered_and_ends_with_the_first_start() {
     let mut workers = Workers::new(jobs.clone(), metrics);
     scene.publish(300).await;
     scene.keep(&mut workers, &jobs, Duration::from_secs(60)).await;
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     // At 0, 1, 3, 7, 15 and 31 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"refused\"} 6\n"), "{text}");
     assert_eq!(workers.troubles(scene.context.clock.now())[0].reason, "refused");
@@ -307,7 +307,7 @@ async fn a_round_ends_though_the_clock_is_set_back_in_the_middle_of_it() {
     // So many times more the clock is told a day ahead.
     let ahead = Arc::new(AtomicU64::new(u64::MAX));
     let (told, asked, began) = (ahead.clone(), AtomicU64::new(0), Instant::now());
-    scene.context.clock = Clock::told(move || {
+    scene.context.clock = Clock::from_fn(move || {
         // Paused time does not go on while somebody works, so no deadline would end it.
         assert!(asked.fetch_add(1, Ordering::Relaxed) < 10_000, "a round without an end");
         let is_ahead = told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
@@ -387,7 +387,7 @@ async fn a_turn_that_takes_long_is_not_taken_for_one_that_is_stuck() {
     let looking = async {
         loop {
             sleep(Duration::from_secs(1)).await;
-            assert_eq!(scene.context.vitals.stuck(), None, "after {:?}", began.elapsed());
+            assert_eq!(scene.context.liveness.stuck(), None, "after {:?}", began.elapsed());
         }
     };
     tokio::select! {
@@ -403,7 +403,7 @@ async fn a_damaged_history_is_told_of() {
     due(&scene, "u1").await;
     append(&scene, "u1", at(-30), &[json!({"kind": "Painted", "data": {}})]).await;
     run_for(&scene, Does::Stays, Duration::from_secs(60)).await;
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_histories_damaged 1\n"), "{text}");
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
     assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 0);
@@ -455,7 +455,7 @@ async fn deletions_are_counted_from_the_history_once() {
         () = run_for(&scene, Does::Stays, Duration::from_secs(900)) => {}
         () = deletes_later => {}
     }
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"stale\"} 2\n"), "{text}");
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"ok\"} 0\n"), "{text}");
     let beats = scene.context.store.beats(9).await.unwrap();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{
-    cluster::{Answer, REQUEST_TIMEOUT, Trouble, told, within},
+    cluster::{ApiOutcome, REQUEST_TIMEOUT, Trouble, told, within},
     context::Context,
     process::namespace,
 };
@@ -23,10 +23,10 @@ const GOOD_FOR: Duration = Duration::from_secs(600);
 
 /// What was seen last.
 #[derive(Debug, Default)]
-pub(crate) struct Canary(Mutex<Option<Seen>>);
+pub(crate) struct AdmissionProbe(Mutex<Option<ProbeResult>>);
 
 #[derive(Clone, Debug)]
-struct Seen {
+struct ProbeResult {
     at: Instant,
     /// The policy that was looked for.
     policy: String,
@@ -34,7 +34,7 @@ struct Seen {
     missing: Option<String>,
 }
 
-impl Canary {
+impl AdmissionProbe {
     /// Why nothing may be deleted: the guard that is configured was not seen at work. `None`: it was, or none is
     /// configured.
     pub(crate) async fn missing(&self, context: &Context) -> Option<String> {
@@ -50,7 +50,7 @@ impl Canary {
         let at = Instant::now();
         let missing = look(context, &policy).await.err();
         self.tell_change(&policy, missing.as_deref());
-        *self.seen() = Some(Seen { at, policy, missing: missing.clone() });
+        *self.seen() = Some(ProbeResult { at, policy, missing: missing.clone() });
         missing
     }
 
@@ -68,7 +68,7 @@ impl Canary {
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+    fn seen(&self) -> MutexGuard<'_, Option<ProbeResult>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -109,12 +109,16 @@ fn judge(error: Option<&kube::Error>, name: &str, policy: &str) -> Result<(), St
     let words = format!("ValidatingAdmissionPolicy '{policy}' with binding");
     let is_its_word = matches!(error, kube::Error::Api(status) if status.message.contains(&words));
     let text = told(error);
-    match Answer::of(error) {
-        Answer::Refused if is_its_word => Ok(()),
-        Answer::Refused => {
+    match ApiOutcome::of(error) {
+        ApiOutcome::Refused if is_its_word => Ok(()),
+        ApiOutcome::Refused => {
             Err(format!("somebody else than the admission policy `{policy}` refused to delete `{name}`: {text}"))
         }
-        Answer::NotFound | Answer::OtherUid | Answer::Moved | Answer::TooManyRequests | Answer::Unclear => {
+        ApiOutcome::NotFound
+        | ApiOutcome::OtherUid
+        | ApiOutcome::Moved
+        | ApiOutcome::TooManyRequests
+        | ApiOutcome::Unclear => {
             Err(format!("nobody knows whether the admission policy `{policy}` is in force: {text}"))
         }
     }

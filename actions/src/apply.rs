@@ -3,12 +3,12 @@
 use kube::api::{DeleteParams, Preconditions};
 use lifecycle::{
     Action, Policy, Record, Task,
-    event::{ActionIntended, Told},
+    event::{ActionIntended, NoticeState},
     time::saturating_add,
 };
 
 use common::{
-    cluster::{Answer, Trouble, within},
+    cluster::{ApiOutcome, Trouble, within},
     config::Settings,
     timings::signed,
 };
@@ -21,18 +21,22 @@ pub(crate) enum Sent {
     /// 2xx.
     Accepted,
     /// A definite no.
-    No(Answer, String),
+    No(ApiOutcome, String),
     /// It may have been carried out, or be on its way still.
     Unclear(String),
 }
 
 /// What the owner was told of the deletion; `None`: nothing, though there is a channel. Then there must be no intent: it
 /// would record what is not so.
-pub(crate) fn told(policy: &Policy, record: &Record) -> Option<Told> {
+pub(crate) fn told(policy: &Policy, record: &Record) -> Option<NoticeState> {
     match &policy.warning {
-        None => Some(Told::NoChannel),
+        None => Some(NoticeState::NoChannel),
         Some(_) => record.notice(record.status).map(|notice| {
-            if notice.is_delivered() { Told::Promised(notice.promise) } else { Told::Undelivered(notice.promise) }
+            if notice.is_delivered() {
+                NoticeState::Promised(notice.promise)
+            } else {
+                NoticeState::Undelivered(notice.promise)
+            }
         }),
     }
 }
@@ -45,7 +49,7 @@ pub(crate) fn intent(
     policy: &Policy,
     record: &Record,
     permit: &Permit,
-    told: Told,
+    told: NoticeState,
 ) -> ActionIntended {
     // By the apiserver's clock, with which ours was just compared: should ours jump in this moment, the intent would be
     // its holder's until the next day.
@@ -53,7 +57,7 @@ pub(crate) fn intent(
     let now = clock.now().unwrap_or_else(|| worker.context.clock.now());
     ActionIntended {
         action: Action::Delete,
-        due_to: task.due_to,
+        cause_seq: task.due_to,
         attempt: record.attempts.begun + 1,
         holder: worker.actor.to_string(),
         until: saturating_add(now, signed(settings.timings.intent_lease)),
@@ -84,7 +88,7 @@ pub(crate) async fn delete(worker: &Worker, record: &Record, intended: &ActionIn
     let request = namespaces.delete(&record.name, &params);
     match within("delete it", request).await {
         Ok(_) => Sent::Accepted,
-        Err(Trouble { answer: Answer::Unclear, why, .. }) => Sent::Unclear(why),
+        Err(Trouble { answer: ApiOutcome::Unclear, why, .. }) => Sent::Unclear(why),
         Err(Trouble { answer, why, .. }) => Sent::No(answer, why),
     }
 }
@@ -93,7 +97,7 @@ pub(crate) async fn delete(worker: &Worker, record: &Record, intended: &ActionIn
 mod tests {
     use jiff::Timestamp;
     use lifecycle::{
-        Actor, Entry, Fact, Status, Uid,
+        Actor, Entry, Event, Status, Uid,
         event::{NoticeIntended, NoticeSent},
     };
 
@@ -104,22 +108,22 @@ mod tests {
     fn record(steps: usize) -> Record {
         let (uid, at) = (Uid::new("u"), Timestamp::UNIX_EPOCH);
         let (about, channel) = (Status::Unknown, "webhook".to_owned());
-        let intended = Fact::NoticeIntended(NoticeIntended { about, deadline: at, promise: at, channel });
+        let intended = Event::NoticeIntended(NoticeIntended { about, deadline: at, promise: at, channel });
         let entry = |(seq, fact)| {
             let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), String::new());
-            Entry { uid: Uid::new("u"), seq, at, actor, name, token, fact }
+            Entry { uid: Uid::new("u"), seq, at, actor, name, token, event: fact }
         };
         let entries: Vec<_> =
-            (1..).zip([intended, Fact::NoticeSent(NoticeSent { of: 1, promise: None })]).map(entry).collect();
+            (1..).zip([intended, Event::NoticeSent(NoticeSent { of: 1, promise: None })]).map(entry).collect();
         Record::of(uid, &entries[..steps])
     }
 
     #[test]
     fn no_intent_says_that_there_is_no_channel_where_there_is_one() {
         let told = |has_channel, steps| told(policies("1h", has_channel).iter().next().unwrap(), &record(steps));
-        assert_eq!(told(false, 0), Some(Told::NoChannel));
-        assert_eq!(told(true, 2), Some(Told::Promised(Timestamp::UNIX_EPOCH)));
-        assert_eq!(told(true, 1), Some(Told::Undelivered(Timestamp::UNIX_EPOCH)));
+        assert_eq!(told(false, 0), Some(NoticeState::NoChannel));
+        assert_eq!(told(true, 2), Some(NoticeState::Promised(Timestamp::UNIX_EPOCH)));
+        assert_eq!(told(true, 1), Some(NoticeState::Undelivered(Timestamp::UNIX_EPOCH)));
         assert_eq!(told(true, 0), None);
     }
 }

@@ -13,12 +13,12 @@ use tracing::warn;
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 #[derive(Debug)]
-pub(crate) struct Tasks {
+pub(crate) struct TaskConsumer {
     consumer: Option<Box<dyn Consumer>>,
     backoff: Duration,
 }
 
-impl Tasks {
+impl TaskConsumer {
     pub(crate) const fn new() -> Self {
         Self { consumer: None, backoff: BACKOFF.0 }
     }

@@ -6,8 +6,8 @@ use common::{
     timings::signed,
 };
 use lifecycle::{
-    Fact, Mode, Record, Task,
-    event::{ActionSkipped, SkipReason, WouldHave},
+    Event, Mode, Record, Task,
+    event::{ActionSkipped, DryRun, SkipReason},
     plan,
 };
 use tokio::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use tracing::info;
 
 use crate::{
     apply::{self, Sent},
-    outcome::{self, Fate},
-    preflight::{self, Looked},
+    outcome::{self, IntentState},
+    preflight::{self, Preflight},
     switches,
     worker::Worker,
 };
@@ -64,9 +64,9 @@ enum Round {
 
 async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Result<Round> {
     match outcome::settle_open(worker, record).await? {
-        Fate::NothingOpen => {}
-        Fate::Closed => return Ok(Round::Again),
-        Fate::SomebodyIsAtIt => return Ok(Round::Over),
+        IntentState::NothingOpen => {}
+        IntentState::Closed => return Ok(Round::Again),
+        IntentState::SomebodyIsAtIt => return Ok(Round::Over),
     }
     let settings = worker.context.settings();
     let now = worker.context.clock.now();
@@ -77,16 +77,16 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if policy.mode == Mode::Observe {
         // The one place where a deletion is only recorded.
         let decision = format!("delete namespace `{}`: {}", record.name, record.reason);
-        let fact = Fact::WouldHave(WouldHave { action: task.action, decision });
+        let fact = Event::WouldHave(DryRun { action: task.action, decision });
         return append_or_again(worker, record, fact).await;
     }
     if let Some(refusal) = switches::refusal(worker, &settings).await? {
         return skip(worker, record, None, refusal.why, refusal.detail, None).await;
     }
     let permit = match preflight::prepare(worker, &settings, policy, record).await? {
-        Looked::Go(permit) => permit,
-        Looked::NotNow => return Ok(Round::Over),
-        Looked::Skip(refusal) => {
+        Preflight::Go(permit) => permit,
+        Preflight::NotNow => return Ok(Round::Over),
+        Preflight::Skip(refusal) => {
             return skip(worker, record, None, refusal.why, refusal.detail, refusal.not_before).await;
         }
     };
@@ -104,7 +104,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     };
     let intended = apply::intent(worker, task, &settings, policy, record, &permit, told);
     let handed_over_by = Instant::now() + settings.timings.hand_over();
-    let fact = Fact::ActionIntended(Box::new(intended.clone()));
+    let fact = Event::ActionIntended(Box::new(intended.clone()));
     if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
         == Appended::Conflict
     {
@@ -138,15 +138,15 @@ async fn skip(
     detail: String,
     not_before: Option<jiff::Timestamp>,
 ) -> anyhow::Result<Round> {
-    if of.is_none() && record.attempts.tell_of(why, worker.context.clock.now()) {
+    if of.is_none() && record.attempts.is_news(why, worker.context.clock.now()) {
         return Ok(Round::Over);
     }
     info!(namespace.name = %record.name, "namespace `{}` is not deleted now: {detail}", record.name);
     let action = lifecycle::Action::Delete;
-    append_or_again(worker, record, Fact::ActionSkipped(ActionSkipped { of, action, why, detail, not_before })).await
+    append_or_again(worker, record, Event::ActionSkipped(ActionSkipped { of, action, why, detail, not_before })).await
 }
 
-async fn append_or_again(worker: &Worker, record: &mut Record, fact: Fact) -> anyhow::Result<Round> {
+async fn append_or_again(worker: &Worker, record: &mut Record, fact: Event) -> anyhow::Result<Round> {
     let now = worker.context.clock.now();
     match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
         Appended::Written => Ok(Round::Over),

@@ -9,16 +9,17 @@ use evidence::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Checked, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth, absorb,
+    Check, Condition, Namespace, Observation, Policy, Reading, Record, Status, Truth,
     event::SkipReason,
-    pipeline::{Links, Origin},
-    supersession::{Group, Member, Successor, succession},
+    observe,
+    pipeline::{CiObjectRef, Links},
+    supersession::{Deployment, DeploymentGroup, Successor, succession},
     time::human_text,
 };
 use tracing::debug;
 
 use crate::worker::Worker;
-use crate::{preflight::Looked, switches::Refusal};
+use crate::{preflight::Preflight, switches::Refusal};
 
 /// What a deletion rests on besides the namespace itself.
 #[derive(Debug, Default)]
@@ -26,15 +27,15 @@ pub(crate) struct Gathered {
     /// Its health.
     rounds: Option<Rounds>,
     /// What replaced it, each in the group it belongs to now.
-    successors: Vec<(Group, Member)>,
+    successors: Vec<(DeploymentGroup, Deployment)>,
     /// What the CI system says: of the pipeline that made it and its merge request, and of its job and those of what
     /// replaced it.
-    asked: Vec<(Origin, Look)>,
+    asked: Vec<(CiObjectRef, Look)>,
 }
 
 impl Gathered {
     /// What the CI system says of this.
-    fn told(&self, origin: &Origin) -> Option<&Look> {
+    fn told(&self, origin: &CiObjectRef) -> Option<&Look> {
         self.asked.iter().find(|(asked, _)| asked == origin).map(|(_, look)| look)
     }
 }
@@ -54,7 +55,7 @@ pub(crate) async fn gather(
     Ok(match record.status {
         Status::Failed => {
             let policy = settings.policies.for_namespace(namespace);
-            let ways = (&context.cluster, &context.web);
+            let ways = (&context.cluster, &context.http);
             let rounds = health::look_at(settings, policy, namespace, ways, context.clock.now()).await;
             Gathered { rounds, ..Gathered::default() }
         }
@@ -76,18 +77,27 @@ pub(crate) async fn gather(
 }
 
 /// The jobs of which it has to be proven that they deployed what replaced a namespace, and its own.
-fn jobs(settings: &Settings, successors: &[(Group, Member)], namespace: &Namespace) -> BTreeSet<Origin> {
+fn jobs(
+    settings: &Settings,
+    successors: &[(DeploymentGroup, Deployment)],
+    namespace: &Namespace,
+) -> BTreeSet<CiObjectRef> {
     let policies = &settings.policies;
     let terms = policies.for_namespace(namespace).and_then(|policy| policy.superseded.as_ref());
     let Some((terms, system)) = terms.and_then(|terms| Some((terms, terms.confirm?))) else { return BTreeSet::new() };
-    let own = Group::of(namespace, terms, &policies.keys).zip(Member::new(namespace, None, &policies.keys));
+    let own =
+        DeploymentGroup::of(namespace, terms, &policies.keys).zip(Deployment::new(namespace, None, &policies.keys));
     successors.iter().chain(&own).filter_map(|(group, member)| group.job(system, &member.job_id)).collect()
 }
 
 /// What the CI system says of these.
-async fn ask(worker: &Worker, settings: &Settings, origins: impl IntoIterator<Item = Origin>) -> Vec<(Origin, Look)> {
+async fn ask(
+    worker: &Worker,
+    settings: &Settings,
+    origins: impl IntoIterator<Item = CiObjectRef>,
+) -> Vec<(CiObjectRef, Look)> {
     let mut asked = Vec::new();
-    let Context { clock, web, .. } = &worker.context;
+    let Context { clock, http: web, .. } = &worker.context;
     for origin in origins {
         let Some(source) = worker.pipelines.get(settings, origin.system) else { continue };
         // Since when it is missing the collector wrote down.
@@ -105,14 +115,14 @@ async fn succeeds(
     context: &Context,
     settings: &Settings,
     successor: &Successor,
-) -> anyhow::Result<Option<(Group, Member)>> {
+) -> anyhow::Result<Option<(DeploymentGroup, Deployment)>> {
     let policies = &settings.policies;
     let Some(namespace) = cluster::look(&context.cluster, &successor.name, policies).await? else { return Ok(None) };
     let terms = policies.for_namespace(&namespace).and_then(|policy| policy.superseded.as_ref());
     let Some(terms) = terms.filter(|_| namespace.uid == successor.uid) else { return Ok(None) };
     let record = load(&*context.store, &successor.uid).await?;
-    let group = Group::of(&namespace, terms, &policies.keys);
-    Ok(group.zip(Member::new(&namespace, Some(&record), &policies.keys)))
+    let group = DeploymentGroup::of(&namespace, terms, &policies.keys);
+    Ok(group.zip(Deployment::new(&namespace, Some(&record), &policies.keys)))
 }
 
 /// What is seen of a namespace that was just read, with what was gathered.
@@ -128,23 +138,23 @@ pub(crate) fn see(
     let health = health::checkup(policy, gathered.rounds.as_ref(), (record.episode, record.since), namespace);
     let replaced = policy.filter(|_| record.status == Status::Superseded).and_then(|policy| {
         let terms = policy.superseded.as_ref()?;
-        let group = Group::of(namespace, terms, &policy.keys)?;
-        let own = Member::new(namespace, Some(record), &policy.keys)?;
+        let group = DeploymentGroup::of(namespace, terms, &policy.keys)?;
+        let own = Deployment::new(namespace, Some(record), &policy.keys)?;
         let others = gathered.successors.iter().filter(|(other, _)| *other == group).map(|(_, member)| member.clone());
         let all: Vec<_> = std::iter::once(own.clone()).chain(others).collect();
-        let prove = |newer: Origin, own: Origin| {
+        let prove = |newer: CiObjectRef, own: CiObjectRef| {
             ci::proof(&group, (&newer, gathered.told(&newer)), (&own, gathered.told(&own)))
         };
         Some(succession(&own, &group, &all, terms, prove, now))
     });
     let succession = match (replaced, policy.and_then(|policy| policy.superseded.as_ref())) {
-        (Some(replaced), _) => Checked::Seen(replaced),
-        (None, Some(_)) if record.status != Status::Superseded => Checked::Unseen,
-        (None, _) => Checked::Off,
+        (Some(replaced), _) => Check::Observed(replaced),
+        (None, Some(_)) if record.status != Status::Superseded => Check::Pending,
+        (None, _) => Check::Disabled,
     };
     let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
     let pipeline = ci::verdict(&links, &settings.ci, |origin| gathered.told(origin));
-    absorb(None, Reading { health, succession, pipeline, ..reading }, now)
+    observe(None, Reading { health, succession, pipeline, ..reading }, now)
 }
 
 /// Whether what led to the deletion is so now, by what was just seen: anything but True stops it (safety.md section 2,
@@ -171,12 +181,12 @@ pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Cond
 ///
 /// A cause that is not known is what the deletion waits for, and nobody else writes that down. One that is gone is for
 /// whoever watches the namespace to write down.
-pub(crate) fn objection(record: &Record, cause: &Condition, seen: &Observation) -> Option<Looked> {
+pub(crate) fn objection(record: &Record, cause: &Condition, seen: &Observation) -> Option<Preflight> {
     let condition = [cause, &seen.clock].into_iter().find(|condition| !condition.is_true())?;
     debug!("namespace `{}` is not deleted now: {}", record.name, condition.reason);
     Some(match cause.truth {
-        Truth::Unknown => Looked::Skip(missing(record.status, cause)),
-        Truth::True | Truth::False => Looked::NotNow,
+        Truth::Unknown => Preflight::Skip(missing(record.status, cause)),
+        Truth::True | Truth::False => Preflight::NotNow,
     })
 }
 

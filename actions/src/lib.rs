@@ -26,7 +26,7 @@ use std::time::Duration;
 use common::{
     config::WORKER_LIFE,
     context::Context,
-    heartbeat::{self, BUSY, Pulse},
+    heartbeat::{self, BUSY, Publisher},
 };
 use lifecycle::Task;
 use serde_json::Value;
@@ -34,7 +34,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{consumer::Tasks, worker::Worker};
+use crate::{consumer::TaskConsumer, worker::Worker};
 
 /// Interval within which the worker ticks, for liveness. A heartbeat comes at least as often.
 const TICK_INTERVAL: Duration = Duration::from_secs(30);
@@ -50,12 +50,12 @@ const REST: Duration = Duration::from_secs(1);
 /// # Errors
 /// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<()> {
-    let turns = context.vitals.watch("worker", TICK_INTERVAL);
+    let turns = context.liveness.watch("worker", TICK_INTERVAL);
     let worker = Worker::new(context);
-    let mut pulse = Pulse::new(heartbeat::WORKER, &worker.context);
+    let mut pulse = Publisher::new(heartbeat::WORKER, &worker.context);
     // Who beats is not stuck: each step of a task has a deadline.
     let body = || {
-        turns.turned();
+        turns.tick();
         worker.body()
     };
     work(&worker, &mut pulse, &cancel, body).await;
@@ -63,9 +63,9 @@ pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<
     Ok(())
 }
 
-async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, body: impl Fn() -> Value) {
+async fn work(worker: &Worker, pulse: &mut Publisher, cancel: &CancellationToken, body: impl Fn() -> Value) {
     let over = Instant::now() + WORKER_LIFE;
-    let mut tasks = Tasks::new();
+    let mut tasks = TaskConsumer::new();
     let context = &worker.context;
     let heartbeat_interval = context.timings().heartbeat_interval;
     loop {
@@ -126,7 +126,7 @@ mod tests {
         for about in ["", uid, &format!("{uid}/sleep/2"), &format!("{uid}/delete/7"), &format!("{uid}/delete/2")] {
             queue.publish(Route::Tasks, &Message::about(about)).await.unwrap();
         }
-        let mut pulse = Pulse::new(heartbeat::WORKER, &scene.worker.context);
+        let mut pulse = Publisher::new(heartbeat::WORKER, &scene.worker.context);
         // It ends by itself when nothing came for a while.
         work(&scene.worker, &mut pulse, &CancellationToken::new(), || Value::Null).await;
         assert_eq!(scene.written().await, "intended done");

@@ -2,13 +2,13 @@
 
 use anyhow::Context as _;
 use common::{
-    cluster::{Answer, Fenced, fence},
+    cluster::{ApiOutcome, Fenced, fence},
     events::News,
     history::{Appended, append, load},
     identity,
 };
 use lifecycle::{
-    Fact, Record,
+    Event, Record,
     backoff::{after_conflict, after_refusal},
     event::{ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, SkipReason},
     time::human_text,
@@ -22,7 +22,7 @@ const TRIES: usize = 16;
 
 /// What was found of an intent that the record held open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum IntentState {
     NothingOpen,
     /// It ran out, was fenced, and is closed: read everything again.
     Closed,
@@ -41,17 +41,17 @@ pub(crate) enum Closed {
 ///
 /// # Errors
 /// When the fence is not known to stand, or the outcome could not be written: the intent stays open.
-pub(crate) async fn settle_open(worker: &Worker, record: &mut Record) -> anyhow::Result<Fate> {
+pub(crate) async fn settle_open(worker: &Worker, record: &mut Record) -> anyhow::Result<IntentState> {
     let Some(open) = record.open.clone() else {
-        return Ok(Fate::NothingOpen);
+        return Ok(IntentState::NothingOpen);
     };
     if worker.context.clock.now() < open.intended.until {
-        return Ok(Fate::SomebodyIsAtIt);
+        return Ok(IntentState::SomebodyIsAtIt);
     }
     info!(namespace.name = %record.name, "the attempt of entry {} on namespace `{}` ran out and is fenced", open.seq, record.name);
     let fact = fenced(worker, record, open.seq, &open.intended).await?;
     write(worker, record, open.seq, fact).await?;
-    Ok(Fate::Closed)
+    Ok(IntentState::Closed)
 }
 
 /// Closes an intent by what became of its request.
@@ -68,29 +68,29 @@ pub(crate) async fn close(
     let now = worker.context.clock.now();
     let action = intended.action;
     let failed =
-        |why, detail, not_before| Fact::ActionFailed(ActionFailed { of: intent, action, why, detail, not_before });
+        |why, detail, not_before| Event::ActionFailed(ActionFailed { of: intent, action, why, detail, not_before });
     let fact = match sent {
-        Sent::Accepted => Fact::ActionDone(ActionDone { of: intent, observed: false }),
-        Sent::No(Answer::Moved, detail) => Fact::ActionSkipped(ActionSkipped {
+        Sent::Accepted => Event::ActionDone(ActionDone { of: intent, observed: false }),
+        Sent::No(ApiOutcome::Moved, detail) => Event::ActionSkipped(ActionSkipped {
             of: Some(intent),
             action,
             why: SkipReason::Busy,
             detail,
             not_before: after_conflict(record, now),
         }),
-        Sent::No(Answer::NotFound | Answer::OtherUid, detail) => failed(FailReason::Gone, detail, None),
-        Sent::No(Answer::Refused, detail) => {
+        Sent::No(ApiOutcome::NotFound | ApiOutcome::OtherUid, detail) => failed(FailReason::Gone, detail, None),
+        Sent::No(ApiOutcome::Refused, detail) => {
             warn!(namespace.name = %record.name, "the deletion of namespace `{}` was refused: {detail}", record.name);
             failed(FailReason::Refused, detail, Some(after_refusal(record, now)))
         }
-        Sent::No(Answer::TooManyRequests, detail) => failed(FailReason::TooManyRequests, detail, None),
-        Sent::No(Answer::Unclear, detail) | Sent::Unclear(detail) => {
+        Sent::No(ApiOutcome::TooManyRequests, detail) => failed(FailReason::TooManyRequests, detail, None),
+        Sent::No(ApiOutcome::Unclear, detail) | Sent::Unclear(detail) => {
             warn!(namespace.name = %record.name, "nobody knows what became of the deletion of namespace `{}`, so it is fenced: {detail}", record.name);
             fenced(worker, record, intent, intended).await?
         }
     };
     let refusal = refusal(record, &fact);
-    let busy = matches!(&fact, Fact::ActionSkipped(skipped) if skipped.not_before.is_none());
+    let busy = matches!(&fact, Event::ActionSkipped(skipped) if skipped.not_before.is_none());
     let is_written = write(worker, record, intent, fact).await?;
     if let Some(news) = refusal.filter(|_| is_written) {
         worker.events.tell(&record.name, &record.uid, news).await;
@@ -99,8 +99,8 @@ pub(crate) async fn close(
 }
 
 /// What people are told of a refusal that is another than the last: it is tried again, and mostly refused in the same words.
-fn refusal(record: &Record, fact: &Fact) -> Option<News> {
-    let Fact::ActionFailed(ActionFailed { why: FailReason::Refused, detail, not_before, .. }) = fact else {
+fn refusal(record: &Record, fact: &Event) -> Option<News> {
+    let Event::ActionFailed(ActionFailed { why: FailReason::Refused, detail, not_before, .. }) = fact else {
         return None;
     };
     let name = &record.name;
@@ -112,7 +112,7 @@ fn refusal(record: &Record, fact: &Fact) -> Option<News> {
     (record.attempts.refusal.as_ref() != Some(detail)).then(|| News::warning("DeletionRefused", note))
 }
 
-async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &ActionIntended) -> anyhow::Result<Fact> {
+async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &ActionIntended) -> anyhow::Result<Event> {
     let keys = &worker.context.settings().policies.keys;
     let proof = fence(&worker.context.cluster, &record.name, &record.uid, keys, intent, intended)
         .await
@@ -126,7 +126,7 @@ async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &Action
 
 /// Writes an outcome, unless another has closed the intent meanwhile; returns whether it did. An entry of somebody else in
 /// between (a wish of the owner, the namespace's end) changes nothing about what is known of the request.
-async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Fact) -> anyhow::Result<bool> {
+async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Event) -> anyhow::Result<bool> {
     let store = &*worker.context.store;
     for _ in 0..TRIES {
         if record.open.as_ref().is_none_or(|open| open.seq != intent) {

@@ -9,7 +9,7 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Fresh, Namespace, Policy, Record, Truth, decide, event::SkipReason, guards, object_guards,
+    Condition, LiveObject, Namespace, Policy, Record, Truth, decide, event::SkipReason, guards, object_guards,
     plan::is_foretold, time::human_text,
 };
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ pub(crate) struct Permit {
     pub(crate) wave: Option<String>,
 }
 
-pub(crate) enum Looked {
+pub(crate) enum Preflight {
     Go(Box<Permit>),
     /// The world is not what the record says; whoever watches it will write that down.
     NotNow,
@@ -49,18 +49,18 @@ pub(crate) async fn prepare(
     settings: &Settings,
     policy: &Policy,
     record: &Record,
-) -> anyhow::Result<Looked> {
+) -> anyhow::Result<Preflight> {
     let context = &worker.context;
     let (cluster, policies) = (&context.cluster, &settings.policies);
 
     // What waits for a slot is offered again and again: it costs the apiserver nothing.
     if let Some(refusal) = known_to_wait(worker, policy, record).await? {
-        return Ok(Looked::Skip(refusal));
+        return Ok(Preflight::Skip(refusal));
     }
 
     let reading = evidence::namespace::read(cluster, &record.name, policies, context.clock.now()).await?;
     let Some(reading) = reading else {
-        return Ok(Looked::NotNow);
+        return Ok(Preflight::NotNow);
     };
     let gathered = gather(worker, settings, record, &reading.namespace).await?;
     let now = context.clock.now();
@@ -68,7 +68,7 @@ pub(crate) async fn prepare(
     let seen = see(settings, reading, applies, &gathered, record, now);
     if let Some(other) = decide(applies, record, &seen, now).entry {
         debug!("namespace `{}` is not what it was: {} is due first", record.name, other.kind());
-        return Ok(Looked::NotNow);
+        return Ok(Preflight::NotNow);
     }
     if let Some(objection) = objection(record, &cause(record, &seen, now), &seen) {
         return Ok(objection);
@@ -76,11 +76,11 @@ pub(crate) async fn prepare(
     let window = window(worker);
     let slot = match claim(worker, ClaimKind::Slots, settings.budget, window, record).await? {
         Ok(slot) => slot,
-        Err(refusal) => return Ok(Looked::Skip(refusal)),
+        Err(refusal) => return Ok(Preflight::Skip(refusal)),
     };
     let wave = match wave(worker, settings, window, policy, record).await? {
         Ok(wave) => wave,
-        Err(refusal) => return Ok(Looked::Skip(refusal)),
+        Err(refusal) => return Ok(Preflight::Skip(refusal)),
     };
 
     // The claims may have taken long: what counts as evidence is what is seen from here on.
@@ -88,13 +88,14 @@ pub(crate) async fn prepare(
     let gathered = gather(worker, settings, record, &seen.namespace).await?;
     identity::still_answers(&*context.store, cluster).await?;
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
-        return Ok(Looked::NotNow);
+        return Ok(Preflight::NotNow);
     };
-    let lineage = controls::lineage(&*context.store).await?;
-    let fresh = Fresh { namespace: &namespace, policy: policies.for_namespace(&namespace), lineage: &lineage };
+    let lineage = controls::store_identity(&*context.store).await?;
+    let fresh =
+        LiveObject { namespace: &namespace, policy: policies.for_namespace(&namespace), store_identity: &lineage };
     if let Some(why) = in_the_way(policy, record, &fresh, context.clock.now()) {
         debug!("namespace `{}` is not deleted now: {why}", record.name);
-        return Ok(Looked::NotNow);
+        return Ok(Preflight::NotNow);
     }
     // Its owner may have asked for more time since the evidence was read.
     let now = context.clock.now();
@@ -102,7 +103,7 @@ pub(crate) async fn prepare(
     let last = see(settings, reading, fresh.policy, &gathered, record, now);
     if let Some(other) = decide(fresh.policy, record, &last, now).entry {
         debug!("namespace `{}` changed at the last moment: {} is due first", record.name, other.kind());
-        return Ok(Looked::NotNow);
+        return Ok(Preflight::NotNow);
     }
     let cause = cause(record, &last, now);
     if let Some(objection) = objection(record, &cause, &last) {
@@ -110,15 +111,15 @@ pub(crate) async fn prepare(
     }
     if self::window(worker) != window {
         // The slot was good in its own window only.
-        return Ok(Looked::NotNow);
+        return Ok(Preflight::NotNow);
     }
     let told = Condition { truth: Truth::True, reason: record.reason.clone(), observed_at: evidence_at };
     let evidence = if cause.reason == told.reason { vec![told, last.clock] } else { vec![told, cause, last.clock] };
-    Ok(Looked::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, wave })))
+    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, wave })))
 }
 
 /// What the first guard says that is not clear, of those on the record and those on the object.
-fn in_the_way(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -> Option<String> {
+fn in_the_way(policy: &Policy, record: &Record, fresh: &LiveObject<'_>, now: Timestamp) -> Option<String> {
     let on_record = guards(policy, record, now).into_iter().find(|guard| !guard.is_clear()).map(|guard| guard.why);
     on_record.or_else(|| {
         let on_object = object_guards(policy, record, fresh, now);

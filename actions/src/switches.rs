@@ -31,7 +31,7 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
         let detail = "this worker has another configuration than the one in force".to_owned();
         return Ok(Some(refuse(SkipReason::Doubt, detail)));
     }
-    if let Some(doubt) = controls::doubt(store).await? {
+    if let Some(doubt) = controls::mismatch(store).await? {
         let detail = format!(
             "this store may not be the right one (namespace `{}`: {}); once you know that it is, run `nsm approve --store`",
             doubt.body.namespace, doubt.body.why

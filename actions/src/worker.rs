@@ -3,33 +3,33 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{
-    budget::Claims,
+    budget::SlotAllocator,
     context::Context,
     events::Events,
-    heartbeat::{self, Doing, Outage, WorkerBody, is_alive},
+    heartbeat::{self, CurrentTask, Outage, WorkerBody, is_alive},
 };
 use evidence::ci::Sources;
 use jiff::Timestamp;
 use lifecycle::{Action, Actor, Task};
 use serde_json::Value;
 
-use crate::{admission_probe::Canary, delete, notify};
+use crate::{admission_probe::AdmissionProbe, delete, notify};
 
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) context: Context,
     pub(crate) actor: Actor,
-    pub(crate) claims: Claims,
-    pub(crate) canary: Canary,
+    pub(crate) claims: SlotAllocator,
+    pub(crate) canary: AdmissionProbe,
     pub(crate) events: Events,
     pub(crate) pipelines: Sources,
-    at: Mutex<At>,
+    at: Mutex<Progress>,
 }
 
 /// What it is at, for whoever looks.
 #[derive(Debug, Default)]
-struct At {
-    doing: Option<Doing>,
+struct Progress {
+    doing: Option<CurrentTask>,
     done: u64,
     failed: u64,
 }
@@ -38,8 +38,8 @@ impl Worker {
     pub(crate) fn new(context: Context) -> Self {
         Self {
             actor: context.actor(heartbeat::WORKER),
-            claims: Claims::default(),
-            canary: Canary::default(),
+            claims: SlotAllocator::default(),
+            canary: AdmissionProbe::default(),
             events: Events::new(&context, "Delete"),
             pipelines: Sources::default(),
             at: Mutex::default(),
@@ -57,7 +57,7 @@ impl Worker {
     /// Takes a task in hand.
     pub(crate) fn begin(&self, task: &Task) {
         let since = self.context.clock.now();
-        self.at().doing = Some(Doing { task: task.id(), namespace: None, since });
+        self.at().doing = Some(CurrentTask { task: task.id(), namespace: None, since });
     }
 
     /// The namespace the task in hand is about, by its record.
@@ -80,13 +80,13 @@ impl Worker {
 
     /// What it tells of itself.
     pub(crate) fn body(&self) -> Value {
-        let At { doing, done, failed } = &*self.at();
+        let Progress { doing, done, failed } = &*self.at();
         let body = WorkerBody {
-            doing: doing.clone(),
+            current: doing.clone(),
             done: *done,
             failed: *failed,
             config: self.context.settings().hash.clone(),
-            unarmed: self.canary.known(),
+            admission_error: self.canary.known(),
             outages: Outage::of_clock(&self.context.cluster.clock, self.context.clock.now()).into_iter().collect(),
         };
         serde_json::to_value(body).expect("plain data serializes")
@@ -107,7 +107,7 @@ impl Worker {
         others.filter(|beat| (beat.started, beat.id.as_str()) < own).count() < min
     }
 
-    fn at(&self) -> MutexGuard<'_, At> {
+    fn at(&self) -> MutexGuard<'_, Progress> {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use self::metrics::Hooks;
 pub use openapi::openapi;
-pub use problem::{Complaint, Refusal};
+pub use problem::{ProblemDetails, Refusal};
 pub use routes::{Approved, Because, router};
 pub use serve::serve;
 
@@ -44,7 +44,7 @@ pub struct Api {
 
 impl From<&Context> for Api {
     fn from(context: &Context) -> Self {
-        let Context { store, queue, cluster, clock, settings, vitals, .. } = context.clone();
+        let Context { store, queue, cluster, clock, settings, liveness: vitals, .. } = context.clone();
         let hooks = Hooks::default();
         vitals.register(|registry| hooks.register(registry));
         Self { store, queue, cluster, clock, settings, hooks }

@@ -10,7 +10,7 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use crate::problem::Fault;
+use crate::problem::Problem;
 
 /// The largest body that is read, in bytes.
 pub(crate) const BODY: usize = 64 * 1024;
@@ -63,10 +63,10 @@ pub(crate) async fn limit_hook(State(room): State<Room>, request: Request, next:
 
 async fn within(room: &Room, time: Duration, request: Request, next: Next) -> Response {
     let Ok(_place) = room.0.try_acquire() else {
-        return Fault::too_busy().into_response();
+        return Problem::too_busy().into_response();
     };
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Fault::too_late(time.as_secs()).into_response(),
+        Err(_) => Problem::too_late(time.as_secs()).into_response(),
     }
 }

@@ -9,24 +9,24 @@ use common::{queue::QueueError, stop::Unchanged, store::StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::queries::Unanswered;
+use crate::queries::QueryError;
 
 /// A refusal or a failure, as it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct Problem {
     status: StatusCode,
-    error: Complaint,
+    error: ProblemDetails,
 }
 
 /// The body of every answer that is not what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refusal {
-    pub error: Complaint,
+    pub error: ProblemDetails,
 }
 
 /// What went wrong. For people: programs go by the status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Complaint {
+pub struct ProblemDetails {
     /// What was not done.
     pub what: String,
     pub why: String,
@@ -52,14 +52,14 @@ pub(crate) enum Refusals {
     Unavailable(Refusal),
 }
 
-impl Fault {
+impl Problem {
     pub(crate) fn new(
         status: StatusCode,
         what: impl Into<String>,
         why: impl Into<String>,
         mend: impl Into<String>,
     ) -> Self {
-        Self { status, error: Complaint { what: what.into(), why: why.into(), mend: mend.into() } }
+        Self { status, error: ProblemDetails { what: what.into(), why: why.into(), mend: mend.into() } }
     }
 
     /// What is asked cannot be read.
@@ -91,14 +91,14 @@ impl Fault {
     }
 }
 
-impl From<QueueError> for Fault {
+impl From<QueueError> for Problem {
     fn from(error: QueueError) -> Self {
         let mend = "see whether the queue is well; until then whatever happened is noticed later";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "it was not handed on", error.to_string(), mend)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let (status, mend) = match &error {
             StoreError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "see whether the store is well"),
@@ -110,15 +110,15 @@ impl From<StoreError> for Fault {
     }
 }
 
-impl From<Unanswered> for Fault {
-    fn from(unanswered: Unanswered) -> Self {
+impl From<QueryError> for Problem {
+    fn from(unanswered: QueryError) -> Self {
         match unanswered {
-            Unanswered::NotFound(why) => {
+            QueryError::NotFound(why) => {
                 let mend = "`GET /api/v1/namespaces?all=true` lists those with a history";
                 Self::new(StatusCode::NOT_FOUND, "there is no such namespace", why, mend)
             }
-            Unanswered::Store(error) => error.into(),
-            Unanswered::Cluster(trouble) => {
+            QueryError::Store(error) => error.into(),
+            QueryError::Cluster(trouble) => {
                 let mend = "see whether the apiserver is well";
                 let what = "the apiserver gave no answer";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, what, trouble.to_string(), mend)
@@ -127,14 +127,14 @@ impl From<Unanswered> for Fault {
     }
 }
 
-impl From<Unchanged> for Fault {
+impl From<Unchanged> for Problem {
     fn from(unchanged: Unchanged) -> Self {
         let mend = "ask again, it is safe to repeat; see whether the store and the apiserver are well";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "it was not decreed", unchanged.to_string(), mend)
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(Refusal { error: self.error })).into_response();
         let headers = response.headers_mut();

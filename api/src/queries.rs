@@ -27,7 +27,7 @@ const PAGE: usize = 500;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
+pub enum QueryError {
     /// There is no such namespace.
     #[error("{0}")]
     NotFound(String),
@@ -38,7 +38,7 @@ pub enum Unanswered {
 }
 
 /// The uids a person may mean, the most recent first.
-async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, Unanswered> {
+async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, QueryError> {
     let named = store.uids_named(name_or_uid, UIDS).await?;
     if !named.is_empty() {
         return Ok(named);
@@ -49,7 +49,7 @@ async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, Unanswer
     }
     let records = snapshots(store).await?;
     let meant = nearest(name_or_uid, records.iter().map(|record| record.name.as_str()));
-    Err(Unanswered::NotFound(nothing_recorded(name_or_uid, meant)))
+    Err(QueryError::NotFound(nothing_recorded(name_or_uid, meant)))
 }
 
 /// That a namespace is not known, and which one may be meant.

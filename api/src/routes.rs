@@ -27,7 +27,7 @@ use crate::{
     limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
     metrics,
     openapi::openapi,
-    problem::Fault,
+    problem::Problem,
 };
 
 const RECORDS: Option<Readable> = Some(Readable::Records);
@@ -65,7 +65,7 @@ pub fn router(api: Api) -> Router {
     let mut routes = Router::new();
     for (path, need, answer) in guarded() {
         let guard = from_fn_with_state((api.clone(), access.clone(), need), admit);
-        routes = routes.route(path, answer.fallback(async || Fault::no_such_method()).layer(guard));
+        routes = routes.route(path, answer.fallback(async || Problem::no_such_method()).layer(guard));
     }
     routes
         .layer(DefaultBodyLimit::max(BODY))
@@ -73,8 +73,8 @@ pub fn router(api: Api) -> Router {
         .merge(hooks(&api))
         .route("/livez", get(live))
         .route("/readyz", readiness)
-        .fallback(async || Fault::no_such_route())
-        .method_not_allowed_fallback(async || Fault::no_such_method())
+        .fallback(async || Problem::no_such_route())
+        .method_not_allowed_fallback(async || Problem::no_such_method())
         .layer(map_response(closed))
         .with_state(api)
 }
@@ -85,7 +85,7 @@ fn hooks(api: &Api) -> Router<Api> {
     let hook = |system, answer: MethodRouter<Api>| {
         let counts = from_fn_with_state((api.hooks.clone(), system), counted);
         answer
-            .fallback(async || Fault::no_such_method())
+            .fallback(async || Problem::no_such_method())
             .layer(from_fn_with_state(room.clone(), limit_hook))
             .layer(counts)
     };
@@ -100,7 +100,7 @@ fn hooks(api: &Api) -> Router<Api> {
     (status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))),
     crate::problem::Refusals,
 ))]
-async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, Fault> {
+async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, Problem> {
     let settings = api.settings.borrow().clone();
     let text = metrics::text(&*api.store, &settings, format, api.clock.now()).await?;
     Ok(format.answer(text))

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use api::{
     Approved, Because, Refusal,
-    queries::{controls::Decreed, history, listing::Listing, why::Why},
+    queries::{controls::StopState, history, listing::Listing, why::Why},
 };
 use common::{
     proxies::Proxies,
@@ -34,7 +34,7 @@ const LARGEST: usize = 32 * 1024 * 1024;
 
 /// The API, and who asks it.
 #[derive(Debug)]
-pub(crate) struct Remote {
+pub(crate) struct ApiClient {
     /// Without a slash at its end.
     address: String,
     client: Client,
@@ -42,7 +42,7 @@ pub(crate) struct Remote {
     token: Option<HeaderValue>,
 }
 
-impl Remote {
+impl ApiClient {
     pub(crate) fn new(address: &str, token_file: Option<&Path>, authority: Option<&Path>) -> Result<Self, Failure> {
         if !["http://", "https://"].iter().any(|scheme| address.starts_with(scheme)) {
             let text = format!("`{address}` is not the address of an API; write for example `https://nsm.example.org`");
@@ -104,7 +104,7 @@ impl Remote {
         self.get("/api/v1/workers").await
     }
 
-    pub(crate) async fn stop(&self, reason: Option<String>) -> Result<Decreed, Failure> {
+    pub(crate) async fn stop(&self, reason: Option<String>) -> Result<StopState, Failure> {
         let stopped = timeout(STOP, self.post("/api/v1/stop", &Because { reason })).await;
         stopped.unwrap_or_else(|_| {
             let (address, seconds) = (&self.address, STOP.as_secs());
@@ -114,11 +114,11 @@ impl Remote {
         })
     }
 
-    pub(crate) async fn resume(&self, reason: Option<String>) -> Result<Decreed, Failure> {
+    pub(crate) async fn resume(&self, reason: Option<String>) -> Result<StopState, Failure> {
         self.post("/api/v1/resume", &Because { reason }).await
     }
 
-    pub(crate) async fn approve(&self, approved: &Approved) -> Result<Decreed, Failure> {
+    pub(crate) async fn approve(&self, approved: &Approved) -> Result<StopState, Failure> {
         self.post("/api/v1/approve", approved).await
     }
 

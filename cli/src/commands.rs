@@ -17,15 +17,15 @@ use common::timings::Timings;
 
 use crate::{
     args::{Cli, Command, called},
-    context::Reach,
+    context::CliContext,
     failure::Failure,
-    output::{Screen, print},
+    output::{Output, print},
 };
 
 /// Carries out one command.
 pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Result<(), Failure> {
-    let reach = Reach::new(&cli.global, timings);
-    let screen = Screen::new(cli.global.output);
+    let reach = CliContext::new(&cli.global, timings);
+    let screen = Output::new(cli.global.output);
     screen.fits(&cli.command)?;
     match cli.command {
         Command::Standalone { mode } => standalone::standalone(&reach, &cli.global, mode).await,
@@ -36,8 +36,8 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Re
         Command::Workers => workers::workers(&reach, &screen).await,
         Command::Keep { name, end, reason } => {
             let end = match (end.until, end.period) {
-                (Some(until), _) => keep::End::At(until),
-                (None, period) => keep::End::In(period.unwrap_or_default()),
+                (Some(until), _) => keep::KeepEnd::At(until),
+                (None, period) => keep::KeepEnd::In(period.unwrap_or_default()),
             };
             keep::keep(&reach, &screen, &name, end, reason).await
         }

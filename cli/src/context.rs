@@ -21,9 +21,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     args::Global,
-    client::Remote,
+    client::ApiClient,
     failure::{Code, Failure, causes},
-    output::Screen,
+    output::Output,
     view::results,
 };
 
@@ -38,13 +38,13 @@ const STORE_REST: Duration = Duration::from_millis(500);
 
 /// The edges of one command.
 #[derive(Debug)]
-pub(crate) struct Reach<'g> {
+pub(crate) struct CliContext<'g> {
     global: &'g Global,
     clock: Clock,
     timings: Timings,
 }
 
-impl<'g> Reach<'g> {
+impl<'g> CliContext<'g> {
     pub(crate) fn new(global: &'g Global, timings: Timings) -> Self {
         Self { global, clock: Clock::system(), timings }
     }
@@ -76,9 +76,9 @@ impl<'g> Reach<'g> {
     }
 
     /// The API, where it is to be asked instead of the store.
-    pub(crate) fn remote(&self) -> Result<Option<Remote>, Failure> {
+    pub(crate) fn remote(&self) -> Result<Option<ApiClient>, Failure> {
         let Global { api, token_file, api_ca, .. } = self.global;
-        api.as_ref().map(|api| Remote::new(api, token_file.as_deref(), api_ca.as_deref())).transpose()
+        api.as_ref().map(|api| ApiClient::new(api, token_file.as_deref(), api_ca.as_deref())).transpose()
     }
 
     /// The store, where there is one already: a reader makes none. Waits for a while for a server that does not answer, saying
@@ -92,7 +92,7 @@ impl<'g> Reach<'g> {
             match store::open_with(&settings.store.url, &settings.store.access).await {
                 Err(OpenError::Store(error)) if error.is_worth_another_try() && began.elapsed() < STORE_PATIENCE => {
                     if !std::mem::replace(&mut is_told, true) {
-                        Screen::new(self.global.output).note(&format!("the store does not answer yet: {error}"));
+                        Output::new(self.global.output).note(&format!("the store does not answer yet: {error}"));
                     }
                 }
                 opened => return Ok(opened?),

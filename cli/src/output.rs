@@ -15,11 +15,11 @@ const NARROWEST: u16 = 40;
 
 /// Colours, where they belong: not into a pipe, and not where NO_COLOR is set.
 #[derive(Debug)]
-pub(crate) struct Screen {
+pub(crate) struct Output {
     format: Format,
 }
 
-impl Screen {
+impl Output {
     pub(crate) const fn new(format: Format) -> Self {
         Self { format }
     }

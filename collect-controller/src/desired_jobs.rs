@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::{
     config::{Settings, Sweep},
-    jobs::{JobKind, JobSpec, Schedule, Slot},
+    jobs::{JobKind, JobSpec, Schedule, TimeSlot},
 };
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ const PRUNE_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// What there should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct DesiredJobs {
     /// One job each that stays, as its first try.
     pub(crate) residents: Vec<JobSpec>,
     pub(crate) schedules: Vec<Schedule>,
@@ -27,12 +27,12 @@ pub(crate) struct Plan {
     pub(crate) holds_for: Option<Duration>,
 }
 
-impl Plan {
+impl DesiredJobs {
     /// What there should be now. Within one process (`hands_over` is false) one collector serves all, and stays.
     pub(crate) fn of(settings: &Settings, hands_over: bool, now: Timestamp) -> Self {
         let jobs = &settings.jobs;
         let shards = if hands_over { jobs.shards } else { 1 };
-        let slot = hands_over.then(|| Slot::of(now, jobs.resident_for));
+        let slot = hands_over.then(|| TimeSlot::of(now, jobs.resident_for));
         let prune = schedule("prune", ["prune"], jobs.prune_every, PRUNE_WITHIN);
         match jobs.sweep {
             Sweep::Resident => Self {
@@ -52,7 +52,7 @@ impl Plan {
     }
 }
 
-fn resident(shard: u32, of: u32, slot: Option<Slot>, settings: &Settings, now: Timestamp) -> JobSpec {
+fn resident(shard: u32, of: u32, slot: Option<TimeSlot>, settings: &Settings, now: Timestamp) -> JobSpec {
     let mut name = format!("collector-{shard}");
     let mut args = vec!["resident".to_owned(), "--shard".into(), shard.to_string(), "--of".into(), of.to_string()];
     let mut deadline = None;
@@ -66,7 +66,12 @@ fn resident(shard: u32, of: u32, slot: Option<Slot>, settings: &Settings, now: T
     JobSpec { name, kind: JobKind::Collector, args, deadline }
 }
 
-fn schedule<const N: usize>(name: &str, args: [&str; N], every: common::jobs::Every, deadline: Duration) -> Schedule {
+fn schedule<const N: usize>(
+    name: &str,
+    args: [&str; N],
+    every: common::jobs::CronInterval,
+    deadline: Duration,
+) -> Schedule {
     let args = args.map(str::to_owned).to_vec();
     Schedule { name: name.to_owned(), kind: JobKind::Collector, args, every, deadline }
 }
@@ -77,16 +82,16 @@ mod tests {
 
     use super::*;
 
-    fn plan(variables: &[(&str, &str)], hands_over: bool, now: i64) -> Plan {
+    fn plan(variables: &[(&str, &str)], hands_over: bool, now: i64) -> DesiredJobs {
         let variables = variables.iter().map(|(key, value)| (format!("NSM__JOBS__{key}"), (*value).to_owned()));
         let store = ("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned());
         let settings = Source::new(None, variables.chain([store])).load().unwrap();
-        Plan::of(&settings, hands_over, Timestamp::from_second(now).unwrap())
+        DesiredJobs::of(&settings, hands_over, Timestamp::from_second(now).unwrap())
     }
 
     /// Every job in words.
     #[track_caller]
-    fn check(plan: &Plan, residents: &[&str], schedules: &[&str]) {
+    fn check(plan: &DesiredJobs, residents: &[&str], schedules: &[&str]) {
         let told = |name: &str, args: &[String]| format!("{name}: {}", args.join(" "));
         let jobs: Vec<_> = plan.residents.iter().map(|spec| told(&spec.name, &spec.args)).collect();
         let repeated: Vec<_> =
@@ -143,6 +148,6 @@ mod tests {
         let plan = plan(&[("SHARDS", "100"), ("SWEEP", "cron")], true, 0);
         assert!(plan.schedules.iter().all(|schedule| schedule.name.len() <= 19));
         let resident = self::plan(&[("SHARDS", "100")], true, 9_999_999_999).residents.pop().unwrap();
-        assert!(common::jobs::turn_name(&resident.name, 999).len() <= common::jobs::LONGEST_NAME, "{resident:?}");
+        assert!(common::jobs::attempt_name(&resident.name, 999).len() <= common::jobs::MAX_NAME_LENGTH, "{resident:?}");
     }
 }

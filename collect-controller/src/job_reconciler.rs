@@ -9,13 +9,15 @@ use std::{
 use common::{
     config::Settings,
     heartbeat::ControllerBody,
-    jobs::{Job, JobKind, JobSpec, JobState, Outcome, Pending, Schedule, SharedJobs, Started, turn_name, turn_of},
+    jobs::{
+        Job, JobKind, JobSpec, JobState, Outcome, Pending, Schedule, SharedJobs, Started, attempt_name, attempt_of,
+    },
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
-use crate::{desired_jobs::Plan, metrics::Metrics, retry::Troubles};
+use crate::{desired_jobs::DesiredJobs, metrics::Metrics, retry::RetryStates};
 
 /// How many numbers are tried in a row where jobs of theirs ended that the runner does not show.
 const TURNS: u32 = 8;
@@ -27,10 +29,10 @@ const ALL: &str = "collectors";
 const SCHEDULES: &str = "schedules";
 
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct JobReconciler {
     jobs: SharedJobs,
     metrics: Metrics,
-    troubles: Troubles,
+    troubles: RetryStates,
     began: Instant,
     /// Jobs that ended and were counted.
     ended: BTreeSet<String>,
@@ -41,12 +43,12 @@ pub(crate) struct Keeper {
     wanted: usize,
 }
 
-impl Keeper {
+impl JobReconciler {
     pub(crate) fn new(jobs: SharedJobs, metrics: Metrics) -> Self {
         Self {
             jobs,
             metrics,
-            troubles: Troubles::default(),
+            troubles: RetryStates::default(),
             began: Instant::now(),
             ended: BTreeSet::new(),
             turns: BTreeMap::new(),
@@ -58,7 +60,7 @@ impl Keeper {
 
     /// Starts, schedules and ends what there should be or not. Returns how soon to look again, where nothing else tells.
     pub(crate) async fn keep(&mut self, settings: &Settings, now: Timestamp) -> Option<Duration> {
-        let plan = Plan::of(settings, self.jobs.hands_over(), now);
+        let plan = DesiredJobs::of(settings, self.jobs.hands_over(), now);
         self.wanted = plan.residents.len();
         if self.troubles.pause(ALL).is_none() {
             match self.jobs.jobs(JobKind::Collector).await {
@@ -95,14 +97,14 @@ impl Keeper {
         }
     }
 
-    async fn keep_residents(&mut self, plan: &Plan, jobs: &[Job], now: Timestamp) {
+    async fn keep_residents(&mut self, plan: &DesiredJobs, jobs: &[Job], now: Timestamp) {
         self.take_in(jobs, now).await;
         self.turns.retain(|base, _| plan.residents.iter().any(|spec| spec.name == *base));
         self.running = 0;
         let mut have_begun = true;
         for spec in &plan.residents {
-            let own = |job: &&Job| turn_of(&spec.name, &job.name).is_some();
-            let last = jobs.iter().filter(own).filter_map(|job| turn_of(&spec.name, &job.name)).max();
+            let own = |job: &&Job| attempt_of(&spec.name, &job.name).is_some();
+            let last = jobs.iter().filter(own).filter_map(|job| attempt_of(&spec.name, &job.name)).max();
             if let Some(last) = last {
                 let known = self.turns.entry(spec.name.clone()).or_insert(last);
                 *known = last.max(*known);
@@ -132,7 +134,7 @@ impl Keeper {
         }
         let next = self.turns.get(&spec.name).map_or(0, |last| last + 1);
         for turn in next..next + TURNS {
-            let attempt = JobSpec { name: turn_name(&spec.name, turn), ..spec.clone() };
+            let attempt = JobSpec { name: attempt_name(&spec.name, turn), ..spec.clone() };
             match self.jobs.start(&attempt).await {
                 Ok(Started::Now | Started::Exists(JobState::Running)) => {
                     self.metrics.job(Outcome::Started);
@@ -154,7 +156,7 @@ impl Keeper {
                 }
             }
         }
-        let why = format!("the names of {TURNS} jobs from `{}` on are used", turn_name(&spec.name, next));
+        let why = format!("the names of {TURNS} jobs from `{}` on are used", attempt_name(&spec.name, next));
         self.trouble(about(&spec.name), Outcome::Refused, why, now);
         false
     }
@@ -178,7 +180,7 @@ impl Keeper {
     }
 
     /// Ends residents that are not of the shards there should be. A predecessor of one that should be ends by itself.
-    async fn end_others(&self, plan: &Plan, jobs: &[Job]) {
+    async fn end_others(&self, plan: &DesiredJobs, jobs: &[Job]) {
         let runs = |job: &&Job| job.state == JobState::Running && job.args.first().is_some_and(|it| it == "resident");
         for job in jobs.iter().filter(runs) {
             if !plan.residents.iter().any(|spec| share(&spec.args) == share(&job.args)) {

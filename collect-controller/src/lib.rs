@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use common::{
     context::Context,
     controls::{accept_config, begin_epoch},
-    heartbeat::{BUSY, ControllerBody, Pulse},
+    heartbeat::{BUSY, ControllerBody, Publisher},
     jobs::SharedJobs,
     process,
 };
@@ -27,7 +27,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{in_force::InForce, job_reconciler::Keeper, metrics::Metrics};
+use crate::{in_force::InForce, job_reconciler::JobReconciler, metrics::Metrics};
 
 /// The role, as in its beats.
 pub const ROLE: &str = "collect-controller";
@@ -46,13 +46,13 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     begin_epoch(store, &actor, context.clock.now()).await.context("cannot begin an epoch in the store")?;
 
     let mut in_force = InForce::default();
-    let mut keeper = Keeper::new(jobs.clone(), Metrics::new(&context.vitals));
-    let mut pulse = Pulse::new(ROLE, &context).later();
+    let mut keeper = JobReconciler::new(jobs.clone(), Metrics::new(&context.liveness));
+    let mut pulse = Publisher::new(ROLE, &context).later();
     // Others hold to what this one put in force for as long as they hear of it.
     pulse.every(BUSY.min(context.timings().heartbeat_interval));
-    let turns = context.vitals.watch(ROLE, LOOK_EVERY);
+    let turns = context.liveness.watch(ROLE, LOOK_EVERY);
     loop {
-        turns.turned();
+        turns.tick();
         let hash = settings.borrow_and_update().hash.clone();
         if !in_force.stands(store, &hash).await {
             match accept_config(store, &actor, &hash, context.clock.now()).await {
@@ -86,7 +86,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
 }
 
 /// What it tells of itself.
-fn body(keeper: &mut Keeper, context: &Context) -> Value {
+fn body(keeper: &mut JobReconciler, context: &Context) -> Value {
     let installation = Some(process::installation(context));
     let body = ControllerBody { installation, ..keeper.body(context.clock.now()) };
     serde_json::to_value(body).expect("plain data serializes")

@@ -1,6 +1,6 @@
 //! What the collect-controller counts.
 
-use common::{jobs::Outcome, liveness::Vitals};
+use common::{jobs::Outcome, liveness::Liveness};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 /// Its numbers. Clones share them.
@@ -13,7 +13,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Registers all, those that count nothing yet included: a series that begins with its first event hides it.
-    pub(crate) fn new(vitals: &Vitals) -> Self {
+    pub(crate) fn new(vitals: &Liveness) -> Self {
         let all = Self::default();
         Outcome::ALL.into_iter().for_each(|outcome| drop(all.jobs.get_or_create(&outcome.labels())));
         vitals.register(|registry| {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::{heartbeat::JobTrouble, jobs::Outcome};
+use common::{heartbeat::JobRetry, jobs::Outcome};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::time::saturating_add;
 use tokio::time::Instant;
@@ -16,10 +16,10 @@ const OVER_AFTER: Duration = Duration::from_secs(600);
 
 /// By what they are about.
 #[derive(Debug, Default)]
-pub(crate) struct Troubles(BTreeMap<String, Trouble>);
+pub(crate) struct RetryStates(BTreeMap<String, RetryState>);
 
 #[derive(Debug)]
-struct Trouble {
+struct RetryState {
     outcome: Outcome,
     what: String,
     since: Timestamp,
@@ -28,18 +28,18 @@ struct Trouble {
     pause: Duration,
 }
 
-impl Troubles {
+impl RetryStates {
     /// Something went wrong once more.
     pub(crate) fn add(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
         let before = self.0.remove(about).filter(|before| before.last.elapsed() < OVER_AFTER);
         let last = Instant::now();
         let trouble = match before {
-            None => Trouble { outcome, what, since: now, last, times: 1, pause: PAUSES.0 },
-            Some(Trouble { since, times, pause, .. }) => {
-                Trouble { outcome, what, since, last, times: times + 1, pause: (pause * 2).min(PAUSES.1) }
+            None => RetryState { outcome, what, since: now, last, times: 1, pause: PAUSES.0 },
+            Some(RetryState { since, times, pause, .. }) => {
+                RetryState { outcome, what, since, last, times: times + 1, pause: (pause * 2).min(PAUSES.1) }
             }
         };
-        let Trouble { what, pause, times, .. } = &trouble;
+        let RetryState { what, pause, times, .. } = &trouble;
         warn!("`{about}` is tried again in {} s ({}, {times} in a row): {what}", pause.as_secs(), outcome.as_str());
         self.0.insert(about.to_owned(), trouble);
     }
@@ -63,11 +63,11 @@ impl Troubles {
     }
 
     /// For people, the latest first.
-    pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobTrouble> {
+    pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
         self.0.retain(|_, trouble| trouble.last.elapsed() < OVER_AFTER);
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.last));
-        let told = |(about, trouble): (&String, &Trouble)| JobTrouble {
+        let told = |(about, trouble): (&String, &RetryState)| JobRetry {
             reason: trouble.outcome.as_str().to_owned(),
             what: format!("`{about}`: {}", trouble.what),
             since: trouble.since,
@@ -87,14 +87,14 @@ mod tests {
 
     use super::*;
 
-    fn add(troubles: &mut Troubles, about: &str) -> u64 {
+    fn add(troubles: &mut RetryStates, about: &str) -> u64 {
         troubles.add(about, Outcome::Failed, "it is so".into(), Timestamp::UNIX_EPOCH);
         troubles.pause(about).unwrap_or_default().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_a_minute_for_each_job_apart() {
-        let mut troubles = Troubles::default();
+        let mut troubles = RetryStates::default();
         let pauses: Vec<_> = (0..8).map(|_| add(&mut troubles, "collector-0")).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(add(&mut troubles, "collector-1"), 1);
@@ -103,7 +103,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_goes_well_for_a_minute_is_over() {
-        let mut troubles = Troubles::default();
+        let mut troubles = RetryStates::default();
         add(&mut troubles, "collector-0");
         troubles.end("collector-0");
         assert_eq!(troubles.told(Timestamp::UNIX_EPOCH).len(), 1, "it may fail again the next moment");
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn people_are_told_what_is_about_what() {
-        let mut troubles = Troubles::default();
+        let mut troubles = RetryStates::default();
         add(&mut troubles, "prune");
         add(&mut troubles, "prune");
         let told = troubles.told(Timestamp::UNIX_EPOCH).remove(0);

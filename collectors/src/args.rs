@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
-use common::jobs::Slot;
+use common::jobs::TimeSlot;
 
 use crate::shard::Shard;
 
@@ -24,7 +24,7 @@ pub enum Work {
         shard: Shard,
         /// When the slot began, in seconds of Unix time; without it, it stays until asked to end
         #[arg(long)]
-        slot: Option<Slot>,
+        slot: Option<TimeSlot>,
     },
     /// Look at all namespaces once
     Sweep {
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn the_arguments_say_what_is_to_be_done() {
         let shard = Shard { number: 1, of: 3 };
-        let slot = Some(Slot::of(Timestamp::from_second(3_600).unwrap(), std::time::Duration::from_secs(1_800)));
+        let slot = Some(TimeSlot::of(Timestamp::from_second(3_600).unwrap(), std::time::Duration::from_secs(1_800)));
         assert_eq!(work("resident --shard 1 --of 3 --slot 3600"), Some(Work::Resident { shard, slot }));
         assert_eq!(work("resident"), Some(Work::Resident { shard: Shard::WHOLE, slot: None }));
         assert_eq!(work("sweep --shard 1 --of 3"), Some(Work::Sweep { shard }));

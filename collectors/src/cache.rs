@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lifecycle::{
     Keys, Namespace, Record, Uid,
     health::Health,
-    supersession::{Group, Member, Standing},
+    supersession::{Deployment, DeploymentGroup, Readiness},
 };
 use serde_json::Value;
 use tracing::warn;
@@ -21,9 +21,9 @@ const MOST_DEPLOYMENTS: usize = 200;
 
 /// Everything in mind.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct Cache {
     /// Each in a box: a third of the places in the map are free.
-    seen: BTreeMap<Uid, Box<Seen>>,
+    seen: BTreeMap<Uid, Box<CachedNamespace>>,
     /// Whose turn it is, in order.
     ready: VecDeque<Uid>,
     /// Whose turn it is once nobody is to be judged: only annotations are owed to them.
@@ -31,14 +31,14 @@ pub(crate) struct Memory {
     begun: usize,
     due: BTreeSet<(Timestamp, Uid)>,
     /// Who belongs to which group of deployments, where that is asked for.
-    groups: BTreeMap<Group, BTreeSet<Uid>>,
+    groups: BTreeMap<DeploymentGroup, BTreeSet<Uid>>,
     /// A complete list came since the watch began: no member of a group is missing.
     is_complete: bool,
 }
 
 /// One namespace in mind.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct CachedNamespace {
     /// `None`: it vanished, and its end has yet to be written.
     pub(crate) namespace: Option<Namespace>,
     /// That it vanished was concluded, not seen: it is asked for before its end is written.
@@ -56,9 +56,9 @@ pub(crate) struct Seen {
     /// An entry of ours has yet to show in the annotations.
     pub(crate) owed: bool,
     /// Its group of deployments, where its policy asks for that.
-    pub(crate) group: Option<Group>,
+    pub(crate) group: Option<DeploymentGroup>,
     /// How it stood among its group when its record was last known.
-    pub(crate) stood: Option<Standing>,
+    pub(crate) stood: Option<Readiness>,
     /// Its health as of the last look.
     pub(crate) health: Option<Health>,
     /// What failed as of the last turn, where that was known.
@@ -82,9 +82,9 @@ enum Line {
     Second,
 }
 
-impl Memory {
+impl Cache {
     /// A namespace is there, as it is now, and belongs to this group of deployments.
-    pub(crate) fn there(&mut self, namespace: Namespace, group: Option<Group>) {
+    pub(crate) fn there(&mut self, namespace: Namespace, group: Option<DeploymentGroup>) {
         let uid = namespace.uid.clone();
         let seen = self.seen.entry(uid.clone()).or_default();
         seen.namespace = Some(namespace);
@@ -94,7 +94,7 @@ impl Memory {
     }
 
     /// Everything is to be judged anew, and belongs to the group that this says.
-    pub(crate) fn regroup(&mut self, group: impl Fn(&Namespace) -> Option<Group>) {
+    pub(crate) fn regroup(&mut self, group: impl Fn(&Namespace) -> Option<DeploymentGroup>) {
         let all: Vec<_> =
             self.seen.iter().map(|(uid, seen)| (uid.clone(), seen.namespace.as_ref().and_then(&group))).collect();
         for (uid, group) in all {
@@ -105,7 +105,7 @@ impl Memory {
 
     /// The group of a namespace and all its members, itself too; `None`: it is in none, or not all are known yet, by
     /// their records too. Whoever compared those it knows would take back what the others bring about.
-    pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(Group, Vec<Member>)> {
+    pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(DeploymentGroup, Vec<Deployment>)> {
         let group = self.seen.get(uid)?.group.clone().filter(|_| self.is_complete)?;
         if self.groups.get(&group)?.len() > MOST_DEPLOYMENTS {
             return None;
@@ -116,21 +116,21 @@ impl Memory {
         let member = |uid| {
             let seen = self.seen.get(uid)?;
             let namespace = seen.namespace.as_ref()?;
-            let member = Member::new(namespace, seen.record.as_ref(), keys)?;
+            let member = Deployment::new(namespace, seen.record.as_ref(), keys)?;
             let as_before = seen.stood.filter(|_| seen.record.is_none() && namespace.deleted.is_none());
-            Some(Member { standing: as_before.unwrap_or(member.standing), ..member })
+            Some(Deployment { standing: as_before.unwrap_or(member.standing), ..member })
         };
         let members = self.groups.get(&group)?.iter().filter_map(member).collect();
         Some((group, members))
     }
 
     /// Whether the records of all members of a group were read.
-    fn is_known(&self, group: &Group) -> bool {
+    fn is_known(&self, group: &DeploymentGroup) -> bool {
         let mut members = self.groups.get(group).into_iter().flatten();
         members.all(|uid| self.seen.get(uid).is_some_and(|seen| seen.stood.is_some()))
     }
 
-    fn join(&mut self, uid: &Uid, group: Option<Group>) {
+    fn join(&mut self, uid: &Uid, group: Option<DeploymentGroup>) {
         let Some(seen) = self.seen.get_mut(uid) else { return };
         let former = std::mem::replace(&mut seen.group, group.clone());
         if former != group
@@ -154,7 +154,7 @@ impl Memory {
     }
 
     /// Something of a member changed: each of the others may be replaced now, or no more.
-    fn wake_group(&mut self, group: &Group) {
+    fn wake_group(&mut self, group: &DeploymentGroup) {
         let members = self.groups.get(group).filter(|members| members.len() <= MOST_DEPLOYMENTS);
         let members: Vec<_> = members.into_iter().flatten().cloned().collect();
         members.iter().for_each(|uid| self.wake(uid));
@@ -182,7 +182,7 @@ impl Memory {
     /// adopted it.
     pub(crate) fn missed(&mut self, uid: &Uid) {
         if !self.seen.contains_key(uid) {
-            self.seen.insert(uid.clone(), Box::new(Seen { is_missed: true, ..Seen::default() }));
+            self.seen.insert(uid.clone(), Box::new(CachedNamespace { is_missed: true, ..CachedNamespace::default() }));
             self.wake(uid);
         }
     }
@@ -198,13 +198,13 @@ impl Memory {
     }
 
     /// It is the turn of those of which this is so.
-    pub(crate) fn wake_where(&mut self, is_so: impl Fn(&Seen) -> bool) {
+    pub(crate) fn wake_where(&mut self, is_so: impl Fn(&CachedNamespace) -> bool) {
         let uids: Vec<_> = self.seen.iter().filter(|(_, seen)| is_so(seen)).map(|(uid, _)| uid.clone()).collect();
         uids.iter().for_each(|uid| self.wake(uid));
     }
 
     /// A look is taken in at once, whatever becomes of turns: they may rest, and break off.
-    pub(crate) fn look(&mut self, after: impl Fn(&Seen) -> Option<Health>) {
+    pub(crate) fn look(&mut self, after: impl Fn(&CachedNamespace) -> Option<Health>) {
         for seen in self.seen.values_mut() {
             if let Some(health) = after(seen) {
                 seen.health = Some(health);
@@ -213,12 +213,12 @@ impl Memory {
     }
 
     /// Everything in mind.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&Uid, &Seen)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Uid, &CachedNamespace)> {
         self.seen.iter().map(|(uid, seen)| (uid, &**seen))
     }
 
     /// One of those in mind.
-    pub(crate) fn get(&self, uid: &Uid) -> Option<&Seen> {
+    pub(crate) fn get(&self, uid: &Uid) -> Option<&CachedNamespace> {
         self.seen.get(uid).map(|seen| &**seen)
     }
 
@@ -247,7 +247,7 @@ impl Memory {
     }
 
     /// Begins the next turn.
-    pub(crate) fn begin(&mut self) -> Option<(Uid, Seen)> {
+    pub(crate) fn begin(&mut self) -> Option<(Uid, CachedNamespace)> {
         self.begun = self.begun.wrapping_add(1);
         let lines = if self.begun.is_multiple_of(SECOND_EVERY) {
             [Line::Second, Line::Ready]
@@ -258,7 +258,7 @@ impl Memory {
         let seen = self.seen.get_mut(&uid)?;
         seen.line = None;
         seen.turning = Some(false);
-        Some((uid, Seen::clone(seen)))
+        Some((uid, CachedNamespace::clone(seen)))
     }
 
     /// Whether somebody waits to be judged.
@@ -294,7 +294,7 @@ impl Memory {
         seen.record = left.record;
         let stood = seen.stood;
         if let (Some(namespace), Some(record)) = (&seen.namespace, &seen.record) {
-            seen.stood = Some(Standing::of(namespace, Some(record)));
+            seen.stood = Some(Readiness::of(namespace, Some(record)));
         }
         let changed = seen.group.clone().filter(|_| stood != seen.stood);
         seen.repaired_at = left.repaired_at;
@@ -396,10 +396,10 @@ impl Left {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::{Condition, Truth, health::Look};
+    use lifecycle::{Condition, Truth, health::HealthSample};
     use serde_json::json;
 
-    use lifecycle::supersession::{By, Terms, When};
+    use lifecycle::supersession::{GroupBy, SupersedeRules, Trigger};
 
     use super::*;
 
@@ -416,7 +416,7 @@ mod tests {
         }
     }
 
-    fn turns(memory: &mut Memory) -> Vec<String> {
+    fn turns(memory: &mut Cache) -> Vec<String> {
         std::iter::from_fn(|| memory.begin()).map(|(uid, _)| uid.to_string()).collect()
     }
 
@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn many_changes_are_one_turn() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.there(namespace("a", "2"), None);
         assert_eq!(turns(&mut memory), ["a"]);
@@ -434,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_change_during_a_turn_is_one_more_turn() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         assert_eq!(turns(&mut memory), ["a"]);
         memory.there(namespace("a", "2"), None);
@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn what_falls_due_gets_its_turn_then_and_not_before() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.begin();
         memory.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
@@ -459,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_complete_list_ends_what_it_does_not_name() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.there(namespace("b", "1"), None);
         memory.complete(&BTreeSet::from([Uid::new("b")]));
@@ -471,7 +471,7 @@ mod tests {
 
     #[test]
     fn one_that_came_back_during_its_end_is_not_forgotten() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.vanished(&Uid::new("a"));
         memory.begin();
         memory.there(namespace("a", "1"), None);
@@ -484,18 +484,25 @@ mod tests {
         let fails = !failing.is_empty();
         let truth = if fails { Truth::True } else { Truth::False };
         let condition = Condition { truth, reason: String::new(), observed_at: at(second) };
-        let look = Look { condition, failing: failing.iter().map(|name| json!(name)).collect() };
+        let look = HealthSample { condition, failing: failing.iter().map(|name| json!(name)).collect() };
         let (since, looked_at) = (at(second), at(second));
         Health {
             look,
-            streak: lifecycle::health::Streak { episode: 1, fails, since, standing: since, looked_at, is_known: true },
+            streak: lifecycle::health::Streak {
+                episode: 1,
+                fails,
+                since,
+                status_since: since,
+                looked_at,
+                is_known: true,
+            },
         }
     }
 
     #[test]
     fn a_look_stays_taken_in_whatever_becomes_of_the_turn_it_came_during() {
         let uid = Uid::new("a");
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.begin();
         memory.end(&uid, Left { health: Some(health(1, &[])), ..Left::default() });
@@ -517,7 +524,7 @@ mod tests {
 
     #[test]
     fn what_became_another_collectors_is_left_to_it() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.there(namespace("b", "1"), None);
         memory.begin();
@@ -530,7 +537,7 @@ mod tests {
 
     #[test]
     fn one_that_came_back_from_another_collector_during_a_turn_stays() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.begin();
         memory.elsewhere(&Uid::new("a"));
@@ -540,7 +547,7 @@ mod tests {
     }
 
     /// All of these were judged and have yet to be annotated.
-    fn owe(memory: &mut Memory, uids: &[&str]) {
+    fn owe(memory: &mut Cache, uids: &[&str]) {
         uids.iter().for_each(|uid| memory.there(namespace(uid, "1"), None));
         assert_eq!(turns(memory), uids);
         uids.iter().for_each(|uid| memory.end(&Uid::new(*uid), Left { owed: true, ..Left::default() }));
@@ -548,7 +555,7 @@ mod tests {
 
     #[test]
     fn annotations_are_written_once_nobody_waits_to_be_judged() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         owe(&mut memory, &["a"]);
         memory.there(namespace("b", "1"), None);
         assert!(memory.is_pressed());
@@ -558,7 +565,7 @@ mod tests {
 
     #[test]
     fn annotations_do_not_wait_for_ever() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         owe(&mut memory, &["late"]);
         (0..SECOND_EVERY).for_each(|number| memory.there(namespace(&format!("other-{number}"), "1"), None));
         let turns = turns(&mut memory);
@@ -568,7 +575,7 @@ mod tests {
 
     #[test]
     fn whoever_is_owed_annotations_and_changes_is_judged_first_and_once() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         owe(&mut memory, &["a", "b"]);
         memory.there(namespace("b", "2"), None);
         assert_eq!(turns(&mut memory), ["b", "a"]);
@@ -576,7 +583,7 @@ mod tests {
 
     #[test]
     fn our_own_patch_does_not_hide_what_came_meanwhile() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.there(namespace("a", "1"), None);
         memory.begin();
         memory.there(namespace("a", "3"), None);
@@ -590,35 +597,35 @@ mod tests {
     }
 
     /// The group of a deployment of this job.
-    fn deployed(uid: &str, job_id: &str) -> (Namespace, Option<Group>) {
+    fn deployed(uid: &str, job_id: &str) -> (Namespace, Option<DeploymentGroup>) {
         let keys = Keys::default();
         let labels = [("projectId", "7"), ("job", "deploy"), ("branch", "main"), ("jobId", job_id)];
         let labels = labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into();
         let namespace = Namespace { labels, ..namespace(uid, "1") };
-        let by = vec![By::Branch];
-        let terms = Terms { by, when: When::NewerReady, confirm: None };
-        let group = Group::of(&namespace, &terms, &keys);
+        let by = vec![GroupBy::Branch];
+        let terms = SupersedeRules { by, when: Trigger::NewerReady, confirm: None };
+        let group = DeploymentGroup::of(&namespace, &terms, &keys);
         (namespace, group)
     }
 
-    fn members(memory: &Memory, uid: &str) -> Option<Vec<String>> {
+    fn members(memory: &Cache, uid: &str) -> Option<Vec<String>> {
         let (_, members) = memory.deployments(&Uid::new(uid), &Keys::default())?;
         Some(members.into_iter().map(|member| member.name).collect())
     }
 
-    fn there(memory: &mut Memory, uid: &str, job_id: &str) {
+    fn there(memory: &mut Cache, uid: &str, job_id: &str) {
         let (namespace, group) = deployed(uid, job_id);
         memory.there(namespace, group);
     }
 
     #[test]
     fn deployments_are_compared_once_all_are_known() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         there(&mut memory, "a", "1");
         there(&mut memory, "b", "2");
         memory.there(namespace("other", "1"), None);
         turns(&mut memory);
-        let end = |memory: &mut Memory, uids: &[&str]| {
+        let end = |memory: &mut Cache, uids: &[&str]| {
             uids.iter().map(|uid| Uid::new(*uid)).for_each(|uid| memory.end(&uid, judged(&uid)));
         };
         end(&mut memory, &["a", "other"]);
@@ -633,9 +640,9 @@ mod tests {
 
     #[test]
     fn who_comes_changes_or_goes_gives_the_others_a_turn() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.complete(&BTreeSet::new());
-        let settle = |memory: &mut Memory| {
+        let settle = |memory: &mut Cache| {
             let turned = turns(memory);
             turned.iter().map(Uid::new).for_each(|uid| memory.end(&uid, judged(&uid)));
             turned
@@ -662,7 +669,7 @@ mod tests {
 
     #[test]
     fn more_than_can_be_compared_are_not() {
-        let mut memory = Memory::default();
+        let mut memory = Cache::default();
         memory.complete(&BTreeSet::new());
         for number in 0..=MOST_DEPLOYMENTS {
             there(&mut memory, &format!("u{number}"), &number.to_string());

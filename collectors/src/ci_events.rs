@@ -7,7 +7,7 @@ use common::{
     context::Context,
     queue::{Consumer, Result, Route},
 };
-use lifecycle::pipeline::Origin;
+use lifecycle::pipeline::CiObjectRef;
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tracing::debug;
 
@@ -21,12 +21,12 @@ const WAIT: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(5);
 
 /// The hints to one collector, from its start to its end. To begin to listen may take a while, and nobody waits for that.
-pub(crate) struct Hints {
-    coming: mpsc::Receiver<Origin>,
+pub(crate) struct CiEvents {
+    coming: mpsc::Receiver<CiObjectRef>,
     _listening: JoinSet<()>,
 }
 
-impl Hints {
+impl CiEvents {
     pub(crate) fn listen(context: &Context) -> Self {
         let (hints, coming) = mpsc::channel(AHEAD);
         let (context, mut listening) = (context.clone(), JoinSet::new());
@@ -42,7 +42,7 @@ impl Hints {
     }
 
     /// The next one. Nothing is lost where this is not waited for any longer.
-    pub(crate) async fn next(&mut self) -> Origin {
+    pub(crate) async fn next(&mut self) -> CiObjectRef {
         match self.coming.recv().await {
             Some(origin) => origin,
             None => std::future::pending().await,
@@ -51,8 +51,8 @@ impl Hints {
 }
 
 /// Hands on whatever comes, for as long as the queue does not fail.
-async fn hear(context: &Context, hints: &mpsc::Sender<Origin>) -> Result<()> {
-    let mut consumer = context.queue.consume(Route::Hints).await?;
+async fn hear(context: &Context, hints: &mpsc::Sender<CiObjectRef>) -> Result<()> {
+    let mut consumer = context.queue.consume(Route::CiEvents).await?;
     loop {
         if let Some(origin) = one(&mut *consumer).await? {
             // It fails when the collector ends, and this with it.
@@ -62,7 +62,7 @@ async fn hear(context: &Context, hints: &mpsc::Sender<Origin>) -> Result<()> {
 }
 
 /// The next one; `None`: none came for a while, or it was none.
-async fn one(consumer: &mut dyn Consumer) -> Result<Option<Origin>> {
+async fn one(consumer: &mut dyn Consumer) -> Result<Option<CiObjectRef>> {
     let Some(delivery) = consumer.next(WAIT).await? else { return Ok(None) };
     let origin = delivery.message().and_then(|message| message.about.parse().ok());
     // Where that fails it comes again, which does no harm.
@@ -79,9 +79,9 @@ mod tests {
     #[tokio::test]
     async fn a_hint_names_what_is_asked_for_and_whatever_else_comes_is_none() {
         let queue = queue::open("memory:").await.unwrap();
-        let mut hints = queue.consume(Route::Hints).await.unwrap();
+        let mut hints = queue.consume(Route::CiEvents).await.unwrap();
         for about in ["gitlab/7/pipeline/46", "46", "gitlab/7/pipeline/46/cancelled", "github/octo/a/job/4"] {
-            queue.publish(Route::Hints, &Message::about(about)).await.unwrap();
+            queue.publish(Route::CiEvents, &Message::about(about)).await.unwrap();
         }
         let mut heard = Vec::new();
         for _ in 0..4 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    cache::Memory,
+    cache::Cache,
     pipelines::{Answered, is_news},
     reconcile::SharedCollector,
 };
@@ -14,13 +14,13 @@ use crate::{
 const AT_ONCE: usize = 4;
 
 /// The questions of one collector.
-pub(crate) struct Questions {
+pub(crate) struct CiPoller {
     collector: SharedCollector,
     /// Those that are being asked.
     asked: JoinSet<Answered>,
 }
 
-impl Questions {
+impl CiPoller {
     pub(crate) fn new(collector: SharedCollector) -> Self {
         collector.pipelines.refresh(&collector.context.settings());
         Self { collector, asked: JoinSet::new() }
@@ -34,7 +34,7 @@ impl Questions {
     }
 
     /// Asks what is due, for the namespaces that are in mind.
-    pub(crate) fn begin(&mut self, memory: &Memory) {
+    pub(crate) fn begin(&mut self, memory: &Cache) {
         let settings = self.collector.context.settings();
         while self.asked.len() < AT_ONCE {
             let question = self.collector.pipelines.begin(&settings, |uid| memory.get(uid).is_some());
@@ -53,7 +53,7 @@ impl Questions {
     }
 
     /// Takes in an answer: those for whom it is news have their turn.
-    pub(crate) fn take(&self, answered: &Answered, memory: &mut Memory) {
+    pub(crate) fn take(&self, answered: &Answered, memory: &mut Cache) {
         let (uids, is_new) = self.collector.pipelines.take(&self.collector.context.settings(), answered);
         for uid in uids {
             let record = memory.get(&uid).and_then(|seen| seen.record.as_ref());

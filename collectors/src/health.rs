@@ -7,18 +7,18 @@ use std::{
 
 use common::{
     config::Settings,
-    heartbeat::{self, CollectorBody, Looked, Outage},
+    heartbeat::{self, CollectorBody, Outage, WatchedSpan},
     store::Heartbeat,
 };
 use evidence::health::{Rounds, checkup};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Condition, Namespace, Policy, Record, Status, Truth,
-    health::{self, Checkup, Look, Streak, follows},
+    health::{self, HealthCheck, HealthSample, Streak, follows},
 };
 use tracing::{info, warn};
 
-use crate::{cache::Seen, metrics::Checks, shard::Shard};
+use crate::{cache::CachedNamespace, metrics::Checks, shard::Shard};
 
 /// How many of our looks are remembered for namespaces that have yet to have their first turn.
 const RECENT: usize = 3;
@@ -37,11 +37,11 @@ struct State {
     /// The instant of the newest that is not among them any more.
     former: Option<Timestamp>,
     /// Looks without a break: ours, and those of whoever was here before, if ours follow on them.
-    run: Option<Looked>,
+    run: Option<WatchedSpan>,
     /// The same without the last: its turns may still be to be taken, and what they find to be written down.
-    settled: Option<Looked>,
+    settled: Option<WatchedSpan>,
     /// Those of whoever was here before alone.
-    inherited: Option<Looked>,
+    inherited: Option<WatchedSpan>,
     /// By source.
     outages: BTreeMap<&'static str, Outage>,
 }
@@ -80,8 +80,8 @@ impl Health {
         let nothing = state.former.map(|at| {
             let reason = "nobody remembers what was seen".to_owned();
             let condition = Condition { truth: Truth::Unknown, reason, observed_at: at };
-            let look = Look { condition, failing: Vec::new() };
-            Checkup { look, episode: (episode.0, episode.1.unwrap_or(at)), every: SignedDuration::ZERO }
+            let look = HealthSample { condition, failing: Vec::new() };
+            HealthCheck { look, episode: (episode.0, episode.1.unwrap_or(at)), every: SignedDuration::ZERO }
         });
         let ours =
             state.recent.iter().filter_map(|rounds| checkup(policy, Some(rounds), episode, namespace).into_seen());
@@ -113,7 +113,7 @@ impl Health {
         }
         state.run = is_known.then(|| {
             let since = state.run.filter(|run| follows(run.until, at, every)).map_or(at, |run| run.since);
-            Looked { since, until: at }
+            WatchedSpan { since, until: at }
         });
         let former = std::mem::take(&mut state.outages);
         for (source, why) in rounds.outages() {
@@ -135,7 +135,7 @@ impl Health {
     }
 
     /// Whether a look says something that a namespace's turn is to be taken for; counts it.
-    pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &Seen) -> bool {
+    pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &CachedNamespace) -> bool {
         let Some((namespace, record)) = seen.namespace.as_ref().zip(seen.record.as_ref()) else { return false };
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let Some(terms) = policy.and_then(|policy| policy.health).filter(|_| record.is_managed()) else { return false };
@@ -162,10 +162,15 @@ impl Health {
 }
 
 /// The health of a namespace after a look at all of them, where it was known before.
-pub(crate) fn after(settings: &Settings, rounds: &Rounds, seen: &Seen, now: Timestamp) -> Option<health::Health> {
+pub(crate) fn after(
+    settings: &Settings,
+    rounds: &Rounds,
+    seen: &CachedNamespace,
+    now: Timestamp,
+) -> Option<health::Health> {
     let (namespace, before) = seen.namespace.as_ref().zip(seen.health.clone())?;
     let policy = settings.policies.for_namespace(namespace);
-    let as_before = (before.streak.episode, Some(before.streak.standing));
+    let as_before = (before.streak.episode, Some(before.streak.status_since));
     let episode = seen.record.as_ref().map_or(as_before, |record| (record.episode, record.since));
     let checkup = checkup(policy, Some(rounds), episode, namespace).into_seen()?;
     Some(health::Health::after(Some(before), checkup, now))
@@ -203,7 +208,7 @@ mod tests {
     /// Until when a streak counts whose last look that was written down was at second 100.
     fn until(health: &Health) -> i64 {
         let (since, looked_at) = (at(50), at(100));
-        let streak = Streak { episode: 2, fails: true, since, standing: since, looked_at, is_known: true };
+        let streak = Streak { episode: 2, fails: true, since, status_since: since, looked_at, is_known: true };
         let mut record = Record::new(Uid::new("u"));
         (record.episode, record.since) = (2, Some(at(50)));
         health.continued(streak, &record).looked_at.as_second()

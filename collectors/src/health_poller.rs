@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::{config::HealthSettings, context::Context};
 use evidence::{
     health::{self, Rounds},
-    workloads::{self, Look, Traces},
+    workloads::{self, Look, WorkloadStates},
 };
 use futures::{StreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use tokio::{task::JoinSet, time::Instant};
 const APART: Duration = Duration::from_secs(1);
 
 /// The looks of one collector.
-pub(crate) struct Looks {
+pub(crate) struct HealthPoller {
     context: Context,
     settings: HealthSettings,
     workloads: Option<Workloads>,
@@ -28,11 +28,11 @@ pub(crate) struct Looks {
 
 /// What is known of the workloads in all namespaces, and what brings more.
 struct Workloads {
-    traces: Traces,
+    traces: WorkloadStates,
     watch: BoxStream<'static, workloads::Event>,
 }
 
-impl Looks {
+impl HealthPoller {
     pub(crate) fn new(context: &Context) -> Self {
         let settings = context.settings().health();
         let workloads = Workloads::of(context, &settings);
@@ -69,7 +69,7 @@ impl Looks {
         (self.last, self.next) = (Some(now), now + self.settings.every);
         let at = self.context.clock.now();
         let workloads = self.workloads.as_ref().map(|workloads| Look::of_all(&workloads.traces, at));
-        self.taken.spawn(health::look(self.settings.clone(), self.context.web.clone(), workloads, at));
+        self.taken.spawn(health::look(self.settings.clone(), self.context.http.clone(), workloads, at));
     }
 
     /// Looks sooner where that may bring another status, but not all the time.
@@ -119,7 +119,7 @@ impl Looks {
 impl Workloads {
     fn of(context: &Context, settings: &HealthSettings) -> Option<Self> {
         let watch = || workloads::watch(&context.cluster);
-        settings.kubernetes.then(|| Self { traces: Traces::default(), watch: watch() })
+        settings.kubernetes.then(|| Self { traces: WorkloadStates::default(), watch: watch() })
     }
 }
 

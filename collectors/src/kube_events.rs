@@ -2,7 +2,7 @@
 
 use common::{context::Context, events::News};
 use lifecycle::{
-    Fact, Namespace, Record, Status, event::StatusChanged, overrides::Malformed, record::comes_back, time::human_text,
+    Event, Namespace, Record, Status, event::StatusChanged, overrides::Malformed, record::comes_back, time::human_text,
 };
 
 /// Tells of what collectors record.
@@ -16,7 +16,13 @@ impl Events {
 
     /// Tells what was just recorded of a namespace, where people want to know it, and what of its owner's wishes is
     /// malformed, where that is news. Best effort.
-    pub(crate) async fn tell(&self, namespace: &Namespace, record: &Record, written: &[Fact], malformed: &[Malformed]) {
+    pub(crate) async fn tell(
+        &self,
+        namespace: &Namespace,
+        record: &Record,
+        written: &[Event],
+        malformed: &[Malformed],
+    ) {
         let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
         events.extend(malformed.iter().map(|wish| News::warning("MalformedWish", wish.to_string())));
         for news in events {
@@ -36,32 +42,32 @@ impl Events {
 }
 
 /// What an entry is told as, with what people can do about it; `record` is that of the namespace by now.
-fn told(record: &Record, fact: &Fact) -> Option<News> {
+fn told(record: &Record, fact: &Event) -> Option<News> {
     let (name, status) = (&record.name, record.status);
     match fact {
-        Fact::StatusChanged(change) => of_status(change),
-        Fact::Kept(kept) => Some(match kept.until {
+        Event::StatusChanged(change) => of_status(change),
+        Event::Kept(kept) => Some(match kept.until {
             Some(until) => News::normal("Kept", format!("it is kept until {}", human_text(until))),
             None => News::normal("Kept", "it is no longer kept".to_owned()),
         }),
-        Fact::Protected(protected) => Some(News::normal(
+        Event::Protected(protected) => Some(News::normal(
             "Protected",
             if protected.on { "nothing will be done to it" } else { "it is no longer protected" }.to_owned(),
         )),
-        Fact::Adopted(adopted) if adopted.again => Some(News::normal(
+        Event::Adopted(adopted) if adopted.again => Some(News::normal(
             "AdoptedAgain",
             format!(
                 "it was recorded as gone and is there: it is managed again, and nothing told or promised before counts; to \
                  keep it, run `nsm keep {name} --for 4h` or `nsm protect {name}`"
             ),
         )),
-        Fact::Adopted(adopted) => comes_back(adopted.deleted_before).map(|it| {
+        Event::Adopted(adopted) => comes_back(adopted.deleted_before).map(|it| {
             let note = format!(
                 "{it}: whatever makes it anew does not want it deleted; take it out of that tool, or run `nsm protect {name}`"
             );
             News::warning("Recreated", note)
         }),
-        Fact::StatusNotShown(it) => Some(News::warning(
+        Event::StatusNotShown(it) => Some(News::warning(
             "StatusNotVisible",
             format!(
                 "it is not deleted while its status cannot be written on it: {}; let the manager write its annotations, or \
@@ -69,7 +75,7 @@ fn told(record: &Record, fact: &Fact) -> Option<News> {
                 it.why
             ),
         )),
-        Fact::MarkMismatched(mismatch) => Some(News::warning(
+        Event::MarkMismatched(mismatch) => Some(News::warning(
             "MarkMismatch",
             format!(
                 "it is not deleted, for the manager's store may not be the right one: {}; once an administrator knows that it \

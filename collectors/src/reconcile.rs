@@ -7,7 +7,7 @@ use std::{
 
 use common::{
     annotations,
-    cluster::{Answer, look},
+    cluster::{ApiOutcome, look},
     config::Settings,
     context::Context,
     controls,
@@ -19,22 +19,23 @@ use common::{
 use evidence::{health::checkup, namespace};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Checked, Fact, Namespace, Observation, Policy, Reading, Record, Status, Uid, absorb, decide,
+    Actor, Check, Event, Namespace, Observation, Policy, Reading, Record, Status, Uid, decide,
     decide::shown,
-    event::{Gone, Protected, StatusNotShown, Terms},
+    event::{Gone, PolicyRef, Protected, StatusNotShown},
     health::{Health, Streak},
-    keys::Mark,
+    keys::RecordMarker,
+    observe,
     overrides::{self, Malformed},
-    pipeline::Origin,
+    pipeline::CiObjectRef,
     record::Phase,
-    supersession::{Group, Member, Succession, succession},
+    supersession::{Deployment, DeploymentGroup, Supersession, succession},
     time::saturating_add,
 };
 use tokio::sync::{Mutex, Semaphore};
 use tracing::{info, warn};
 
 use crate::{
-    cache::{Left, Seen},
+    cache::{CachedNamespace, Left},
     kube_events::Events,
     log::log,
     metrics::Checks,
@@ -90,8 +91,8 @@ impl Collector {
     pub(crate) async fn turn(
         &self,
         uid: &Uid,
-        seen: Seen,
-        others: Option<(Group, Vec<Member>)>,
+        seen: CachedNamespace,
+        others: Option<(DeploymentGroup, Vec<Deployment>)>,
         pressed: bool,
     ) -> Result<Left, StoreError> {
         let settings = self.context.settings();
@@ -137,7 +138,7 @@ impl Collector {
         let wrote = !written.is_empty();
         let policy = settings.policies.for_namespace(&seen_now.namespace);
         let malformed = policy.map_or_else(Vec::new, |policy| {
-            overrides::malformed(&seen_now.namespace, keys, Some(policy), record.wishes(), now)
+            overrides::malformed(&seen_now.namespace, keys, Some(policy), record.overrides(), now)
         });
         left.malformed = Some(said(&malformed));
         let is_news = self.is_news(uid, &seen, &malformed, &written, &mut left).await?;
@@ -151,7 +152,7 @@ impl Collector {
         // What is about to be deleted has to be seen for a while, so that is shown at once.
         let can_wait = pressed && policy.is_none_or(|policy| !policy.deletes(record.status));
         if belongs && can_wait && (wrote || seen.owed) {
-            left.owed = !annotations::difference(&settings, &record, &seen_now).is_empty();
+            left.owed = !annotations::changes(&settings, &record, &seen_now).is_empty();
         } else if belongs {
             let failed = self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
             written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
@@ -201,20 +202,20 @@ impl Collector {
         &self,
         settings: &Settings,
         namespace: &Namespace,
-        seen: &Seen,
-        others: Option<(Group, Vec<Member>)>,
+        seen: &CachedNamespace,
+        others: Option<(DeploymentGroup, Vec<Deployment>)>,
         now: Timestamp,
-    ) -> (Checked<Succession>, Vec<Origin>) {
+    ) -> (Check<Supersession>, Vec<CiObjectRef>) {
         let mut jobs = Vec::new();
         let policy = settings.policies.for_namespace(namespace);
         let Some(terms) = policy.and_then(|policy| policy.superseded.as_ref()).filter(|_| seen.group.is_some()) else {
-            return (Checked::Off, jobs);
+            return (Check::Disabled, jobs);
         };
-        let Some((group, members)) = others else { return (Checked::Unseen, jobs) };
+        let Some((group, members)) = others else { return (Check::Pending, jobs) };
         let Some(member) = members.iter().find(|member| member.uid == namespace.uid) else {
-            return (Checked::Unseen, jobs);
+            return (Check::Pending, jobs);
         };
-        let prove = |newer: Origin, own: Origin| {
+        let prove = |newer: CiObjectRef, own: CiObjectRef| {
             let proof = self.pipelines.proof(&namespace.uid, &group, &newer, &own);
             // Its own is the same each time.
             if jobs.is_empty() {
@@ -224,7 +225,7 @@ impl Collector {
             proof
         };
         let found = succession(member, &group, &members, terms, prove, now);
-        (Checked::Seen(found), jobs)
+        (Check::Observed(found), jobs)
     }
 
     /// What is seen of a namespace by now, and what the store keeps of its health as far as we know. Where a collector
@@ -234,21 +235,21 @@ impl Collector {
         settings: &Settings,
         record: &Record,
         namespace: Namespace,
-        before: &Seen,
-        others: Option<(Group, Vec<Member>)>,
+        before: &CachedNamespace,
+        others: Option<(DeploymentGroup, Vec<Deployment>)>,
         now: Timestamp,
     ) -> Result<(Observation, Option<Observed>), StoreError> {
         let policy = settings.policies.for_namespace(&namespace);
         let episode = (record.episode, record.since);
         let health = checkup(policy, self.health.last().as_deref(), episode, &namespace);
         let mut stored = match (before.unsure, &health) {
-            (None, _) | (Some(_), Checked::Off) => before.kept.clone(),
+            (None, _) | (Some(_), Check::Disabled) => before.kept.clone(),
             // What was written and not acknowledged may be what the store keeps: whoever comes next would go on with it.
             (Some(_), _) => Some(self.kept(&record.uid, &mut None).await?.clone()),
         };
         let known = match (&before.health, &health) {
             (Some(known), _) => Some(known.clone()),
-            (None, Checked::Seen(checkup)) if is_timed(policy, record.status) => {
+            (None, Check::Observed(checkup)) if is_timed(policy, record.status) => {
                 let streak = self.kept(&record.uid, &mut stored).await?.health.clone();
                 let streak = streak.map(|streak| self.health.continued(streak, record));
                 // What was seen then says nothing that the look of now does not say.
@@ -264,11 +265,11 @@ impl Collector {
         let seen = known.map(|health| Observation {
             namespace: reading.namespace.clone(),
             clock: reading.clock.clone(),
-            health: Checked::Seen(health),
-            succession: Checked::Unseen,
-            pipeline: Checked::Unseen,
+            health: Check::Observed(health),
+            succession: Check::Pending,
+            pipeline: Check::Pending,
         });
-        Ok((absorb(seen, reading, now), stored))
+        Ok((observe(seen, reading, now), stored))
     }
 
     /// Whether what is malformed is to be told: where it changed, or something was written of it. What was told last is written
@@ -276,9 +277,9 @@ impl Collector {
     async fn is_news(
         &self,
         uid: &Uid,
-        seen: &Seen,
+        seen: &CachedNamespace,
         malformed: &[Malformed],
-        written: &[Fact],
+        written: &[Event],
         left: &mut Left,
     ) -> Result<bool, StoreError> {
         if malformed.is_empty() {
@@ -344,7 +345,12 @@ impl Collector {
     }
 
     /// When annotations were last put right, by us or by whoever was here before, such as the last sweep.
-    async fn repaired_at(&self, uid: &Uid, before: &Seen, left: &mut Left) -> Result<Option<Timestamp>, StoreError> {
+    async fn repaired_at(
+        &self,
+        uid: &Uid,
+        before: &CachedNamespace,
+        left: &mut Left,
+    ) -> Result<Option<Timestamp>, StoreError> {
         match before.repaired_at {
             Some(at) => Ok(Some(at)),
             None => Ok(self.kept(uid, &mut left.kept).await?.repaired_at),
@@ -371,7 +377,7 @@ impl Collector {
         settings: &Settings,
         record: &mut Record,
         seen: &Observation,
-    ) -> Result<(Vec<Fact>, Option<Timestamp>, Option<Timestamp>), StoreError> {
+    ) -> Result<(Vec<Event>, Option<Timestamp>, Option<Timestamp>), StoreError> {
         let store = &*self.context.store;
         let policy = settings.policies.for_namespace(&seen.namespace);
         let mut written = Vec::new();
@@ -392,7 +398,7 @@ impl Collector {
                 due = Some(saturating_add(now, signed(settings.timings.config_retry_interval)));
                 break;
             }
-            if let Fact::Adopted(adopted) = &mut fact {
+            if let Event::Adopted(adopted) = &mut fact {
                 adopted.deleted_before = deleted_before(store, &seen.namespace, now).await?;
             }
             match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
@@ -432,10 +438,10 @@ impl Collector {
         seen: &Observation,
         left: &Left,
         failed: Option<String>,
-    ) -> Result<Option<Fact>, StoreError> {
+    ) -> Result<Option<Event>, StoreError> {
         let waits = |policy: &&Policy| {
             let is_quiet = record.open.is_none() && record.done.is_none() && record.damage.is_none();
-            let is_theirs = record.terms.as_ref() == Some(&Terms::of(policy));
+            let is_theirs = record.terms.as_ref() == Some(&PolicyRef::of(policy));
             policy.requires_visible(record.status) && is_quiet && is_theirs && record.is_managed()
         };
         let Some(policy) = policy.filter(waits).filter(|_| seen.clock.is_true()) else { return Ok(None) };
@@ -444,7 +450,7 @@ impl Collector {
             (Some(fact), _) => fact,
             (None, Some(why)) if record.shown_at.is_none() && record.not_shown.is_none() => {
                 let why = why[..why.floor_char_boundary(MOST_WHY)].to_owned();
-                Fact::StatusNotShown(StatusNotShown { of: record.episode, why })
+                Event::StatusNotShown(StatusNotShown { of: record.episode, why })
             }
             (None, _) => return Ok(None),
         };
@@ -464,7 +470,7 @@ impl Collector {
     }
 
     /// Tells people that the annotations of a namespace are refused, where no entry tells of that.
-    async fn tell_of_refusal(&self, record: &Record, before: &Seen, left: &Left) {
+    async fn tell_of_refusal(&self, record: &Record, before: &CachedNamespace, left: &Left) {
         let (Some(why), Some(namespace)) = (&left.refusal, &before.namespace) else { return };
         let is_recorded = record.not_shown.as_deref().is_some_and(|told| why.starts_with(told));
         if !is_recorded && left.refusal != before.refusal {
@@ -478,11 +484,11 @@ impl Collector {
         settings: &Settings,
         record: &mut Record,
         seen: &Observation,
-        before: &Seen,
+        before: &CachedNamespace,
         why: Why,
         left: &mut Left,
     ) -> Result<Option<String>, StoreError> {
-        if annotations::difference(settings, record, seen).is_empty() {
+        if annotations::changes(settings, record, seen).is_empty() {
             return Ok(None);
         }
         let now = self.context.clock.now();
@@ -498,7 +504,7 @@ impl Collector {
             // Others may have appended since the record was read: while an intent is open, nothing is written here.
             *record = load(&*self.context.store, &record.uid).await?;
         }
-        let difference = annotations::difference(settings, record, seen);
+        let difference = annotations::changes(settings, record, seen);
         if difference.is_empty() {
             return Ok(None);
         }
@@ -510,7 +516,7 @@ impl Collector {
                     self.repaired(&record.uid, last, left, now).await?;
                 }
                 left.refusal = None;
-                let mark = Mark::of(&seen.namespace, &settings.policies.keys).flatten();
+                let mark = RecordMarker::of(&seen.namespace, &settings.policies.keys).flatten();
                 if mark.is_some_and(|mark| mark.is_of_another(&seen.namespace)) {
                     info!(
                         namespace.name = %record.name,
@@ -522,7 +528,7 @@ impl Collector {
                 left.patched = patched.map(|namespace| (seen.namespace.resource_version.clone(), namespace));
                 let carries = |(_, namespace): &(String, Namespace)| {
                     let now_seen = Observation { namespace: namespace.clone(), ..seen.clone() };
-                    annotations::difference(settings, record, &now_seen).is_empty()
+                    annotations::changes(settings, record, &now_seen).is_empty()
                 };
                 if left.patched.as_ref().is_some_and(|patched| !carries(patched)) {
                     // Written again at once, it would be taken off again at once.
@@ -543,7 +549,7 @@ impl Collector {
                     warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
                 }
                 if left.failures >= FAILS_FROM || !self.stays {
-                    if trouble.answer == Answer::Refused {
+                    if trouble.answer == ApiOutcome::Refused {
                         left.refusal = Some(trouble.why.clone());
                     }
                     return Ok(Some(trouble.why));
@@ -575,7 +581,7 @@ impl Collector {
                 }
             }
             let name = record.name.clone();
-            let fact = Fact::Gone(Gone {});
+            let fact = Event::Gone(Gone {});
             let appended = append_named(store, &mut record, &name, &self.actor, fact, self.context.clock.now()).await?;
             if appended == Appended::Written {
                 info!(namespace.name = %name, "namespace `{name}` is gone");
@@ -611,13 +617,16 @@ impl Collector {
 
 /// Whether another configuration would have said otherwise. What the record says already, and what the owner wrote, is
 /// the same under each.
-const fn follows_from_configuration(fact: &Fact) -> bool {
-    matches!(fact, Fact::Adopted(_) | Fact::PolicyChanged(_) | Fact::Released(_))
+const fn follows_from_configuration(fact: &Event) -> bool {
+    matches!(fact, Event::Adopted(_) | Event::PolicyChanged(_) | Event::Released(_))
 }
 
 /// Whether what its owner wrote may be told of with it: it was seen first, or it changed something.
-const fn is_about_wishes(fact: &Fact) -> bool {
-    matches!(fact, Fact::Adopted(_) | Fact::DeadlineMoved(_) | Fact::Kept(_) | Fact::Protected(Protected { on: true }))
+const fn is_about_wishes(fact: &Event) -> bool {
+    matches!(
+        fact,
+        Event::Adopted(_) | Event::DeadlineMoved(_) | Event::Kept(_) | Event::Protected(Protected { on: true })
+    )
 }
 
 /// What is malformed, in a number that another key or value changes.

@@ -14,9 +14,9 @@ use common::{
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Fact, Keys, Namespace, Observation, Record,
-    event::{MarkMismatched, MarkTrusted},
-    keys::{Lineage, Mark, Mismatch, RECORD},
+    Event, Keys, Namespace, Observation, Record,
+    event::{RecordMarkerMismatched, RecordMarkerTrusted},
+    keys::{Mismatch, RECORD, RecordMarker, StoreIdentity},
     record::Phase,
     time::{between, saturating_add},
 };
@@ -30,7 +30,7 @@ const COUNTED_FOR: SignedDuration = SignedDuration::from_mins(1);
 /// What a collector knows of the marks this store may have left.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    pub(crate) lineage: Lineage,
+    pub(crate) lineage: StoreIdentity,
     read_at: Option<Timestamp>,
     managed: Option<(Timestamp, u64)>,
 }
@@ -39,7 +39,7 @@ impl Marks {
     /// # Errors
     /// When the store is out of reach.
     pub(crate) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self { lineage: controls::lineage(store).await?, ..Self::default() })
+        Ok(Self { lineage: controls::store_identity(store).await?, ..Self::default() })
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Compared {
     /// Annotations may be written. A mark that stands against this store is left as it is: it is the only trace that
     /// entries were lost.
     pub(crate) belongs: bool,
-    pub(crate) written: Vec<Fact>,
+    pub(crate) written: Vec<Event>,
     /// When to compare again: nothing announces that somebody vouched for the store.
     pub(crate) again: Option<Timestamp>,
 }
@@ -84,8 +84,8 @@ impl Collector {
         // Another collector on the same store may have begun an epoch or appended since.
         self.read_marks(record.mismatch.is_some()).await?;
         if let Some(mismatch) = record.mismatch.clone() {
-            let vouched_before = self.marks.lock().await.lineage.vouched_before;
-            let trusted = Fact::MarkTrusted(MarkTrusted { mark: mismatch.mark });
+            let vouched_before = self.marks.lock().await.lineage.trusted_before_epoch;
+            let trusted = Event::MarkTrusted(RecordMarkerTrusted { mark: mismatch.mark });
             if vouched_before <= mismatch.epoch || !self.note(namespace, record, trusted, &mut compared).await? {
                 compared.again = Some(self.recheck_at(self.context.clock.now()));
                 compared.belongs = false;
@@ -104,9 +104,9 @@ impl Collector {
             Mismatch::Unreadable => {}
             Mismatch::OtherStore(_) | Mismatch::Behind { .. } => self.report(namespace, &mismatch).await?,
         }
-        let mark = Mark::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
+        let mark = RecordMarker::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
         let epoch = self.marks.lock().await.lineage.epoch();
-        let fact = Fact::MarkMismatched(MarkMismatched { mark, why: mismatch.to_string(), epoch });
+        let fact = Event::MarkMismatched(RecordMarkerMismatched { mark, why: mismatch.to_string(), epoch });
         self.note(namespace, record, fact, &mut compared).await?;
         compared.again = Some(self.recheck_at(self.context.clock.now()));
         Ok(compared)
@@ -124,7 +124,7 @@ impl Collector {
         let every = signed(self.context.timings().recheck_interval);
         let is_fresh = marks.read_at.is_some_and(|at| between(at, now) < every && at <= now);
         if !(only_waits && is_fresh) {
-            marks.lineage = controls::lineage(&*self.context.store).await?;
+            marks.lineage = controls::store_identity(&*self.context.store).await?;
             marks.read_at = Some(now);
         }
         Ok(())
@@ -135,7 +135,7 @@ impl Collector {
         &self,
         namespace: &Namespace,
         record: &mut Record,
-        fact: Fact,
+        fact: Event,
         compared: &mut Compared,
     ) -> Result<bool, StoreError> {
         if is_silent(namespace, record) {
@@ -144,7 +144,7 @@ impl Collector {
         let (store, now) = (&*self.context.store, self.context.clock.now());
         match append_named(store, record, &namespace.name, &self.actor, fact.clone(), now).await? {
             Appended::Written => {
-                if let Fact::MarkMismatched(mismatch) = &fact {
+                if let Event::MarkMismatched(mismatch) = &fact {
                     let name = &namespace.name;
                     warn!(namespace.name = %name, "namespace `{name}` is not deleted: {}", mismatch.why);
                 }
@@ -165,13 +165,13 @@ impl Collector {
         // One at a time, so that the same is not counted by each.
         let mut marks = self.marks.lock().await;
         let is_older = marks.lineage.began.is_some_and(|began| namespace.created < began);
-        if !is_older || controls::doubt(store).await?.is_some() {
+        if !is_older || controls::mismatch(store).await?.is_some() {
             return Ok(());
         }
         let report = MarkReport { uid: namespace.uid.clone(), namespace: namespace.name.clone() };
         let reported = controls::report_mark(store, &self.actor, &report, now).await?;
         let count = reported.len() as u64;
-        if count < controls::doubted_from(0) {
+        if count < controls::mismatch_limit(0) {
             return Ok(());
         }
         let known = marks.managed.filter(|(at, _)| *at <= now && now < saturating_add(*at, COUNTED_FOR));
@@ -180,7 +180,7 @@ impl Collector {
             None => (now, budget::managed(store).await?),
         };
         marks.managed = Some((at, managed));
-        if count < controls::doubted_from(managed) {
+        if count < controls::mismatch_limit(managed) {
             return Ok(());
         }
         let why = format!("{mismatch}; {count} namespaces tell the like");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use common::{
     controls, heartbeat,
     history::load_and_mend,
-    store::{Heartbeat, Place, Store, StoreError},
+    store::{EntryPosition, Heartbeat, Store, StoreError},
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Uid, record::Phase, time::saturating_add};
@@ -63,7 +63,7 @@ pub(crate) async fn settle(store: &dyn Store, beats: &[Heartbeat], since: Option
             load_and_mend(store, &entry.uid).await?;
         }
         match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+            Some(last) if page.len() == PAGE => after = Some(EntryPosition::of(last)),
             _ => return Ok(()),
         }
     }
@@ -77,7 +77,7 @@ fn left_by_collectors(beats: &[Heartbeat]) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use common::{history::token, store::open};
-    use lifecycle::{Actor, Entry, Fact, event::Released};
+    use lifecycle::{Actor, Entry, Event, event::Released};
 
     use super::*;
 
@@ -105,7 +105,7 @@ mod tests {
             actor,
             name: "a".to_owned(),
             token: token(),
-            fact: Fact::Released(Released { why: "for a test".to_owned() }),
+            event: Event::Released(Released { why: "for a test".to_owned() }),
         };
         store.append(&entry).await.unwrap();
         let beat = |started| {

@@ -16,9 +16,9 @@ use common::{
     config::Settings,
     context::Context,
     controls,
-    heartbeat::{self, Checks as Checked, CollectorBody, Outage, Pulse},
+    heartbeat::{self, CheckCounts as Checked, CollectorBody, Outage, Publisher},
     identity,
-    jobs::Slot,
+    jobs::TimeSlot,
     store::{Heartbeat, Observed, Store, StoreError},
     timings::signed,
 };
@@ -27,8 +27,8 @@ use futures::{StreamExt as _, stream::BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Actor, Namespace, Uid,
-    pipeline::Origin,
-    supersession::Group,
+    pipeline::CiObjectRef,
+    supersession::DeploymentGroup,
     time::{between, saturating_add},
 };
 use tokio::{
@@ -40,11 +40,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    cache::{Left, Memory},
-    ci_events::Hints,
-    ci_poller::Questions,
+    cache::{Cache, Left},
+    ci_events::CiEvents,
+    ci_poller::CiPoller,
     health::Health,
-    health_poller::Looks,
+    health_poller::HealthPoller,
     kube_events::Events,
     metrics::Checks,
     pipelines::Pipelines,
@@ -52,7 +52,7 @@ use crate::{
     record_markers::Marks,
     resync::settle,
     shard::Shard,
-    watch::{self, Listed, Watched},
+    watch::{self, Listed, NamespaceEvent},
 };
 
 /// How many turns are taken at once: enough for a store that commits in groups, few enough for the apiserver.
@@ -81,7 +81,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_s
 pub(crate) enum Stays {
     UntilAsked,
     /// Until the slot is over and its successor has begun.
-    ForSlot(Slot),
+    ForSlot(TimeSlot),
     /// Until each namespace of a complete list had its turn.
     ForOneLook,
 }
@@ -113,7 +113,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     settle(&*context.store, &beats, predecessor(stays, length, now)).await?;
     collector.health.inherit(&beats, shard);
     let (left_under, swept) = left_by_sweeps(&beats, shard);
-    let resident = Resident::new(Arc::clone(&collector), stays, known);
+    let resident = RunLoop::new(Arc::clone(&collector), stays, known);
     let (slot, watched, sight) = (resident.slot(), Arc::clone(&resident.watched), Arc::clone(&resident.sight));
     let is_over = async {
         match stays {
@@ -134,10 +134,10 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
             } => never,
         }
     };
-    let mut pulse = Pulse::new(heartbeat::COLLECTOR, &context).later();
+    let mut pulse = Publisher::new(heartbeat::COLLECTOR, &context).later();
     let body = || {
         let watched = watched.load(Ordering::Relaxed);
-        let slot = slot.map(Slot::begins);
+        let slot = slot.map(TimeSlot::begins);
         let (looked, outages, checks, until) = (None, Vec::new(), checks.so_far(), None);
         let body = CollectorBody { shard: shard.number, of: shard.of, slot, watched, looked, outages, checks, until };
         let (mut body, now) = (collector.pipelines.tell(collector.health.tell(body)), context.clock.now());
@@ -180,16 +180,16 @@ fn predecessor(stays: Stays, length: Duration, now: Timestamp) -> Option<Timesta
     }
 }
 
-struct Resident {
+struct RunLoop {
     collector: SharedCollector,
-    memory: Memory,
+    memory: Cache,
     turns: JoinSet<(Uid, Result<Left, StoreError>)>,
     /// The looks at the health of all.
-    looks: Looks,
+    looks: HealthPoller,
     /// The questions about pipelines.
-    questions: Questions,
+    questions: CiPoller,
     /// `None`: it does not stay for long enough to be told anything.
-    hints: Option<Hints>,
+    hints: Option<CiEvents>,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// The cluster that the store knows.
@@ -201,7 +201,7 @@ struct Resident {
     /// A complete list that has yet to be compared with the store.
     complete: Option<BTreeSet<Uid>>,
     watch_is_broken: bool,
-    sight: Arc<Sight>,
+    sight: Arc<UnknownClock>,
     stays: Stays,
     began: Instant,
     /// A complete list was compared with the store.
@@ -210,17 +210,17 @@ struct Resident {
     watched: Arc<AtomicU64>,
 }
 
-impl Resident {
+impl RunLoop {
     fn new(collector: SharedCollector, stays: Stays, known: Option<Uid>) -> Self {
         Self {
-            looks: Looks::new(&collector.context),
-            questions: Questions::new(Arc::clone(&collector)),
+            looks: HealthPoller::new(&collector.context),
+            questions: CiPoller::new(Arc::clone(&collector)),
             hints: match stays {
-                Stays::UntilAsked | Stays::ForSlot(_) => Some(Hints::listen(&collector.context)),
+                Stays::UntilAsked | Stays::ForSlot(_) => Some(CiEvents::listen(&collector.context)),
                 Stays::ForOneLook => None,
             },
             collector,
-            memory: Memory::default(),
+            memory: Cache::default(),
             turns: JoinSet::new(),
             rest: None,
             known,
@@ -236,7 +236,7 @@ impl Resident {
         }
     }
 
-    const fn slot(&self) -> Option<Slot> {
+    const fn slot(&self) -> Option<TimeSlot> {
         match self.stays {
             Stays::ForSlot(slot) => Some(slot),
             Stays::UntilAsked | Stays::ForOneLook => None,
@@ -258,9 +258,9 @@ impl Resident {
     async fn work(&mut self, cancel: CancellationToken) -> anyhow::Result<()> {
         let mut settings = self.collector.context.settings.clone();
         let mut watch = self.watch(settings.borrow_and_update().clone());
-        let turns = self.collector.context.vitals.watch("collector", LONGEST_SLEEP);
+        let turns = self.collector.context.liveness.watch("collector", LONGEST_SLEEP);
         loop {
-            turns.turned();
+            turns.tick();
             self.make_sure().await?;
             self.compare_with_store().await;
             self.begin_turns();
@@ -324,7 +324,7 @@ impl Resident {
         !self.looks.are_taken() || self.collector.health.last().is_some()
     }
 
-    fn watch(&self, settings: Arc<Settings>) -> BoxStream<'static, Watched> {
+    fn watch(&self, settings: Arc<Settings>) -> BoxStream<'static, NamespaceEvent> {
         watch::namespaces(&self.collector.context.cluster, settings, self.collector.shard)
     }
 
@@ -335,14 +335,14 @@ impl Resident {
         sweeps && self.is_compared && self.has_looked() && is_idle()
     }
 
-    fn take_in(&mut self, watched: Watched) -> anyhow::Result<()> {
+    fn take_in(&mut self, watched: NamespaceEvent) -> anyhow::Result<()> {
         self.apply(watched)?;
         self.watched.store(self.memory.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
-    fn apply(&mut self, watched: Watched) -> anyhow::Result<()> {
-        let was_broken = std::mem::replace(&mut self.watch_is_broken, matches!(watched, Watched::Broken(_)));
+    fn apply(&mut self, watched: NamespaceEvent) -> anyhow::Result<()> {
+        let was_broken = std::mem::replace(&mut self.watch_is_broken, matches!(watched, NamespaceEvent::Failed(_)));
         if was_broken && !self.watch_is_broken {
             info!("the apiserver answers again");
             // Where it begins with a list, nothing is seen before that is whole.
@@ -354,17 +354,17 @@ impl Resident {
             }
         }
         match watched {
-            Watched::There(namespace) => {
+            NamespaceEvent::Applied(namespace) => {
                 let group = group(&self.collector.context.settings(), &namespace);
                 self.memory.there(namespace, group);
             }
-            Watched::Elsewhere(uid) => self.memory.elsewhere(&uid),
-            Watched::Vanished(uid) => self.memory.vanished(&uid),
-            Watched::Listing => {
+            NamespaceEvent::OtherShard(uid) => self.memory.elsewhere(&uid),
+            NamespaceEvent::Deleted(uid) => self.memory.vanished(&uid),
+            NamespaceEvent::Listing => {
                 self.is_listing = true;
                 self.sight.lost(self.collector.context.clock.now(), "all namespaces are being listed");
             }
-            Watched::Complete(Listed { all, cluster }) => {
+            NamespaceEvent::Synced(Listed { all, cluster }) => {
                 if let Some(known) = &self.known {
                     identity::agree(known, cluster)?;
                 }
@@ -374,7 +374,7 @@ impl Resident {
                 info!("{} namespaces are watched", self.memory.len());
                 self.complete = Some(all);
             }
-            Watched::Broken(why) => {
+            NamespaceEvent::Failed(why) => {
                 self.sight.lost(self.collector.context.clock.now(), &why);
                 if !was_broken {
                     warn!("the watch on namespaces broke and is begun again: {why}");
@@ -485,9 +485,9 @@ impl Resident {
 
 /// Since when the namespaces are not seen, and why.
 #[derive(Debug, Default)]
-struct Sight(std::sync::Mutex<Option<(Timestamp, String)>>);
+struct UnknownClock(std::sync::Mutex<Option<(Timestamp, String)>>);
 
-impl Sight {
+impl UnknownClock {
     fn lost(&self, now: Timestamp, why: &str) {
         let mut lost = self.lock();
         let since = lost.as_ref().map_or(now, |(since, _)| *since);
@@ -522,12 +522,12 @@ async fn keep(store: &dyn Store, timed: Vec<(Uid, Observed)>) {
 }
 
 /// The group of deployments a namespace belongs to, where its policy asks for that.
-fn group(settings: &Settings, namespace: &Namespace) -> Option<Group> {
+fn group(settings: &Settings, namespace: &Namespace) -> Option<DeploymentGroup> {
     let superseded = settings.policies.for_namespace(namespace)?.superseded.as_ref()?;
-    Group::of(namespace, superseded, &settings.policies.keys)
+    DeploymentGroup::of(namespace, superseded, &settings.policies.keys)
 }
 
-async fn hinted(hints: Option<&mut Hints>) -> Origin {
+async fn hinted(hints: Option<&mut CiEvents>) -> CiObjectRef {
     match hints {
         Some(hints) => hints.next().await,
         None => std::future::pending().await,

@@ -4,7 +4,7 @@
 //! says that nothing is. Nothing announces that the last one went, so while some were left they are listed again.
 
 use common::{
-    cluster::{Answer, Trouble, within},
+    cluster::{ApiOutcome, Trouble, within},
     config::Settings,
     history::{Appended, append_named, load},
     store::StoreError,
@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
 use lifecycle::{
-    Fact, Observation, Record,
-    termination::{MAX_PODS_NAMED, PodsLeft, look_due},
+    Event, Observation, Record,
+    termination::{MAX_PODS_NAMED, RemainingPods, look_due},
     time::saturating_add,
 };
 use tracing::{debug, warn};
@@ -34,7 +34,7 @@ impl Collector {
         record: &mut Record,
         seen: &Observation,
         left: &mut Left,
-    ) -> Result<(Option<Fact>, Option<Timestamp>), StoreError> {
+    ) -> Result<(Option<Event>, Option<Timestamp>), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());
         let patience = signed(settings.timings.stalled_after);
         let due = |record: &Record, left: &Left| {
@@ -62,7 +62,7 @@ impl Collector {
         }
         let pods = match self.pods_left(&record.name).await {
             Ok(pods) => pods,
-            Err(Trouble { answer: Answer::Refused, why, .. }) => PodsLeft::Unknown(why),
+            Err(Trouble { answer: ApiOutcome::Refused, why, .. }) => RemainingPods::Unknown(why),
             Err(trouble) => {
                 debug!("what holds namespace `{}` is looked at again: {trouble}", record.name);
                 let again = saturating_add(now, patience.min(RETRY_INTERVAL));
@@ -73,7 +73,7 @@ impl Collector {
         if !stalled.is_news_after(record.stalled.as_ref().map(|known| &known.what)) {
             return Ok((None, due(record, left)));
         }
-        let (name, fact) = (record.name.clone(), Fact::DeletionStalled(stalled.clone()));
+        let (name, fact) = (record.name.clone(), Event::DeletionStalled(stalled.clone()));
         match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
             Appended::Written => {
                 warn!(namespace.name = %name, "the deletion of namespace `{name}` does not end: {stalled}");
@@ -88,13 +88,13 @@ impl Collector {
     }
 
     /// The pods that are left in a namespace: one request.
-    async fn pods_left(&self, namespace: &str) -> Result<PodsLeft, Trouble> {
+    async fn pods_left(&self, namespace: &str) -> Result<RemainingPods, Trouble> {
         let api: Api<PartialObjectMeta<Pod>> = Api::namespaced(self.context.cluster.client.clone(), namespace);
         let params = ListParams::default().limit(u32::try_from(MAX_PODS_NAMED).unwrap_or(u32::MAX));
         let page = within(&format!("list the pods of namespace `{namespace}`"), api.list(&params)).await?;
         let first: Vec<_> = page.items.iter().map(|pod| pod.name_any()).collect();
         let more = page.metadata.remaining_item_count.and_then(|more| u64::try_from(more).ok()).unwrap_or(0);
-        Ok(PodsLeft::Counted { in_all: more + first.len() as u64, first })
+        Ok(RemainingPods::Counted { in_all: more + first.len() as u64, first })
     }
 }
 

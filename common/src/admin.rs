@@ -21,19 +21,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{exposition::Format, liveness::Vitals, store::SharedStore};
+use crate::{exposition::Format, liveness::Liveness, store::SharedStore};
 
 /// The store of a process, once it is open.
 pub type StoreOnceOpen = Arc<OnceLock<SharedStore>>;
 
 #[derive(Clone, Debug)]
 struct Admin {
-    vitals: Vitals,
+    vitals: Liveness,
     store: StoreOnceOpen,
 }
 
 /// The routes `/livez`, `/readyz` and `/metrics`.
-pub fn router(vitals: Vitals, store: StoreOnceOpen) -> Router {
+pub fn router(vitals: Liveness, store: StoreOnceOpen) -> Router {
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
@@ -47,7 +47,7 @@ pub fn router(vitals: Vitals, store: StoreOnceOpen) -> Router {
 /// When nobody can listen there; the future, when the socket fails.
 pub async fn serve(
     address: SocketAddr,
-    vitals: Vitals,
+    vitals: Liveness,
     store: StoreOnceOpen,
     cancel: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = io::Result<()>>> {
@@ -103,12 +103,12 @@ mod tests {
 
     use super::*;
 
-    async fn ask(vitals: &Vitals, store: &StoreOnceOpen, path: &str) -> (u16, String) {
+    async fn ask(vitals: &Liveness, store: &StoreOnceOpen, path: &str) -> (u16, String) {
         let answer = answer(vitals, store, Request::get(path).body(Body::empty()).unwrap()).await;
         (answer.status().as_u16(), text(answer).await)
     }
 
-    async fn answer(vitals: &Vitals, store: &StoreOnceOpen, request: Request<Body>) -> Response {
+    async fn answer(vitals: &Liveness, store: &StoreOnceOpen, request: Request<Body>) -> Response {
         router(vitals.clone(), Arc::clone(store)).oneshot(request).await.unwrap()
     }
 
@@ -119,18 +119,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_process_lives_as_long_as_its_loops_turn() {
-        let (vitals, store) = <(Vitals, StoreOnceOpen)>::default();
+        let (vitals, store) = <(Liveness, StoreOnceOpen)>::default();
         let turns = vitals.watch("planner", Duration::from_secs(10));
         assert_eq!(ask(&vitals, &store, "/livez").await, (200, "ok\n".to_owned()));
         tokio::time::advance(Duration::from_secs(31)).await;
         assert_eq!(ask(&vitals, &store, "/livez").await, (503, "the planner has not turned for 31 s\n".to_owned()));
-        turns.turned();
+        turns.tick();
         assert_eq!(ask(&vitals, &store, "/livez").await.0, 200);
     }
 
     #[tokio::test]
     async fn it_is_ready_when_the_store_answers() {
-        let (vitals, store) = <(Vitals, StoreOnceOpen)>::default();
+        let (vitals, store) = <(Liveness, StoreOnceOpen)>::default();
         assert_eq!(ask(&vitals, &store, "/readyz").await, (503, "the store is waited for\n".to_owned()));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("nsm.db");
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_role_counts_is_shown() {
-        let (vitals, store) = <(Vitals, StoreOnceOpen)>::default();
+        let (vitals, store) = <(Liveness, StoreOnceOpen)>::default();
         let turns = Counter::<u64>::default();
         vitals.register(|registry| registry.register("turns", "Turns taken", turns.clone()));
         turns.inc();

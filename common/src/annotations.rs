@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lifecycle::{
     Namespace, Observation, Record, annotations,
-    keys::{Mark, RECORD},
+    keys::{RECORD, RecordMarker},
 };
 
 use crate::{
@@ -15,11 +15,11 @@ use crate::{
 /// What the namespace should carry and does not, by full key; `None` is to be removed. Of a mark that is not its own this
 /// says that it differs; [`write()`] knows the new one.
 #[must_use]
-pub fn difference(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
+pub fn changes(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
     let keys = &settings.policies.keys;
     let carried = annotations(record, seen);
     // Its own mark in the present form, however old: what somebody took off, or brought along from another, is put right.
-    let wants_mark = record.is_managed() && !carried.is_empty() && !Mark::is_on(&seen.namespace, keys);
+    let wants_mark = record.is_managed() && !carried.is_empty() && !RecordMarker::is_on(&seen.namespace, keys);
     let mark = wants_mark.then(|| (keys.ours(RECORD), None));
     carried
         .into_iter()
@@ -41,7 +41,9 @@ pub async fn write(
     mut difference: BTreeMap<String, Option<String>>,
 ) -> Result<Option<Namespace>, Trouble> {
     let keys = &settings.policies.keys;
-    let mark = record.is_managed().then(|| Mark { epoch, seq: record.head, uid: Some(record.uid.clone()) }.to_string());
+    let mark = record
+        .is_managed()
+        .then(|| RecordMarker { epoch, seq: record.head, uid: Some(record.uid.clone()) }.to_string());
     difference.insert(keys.ours(RECORD), mark);
     let patched = patch_annotations(cluster, &record.name, &record.uid, &difference).await?;
     Ok(facts_of(patched, &settings.policies))

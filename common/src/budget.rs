@@ -37,7 +37,7 @@ pub enum Slot {
 /// One worker's claims: a second attempt at the same namespace in the same window uses the slot it has, and a window
 /// that had no slot left is not asked again.
 #[derive(Debug, Default)]
-pub struct Claims(Mutex<Known>);
+pub struct SlotAllocator(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -66,7 +66,7 @@ impl Window {
     }
 }
 
-impl Claims {
+impl SlotAllocator {
     /// Claims a slot of a kind in a window for a namespace.
     ///
     /// The first to come fixes the window's limit, so that two leaders with two opinions share one.
@@ -193,7 +193,7 @@ mod tests {
         Source::new(None, variables.map(|(name, value)| (name.to_owned(), value))).load().unwrap().budget
     }
 
-    async fn claim(claims: &Claims, store: &SharedStore, ration: Ration, window: Window, uid: &str) -> Slot {
+    async fn claim(claims: &SlotAllocator, store: &SharedStore, ration: Ration, window: Window, uid: &str) -> Slot {
         let actor = Actor::person("me");
         claims.claim(&**store, ClaimKind::Slots, ration, window, &Uid::new(uid), &actor).await.unwrap()
     }
@@ -225,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn a_window_has_so_many_slots_and_the_next_has_its_own() {
         let (_directory, store) = temporary().await;
-        let claims = Claims::default();
+        let claims = SlotAllocator::default();
         assert!(claimed(&claim(&claims, &store, ration(2), window(0), "a").await));
         assert!(claimed(&claim(&claims, &store, ration(2), window(0), "b").await));
         let full = claim(&claims, &store, ration(2), window(0), "c").await;
@@ -236,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_second_attempt_in_the_window_uses_the_slot_it_has() {
         let (_directory, store) = temporary().await;
-        let claims = Claims::default();
+        let claims = SlotAllocator::default();
         let first = claim(&claims, &store, ration(1), window(0), "a").await;
         assert_eq!(claim(&claims, &store, ration(1), window(0), "a").await, first);
     }
@@ -244,17 +244,17 @@ mod tests {
     #[tokio::test]
     async fn a_slot_is_good_in_its_window_alone() {
         let (_directory, store) = temporary().await;
-        let claims = Claims::default();
+        let claims = SlotAllocator::default();
         assert!(claimed(&claim(&claims, &store, ration(1), window(0), "a").await));
         assert_eq!(claims.known(ClaimKind::Slots, window(600), &Uid::new("a")), None);
-        assert!(claimed(&claim(&Claims::default(), &store, ration(1), window(600), "b").await));
+        assert!(claimed(&claim(&SlotAllocator::default(), &store, ration(1), window(600), "b").await));
         assert!(!claimed(&claim(&claims, &store, ration(1), window(600), "a").await));
     }
 
     #[tokio::test]
     async fn two_with_two_opinions_share_the_limit_of_the_first() {
         let (_directory, store) = temporary().await;
-        let (one, other) = (Claims::default(), Claims::default());
+        let (one, other) = (SlotAllocator::default(), SlotAllocator::default());
         assert!(claimed(&claim(&one, &store, ration(1), window(0), "a").await));
         assert!(!claimed(&claim(&other, &store, ration(9), window(0), "b").await));
     }
@@ -264,7 +264,7 @@ mod tests {
         let (_directory, store) = temporary().await;
         let one_each = |number: u32| {
             let store = store.clone();
-            async move { claim(&Claims::default(), &store, ration(5), window(0), &number.to_string()).await }
+            async move { claim(&SlotAllocator::default(), &store, ration(5), window(0), &number.to_string()).await }
         };
         let slots = futures::future::join_all((0..20).map(one_each)).await;
         assert_eq!(slots.iter().filter(|slot| claimed(slot)).count(), 5);
@@ -278,7 +278,7 @@ mod tests {
             (record.phase, record.head) = (lifecycle::record::Phase::Managed, 1);
             store.put_snapshot(&record).await.unwrap();
         }
-        let claims = Claims::default();
+        let claims = SlotAllocator::default();
         for number in 0..3 {
             assert!(claimed(&claim(&claims, &store, ration(1), window(0), &number.to_string()).await));
         }

@@ -49,7 +49,7 @@ impl Clock {
 
     /// One that is told, for tests.
     #[must_use]
-    pub fn told(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+    pub fn from_fn(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(move || cut_to_millis(tell())))
     }
 

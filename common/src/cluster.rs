@@ -25,15 +25,15 @@ use kube::{
 use tokio::{task::spawn_blocking, time::timeout};
 use tower::{BoxError, Service, layer::layer_fn, service_fn, util::MapResponseLayer};
 
-pub use api_error::{Answer, Trouble, told, within};
+pub use api_error::{ApiOutcome, Trouble, told, within};
 pub use auth::{GROUP, bearer, may};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
-pub use metadata::{NamespaceMeta, lean};
+pub use metadata::{NamespaceMeta, trimmed};
 pub use namespaces::{facts, facts_of, look, patch_annotations};
 pub use watching::watch;
 
-use self::{kubeconfig::Found, login::Login, timeout::Patient};
+use self::{kubeconfig::Found, login::Login, timeout::WithTimeout};
 use crate::{
     clock::{ApiClock, Clock},
     proxies::Proxies,
@@ -174,7 +174,7 @@ where
         clock.see(response.headers());
         response
     });
-    builder.with_layer(&sees).with_layer(&layer_fn(Patient)).build()
+    builder.with_layer(&sees).with_layer(&layer_fn(WithTimeout)).build()
 }
 
 impl std::fmt::Debug for Cluster {

@@ -6,7 +6,7 @@ use lifecycle::Actor;
 use tokio::sync::watch;
 
 use crate::{
-    clock::Clock, cluster::Cluster, config::Settings, http_client::Web, liveness::Vitals, queue::SharedQueue,
+    clock::Clock, cluster::Cluster, config::Settings, http_client::HttpClient, liveness::Liveness, queue::SharedQueue,
     store::SharedStore, timings::Timings,
 };
 
@@ -17,8 +17,8 @@ pub struct Context {
     pub queue: SharedQueue,
     pub cluster: Cluster,
     pub clock: Clock,
-    pub web: Web,
-    pub vitals: Vitals,
+    pub http: HttpClient,
+    pub liveness: Liveness,
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Tells this process from every other, in the history: see [`crate::process::instance`].
     pub instance: String,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Record, Uid, keys::Lineage, record::Phase, time::saturating_add};
+use lifecycle::{Actor, Record, Uid, keys::StoreIdentity, record::Phase, time::saturating_add};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -27,7 +27,7 @@ const PAGE: usize = 1_000;
 
 /// One decree, with its number in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decree<T> {
+pub struct ControlRecord<T> {
     pub number: u64,
     pub at: Timestamp,
     pub actor: Actor,
@@ -92,9 +92,9 @@ struct KnownCluster {
 
 /// What somebody answered by vouching for this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vouched {
+pub struct Trusted {
     /// The doubt about the whole store.
-    pub doubt: Option<Decree<Doubt>>,
+    pub doubt: Option<ControlRecord<Doubt>>,
     /// The namespaces whose marks did not agree with their histories.
     pub namespaces: Vec<String>,
 }
@@ -102,7 +102,7 @@ pub struct Vouched {
 /// How many namespaces have to tell that this store lost entries before the whole of it is in doubt, of so many that are
 /// managed: 3, or 1 % where that is more. What stands on fewer may be somebody's doing.
 #[must_use]
-pub fn doubted_from(managed: u64) -> u64 {
+pub fn mismatch_limit(managed: u64) -> u64 {
     managed.div_ceil(100).max(3)
 }
 
@@ -110,7 +110,7 @@ pub fn doubted_from(managed: u64) -> u64 {
 ///
 /// # Errors
 /// When the store is out of reach: then nothing destructive may be done either.
-pub async fn stopped(store: &dyn Store) -> Result<Option<Decree<Stop>>> {
+pub async fn stopped(store: &dyn Store) -> Result<Option<ControlRecord<Stop>>> {
     Ok(last::<Stop>(store, STOP).await?.filter(|decree| decree.body.on))
 }
 
@@ -126,7 +126,7 @@ pub async fn set_stop(store: &dyn Store, actor: &Actor, stop: &Stop, now: Timest
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn approval(store: &dyn Store, now: Timestamp) -> Result<Option<Decree<Approval>>> {
+pub async fn approval(store: &dyn Store, now: Timestamp) -> Result<Option<ControlRecord<Approval>>> {
     Ok(last::<Approval>(store, APPROVAL).await?.filter(|decree| now < decree.body.until))
 }
 
@@ -144,7 +144,7 @@ pub async fn approve(store: &dyn Store, actor: &Actor, period: SignedDuration, n
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn config(store: &dyn Store) -> Result<Option<Decree<Config>>> {
+pub async fn config(store: &dyn Store) -> Result<Option<ControlRecord<Config>>> {
     last(store, CONFIG).await
 }
 
@@ -162,7 +162,7 @@ pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Ti
 /// A configuration in force that is another one than one's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherInForce {
-    pub decree: Decree<Config>,
+    pub decree: ControlRecord<Config>,
     /// The last heartbeat of whoever put it in force; `None`: there is none, or none any more.
     pub heard: Option<Timestamp>,
 }
@@ -203,19 +203,19 @@ pub async fn previous_start(store: &dyn Store) -> Result<Option<Timestamp>> {
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn lineage(store: &dyn Store) -> Result<Lineage> {
+pub async fn store_identity(store: &dyn Store) -> Result<StoreIdentity> {
     let all = all::<Epoch>(store, EPOCH).await?;
     let began = all.last().map(|decree| decree.at);
     let epochs = all.into_iter().map(|decree| decree.body.epoch).collect();
     let vouched_before = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.before);
-    Ok(Lineage { epochs, began, vouched_before })
+    Ok(StoreIdentity { epochs, began, trusted_before_epoch: vouched_before })
 }
 
 /// The last doubt about this store that nobody answered yet.
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn doubt(store: &dyn Store) -> Result<Option<Decree<Doubt>>> {
+pub async fn mismatch(store: &dyn Store) -> Result<Option<ControlRecord<Doubt>>> {
     let answered = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.doubt);
     Ok(last::<Doubt>(store, DOUBT).await?.filter(|decree| decree.number > answered))
 }
@@ -225,7 +225,7 @@ pub async fn doubt(store: &dyn Store) -> Result<Option<Decree<Doubt>>> {
 /// # Errors
 /// When it is not known to be durable.
 pub async fn raise_doubt(store: &dyn Store, actor: &Actor, doubted: &Doubt, now: Timestamp) -> Result<()> {
-    if doubt(store).await?.is_none() {
+    if mismatch(store).await?.is_none() {
         log(store, DOUBT, actor, doubted, now).await?;
     }
     Ok(())
@@ -258,8 +258,8 @@ pub async fn report_mark(store: &dyn Store, actor: &Actor, report: &MarkReport, 
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Vouched>> {
-    let doubt = doubt(store).await?;
+pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Trusted>> {
+    let doubt = mismatch(store).await?;
     let namespaces = mismatched(store).await?;
     if doubt.is_none() && namespaces.is_empty() {
         return Ok(None);
@@ -269,7 +269,7 @@ pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<O
     // A new epoch, so that what this store marks from now on is told from what was vouched for.
     let before = begin_epoch(store, actor, now).await?;
     log(store, VOUCH, actor, &Vouch { before, doubt: answered, mismatch }, now).await?;
-    Ok(Some(Vouched { doubt, namespaces }))
+    Ok(Some(Trusted { doubt, namespaces }))
 }
 
 /// The namespaces whose marks do not agree with their histories, by their snapshots, where nobody vouched for that.
@@ -321,16 +321,16 @@ pub async fn approve_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: T
     Ok(former)
 }
 
-pub(crate) async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
+pub(crate) async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<ControlRecord<T>>> {
     store.last_claim(ClaimKind::Controls, group).await?.map(read).transpose()
 }
 
-async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<Decree<T>>> {
+async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<ControlRecord<T>>> {
     from(store, group, 1).await
 }
 
 /// The whole of a log, from a number on.
-async fn from<T: DeserializeOwned>(store: &dyn Store, group: &str, mut from: u64) -> Result<Vec<Decree<T>>> {
+async fn from<T: DeserializeOwned>(store: &dyn Store, group: &str, mut from: u64) -> Result<Vec<ControlRecord<T>>> {
     let mut found = Vec::new();
     loop {
         let page = store.claims(ClaimKind::Controls, group, from, PAGE).await?;
@@ -362,18 +362,18 @@ pub(crate) fn claim(group: &str, number: u64, actor: &Actor, body: &impl Seriali
     Claim { kind: ClaimKind::Controls, group, number, at, actor, token: token(), body }
 }
 
-pub(crate) fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
+pub(crate) fn read<T: DeserializeOwned>(claim: Claim) -> Result<ControlRecord<T>> {
     let Claim { group, number, at, actor, body, .. } = claim;
     let body = serde_json::from_value(body).map_err(|error| StoreError::Damaged {
         doing: format!("read `{group}` number {number}"),
         why: error.to_string(),
     })?;
-    Ok(Decree { number, at, actor, body })
+    Ok(ControlRecord { number, at, actor, body })
 }
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::{Namespace, event::MarkMismatched, keys::Mismatch};
+    use lifecycle::{Namespace, event::RecordMarkerMismatched, keys::Mismatch};
 
     use super::*;
     use crate::store::temporary;
@@ -463,9 +463,9 @@ mod tests {
         begin_epoch(&*store, &me(), at(2_000)).await.unwrap();
         let keys = lifecycle::Keys::default();
         let record = Record { head: 4, ..Record::new(Uid::new("u")) };
-        let check = |lineage: &Lineage, mark: &str| lineage.check(&marked(mark), &keys, &record);
+        let check = |lineage: &StoreIdentity, mark: &str| lineage.check(&marked(mark), &keys, &record);
 
-        let lineage_before = lineage(&*store).await.unwrap();
+        let lineage_before = store_identity(&*store).await.unwrap();
         assert_eq!(check(&lineage_before, "2000.4"), Ok(()));
         assert_eq!(check(&lineage_before, "2000.5"), Err(Mismatch::Behind { marked: 5, head: 4 }));
         assert_eq!(check(&lineage_before, "1500.1"), Err(Mismatch::OtherStore(1_500)));
@@ -475,30 +475,30 @@ mod tests {
         let doubted = Doubt { namespace: "a".into(), why: "for a test".into() };
         raise_doubt(&*store, &me(), &doubted, at(2_200)).await.unwrap();
         raise_doubt(&*store, &me(), &doubted, at(2_201)).await.unwrap();
-        assert_eq!(doubt(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
+        assert_eq!(mismatch(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
         let vouched = vouch(&*store, &me(), at(2_300)).await.unwrap().unwrap();
         assert_eq!((vouched.doubt.unwrap().number, vouched.namespaces), (1, Vec::new()));
 
-        assert_eq!(doubt(&*store).await.unwrap(), None);
-        let lineage_after = lineage(&*store).await.unwrap();
+        assert_eq!(mismatch(&*store).await.unwrap(), None);
+        let lineage_after = store_identity(&*store).await.unwrap();
         assert_eq!(check(&lineage_after, "1500.9"), Ok(()));
         assert_eq!(check(&lineage_after, "2000.9"), Ok(()));
         assert_eq!(check(&lineage_after, "2300.9"), Err(Mismatch::Behind { marked: 9, head: 4 }));
         assert_eq!(check(&lineage_after, "9999.1"), Err(Mismatch::OtherStore(9_999)));
         raise_doubt(&*store, &me(), &doubted, at(2_400)).await.unwrap();
-        assert!(doubt(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
+        assert!(mismatch(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
     }
 
     #[tokio::test]
     async fn who_vouches_answers_the_marks_of_single_namespaces_too() {
         let (_directory, store) = temporary().await;
         let epoch = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
-        let mismatch = MarkMismatched { mark: "9.9.u".into(), why: "for a test".into(), epoch };
+        let mismatch = RecordMarkerMismatched { mark: "9.9.u".into(), why: "for a test".into(), epoch };
         let record = Record { name: "a".into(), mismatch: Some(mismatch), ..Record::new(Uid::new("u")) };
         store.put_snapshot(&record).await.unwrap();
         let vouched = vouch(&*store, &me(), at(1_001)).await.unwrap().unwrap();
         assert_eq!((vouched.doubt, vouched.namespaces), (None, vec!["a".to_owned()]));
-        assert!(lineage(&*store).await.unwrap().vouched_before > epoch);
+        assert!(store_identity(&*store).await.unwrap().trusted_before_epoch > epoch);
         assert_eq!(vouch(&*store, &me(), at(1_002)).await.unwrap(), None, "that is answered");
     }
 
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn three_namespaces_or_a_hundredth_of_all_put_the_store_in_doubt() {
-        let of = |managed: &[u64]| managed.iter().map(|managed| doubted_from(*managed)).collect::<Vec<_>>();
+        let of = |managed: &[u64]| managed.iter().map(|managed| mismatch_limit(*managed)).collect::<Vec<_>>();
         assert_eq!(of(&[0, 2, 300, 301, 10_000]), [3, 3, 3, 4, 100]);
     }
 

@@ -32,7 +32,7 @@ pub const BUSY: Duration = Duration::from_secs(10);
 pub const DEAD_AFTER: SignedDuration = SignedDuration::from_secs(90);
 
 /// Who was not heard of for so long is forgotten.
-pub const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+pub const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// More than ever beat at a time.
 pub const MOST: usize = 10_000;
@@ -42,7 +42,7 @@ pub const MOST: usize = 10_000;
 #[serde(default)]
 pub struct WorkerBody {
     /// What it carries out now; `None`: it waits.
-    pub doing: Option<Doing>,
+    pub current: Option<CurrentTask>,
     /// Tasks it brought to an end: carried out, or found not to be due.
     pub done: u64,
     /// Tasks it could not carry out for want of the store or the cluster.
@@ -50,7 +50,7 @@ pub struct WorkerBody {
     /// The hash of the configuration it has.
     pub config: String,
     /// Why it deletes nothing, whatever is due; `None` where nothing is in the way.
-    pub unarmed: Option<String>,
+    pub admission_error: Option<String>,
     /// What it cannot rely on: its clock.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outages: Vec<Outage>,
@@ -69,13 +69,13 @@ pub struct CollectorBody {
     pub watched: u64,
     /// The looks at the health of all that it took without a break, each with an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub looked: Option<Looked>,
+    pub looked: Option<WatchedSpan>,
     /// The sources that it cannot read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outages: Vec<Outage>,
     /// What came of the checks of single namespaces since it began.
-    #[serde(default, skip_serializing_if = "Checks::is_none")]
-    pub checks: Checks,
+    #[serde(default, skip_serializing_if = "CheckCounts::is_none")]
+    pub checks: CheckCounts,
     /// Until when it counts as one that watches, though it has ended: before then the next one looks at all namespaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
@@ -91,7 +91,7 @@ impl CollectorBody {
 
 /// Looks without a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looked {
+pub struct WatchedSpan {
     pub since: Timestamp,
     pub until: Timestamp,
 }
@@ -116,7 +116,7 @@ impl Outage {
 /// What came of the checks of single namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Checks {
+pub struct CheckCounts {
     /// It is known whether something fails.
     pub known: u64,
     pub unknown: u64,
@@ -130,7 +130,7 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl Checks {
+impl CheckCounts {
     /// What Prometheus says of their counter.
     pub const HELP: &str = "Checks of single namespaces, by whether something was found out";
 
@@ -154,7 +154,7 @@ impl Checks {
 
 /// One task in hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Doing {
+pub struct CurrentTask {
     /// The task's id.
     pub task: String,
     /// Known once its record was read.
@@ -175,7 +175,7 @@ pub struct ControllerBody {
     /// Jobs of its kind that there should be.
     pub wanted: u64,
     /// What keeps its jobs from being as they should, the latest first.
-    pub troubles: Vec<JobTrouble>,
+    pub troubles: Vec<JobRetry>,
     /// Deletions that were accepted since it began, by the status that led to them, where it counts them. The names are
     /// not parsed: one that a later version adds hides nothing else.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -187,7 +187,7 @@ pub struct ControllerBody {
 
 /// Why jobs are not as they should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct JobTrouble {
+pub struct JobRetry {
     /// `failed`: one ended badly; `refused`: none may be started; `unreachable`: nobody answers.
     pub reason: String,
     /// What was said last.
@@ -202,7 +202,7 @@ pub struct JobTrouble {
 
 /// The beats of one part of this process. Best effort: a store out of reach stops nothing.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Publisher {
     role: &'static str,
     started: Timestamp,
     /// When the last beat was sent.
@@ -212,7 +212,7 @@ pub struct Pulse {
     every: Duration,
 }
 
-impl Pulse {
+impl Publisher {
     #[must_use]
     pub fn new(role: &'static str, context: &Context) -> Self {
         let (started, every) = (context.clock.now(), context.timings().heartbeat_interval);
@@ -314,9 +314,9 @@ impl Pulse {
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn forget_dead(store: &dyn Store, role: &str, now: Timestamp) -> Result<(), StoreError> {
+pub async fn remove_dead(store: &dyn Store, role: &str, now: Timestamp) -> Result<(), StoreError> {
     for beat in store.beats(MOST).await? {
-        if beat.role == role && now.duration_since(beat.at) > FORGOTTEN_AFTER {
+        if beat.role == role && now.duration_since(beat.at) > REMOVED_AFTER {
             store.forget_beat(&beat.id).await?;
         }
     }
@@ -352,8 +352,8 @@ mod tests {
         clock::Clock,
         cluster::Cluster,
         config::Source,
-        http_client::Web,
-        liveness::Vitals,
+        http_client::HttpClient,
+        liveness::Liveness,
         queue,
         store::{SharedStore, temporary},
     };
@@ -367,9 +367,9 @@ mod tests {
             store: store.clone(),
             queue: queue::open("memory:").await.unwrap(),
             cluster: Cluster::new(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap(),
-            clock: Clock::told(told),
-            web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(told),
+            http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "a".to_owned(),
         }
@@ -404,7 +404,7 @@ mod tests {
             sleep(second(10)).await;
             assert_eq!(told().await, Some((70, 3)));
         };
-        let mut pulse = Pulse::new(COLLECTOR, &context).later();
+        let mut pulse = Publisher::new(COLLECTOR, &context).later();
         let looked = pulse.beside(&context, || json!(checks.load(Ordering::Relaxed)), looking);
         timeout(second(600), looked).await.unwrap();
     }
@@ -412,14 +412,14 @@ mod tests {
     #[test]
     fn what_is_told_reads_as_before() {
         let since = Timestamp::UNIX_EPOCH;
-        let doing = Some(Doing { task: "u/delete/3".into(), namespace: Some("ci-1".into()), since });
+        let doing = Some(CurrentTask { task: "u/delete/3".into(), namespace: Some("ci-1".into()), since });
         let (config, unarmed, outages) = ("c".into(), None, Vec::new());
-        let worker = WorkerBody { doing, done: 2, failed: 1, config, unarmed, outages };
+        let worker = WorkerBody { current: doing, done: 2, failed: 1, config, admission_error: unarmed, outages };
         let told = json!({"doing": {"task": "u/delete/3", "namespace": "ci-1",
             "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "unarmed": null});
         assert_eq!(serde_json::to_value(&worker).unwrap(), told);
         let trouble =
-            JobTrouble { reason: "refused".into(), what: "exceeded quota".into(), since, times: 3, not_before: since };
+            JobRetry { reason: "refused".into(), what: "exceeded quota".into(), since, times: 3, not_before: since };
         let controller = ControllerBody {
             backlog: Some(7),
             outstanding: Some(8),
@@ -434,9 +434,9 @@ mod tests {
                 "not_before": "1970-01-01T00:00:00Z"}], "deleted": {"stale": 3},
             "installation": "nsm/nsm"});
         assert_eq!(serde_json::to_value(&controller).unwrap(), told);
-        let looked = Some(Looked { since, until: since });
+        let looked = Some(WatchedSpan { since, until: since });
         let outage = Outage { source: "prometheus".into(), since, why: "it does not answer".into() };
-        let checks = Checks { known: 4, unknown: 5, contested: 0 };
+        let checks = CheckCounts { known: 4, unknown: 5, contested: 0 };
         let (slot, outages) = (Some(since), vec![outage]);
         let collector = CollectorBody { shard: 1, of: 2, slot, watched: 3, looked, outages, checks, until: None };
         let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3,
@@ -444,7 +444,7 @@ mod tests {
             "outages": [{"source": "prometheus", "since": "1970-01-01T00:00:00Z", "why": "it does not answer"}],
             "checks": {"known": 4, "unknown": 5}});
         assert_eq!(serde_json::to_value(&collector).unwrap(), told);
-        let (looked, outages, checks) = (None, Vec::new(), Checks::default());
+        let (looked, outages, checks) = (None, Vec::new(), CheckCounts::default());
         let collector = CollectorBody { looked, outages, checks, ..collector };
         let told = json!({"shard": 1, "of": 2, "slot": "1970-01-01T00:00:00Z", "watched": 3});
         assert_eq!(serde_json::to_value(&collector).unwrap(), told);

@@ -17,7 +17,7 @@ const MAX_EXCERPT: usize = 2 * 1024;
 
 /// An answer to a request that was sent.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// The beginning of its body; empty where it is a success, which nobody reads.
@@ -26,7 +26,7 @@ pub struct Answer {
 
 /// Why no answer came. The request may have arrived all the same, unless this lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unanswered {
+pub struct RequestError {
     pub why: String,
     /// No request gets through until somebody mends it: the other side's certificate is not trusted, it speaks no TLS, or a
     /// proxy on the way asks for a login.
@@ -34,20 +34,21 @@ pub struct Unanswered {
 }
 
 /// What comes of a request: the answer, or why none came, without the address, which may hold a secret.
-type Told = dyn Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<http::Response<Vec<u8>>, String>> + Send + Sync;
+type TestTransport =
+    dyn Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<http::Response<Vec<u8>>, String>> + Send + Sync;
 
 /// Where a role sends its requests to others.
 #[derive(Clone)]
-pub struct Web(Way);
+pub struct HttpClient(Transport);
 
 #[derive(Clone)]
-enum Way {
+enum Transport {
     /// With the client of what is posted, and the proxies that it goes by.
     Network(Client, Proxies),
-    Told(Arc<Told>),
+    Told(Arc<TestTransport>),
 }
 
-impl Web {
+impl HttpClient {
     /// The network, by the proxies of the environment. Redirects are not followed, and nothing is sent twice.
     ///
     /// # Panics
@@ -72,7 +73,7 @@ impl Web {
             .user_agent("namespace-manager")
             .build()
             .expect("a client without certificates of its own can be built");
-        Self(Way::Network(client, proxies))
+        Self(Transport::Network(client, proxies))
     }
 
     /// One that is told what comes of a request, for tests.
@@ -83,15 +84,15 @@ impl Web {
         + Sync
         + 'static,
     ) -> Self {
-        Self(Way::Told(Arc::new(tell)))
+        Self(Transport::Told(Arc::new(tell)))
     }
 
     /// The proxy on the way of what is sent to an address, with its login.
     #[must_use]
     pub fn proxy_to(&self, url: &Uri) -> Option<&str> {
         match &self.0 {
-            Way::Network(_, proxies) => proxies.to(url),
-            Way::Told(_) => None,
+            Transport::Network(_, proxies) => proxies.to(url),
+            Transport::Told(_) => None,
         }
     }
 
@@ -99,13 +100,13 @@ impl Web {
     ///
     /// # Errors
     /// Why no answer came within [`TIMEOUT`].
-    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
+    pub async fn send(&self, request: Request<Vec<u8>>) -> Result<HttpResponse, RequestError> {
         match &self.0 {
-            Way::Network(client, _) => {
+            Transport::Network(client, _) => {
                 let (parts, body) = request.into_parts();
                 // A login in the address becomes a header here, and only here.
                 let request = client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body);
-                let mut answer = request.send().await.map_err(Unanswered::of)?;
+                let mut answer = request.send().await.map_err(RequestError::of)?;
                 let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
                 let mut body = Vec::new();
                 // One that breaks off is an answer all the same: its status has come.
@@ -114,14 +115,14 @@ impl Web {
                     body.extend_from_slice(&chunk);
                 }
                 body.truncate(MAX_EXCERPT);
-                Ok(Answer { status, headers, body })
+                Ok(HttpResponse { status, headers, body })
             }
-            Way::Told(tell) => match tell(request).await {
+            Transport::Told(tell) => match tell(request).await {
                 Ok(answer) => {
                     let (parts, body) = answer.into_parts();
-                    Ok(Answer { status: parts.status, headers: parts.headers, body })
+                    Ok(HttpResponse { status: parts.status, headers: parts.headers, body })
                 }
-                Err(why) => Err(Unanswered { why, is_lasting: false }),
+                Err(why) => Err(RequestError { why, is_lasting: false }),
             },
         }
     }
@@ -138,8 +139,8 @@ impl Web {
         network: impl Future<Output = Result<Response, String>>,
     ) -> Result<Response, String> {
         match &self.0 {
-            Way::Network(..) => network.await,
-            Way::Told(tell) => {
+            Transport::Network(..) => network.await,
+            Transport::Told(tell) => {
                 let mut request = Request::get(url.as_str()).body(Vec::new()).map_err(|error| error.to_string())?;
                 *request.headers_mut() = conditions;
                 tell(request).await.map(Response::from)
@@ -148,7 +149,7 @@ impl Web {
     }
 }
 
-impl Unanswered {
+impl RequestError {
     /// Without the address, which may hold a secret.
     fn of(error: reqwest::Error) -> Self {
         let error = error.without_url();
@@ -197,7 +198,7 @@ fn wants_login(error: &reqwest::Error) -> bool {
     innermost(error).to_string().ends_with("proxy authorization required")
 }
 
-impl fmt::Debug for Web {
+impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Web")
     }
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
 
     /// Sends a request with this scheme to a receiver that answers so, and speaks no TLS.
-    async fn sent(scheme: &str, answer: &'static str) -> Result<Answer, Unanswered> {
+    async fn sent(scheme: &str, answer: &'static str) -> Result<HttpResponse, RequestError> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{scheme}://{}/hook?token=t0p", listener.local_addr().unwrap());
         let receive = async {
@@ -222,7 +223,7 @@ mod tests {
             let _ = stream.write_all(answer.as_bytes()).await;
         };
         let request = Request::post(url).body(Vec::new()).unwrap();
-        let web = Web::system();
+        let web = HttpClient::system();
         let (sent, ()) = tokio::join!(web.send(request), receive);
         sent
     }
@@ -244,7 +245,7 @@ mod tests {
         let unanswered = sent("http", "").await.unwrap_err();
         assert!(!unanswered.is_lasting, "{unanswered:?}");
         let request = Request::post("http://127.0.0.1:1/hook?token=t0p").body(Vec::new()).unwrap();
-        let unanswered = Web::system().send(request).await.unwrap_err();
+        let unanswered = HttpClient::system().send(request).await.unwrap_err();
         assert!(!unanswered.is_lasting && !unanswered.why.contains("t0p"), "{unanswered:?}");
     }
 }

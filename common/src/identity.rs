@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
-    cluster::{Answer, Cluster, Trouble, within},
+    cluster::{ApiOutcome, Cluster, Trouble, within},
     context::Context,
     controls, heartbeat,
     identity::kinship::Kinship,
@@ -40,9 +40,9 @@ pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, Trouble> {
     match within(&doing, cluster.lean_namespaces().get(SYSTEM)).await {
         Ok(object) => match object.metadata.uid {
             Some(uid) => Ok(Some(Uid::new(uid))),
-            None => Err(Trouble { doing, answer: Answer::Unclear, why: "the answer lacks it".to_owned() }),
+            None => Err(Trouble { doing, answer: ApiOutcome::Unclear, why: "the answer lacks it".to_owned() }),
         },
-        Err(trouble) if trouble.answer == Answer::Refused => Ok(None),
+        Err(trouble) if trouble.answer == ApiOutcome::Refused => Ok(None),
         Err(trouble) => Err(trouble),
     }
 }

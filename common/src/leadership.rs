@@ -26,7 +26,7 @@ use self::{
     watchdog::Watchdog,
 };
 use crate::{
-    liveness::{Turns, Vitals},
+    liveness::{Liveness, Ticker},
     process::Running,
 };
 
@@ -50,7 +50,7 @@ where
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let leads = Gauge::<i64>::default();
-    let vitals = running.context.vitals.clone();
+    let vitals = running.context.liveness.clone();
     vitals.register(|registry| {
         registry.register("namespace_manager_leader", "Whether this process leads", leads.clone());
     });
@@ -92,12 +92,12 @@ where
 }
 
 /// Waits until we lead. Returns since when, at the latest, others know that.
-async fn win(election: &mut Election, turns: &Turns) -> Instant {
+async fn win(election: &mut Election, turns: &Ticker) -> Instant {
     // Since when the lease names us, and how long it must.
     let mut ours: Option<(Instant, Duration)> = None;
     let mut trouble = false;
     loop {
-        turns.turned();
+        turns.tick();
         let asked = Instant::now();
         let answer = election.ask().await;
         let (settling, took) = (election.lease / SETTLING, asked.elapsed());
@@ -135,13 +135,13 @@ async fn win(election: &mut Election, turns: &Turns) -> Instant {
 }
 
 /// Keeps the lease, until it is lost: returns why.
-async fn keep(election: &mut Election, won: Instant, turns: &Turns, vitals: &Vitals) -> String {
+async fn keep(election: &mut Election, won: Instant, turns: &Ticker, vitals: &Liveness) -> String {
     let lease = election.lease;
     let mut until = won + lease;
     let watchdog = Watchdog::start(until, lease / SETTLING);
     let mut trouble = false;
     loop {
-        turns.turned();
+        turns.tick();
         sleep_until(until.min(Instant::now() + lease / LOOKS)).await;
         if let Some(stuck) = vitals.stuck() {
             return stuck.to_string();

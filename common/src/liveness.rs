@@ -16,7 +16,7 @@ const PERIODS: u32 = 3;
 
 /// The vitals of one process, shared by all that runs in it.
 #[derive(Clone, Default)]
-pub struct Vitals(Arc<Shared>);
+pub struct Liveness(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -36,33 +36,33 @@ struct Loop {
 /// By this a loop tells that it turned. Dropped, the loop is over, and nobody waits for its turns any more.
 #[must_use = "dropped, the loop is not watched"]
 #[derive(Debug)]
-pub struct Turns {
-    vitals: Vitals,
+pub struct Ticker {
+    vitals: Liveness,
     id: u64,
 }
 
 /// A loop that is stuck, and for how long it has not turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stuck {
+pub struct StalledLoop {
     pub name: &'static str,
     pub since: Duration,
 }
 
-impl Vitals {
+impl Liveness {
     /// Watches a loop from now on, which is to turn at least once in each `period`.
-    pub fn watch(&self, name: &'static str, period: Duration) -> Turns {
+    pub fn watch(&self, name: &'static str, period: Duration) -> Ticker {
         let mut loops = self.loops();
         let id = loops.last().map_or(0, |last| last.id + 1);
         loops.push(Loop { id, name, period, turned: Instant::now() });
-        Turns { vitals: self.clone(), id }
+        Ticker { vitals: self.clone(), id }
     }
 
     /// The loop that is stuck, if one is: the first of them.
     #[must_use]
-    pub fn stuck(&self) -> Option<Stuck> {
+    pub fn stuck(&self) -> Option<StalledLoop> {
         let loops = self.loops();
         let stuck = loops.iter().find(|it| it.turned.elapsed() > it.period * PERIODS)?;
-        Some(Stuck { name: stuck.name, since: stuck.turned.elapsed() })
+        Some(StalledLoop { name: stuck.name, since: stuck.turned.elapsed() })
     }
 
     /// Lets a role register what it counts, under names that no other has.
@@ -85,28 +85,28 @@ impl Vitals {
     }
 }
 
-impl Turns {
+impl Ticker {
     /// The loop turned.
-    pub fn turned(&self) {
+    pub fn tick(&self) {
         if let Some(own) = self.vitals.loops().iter_mut().find(|it| it.id == self.id) {
             own.turned = Instant::now();
         }
     }
 }
 
-impl Drop for Turns {
+impl Drop for Ticker {
     fn drop(&mut self) {
         self.vitals.loops().retain(|it| it.id != self.id);
     }
 }
 
-impl fmt::Debug for Vitals {
+impl fmt::Debug for Liveness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vitals").field("loops", &*self.loops()).finish_non_exhaustive()
     }
 }
 
-impl fmt::Display for Stuck {
+impl fmt::Display for StalledLoop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the {} has not turned for {} s", self.name, self.since.as_secs())
     }
@@ -120,38 +120,38 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_secs(10);
 
-    fn name(vitals: &Vitals) -> Option<&'static str> {
+    fn name(vitals: &Liveness) -> Option<&'static str> {
         vitals.stuck().map(|stuck| stuck.name)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_is_stuck_after_three_periods_without_a_turn() {
-        let vitals = Vitals::default();
+        let vitals = Liveness::default();
         let turns = vitals.watch("planner", PERIOD);
         advance(PERIOD * 3).await;
         assert_eq!(name(&vitals), None);
         advance(Duration::from_millis(1)).await;
         assert_eq!(name(&vitals), Some("planner"));
-        turns.turned();
+        turns.tick();
         assert_eq!(name(&vitals), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_turns_of_one_loop_do_not_hide_another() {
-        let vitals = Vitals::default();
+        let vitals = Liveness::default();
         let (busy, _idle) = (vitals.watch("busy", PERIOD), vitals.watch("idle", PERIOD));
         advance(PERIOD * 4).await;
-        busy.turned();
+        busy.tick();
         assert_eq!(name(&vitals), Some("idle"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_is_over_is_waited_for_no_longer() {
-        let vitals = Vitals::default();
+        let vitals = Liveness::default();
         drop(vitals.watch("worker", PERIOD));
         let other = vitals.watch("other", PERIOD);
         advance(PERIOD * 4).await;
-        other.turned();
+        other.tick();
         assert_eq!(name(&vitals), None);
     }
 }

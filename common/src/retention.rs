@@ -9,7 +9,7 @@ use lifecycle::{Record, Uid, record::Phase, time::saturating_add};
 
 use crate::{
     budget::Window,
-    heartbeat::FORGOTTEN_AFTER,
+    heartbeat::REMOVED_AFTER,
     history::load_and_mend,
     store::{ClaimKind, Heartbeat, Result, Store},
     timings::Timings,
@@ -45,7 +45,7 @@ pub async fn prune(store: &dyn Store, retention: SignedDuration, now: Timestamp)
     Ok(Pruned {
         histories: histories(store, before).await?,
         slots: slots(store, before).await?,
-        heartbeats: heartbeats(store, saturating_add(now, -FORGOTTEN_AFTER)).await?,
+        heartbeats: heartbeats(store, saturating_add(now, -REMOVED_AFTER)).await?,
         notes: notes(store, saturating_add(now, -LEAST)).await?,
     })
 }

@@ -22,8 +22,10 @@ use crate::{
     budget::{self, Window},
     channels,
     config::{Ration, Settings},
-    controls::{self, Approval, Decree, Doubt, Stop},
-    heartbeat::{self, Checks, CollectorBody, ControllerBody, Doing, JobTrouble, Outage, WorkerBody, is_alive},
+    controls::{self, Approval, ControlRecord, Doubt, Stop},
+    heartbeat::{
+        self, CheckCounts, CollectorBody, ControllerBody, CurrentTask, JobRetry, Outage, WorkerBody, is_alive,
+    },
     holds,
     store::{ClaimKind, Heartbeat, Result, Store},
 };
@@ -69,7 +71,7 @@ pub struct Overview {
     pub channels: Vec<ChannelLine>,
     /// What came of the checks of single namespaces since each collector began, by its instance.
     #[serde(default, skip)]
-    pub checks: BTreeMap<String, Checks>,
+    pub checks: BTreeMap<String, CheckCounts>,
     /// Deletions that were accepted since the controller began that counts them, by its instance and the status that led
     /// to them.
     #[serde(default, skip)]
@@ -129,7 +131,7 @@ pub struct Controller {
     /// Jobs of its kind that run, and that there should be.
     pub running: u64,
     pub wanted: u64,
-    pub troubles: Vec<JobTrouble>,
+    pub troubles: Vec<JobRetry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -208,7 +210,7 @@ pub struct WorkerLine {
     /// It was heard of lately.
     pub alive: bool,
     /// What it carries out; `None`: it waits.
-    pub doing: Option<Doing>,
+    pub doing: Option<CurrentTask>,
     pub done: u64,
     pub failed: u64,
     /// The hash of its configuration.
@@ -245,7 +247,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let in_force = controls::config(store).await?;
     let stop = controls::stopped(store).await?;
     let approval = controls::approval(store, now).await?;
-    let doubt = controls::doubt(store).await?;
+    let doubt = controls::mismatch(store).await?;
     let hold = holds::in_force(store).await?;
     let beats = store.beats(heartbeat::MOST).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
@@ -289,27 +291,27 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     })
 }
 
-impl From<Decree<Stop>> for Decreed {
-    fn from(stop: Decree<Stop>) -> Self {
+impl From<ControlRecord<Stop>> for Decreed {
+    fn from(stop: ControlRecord<Stop>) -> Self {
         Self { by: stop.actor, at: stop.at, why: stop.body.reason, until: None }
     }
 }
 
-impl From<Decree<Approval>> for Decreed {
-    fn from(approval: Decree<Approval>) -> Self {
+impl From<ControlRecord<Approval>> for Decreed {
+    fn from(approval: ControlRecord<Approval>) -> Self {
         Self { by: approval.actor, at: approval.at, why: None, until: Some(approval.body.until) }
     }
 }
 
-impl From<Decree<Doubt>> for Decreed {
-    fn from(doubt: Decree<Doubt>) -> Self {
+impl From<ControlRecord<Doubt>> for Decreed {
+    fn from(doubt: ControlRecord<Doubt>) -> Self {
         let Doubt { namespace, why } = doubt.body;
         Self { by: doubt.actor, at: doubt.at, why: Some(format!("namespace `{namespace}`: {why}")), until: None }
     }
 }
 
-impl From<Decree<Hold>> for Decreed {
-    fn from(hold: Decree<Hold>) -> Self {
+impl From<ControlRecord<Hold>> for Decreed {
+    fn from(hold: ControlRecord<Hold>) -> Self {
         Self { by: hold.actor, at: hold.at, why: Some(hold.body.to_string()), until: None }
     }
 }
@@ -431,7 +433,7 @@ fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
 }
 
 fn line(beat: &Heartbeat, now: Timestamp) -> WorkerLine {
-    let WorkerBody { doing, done, failed, config, unarmed, outages: _ } = body(beat);
+    let WorkerBody { current: doing, done, failed, config, admission_error: unarmed, outages: _ } = body(beat);
     WorkerLine {
         instance: instance(beat),
         since: beat.started,
@@ -481,7 +483,7 @@ fn collector(beat: &Heartbeat, now: Timestamp) -> Option<Collector> {
 fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
     let mut count = WorkerCount::default();
     for beat in beats.iter().filter(|beat| beat.role == heartbeat::WORKER) {
-        match (is_alive(beat.at, now), body::<WorkerBody>(beat).doing.is_some()) {
+        match (is_alive(beat.at, now), body::<WorkerBody>(beat).current.is_some()) {
             (false, _) => count.dead += 1,
             (true, true) => count.working += 1,
             (true, false) => count.waiting += 1,

@@ -9,17 +9,17 @@ use futures::{
     stream,
 };
 use jiff::SignedDuration;
-use lifecycle::{Actor, Fact, Keys, Record, Uid, time::saturating_add};
+use lifecycle::{Actor, Event, Keys, Record, Uid, time::saturating_add};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     cluster::{Cluster, Fenced, bind, fence, unbind},
-    controls::{self, Decree, Stop},
+    controls::{self, ControlRecord, Stop},
     history::{Appended, append, load},
     identity,
-    store::{Place, Result, SharedStore, Store},
+    store::{EntryPosition, Result, SharedStore, Store},
 };
 
 /// How far back the histories are searched for open intents that no snapshot shows yet.
@@ -41,18 +41,18 @@ const HALF_TIMEOUT: Duration = Duration::from_secs(13);
 const STOP_TIMEOUT: Duration = Duration::from_millis(14_500);
 
 /// The way to the store or to the cluster: it is gone once, when there is something to do, and may lead nowhere.
-pub type Way<'a, T> = Shared<BoxFuture<'a, std::result::Result<T, String>>>;
+pub type Dependency<'a, T> = Shared<BoxFuture<'a, std::result::Result<T, String>>>;
 
 /// A way that was gone already.
-pub fn gone<'a, T: Clone + Send + 'a>(to: std::result::Result<T, String>) -> Way<'a, T> {
+pub fn gone<'a, T: Clone + Send + 'a>(to: std::result::Result<T, String>) -> Dependency<'a, T> {
     future::ready(to).boxed().shared()
 }
 
 /// Where a stop is thrown and taken back, and by whom. What is out of reach says why.
 #[derive(Debug)]
-pub struct Switchboard<'a> {
-    pub store: Way<'a, SharedStore>,
-    pub cluster: Way<'a, Cluster>,
+pub struct EmergencyStop<'a> {
+    pub store: Dependency<'a, SharedStore>,
+    pub cluster: Dependency<'a, Cluster>,
     pub keys: &'a Keys,
     /// The admission policy that refuses all deletions; `None` where no policy is installed.
     pub policy: Option<&'a str>,
@@ -64,7 +64,7 @@ pub struct Switchboard<'a> {
 
 /// A stop that holds, by the switch, by the binding, or by both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Thrown {
+pub struct Activated {
     /// What could not be done, and why: with this not empty the stop holds by one half alone, or what was under way is
     /// not known.
     pub failed: Vec<String>,
@@ -78,8 +78,8 @@ pub struct Thrown {
 
 /// What was in force before deletions went on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TakenBack {
-    pub stop: Option<Decree<Stop>>,
+pub struct Released {
+    pub stop: Option<ControlRecord<Stop>>,
     /// Whether the admission policy was bound.
     pub was_bound: bool,
 }
@@ -89,7 +89,7 @@ pub struct TakenBack {
 #[error("{0}")]
 pub struct Unchanged(String);
 
-impl Switchboard<'_> {
+impl EmergencyStop<'_> {
     /// Throws the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
     /// accepted until the stop is taken back (safety.md S13). Safe to repeat. It takes less than 15 s, whatever hangs: what
     /// took too long is named.
@@ -99,7 +99,7 @@ impl Switchboard<'_> {
     ///
     /// # Errors
     /// When neither half is known to hold.
-    pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Thrown, Unchanged> {
+    pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Activated, Unchanged> {
         let begin = Instant::now();
         let switching = async {
             let switched = in_time(begin + HALF_TIMEOUT, self.switch_on(reason)).await;
@@ -111,7 +111,7 @@ impl Switchboard<'_> {
             Some(in_time(begin + HALF_TIMEOUT, self.bind(policy)).await)
         };
         let (switched, bound) = tokio::join!(switching, binding);
-        let mut thrown = Thrown::default();
+        let mut thrown = Activated::default();
         match (&switched, &bound) {
             (Err(why), Some(Ok(()))) => {
                 thrown.failed.push(format!(
@@ -141,7 +141,7 @@ impl Switchboard<'_> {
     ///
     /// # Errors
     /// When deletions are not known to go on; what is left of the stop holds.
-    pub async fn take_back(&self, reason: Option<String>) -> std::result::Result<TakenBack, Unchanged> {
+    pub async fn release(&self, reason: Option<String>) -> std::result::Result<Released, Unchanged> {
         let stays = |why: String| Unchanged(format!("deletions stay stopped: {why}"));
         let store = self.store.clone().await.map_err(stays)?;
         let was_bound = match self.policy {
@@ -160,7 +160,7 @@ impl Switchboard<'_> {
             let off = Stop { on: false, reason };
             controls::set_stop(&*store, self.actor, &off, self.clock.now()).await.map_err(|error| failed(&error))?;
         }
-        Ok(TakenBack { stop, was_bound })
+        Ok(Released { stop, was_bound })
     }
 
     async fn switch_on(&self, reason: Option<String>) -> std::result::Result<SharedStore, String> {
@@ -175,7 +175,7 @@ impl Switchboard<'_> {
         bind(&cluster, policy).await.map_err(|error| error.to_string())
     }
 
-    async fn fence_all(&self, store: &dyn Store, thrown: &mut Thrown, until: Instant) {
+    async fn fence_all(&self, store: &dyn Store, thrown: &mut Activated, until: Instant) {
         let open = async { open_intents(store, self.clock).await.map_err(|error| error.to_string()) };
         let open = match in_time(until, open).await {
             Ok(open) => open,
@@ -211,7 +211,7 @@ impl Switchboard<'_> {
             identity::still_answers(store, &cluster).await.map_err(|error| error.to_string())?;
         }
         let fact = proof.outcome(open.seq, &open.intended);
-        let accepted = matches!(fact, Fact::ActionDone(_));
+        let accepted = matches!(fact, Event::ActionDone(_));
         for _ in 0..TRIES {
             if record.open.as_ref().is_none_or(|still| still.seq != open.seq) {
                 break;
@@ -254,13 +254,13 @@ async fn open_intents(store: &dyn Store, clock: &Clock) -> Result<Vec<Record>> {
         }
     }
     let from = saturating_add(clock.now(), -SEARCHED);
-    let mut after: Option<Place> = None;
+    let mut after: Option<EntryPosition> = None;
     loop {
         let page = store.tail(from, after.as_ref(), PAGE).await?;
-        let begun = page.iter().filter(|entry| matches!(entry.fact, Fact::ActionIntended(_)));
+        let begun = page.iter().filter(|entry| matches!(entry.event, Event::ActionIntended(_)));
         candidates.extend(begun.map(|entry| entry.uid.clone()));
         match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+            Some(last) if page.len() == PAGE => after = Some(EntryPosition::of(last)),
             _ => break,
         }
     }
@@ -283,9 +283,12 @@ mod tests {
     use crate::store::temporary;
 
     /// What comes of a stop where the cluster hangs, and the store too if there is none, after how many seconds.
-    async fn throw(store: Option<SharedStore>, policy: Option<&str>) -> (std::result::Result<Thrown, Unchanged>, u64) {
+    async fn throw(
+        store: Option<SharedStore>,
+        policy: Option<&str>,
+    ) -> (std::result::Result<Activated, Unchanged>, u64) {
         let (keys, actor, clock) = (Keys::default(), Actor::person("me"), Clock::system());
-        let board = Switchboard {
+        let board = EmergencyStop {
             store: store.map_or_else(|| future::pending().boxed().shared(), |store| gone(Ok(store))),
             cluster: future::pending().boxed().shared(),
             keys: &keys,

@@ -88,7 +88,7 @@ pub struct Observed {
 /// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one
 /// costs requests and restarts timers, and never ends one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
+pub struct SourceCacheEntry {
     /// What it is about, such as a pipeline: unique.
     pub about: String,
     pub at: Timestamp,
@@ -140,13 +140,13 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// One place in the history of all namespaces, ordered by `(at, uid, seq)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EntryPosition {
     pub at: Timestamp,
     pub uid: Uid,
     pub seq: u64,
 }
 
-impl Place {
+impl EntryPosition {
     /// The place of an entry.
     #[must_use]
     pub fn of(entry: &Entry) -> Self {
@@ -164,7 +164,7 @@ pub trait Store: Debug + Send + Sync {
     async fn history(&self, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>>;
 
     /// Entries of all namespaces with `at` in `from..`, strictly after `after` where given, ordered by place.
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>>;
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>>;
 
     /// The uids whose histories bear this name, the one that began last first, at most `limit`.
     async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>>;
@@ -188,10 +188,10 @@ pub trait Store: Debug + Send + Sync {
     async fn observation(&self, uid: &Uid) -> Result<Option<Observed>>;
 
     /// Keeps a note, whatever was there.
-    async fn put_note(&self, note: &Note) -> Result<()>;
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()>;
 
     /// The note about something, if there is one that can be read.
-    async fn note(&self, about: &str) -> Result<Option<Note>>;
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>>;
 
     /// Removes notes of before an instant, at most `limit`. Returns how many there were: fewer than `limit` means that none
     /// is left.

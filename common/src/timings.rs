@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use lifecycle::{
-    duration::{self, NotADuration, Pause},
+    duration::{self, NonNegativeDuration, NotADuration},
     guards::PROMISE_MARGIN,
     stalled::PATIENCE,
 };
@@ -136,7 +136,7 @@ impl Timings {
                 return Err(InvalidTimings::Twice { name });
             }
             set.push(name);
-            let parsed = match Pause::parse(&value) {
+            let parsed = match NonNegativeDuration::parse(&value) {
                 Ok(parsed) => parsed.get().unsigned_abs(),
                 Err(why) => return Err(InvalidTimings::NotADuration { name, value, why }),
             };

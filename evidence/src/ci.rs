@@ -24,23 +24,23 @@ use std::{
 use common::{
     clock::Clock,
     config::{CiSettings, Gone, Settings},
-    http_client::Web,
-    store::{Note, Store, StoreError},
+    http_client::HttpClient,
+    store::{SourceCacheEntry, Store, StoreError},
 };
 use jiff::Timestamp;
 use lifecycle::{
     Condition, Namespace,
-    ci_verification::{Proof, Ran},
-    pipeline::{CiSystem, Kind, Links, Origin},
+    ci_verification::{Ran, Verification},
+    pipeline::{CiObjectKind, CiObjectRef, CiSystem, Links},
     policy::hash,
-    supersession::Group,
+    supersession::DeploymentGroup,
 };
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
 use self::{
-    client::{Got, Way},
+    client::{CiClient, Got},
     github::Github,
     gitlab::Gitlab,
     rate_limit::Pace,
@@ -55,25 +55,25 @@ pub use self::{
 /// How a CI system is asked, and how its answers are read.
 trait System: fmt::Debug + Send + Sync {
     /// Where it tells of a pipeline or a merge request.
-    fn origin(&self, base: &Url, pipeline: &Origin) -> Url;
+    fn origin(&self, base: &Url, pipeline: &CiObjectRef) -> Url;
 
     /// Where it tells of the pipeline's project.
-    fn project(&self, base: &Url, pipeline: &Origin) -> Url;
+    fn project(&self, base: &Url, pipeline: &CiObjectRef) -> Url;
 
     /// Shows the token, and says what is understood.
     fn prepare(&self, request: RequestBuilder, token: &SecretString) -> RequestBuilder;
 
     /// What it says of this pipeline, or why that is not believed.
-    fn there(&self, base: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String>;
+    fn there(&self, base: &Url, pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String>;
 
     /// Whether it tells of the pipeline's project, which had this id when it was seen last.
-    fn is_project(&self, pipeline: &Origin, id: Option<u64>, body: &[u8]) -> bool;
+    fn is_project(&self, pipeline: &CiObjectRef, id: Option<u64>, body: &[u8]) -> bool;
 
     /// Where it lists the pipelines of the same branch, or merge request.
-    fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url>;
+    fn lists(&self, base: &Url, pipeline: &CiObjectRef, runs_for: &RunsFor) -> Vec<Url>;
 
     /// What it lists, or why that is not believed. `there` is the pipeline that it is asked for, `at` when.
-    fn list(&self, pipeline: &Origin, there: &There, body: &[u8], at: Timestamp) -> Result<List, String>;
+    fn list(&self, pipeline: &CiObjectRef, there: &There, body: &[u8], at: Timestamp) -> Result<List, String>;
 }
 
 /// The CI systems that are asked, each with what is to be kept in mind of it. Shared by all who ask in a process.
@@ -85,7 +85,7 @@ pub struct Sources(Mutex<BTreeMap<CiSystem, Arc<Source>>>);
 pub struct Source {
     of: CiSystem,
     settings: CiSettings,
-    way: Way,
+    client: CiClient,
     pace: Mutex<Pace>,
 }
 
@@ -103,9 +103,9 @@ pub struct Look {
 /// One question: what is asked for, when, and on which way.
 #[derive(Clone, Copy, Debug)]
 struct Question<'a> {
-    pipeline: &'a Origin,
+    pipeline: &'a CiObjectRef,
     at: Timestamp,
-    web: &'a Web,
+    web: &'a HttpClient,
 }
 
 /// Why nothing is known.
@@ -151,7 +151,7 @@ impl Look {
 
     /// What this job ran for. What was told of it once stays so: a job that is gone ran all the same. But a run of GitHub
     /// that is run again is the same one, and began later: of one that was not asked for it is not known whether it was.
-    fn ran<'a>(&'a self, job: &'a Origin) -> Result<Ran<'a>, String> {
+    fn ran<'a>(&'a self, job: &'a CiObjectRef) -> Result<Ran<'a>, String> {
         let last = self.known.as_ref().and_then(Known::last);
         match (last.and_then(|there| there.ran_for.as_ref()), &self.trouble) {
             (_, Some(trouble)) if job.system == CiSystem::Github => Err(trouble.why.clone()),
@@ -164,14 +164,18 @@ impl Look {
 
 /// Whether the newer one of two jobs deployed what the group is of, and the older one the same: `(job, what was told of it)`.
 #[must_use]
-pub fn proof(group: &Group, newer: (&Origin, Option<&Look>), own: (&Origin, Option<&Look>)) -> Proof {
+pub fn proof(
+    group: &DeploymentGroup,
+    newer: (&CiObjectRef, Option<&Look>),
+    own: (&CiObjectRef, Option<&Look>),
+) -> Verification {
     match (ran(newer), ran(own)) {
         (Ok(newer), Ok(own)) => group.proof(newer, own),
-        (Err(why), _) | (_, Err(why)) => Proof::Unknown(why),
+        (Err(why), _) | (_, Err(why)) => Verification::Unknown(why),
     }
 }
 
-fn ran<'a>((job, look): (&'a Origin, Option<&'a Look>)) -> Result<Ran<'a>, String> {
+fn ran<'a>((job, look): (&'a CiObjectRef, Option<&'a Look>)) -> Result<Ran<'a>, String> {
     look.map_or_else(|| Err(format!("{} was not asked for {job} yet", job.system.name())), |look| look.ran(job))
 }
 
@@ -184,14 +188,14 @@ pub async fn recorded(settings: &Settings, namespace: &Namespace, store: &dyn St
         let known = sources.get(settings, origin.system)?.recall(origin, store).await.ok()??;
         looks.push((origin, Look { at: known.at, known: Some(known), trouble: None }));
     }
-    let look = |origin: &Origin| looks.iter().find(|(of, _)| *of == origin).map(|(_, look)| look);
+    let look = |origin: &CiObjectRef| looks.iter().find(|(of, _)| *of == origin).map(|(_, look)| look);
     verdict(&links, &settings.ci, look).seen().cloned()
 }
 
 /// What a CI system is asked for about a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    pub origin: Origin,
+    pub origin: CiObjectRef,
     /// When an answer came last that was written down; `None`: none was.
     pub answered_at: Option<Timestamp>,
 }
@@ -214,7 +218,7 @@ impl Source {
     pub fn new(of: CiSystem, settings: CiSettings) -> Self {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { of, settings, way: Way::default(), pace: Mutex::default() }
+        Self { of, settings, client: CiClient::default(), pace: Mutex::default() }
     }
 
     /// From when on another question may be asked.
@@ -231,7 +235,7 @@ impl Source {
 
     /// Asks once what became of a pipeline. It takes at most twice ten seconds. Where it is too early for another question
     /// none is asked.
-    pub async fn look(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock, web: &Web) -> Look {
+    pub async fn look(&self, pipeline: &CiObjectRef, before: Option<Known>, clock: &Clock, web: &HttpClient) -> Look {
         let now = Instant::now();
         if now < self.ready_at(now) {
             let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
@@ -243,7 +247,13 @@ impl Source {
     }
 
     /// As [`Source::look`], where it is not too early, and the question is counted.
-    pub async fn look_now(&self, pipeline: &Origin, before: Option<Known>, clock: &Clock, web: &Web) -> Look {
+    pub async fn look_now(
+        &self,
+        pipeline: &CiObjectRef,
+        before: Option<Known>,
+        clock: &Clock,
+        web: &HttpClient,
+    ) -> Look {
         // What is answered was so at the latest when it was asked.
         let at = clock.now();
         let asked = Question { pipeline, at, web };
@@ -284,19 +294,19 @@ impl Source {
     ///
     /// # Errors
     /// That the store cannot be asked. Then nobody knows what was seen before, and nothing may be concluded from an answer.
-    pub async fn recall(&self, pipeline: &Origin, store: &dyn Store) -> Result<Option<Known>, StoreError> {
+    pub async fn recall(&self, pipeline: &CiObjectRef, store: &dyn Store) -> Result<Option<Known>, StoreError> {
         let note = store.note(&self.about(pipeline)).await?;
         Ok(note.and_then(|note| serde_json::from_value::<Known>(note.body).ok()).map(Known::recalled))
     }
 
     /// Writes down what is known of a pipeline. Best effort.
-    pub async fn remember(&self, pipeline: &Origin, known: &Known, store: &dyn Store) -> bool {
+    pub async fn remember(&self, pipeline: &CiObjectRef, known: &Known, store: &dyn Store) -> bool {
         let body = serde_json::to_value(known).expect("plain data serializes");
-        store.put_note(&Note { about: self.about(pipeline), at: known.at, body }).await.is_ok()
+        store.put_note(&SourceCacheEntry { about: self.about(pipeline), at: known.at, body }).await.is_ok()
     }
 
     /// Ids say nothing without the server that gave them.
-    fn about(&self, pipeline: &Origin) -> String {
+    fn about(&self, pipeline: &CiObjectRef) -> String {
         let (system, server) = (self.of.as_str(), hash(&self.settings.url.as_str()));
         format!("{system}/{server}/{}/{}/{}", pipeline.project, pipeline.kind.as_str(), pipeline.id)
     }
@@ -319,7 +329,7 @@ impl Source {
                 _ => Err(self.all("nothing was known before".to_owned())),
             },
             // A merge request that is not found was hardly deleted: more likely the token does not see it.
-            StatusCode::NOT_FOUND if got.is_object() && pipeline.kind != Kind::MergeRequest => {
+            StatusCode::NOT_FOUND if got.is_object() && pipeline.kind != CiObjectKind::MergeRequest => {
                 self.missing(asked, before).await
             }
             _ => Err(self.refusal(&got, pipeline)),
@@ -359,7 +369,7 @@ impl Source {
     /// A pipeline, and where it was cancelled what became of its branch.
     async fn with_sequel(&self, asked: Question<'_>, there: There) -> Result<There, Trouble> {
         let Question { pipeline, at, .. } = asked;
-        if pipeline.kind != Kind::Pipeline || !there.is_cancelled {
+        if pipeline.kind != CiObjectKind::Pipeline || !there.is_cancelled {
             return Ok(There { sequel: None, ..there });
         }
         let Some(runs_for) = &there.runs_for else {
@@ -386,12 +396,12 @@ impl Source {
 
     async fn get(&self, asked: Question<'_>, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
         let (system, whom) = (self.system(), (self.of.name(), &self.settings));
-        let got = self.way.get(whom, asked.web, url, etag, |request, token| system.prepare(request, token));
+        let got = self.client.get(whom, asked.web, url, etag, |request, token| system.prepare(request, token));
         got.await.map_err(|why| self.all(why))
     }
 
     /// Why an answer says nothing.
-    fn refusal(&self, got: &Got, pipeline: &Origin) -> Trouble {
+    fn refusal(&self, got: &Got, pipeline: &CiObjectRef) -> Trouble {
         let file = self.settings.token_file.display();
         let hint = match got.status {
             StatusCode::UNAUTHORIZED => format!(": it does not take the token in `{file}`"),

@@ -2,7 +2,7 @@
 
 use common::cluster::{Cluster, Trouble, look};
 use jiff::Timestamp;
-use lifecycle::{Checked, Namespace, Policies, Reading};
+use lifecycle::{Check, Namespace, Policies, Reading};
 
 /// What is seen of a namespace that a watch or a look just brought.
 #[must_use]
@@ -10,9 +10,9 @@ pub fn reading(namespace: Namespace, cluster: &Cluster, now: Timestamp) -> Readi
     Reading {
         namespace,
         clock: cluster.clock.compare(now),
-        health: Checked::Unseen,
-        succession: Checked::Unseen,
-        pipeline: Checked::Unseen,
+        health: Check::Pending,
+        succession: Check::Pending,
+        pipeline: Check::Pending,
     }
 }
 

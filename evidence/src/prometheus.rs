@@ -14,7 +14,7 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-use common::{config::PrometheusSettings, http_client::Web};
+use common::{config::PrometheusSettings, http_client::HttpClient};
 use jiff::Timestamp;
 
 pub use self::{
@@ -26,12 +26,12 @@ pub use self::{
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     settings: PrometheusSettings,
-    web: Web,
+    web: HttpClient,
 }
 
 impl Prometheus {
     #[must_use]
-    pub fn new(settings: PrometheusSettings, web: Web) -> Self {
+    pub fn new(settings: PrometheusSettings, web: HttpClient) -> Self {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { settings, web }

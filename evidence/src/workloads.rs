@@ -21,5 +21,5 @@ pub use self::{
     list::list,
     look::{Finding, Look},
     watch::{Event, watch},
-    workload_state::Traces,
+    workload_state::WorkloadStates,
 };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    Checked, Observation, Record, Status, Truth, duration,
+    Check, Observation, Record, Status, Truth, duration,
     keys::{
         FAILING_RESOURCES, MANAGED, NAMESPACE, NOTIFIED_STATUS, NOTIFIED_TIMESTAMP, STATUS, STATUS_FINALIZE_AT,
         STATUS_TIMEFRAME, STATUS_TIMESTAMP,
@@ -69,14 +69,14 @@ pub fn annotations(record: &Record, seen: &Observation) -> BTreeMap<&'static str
         (NOTIFIED_TIMESTAMP, record.notified.map(|notified| annotation_text(notified.at))),
     ]);
     match &seen.health {
-        Checked::Off => {
+        Check::Disabled => {
             carried.insert(FAILING_RESOURCES, None);
         }
-        Checked::Seen(health) if health.look.condition.truth != Truth::Unknown => {
+        Check::Observed(health) if health.look.condition.truth != Truth::Unknown => {
             carried.insert(FAILING_RESOURCES, Some(failing_resources(&health.look.failing)));
         }
         // What was known before is still the last that is known.
-        Checked::Unseen | Checked::Seen(_) => {}
+        Check::Pending | Check::Observed(_) => {}
     }
     carried
 }

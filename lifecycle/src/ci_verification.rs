@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::Origin;
+use crate::pipeline::CiObjectRef;
 
 /// The least digits of a commit that name it.
 const LEAST_DIGITS: usize = 7;
@@ -25,7 +25,7 @@ pub enum Reference {
 
 /// What a job ran for, by the CI system. It is written down, and read for ever.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RanFor {
+pub struct JobContext {
     /// The branch, or what else the CI system calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
@@ -62,16 +62,16 @@ pub struct RanFor {
 
 /// Whether a newer deployment replaces an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum Verification {
     /// The CI system says so.
-    Proven,
+    Confirmed,
     /// It says otherwise, and what.
-    Refuted(String),
+    Rejected(String),
     /// It is not known, and why.
     Unknown(String),
 }
 
-impl RanFor {
+impl JobContext {
     /// Whether it is this branch, by a label that may be a slug of it.
     pub(crate) fn is_branch(&self, label: &str) -> bool {
         let wanted = slug(label);
@@ -103,8 +103,8 @@ impl RanFor {
 /// A job, and what it ran for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ran<'a> {
-    pub job: &'a Origin,
-    pub ran_for: &'a RanFor,
+    pub job: &'a CiObjectRef,
+    pub ran_for: &'a JobContext,
 }
 
 impl Ran<'_> {
@@ -113,16 +113,17 @@ impl Ran<'_> {
     /// Two things of one name are not one: only what the CI system itself calls the same counts, and what it does not tell
     /// of is not known. Where numbers and times disagree (an older run was run again, a job waited long for a runner) neither
     /// is the newer one.
-    pub(crate) fn replaces(self, older: Self) -> Proof {
+    pub(crate) fn replaces(self, older: Self) -> Verification {
         let (Self { job, ran_for: new }, Self { job: old_job, ran_for: old }) = (self, older);
-        let unknown =
-            |what: &str| Proof::Unknown(format!("the CI system does not tell {what} of both {job} and {old_job}"));
+        let unknown = |what: &str| {
+            Verification::Unknown(format!("the CI system does not tell {what} of both {job} and {old_job}"))
+        };
         let (Some(reference), Some(old_reference)) = (&new.reference, &old.reference) else {
             return unknown("the branch or the merge request");
         };
         let (Some(name), Some(old_name)) = (&new.name, &old.name) else { return unknown("the name") };
         if new.project_id.zip(old.project_id).is_some_and(|(new, old)| new != old) {
-            return Proof::Refuted(format!(
+            return Verification::Rejected(format!(
                 "{job} and {old_job} are of two projects, which had one name after the other"
             ));
         }
@@ -132,22 +133,22 @@ impl Ran<'_> {
         if (reference, source) != (old_reference, old_source) {
             let (new, old) = (reference.words(), old_reference.words());
             let fork = if source == old_source { "" } else { " of another repository" };
-            return Proof::Refuted(format!("{job} ran for {new}{fork}, and {old_job} for {old}"));
+            return Verification::Rejected(format!("{job} ran for {new}{fork}, and {old_job} for {old}"));
         }
         if name != old_name {
             let (name, old_name) = (name.escape_debug(), old_name.escape_debug());
-            return Proof::Refuted(format!("{job} is called `{name}`, and {old_job} `{old_name}`"));
+            return Verification::Rejected(format!("{job} is called `{name}`, and {old_job} `{old_name}`"));
         }
         let are_of_one = new.pipeline.is_some() && new.pipeline == old.pipeline;
         let is_one_commit = new.commit.is_some() && new.commit == old.commit;
         if !are_of_one && is_one_commit && (new.is_child || old.is_child) {
-            return Proof::Refuted(format!("{job} and {old_job} are of child pipelines of one commit"));
+            return Verification::Rejected(format!("{job} and {old_job} are of child pipelines of one commit"));
         }
         if new.started_at.zip(old.started_at).is_some_and(|(new, old)| new < old) {
-            return Proof::Refuted(format!("{job} has the greater number, and began before {old_job}"));
+            return Verification::Rejected(format!("{job} has the greater number, and began before {old_job}"));
         }
         if !are_of_one && (new.is_child || old.is_child) {
-            return Proof::Unknown(format!(
+            return Verification::Unknown(format!(
                 "{job} and {old_job} are of child pipelines, and the CI system does not tell whether these are of one kind"
             ));
         }
@@ -155,11 +156,11 @@ impl Ran<'_> {
             [(job, new), (old_job, old)].into_iter().find_map(|(job, it)| Some((job, it.started_by.as_ref()?)));
         if let Some((job, by)) = from_elsewhere {
             let by = by.escape_debug();
-            return Proof::Unknown(format!(
+            return Verification::Unknown(format!(
                 "{job} was started by `{by}`, so that its branch does not tell what it deployed"
             ));
         }
-        Proof::Proven
+        Verification::Confirmed
     }
 }
 
@@ -175,15 +176,19 @@ impl Reference {
     }
 }
 
-impl Proof {
+impl Verification {
     /// Of a job that ran for this.
-    pub(crate) fn of(job: &Origin, wanted: &str, is_it: bool, ran_for: &RanFor) -> Self {
-        if is_it { Self::Proven } else { Self::Refuted(format!("{job} ran for {}, not for {wanted}", ran_for.words())) }
+    pub(crate) fn of(job: &CiObjectRef, wanted: &str, is_it: bool, ran_for: &JobContext) -> Self {
+        if is_it {
+            Self::Confirmed
+        } else {
+            Self::Rejected(format!("{job} ran for {}, not for {wanted}", ran_for.words()))
+        }
     }
 
     /// This one, and where it is proven the other.
     pub(crate) fn and(self, other: impl FnOnce() -> Self) -> Self {
-        if self == Self::Proven { other() } else { self }
+        if self == Self::Confirmed { other() } else { self }
     }
 }
 
@@ -198,12 +203,12 @@ fn slug(branch: &str) -> String {
 mod tests {
     use super::*;
 
-    fn job() -> RanFor {
-        RanFor {
+    fn job() -> JobContext {
+        JobContext {
             branch: Some("feature/Add_it".to_owned()),
             commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
             merge_requests: vec![3],
-            ..RanFor::default()
+            ..JobContext::default()
         }
     }
 
@@ -215,10 +220,10 @@ mod tests {
         for label in ["", "-", "feature", "feature-add-it-2", "main"] {
             assert!(!job().is_branch(label), "{label}");
         }
-        let long = RanFor { branch: Some("x".repeat(100)), ..RanFor::default() };
+        let long = JobContext { branch: Some("x".repeat(100)), ..JobContext::default() };
         assert!(long.is_branch(&"x".repeat(63)) && !long.is_branch(&"x".repeat(62)));
-        assert!(!RanFor::default().is_branch("main"));
-        assert!(!RanFor { branch: Some("///".to_owned()), ..RanFor::default() }.is_branch("---"));
+        assert!(!JobContext::default().is_branch("main"));
+        assert!(!JobContext { branch: Some("///".to_owned()), ..JobContext::default() }.is_branch("---"));
     }
 
     #[test]
@@ -229,7 +234,7 @@ mod tests {
         for label in ["", "a91957", "a91957b", "a91957a858320c0e17f3a0eca7cfacbff50ea29a0", "a91957a "] {
             assert!(!job().is_commit(label), "{label}");
         }
-        assert!(!RanFor::default().is_commit("a91957a"));
+        assert!(!JobContext::default().is_commit("a91957a"));
     }
 
     #[test]
@@ -241,17 +246,17 @@ mod tests {
     fn people_are_told_what_it_ran_for() {
         let commit = "a91957a858320c0e17f3a0eca7cfacbff50ea29a";
         assert_eq!(job().words(), format!("branch `feature/Add_it`, merge request 3, commit {commit}"));
-        assert_eq!(RanFor::default().words(), "nothing that is known here");
+        assert_eq!(JobContext::default().words(), "nothing that is known here");
     }
 
     /// What comes of a newer and an older job that differ from one another by this.
     #[track_caller]
-    fn check_replaces(newer: impl FnOnce(&mut RanFor), older: impl FnOnce(&mut RanFor), expected: &str) {
+    fn check_replaces(newer: impl FnOnce(&mut JobContext), older: impl FnOnce(&mut JobContext), expected: &str) {
         let [job, old_job] = [46, 45].map(|id| {
             let (system, project) = (crate::pipeline::CiSystem::Gitlab, "7".to_owned());
-            Origin { system, project, kind: crate::pipeline::Kind::Job, id }
+            CiObjectRef { system, project, kind: crate::pipeline::CiObjectKind::Job, id }
         });
-        let both = RanFor {
+        let both = JobContext {
             reference: Some(Reference::Branch("feature/x".to_owned())),
             source_id: Some(7),
             project_id: Some(7),
@@ -264,20 +269,20 @@ mod tests {
         newer(&mut new);
         older(&mut old);
         let found = match (Ran { job: &job, ran_for: &new }).replaces(Ran { job: &old_job, ran_for: &old }) {
-            Proof::Proven => "proven".to_owned(),
-            Proof::Refuted(why) => format!("refuted: {why}"),
-            Proof::Unknown(why) => format!("unknown: {why}"),
+            Verification::Confirmed => "proven".to_owned(),
+            Verification::Rejected(why) => format!("refuted: {why}"),
+            Verification::Unknown(why) => format!("unknown: {why}"),
         };
         assert!(found.contains(expected), "{found}");
     }
 
-    fn job_of_commit(commit: &str) -> RanFor {
-        RanFor { commit: Some(commit.to_owned()), ..RanFor::default() }
+    fn job_of_commit(commit: &str) -> JobContext {
+        JobContext { commit: Some(commit.to_owned()), ..JobContext::default() }
     }
 
     #[test]
     fn only_what_the_ci_system_calls_the_same_replaces_it() {
-        let same = |_: &mut RanFor| {};
+        let same = |_: &mut JobContext| {};
         check_replaces(same, same, "proven");
         check_replaces(|new| new.reference = Some(Reference::Branch("feature-x".to_owned())), same, "refuted");
         check_replaces(|new| new.reference = Some(Reference::Tag("feature/x".to_owned())), same, "ran for tag");
@@ -288,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_not_told_of_both_is_not_known() {
-        let same = |_: &mut RanFor| {};
+        let same = |_: &mut JobContext| {};
         check_replaces(|new| new.reference = None, same, "unknown: the CI system does not tell the branch");
         check_replaces(same, |old| old.reference = None, "unknown: the CI system does not tell the branch");
         check_replaces(same, |old| old.name = None, "unknown: the CI system does not tell the name");
@@ -297,18 +302,18 @@ mod tests {
 
     #[test]
     fn of_one_commit_child_pipelines_are_as_one_and_a_retry_is_the_newer_self() {
-        let other = |new: &mut RanFor| new.pipeline = Some(2);
-        let child = |old: &mut RanFor| old.is_child = true;
+        let other = |new: &mut JobContext| new.pipeline = Some(2);
+        let child = |old: &mut JobContext| old.is_child = true;
         check_replaces(other, |_| {}, "proven");
         check_replaces(other, child, "of child pipelines of one commit");
         check_replaces(
-            |new| *new = RanFor { pipeline: Some(2), is_child: true, ..new.clone() },
+            |new| *new = JobContext { pipeline: Some(2), is_child: true, ..new.clone() },
             |_| {},
             "of one commit",
         );
         check_replaces(|_| {}, child, "proven");
         check_replaces(
-            |new| *new = RanFor { pipeline: Some(2), ..RanFor { commit: Some("b".to_owned()), ..new.clone() } },
+            |new| *new = JobContext { pipeline: Some(2), ..JobContext { commit: Some("b".to_owned()), ..new.clone() } },
             |_| {},
             "proven",
         );
@@ -317,10 +322,10 @@ mod tests {
     /// One for each part of a repository, from one template: with the next commit another part is deployed.
     #[test]
     fn of_another_commit_a_child_pipeline_may_be_of_another_part() {
-        let other = |new: &mut RanFor| (new.pipeline, new.commit) = (Some(2), Some("b".to_owned()));
-        let child = |old: &mut RanFor| old.is_child = true;
+        let other = |new: &mut JobContext| (new.pipeline, new.commit) = (Some(2), Some("b".to_owned()));
+        let child = |old: &mut JobContext| old.is_child = true;
         check_replaces(other, child, "unknown: job 46 of project 7 and job 45 of project 7 are of child pipelines");
-        let other_child = |new: &mut RanFor| {
+        let other_child = |new: &mut JobContext| {
             other(new);
             new.is_child = true;
         };
@@ -330,15 +335,15 @@ mod tests {
 
     #[test]
     fn what_was_started_from_elsewhere_does_not_tell_what_it_deployed() {
-        let by = |job: &mut RanFor| job.started_by = Some("workflow_run".to_owned());
+        let by = |job: &mut JobContext| job.started_by = Some("workflow_run".to_owned());
         check_replaces(by, |_| {}, "unknown: job 46 of project 7 was started by `workflow_run`");
         check_replaces(|_| {}, by, "unknown: job 45 of project 7 was started by `workflow_run`");
-        check_replaces(|new| *new = RanFor { name: Some("deploy b".to_owned()), ..new.clone() }, by, "refuted");
+        check_replaces(|new| *new = JobContext { name: Some("deploy b".to_owned()), ..new.clone() }, by, "refuted");
     }
 
     #[test]
     fn an_older_one_that_began_later_is_not_replaced() {
-        let later = |old: &mut RanFor| old.started_at = Timestamp::from_second(1).ok();
+        let later = |old: &mut JobContext| old.started_at = Timestamp::from_second(1).ok();
         check_replaces(|_| {}, later, "refuted: job 46 of project 7 has the greater number, and began before");
         check_replaces(later, |_| {}, "proven");
         check_replaces(|new| new.started_at = None, later, "proven");

@@ -3,14 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Checked, Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
-    event::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, StatusShown, Terms},
+    Check, Condition, Event, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
+    event::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, PolicyRef, Protected, Released, StatusChanged, StatusShown},
     health::Step,
     keys::{CI_LABELS, STATUS, STATUS_TIMESTAMP},
     overrides::{self, Deadline},
     pipeline,
     record::Phase,
-    supersession::Succession,
+    supersession::Supersession,
     time::{annotation_text, between, cut_to_millis, saturating_add},
 };
 
@@ -25,7 +25,7 @@ const SUPERSEDED_FOR: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// What is to be appended. Fold it and ask again: one step per evaluation.
-    pub entry: Option<Fact>,
+    pub entry: Option<Event>,
     /// When time alone may change the answer.
     pub due: Option<Timestamp>,
     /// When another look at the health may change the answer, if it finds what the last one found.
@@ -71,9 +71,9 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if !is_timed {
         return Decision::default();
     }
-    let terms = Terms::of(policy);
+    let terms = PolicyRef::of(policy);
     if record.terms.as_ref() != Some(&terms) {
-        return Decision::of(Fact::PolicyChanged(terms));
+        return Decision::of(Event::PolicyChanged(terms));
     }
     if let Some(fact) = moved_deadline(policy, record, namespace, now) {
         return Decision::of(fact);
@@ -88,21 +88,21 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
 /// That the status is seen on the namespace, where a deletion waits for that and it was not recorded: from then on
 /// `visible_for` counts, whoever takes it off again (lifecycle.md section 5).
 #[must_use]
-pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Fact> {
+pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Event> {
     let is_waited_for = policy.requires_visible(record.status) && record.shown_at.is_none() && record.open.is_none();
     let since = record.since.filter(|_| is_waited_for && record.uid == namespace.uid)?;
     let carries = |key: &str, value: &str| policy.keys.read(namespace, key) == Some(value);
     (carries(STATUS, record.status.as_str()) && carries(STATUS_TIMESTAMP, &annotation_text(since)))
-        .then_some(Fact::StatusShown(StatusShown { of: record.episode }))
+        .then_some(Event::StatusShown(StatusShown { of: record.episode }))
 }
 
 impl Decision {
-    const fn of(fact: Fact) -> Self {
+    const fn of(fact: Event) -> Self {
         Self { entry: Some(fact), due: None, look: None }
     }
 }
 
-impl Terms {
+impl PolicyRef {
     /// The terms a policy sets.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
@@ -112,15 +112,15 @@ impl Terms {
 
 fn release(record: &Record) -> Decision {
     if record.phase == Phase::Managed && record.open.is_none() {
-        Decision::of(Fact::Released(Released { why: "no policy applies to it any more".to_owned() }))
+        Decision::of(Event::Released(Released { why: "no policy applies to it any more".to_owned() }))
     } else {
         Decision::default()
     }
 }
 
-fn adopt(policy: &Policy, namespace: &Namespace, again: bool, now: Timestamp) -> Fact {
-    Fact::Adopted(Adopted {
-        terms: Terms::of(policy),
+fn adopt(policy: &Policy, namespace: &Namespace, again: bool, now: Timestamp) -> Event {
+    Event::Adopted(Adopted {
+        terms: PolicyRef::of(policy),
         created: namespace.created,
         ci: ci_labels(namespace, &policy.keys),
         deadline: overrides::deadline(namespace, policy, &policy.keys, None, now),
@@ -138,10 +138,10 @@ fn ci_labels(namespace: &Namespace, keys: &Keys) -> Vec<Pair> {
 ///
 /// How long a keep may last counts from `now`, so only a timed one is recorded: a clock behind by more than `max_keep`
 /// would end it in the past. Until then the object itself speaks for it (`object-keep`).
-fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Fact> {
+fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Event> {
     let protected = overrides::is_protected(namespace, &policy.keys);
     if protected != record.protected {
-        return Some(Fact::Protected(Protected { on: protected }));
+        return Some(Event::Protected(Protected { on: protected }));
     }
     let wished = overrides::keep(namespace, &policy.keys);
     let known = record.kept.as_ref();
@@ -149,7 +149,7 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
         return None;
     }
     let Some(wish) = wished else {
-        return Some(Fact::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
+        return Some(Event::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
     };
     if !is_timed {
         return None;
@@ -159,7 +159,7 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
         .filter(|kept| kept.until.is_some_and(|until| now < until))
         .and_then(|kept| kept.first_seen)
         .map_or(now, |first_seen| first_seen.min(now));
-    Some(Fact::Kept(Kept {
+    Some(Event::Kept(Kept {
         until: Some(overrides::keep_end(&wish, first_seen, policy.max_keep)),
         wish: Some(wish.text),
         first_seen: Some(first_seen),
@@ -168,7 +168,7 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
     }))
 }
 
-fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Fact> {
+fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Event> {
     let deadline = overrides::deadline(namespace, policy, &policy.keys, record.deadline.as_ref(), now);
     if deadline == record.deadline {
         return None;
@@ -182,7 +182,7 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: 
     let is_mistake = deadline.as_ref().is_some_and(|it| it.unreadable.is_some());
     let is_cut = (is_capped || is_mistake) && overrides::is_earlier(deadline.as_ref(), record.deadline.as_ref());
     let why = if has_other_words && !is_cut { MovedBy::Owner } else { MovedBy::Policy };
-    Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
+    Some(Event::DeadlineMoved(DeadlineMoved { deadline, why }))
 }
 
 /// What follows on a status that leads to a deletion of its own: nothing, but where it is not known whether it is so still, and
@@ -233,7 +233,7 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     };
     let age = age(record, deadline, expired, now);
     let health = seen.health.seen().filter(|_| policy.health.is_some()).map(|health| &health.look.condition);
-    Decision::of(Fact::StatusChanged(StatusChanged {
+    Decision::of(Event::StatusChanged(StatusChanged {
         from: record.status,
         to,
         reason: reason(record, to, &age, health, succession, pipeline, now),
@@ -258,10 +258,10 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
 /// Rule 4: where nothing is checked, nothing is failing.
 fn by_health(policy: &Policy, record: &Record, seen: &Observation) -> Step {
     match (&policy.health, &seen.health) {
-        (None, _) | (_, Checked::Off) if record.status == Status::Ok => Step::Rest,
-        (None, _) | (_, Checked::Off) => Step::To(Status::Ok),
-        (Some(_), Checked::Unseen) => Step::Rest,
-        (Some(terms), Checked::Seen(health)) => health.step(terms, record),
+        (None, _) | (_, Check::Disabled) if record.status == Status::Ok => Step::Rest,
+        (None, _) | (_, Check::Disabled) => Step::To(Status::Ok),
+        (Some(_), Check::Pending) => Step::Rest,
+        (Some(terms), Check::Observed(health)) => health.step(terms, record),
     }
 }
 
@@ -285,7 +285,7 @@ fn reason(
     to: Status,
     age: &Condition,
     health: Option<&Condition>,
-    succession: Option<&Succession>,
+    succession: Option<&Supersession>,
     pipeline: Option<&Condition>,
     now: Timestamp,
 ) -> String {
@@ -317,13 +317,13 @@ fn reason(
 /// did not name whoever came after them, it would never be.
 fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
     match (&policy.superseded, &seen.succession) {
-        (None, _) | (Some(_), Checked::Off) => true,
-        (Some(_), Checked::Unseen) => false,
-        (Some(_), Checked::Seen(Succession { condition, successors, .. })) if condition.is_true() => {
+        (None, _) | (Some(_), Check::Disabled) => true,
+        (Some(_), Check::Pending) => false,
+        (Some(_), Check::Observed(Supersession { condition, successors, .. })) if condition.is_true() => {
             let is_named = |successor| record.successors.contains(successor);
             !successors.is_empty() && !successors.iter().any(is_named)
         }
-        (Some(_), Checked::Seen(succession)) => !succession.holds && succession.condition.truth == Truth::False,
+        (Some(_), Check::Observed(succession)) => !succession.holds && succession.condition.truth == Truth::False,
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Entry {
     /// Random, chosen by the writer: tells its own write from another's when a reply was lost.
     pub token: String,
     #[serde(flatten)]
-    pub fact: Fact,
+    pub event: Event,
 }
 
 /// Who wrote an entry: `role/instance`, or `person/name`.
@@ -37,11 +37,11 @@ pub struct Actor(String);
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data")]
-pub enum Fact {
+pub enum Event {
     /// A policy took the namespace under management.
     Adopted(Adopted),
     /// Another policy applies, or the same one says something else now.
-    PolicyChanged(Terms),
+    PolicyChanged(PolicyRef),
     StatusChanged(StatusChanged),
     /// The status was seen on the namespace, where a deletion waits for that.
     StatusShown(StatusShown),
@@ -65,11 +65,11 @@ pub enum Fact {
     /// Its deletion was accepted and does not end; written again where something else holds it.
     DeletionStalled(DeletionStalled),
     /// What would have been done, had the mode been `enforce`; once per episode.
-    WouldHave(WouldHave),
+    WouldHave(DryRun),
     /// The mark on the namespace does not agree with this history: entries may be lost, or it is another store's.
-    MarkMismatched(MarkMismatched),
+    MarkMismatched(RecordMarkerMismatched),
     /// A person vouched for the store, and so for this history.
-    MarkTrusted(MarkTrusted),
+    MarkTrusted(RecordMarkerTrusted),
     /// The namespace is no longer in the cluster.
     Gone(Gone),
     /// No policy applies any more.
@@ -86,7 +86,7 @@ pub enum Fact {
 
 /// The policy a namespace is under.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct PolicyRef {
     pub policy: String,
     pub policy_hash: String,
     pub mode: Mode,
@@ -95,7 +95,7 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adopted {
     #[serde(flatten)]
-    pub terms: Terms,
+    pub terms: PolicyRef,
     /// The namespace's creation.
     pub created: Timestamp,
     pub ci: Vec<Pair>,
@@ -228,7 +228,7 @@ pub enum Action {
 pub struct ActionIntended {
     pub action: Action,
     /// The number of the entry that made it due.
-    pub due_to: u64,
+    pub cause_seq: u64,
     /// From 1, per task.
     pub attempt: u32,
     pub holder: String,
@@ -248,13 +248,13 @@ pub struct ActionIntended {
     /// The hash of the configuration it was decided under.
     pub config: String,
     pub mode: Mode,
-    pub told: Told,
+    pub told: NoticeState,
 }
 
 /// What the owner was told of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Told {
+pub enum NoticeState {
     /// No channel is configured: there was nobody to tell.
     NoChannel,
     /// The latest promise given for this cause.
@@ -330,13 +330,13 @@ pub enum FailReason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WouldHave {
+pub struct DryRun {
     pub action: Action,
     pub decision: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkMismatched {
+pub struct RecordMarkerMismatched {
     /// The mark as it stood on the namespace.
     pub mark: String,
     /// A sentence without full stop.
@@ -346,7 +346,7 @@ pub struct MarkMismatched {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkTrusted {
+pub struct RecordMarkerTrusted {
     /// The mark that stands against this history no more.
     pub mark: String,
 }
@@ -457,7 +457,7 @@ impl FailReason {
     }
 }
 
-impl Fact {
+impl Event {
     /// The name of the kind, as stored.
     #[must_use]
     pub fn kind(&self) -> &str {

@@ -28,11 +28,11 @@ pub const SYSTEM_NAMESPACES: [&str; 20] = [
 
 /// Tells which names are out of bounds: the built-in list and what the configuration adds.
 #[derive(Clone, Debug, Default)]
-pub struct OutOfBounds {
+pub struct Exclusions {
     added: Vec<Regex>,
 }
 
-impl OutOfBounds {
+impl Exclusions {
     /// Adds full-match patterns to the built-in list.
     #[must_use]
     pub const fn with(added: Vec<Regex>) -> Self {

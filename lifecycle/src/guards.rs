@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Mode, Namespace, Policy, Record, Status, channel,
-    keys::Lineage,
+    keys::StoreIdentity,
     overrides,
     policy::OnUndeliverable,
     record::{Damage, Delivery, Notice, Phase},
@@ -131,12 +131,12 @@ pub enum Verdict {
 
 /// A namespace as it was just read, with what its cluster and its store say of it.
 #[derive(Clone, Debug)]
-pub struct Fresh<'a> {
+pub struct LiveObject<'a> {
     pub namespace: &'a Namespace,
     /// The policy that applies to it now.
     pub policy: Option<&'a Policy>,
     /// What this store may have marked.
-    pub lineage: &'a Lineage,
+    pub store_identity: &'a StoreIdentity,
 }
 
 impl<K> Guard<K> {
@@ -170,7 +170,7 @@ pub fn guards(policy: &Policy, record: &Record, now: Timestamp) -> Guards {
 
 /// Asks every guard on the object that was just read.
 #[must_use]
-pub fn object_guards(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -> ObjectGuards {
+pub fn object_guards(policy: &Policy, record: &Record, fresh: &LiveObject<'_>, now: Timestamp) -> ObjectGuards {
     ObjectGuardKind::ALL.map(|kind| {
         let (verdict, why) = match kind {
             ObjectGuardKind::Identity => identity(record, fresh),
@@ -199,7 +199,7 @@ pub struct Deletion {
 /// when its time to live is over.
 #[must_use]
 pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
-    let (of_life, of_status) = ends_in_sight(record);
+    let (of_life, of_status) = expected_ends(record);
     match of_status.filter(|_| policy.deletes(record.status)) {
         Some(at) => Some(Deletion { about: record.status, at }),
         None => of_life.filter(|_| policy.deletes(Status::Stale)).map(|at| Deletion { about: Status::Stale, at }),
@@ -207,7 +207,7 @@ pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
 }
 
 /// When a deletion would fall due by the time to live, and by the status, each not before a wish to keep is over.
-pub(crate) fn ends_in_sight(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
+pub(crate) fn expected_ends(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
     let kept = record.kept.as_ref().and_then(|kept| kept.until);
     let held = |end: Timestamp| kept.map_or(end, |kept| end.max(kept));
     let of_status = has_end_of_its_own(record.status).then(|| record.finalize_at.or(record.since)).flatten();
@@ -413,7 +413,7 @@ fn backoff(record: &Record, now: Timestamp) -> Judged {
     }
 }
 
-fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
+fn identity(record: &Record, fresh: &LiveObject<'_>) -> Judged {
     let found = &fresh.namespace.uid;
     if *found == record.uid {
         clear("it is the namespace the history is about")
@@ -422,14 +422,14 @@ fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
     }
 }
 
-fn active(fresh: &Fresh<'_>) -> Judged {
+fn active(fresh: &LiveObject<'_>) -> Judged {
     match fresh.namespace.deleted {
         None => clear("nobody is deleting it"),
         Some(at) => refuses(format!("its deletion began at {}", human_text(at))),
     }
 }
 
-fn matches(policy: &Policy, fresh: &Fresh<'_>) -> Judged {
+fn matches(policy: &Policy, fresh: &LiveObject<'_>) -> Judged {
     match fresh.policy {
         Some(found) if found.name == policy.name => clear(format!("policy `{}` applies", policy.name)),
         Some(found) => waits(None, format!("policy `{}` applies to it now", found.name)),
@@ -460,8 +460,8 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
     }
 }
 
-fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
-    match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
+fn mark(policy: &Policy, record: &Record, fresh: &LiveObject<'_>) -> Judged {
+    match fresh.store_identity.check(fresh.namespace, &policy.keys, record) {
         Ok(()) => clear("its annotation `record` agrees with the history"),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }

@@ -20,7 +20,7 @@ const LOOKS_APART: i32 = 2;
 
 /// What one look at the health of a namespace found. True: something fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct HealthSample {
     pub condition: Condition,
     /// What fails, as the annotation `failing_resources` shows it: objects for alerts, names for resources.
     pub failing: Vec<Value>,
@@ -28,8 +28,8 @@ pub struct Look {
 
 /// A look, and what its time is counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkup {
-    pub look: Look,
+pub struct HealthCheck {
+    pub look: HealthSample,
     /// The number of the entry that brought the status of now, and its instant.
     pub episode: (u64, Timestamp),
     /// How often is looked.
@@ -47,7 +47,7 @@ pub struct Streak {
     /// Since when known looks say so.
     pub since: Timestamp,
     /// Since when the status stands.
-    pub standing: Timestamp,
+    pub status_since: Timestamp,
     /// The last look, known or not.
     pub looked_at: Timestamp,
     /// Whether the last look brought an answer.
@@ -57,7 +57,7 @@ pub struct Streak {
 /// What is seen of the health of a namespace by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    pub look: Look,
+    pub look: HealthSample,
     pub streak: Streak,
 }
 
@@ -80,10 +80,10 @@ impl Health {
     /// What is seen after another look, if `before` it was seen already. Of two looks the later one counts, unless it
     /// lies in the future: then the clock was set back since, and its timers start again.
     #[must_use]
-    pub fn after(before: Option<Self>, mut checkup: Checkup, now: Timestamp) -> Self {
+    pub fn after(before: Option<Self>, mut checkup: HealthCheck, now: Timestamp) -> Self {
         if checkup.look.condition.observed_at > now {
             let condition = not_from_the_future(checkup.look.condition, "health", now);
-            checkup.look = Look { condition, failing: Vec::new() };
+            checkup.look = HealthSample { condition, failing: Vec::new() };
         }
         let before = before.filter(|before| before.streak.looked_at <= now);
         let streak = Streak::follow(before.as_ref().map(|before| &before.streak), &checkup);
@@ -114,7 +114,7 @@ impl Health {
 impl Streak {
     /// Takes in the next look.
     #[must_use]
-    pub(crate) fn follow(before: Option<&Self>, checkup: &Checkup) -> Self {
+    pub(crate) fn follow(before: Option<&Self>, checkup: &HealthCheck) -> Self {
         let condition = &checkup.look.condition;
         let at = condition.observed_at;
         let fails = condition.truth.known();
@@ -122,18 +122,18 @@ impl Streak {
         let Some(before) = before else {
             let fails = fails.unwrap_or(false);
             let is_known = condition.truth != Truth::Unknown;
-            return Self { episode, fails, since: at, standing: begins(began, at), looked_at: at, is_known };
+            return Self { episode, fails, since: at, status_since: begins(began, at), looked_at: at, is_known };
         };
         if at <= before.looked_at {
             // Nothing new was seen; the status may have changed since.
-            let standing = if before.episode == episode { before.standing } else { before.looked_at.max(began) };
-            return Self { episode, standing, ..before.clone() };
+            let standing = if before.episode == episode { before.status_since } else { before.looked_at.max(began) };
+            return Self { episode, status_since: standing, ..before.clone() };
         }
         let gap = between(before.looked_at, at);
         let counts = before.is_known && fails.is_some() && follows(before.looked_at, at, checkup.every);
         let lost = if counts { SignedDuration::ZERO } else { gap };
         let standing = match (before.episode == episode, counts) {
-            (true, _) => saturating_add(before.standing, lost),
+            (true, _) => saturating_add(before.status_since, lost),
             // The look may be older than the status: whoever wrote it down was slow, or another.
             (false, true) if began <= at => began.max(before.looked_at),
             (false, true | false) => begins(began, at),
@@ -143,7 +143,7 @@ impl Streak {
             episode,
             fails: fails.unwrap_or(before.fails),
             since: if is_other { at } else { saturating_add(before.since, lost) },
-            standing,
+            status_since: standing,
             looked_at: at,
             is_known: fails.is_some(),
         }
@@ -156,8 +156,8 @@ impl Streak {
         if !self.is_known || at <= self.looked_at {
             return self;
         }
-        let standing = if self.episode == episode.0 { self.standing } else { episode.1.max(self.looked_at) };
-        Self { episode: episode.0, standing, looked_at: at, ..self }
+        let standing = if self.episode == episode.0 { self.status_since } else { episode.1.max(self.looked_at) };
+        Self { episode: episode.0, status_since: standing, looked_at: at, ..self }
     }
 
     /// Whether another says the same, whenever was looked last: then it need not be written down again.
@@ -183,7 +183,7 @@ impl Streak {
 
     /// How long the status has stood, as far as that is known.
     fn stood(&self, record: &Record) -> SignedDuration {
-        if self.episode == record.episode { between(self.standing, self.looked_at) } else { SignedDuration::ZERO }
+        if self.episode == record.episode { between(self.status_since, self.looked_at) } else { SignedDuration::ZERO }
     }
 
     /// What follows from that alone.
@@ -230,18 +230,19 @@ mod tests {
     #[track_caller]
     fn check(before: Option<Streak>, expected: i64) {
         let condition = Condition { truth: Truth::True, reason: String::new(), observed_at: at(10) };
-        let look = Look { condition, failing: Vec::new() };
-        let checkup = Checkup { look, episode: (2, at(15)), every: SignedDuration::from_secs(10) };
-        assert_eq!(Streak::follow(before.as_ref(), &checkup).standing, at(expected));
+        let look = HealthSample { condition, failing: Vec::new() };
+        let checkup = HealthCheck { look, episode: (2, at(15)), every: SignedDuration::from_secs(10) };
+        assert_eq!(Streak::follow(before.as_ref(), &checkup).status_since, at(expected));
     }
 
     #[test]
     fn a_status_does_not_stand_before_it_began() {
         check(None, 15);
         for is_known in [true, false] {
-            let before = Streak { episode: 1, fails: true, since: at(0), standing: at(0), looked_at: at(5), is_known };
+            let before =
+                Streak { episode: 1, fails: true, since: at(0), status_since: at(0), looked_at: at(5), is_known };
             check(Some(before.clone()), 15);
-            assert_eq!(before.looked_until(at(10), (2, at(15))).standing, at(if is_known { 15 } else { 0 }));
+            assert_eq!(before.looked_until(at(10), (2, at(15))).status_since, at(if is_known { 15 } else { 0 }));
         }
     }
 }

@@ -110,7 +110,7 @@ impl Keys {
 
 /// The mark `<epoch>.<number>.<uid>` that a mirror leaves on the namespace: whose record it shows, and up to which entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct RecordMarker {
     pub epoch: u64,
     pub seq: u64,
     /// The namespace it was left on; `None`: an earlier version left it, which did not say.
@@ -120,7 +120,7 @@ pub struct Mark {
 /// The longest text that is read as a mark, in bytes: many times what a mark takes.
 const MAX_MARK_BYTES: usize = 256;
 
-impl Mark {
+impl RecordMarker {
     /// What is kept on record of the text of a mark: its beginning. Whoever may annotate may write more than an entry holds.
     #[must_use]
     pub fn on_record(text: &str) -> &str {
@@ -163,13 +163,13 @@ impl Mark {
 
 /// Which marks this store may have left: it tells a store that was restored, emptied or exchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lineage {
+pub struct StoreIdentity {
     /// Every epoch of this store.
     pub epochs: BTreeSet<u64>,
     /// When the last of them began.
     pub began: Option<Timestamp>,
     /// A person vouched for whatever was marked in an epoch before this one.
-    pub vouched_before: u64,
+    pub trusted_before_epoch: u64,
 }
 
 /// Why a mark and a history do not belong together.
@@ -186,20 +186,20 @@ pub enum Mismatch {
 /// What stands in the mark of a collector that ran before any controller did. It tells no store from another.
 const NO_EPOCH: u64 = 0;
 
-impl Lineage {
+impl StoreIdentity {
     /// Compares the mark on a namespace with the history this store has of it. A mark of another namespace says nothing.
     ///
     /// # Errors
     /// When the two do not belong together: nothing destructive may be done to it (safety.md section 2, step 1).
     pub fn check(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
         let Some(text) = keys.read(namespace, RECORD) else { return Ok(()) };
-        let is_trusted = record.trusted_mark.as_deref() == Some(Mark::on_record(text));
-        let mark = match Mark::parse(text) {
+        let is_trusted = record.trusted_mark.as_deref() == Some(RecordMarker::on_record(text));
+        let mark = match RecordMarker::parse(text) {
             Some(mark) => mark,
             None if is_trusted => return Ok(()),
             None => return Err(Mismatch::Unreadable),
         };
-        if mark.is_of_another(namespace) || is_trusted || mark.epoch < self.vouched_before {
+        if mark.is_of_another(namespace) || is_trusted || mark.epoch < self.trusted_before_epoch {
             Ok(())
         } else if mark.epoch != NO_EPOCH && !self.epochs.contains(&mark.epoch) {
             Err(Mismatch::OtherStore(mark.epoch))
@@ -217,7 +217,7 @@ impl Lineage {
     }
 }
 
-impl std::fmt::Display for Mark {
+impl std::fmt::Display for RecordMarker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.epoch, self.seq)?;
         self.uid.as_ref().map_or(Ok(()), |uid| write!(f, ".{uid}"))
@@ -239,11 +239,11 @@ mod tests {
 
     #[track_caller]
     fn check_with(trusted: Option<&str>, mark: Option<&str>, expected: Result<(), Mismatch>) {
-        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), began: None, vouched_before: 2 };
+        let lineage = StoreIdentity { epochs: BTreeSet::from([2, 3]), began: None, trusted_before_epoch: 2 };
         assert_eq!(compare(&lineage, trusted, mark), expected, "{mark:?}");
     }
 
-    fn compare(lineage: &Lineage, trusted: Option<&str>, mark: Option<&str>) -> Result<(), Mismatch> {
+    fn compare(lineage: &StoreIdentity, trusted: Option<&str>, mark: Option<&str>) -> Result<(), Mismatch> {
         let keys = Keys::default();
         let namespace = Namespace {
             uid: Uid::new("a"),
@@ -266,7 +266,7 @@ mod tests {
         check(Some(""), Ok(()));
         check(Some("2.7.a"), Ok(()));
         check(Some("3.1.a"), Ok(()));
-        check(Some(&Mark { epoch: 3, seq: 7, uid: Some(Uid::new("a")) }.to_string()), Ok(()));
+        check(Some(&RecordMarker { epoch: 3, seq: 7, uid: Some(Uid::new("a")) }.to_string()), Ok(()));
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_mark_from_before_any_controller_is_compared_by_its_number_alone() {
-        let found = |mark| compare(&Lineage::default(), None, Some(mark));
+        let found = |mark| compare(&StoreIdentity::default(), None, Some(mark));
         assert_eq!(found("0.7.a"), Ok(()));
         assert_eq!(found("0.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         assert_eq!(found("5.1.a"), Err(Mismatch::OtherStore(5)));
@@ -312,10 +312,10 @@ mod tests {
         check_with(Some("garbage"), Some("more garbage"), Err(Mismatch::Unreadable));
         let [long, too] = ["x", "y"].map(|end| "0".repeat(100_000) + "2.7.a" + end);
         check(Some(&long), Err(Mismatch::Unreadable));
-        assert_eq!(Mark::on_record(&long).len(), MAX_MARK_BYTES);
-        check_with(Some(Mark::on_record(&long)), Some(&long), Ok(()));
-        check_with(Some(Mark::on_record(&long)), Some(&too), Ok(()));
-        assert_eq!(Mark::on_record(&"ü".repeat(200)).len(), MAX_MARK_BYTES);
+        assert_eq!(RecordMarker::on_record(&long).len(), MAX_MARK_BYTES);
+        check_with(Some(RecordMarker::on_record(&long)), Some(&long), Ok(()));
+        check_with(Some(RecordMarker::on_record(&long)), Some(&too), Ok(()));
+        assert_eq!(RecordMarker::on_record(&"ü".repeat(200)).len(), MAX_MARK_BYTES);
     }
 
     #[test]

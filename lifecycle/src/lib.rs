@@ -45,13 +45,13 @@ pub mod time;
 
 pub use annotations::annotations;
 pub use decide::{Decision, decide};
-pub use event::{Action, Actor, Entry, Fact};
-pub use evidence::{Checked, Condition, Observation, Reading, Truth, absorb};
-pub use guards::{Fresh, Guard, GuardKind, ObjectGuardKind, Verdict, guards, object_guards};
+pub use event::{Action, Actor, Entry, Event};
+pub use evidence::{Check, Condition, Observation, Reading, Truth, observe};
+pub use guards::{Guard, GuardKind, LiveObject, ObjectGuardKind, Verdict, guards, object_guards};
 pub use keys::Keys;
 pub use namespace::{Namespace, Uid};
 pub use plan::{Plan, Task, plan};
 pub use policy::{Mode, Policies, Policy};
 pub use record::Record;
-pub use stalled::{Stuck, stalled};
+pub use stalled::{StalledAction, stalled};
 pub use status::Status;

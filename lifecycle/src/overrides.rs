@@ -14,7 +14,7 @@ pub use self::{
 };
 use crate::{
     Keys, Namespace,
-    duration::Period,
+    duration::PositiveDuration,
     keys::{EXPIRES_AT, KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT, TTL},
     policy::Policy,
     time::{between, cut_to_millis, parse, saturating_add},
@@ -56,7 +56,7 @@ pub enum DeadlineBy {
 
 /// A wish to keep a namespace, as its annotations say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeepWish {
+pub struct KeepRequest {
     /// The value as written; two spellings of one instant are two wishes.
     pub text: String,
     /// `None` where the text is no instant: it counts as the longest allowed.
@@ -77,12 +77,12 @@ pub fn is_protected(namespace: &Namespace, keys: &Keys) -> bool {
 
 /// The wish to keep, if there is one: of several prefixes, and of what resembles it, the longest counts.
 #[must_use]
-pub fn keep(namespace: &Namespace, keys: &Keys) -> Option<KeepWish> {
+pub fn keep(namespace: &Namespace, keys: &Keys) -> Option<KeepRequest> {
     let nearly = resembling(namespace, keys).filter(|it| it.wish == KEEP_UNTIL).map(|it| it.text);
     let wishes = keys.read_everywhere(namespace, KEEP_UNTIL).chain(nearly).map(|text| (parse(text), text));
     let (until, text) = wishes.max_by_key(|(until, _)| until.unwrap_or(Timestamp::MAX))?;
     let note = |key| keys.read(namespace, key).map(|value| shorten(value).into_owned());
-    Some(KeepWish { text: shorten(text).into_owned(), until, by: note(KEEP_BY), reason: note(KEEP_REASON) })
+    Some(KeepRequest { text: shorten(text).into_owned(), until, by: note(KEEP_BY), reason: note(KEEP_REASON) })
 }
 
 /// The labels that count as these wishes.
@@ -135,7 +135,7 @@ pub fn deadline(
 /// The end without `expires_at`.
 fn end_by_ttl(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<Deadline> {
     let Some(text) = keys.read(namespace, TTL) else { return end_by_policy(namespace, policy) };
-    let wished = Period::parse(text).ok().map(|ttl| saturating_add(namespace.created, ttl.get()));
+    let wished = PositiveDuration::parse(text).ok().map(|ttl| saturating_add(namespace.created, ttl.get()));
     let by = DeadlineBy::Ttl(shorten(text).into_owned());
     earliest(wished, cap(namespace, policy)).map(|at| Deadline { at, by, unreadable: None })
 }
@@ -163,7 +163,7 @@ pub fn is_earlier(deadline: Option<&Deadline>, than: Option<&Deadline>) -> bool 
 
 /// Until when a wish to keep holds: what it asks, but no longer than `max_keep` after it was first seen.
 #[must_use]
-pub fn keep_end(wish: &KeepWish, first_seen: Timestamp, max_keep: SignedDuration) -> Timestamp {
+pub fn keep_end(wish: &KeepRequest, first_seen: Timestamp, max_keep: SignedDuration) -> Timestamp {
     let cap = saturating_add(first_seen, max_keep);
     wish.until.map_or(cap, |until| until.min(cap))
 }

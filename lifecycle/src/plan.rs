@@ -44,7 +44,7 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
     if let Some(open) = &record.open {
         // An attempt that ran out is somebody's to fence, whatever the policy says by now.
         let ran_out = now >= open.intended.until;
-        let task = Task { uid: record.uid.clone(), action: open.intended.action, due_to: open.intended.due_to };
+        let task = Task { uid: record.uid.clone(), action: open.intended.action, due_to: open.intended.cause_seq };
         return Plan {
             tasks: if ran_out { vec![task] } else { Vec::new() },
             due: (!ran_out).then_some(open.intended.until),
@@ -112,7 +112,7 @@ const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
 /// The instant of the notice that stands for a new one about this status: the owner was told within half an hour, and
 /// has not asked for an earlier end since.
 #[must_use]
-pub fn told_lately(record: &Record, about: Status, now: Timestamp) -> Option<Timestamp> {
+pub fn recently_notified(record: &Record, about: Status, now: Timestamp) -> Option<Timestamp> {
     let notice = record.notice(about).filter(|notice| notice.counts && notice.is_delivered())?;
     notice.sent_at.filter(|at| between(*at, now) < FLAPPING)
 }
@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Actor, Entry, Fact,
+        Actor, Entry, Event,
         event::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
         fixture,
         overrides::{Deadline, DeadlineBy},
@@ -239,7 +239,7 @@ mod tests {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
-    fn record(facts: Vec<Fact>) -> Record {
+    fn record(facts: Vec<Event>) -> Record {
         let uid = Uid::new("u");
         let entries: Vec<_> = (1..)
             .zip(facts)
@@ -250,40 +250,44 @@ mod tests {
                 actor: Actor::person("me"),
                 name: "a".into(),
                 token: String::new(),
-                fact,
+                event: fact,
             })
             .collect();
         Record::of(uid, &entries)
     }
 
-    fn intended() -> Fact {
+    fn intended() -> Event {
         let (about, channel) = (Status::Stale, "webhook".to_owned());
-        Fact::NoticeIntended(NoticeIntended { about, deadline: at(60), promise: at(60), channel })
+        Event::NoticeIntended(NoticeIntended { about, deadline: at(60), promise: at(60), channel })
     }
 
-    fn skipped() -> Fact {
+    fn skipped() -> Event {
         let why = "told lately".to_owned();
-        Fact::NoticeSkipped(NoticeSkipped { of: None, about: Status::Stale, deadline: at(90), why })
+        Event::NoticeSkipped(NoticeSkipped { of: None, about: Status::Stale, deadline: at(90), why })
     }
 
     #[test]
     fn who_was_told_is_not_told_again_within_half_an_hour() {
-        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None })]);
-        assert_eq!(told_lately(&told, Status::Stale, at(29)), Some(at(0)));
-        assert_eq!(told_lately(&told, Status::Stale, at(30)), None);
-        assert_eq!(told_lately(&record(vec![intended()]), Status::Stale, at(1)), None, "nobody knows that it was sent");
+        let told = record(vec![intended(), Event::NoticeSent(NoticeSent { of: 1, promise: None })]);
+        assert_eq!(recently_notified(&told, Status::Stale, at(29)), Some(at(0)));
+        assert_eq!(recently_notified(&told, Status::Stale, at(30)), None);
+        assert_eq!(
+            recently_notified(&record(vec![intended()]), Status::Stale, at(1)),
+            None,
+            "nobody knows that it was sent"
+        );
     }
 
     #[test]
     fn a_notice_that_stands_for_another_deadline_keeps_its_promise() {
-        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None }), skipped()]);
+        let told = record(vec![intended(), Event::NoticeSent(NoticeSent { of: 1, promise: None }), skipped()]);
         let notice = told.notice(Status::Stale).unwrap();
         assert_eq!((notice.intended.deadline, notice.promise, notice.at), (at(90), at(60), at(0)));
     }
 
     #[test]
     fn what_stood_for_long_is_foretold_only_once_its_owner_heard_of_it() {
-        let foretold = |outcome: Option<Fact>, has_channel| {
+        let foretold = |outcome: Option<Event>, has_channel| {
             let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
             let policies = fixture::policies(raw, Mode::Enforce, has_channel);
             let (status, since) = (Status::Stale, Some(at(0)));
@@ -293,8 +297,8 @@ mod tests {
             is_foretold(policies.iter().next().unwrap(), &record)
         };
         let gone = NoticeUndeliverable { of: 1, promise: None, why: "it answered 410 Gone".to_owned() };
-        let gone = Fact::NoticeUndeliverable(gone);
-        assert!(foretold(Some(Fact::NoticeSent(NoticeSent { of: 1, promise: None })), true));
+        let gone = Event::NoticeUndeliverable(gone);
+        assert!(foretold(Some(Event::NoticeSent(NoticeSent { of: 1, promise: None })), true));
         assert!(!foretold(Some(gone.clone()), true), "the one address is gone");
         assert!(!foretold(None, true), "it is tried still");
         assert!(foretold(Some(gone), false), "nobody is to be told");

@@ -7,12 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use utoipa::ToSchema;
 
 use crate::{
-    Action, Entry, Fact, Mode, Status, Uid,
+    Action, Entry, Event, Mode, Status, Uid,
     event::{
-        ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
-        Terms, is_none,
+        ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, PolicyRef,
+        RecordMarkerMismatched, SkipReason, is_none,
     },
-    guards::ends_in_sight,
+    guards::expected_ends,
     overrides::{self, Deadline, DeadlineBy, OnRecord},
     supersession::Successor,
     termination::DeletionStalled,
@@ -41,7 +41,7 @@ pub struct Record {
     /// The number of the last entry folded; 0 before the first.
     pub head: u64,
     pub phase: Phase,
-    pub terms: Option<Terms>,
+    pub terms: Option<PolicyRef>,
     pub created: Option<Timestamp>,
     /// How many namespaces of its name were deleted within [`RECREATED_WITHIN`] before it was adopted.
     #[serde(default, skip_serializing_if = "is_none")]
@@ -88,7 +88,7 @@ pub struct Record {
     pub would_have: Option<u64>,
     /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mismatch: Option<MarkMismatched>,
+    pub mismatch: Option<RecordMarkerMismatched>,
     /// The mark that somebody vouched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_mark: Option<String>,
@@ -341,7 +341,7 @@ impl Record {
 
     /// What is on record of its owner's wishes.
     #[must_use]
-    pub fn wishes(&self) -> OnRecord<'_> {
+    pub fn overrides(&self) -> OnRecord<'_> {
         let kept_since = self.kept.as_ref().and_then(|kept| kept.first_seen);
         OnRecord { deadline: self.deadline.as_ref(), kept_since }
     }
@@ -363,8 +363,8 @@ impl Record {
         }
         self.head = entry.seq;
         self.name.clone_from(&entry.name);
-        match &entry.fact {
-            Fact::Adopted(adopted) => {
+        match &entry.event {
+            Event::Adopted(adopted) => {
                 if self.phase == Phase::Gone {
                     // Nothing told or promised before counts: what was restored from a backup is not what was told of.
                     self.notices.clear();
@@ -380,22 +380,22 @@ impl Record {
                 self.enter(Status::Unknown, entry, "adopted", None);
                 self.successors.clear();
             }
-            Fact::PolicyChanged(terms) => self.change_terms(terms, entry),
-            Fact::StatusChanged(change) => {
+            Event::PolicyChanged(terms) => self.change_terms(terms, entry),
+            Event::StatusChanged(change) => {
                 self.enter(change.to, entry, &change.reason, change.finalize_at);
                 self.successors.clone_from(&change.successors);
             }
-            Fact::StatusShown(shown) => {
+            Event::StatusShown(shown) => {
                 if shown.of == self.episode {
                     self.shown_at.get_or_insert(entry.at);
                 }
             }
-            Fact::StatusNotShown(not_shown) => {
+            Event::StatusNotShown(not_shown) => {
                 if not_shown.of == self.episode {
                     self.not_shown = Some(not_shown.why.clone());
                 }
             }
-            Fact::DeadlineMoved(moved) => {
+            Event::DeadlineMoved(moved) => {
                 let is_earlier = overrides::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
                 if is_earlier {
                     self.foretold_since = Some(entry.at);
@@ -406,40 +406,40 @@ impl Record {
                 }
                 self.set_deadline(moved.deadline.clone(), entry);
             }
-            Fact::Kept(kept) => {
-                let before = ends_in_sight(self);
+            Event::Kept(kept) => {
+                let before = expected_ends(self);
                 self.kept = kept.wish.is_some().then(|| kept.clone());
-                if ends_in_sight(self) != before {
+                if expected_ends(self) != before {
                     self.deadline_set_by = entry.seq;
                 }
             }
-            Fact::Protected(protected) => self.protected = protected.on,
-            Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
-            Fact::NoticeSent(sent) => {
+            Event::Protected(protected) => self.protected = protected.on,
+            Event::NoticeIntended(intended) => self.intend_notice(intended, entry),
+            Event::NoticeSent(sent) => {
                 if let Some(about) = self.deliver(sent.of, Delivery::Sent, sent.promise, entry) {
                     self.notified = Some(Notified { about, at: entry.at });
                 }
             }
-            Fact::NoticeUndeliverable(failed) => {
+            Event::NoticeUndeliverable(failed) => {
                 self.deliver(failed.of, Delivery::Undeliverable, failed.promise, entry);
             }
-            Fact::NoticeSkipped(skipped) => match skipped.of {
+            Event::NoticeSkipped(skipped) => match skipped.of {
                 Some(of) => {
                     self.deliver(of, Delivery::Skipped, None, entry);
                 }
                 None => self.count_as_told(skipped),
             },
-            Fact::ActionIntended(intended) => {
+            Event::ActionIntended(intended) => {
                 self.attempts.begun += 1;
                 self.open = Some(Intent { seq: entry.seq, at: entry.at, intended: (**intended).clone() });
             }
-            Fact::ActionDone(done) => {
+            Event::ActionDone(done) => {
                 if let Some(intent) = self.close(done.of) {
                     let (action, cause) = (intent.intended.action, intent.intended.cause);
                     self.done = Some(Done { action, at: entry.at, cause, observed: done.observed });
                 }
             }
-            Fact::ActionSkipped(skipped) => {
+            Event::ActionSkipped(skipped) => {
                 if let Some(of) = skipped.of {
                     self.close(of);
                 }
@@ -453,7 +453,7 @@ impl Record {
                 self.attempts.not_before = skipped.not_before;
                 self.attempts.end(AttemptOutcome::Skipped(skipped.why), &skipped.detail, entry.at);
             }
-            Fact::ActionFailed(failed) => {
+            Event::ActionFailed(failed) => {
                 self.close(failed.of);
                 if failed.why == FailReason::Refused {
                     self.attempts.refused += 1;
@@ -464,16 +464,16 @@ impl Record {
                 self.attempts.waits_no_more();
                 self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
-            Fact::DeletionStalled(what) => self.stalled = Some(Box::new(Stalled { at: entry.at, what: what.clone() })),
-            Fact::WouldHave(_) => self.would_have = Some(self.episode),
-            Fact::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
-            Fact::MarkTrusted(trusted) => {
+            Event::DeletionStalled(what) => self.stalled = Some(Box::new(Stalled { at: entry.at, what: what.clone() })),
+            Event::WouldHave(_) => self.would_have = Some(self.episode),
+            Event::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
+            Event::MarkTrusted(trusted) => {
                 self.mismatch = None;
                 self.trusted_mark = Some(trusted.mark.clone());
             }
-            Fact::Gone(_) => self.phase = Phase::Gone,
-            Fact::Released(_) => self.phase = Phase::Released,
-            Fact::Unrecognised { kind, .. } => {
+            Event::Gone(_) => self.phase = Phase::Gone,
+            Event::Released(_) => self.phase = Phase::Released,
+            Event::Unrecognised { kind, .. } => {
                 self.damage.get_or_insert(Damage::Unrecognised { seq: entry.seq, kind: kind.clone() });
                 self.damaged_at.get_or_insert(entry.at);
             }
@@ -491,7 +491,7 @@ impl Record {
         self.attempts = Attempts::default();
     }
 
-    fn change_terms(&mut self, terms: &Terms, entry: &Entry) {
+    fn change_terms(&mut self, terms: &PolicyRef, entry: &Entry) {
         let began_to_enforce =
             terms.mode == Mode::Enforce && self.terms.as_ref().is_some_and(|old| old.mode == Mode::Observe);
         if began_to_enforce {
@@ -569,7 +569,7 @@ impl Attempts {
     /// missing is written again after anything else that was: what was written last is what people are shown, and a
     /// source may go away more than once. That is no flood, for the others come seldom.
     #[must_use]
-    pub fn tell_of(&self, why: SkipReason, now: Timestamp) -> bool {
+    pub fn is_news(&self, why: SkipReason, now: Timestamp) -> bool {
         let is_known = self.skipped.iter().any(|it| it.why == why && between(it.at, now) < REASON_COUNTS_FOR);
         let is_shown = match why {
             SkipReason::Evidence => self.missing_evidence().is_some(),
@@ -681,12 +681,12 @@ mod tests {
     #[test]
     fn a_reason_to_wait_is_told_again_after_an_hour() {
         let mut attempts = Attempts::default();
-        assert!(!attempts.tell_of(SkipReason::Budget, at(0)));
+        assert!(!attempts.is_news(SkipReason::Budget, at(0)));
         attempts.skip(SkipReason::Budget, at(0));
-        assert!(attempts.tell_of(SkipReason::Budget, at(59)));
-        assert!(!attempts.tell_of(SkipReason::Budget, at(60)));
+        assert!(attempts.is_news(SkipReason::Budget, at(59)));
+        assert!(!attempts.is_news(SkipReason::Budget, at(60)));
         attempts.skip(SkipReason::Budget, at(60));
-        assert!(attempts.tell_of(SkipReason::Budget, at(119)));
+        assert!(attempts.is_news(SkipReason::Budget, at(119)));
         assert_eq!(attempts.waits_until(), Some(at(120)));
         assert_eq!(attempts.skipped.len(), 1, "it does not grow");
     }
@@ -696,8 +696,8 @@ mod tests {
         let mut attempts = Attempts::default();
         attempts.skip(SkipReason::Budget, at(0));
         attempts.skip(SkipReason::Busy, at(1));
-        assert_eq!((attempts.waits_until(), attempts.tell_of(SkipReason::Budget, at(2))), (None, false));
-        assert!(attempts.tell_of(SkipReason::Busy, at(2)));
+        assert_eq!((attempts.waits_until(), attempts.is_news(SkipReason::Budget, at(2))), (None, false));
+        assert!(attempts.is_news(SkipReason::Busy, at(2)));
     }
 
     /// The record after one deletion was allowed by entry 1, and this outcome was written.
@@ -713,7 +713,7 @@ mod tests {
             .unwrap()
         };
         let history: Vec<_> = (1..).zip(entries).map(entry).collect();
-        assert!(!matches!(history[1].fact, Fact::Unrecognised { .. }), "{:?}", history[1]);
+        assert!(!matches!(history[1].event, Event::Unrecognised { .. }), "{:?}", history[1]);
         Record::of(Uid::new("u"), &history)
     }
 

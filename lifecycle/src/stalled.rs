@@ -20,7 +20,7 @@ const REFUSALS: u32 = 5;
 
 /// Something is stuck from this instant on, unless its history says more by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stuck {
+pub struct StalledAction {
     pub from: Timestamp,
     /// A sentence without full stop.
     pub why: String,
@@ -29,11 +29,11 @@ pub struct Stuck {
 /// From when on what is to be done about a namespace counts as stuck, if nothing more is written about it. `None`:
 /// nothing is to be done. What it waits for by name puts that off for as long as it is written again.
 #[must_use]
-pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<Stuck> {
+pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction> {
     if record.phase == Phase::Gone {
         return None;
     }
-    let stalled_from = |from, why| Some(Stuck { from, why });
+    let stalled_from = |from, why| Some(StalledAction { from, why });
     if record.damage.is_some() {
         // Nothing is done to it any more, and only a person can change that.
         return stalled_from(record.damaged_at.unwrap_or(Timestamp::MIN), history(record).1);
@@ -142,7 +142,7 @@ mod tests {
         stuck_by(policies, more).map(|stuck| stuck.from)
     }
 
-    fn stuck_by(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<Stuck> {
+    fn stuck_by(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<StalledAction> {
         let policy = policies.iter().next().expect("there is one");
         let deadline = json!({"at": at(60), "by": {"source": "policy"}});
         let adopted = json!({"policy": "ci", "policy_hash": policy.hash, "mode": policy.mode, "created": at(0),

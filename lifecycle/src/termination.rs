@@ -56,7 +56,7 @@ const BEFORE_NAME: &str = "unexpected GroupVersion string: ";
 
 /// A condition of a namespace that is true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EndCondition {
+pub struct TerminationCondition {
     /// Its type, such as `NamespaceContentRemaining`.
     pub condition: String,
     pub reason: String,
@@ -65,9 +65,9 @@ pub struct EndCondition {
 
 /// What a namespace that is being deleted says of its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ending {
+pub struct Termination {
     /// Those that are true.
-    pub conditions: Vec<EndCondition>,
+    pub conditions: Vec<TerminationCondition>,
     /// Those on the namespace itself, but for the one that every namespace has.
     pub finalizers: Vec<String>,
 }
@@ -75,7 +75,7 @@ pub struct Ending {
 /// The pods that are left in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum PodsLeft {
+pub enum RemainingPods {
     /// So many, by name the first of them.
     Counted { first: Vec<String>, in_all: u64 },
     /// They are not known; why, a sentence without full stop.
@@ -85,10 +85,10 @@ pub enum PodsLeft {
 /// Why a namespace is still there that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeletionStalled {
-    pub pods: PodsLeft,
+    pub pods: RemainingPods,
     /// The conditions that are true; while a pod is left they say nothing of what else is.
     #[serde(default)]
-    pub conditions: Vec<EndCondition>,
+    pub conditions: Vec<TerminationCondition>,
     /// The finalizers on the namespace itself, but for the one that every namespace has.
     #[serde(default)]
     pub finalizers: Vec<String>,
@@ -106,11 +106,11 @@ pub struct SharedCause {
 /// What tells one reason from another: not the messages, which count what is left.
 type Key<'a> = (BTreeSet<(&'a str, &'a str)>, BTreeSet<SharedCause>, BTreeSet<&'a str>);
 
-impl Ending {
+impl Termination {
     /// Of all true conditions of a namespace and all its finalizers, what is kept.
     #[must_use]
     pub fn new(
-        conditions: impl IntoIterator<Item = EndCondition>,
+        conditions: impl IntoIterator<Item = TerminationCondition>,
         finalizers: impl IntoIterator<Item = String>,
     ) -> Self {
         let mut conditions: Vec<_> = conditions
@@ -127,7 +127,7 @@ impl Ending {
 
     /// The entry that tells of it, with these pods left.
     #[must_use]
-    pub fn with(&self, pods: PodsLeft) -> DeletionStalled {
+    pub fn with(&self, pods: RemainingPods) -> DeletionStalled {
         DeletionStalled { pods, conditions: self.conditions.clone(), finalizers: self.finalizers.clone() }
     }
 
@@ -162,7 +162,7 @@ impl DeletionStalled {
     }
 }
 
-impl PodsLeft {
+impl RemainingPods {
     /// Whether some are known to be. What refused to have them counted refuses it until somebody grants the right.
     #[must_use]
     pub const fn are_left(&self) -> bool {
@@ -190,20 +190,20 @@ pub fn look_due(
     }
     let from = saturating_add(record.done.as_ref().map_or(deleted, |done| done.at), patience);
     let Some(known) = &record.stalled else { return Some(from) };
-    let nothing = Ending::default();
+    let nothing = Termination::default();
     let ending = namespace.ending.as_deref().unwrap_or(&nothing);
     let is_known = ending.key() == known.what.key();
     let last = listed.map_or(known.at, |listed| listed.max(known.at));
     (!is_known || known.what.pods.are_left()).then(|| from.max(saturating_add(last, patience.min(CHANGE_INTERVAL))))
 }
 
-fn key<'a>(conditions: &'a [EndCondition], finalizers: &'a [String]) -> Key<'a> {
+fn key<'a>(conditions: &'a [TerminationCondition], finalizers: &'a [String]) -> Key<'a> {
     let told = conditions.iter().map(|it| (it.condition.as_str(), it.reason.as_str())).collect();
     (told, shared_causes(conditions), finalizers.iter().map(String::as_str).collect())
 }
 
-fn shared_causes(conditions: &[EndCondition]) -> BTreeSet<SharedCause> {
-    let causes = conditions.iter().flat_map(|EndCondition { condition, message, .. }| {
+fn shared_causes(conditions: &[TerminationCondition]) -> BTreeSet<SharedCause> {
+    let causes = conditions.iter().flat_map(|TerminationCondition { condition, message, .. }| {
         let groups = match condition.as_str() {
             DISCOVERY_FAILURE => Some(groups(message)),
             GROUP_VERSION_FAILURE => Some(message.split_once(BEFORE_NAME).map(|(_, name)| name).into_iter().collect()),
@@ -243,8 +243,8 @@ fn is_version(text: &str) -> bool {
     is_plain && text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-fn cut_condition(it: EndCondition) -> EndCondition {
-    EndCondition { reason: cut(it.reason, MAX_REASON), message: cut(it.message, MAX_MESSAGE), ..it }
+fn cut_condition(it: TerminationCondition) -> TerminationCondition {
+    TerminationCondition { reason: cut(it.reason, MAX_REASON), message: cut(it.message, MAX_MESSAGE), ..it }
 }
 
 fn cut_finalizer(text: String) -> String {
@@ -263,7 +263,7 @@ pub(crate) fn quoted(message: &str) -> String {
     if cut.len() < line.len() { format!("{cut}…") } else { cut }
 }
 
-impl fmt::Display for PodsLeft {
+impl fmt::Display for RemainingPods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(why) => write!(f, "whether pods are left is not known: {why}"),
@@ -279,7 +279,7 @@ impl fmt::Display for PodsLeft {
     }
 }
 
-impl fmt::Display for EndCondition {
+impl fmt::Display for TerminationCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.condition, quoted(&self.message))
     }

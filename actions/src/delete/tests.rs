@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Action, Status,
-    event::{ActionIntended, Protected, Told},
+    event::{ActionIntended, NoticeState, Protected},
 };
 use serde_json::json;
 
@@ -44,7 +44,7 @@ async fn what_is_new_shows_in_lists_and_is_told_and_nothing_else_is() {
 async fn what_is_no_longer_due_is_not_looked_at() {
     let scene = Scene::stale().await;
     assert_eq!(scene.carry_out_due_to(1).await, (String::new(), Vec::new()));
-    scene.append(Fact::Protected(Protected { on: true }), at(0)).await;
+    scene.append(Event::Protected(Protected { on: true }), at(0)).await;
     assert_eq!(scene.carry_out().await, ("Protected".to_owned(), Vec::new()));
 }
 
@@ -139,10 +139,10 @@ async fn where_others_keep_writing_it_is_left_to_the_next() {
     assert!(!asked.contains(&Delete), "{asked:?}");
 }
 
-fn intent(until: Timestamp) -> Fact {
-    Fact::ActionIntended(Box::new(ActionIntended {
+fn intent(until: Timestamp) -> Event {
+    Event::ActionIntended(Box::new(ActionIntended {
         action: Action::Delete,
-        due_to: 2,
+        cause_seq: 2,
         attempt: 1,
         holder: "action/other".to_owned(),
         until,
@@ -155,7 +155,7 @@ fn intent(until: Timestamp) -> Fact {
         wave: None,
         config: "c".to_owned(),
         mode: Mode::Enforce,
-        told: Told::NoChannel,
+        told: NoticeState::NoChannel,
     }))
 }
 

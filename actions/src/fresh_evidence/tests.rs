@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 use lifecycle::{
     Uid,
-    health::{Health, Look, Streak},
+    health::{Health, HealthSample, Streak},
     overrides::{Deadline, DeadlineBy},
-    supersession::Succession,
+    supersession::Supersession,
 };
 
 use super::*;
@@ -33,7 +33,7 @@ fn unseen(clock: Truth) -> Observation {
         labels: Default::default(),
         annotations: Default::default(),
     };
-    let (health, succession, pipeline) = (Checked::Unseen, Checked::Unseen, Checked::Unseen);
+    let (health, succession, pipeline) = (Check::Pending, Check::Pending, Check::Pending);
     Observation { namespace, clock: told(clock), health, succession, pipeline }
 }
 
@@ -41,11 +41,11 @@ fn unseen(clock: Truth) -> Observation {
 fn seen(truth: Truth) -> Observation {
     let (since, looked_at) = (at(-60), at(-1));
     let streak =
-        Streak { episode: 2, fails: true, since, standing: since, looked_at, is_known: truth != Truth::Unknown };
+        Streak { episode: 2, fails: true, since, status_since: since, looked_at, is_known: truth != Truth::Unknown };
     Observation {
-        health: Checked::Seen(Health { look: Look { condition: told(truth), failing: Vec::new() }, streak }),
-        succession: Checked::Seen(Succession { condition: told(truth), holds: true, successors: Vec::new() }),
-        pipeline: Checked::Seen(told(truth)),
+        health: Check::Observed(Health { look: HealthSample { condition: told(truth), failing: Vec::new() }, streak }),
+        succession: Check::Observed(Supersession { condition: told(truth), holds: true, successors: Vec::new() }),
+        pipeline: Check::Observed(told(truth)),
         ..unseen(Truth::True)
     }
 }
@@ -56,7 +56,7 @@ fn a_cause_is_what_its_source_says_now_and_not_what_is_recorded() {
         for truth in TRUTHS {
             assert_eq!(cause(&record(status), &seen(truth), at(0)), told(truth), "{status}");
         }
-        let off = Observation { pipeline: Checked::Off, ..unseen(Truth::True) };
+        let off = Observation { pipeline: Check::Disabled, ..unseen(Truth::True) };
         for nothing in [unseen(Truth::True), off] {
             assert_eq!(cause(&record(status), &nothing, at(0)).truth, Truth::Unknown, "{status}");
         }
@@ -85,13 +85,13 @@ fn what_leads_to_no_deletion_is_no_cause() {
 fn objected(cause: Truth, clock: Truth) -> &'static str {
     match objection(&record(Status::Failed), &told(cause), &unseen(clock)) {
         None => "nothing",
-        Some(Looked::NotNow) => "not now",
-        Some(Looked::Skip(refusal)) => {
+        Some(Preflight::NotNow) => "not now",
+        Some(Preflight::Skip(refusal)) => {
             assert_eq!(refusal.why, SkipReason::Evidence);
             assert!(refusal.detail.contains("so it was told"), "{}", refusal.detail);
             "it waits"
         }
-        Some(Looked::Go(_)) => "it goes",
+        Some(Preflight::Go(_)) => "it goes",
     }
 }
 

@@ -168,7 +168,7 @@ async fn that_another_cluster_does_not_have_it_says_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_outcome_is_written_whoever_writes_in_between() {
     let scene = Scene::stale().await;
-    let protects = lifecycle::Fact::Protected(Protected { on: true });
+    let protects = lifecycle::Event::Protected(Protected { on: true });
     scene.apiserver.before(1, Delete, scene.somebody_appends(protects));
     assert_eq!(scene.carry_out().await.0, "intended Protected done");
 }
@@ -178,7 +178,7 @@ async fn an_outcome_is_written_whoever_writes_in_between() {
 async fn an_intent_that_another_has_closed_is_not_closed_again() {
     let scene = Scene::stale().await;
     let of = 3;
-    let closed = lifecycle::Fact::ActionDone(lifecycle::event::ActionDone { of, observed: true });
+    let closed = lifecycle::Event::ActionDone(lifecycle::event::ActionDone { of, observed: true });
     scene.apiserver.before(1, Delete, scene.somebody_appends(closed));
     assert_eq!(scene.carry_out().await.0, "intended seen");
 }

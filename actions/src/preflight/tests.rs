@@ -1,6 +1,6 @@
 //! The last look: what it finds that is not as the record says, at its beginning and at its end.
 
-use common::{budget::Claims, identity::OtherCluster};
+use common::{budget::SlotAllocator, identity::OtherCluster};
 use lifecycle::{
     Actor, Uid,
     overrides::{Deadline, DeadlineBy},
@@ -120,10 +120,10 @@ async fn a_slot_is_good_in_its_own_window() {
 
 /// Somebody else has the one slot there is of this kind.
 async fn takes_the_slot(scene: &Scene, kind: ClaimKind) {
-    assert!(matches!(claim_for(&Claims::default(), scene, kind).await, Slot::Claimed(_)));
+    assert!(matches!(claim_for(&SlotAllocator::default(), scene, kind).await, Slot::Claimed(_)));
 }
 
-async fn claim_for(claims: &Claims, scene: &Scene, kind: ClaimKind) -> Slot {
+async fn claim_for(claims: &SlotAllocator, scene: &Scene, kind: ClaimKind) -> Slot {
     let settings = scene.worker.context.settings();
     let ration = if kind == ClaimKind::Slots { settings.budget } else { settings.waves };
     let window = Window::of(at(0), settings.timings.budget_window);

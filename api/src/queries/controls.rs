@@ -3,7 +3,7 @@
 use common::{
     controls,
     status::Decreed as Standing,
-    stop::{Switchboard, Unchanged},
+    stop::{EmergencyStop, Unchanged},
     store::{Store, StoreError},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 /// What was decreed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Decreed {
+pub struct StopState {
     /// `stop`, `resume`, `approve` or `vouch`.
     pub decree: Kind,
     pub by: Actor,
@@ -50,7 +50,7 @@ pub enum Kind {
     Vouch,
 }
 
-impl Decreed {
+impl StopState {
     /// A decree of which nothing more is to be told.
     #[must_use]
     pub fn new(decree: Kind, by: &Actor, at: Timestamp) -> Self {
@@ -80,8 +80,8 @@ impl Decreed {
 ///
 /// # Errors
 /// When nothing is known to be stopped.
-pub async fn stop(board: &Switchboard<'_>, reason: Option<String>) -> Result<Decreed, Unchanged> {
-    let mut decreed = Decreed::new(Kind::Stop, board.actor, board.clock.now());
+pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
+    let mut decreed = StopState::new(Kind::Stop, board.actor, board.clock.now());
     let thrown = board.throw(reason).await?;
     let before = |name| format!("{name}: its deletion had been accepted before the stop");
     let unknown = |(name, why)| format!("{name}: {why}");
@@ -95,9 +95,9 @@ pub async fn stop(board: &Switchboard<'_>, reason: Option<String>) -> Result<Dec
 ///
 /// # Errors
 /// When they are not known to.
-pub async fn resume(board: &Switchboard<'_>, reason: Option<String>) -> Result<Decreed, Unchanged> {
-    let mut decreed = Decreed::new(Kind::Resume, board.actor, board.clock.now());
-    let back = board.take_back(reason).await?;
+pub async fn resume(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
+    let mut decreed = StopState::new(Kind::Resume, board.actor, board.clock.now());
+    let back = board.release(reason).await?;
     (decreed.ended, decreed.unbound) = (back.stop.map(Standing::from), back.was_bound);
     Ok(decreed)
 }
@@ -111,10 +111,10 @@ pub async fn approve(
     actor: &Actor,
     period: SignedDuration,
     now: Timestamp,
-) -> Result<Decreed, StoreError> {
-    let mut decreed = Decreed::new(Kind::Approve, actor, now);
+) -> Result<StopState, StoreError> {
+    let mut decreed = StopState::new(Kind::Approve, actor, now);
     decreed.until = Some(controls::approve(store, actor, period, now).await?);
-    decreed.doubt = controls::doubt(store).await?.map(Standing::from);
+    decreed.doubt = controls::mismatch(store).await?.map(Standing::from);
     Ok(decreed)
 }
 
@@ -122,8 +122,8 @@ pub async fn approve(
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Decreed, StoreError> {
-    let mut decreed = Decreed::new(Kind::Vouch, actor, now);
+pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
+    let mut decreed = StopState::new(Kind::Vouch, actor, now);
     if let Some(vouched) = controls::vouch(store, actor, now).await? {
         decreed.doubt = vouched.doubt.map(Standing::from);
         decreed.marks = vouched.namespaces.into_iter().take(MOST_NAMED).collect();

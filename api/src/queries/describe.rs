@@ -1,8 +1,8 @@
 //! One entry of a history in words.
 
 use lifecycle::{
-    Entry, Fact, Mode, duration,
-    event::{ActionIntended, ActionSkipped, Kept, MovedBy, Terms},
+    Entry, Event, Mode, duration,
+    event::{ActionIntended, ActionSkipped, Kept, MovedBy, PolicyRef},
     overrides::{Deadline, DeadlineBy},
     time::human_text,
 };
@@ -10,49 +10,49 @@ use lifecycle::{
 /// What an entry says, a sentence without full stop.
 #[must_use]
 pub fn words(entry: &Entry) -> String {
-    match &entry.fact {
-        Fact::Adopted(adopted) => {
+    match &entry.event {
+        Event::Adopted(adopted) => {
             let created = human_text(adopted.created);
             let again = if adopted.again { "it is there again: " } else { "" };
             let end = end(adopted.deadline.as_ref());
             format!("{again}adopted under {}; created at {created}, {end}", terms(&adopted.terms))
         }
-        Fact::PolicyChanged(new) => format!("managed under {} from here on", terms(new)),
-        Fact::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
-        Fact::StatusShown(shown) => format!("its status (entry {}) was seen on the namespace", shown.of),
-        Fact::StatusNotShown(it) => {
+        Event::PolicyChanged(new) => format!("managed under {} from here on", terms(new)),
+        Event::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
+        Event::StatusShown(shown) => format!("its status (entry {}) was seen on the namespace", shown.of),
+        Event::StatusNotShown(it) => {
             format!("its status (entry {}) could not be written on the namespace: {}", it.of, it.why)
         }
-        Fact::DeadlineMoved(moved) => {
+        Event::DeadlineMoved(moved) => {
             let who = match moved.why {
                 MovedBy::Owner => "its owner",
                 MovedBy::Policy => "the policy",
             };
             format!("{who} moved its end: {}", end(moved.deadline.as_ref()))
         }
-        Fact::Kept(kept) => self::kept(kept),
-        Fact::Protected(protected) if protected.on => "protected by its owner".to_owned(),
-        Fact::Protected(_) => "no longer protected by its owner".to_owned(),
-        Fact::NoticeIntended(notice) => format!(
+        Event::Kept(kept) => self::kept(kept),
+        Event::Protected(protected) if protected.on => "protected by its owner".to_owned(),
+        Event::Protected(_) => "no longer protected by its owner".to_owned(),
+        Event::NoticeIntended(notice) => format!(
             "a notice goes to its owner by {}: it is deleted at {}, and not before {}",
             notice.channel,
             human_text(notice.deadline),
             human_text(notice.promise)
         ),
-        Fact::NoticeSent(notice) => format!("its owner was told (the notice of entry {})", notice.of),
-        Fact::NoticeUndeliverable(notice) => {
+        Event::NoticeSent(notice) => format!("its owner was told (the notice of entry {})", notice.of),
+        Event::NoticeUndeliverable(notice) => {
             format!("its owner could not be told (the notice of entry {}): {}", notice.of, notice.why)
         }
-        Fact::NoticeSkipped(notice) => {
+        Event::NoticeSkipped(notice) => {
             format!("no notice about its deletion at {}: {}", human_text(notice.deadline), notice.why)
         }
-        Fact::ActionIntended(intended) => self::intended(intended),
-        Fact::ActionDone(done) if done.observed => {
+        Event::ActionIntended(intended) => self::intended(intended),
+        Event::ActionDone(done) if done.observed => {
             format!("its deletion was accepted, as was seen later (the attempt of entry {})", done.of)
         }
-        Fact::ActionDone(done) => format!("its deletion was accepted (the attempt of entry {})", done.of),
-        Fact::ActionSkipped(skipped) => self::skipped(skipped),
-        Fact::ActionFailed(failed) => {
+        Event::ActionDone(done) => format!("its deletion was accepted (the attempt of entry {})", done.of),
+        Event::ActionSkipped(skipped) => self::skipped(skipped),
+        Event::ActionFailed(failed) => {
             let again =
                 failed.not_before.map_or(String::new(), |at| format!("; it is tried again at {}", human_text(at)));
             format!(
@@ -62,22 +62,22 @@ pub fn words(entry: &Entry) -> String {
                 failed.detail
             )
         }
-        Fact::DeletionStalled(stalled) => format!("its deletion was accepted and does not end: {stalled}"),
-        Fact::WouldHave(would) => {
+        Event::DeletionStalled(stalled) => format!("its deletion was accepted and does not end: {stalled}"),
+        Event::WouldHave(would) => {
             format!("would {} it in mode enforce: {}", would.action, would.decision)
         }
-        Fact::MarkMismatched(mismatch) => {
+        Event::MarkMismatched(mismatch) => {
             format!("its annotation `record: {}` does not agree with its history: {}", mismatch.mark, mismatch.why)
         }
-        Fact::MarkTrusted(trusted) => {
+        Event::MarkTrusted(trusted) => {
             format!(
                 "somebody said that this store is the right one, so its annotation `record: {}` counts no more",
                 trusted.mark
             )
         }
-        Fact::Gone(_) => "gone from the cluster".to_owned(),
-        Fact::Released(released) => format!("no longer managed: {}", released.why),
-        Fact::Unrecognised { kind, .. } => {
+        Event::Gone(_) => "gone from the cluster".to_owned(),
+        Event::Released(released) => format!("no longer managed: {}", released.why),
+        Event::Unrecognised { kind, .. } => {
             format!("an entry of kind `{kind}`, which this version cannot read; upgrade to read it")
         }
     }
@@ -107,7 +107,7 @@ pub const fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn terms(terms: &Terms) -> String {
+fn terms(terms: &PolicyRef) -> String {
     format!("policy `{}` (mode {})", terms.policy, mode(terms.mode))
 }
 

@@ -5,7 +5,7 @@ use lifecycle::Entry;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Unanswered, describe::words, uids};
+use super::{QueryError, describe::words, uids};
 
 /// The most entries of one page.
 pub const MOST: usize = 1_000;
@@ -20,14 +20,14 @@ pub struct Page {
     /// All of this name that have a history, the oldest first; of a uid, that alone.
     pub uids: Vec<String>,
     /// In order, the first of all has number 1.
-    pub entries: Vec<Told>,
+    pub entries: Vec<HistoryLine>,
     /// Where the next page begins (`after`); `null` on the last one.
     pub next: Option<u64>,
 }
 
 /// An entry as it is stored, with what it says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Told {
+pub struct HistoryLine {
     /// What it says, in words; not stable.
     pub text: String,
     #[serde(flatten)]
@@ -59,11 +59,11 @@ struct StoredEntry {
 ///
 /// # Errors
 /// When there is no such namespace, or the store is out of reach.
-pub async fn history(store: &dyn Store, name_or_uid: &str, after: u64, limit: usize) -> Result<Page, Unanswered> {
+pub async fn history(store: &dyn Store, name_or_uid: &str, after: u64, limit: usize) -> Result<Page, QueryError> {
     let mut uids = uids(store, name_or_uid).await?;
     uids.reverse();
     let Some(uid) = uids.last() else {
-        return Err(Unanswered::NotFound(format!("nothing is recorded of a namespace `{name_or_uid}`")));
+        return Err(QueryError::NotFound(format!("nothing is recorded of a namespace `{name_or_uid}`")));
     };
     let entries = store.history(uid, after, limit).await?;
     // A page may be empty, and the name may have been another one at its beginning.
@@ -76,7 +76,7 @@ pub async fn history(store: &dyn Store, name_or_uid: &str, after: u64, limit: us
         name,
         uid: uid.to_string(),
         uids: uids.iter().map(ToString::to_string).collect(),
-        entries: entries.into_iter().map(|entry| Told { text: words(&entry), entry }).collect(),
+        entries: entries.into_iter().map(|entry| HistoryLine { text: words(&entry), entry }).collect(),
         next,
     })
 }
@@ -91,8 +91,8 @@ mod tests {
     fn what_is_told_is_read_back_as_it_was_also_of_a_later_version() {
         for (kind, data) in [("Gone", json!({})), ("Painted", json!({"blue": true}))] {
             let entry = fixtures::entry(7, "09:00:00", kind, data);
-            let told = Told { text: words(&entry), entry };
-            let read: Told = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+            let told = HistoryLine { text: words(&entry), entry };
+            let read: HistoryLine = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
             assert_eq!(read, told);
         }
     }

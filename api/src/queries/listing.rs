@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{
     PAGE,
-    next_step::{Halt, Outlook, outlook},
+    next_step::{Halt, NextStep, outlook},
 };
 
 /// The most lines of one page.
@@ -24,7 +24,7 @@ const LOOKED_AT: usize = 5_000;
 
 /// Which namespaces are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct ListQuery {
     pub status: Option<Status>,
     /// A part of the name.
     pub name: Option<String>,
@@ -69,7 +69,7 @@ pub struct Line {
     pub policy: Option<String>,
     pub protected: bool,
     pub kept_until: Option<Timestamp>,
-    pub next: Outlook,
+    pub next: NextStep,
 }
 
 /// At most `limit` of the namespaces asked for, with uids after `after`.
@@ -79,13 +79,13 @@ pub struct Line {
 pub async fn listing(
     store: &dyn Store,
     settings: &Settings,
-    asked: &Asked,
+    asked: &ListQuery,
     after: Option<&Uid>,
     limit: usize,
     now: Timestamp,
 ) -> Result<Listing, StoreError> {
     let stop = controls::stopped(store).await?;
-    let doubt = controls::doubt(store).await?;
+    let doubt = controls::mismatch(store).await?;
     let hold = holds::in_force(store).await?;
     let halt = Halt::of(stop.is_some(), doubt.is_some(), hold.is_some());
     let (mut items, mut looked_at) = (Vec::new(), 0);
@@ -117,7 +117,7 @@ pub async fn listing(
     })
 }
 
-impl Asked {
+impl ListQuery {
     fn is_for(&self, record: &Record) -> bool {
         (self.all || record.is_managed())
             && self.status.is_none_or(|status| record.status == status)
@@ -167,7 +167,7 @@ mod tests {
     }
 
     /// The sizes of all pages, and how many lines differ.
-    async fn pages(count: usize, asked: &Asked, limit: usize) -> (Vec<usize>, usize) {
+    async fn pages(count: usize, asked: &ListQuery, limit: usize) -> (Vec<usize>, usize) {
         let (_directory, store) = crowd(count).await;
         let settings = Source::new(None, [("HOME".to_owned(), "/home/someone".to_owned())]).load().unwrap();
         let (mut sizes, mut names) = (Vec::new(), std::collections::BTreeSet::new());
@@ -185,17 +185,17 @@ mod tests {
 
     #[tokio::test]
     async fn pages_hold_everything_once() {
-        assert_eq!(pages(1_203, &Asked::default(), 500).await, (vec![500, 500, 203], 1_203));
-        assert_eq!(pages(3, &Asked { all: true, ..Asked::default() }, 500).await, (vec![4], 4));
-        assert_eq!(pages(2, &Asked::default(), 1).await, (vec![1, 1, 0], 2));
-        assert_eq!(pages(0, &Asked::default(), 500).await, (vec![0], 0));
+        assert_eq!(pages(1_203, &ListQuery::default(), 500).await, (vec![500, 500, 203], 1_203));
+        assert_eq!(pages(3, &ListQuery { all: true, ..ListQuery::default() }, 500).await, (vec![4], 4));
+        assert_eq!(pages(2, &ListQuery::default(), 1).await, (vec![1, 1, 0], 2));
+        assert_eq!(pages(0, &ListQuery::default(), 500).await, (vec![0], 0));
     }
 
     #[tokio::test]
     async fn only_what_is_asked_for_is_listed() {
-        let stale = Asked { status: Some(Status::Stale), ..Asked::default() };
+        let stale = ListQuery { status: Some(Status::Stale), ..ListQuery::default() };
         assert_eq!(pages(100, &stale, 500).await, (vec![10], 10));
-        let named = Asked { name: Some("-009".to_owned()), ..Asked::default() };
+        let named = ListQuery { name: Some("-009".to_owned()), ..ListQuery::default() };
         assert_eq!(pages(100, &named, 500).await, (vec![10], 10));
     }
 }

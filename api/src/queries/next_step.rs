@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Outlook {
+pub struct NextStep {
     /// A sentence without full stop.
     pub what: String,
     /// When; `null` where it is not a matter of time.
@@ -54,7 +54,7 @@ impl Halt {
     }
 }
 
-impl Outlook {
+impl NextStep {
     fn waits_for(what: impl Into<String>) -> Self {
         Self { what: what.into(), at: None }
     }
@@ -67,50 +67,50 @@ impl Outlook {
 /// What happens next by the record and the policy it is under, if the configuration has that policy. `halt`: what
 /// holds up every deletion.
 #[must_use]
-pub fn outlook(policy: Option<&Policy>, record: &Record, halt: Option<Halt>, now: Timestamp) -> Outlook {
+pub fn outlook(policy: Option<&Policy>, record: &Record, halt: Option<Halt>, now: Timestamp) -> NextStep {
     match record.phase {
-        Phase::Gone => return Outlook::waits_for("nothing"),
-        Phase::New => return Outlook::waits_for("it is not managed yet"),
-        Phase::Released => return Outlook::waits_for("nothing, no policy applies to it"),
+        Phase::Gone => return NextStep::waits_for("nothing"),
+        Phase::New => return NextStep::waits_for("it is not managed yet"),
+        Phase::Released => return NextStep::waits_for("nothing, no policy applies to it"),
         Phase::Managed => {}
     }
     match &record.damage {
         None => {}
-        Some(Damage::Gap(_)) => return Outlook::waits_for("nothing, its history has a gap"),
+        Some(Damage::Gap(_)) => return NextStep::waits_for("nothing, its history has a gap"),
         Some(Damage::Unrecognised { .. }) => {
-            return Outlook::waits_for("nothing, its history is of a later version");
+            return NextStep::waits_for("nothing, its history is of a later version");
         }
     }
     if let Some(done) = &record.done {
-        return Outlook::at("Kubernetes is removing it; it accepted the deletion", done.at);
+        return NextStep::at("Kubernetes is removing it; it accepted the deletion", done.at);
     }
     if record.open.is_some() {
-        return Outlook::waits_for("it is being deleted now");
+        return NextStep::waits_for("it is being deleted now");
     }
     let Some(policy) = policy else {
         let name = record.terms.as_ref().map_or("", |terms| terms.policy.as_str());
-        return Outlook::waits_for(format!("unknown, this configuration has no policy `{name}`"));
+        return NextStep::waits_for(format!("unknown, this configuration has no policy `{name}`"));
     };
     if record.protected {
-        return Outlook::waits_for("nothing, it is protected");
+        return NextStep::waits_for("nothing, it is protected");
     }
     match (policy.deletes(record.status), policy.mode, halt) {
         (false, _, _) => ahead(policy, record, now),
-        (true, Mode::Enforce, Some(halt)) => Outlook::waits_for(format!("it waits to be deleted: {}", halt.words())),
+        (true, Mode::Enforce, Some(halt)) => NextStep::waits_for(format!("it waits to be deleted: {}", halt.words())),
         (true, Mode::Observe, _) | (true, Mode::Enforce, None) => at_hand(policy, record, now),
     }
 }
 
 /// It is in a status that leads to its deletion.
-fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
+fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> NextStep {
     let (mut latest, mut kept) = (now, false);
     for guard in guards(policy, record, now) {
         match guard.verdict {
             Verdict::Clear => {}
             // What would be done is told; that it is not done is the same for all.
             Verdict::Refuses | Verdict::Waits(None) if policy.mode == Mode::Observe && guard.kind.is_of_the_mode() => {}
-            Verdict::Refuses => return Outlook::waits_for(format!("it is not deleted: {}", guard.why)),
-            Verdict::Waits(None) => return Outlook::waits_for(format!("it waits to be deleted: {}", guard.why)),
+            Verdict::Refuses => return NextStep::waits_for(format!("it is not deleted: {}", guard.why)),
+            Verdict::Waits(None) => return NextStep::waits_for(format!("it waits to be deleted: {}", guard.why)),
             Verdict::Waits(Some(until)) => {
                 kept |= is_the_owners(guard.kind);
                 latest = latest.max(until);
@@ -124,22 +124,22 @@ fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
         return waits;
     }
     match policy.mode {
-        Mode::Enforce if kept => Outlook::at("it is kept, then deleted", latest),
-        Mode::Enforce => Outlook::at("it is deleted", latest),
-        Mode::Observe if observed => Outlook::waits_for("nothing, it would have been deleted (mode observe)"),
-        Mode::Observe => Outlook::at("it would be deleted (mode observe)", latest),
+        Mode::Enforce if kept => NextStep::at("it is kept, then deleted", latest),
+        Mode::Enforce => NextStep::at("it is deleted", latest),
+        Mode::Observe if observed => NextStep::waits_for("nothing, it would have been deleted (mode observe)"),
+        Mode::Observe => NextStep::at("it would be deleted (mode observe)", latest),
     }
 }
 
 /// What the last attempt says of the next one, where it was not made or was refused. `latest`: when the last guard clears.
-fn after_an_attempt(record: &Record, latest: Timestamp, now: Timestamp) -> Option<Outlook> {
+fn after_an_attempt(record: &Record, latest: Timestamp, now: Timestamp) -> Option<NextStep> {
     let last = record.attempts.last.as_ref()?;
-    let waits = |why: &str| (latest <= now).then(|| Outlook::waits_for(format!("it waits to be deleted: {why}")));
+    let waits = |why: &str| (latest <= now).then(|| NextStep::waits_for(format!("it waits to be deleted: {why}")));
     match last.outcome {
         AttemptOutcome::Skipped(SkipReason::Evidence | SkipReason::Held | SkipReason::Doubt) => waits(&last.detail),
         AttemptOutcome::Skipped(why @ (SkipReason::Budget | SkipReason::Wave)) => match record.attempts.not_before {
             Some(again) if again > now && again == latest => {
-                Some(Outlook::at(format!("it waits to be deleted: {}; it is tried again", why.words()), again))
+                Some(NextStep::at(format!("it waits to be deleted: {}; it is tried again", why.words()), again))
             }
             _ => waits(why.words()),
         },
@@ -148,7 +148,7 @@ fn after_an_attempt(record: &Record, latest: Timestamp, now: Timestamp) -> Optio
                 0 | 1 => String::new(),
                 times => format!(" {times} times"),
             };
-            Some(Outlook::at(format!("the apiserver refused to delete it{times}; it is tried again"), latest))
+            Some(NextStep::at(format!("the apiserver refused to delete it{times}; it is tried again"), latest))
         }
         // What ended these is over, or a moment long: the next attempt comes by itself.
         AttemptOutcome::Skipped(
@@ -185,7 +185,7 @@ const fn fails_at(record: &Record) -> Option<Timestamp> {
 }
 
 /// Its time is not over yet.
-fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
+fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> NextStep {
     let end = deletion(policy, record).map(|deletion| deletion.at);
     if let Some(failed) = fails_at(record).filter(|at| end.is_none_or(|end| *at < end)) {
         let then = match (policy.deletes(Status::Failed), policy.mode) {
@@ -193,15 +193,15 @@ fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
             (true, Mode::Observe) => "would be deleted: mode observe",
             (false, _) => "stays",
         };
-        return Outlook::at(format!("unless it recovers, it becomes failed (and {then})"), failed.max(now));
+        return NextStep::at(format!("unless it recovers, it becomes failed (and {then})"), failed.max(now));
     }
     let Some(end) = end else {
         return match &record.deadline {
             _ if record.status == Status::Stale => {
-                Outlook::waits_for("nothing, its policy deletes nothing that is stale")
+                NextStep::waits_for("nothing, its policy deletes nothing that is stale")
             }
-            Some(deadline) => Outlook::at("it becomes stale (and stays)", deadline.at.max(now)),
-            None => Outlook::waits_for("nothing, no end is set"),
+            Some(deadline) => NextStep::at("it becomes stale (and stays)", deadline.at.max(now)),
+            None => NextStep::waits_for("nothing, no end is set"),
         };
     };
     let promised = record.notice(Status::Stale).map(|notice| saturating_add(notice.promise, policy.promise_margin));
@@ -212,7 +212,7 @@ fn ahead(policy: &Policy, record: &Record, now: Timestamp) -> Outlook {
         (Mode::Enforce, true) => "it is kept, then deleted",
         (Mode::Observe, _) => "it would be deleted (mode observe)",
     };
-    Outlook::at(what, at)
+    NextStep::at(what, at)
 }
 
 #[cfg(test)]
@@ -313,7 +313,7 @@ mod tests {
         for halt in [Halt::Stop, Halt::Mismatch, Halt::Hold] {
             let next = |entries: &[_]| outlook(policies.iter().next(), &record(entries), Some(halt), at("13:00:00"));
             let words = format!("it waits to be deleted: {}", halt.words());
-            assert_eq!(next(&[adopted(&policies), stale()]), Outlook::waits_for(words));
+            assert_eq!(next(&[adopted(&policies), stale()]), NextStep::waits_for(words));
             assert_eq!(next(&[adopted(&policies)]).what, "it is deleted");
         }
     }
@@ -370,11 +370,11 @@ mod tests {
             let entries = [adopted(&policies), entry, shown.clone()];
             outlook(policies.iter().next(), &record(&entries), None, at("09:30:00"))
         };
-        let expected = Outlook::at("unless it recovers, it becomes failed (and is then deleted)", at("10:05:00"));
+        let expected = NextStep::at("unless it recovers, it becomes failed (and is then deleted)", at("10:05:00"));
         assert_eq!(next(unstable("10:05:00")), expected);
         let (time, kind, mut data) = changed("09:00:00", "failing", "failed", "down");
         data["finalize_at"] = json!(at("09:40:00"));
-        assert_eq!(next((time, kind, data)), Outlook::at("it is deleted", at("09:40:00")));
+        assert_eq!(next((time, kind, data)), NextStep::at("it is deleted", at("09:40:00")));
     }
 
     #[test]
@@ -405,10 +405,10 @@ mod tests {
     fn a_policy_that_deletes_nothing_lets_it_become_stale() {
         let policies = policies(Mode::Enforce, &json!({"on": {"stale": {"delete": false}}}));
         let next = |entries: &[_], now| outlook(policies.iter().next(), &record(entries), None, at(now));
-        let becomes = |when| Outlook::at("it becomes stale (and stays)", at(when));
+        let becomes = |when| NextStep::at("it becomes stale (and stays)", at(when));
         assert_eq!(next(&[adopted(&policies)], "10:00:00"), becomes("12:00:00"));
         assert_eq!(next(&[adopted(&policies)], "12:00:05"), becomes("12:00:05"), "as soon as it is looked at");
-        let nothing = Outlook::waits_for("nothing, its policy deletes nothing that is stale");
+        let nothing = NextStep::waits_for("nothing, its policy deletes nothing that is stale");
         assert_eq!(next(&[adopted(&policies), stale()], "13:00:00"), nothing);
     }
 
@@ -418,6 +418,6 @@ mod tests {
         let (time, kind, mut data) = adopted(&policies);
         data["deadline"] = Value::Null;
         let next = outlook(policies.iter().next(), &record(&[(time, kind, data)]), None, at("10:00:00"));
-        assert_eq!(next, Outlook::waits_for("nothing, no end is set"));
+        assert_eq!(next, NextStep::waits_for("nothing, no end is set"));
     }
 }

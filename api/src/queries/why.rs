@@ -4,29 +4,29 @@ use std::time::Duration;
 
 use common::{
     channels,
-    cluster::{Answer, Cluster, Trouble, look},
+    cluster::{ApiOutcome, Cluster, Trouble, look},
     config::Settings,
-    controls::{self, Decree, Stop},
+    controls::{self, ControlRecord, Stop},
     history, holds,
     store::Store,
 };
 use evidence::ci::{self, Asked};
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, Fact, Fresh, Guard, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policy, Record, Status, Verdict,
-    guards, object_guards,
+    Condition, Event, Guard, GuardKind, Keys, LiveObject, Mode, Namespace, ObjectGuardKind, Policy, Record, Status,
+    Verdict, guards, object_guards,
     overrides::{self, Deadline, Malformed},
     ownership::{self, Owner, Source},
     plan::is_foretold,
     record::{Delivery, Phase},
-    termination::{DeletionStalled, PodsLeft},
+    termination::{DeletionStalled, RemainingPods},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Unanswered,
-    next_step::{Halt, Outlook, outlook},
+    QueryError,
+    next_step::{Halt, NextStep, outlook},
     time_format::both,
     uids,
 };
@@ -71,7 +71,7 @@ pub struct Why {
     /// The pipeline and the merge request that are asked for, by its labels.
     #[serde(default)]
     pub goes_with: Vec<GoesWith>,
-    pub next: Outlook,
+    pub next: NextStep,
     /// Why it is still there, where it is being deleted: the pods that were left when somebody looked, what it says of its
     /// end now, and its finalizers.
     #[serde(default)]
@@ -142,14 +142,14 @@ pub async fn why(
     cluster: Result<&Cluster, String>,
     name_or_uid: &str,
     now: Timestamp,
-) -> Result<Why, Unanswered> {
+) -> Result<Why, QueryError> {
     let uids = match uids(store, name_or_uid).await {
         Ok(uids) => uids,
-        Err(Unanswered::NotFound(text)) => {
-            let Ok(cluster) = cluster else { return Err(Unanswered::NotFound(text)) };
+        Err(QueryError::NotFound(text)) => {
+            let Ok(cluster) = cluster else { return Err(QueryError::NotFound(text)) };
             return match look_soon(cluster, name_or_uid, settings).await {
                 Ok(Some(namespace)) => Ok(unrecorded(settings, &namespace, now)),
-                Ok(None) | Err(_) => Err(Unanswered::NotFound(text)),
+                Ok(None) | Err(_) => Err(QueryError::NotFound(text)),
             };
         }
         Err(other) => return Err(other),
@@ -171,7 +171,7 @@ pub async fn why(
 impl Why {
     /// What a record says, without what stands before the deletion.
     #[must_use]
-    pub fn of(record: &Record, keys: &Keys, evidence: Vec<Condition>, next: Outlook, now: Timestamp) -> Self {
+    pub fn of(record: &Record, keys: &Keys, evidence: Vec<Condition>, next: NextStep, now: Timestamp) -> Self {
         let mut why = Self {
             name: record.name.clone(),
             uid: record.uid.to_string(),
@@ -205,7 +205,7 @@ impl Why {
         if found.owner.is_some() {
             self.set_owner(found.owner, true);
         }
-        let wishes = overrides::malformed(namespace, keys, policy, record.wishes(), now);
+        let wishes = overrides::malformed(namespace, keys, policy, record.overrides(), now);
         let malformed = wishes.into_iter().chain(found.malformed);
         self.malformed = malformed.map(|it: Malformed| it.to_string()).collect();
     }
@@ -264,10 +264,10 @@ async fn recorded(
     record: &Record,
     cluster: Result<&Cluster, String>,
     now: Timestamp,
-) -> Result<Why, Unanswered> {
+) -> Result<Why, QueryError> {
     let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
     let stopped = controls::stopped(store).await?;
-    let (doubt, hold) = (controls::doubt(store).await?, holds::in_force(store).await?);
+    let (doubt, hold) = (controls::mismatch(store).await?, holds::in_force(store).await?);
     let next = outlook(policy, record, Halt::of(stopped.is_some(), doubt.is_some(), hold.is_some()), now);
     let keys = &settings.policies.keys;
     let mut answer = Why::of(record, keys, evidence(store, record).await?, next, now);
@@ -294,7 +294,7 @@ async fn recorded(
     };
     if let Some(namespace) = &object {
         if let Some(at) = namespace.deleted.filter(|_| namespace.uid == record.uid && record.done.is_none()) {
-            answer.next = Outlook { what: "Kubernetes is removing it; somebody deleted it".to_owned(), at: Some(at) };
+            answer.next = NextStep { what: "Kubernetes is removing it; somebody deleted it".to_owned(), at: Some(at) };
         }
         answer.ending = ending(namespace, record).filter(|_| namespace.uid == record.uid);
         if namespace.uid == record.uid {
@@ -343,7 +343,7 @@ async fn recorded(
 /// Why a namespace is still there that is being deleted, by what it says now. Its pods are known once somebody looked.
 fn ending(namespace: &Namespace, record: &Record) -> Option<DeletionStalled> {
     namespace.deleted?;
-    let nobody = || PodsLeft::Unknown("nobody looked yet: that is done where it takes long".to_owned());
+    let nobody = || RemainingPods::Unknown("nobody looked yet: that is done where it takes long".to_owned());
     let pods = record.stalled.as_ref().map_or_else(nobody, |stalled| stalled.what.pods.clone());
     Some(namespace.ending.as_deref().cloned().unwrap_or_default().with(pods))
 }
@@ -354,14 +354,14 @@ async fn before_deletion(
     policy: &Policy,
     record: &Record,
     object: Option<&Namespace>,
-    stopped: Option<Decree<Stop>>,
+    stopped: Option<ControlRecord<Stop>>,
     now: Timestamp,
-) -> Result<Vec<Shown>, Unanswered> {
-    let lineage = controls::lineage(store).await?;
-    let fresh = object.map(|namespace| Fresh {
+) -> Result<Vec<Shown>, QueryError> {
+    let lineage = controls::store_identity(store).await?;
+    let fresh = object.map(|namespace| LiveObject {
         namespace,
         policy: settings.policies.for_namespace(namespace),
-        lineage: &lineage,
+        store_identity: &lineage,
     });
     let mut all: Vec<Shown> = guards(policy, record, now).into_iter().map(Shown::from).collect();
     if let Some(fresh) = &fresh {
@@ -374,7 +374,7 @@ async fn before_deletion(
             Shown::refuses("stop", format!("{} stopped all deletions at {}{reason}", stop.actor, both(stop.at, now)))
         }
     });
-    all.push(match controls::doubt(store).await? {
+    all.push(match controls::mismatch(store).await? {
         None => Shown::clear("store", "nothing says that this store is not the right one"),
         Some(doubt) => Shown::refuses(
             "store",
@@ -411,11 +411,11 @@ async fn before_deletion(
 }
 
 /// What the change to the present status rested on.
-async fn evidence(store: &dyn Store, record: &Record) -> Result<Vec<Condition>, Unanswered> {
+async fn evidence(store: &dyn Store, record: &Record) -> Result<Vec<Condition>, QueryError> {
     let Some(before) = record.episode.checked_sub(1) else { return Ok(Vec::new()) };
     let entry = store.history(&record.uid, before, 1).await?.pop();
-    Ok(match entry.map(|entry| entry.fact) {
-        Some(Fact::StatusChanged(change)) => change.evidence,
+    Ok(match entry.map(|entry| entry.event) {
+        Some(Event::StatusChanged(change)) => change.evidence,
         _ => Vec::new(),
     })
 }
@@ -450,7 +450,7 @@ async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result
         Ok(looked) => looked,
         Err(_) => Err(Trouble {
             doing: format!("read namespace `{name}`"),
-            answer: Answer::Unclear,
+            answer: ApiOutcome::Unclear,
             why: format!("the apiserver did not answer within {} s", PATIENCE.as_secs()),
         }),
     }

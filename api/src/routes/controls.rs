@@ -9,9 +9,9 @@ use axum::{
 };
 use common::{
     config::Settings,
-    stop::{Switchboard, gone},
+    stop::{EmergencyStop, gone},
 };
-use lifecycle::{Actor, duration::Period};
+use lifecycle::{Actor, duration::PositiveDuration};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -19,16 +19,16 @@ use utoipa::ToSchema;
 
 use crate::{
     Api,
-    access::Asker,
-    problem::{Fault, Refusals},
-    queries::controls::{self, Decreed},
+    access::Caller,
+    problem::{Problem, Refusals},
+    queries::controls::{self, StopState},
 };
 
 /// The longest reason, in characters.
 const LONGEST: usize = 1_000;
 
 /// How long an approval holds unless something else is asked for.
-const AN_HOUR: Period = Period::from_secs(3_600);
+const AN_HOUR: PositiveDuration = PositiveDuration::from_secs(3_600);
 
 /// Why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,14 +54,14 @@ pub struct Approved {
 ///
 /// It is answered when no deletion will be accepted any more, but for those named in `not_fenced`. Safe to repeat.
 #[utoipa::path(post, path = "/api/v1/stop", tag = "controls", request_body = Because, security(("token" = [])), responses(
-    (status = 200, body = Decreed),
+    (status = 200, body = StopState),
     Refusals,
 ))]
 pub(crate) async fn stop(
     State(api): State<Api>,
-    Extension(asker): Extension<Asker>,
+    Extension(asker): Extension<Caller>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Decreed>, Fault> {
+) -> Result<Json<StopState>, Problem> {
     let Because { reason } = because(body)?;
     let (settings, actor) = (api.settings.borrow().clone(), asker.actor());
     let decreed = controls::stop(&board(&api, &settings, &actor), reason).await?;
@@ -70,14 +70,14 @@ pub(crate) async fn stop(
 
 /// Let deletions go on after a stop.
 #[utoipa::path(post, path = "/api/v1/resume", tag = "controls", request_body = Because, security(("token" = [])), responses(
-    (status = 200, body = Decreed),
+    (status = 200, body = StopState),
     Refusals,
 ))]
 pub(crate) async fn resume(
     State(api): State<Api>,
-    Extension(asker): Extension<Asker>,
+    Extension(asker): Extension<Caller>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Decreed>, Fault> {
+) -> Result<Json<StopState>, Problem> {
     let Because { reason } = because(body)?;
     let (settings, actor) = (api.settings.borrow().clone(), asker.actor());
     let decreed = controls::resume(&board(&api, &settings, &actor), reason).await?;
@@ -86,30 +86,30 @@ pub(crate) async fn resume(
 
 /// Let unannounced deletions exceed their limit for some time, or say that the store is the right one.
 #[utoipa::path(post, path = "/api/v1/approve", tag = "controls", request_body = Approved, security(("token" = [])), responses(
-    (status = 200, body = Decreed),
+    (status = 200, body = StopState),
     Refusals,
 ))]
 pub(crate) async fn approve(
     State(api): State<Api>,
-    Extension(asker): Extension<Asker>,
+    Extension(asker): Extension<Caller>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Decreed>, Fault> {
+) -> Result<Json<StopState>, Problem> {
     let Approved { period, store } = read(body)?;
     let (actor, now) = (asker.actor(), api.clock.now());
     let decreed = match (period, store) {
-        (Some(_), true) => return Err(Fault::unreadable("`for` and `store` are two things; ask for one")),
+        (Some(_), true) => return Err(Problem::unreadable("`for` and `store` are two things; ask for one")),
         (None, true) => controls::vouch(&*api.store, &actor, now).await?,
         (period, false) => {
-            let period = period.map_or(Ok(AN_HOUR), |text| Period::parse(&text));
-            let period = period.map_err(|error| Fault::unreadable(format!("`for`: {error}")))?;
+            let period = period.map_or(Ok(AN_HOUR), |text| PositiveDuration::parse(&text));
+            let period = period.map_err(|error| Problem::unreadable(format!("`for`: {error}")))?;
             controls::approve(&*api.store, &actor, period.get(), now).await?
         }
     };
     Ok(told(decreed))
 }
 
-fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> Switchboard<'a> {
-    Switchboard {
+fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> EmergencyStop<'a> {
+    EmergencyStop {
         store: gone(Ok(api.store.clone())),
         cluster: gone(Ok(api.cluster.clone())),
         keys: &settings.policies.keys,
@@ -120,30 +120,30 @@ fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> Swi
     }
 }
 
-fn told(decreed: Decreed) -> Json<Decreed> {
+fn told(decreed: StopState) -> Json<StopState> {
     info!(decree = ?decreed.decree, by = %decreed.by, "`{}` decreed: {:?}", decreed.by, decreed.decree);
     Json(decreed)
 }
 
-fn because(body: Result<Bytes, BytesRejection>) -> Result<Because, Fault> {
+fn because(body: Result<Bytes, BytesRejection>) -> Result<Because, Problem> {
     let because: Because = read(body)?;
     match &because.reason {
         Some(reason) if reason.chars().count() > LONGEST => {
-            Err(Fault::unreadable(format!("`reason` is longer than {LONGEST} characters")))
+            Err(Problem::unreadable(format!("`reason` is longer than {LONGEST} characters")))
         }
         // It is shown at terminals.
         Some(reason) if reason.chars().any(char::is_control) => {
-            Err(Fault::unreadable("`reason` has control characters"))
+            Err(Problem::unreadable("`reason` has control characters"))
         }
         _ => Ok(because),
     }
 }
 
 /// Reads a body; none at all asks for the defaults.
-fn read<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<T, Fault> {
-    let body = body.map_err(|rejection| Fault::unreadable(rejection.body_text()))?;
+fn read<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+    let body = body.map_err(|rejection| Problem::unreadable(rejection.body_text()))?;
     if body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&body).map_err(|error| Fault::unreadable(error.to_string()))
+    serde_json::from_slice(&body).map_err(|error| Problem::unreadable(error.to_string()))
 }

@@ -5,7 +5,7 @@ use common::status::{self, Overview, WorkerLine};
 
 use crate::{
     Api,
-    problem::{Fault, Refusals},
+    problem::{Problem, Refusals},
 };
 
 /// The whole on one page: what is in force, who is there, what is under way, what is stuck.
@@ -13,7 +13,7 @@ use crate::{
     (status = 200, body = Overview),
     Refusals,
 ))]
-pub(crate) async fn status(State(api): State<Api>) -> Result<Json<Overview>, Fault> {
+pub(crate) async fn status(State(api): State<Api>) -> Result<Json<Overview>, Problem> {
     let settings = api.settings.borrow().clone();
     Ok(Json(status::overview(&*api.store, &settings, api.clock.now()).await?))
 }
@@ -23,6 +23,6 @@ pub(crate) async fn status(State(api): State<Api>) -> Result<Json<Overview>, Fau
     (status = 200, body = Vec<WorkerLine>),
     Refusals,
 ))]
-pub(crate) async fn workers(State(api): State<Api>) -> Result<Json<Vec<WorkerLine>>, Fault> {
+pub(crate) async fn workers(State(api): State<Api>) -> Result<Json<Vec<WorkerLine>>, Problem> {
     Ok(Json(status::workers(&*api.store, api.clock.now()).await?))
 }

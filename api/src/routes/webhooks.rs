@@ -12,7 +12,7 @@ use axum::{
 };
 use common::queue::{Message, Route};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use lifecycle::pipeline::{CiSystem, Kind, Origin};
+use lifecycle::pipeline::{CiObjectKind, CiObjectRef, CiSystem};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -23,7 +23,7 @@ use subtle::ConstantTimeEq as _;
 use crate::{
     Api,
     metrics::Hooks,
-    problem::{Fault, Refusal},
+    problem::{Problem, Refusal},
 };
 
 /// What could not be done.
@@ -62,7 +62,7 @@ pub(crate) async fn gitlab(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, Problem> {
     let secret = secret(&api, CiSystem::Gitlab).await?;
     let shown = headers.get("x-gitlab-token").map_or(&b""[..], |token| token.as_bytes());
     // By their hashes, so that the time says nothing of the length either.
@@ -84,7 +84,7 @@ pub(crate) async fn github(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<StatusCode, Fault> {
+) -> Result<StatusCode, Problem> {
     let (secret, body) = (secret(&api, CiSystem::Github).await?, whole(body)?);
     let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("HMAC takes a key of any length");
     mac.update(&body);
@@ -179,48 +179,50 @@ struct GithubRequest {
 }
 
 /// What is to be asked for again (docs.gitlab.com, webhook events).
-fn by_gitlab(body: &[u8]) -> Result<Vec<Origin>, Fault> {
+fn by_gitlab(body: &[u8]) -> Result<Vec<CiObjectRef>, Problem> {
     let GitlabKind { object_kind } = read(body)?;
     let (project, ids) = match object_kind.as_str() {
         "pipeline" => {
             let GitlabObject { object_attributes, project } = read(body)?;
-            (project.id, vec![(Kind::Pipeline, object_attributes.id)])
+            (project.id, vec![(CiObjectKind::Pipeline, object_attributes.id)])
         }
         "merge_request" => {
             let GitlabObject { object_attributes, project } = read(body)?;
-            (project.id, vec![(Kind::MergeRequest, object_attributes.iid)])
+            (project.id, vec![(CiObjectKind::MergeRequest, object_attributes.iid)])
         }
         "build" => {
             let GitlabJob { build_id, pipeline_id, project_id } = read(body)?;
-            (project_id, vec![(Kind::Pipeline, pipeline_id), (Kind::Job, build_id)])
+            (project_id, vec![(CiObjectKind::Pipeline, pipeline_id), (CiObjectKind::Job, build_id)])
         }
         _ => (None, Vec::new()),
     };
     let project = project.unwrap_or_default().to_string();
-    Ok(ids.into_iter().filter_map(|(kind, id)| Origin::told(CiSystem::Gitlab, &project, kind, id?)).collect())
+    Ok(ids.into_iter().filter_map(|(kind, id)| CiObjectRef::told(CiSystem::Gitlab, &project, kind, id?)).collect())
 }
 
 /// What is to be asked for again (docs.github.com, webhook events and payloads). By a namespace's labels, the job that
 /// deployed it is the run, too.
-fn by_github(event: &[u8], body: &[u8]) -> Result<Vec<Origin>, Fault> {
+fn by_github(event: &[u8], body: &[u8]) -> Result<Vec<CiObjectRef>, Problem> {
     let GithubEvent { repository, workflow_run, workflow_job, pull_request } = match event {
         b"workflow_run" | b"workflow_job" | b"pull_request" => read(body)?,
         // A first one, `ping`, shows whether bodies can be read.
         _ => read::<IgnoredAny>(body).map(|_| GithubEvent::default())?,
     };
     let run = workflow_run.id.or(workflow_job.run_id);
-    let ids = [(Kind::Pipeline, run), (Kind::Job, run), (Kind::MergeRequest, pull_request.number)];
-    let told = |(kind, id): (Kind, Option<u64>)| Origin::told(CiSystem::Github, &repository.full_name, kind, id?);
+    let ids =
+        [(CiObjectKind::Pipeline, run), (CiObjectKind::Job, run), (CiObjectKind::MergeRequest, pull_request.number)];
+    let told =
+        |(kind, id): (CiObjectKind, Option<u64>)| CiObjectRef::told(CiSystem::Github, &repository.full_name, kind, id?);
     Ok(ids.into_iter().filter_map(told).collect())
 }
 
 /// The secret as it is now: read for each webhook, so that it can be exchanged while we run.
-async fn secret(api: &Api, system: CiSystem) -> Result<Vec<u8>, Fault> {
+async fn secret(api: &Api, system: CiSystem) -> Result<Vec<u8>, Problem> {
     let key = format!("{}.webhook_secret_file", system.as_str());
     let file = api.settings.borrow().ci.get(&system).and_then(|ci| ci.webhook_secret_file.clone());
     let Some(file) = file else {
         let why = format!("`{key}` is not set, so nobody can be known");
-        return Err(Fault::new(StatusCode::NOT_FOUND, WHAT, why, format!("set `{key}`")));
+        return Err(Problem::new(StatusCode::NOT_FOUND, WHAT, why, format!("set `{key}`")));
     };
     let why = match tokio::fs::read(&file).await {
         Ok(secret) if !secret.trim_ascii().is_empty() => return Ok(secret.trim_ascii().to_vec()),
@@ -229,7 +231,7 @@ async fn secret(api: &Api, system: CiSystem) -> Result<Vec<u8>, Fault> {
     };
     // Whoever asks may be anybody, so it is not said where it is.
     let (why, mend) = (format!("the secret cannot be read: {why}"), format!("see to the file that `{key}` names"));
-    Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, WHAT, why, mend))
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, WHAT, why, mend))
 }
 
 /// The bytes of `sha256=` and as many hexadecimal digits as there are in a SHA-256.
@@ -244,28 +246,28 @@ fn signature_in(header: &[u8]) -> Option<[u8; 32]> {
 }
 
 /// Not 401: that would have to name an authentication scheme of HTTP, and this is none.
-fn unproven(system: CiSystem, why: &str) -> Fault {
+fn unproven(system: CiSystem, why: &str) -> Problem {
     let mend =
         format!("give {} the secret in the file that `{}.webhook_secret_file` names", system.name(), system.as_str());
-    Fault::new(StatusCode::FORBIDDEN, WHAT, why, mend)
+    Problem::new(StatusCode::FORBIDDEN, WHAT, why, mend)
 }
 
-fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Fault> {
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
     body.map_err(|rejection| {
         let mend = "send the body of an event, which is no larger than 2 MiB";
-        Fault::new(rejection.status(), WHAT, rejection.body_text(), mend)
+        Problem::new(rejection.status(), WHAT, rejection.body_text(), mend)
     })
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mend = "send events as `application/json`";
-    serde_json::from_slice(body).map_err(|error| Fault::new(StatusCode::BAD_REQUEST, WHAT, error.to_string(), mend))
+    serde_json::from_slice(body).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, WHAT, error.to_string(), mend))
 }
 
 /// Hands on what is to be asked for again.
-async fn tell(api: &Api, origins: Vec<Origin>) -> Result<StatusCode, Fault> {
+async fn tell(api: &Api, origins: Vec<CiObjectRef>) -> Result<StatusCode, Problem> {
     for origin in &origins {
-        api.queue.publish(Route::Hints, &Message::about(origin.key())).await?;
+        api.queue.publish(Route::CiEvents, &Message::about(origin.key())).await?;
     }
     Ok(if origins.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::ACCEPTED })
 }

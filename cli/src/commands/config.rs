@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::{
     args::ConfigCommand,
-    context::Reach,
+    context::CliContext,
     failure::Failure,
-    output::{Screen, print},
+    output::{Output, print},
     view::{
         describe,
         diff::{self, Difference},
@@ -28,7 +28,7 @@ const PAGE: u32 = 500;
 
 /// A configuration that is good.
 #[derive(Debug, Serialize)]
-struct Checked {
+struct CheckedConfig {
     /// Changes with anything that can change a decision.
     hash: String,
     mode: Mode,
@@ -40,7 +40,7 @@ struct Checked {
     difference: Option<Difference>,
 }
 
-pub(super) async fn config(reach: &Reach<'_>, screen: &Screen, command: ConfigCommand) -> Result<(), Failure> {
+pub(super) async fn config(reach: &CliContext<'_>, screen: &Output, command: ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Schema => print(&format!("{:#}\n", reference::schema())),
         ConfigCommand::Example => print(&reference::example()),
@@ -48,7 +48,7 @@ pub(super) async fn config(reach: &Reach<'_>, screen: &Screen, command: ConfigCo
     }
 }
 
-async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Result<(), Failure> {
+async fn check(reach: &CliContext<'_>, screen: &Output, older: Option<PathBuf>) -> Result<(), Failure> {
     let settings = reach.settings()?;
     let now = reach.now();
     let difference = match older {
@@ -65,7 +65,7 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
             Some(Difference { settings: diff::settings(&old, &settings), namespaces })
         }
     };
-    let checked = Checked {
+    let checked = CheckedConfig {
         hash: settings.hash,
         mode: settings.mode,
         policies: settings.policies.iter().map(|policy| policy.name.clone()).collect(),
@@ -84,7 +84,7 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
 }
 
 /// Every namespace of the cluster, as the old and as the new policies see it.
-async fn pairs(reach: &Reach<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
+async fn pairs(reach: &CliContext<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
     let cluster = reach.cluster_if_near().await?;
     list(&cluster, old, new).await.map_err(|trouble| trouble.to_string())
 }

@@ -4,13 +4,13 @@ use std::{convert::Infallible, sync::OnceLock, time::Duration};
 
 use api::{
     Approved,
-    queries::controls::{self, Decreed},
+    queries::controls::{self, StopState},
 };
 use common::{
     cluster::{Cluster, bind},
     config::{Refused, Settings},
     heartbeat,
-    stop::{Switchboard, Unchanged, Way, gone},
+    stop::{Dependency, EmergencyStop, Unchanged, gone},
     store::{Store, StoreError},
 };
 use futures::FutureExt as _;
@@ -20,10 +20,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::Remote,
-    context::{Reach, local_user},
+    client::ApiClient,
+    context::{CliContext, local_user},
     failure::{Code, Failure},
-    output::Screen,
+    output::Output,
     view::results,
 };
 
@@ -38,15 +38,15 @@ const HEAD_START: Duration = Duration::from_secs(2);
 const TO_HEAR: Duration = Duration::from_secs(1);
 
 /// A stop at the API.
-pub(super) async fn stop_at(api: &Remote, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+pub(super) async fn stop_at(api: &ApiClient, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
     told_to_stop(screen, &api.stop(reason).await?)
 }
 
 /// A stop beside the store that these settings name.
 pub(super) async fn stop(
-    reach: &Reach<'_>,
+    reach: &CliContext<'_>,
     (settings, refused): (&Settings, Option<&Refused>),
-    screen: &Screen,
+    screen: &Output,
     reason: Option<String>,
 ) -> Result<(), Failure> {
     let mut decreed = throw(reach, settings, screen, reason).await?;
@@ -56,21 +56,21 @@ pub(super) async fn stop(
     told_to_stop(screen, &decreed)
 }
 
-fn told_to_stop(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
+fn told_to_stop(screen: &Output, decreed: &StopState) -> Result<(), Failure> {
     screen.answer(decreed, |_| results::stopped(decreed))?;
     if decreed.is_whole() { Ok(()) } else { Err(Failure::new(Code::Failed, results::stopped_in_part(decreed))) }
 }
 
 /// The end of a stop at the API.
-pub(super) async fn resume_at(api: &Remote, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+pub(super) async fn resume_at(api: &ApiClient, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
     told_to_resume(screen, &api.resume(reason).await?)
 }
 
 /// The end of a stop beside the store that these settings name.
 pub(super) async fn resume(
-    reach: &Reach<'_>,
+    reach: &CliContext<'_>,
     (settings, refused): (&Settings, Option<&Refused>),
-    screen: &Screen,
+    screen: &Output,
     reason: Option<String>,
 ) -> Result<(), Failure> {
     told_to_resume(screen, &take_back(reach, settings, reason).await?)?;
@@ -88,11 +88,11 @@ fn no_policy(refused: &Refused) -> Option<&'static str> {
     refused.concerns("guard").then_some("`guard` of the configuration is wrong")
 }
 
-fn told_to_resume(screen: &Screen, decreed: &Decreed) -> Result<(), Failure> {
+fn told_to_resume(screen: &Output, decreed: &StopState) -> Result<(), Failure> {
     screen.answer(decreed, |_| results::resumed(decreed))
 }
 
-pub(super) async fn approve(reach: &Reach<'_>, screen: &Screen, period: SignedDuration) -> Result<(), Failure> {
+pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output, period: SignedDuration) -> Result<(), Failure> {
     let decreed = match reach.remote()? {
         Some(api) => {
             let period = format!("{}s", period.as_secs_f64());
@@ -110,8 +110,8 @@ pub(super) async fn approve(reach: &Reach<'_>, screen: &Screen, period: SignedDu
     Ok(())
 }
 
-pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
-    let decreed: Decreed = match reach.remote()? {
+pub(super) async fn vouch(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
+    let decreed: StopState = match reach.remote()? {
         Some(api) => api.approve(&Approved { period: None, store: true }).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
@@ -124,11 +124,11 @@ pub(super) async fn vouch(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fail
 /// A stop beside the store. The switch is written before a client of the cluster is built, which may run a plugin that logs
 /// in; a store that lets itself be waited for holds the other half up for [`HEAD_START`].
 async fn throw(
-    reach: &Reach<'_>,
+    reach: &CliContext<'_>,
     settings: &Settings,
-    screen: &Screen,
+    screen: &Output,
     reason: Option<String>,
-) -> Result<Decreed, Failure> {
+) -> Result<StopState, Failure> {
     let (switched, actor, clock) = (CancellationToken::new(), me(), reach.clock());
     // Of what went wrong with the store.
     let code = OnceLock::new();
@@ -160,7 +160,7 @@ async fn throw(
         store.boxed().shared()
     };
     let (keys, actor, clock) = (&settings.policies.keys, &actor, &clock);
-    let board = Switchboard { store, cluster, keys, policy, actor, clock, switched };
+    let board = EmergencyStop { store, cluster, keys, policy, actor, clock, switched };
     let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
     let decreed = controls::stop(&board, reason).await.map_err(unchanged)?;
     if let Ok(store) = board.store.clone().await
@@ -180,14 +180,14 @@ async fn is_anybody_here(store: &dyn Store, now: Timestamp) -> Result<bool, Stor
     Ok(beats.iter().any(|beat| heartbeat::is_alive(beat.at, now)))
 }
 
-async fn take_back(reach: &Reach<'_>, settings: &Settings, reason: Option<String>) -> Result<Decreed, Failure> {
+async fn take_back(reach: &CliContext<'_>, settings: &Settings, reason: Option<String>) -> Result<StopState, Failure> {
     let (actor, clock) = (me(), reach.clock());
     let store = match reach.store(settings).await {
         Err(failure) if settings.guard.stop_policy.is_none() => return Err(failure),
         store => store.map_err(|failure| failure.text),
     };
     let cluster = async { reach.cluster().await.map_err(|failure| failure.text) };
-    let board = Switchboard {
+    let board = EmergencyStop {
         store: gone(store),
         cluster: cluster.boxed().shared(),
         keys: &settings.policies.keys,
@@ -201,7 +201,7 @@ async fn take_back(reach: &Reach<'_>, settings: &Settings, reason: Option<String
 
 /// Has the apiserver refuse, and says so to whoever still waits. Whether it does is found out by the stop itself, which asks
 /// for it again.
-async fn refuse(cluster: Way<'_, Cluster>, policy: &str, screen: &Screen) -> Infallible {
+async fn refuse(cluster: Dependency<'_, Cluster>, policy: &str, screen: &Output) -> Infallible {
     if let Ok(cluster) = cluster.await
         && bind(&cluster, policy).await.is_ok()
     {

@@ -20,9 +20,9 @@ use lifecycle::Actor;
 use tokio::time::timeout;
 
 use crate::{
-    context::{Reach, local_user},
+    context::{CliContext, local_user},
     failure::{Code, Failure},
-    output::Screen,
+    output::Output,
 };
 
 use super::controls;
@@ -31,7 +31,7 @@ use super::controls;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stops all deletions of the present context, and of every default store that a live process holds.
-pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+pub(super) async fn stop(reach: &CliContext<'_>, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
     if let Some(api) = reach.remote()? {
         return controls::stop_at(&api, screen, reason).await;
     }
@@ -58,8 +58,8 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
 
 /// Stops what runs here without saying where its store is: where that is said, it is not known now.
 async fn stop_the_held(
-    reach: &Reach<'_>,
-    screen: &Screen,
+    reach: &CliContext<'_>,
+    screen: &Output,
     reason: Option<String>,
     refused: &Refused,
 ) -> Result<(), Failure> {
@@ -69,7 +69,7 @@ async fn stop_the_held(
 }
 
 /// Tells people where the stop holds besides. Returns where it does not.
-fn tell(screen: &Screen, others: &[(PathBuf, Option<Holder>)], failed: &[(PathBuf, String)]) -> Option<String> {
+fn tell(screen: &Output, others: &[(PathBuf, Option<Holder>)], failed: &[(PathBuf, String)]) -> Option<String> {
     for (store, holder) in others {
         if !failed.iter().any(|(other, _)| other == store) {
             let process = holder.map_or(String::new(), |it| format!(", of process {}", it.pid));
@@ -93,7 +93,7 @@ fn together(own: Result<(), Failure>, elsewhere: Option<String>) -> Result<(), F
 
 /// Takes the stop of the present context back, and names every other default store in use that is stopped: somebody may have
 /// meant that one alone.
-pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+pub(super) async fn resume(reach: &CliContext<'_>, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
     if let Some(api) = reach.remote()? {
         return controls::resume_at(&api, screen, reason).await;
     }
@@ -129,7 +129,7 @@ fn url(store: &Path) -> String {
 
 /// The default stores in use, but that of the present context: those that a live process holds, and that of earlier versions,
 /// which held no lock, where somebody has it open. None where it is said which store is meant.
-fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder>)> {
+fn others(reach: &CliContext<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder>)> {
     let mut held = if settings.store.is_default { held_by_default(reach) } else { Vec::new() };
     let own = settings.store.file();
     held.retain(|(store, _)| own != Some(store.as_path()));
@@ -142,13 +142,13 @@ fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder
 }
 
 /// All default stores that a live process holds.
-fn held_by_default(reach: &Reach<'_>) -> Vec<(PathBuf, Option<Holder>)> {
+fn held_by_default(reach: &CliContext<'_>) -> Vec<(PathBuf, Option<Holder>)> {
     let directory = reach.source().default_stores();
     directory.map_or_else(Vec::new, |directory| hold::held_in(&directory, is_default_store))
 }
 
 /// Tells what is wrong, where that does not matter here.
-fn goes_on(screen: &Screen, refused: &Refused) {
+fn goes_on(screen: &Output, refused: &Refused) {
     screen.note(&format!("{refused}\nThis does not concern where the store is, so the command goes on"));
 }
 

@@ -3,13 +3,13 @@
 use api::queries::history::{self, Page};
 
 use crate::{
-    context::Reach,
+    context::CliContext,
     failure::Failure,
-    output::Screen,
+    output::Output,
     view::history::{Chronicle, text},
 };
 
-pub(super) async fn history(reach: &Reach<'_>, screen: &Screen, namespace: &str) -> Result<(), Failure> {
+pub(super) async fn history(reach: &CliContext<'_>, screen: &Output, namespace: &str) -> Result<(), Failure> {
     let all = match reach.remote()? {
         Some(api) => histories(namespace, async |which, after| api.history(which, after).await).await?,
         None => {

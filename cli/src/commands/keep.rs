@@ -10,7 +10,7 @@ use common::{
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Namespace, Record,
-    exclusions::OutOfBounds,
+    exclusions::Exclusions,
     keys::{KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT},
     overrides,
     time::{annotation_text, cut_to_millis, saturating_add},
@@ -19,9 +19,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    context::{Reach, cluster_user},
+    context::{CliContext, cluster_user},
     failure::{Code, Failure},
-    output::Screen,
+    output::Output,
     view::results,
 };
 
@@ -47,12 +47,12 @@ struct Wished {
 
 /// Until when a namespace is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum KeepEnd {
     At(Timestamp),
     In(SignedDuration),
 }
 
-impl End {
+impl KeepEnd {
     /// As it is written on the namespace, and recorded: of a length from now on the fraction of a second is cut.
     fn from(self, now: Timestamp) -> Timestamp {
         match self {
@@ -67,18 +67,18 @@ impl End {
 
 /// A namespace that a wish can still reach, and what is needed to write it.
 struct Target<'r> {
-    reach: &'r Reach<'r>,
-    screen: &'r Screen,
+    reach: &'r CliContext<'r>,
+    screen: &'r Output,
     settings: Settings,
     cluster: Cluster,
     namespace: Namespace,
 }
 
 pub(super) async fn keep(
-    reach: &Reach<'_>,
-    screen: &Screen,
+    reach: &CliContext<'_>,
+    screen: &Output,
     name: &str,
-    end: End,
+    end: KeepEnd,
     reason: Option<String>,
 ) -> Result<(), Failure> {
     is_no_system(name)?;
@@ -103,8 +103,8 @@ pub(super) async fn keep(
     let answer = target.write(annotations, held).await?;
     let is_less = answer.kept_until.is_some_and(|allowed| allowed < until);
     screen.answer(&answer, |_| match end {
-        End::In(period) if !is_less => results::kept_for(name, period, until),
-        End::In(_) | End::At(_) => results::kept(name, answer.kept_until.unwrap_or(until), now),
+        KeepEnd::In(period) if !is_less => results::kept_for(name, period, until),
+        KeepEnd::In(_) | KeepEnd::At(_) => results::kept(name, answer.kept_until.unwrap_or(until), now),
     })?;
     if is_less {
         screen.note(&results::kept_for_less(until));
@@ -112,14 +112,14 @@ pub(super) async fn keep(
     Ok(())
 }
 
-pub(super) async fn unkeep(reach: &Reach<'_>, screen: &Screen, name: &str) -> Result<(), Failure> {
+pub(super) async fn unkeep(reach: &CliContext<'_>, screen: &Output, name: &str) -> Result<(), Failure> {
     let target = Target::find(reach, screen, name).await?;
     let annotations = target.removal(&[KEEP_UNTIL, KEEP_BY, KEEP_REASON]);
     let answer = target.write(annotations, |record| record.kept.is_none()).await?;
     screen.answer(&answer, |_| results::kept_no_more(name))
 }
 
-pub(super) async fn protect(reach: &Reach<'_>, screen: &Screen, name: &str, on: bool) -> Result<(), Failure> {
+pub(super) async fn protect(reach: &CliContext<'_>, screen: &Output, name: &str, on: bool) -> Result<(), Failure> {
     if on {
         is_no_system(name)?;
     }
@@ -137,7 +137,7 @@ pub(super) async fn protect(reach: &Reach<'_>, screen: &Screen, name: &str, on: 
 }
 
 impl<'r> Target<'r> {
-    async fn find(reach: &'r Reach<'r>, screen: &'r Screen, name: &str) -> Result<Self, Failure> {
+    async fn find(reach: &'r CliContext<'r>, screen: &'r Output, name: &str) -> Result<Self, Failure> {
         let settings = reach.settings()?;
         let cluster = reach.cluster().await?;
         let Some(namespace) = look(&cluster, name, &settings.policies).await? else {
@@ -227,7 +227,7 @@ impl<'r> Target<'r> {
 
 /// What no configuration manages nothing is written on.
 fn is_no_system(name: &str) -> Result<(), Failure> {
-    let is_system = OutOfBounds::default().holds(name);
+    let is_system = Exclusions::default().holds(name);
     if is_system { Err(Failure::new(Code::Refused, results::never_managed(name))) } else { Ok(()) }
 }
 
@@ -244,9 +244,9 @@ mod tests {
     #[test]
     fn what_is_asked_is_what_is_written_and_recorded() {
         let now: Timestamp = "2026-11-30T14:00:00.987654321Z".parse().unwrap();
-        let four_hours = End::In(SignedDuration::from_hours(4)).from(now);
+        let four_hours = KeepEnd::In(SignedDuration::from_hours(4)).from(now);
         assert_eq!(human_text(four_hours), "2026-11-30 18:00:00 UTC");
-        for end in [four_hours, End::At(now).from(now), End::In(SignedDuration::from_millis(1_500)).from(now)] {
+        for end in [four_hours, KeepEnd::At(now).from(now), KeepEnd::In(SignedDuration::from_millis(1_500)).from(now)] {
             assert_eq!(lifecycle::time::parse(&annotation_text(end)), Some(end));
         }
     }

@@ -2,9 +2,9 @@
 
 use common::status;
 
-use crate::{context::Reach, failure::Failure, output::Screen, view};
+use crate::{context::CliContext, failure::Failure, output::Output, view};
 
-pub(super) async fn status(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn status(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
     let overview = match reach.remote()? {
         Some(api) => api.status().await?,
         None => {

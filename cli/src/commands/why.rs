@@ -2,9 +2,9 @@
 
 use api::queries::why;
 
-use crate::{context::Reach, failure::Failure, output::Screen, view};
+use crate::{context::CliContext, failure::Failure, output::Output, view};
 
-pub(super) async fn why(reach: &Reach<'_>, screen: &Screen, name_or_uid: &str, all: bool) -> Result<(), Failure> {
+pub(super) async fn why(reach: &CliContext<'_>, screen: &Output, name_or_uid: &str, all: bool) -> Result<(), Failure> {
     let now = reach.now();
     let answer = match reach.remote()? {
         Some(api) => api.why(name_or_uid).await?,

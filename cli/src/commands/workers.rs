@@ -2,9 +2,9 @@
 
 use common::status;
 
-use crate::{context::Reach, failure::Failure, output::Screen, view::workers};
+use crate::{context::CliContext, failure::Failure, output::Output, view::workers};
 
-pub(super) async fn workers(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn workers(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
     let now = reach.now();
     let lines = match reach.remote()? {
         Some(api) => api.workers().await?,

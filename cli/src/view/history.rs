@@ -1,6 +1,6 @@
 //! The answer of `nsm history`.
 
-use api::queries::history::Told;
+use api::queries::history::HistoryLine;
 use jiff::Timestamp;
 use lifecycle::time::human_text;
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub(crate) struct Chronicle {
     pub(crate) name: String,
     pub(crate) uid: String,
     /// In order, the first has number 1.
-    pub(crate) entries: Vec<Told>,
+    pub(crate) entries: Vec<HistoryLine>,
 }
 
 /// Histories one after another, the oldest first.
@@ -25,7 +25,7 @@ pub(crate) fn text(all: &[Chronicle], now: Timestamp, width: Option<u16>) -> Str
     let one = |(at, chronicle): (usize, &Chronicle)| {
         let which = if several { format!(", {} of {} of this name", at + 1, all.len()) } else { String::new() };
         let mut table = Table::new(["#", "AT", "BY", "WHAT"]);
-        for Told { text, entry } in &chronicle.entries {
+        for HistoryLine { text, entry } in &chronicle.entries {
             let at = format!("{} ({})", human_text(entry.at), relative(entry.at, now));
             table.row([entry.seq.into(), at.into(), (&entry.actor).into(), text.into()]);
         }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use common::{
-    heartbeat::{JobTrouble, Outage},
+    heartbeat::{JobRetry, Outage},
     status::{ChannelLine, Collector, Controller, Decreed, Overview},
 };
 use jiff::Timestamp;
@@ -180,7 +180,7 @@ fn beat(alive: bool, at: Timestamp, now: Timestamp) -> String {
     if alive { String::new() } else { format!(", {BAD}not heard of for {}{BAD:#}", age(at, now)) }
 }
 
-fn trouble(it: &JobTrouble, now: Timestamp) -> String {
+fn trouble(it: &JobRetry, now: Timestamp) -> String {
     let times = if it.times == 1 { "once".to_owned() } else { format!("{} times in {}", it.times, age(it.since, now)) };
     let next = if it.not_before > now { format!("; next try {}", relative(it.not_before, now)) } else { String::new() };
     let what = match it.reason.as_str() {
@@ -342,7 +342,7 @@ pub(crate) mod tests {
         page.approval = Some(Decreed { by, at: at("09:30:00"), why: None, until: Some(at("10:30:00")) });
         page.configuration.here = "decaf".into();
         page.controllers[0].alive = false;
-        page.controllers[0].troubles = vec![JobTrouble {
+        page.controllers[0].troubles = vec![JobRetry {
             reason: "refused".into(),
             what: "exceeded quota".into(),
             since: at("09:54:00"),

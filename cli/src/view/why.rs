@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lifecycle::{
     Condition, GuardKind, Status, Truth,
     record::Phase,
-    termination::{DeletionStalled, PodsLeft},
+    termination::{DeletionStalled, RemainingPods},
     time::human_text,
 };
 
@@ -99,8 +99,8 @@ fn owner(name: &str, found: &Ownership) -> String {
 /// What holds its end, pods first: while one is left, the conditions say nothing of what else is.
 fn ending(held: &DeletionStalled) -> Vec<String> {
     let pods = match &held.pods {
-        PodsLeft::Counted { in_all: 0, .. } => None,
-        PodsLeft::Counted { .. } | PodsLeft::Unknown(_) => Some(held.pods.to_string()),
+        RemainingPods::Counted { in_all: 0, .. } => None,
+        RemainingPods::Counted { .. } | RemainingPods::Unknown(_) => Some(held.pods.to_string()),
     };
     let finalizers = held.finalizers.iter().map(|finalizer| format!("it has the finalizer `{finalizer}`"));
     let all: Vec<_> =

@@ -1,6 +1,6 @@
 //! The answer of `nsm workers`.
 
-use common::{heartbeat::Doing, status::WorkerLine};
+use common::{heartbeat::CurrentTask, status::WorkerLine};
 use jiff::Timestamp;
 
 use super::{
@@ -28,7 +28,7 @@ pub(crate) fn table(lines: &[WorkerLine], now: Timestamp) -> Table {
 
 fn doing(line: &WorkerLine, now: Timestamp) -> String {
     match (&line.doing, &line.unarmed) {
-        (Some(Doing { task, namespace, since }), _) => {
+        (Some(CurrentTask { task, namespace, since }), _) => {
             let about = namespace.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
             format!("{about}{task}, for {}", age(*since, now))
         }
@@ -55,7 +55,7 @@ mod tests {
             config: "c".into(),
             unarmed,
         };
-        let doing = Doing { task: "u1/delete/3".into(), namespace: Some("ci-1".into()), since: at("09:59:48") };
+        let doing = CurrentTask { task: "u1/delete/3".into(), namespace: Some("ci-1".into()), since: at("09:59:48") };
         let lines = [
             line("host-1.0", true, Some(doing), None),
             line("host-1.1", true, None, None),

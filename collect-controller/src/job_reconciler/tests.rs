@@ -59,7 +59,7 @@ type Starts = Arc<Mutex<BTreeMap<String, u32>>>;
 
 struct Scene {
     jobs: Arc<Relieved>,
-    keeper: Keeper,
+    keeper: JobReconciler,
     starts: Starts,
     began: Instant,
 }
@@ -92,7 +92,7 @@ impl Scene {
         let limits = PerKind { collector: limit, action: 0 };
         let local = LocalJobs::new(limits, PerKind { collector: program.clone(), action: program });
         let jobs = Arc::new(Relieved { jobs: local, begin_after, started: Mutex::default() });
-        let keeper = Keeper::new(jobs.clone(), Metrics::default());
+        let keeper = JobReconciler::new(jobs.clone(), Metrics::default());
         Self { jobs, keeper, starts, began: Instant::now() }
     }
 

@@ -6,14 +6,14 @@ use common::controls;
 use lifecycle::Actor;
 use tokio::time::sleep;
 
-use crate::fixture::{Event, RESIDENT, SWEEP, Scene, UID, Writes, at};
+use crate::fixture::{KubeEvent, RESIDENT, SWEEP, Scene, UID, Writes, at};
 
 /// The one Event with this reason, of this kind, that stands in the namespace it is about.
 #[track_caller]
 fn the_one(scene: &Scene, kind: &str, reason: &str) -> String {
     let mut events = scene.apiserver.events(reason);
     assert_eq!(events.len(), 1, "{events:?}");
-    let Event { namespace, kind: found, about, note, .. } = events.remove(0);
+    let KubeEvent { namespace, kind: found, about, note, .. } = events.remove(0);
     assert_eq!((&*namespace, &*found, &*about), ("ci-1", kind, UID));
     note
 }

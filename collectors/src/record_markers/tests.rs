@@ -70,7 +70,7 @@ async fn is_in_doubt(mark: impl Fn(&str) -> String) -> bool {
         scene.turn(marked(uid, &mark(uid))).await;
         assert_eq!(scene.kinds(uid).await[0], "MarkMismatched");
     }
-    controls::doubt(&*scene.store.inner).await.unwrap().is_some()
+    controls::mismatch(&*scene.store.inner).await.unwrap().is_some()
 }
 
 #[tokio::test]

@@ -12,17 +12,17 @@ use common::{
     config::Source,
     controls,
     history::append_named,
-    http_client::Web,
+    http_client::HttpClient,
     identity::OtherCluster,
-    liveness::Vitals,
+    liveness::Liveness,
     queue, status,
     store::{self, SharedStore},
 };
 use http::{Method, Request, Response, header};
 use kube::client::Body;
 use lifecycle::{
-    Actor, Fact, Mode, Record,
-    event::{Adopted, Terms},
+    Actor, Event, Mode, Record,
+    event::{Adopted, PolicyRef},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ fn at() -> Timestamp {
 /// The clock of all, from now on.
 fn clock() -> Clock {
     let began = Instant::now();
-    Clock::told(move || at() + SignedDuration::try_from(began.elapsed()).unwrap())
+    Clock::from_fn(move || at() + SignedDuration::try_from(began.elapsed()).unwrap())
 }
 
 fn object(name: &str, uid: &str) -> Value {
@@ -98,10 +98,10 @@ impl Case {
         let store = store::open(&url).await.unwrap();
         let me = Actor::person("me");
         controls::remember_cluster(&*store, &me, &Uid::new("here"), at()).await.unwrap();
-        let terms = Terms { policy: "a".to_owned(), policy_hash: String::new(), mode: Mode::Enforce };
+        let terms = PolicyRef { policy: "a".to_owned(), policy_hash: String::new(), mode: Mode::Enforce };
         let adopted = Adopted { terms, created: at(), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 };
         let mut record = Record::new(Uid::new("u"));
-        append_named(&*store, &mut record, NAME, &me, Fact::Adopted(adopted), at()).await.unwrap();
+        append_named(&*store, &mut record, NAME, &me, Event::Adopted(adopted), at()).await.unwrap();
         store.put_snapshot(&record).await.unwrap();
         Self { _directory: directory, store, url }
     }
@@ -123,8 +123,8 @@ impl Case {
             queue: queue::open("memory:").await.unwrap(),
             cluster,
             clock: clock(),
-            web: Web::system(),
-            vitals: Vitals::default(),
+            http: HttpClient::system(),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(self.settings())).1,
             instance: "test".to_owned(),
         };
@@ -144,7 +144,7 @@ impl Case {
 
     async fn is_gone(&self) -> bool {
         let history = self.store.history(&Uid::new("u"), 0, 100).await.unwrap();
-        history.iter().any(|entry| matches!(entry.fact, Fact::Gone(_)))
+        history.iter().any(|entry| matches!(entry.event, Event::Gone(_)))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use common::controls;
 use lifecycle::{
-    Actor, Fact,
-    event::{Adopted, Terms},
+    Actor, Event,
+    event::{Adopted, PolicyRef},
 };
 
 use super::*;
@@ -23,9 +23,9 @@ async fn after_a_collector_died(seconds: i64) -> Scene {
         controls::begin_epoch(scene.store(), &Actor::person("me"), start).await.unwrap();
     }
     let settings = scene.context.settings();
-    let terms = Terms::of(settings.policies.iter().next().unwrap());
+    let terms = PolicyRef::of(settings.policies.iter().next().unwrap());
     let (created, ci, deadline, again) = (at(seconds - 60), Vec::new(), None, false);
-    let adopted = Fact::Adopted(Adopted { terms, created, ci, deadline, again, deleted_before: 0 });
+    let adopted = Event::Adopted(Adopted { terms, created, ci, deadline, again, deleted_before: 0 });
     scene.append(WENT, adopted, at(seconds)).await;
     assert_eq!(scene.store().snapshot(&Uid::new(WENT)).await.unwrap(), None);
     scene
@@ -33,7 +33,7 @@ async fn after_a_collector_died(seconds: i64) -> Scene {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_dead_predecessor_left_half_done_comes_to_its_end() {
-    let slot = Slot::of(at(0), Duration::from_secs(1_800));
+    let slot = TimeSlot::of(at(0), Duration::from_secs(1_800));
     for work in [RESIDENT, Work::Resident { shard: Shard::WHOLE, slot: Some(slot) }, SWEEP] {
         let scene = after_a_collector_died(-300).await;
         if work == SWEEP {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Fact, termination::DeletionStalled};
+use lifecycle::{Event, termination::DeletionStalled};
 use tokio::time::sleep;
 
 use crate::fixture::{Pods, RESIDENT, SWEEP, Scene, UID};
@@ -26,8 +26,8 @@ fn remaining(count: u32) -> (&'static str, &'static str, &'static str) {
 /// What was written of it, in order.
 async fn stalled(scene: &Scene) -> Vec<DeletionStalled> {
     let history = scene.history(UID).await;
-    let found = history.into_iter().filter_map(|entry| match entry.fact {
-        Fact::DeletionStalled(stalled) => Some(stalled),
+    let found = history.into_iter().filter_map(|entry| match entry.event {
+        Event::DeletionStalled(stalled) => Some(stalled),
         _ => None,
     });
     found.collect()

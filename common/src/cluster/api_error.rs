@@ -15,13 +15,13 @@ const UID_FIELD: &str = "metadata.uid";
 #[error("cannot {doing}: {why}")]
 pub struct Trouble {
     pub doing: String,
-    pub answer: Answer,
+    pub answer: ApiOutcome,
     pub why: String,
 }
 
 /// What an error says about the fate of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ApiOutcome {
     /// A live apiserver looked, and there is no such object.
     NotFound,
     /// A live apiserver refused because the uid is another one: the object that was meant is gone.
@@ -36,7 +36,7 @@ pub enum Answer {
     Unclear,
 }
 
-impl Answer {
+impl ApiOutcome {
     /// Reads an error. Whatever is not surely the apiserver's own word is [`Answer::Unclear`]: a page of a proxy with
     /// the status 404 proves nothing.
     #[must_use]
@@ -64,12 +64,12 @@ fn names_field(status: &Status, field: &str) -> bool {
 
 impl Trouble {
     pub(crate) fn of(doing: impl Into<String>, error: &kube::Error) -> Self {
-        Self { doing: doing.into(), answer: Answer::of(error), why: told(error) }
+        Self { doing: doing.into(), answer: ApiOutcome::of(error), why: told(error) }
     }
 
     pub(crate) fn timed_out(doing: impl Into<String>) -> Self {
         let why = format!("the apiserver did not answer within {} s", REQUEST_TIMEOUT.as_secs());
-        Self { doing: doing.into(), answer: Answer::Unclear, why }
+        Self { doing: doing.into(), answer: ApiOutcome::Unclear, why }
     }
 }
 
@@ -135,22 +135,22 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(code: u16, reason: &str, message: &str, expected: Answer) {
+    fn check(code: u16, reason: &str, message: &str, expected: ApiOutcome) {
         let status = Status { code, reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
-        assert_eq!(Answer::of(&kube::Error::Api(status.boxed())), expected, "{code} {reason}");
+        assert_eq!(ApiOutcome::of(&kube::Error::Api(status.boxed())), expected, "{code} {reason}");
     }
 
     #[test]
     fn only_the_apiservers_own_word_is_definite() {
-        check(404, "NotFound", "namespaces \"a\" not found", Answer::NotFound);
-        check(404, "Failed to parse error data", "<html>", Answer::Unclear);
-        check(404, "", "", Answer::Unclear);
-        check(403, "Forbidden", "", Answer::Refused);
-        check(422, "Invalid", "", Answer::Refused);
-        check(401, "Unauthorized", "", Answer::Refused);
-        check(503, "ServiceUnavailable", "", Answer::Unclear);
-        check(500, "InternalError", "", Answer::Unclear);
-        check(429, "Failed to parse error data", "Too many requests", Answer::TooManyRequests);
+        check(404, "NotFound", "namespaces \"a\" not found", ApiOutcome::NotFound);
+        check(404, "Failed to parse error data", "<html>", ApiOutcome::Unclear);
+        check(404, "", "", ApiOutcome::Unclear);
+        check(403, "Forbidden", "", ApiOutcome::Refused);
+        check(422, "Invalid", "", ApiOutcome::Refused);
+        check(401, "Unauthorized", "", ApiOutcome::Refused);
+        check(503, "ServiceUnavailable", "", ApiOutcome::Unclear);
+        check(500, "InternalError", "", ApiOutcome::Unclear);
+        check(429, "Failed to parse error data", "Too many requests", ApiOutcome::TooManyRequests);
     }
 
     fn forbidden() -> Box<Status> {
@@ -183,9 +183,14 @@ mod tests {
 
     #[test]
     fn a_conflict_counts_only_when_it_says_which() {
-        check(409, "Conflict", "Precondition failed: UID in precondition: a, UID in object meta: b", Answer::OtherUid);
-        check(409, "Conflict", "Precondition failed: ResourceVersion in precondition: 1, ...", Answer::Moved);
-        check(409, "Conflict", "please apply your changes to the latest version", Answer::Unclear);
+        check(
+            409,
+            "Conflict",
+            "Precondition failed: UID in precondition: a, UID in object meta: b",
+            ApiOutcome::OtherUid,
+        );
+        check(409, "Conflict", "Precondition failed: ResourceVersion in precondition: 1, ...", ApiOutcome::Moved);
+        check(409, "Conflict", "please apply your changes to the latest version", ApiOutcome::Unclear);
     }
 
     #[test]
@@ -195,12 +200,12 @@ mod tests {
             let causes: Vec<_> =
                 fields.iter().map(|field| json!({"message": "Invalid value", "field": field})).collect();
             let status = json!({"code": 422, "reason": reason, "message": words, "details": {"causes": causes}});
-            Answer::of(&kube::Error::Api(serde_json::from_value::<Status>(status).unwrap().boxed()))
+            ApiOutcome::of(&kube::Error::Api(serde_json::from_value::<Status>(status).unwrap().boxed()))
         };
-        assert_eq!(answer("Invalid", &["metadata.uid"]), Answer::OtherUid);
-        assert_eq!(answer("Invalid", &["metadata.labels", "metadata.uid"]), Answer::OtherUid);
-        assert_eq!(answer("Invalid", &[]), Answer::Refused, "the words of an admission policy prove nothing");
-        assert_eq!(answer("Invalid", &["metadata.labels"]), Answer::Refused);
-        assert_eq!(answer("", &["metadata.uid"]), Answer::Unclear);
+        assert_eq!(answer("Invalid", &["metadata.uid"]), ApiOutcome::OtherUid);
+        assert_eq!(answer("Invalid", &["metadata.labels", "metadata.uid"]), ApiOutcome::OtherUid);
+        assert_eq!(answer("Invalid", &[]), ApiOutcome::Refused, "the words of an admission policy prove nothing");
+        assert_eq!(answer("Invalid", &["metadata.labels"]), ApiOutcome::Refused);
+        assert_eq!(answer("", &["metadata.uid"]), ApiOutcome::Unclear);
     }
 }

@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Answer, Cluster, FIELD_MANAGER, Trouble, api_error::within};
+use super::{ApiOutcome, Cluster, FIELD_MANAGER, Trouble, api_error::within};
 
 /// Puts a policy in force by a binding of the same name. Safe to repeat.
 ///
@@ -28,7 +28,7 @@ pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
     within(&doing, bindings.patch(policy, &params, &Patch::Apply(binding))).await?;
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster.client.clone());
     match within(&doing, policies.get(policy)).await {
-        Err(trouble) if trouble.answer == Answer::NotFound => {
+        Err(trouble) if trouble.answer == ApiOutcome::NotFound => {
             let why = "the cluster has no such policy, so the binding refuses nothing; install the chart again";
             Err(Trouble { why: why.to_owned(), ..trouble })
         }
@@ -48,7 +48,7 @@ pub async fn unbind(cluster: &Cluster, policy: &str) -> Result<bool, Trouble> {
     let removed = within(&doing, bindings.delete(policy, &DeleteParams::default())).await;
     match removed {
         Ok(_) => Ok(true),
-        Err(trouble) if trouble.answer == Answer::NotFound => Ok(false),
+        Err(trouble) if trouble.answer == ApiOutcome::NotFound => Ok(false),
         Err(trouble) => Err(trouble),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use lifecycle::{
     Namespace, Policies, Uid,
-    termination::{EndCondition, Ending},
+    termination::{Termination, TerminationCondition},
     time::cut_to_millis,
 };
 use serde_json::{Value, json};
@@ -40,14 +40,14 @@ pub fn facts_of(object: NamespaceMeta, policies: &Policies) -> Option<Namespace>
     let is_deleted = metadata.deletion_timestamp.is_some();
     let ending = is_deleted.then(|| {
         let conditions = status.and_then(|status| status.conditions).unwrap_or_default();
-        let conditions = conditions.into_iter().filter(|it| it.status == "True").map(|it| EndCondition {
+        let conditions = conditions.into_iter().filter(|it| it.status == "True").map(|it| TerminationCondition {
             condition: it.type_,
             reason: it.reason.unwrap_or_default(),
             message: it.message.unwrap_or_default(),
         });
         let own = metadata.finalizers.take().unwrap_or_default();
         let of_the_content = spec.and_then(|spec| spec.finalizers).unwrap_or_default();
-        Box::new(Ending::new(conditions, own.into_iter().chain(of_the_content)))
+        Box::new(Termination::new(conditions, own.into_iter().chain(of_the_content)))
     });
     facts(metadata, policies).map(|namespace| Namespace { ending, ..namespace })
 }
@@ -61,10 +61,10 @@ pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<
     match within(&doing, cluster.lean_namespaces().get(name)).await {
         Ok(object) => facts_of(object, policies).map(Some).ok_or_else(|| Trouble {
             doing,
-            answer: super::Answer::Unclear,
+            answer: super::ApiOutcome::Unclear,
             why: "the answer lacks a uid, a name, a creation or a resourceVersion".to_owned(),
         }),
-        Err(trouble) if trouble.answer == super::Answer::NotFound => Ok(None),
+        Err(trouble) if trouble.answer == super::ApiOutcome::NotFound => Ok(None),
         Err(trouble) => Err(trouble),
     }
 }

@@ -18,7 +18,7 @@ use super::{REQUEST_TIMEOUT, watch_error::refused, watching};
 /// for the rest of a list: an apiserver that is frozen, or a connection whose other end is gone without a word, would leave
 /// a collector blind until it is started again.
 #[derive(Clone, Debug)]
-pub(super) struct Patient<S>(pub(super) S);
+pub(super) struct WithTimeout<S>(pub(super) S);
 
 /// Why an answer was given up on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,7 @@ pub(super) enum Silent {
     NothingMore(Duration),
 }
 
-impl<S, B> Service<Request<Body>> for Patient<S>
+impl<S, B> Service<Request<Body>> for WithTimeout<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Future: Send + 'static,

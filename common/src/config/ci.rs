@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use lifecycle::{
-    duration::{Pause, Period},
+    duration::{NonNegativeDuration, PositiveDuration},
     pipeline::CiSystem,
     policy::Invalid,
 };
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::prometheus::{Trust, goes_into};
 
 /// The least time between two questions about the same pipeline.
-const LEAST_EVERY: Period = Period::from_secs(1);
+const LEAST_EVERY: PositiveDuration = PositiveDuration::from_secs(1);
 
 /// How a CI system is asked what became of pipelines, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,10 @@ pub(super) struct Said<'a> {
     pub(super) token_file: Option<&'a String>,
     pub(super) ca_file: Option<&'a String>,
     pub(super) insecure: bool,
-    pub(super) check_every: Period,
+    pub(super) check_every: PositiveDuration,
     pub(super) requests_per_minute: u32,
     pub(super) gone: RawGone,
-    pub(super) gone_confirm_after: Pause,
+    pub(super) gone_confirm_after: NonNegativeDuration,
     pub(super) webhook_secret_file: Option<&'a String>,
 }
 

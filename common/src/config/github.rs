@@ -1,7 +1,7 @@
 //! How GitHub is asked what became of the workflow runs that made namespaces.
 
 use lifecycle::{
-    duration::{Pause, Period},
+    duration::{NonNegativeDuration, PositiveDuration},
     pipeline::CiSystem,
     policy::Invalid,
 };
@@ -35,7 +35,7 @@ pub struct RawGithub {
     /// How often is asked for each run that may go on; at least `1s`. For one that is over, but was not cancelled, is asked
     /// every half an hour. Default: `1m`. Variable: `NSM__GITHUB__CHECK_EVERY`.
     #[serde(default = "check_every")]
-    pub check_every: Period,
+    pub check_every: PositiveDuration,
     /// How many requests each collector sends in a minute at most. What waits for that is asked later; GitHub
     /// takes 5,000 in an hour. Default: 60. Variable: `NSM__GITHUB__REQUESTS_PER_MINUTE`.
     #[serde(default = "requests_per_minute")]
@@ -47,7 +47,7 @@ pub struct RawGithub {
     /// How far apart the two answers must lie by which a run counts as gone; may be `0s`. Default: `10m`. Variable:
     /// `NSM__GITHUB__GONE_CONFIRM_AFTER`.
     #[serde(default = "gone_confirm_after")]
-    pub gone_confirm_after: Pause,
+    pub gone_confirm_after: NonNegativeDuration,
     /// A file with the secret that signs GitHub's webhooks, which are taken in by the API at `/hooks/github`; read for each
     /// of them. Default: none, and then none is taken in. Variable: `NSM__GITHUB__WEBHOOK_SECRET_FILE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! How GitLab is asked what became of the pipelines that made namespaces.
 
 use lifecycle::{
-    duration::{Pause, Period},
+    duration::{NonNegativeDuration, PositiveDuration},
     pipeline::CiSystem,
     policy::Invalid,
 };
@@ -32,7 +32,7 @@ pub struct RawGitlab {
     /// How often is asked for each pipeline that may go on; at least `1s`. For one that is over, but was not cancelled, is
     /// asked every half an hour. Default: `1m`. Variable: `NSM__GITLAB__CHECK_EVERY`.
     #[serde(default = "check_every")]
-    pub check_every: Period,
+    pub check_every: PositiveDuration,
     /// How many requests each collector sends in a minute at most. What waits for that is asked later. Default: 120.
     /// Variable: `NSM__GITLAB__REQUESTS_PER_MINUTE`.
     #[serde(default = "requests_per_minute")]
@@ -44,7 +44,7 @@ pub struct RawGitlab {
     /// How far apart the two answers must lie by which a pipeline counts as gone; may be `0s`. Default: `10m`. Variable:
     /// `NSM__GITLAB__GONE_CONFIRM_AFTER`.
     #[serde(default = "gone_confirm_after")]
-    pub gone_confirm_after: Pause,
+    pub gone_confirm_after: NonNegativeDuration,
     /// A file with the secret token of GitLab's webhooks, which are taken in by the API at `/hooks/gitlab`; read for each of
     /// them. Default: none, and then none is taken in. Variable: `NSM__GITLAB__WEBHOOK_SECRET_FILE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,16 +73,16 @@ impl RawGitlab {
     }
 }
 
-pub(super) const fn check_every() -> Period {
-    Period::from_secs(60)
+pub(super) const fn check_every() -> PositiveDuration {
+    PositiveDuration::from_secs(60)
 }
 
 const fn requests_per_minute() -> u32 {
     120
 }
 
-pub(super) const fn gone_confirm_after() -> Pause {
-    Pause::from_secs(10 * 60)
+pub(super) const fn gone_confirm_after() -> NonNegativeDuration {
+    NonNegativeDuration::from_secs(10 * 60)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::fmt;
 
 use lifecycle::{
     Mode,
-    duration::Period,
+    duration::PositiveDuration,
     keys::{DEFAULT_CI_PREFIX, DEFAULT_PREFIX},
     policy::{OnUndeliverable, RawPolicy},
 };
@@ -159,7 +159,7 @@ pub struct RawCi {
 pub struct RawHealth {
     /// How often is looked, for all namespaces at once; at least `1s`. With `jobs.sweep: cron` no more often than that
     /// sweeps. Default: `30s`. Variable: `NSM__HEALTH__CHECK_EVERY`.
-    pub check_every: Period,
+    pub check_every: PositiveDuration,
     /// Whether the workloads in the cluster may be read for it: what should be ready and is not, in all namespaces. With
     /// `false`, `checks.health: auto` reads the alerts of Prometheus alone, and the chart grants no right to read workloads.
     /// Default: true. Variable: `NSM__HEALTH__KUBERNETES`.
@@ -197,7 +197,7 @@ pub struct RawNotices {
     pub webhook: Option<RawWebhook>,
     /// How long a notice is tried that does not arrive, while its deletion waits. Default: `1h`. Variable:
     /// `NSM__NOTICES__UNDELIVERABLE_AFTER`.
-    pub undeliverable_after: Period,
+    pub undeliverable_after: PositiveDuration,
     /// What follows then, and where the receiver refuses a notice for good: `proceed` deletes the namespace as one whose
     /// deletion nobody could foresee, so that `waves` limits it; `wait` goes on trying, and deletes nothing before the
     /// notice was delivered. Default: `proceed`. Variable: `NSM__NOTICES__ON_UNDELIVERABLE`.
@@ -291,7 +291,7 @@ pub struct RawAdmin {
 pub struct RawLeadership {
     /// How long a leader that is not heard of stays the leader, from `3s` to `5m`, in whole seconds: after twice this
     /// time another leads. Default: `10s`. Takes hold at the next start. Variable: `NSM__LEADERSHIP__LEASE`.
-    pub lease: Period,
+    pub lease: PositiveDuration,
     /// What begins the names of the leases, and tells this installation from others in its namespace: at most 32 small
     /// letters, digits and dashes. Default: `namespace-manager`. Takes hold at the next start. Variable:
     /// `NSM__LEADERSHIP__NAME`.
@@ -310,7 +310,7 @@ pub struct RawWorkers {
     #[schemars(range(min = 1))]
     pub max: u32,
     /// How long one waits for work before it ends, where more than `min` are there. Default: `30s`. Variable: `NSM__WORKERS__IDLE_FOR`.
-    pub idle_for: Period,
+    pub idle_for: PositiveDuration,
 }
 
 /// What the program tells about itself.
@@ -388,7 +388,7 @@ impl Default for RawCi {
 
 impl Default for RawHealth {
     fn default() -> Self {
-        Self { check_every: Period::from_secs(30), kubernetes: true }
+        Self { check_every: PositiveDuration::from_secs(30), kubernetes: true }
     }
 }
 
@@ -409,7 +409,7 @@ impl Default for RawWaves {
 impl Default for RawNotices {
     fn default() -> Self {
         let on_undeliverable = OnUndeliverable::Proceed;
-        Self { webhook: None, undeliverable_after: Period::from_secs(3_600), on_undeliverable }
+        Self { webhook: None, undeliverable_after: PositiveDuration::from_secs(3_600), on_undeliverable }
     }
 }
 
@@ -421,13 +421,13 @@ impl Default for RawApi {
 
 impl Default for RawLeadership {
     fn default() -> Self {
-        Self { lease: Period::from_secs(10), name: "namespace-manager".to_owned() }
+        Self { lease: PositiveDuration::from_secs(10), name: "namespace-manager".to_owned() }
     }
 }
 
 impl Default for RawWorkers {
     fn default() -> Self {
-        Self { min: 0, max: 4, idle_for: Period::from_secs(30) }
+        Self { min: 0, max: 4, idle_for: PositiveDuration::from_secs(30) }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 use jiff::SignedDuration;
 use lifecycle::{
     Keys, Mode, Policies,
-    duration::Period,
+    duration::PositiveDuration,
     pipeline::CiSystem,
     policy::{self, Common, HealthSource, HealthSources, Invalid, Undeliverable},
 };
@@ -360,7 +360,7 @@ fn hash(raw: &Raw, policies: &Policies) -> String {
 /// How often health is looked at: one that sweeps looks once in each sweep.
 fn check_every(raw: &Raw) -> Result<Duration, Invalid> {
     const LEAST: Duration = Duration::from_secs(1);
-    let every = |period: Period| period.get().unsigned_abs();
+    let every = |period: PositiveDuration| period.get().unsigned_abs();
     let asked = every(raw.health.check_every);
     if asked < LEAST {
         let why =

@@ -9,11 +9,11 @@ const DAY: u64 = 24 * HOUR;
 /// A period that comes out the same by the clock on the wall, every hour and every day: a cron expression says it
 /// exactly. `*/7 * * * *` would mean 7 minutes, and 4 at the end of the hour.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Every {
+pub struct CronInterval {
     seconds: u64,
 }
 
-impl Every {
+impl CronInterval {
     /// The period, if there is a cron expression for it: what divides an hour into minutes, a day into hours, a day, a
     /// week.
     #[must_use]
@@ -48,7 +48,7 @@ impl Every {
     }
 }
 
-impl fmt::Debug for Every {
+impl fmt::Debug for CronInterval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Every({})", self.cron())
     }
@@ -60,8 +60,8 @@ mod tests {
 
     #[track_caller]
     fn check(seconds: u64, expected: Option<&str>) {
-        let every = Every::of(Duration::from_secs(seconds));
-        assert_eq!(every.map(Every::cron).as_deref(), expected);
+        let every = CronInterval::of(Duration::from_secs(seconds));
+        assert_eq!(every.map(CronInterval::cron).as_deref(), expected);
         assert_eq!(every.map(|every| every.period().as_secs()), expected.map(|_| seconds));
     }
 
@@ -81,6 +81,6 @@ mod tests {
         for seconds in [0, 1, 30, 90, 7 * 60, 40 * 60, 90 * 60, 5 * 3_600, 2 * 86_400, 8 * 86_400] {
             check(seconds, None);
         }
-        assert_eq!(Every::of(Duration::from_millis(60_500)), None);
+        assert_eq!(CronInterval::of(Duration::from_millis(60_500)), None);
     }
 }

@@ -48,7 +48,7 @@ pub struct LocalJobs(Arc<Inner>);
 struct Inner {
     limits: PerKind<usize>,
     programs: PerKind<Program>,
-    board: Board,
+    board: JobTable,
     tasks: TaskTracker,
     /// The parent of every job's token.
     stop: CancellationToken,
@@ -62,7 +62,7 @@ struct Inner {
 
 /// What is known of each job.
 #[derive(Debug, Default)]
-struct Board {
+struct JobTable {
     jobs: Mutex<Jobs>,
     ended: Notify,
 }
@@ -94,7 +94,7 @@ impl LocalJobs {
         Self(Arc::new(Inner {
             limits,
             programs,
-            board: Board::default(),
+            board: JobTable::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             cut_off: CancellationToken::new(),
@@ -281,7 +281,7 @@ async fn repeat(inner: Arc<Inner>, schedule: Schedule, end: CancellationToken) {
     }
 }
 
-impl Board {
+impl JobTable {
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }

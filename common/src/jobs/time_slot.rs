@@ -7,12 +7,12 @@ use jiff::Timestamp;
 /// A slot of time, told by when it began. Which one it is follows from the time alone, so that whoever asks gives its job
 /// the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot {
+pub struct TimeSlot {
     /// In seconds of Unix time.
     begins: i64,
 }
 
-impl Slot {
+impl TimeSlot {
     /// The slot of this length, in whole seconds, that `now` is in.
     #[must_use]
     pub fn of(now: Timestamp, length: Duration) -> Self {
@@ -46,13 +46,13 @@ impl Slot {
     }
 }
 
-impl fmt::Display for Slot {
+impl fmt::Display for TimeSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.begins.fmt(f)
     }
 }
 
-impl FromStr for Slot {
+impl FromStr for TimeSlot {
     type Err = ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -78,15 +78,15 @@ mod tests {
     #[test]
     fn all_who_ask_within_a_slot_name_the_same() {
         for (now, begins) in [(0, 0), (1_799, 0), (1_800, 1_800), (5_000, 3_600), (-1, -1_800)] {
-            assert_eq!(Slot::of(at(now), LENGTH).to_string(), begins.to_string(), "{now}");
+            assert_eq!(TimeSlot::of(at(now), LENGTH).to_string(), begins.to_string(), "{now}");
         }
-        assert_eq!("3600".parse(), Ok(Slot::of(at(5_000), LENGTH)));
-        assert_eq!(Slot::of(at(5_000), LENGTH).before(LENGTH).begins(), at(1_800));
+        assert_eq!("3600".parse(), Ok(TimeSlot::of(at(5_000), LENGTH)));
+        assert_eq!(TimeSlot::of(at(5_000), LENGTH).before(LENGTH).begins(), at(1_800));
     }
 
     #[test]
     fn a_resident_stays_until_its_successor_is_there() {
-        let slot = Slot::of(at(3_600), LENGTH);
+        let slot = TimeSlot::of(at(3_600), LENGTH);
         let stay = |now| slot.stay(LENGTH, OVERLAP, at(now)).as_secs();
         assert_eq!([stay(3_600), stay(5_000), stay(5_400)], [1_860, 460, 60]);
     }
@@ -94,7 +94,7 @@ mod tests {
     /// Were it to end at once, another would be started at once, and so on.
     #[test]
     fn a_resident_with_a_wrong_clock_stays_for_a_while_and_not_for_ever() {
-        let slot = Slot::of(at(3_600), LENGTH);
+        let slot = TimeSlot::of(at(3_600), LENGTH);
         assert_eq!(slot.stay(LENGTH, OVERLAP, at(1_000_000)), OVERLAP);
         assert_eq!(slot.stay(LENGTH, OVERLAP, at(0)), LENGTH + OVERLAP);
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, http_client::Web, queue, store};
+use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, http_client::HttpClient, queue, store};
 
 const LEASE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);
@@ -103,7 +103,7 @@ struct Candidate {
     tasks: JoinSet<anyhow::Result<()>>,
     cancel: CancellationToken,
     leads: Arc<Mutex<bool>>,
-    vitals: Vitals,
+    vitals: Liveness,
 }
 
 impl Candidate {
@@ -131,15 +131,15 @@ impl Candidate {
                 queue: queue::open("memory:").await.unwrap(),
                 cluster: Cluster::through(service),
                 clock: Clock::system(),
-                web: Web::system(),
-                vitals: Vitals::default(),
+                http: HttpClient::system(),
+                liveness: Liveness::default(),
                 settings: tokio::sync::watch::channel(Arc::new(settings)).1,
                 instance: instance.to_owned(),
             },
             cancel: CancellationToken::new(),
         };
         let (cancel, leads) = (running.cancel.clone(), Arc::new(Mutex::new(false)));
-        let vitals = running.context.vitals.clone();
+        let vitals = running.context.liveness.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(lead("tester", running, {
             let leads = Arc::clone(&leads);

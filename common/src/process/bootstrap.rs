@@ -18,10 +18,10 @@ use crate::{
     config::{self, Settings, Source, variable},
     context::Context,
     history,
-    http_client::Web,
+    http_client::HttpClient,
     identity,
     jobs::{KubernetesJobs, Place, SharedJobs},
-    liveness::Vitals,
+    liveness::Liveness,
     queue,
     store::{self, OpenError, SharedStore},
 };
@@ -31,7 +31,7 @@ const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_s
 
 /// Makes a role's context, and starts what serves it: the admin server first, so that a pod that waits is seen to.
 pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mut Tasks) -> Result<Context, Failure> {
-    let (vitals, opened) = <(Vitals, StoreOnceOpen)>::default();
+    let (vitals, opened) = <(Liveness, StoreOnceOpen)>::default();
     if let Some(address) = settings.admin.listen {
         let served = admin::serve(address, vitals.clone(), opened.clone(), tasks.cancel.clone()).await?;
         tasks.spawn("admin server", async { served.await.context("cannot serve") });
@@ -43,8 +43,8 @@ pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mu
     let store = open(&settings).await?;
     let store = OnceLock::get_or_init(&opened, || store).clone();
     let settings = tasks.follow(source, settings);
-    let (clock, web) = (Clock::system(), Web::system());
-    Ok(Context { store, queue, cluster, clock, web, settings, vitals, instance: instance() })
+    let (clock, web) = (Clock::system(), HttpClient::system());
+    Ok(Context { store, queue, cluster, clock, http: web, settings, liveness: vitals, instance: instance() })
 }
 
 /// Opens the store, and waits for it where it is out of reach.

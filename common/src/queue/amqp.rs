@@ -26,7 +26,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 
-use self::{address::Address, consumer::Inbox, metrics::Counts, publisher::Outbox, silence::Told, topology::Topology};
+use self::{
+    address::Address, consumer::Subscription, metrics::Counts, publisher::Publisher, silence::Told, topology::Topology,
+};
 use super::{Consumer, Message, OpenError, Queue, QueueError, QueueSettings, Result, Route};
 
 /// How long a call may take in all: the port promises 5 s.
@@ -40,9 +42,9 @@ const SOMETHING: &str = "changed";
 #[derive(Debug)]
 pub(super) struct AmqpQueue {
     broker: Arc<Broker>,
-    outbox: Outbox,
-    events: Inbox,
-    tasks: Inbox,
+    outbox: Publisher,
+    events: Subscription,
+    tasks: Subscription,
     counts: Counts,
 }
 
@@ -60,9 +62,9 @@ impl AmqpQueue {
         let counts = Counts::default();
         let address = Address::new(settings)?;
         let broker = Arc::new(Broker { address, topology: Topology::new(&settings.prefix), counts: counts.clone() });
-        let inbox = |route| Inbox::new(Arc::clone(&broker), route);
+        let inbox = |route| Subscription::new(Arc::clone(&broker), route);
         let (events, tasks) = (inbox(Route::Events), inbox(Route::Tasks));
-        Ok(Self { events, tasks, outbox: Outbox::new(Arc::clone(&broker)), broker, counts })
+        Ok(Self { events, tasks, outbox: Publisher::new(Arc::clone(&broker)), broker, counts })
     }
 }
 
@@ -81,9 +83,9 @@ impl Queue for AmqpQueue {
         let inbox = match route {
             Route::Events => &self.events,
             Route::Tasks => &self.tasks,
-            Route::Hints => {
+            Route::CiEvents => {
                 // Nobody shares it, so it need not be kept: the consumer does.
-                hints = Inbox::new(Arc::clone(&self.broker), route);
+                hints = Subscription::new(Arc::clone(&self.broker), route);
                 &hints
             }
         };

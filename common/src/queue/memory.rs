@@ -66,7 +66,7 @@ impl MemoryQueue {
         match route {
             Route::Events => Some(&self.events),
             Route::Tasks => Some(&self.tasks),
-            Route::Hints => None,
+            Route::CiEvents => None,
         }
     }
 
@@ -90,7 +90,7 @@ impl Queue for MemoryQueue {
 
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
         let line = self.line(route).map_or_else(Arc::default, Arc::clone);
-        if route == Route::Hints {
+        if route == Route::CiEvents {
             self.hints().push(Arc::downgrade(&line));
         }
         Ok(Box::new(MemoryConsumer(line)))

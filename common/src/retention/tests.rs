@@ -1,6 +1,6 @@
 use lifecycle::{
-    Actor, Entry, Fact, Mode,
-    event::{Adopted, Gone, Protected, Terms},
+    Actor, Entry, Event, Mode,
+    event::{Adopted, Gone, PolicyRef, Protected},
     record::{FOLD_VERSION, Snapshot},
 };
 use serde_json::json;
@@ -18,21 +18,22 @@ fn day(day: i32) -> Timestamp {
     "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + DAYS * day
 }
 
-fn adopted() -> Fact {
-    let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
-    Fact::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 })
+fn adopted() -> Event {
+    let terms = PolicyRef { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
+    Event::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 })
 }
 
-fn gone() -> Fact {
-    Fact::Gone(Gone {})
+fn gone() -> Event {
+    Event::Gone(Gone {})
 }
 
 /// Writes a history, each entry a day after the one before it, and the snapshot of it.
-async fn history(store: &SharedStore, uid: &str, from: i32, facts: Vec<Fact>) -> Record {
+async fn history(store: &SharedStore, uid: &str, from: i32, facts: Vec<Event>) -> Record {
     let mut record = Record::new(Uid::new(uid));
     for (fact, at) in facts.into_iter().zip(from..) {
         let (actor, seq) = (Actor::role("collector", "test"), record.head + 1);
-        let entry = Entry { uid: Uid::new(uid), seq, at: day(at), actor, name: uid.to_owned(), token: token(), fact };
+        let entry =
+            Entry { uid: Uid::new(uid), seq, at: day(at), actor, name: uid.to_owned(), token: token(), event: fact };
         assert_eq!(store.append(&entry).await.unwrap(), Inserted::Written);
         record.fold(&entry);
     }
@@ -72,7 +73,7 @@ async fn who_is_gone_for_longer_is_forgotten_and_nobody_else() {
 #[tokio::test]
 async fn what_cannot_be_read_is_left_to_a_person() {
     let (_directory, store) = temporary().await;
-    let later = Fact::Unrecognised { kind: "Slept".into(), data: json!({}) };
+    let later = Event::Unrecognised { kind: "Slept".into(), data: json!({}) };
     history(&store, "later", 0, vec![adopted(), later, gone()]).await;
     assert_eq!(pruned(&store).await.histories, 0);
     assert_eq!(uids(&store).await, ["later"]);
@@ -82,7 +83,7 @@ async fn what_cannot_be_read_is_left_to_a_person() {
 #[tokio::test]
 async fn what_was_cut_short_is_finished() {
     let (_directory, store) = temporary().await;
-    let record = history(&store, "u", 0, vec![adopted(), Fact::Protected(Protected { on: true }), gone()]).await;
+    let record = history(&store, "u", 0, vec![adopted(), Event::Protected(Protected { on: true }), gone()]).await;
     store.forget(&record.uid).await.unwrap();
     history(&store, "u", 0, vec![adopted()]).await;
     store.put_snapshot(&record).await.unwrap();

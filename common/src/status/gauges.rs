@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 use super::{ChannelLine, Overview};
-use crate::{heartbeat::Checks, timings::Timings};
+use crate::{heartbeat::CheckCounts, timings::Timings};
 
 /// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
 pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
@@ -68,13 +68,13 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
             checks.get_or_create(&labels).inc_by(count);
         }
     }
-    registry.register("namespace_manager_ns_check", Checks::HELP, checks);
+    registry.register("namespace_manager_ns_check", CheckCounts::HELP, checks);
 
     let contested = Family::<Vec<(&str, String)>, Counter>::default();
     for (owner, of_owner) in &page.checks {
         contested.get_or_create(&vec![("owner", owner.clone())]).inc_by(of_owner.contested);
     }
-    registry.register("namespace_manager_annotations_contested", Checks::CONTESTED_HELP, contested);
+    registry.register("namespace_manager_annotations_contested", CheckCounts::CONTESTED_HELP, contested);
 
     let deleted = Family::<Vec<(&str, String)>, Counter>::default();
     for (owner, of_owner) in &page.deleted {

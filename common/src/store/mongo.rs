@@ -26,10 +26,10 @@ use mongodb::{
 };
 use tokio::time::timeout;
 
-use self::{connection::Link, failure::Failure};
+use self::{connection::MongoConnection, failure::Failure};
 use super::{
-    Access, Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
-    first_millisecond,
+    Access, Claim, ClaimKind, EntryPosition, Heartbeat, Inserted, Observed, OpenError, Result, SourceCacheEntry, Store,
+    StoreError, first_millisecond,
 };
 
 /// The port's: every call ends within it.
@@ -54,13 +54,13 @@ const META: &str = "meta";
 /// A store in a database of a server.
 #[derive(Debug)]
 pub(super) struct MongoStore {
-    link: Link,
+    link: MongoConnection,
 }
 
 impl MongoStore {
     /// Connects, and lays out the database where nothing is in it.
     pub(super) async fn open(url: &str, access: &Access) -> std::result::Result<Self, OpenError> {
-        let link = Link::connect(url, access).await?;
+        let link = MongoConnection::connect(url, access).await?;
         let place = link.place().to_owned();
         schema::prepare(&link.database().await).await.map_err(|failure| failure.while_opening(place))?;
         Ok(Self { link })
@@ -117,7 +117,7 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>> {
         let doing = || format!("read what was appended since {from}");
         let filter = tail_filter(from, after);
         self.call(doing, |database| {
@@ -216,7 +216,7 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn put_note(&self, note: &Note) -> Result<()> {
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()> {
         let doing = || format!("keep the note about `{}`", note.about);
         let place = self.link.place();
         let document =
@@ -225,7 +225,7 @@ impl Store for MongoStore {
         self.call(doing, |database| put(database.collection(NOTES), filter.clone(), document.clone())).await
     }
 
-    async fn note(&self, about: &str) -> Result<Option<Note>> {
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>> {
         let doing = || format!("read the note about `{about}`");
         self.call(doing, |database| async move {
             let found = database.collection::<Document>(NOTES).find_one(doc! { "_id": about }).await?;
@@ -444,7 +444,7 @@ async fn forget_traces(database: Database, uid: &Uid) -> std::result::Result<(),
 }
 
 /// Entries from an instant on, and after a place; of the two bounds the later one says it all.
-fn tail_filter(from: Timestamp, after: Option<&Place>) -> Document {
+fn tail_filter(from: Timestamp, after: Option<&EntryPosition>) -> Document {
     let from = first_millisecond(from);
     match after {
         Some(place) if place.at.as_millisecond() >= from => {

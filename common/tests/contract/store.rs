@@ -19,7 +19,7 @@ use common::{
     store::{self, Access, Claim, Inserted, OpenError, SharedStore, Store},
 };
 use jiff::{Timestamp, ToSpan};
-use lifecycle::{Actor, Entry, Fact, Uid, event::Protected};
+use lifecycle::{Actor, Entry, Event, Uid, event::Protected};
 use serde_json::Value;
 
 /// A new, empty store, and what a later version of this program might have put into it.
@@ -144,8 +144,16 @@ fn actor() -> Actor {
 
 /// Some entry, of an own writer.
 fn entry(uid: &str, seq: u64) -> Entry {
-    let fact = Fact::Protected(Protected { on: seq % 2 == 1 });
-    Entry { uid: Uid::new(uid), seq, at: at(seq), actor: actor(), name: format!("name-of-{uid}"), token: token(), fact }
+    let fact = Event::Protected(Protected { on: seq % 2 == 1 });
+    Entry {
+        uid: Uid::new(uid),
+        seq,
+        at: at(seq),
+        actor: actor(),
+        name: format!("name-of-{uid}"),
+        token: token(),
+        event: fact,
+    }
 }
 
 async fn append(store: &dyn Store, entries: &[Entry]) {

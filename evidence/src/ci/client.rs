@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{config::CiSettings, http_client::Web};
+use common::{config::CiSettings, http_client::HttpClient};
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{
     Client, RequestBuilder, StatusCode, Url,
@@ -32,7 +32,7 @@ const RESET: &str = "x-ratelimit-reset";
 
 /// The client that requests share, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Way(Mutex<Option<(Instant, Client)>>);
+pub(super) struct CiClient(Mutex<Option<(Instant, Client)>>);
 
 /// An answer, whole.
 #[derive(Debug)]
@@ -44,12 +44,12 @@ pub(super) struct Got {
     pub(super) body: Vec<u8>,
 }
 
-impl Way {
+impl CiClient {
     /// Asks, and returns the answer, or why there is none.
     pub(super) async fn get(
         &self,
         (name, settings): (&str, &CiSettings),
-        web: &Web,
+        web: &HttpClient,
         url: Url,
         etag: Option<&str>,
         prepare: impl Fn(RequestBuilder, &SecretString) -> RequestBuilder,

@@ -5,8 +5,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    ci_verification::{RanFor, Reference},
-    pipeline::{Kind, Origin},
+    ci_verification::{JobContext, Reference},
+    pipeline::{CiObjectKind, CiObjectRef},
     time::between,
 };
 use reqwest::{RequestBuilder, Url, header::ACCEPT};
@@ -135,15 +135,15 @@ const OVER: [&str; 8] =
     ["success", "failure", "neutral", "skipped", "timed_out", "action_required", "stale", "startup_failure"];
 
 impl System for Github {
-    fn origin(&self, base: &Url, pipeline: &Origin) -> Url {
+    fn origin(&self, base: &Url, pipeline: &CiObjectRef) -> Url {
         let id = pipeline.id.to_string();
         match pipeline.kind {
-            Kind::Pipeline | Kind::Job => below(base, pipeline, &["actions", "runs", &id]),
-            Kind::MergeRequest => below(base, pipeline, &["pulls", &id]),
+            CiObjectKind::Pipeline | CiObjectKind::Job => below(base, pipeline, &["actions", "runs", &id]),
+            CiObjectKind::MergeRequest => below(base, pipeline, &["pulls", &id]),
         }
     }
 
-    fn project(&self, base: &Url, pipeline: &Origin) -> Url {
+    fn project(&self, base: &Url, pipeline: &CiObjectRef) -> Url {
         below(base, pipeline, &[])
     }
 
@@ -152,20 +152,20 @@ impl System for Github {
         request.header(ACCEPT, "application/vnd.github+json")
     }
 
-    fn there(&self, _: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+    fn there(&self, _: &Url, pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String> {
         match pipeline.kind {
-            Kind::Pipeline | Kind::Job => run(pipeline, body),
-            Kind::MergeRequest => pull(pipeline, body),
+            CiObjectKind::Pipeline | CiObjectKind::Job => run(pipeline, body),
+            CiObjectKind::MergeRequest => pull(pipeline, body),
         }
     }
 
-    fn is_project(&self, pipeline: &Origin, id: Option<u64>, body: &[u8]) -> bool {
+    fn is_project(&self, pipeline: &CiObjectRef, id: Option<u64>, body: &[u8]) -> bool {
         // Its name may have been given again.
         let is_it = |found: &Repository| id.zip(id_of(found)).is_none_or(|(id, found)| id == found);
         serde_json::from_slice::<Repository>(body).is_ok_and(|found| is_called(&found, pipeline) && is_it(&found))
     }
 
-    fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url> {
+    fn lists(&self, base: &Url, pipeline: &CiObjectRef, runs_for: &RunsFor) -> Vec<Url> {
         let (Reference::Branch(branch), Some(workflow)) = (&runs_for.reference, runs_for.workflow_id) else {
             return Vec::new();
         };
@@ -174,7 +174,7 @@ impl System for Github {
         vec![url]
     }
 
-    fn list(&self, pipeline: &Origin, _: &There, body: &[u8], at: Timestamp) -> Result<List, String> {
+    fn list(&self, pipeline: &CiObjectRef, _: &There, body: &[u8], at: Timestamp) -> Result<List, String> {
         let all: Runs = read(body)?;
         let listed = |run: &Run| Listed {
             id: run.id,
@@ -203,12 +203,12 @@ fn runs_for(run: &Run) -> Option<RunsFor> {
     })
 }
 
-fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+fn run(pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String> {
     let run: Run = read(body)?;
     if run.id != pipeline.id || !is_called(&run.repository, pipeline) {
         return Err("the answer of GitHub is about another workflow run".to_owned());
     }
-    let ran_for = (pipeline.kind == Kind::Job).then(|| ran_for(&run));
+    let ran_for = (pipeline.kind == CiObjectKind::Job).then(|| ran_for(&run));
     let (is_cancelled, is_over) = match (run.status.as_str(), run.conclusion.as_deref()) {
         // What became of it is nothing to whoever asks what it ran for.
         _ if ran_for.is_some() => (false, true),
@@ -227,7 +227,7 @@ fn run(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
         is_cancelled,
         is_over,
         project_id: id_of(&run.repository),
-        runs_for: runs_for(&run).filter(|_| pipeline.kind == Kind::Pipeline),
+        runs_for: runs_for(&run).filter(|_| pipeline.kind == CiObjectKind::Pipeline),
         created_at: run.created_at,
         began_at: run.run_started_at.or(run.created_at),
         project: run.repository.full_name,
@@ -241,11 +241,11 @@ fn id_of(repository: &Repository) -> Option<u64> {
 }
 
 /// What a run is for.
-fn ran_for(run: &Run) -> RanFor {
+fn ran_for(run: &Run) -> JobContext {
     let is_own =
         run.head_repository.as_ref().is_some_and(|head| head.full_name.eq_ignore_ascii_case(&run.repository.full_name));
     let own = run.pull_requests.iter().flatten().filter(|pull| pull.base.repo.id == run.repository.id);
-    RanFor {
+    JobContext {
         branch: run.head_branch.clone().filter(|branch| is_own && is_name(branch)),
         commit: run.head_sha.clone().filter(|commit| is_name(commit)),
         merge_requests: own.map(|pull| pull.number).take(MOST_PULLS).collect(),
@@ -262,7 +262,7 @@ fn ran_for(run: &Run) -> RanFor {
     }
 }
 
-fn pull(pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+fn pull(pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String> {
     let pull: Pull = read(body)?;
     if pull.number != pipeline.id || !is_called(&pull.base.repo, pipeline) {
         return Err("the answer of GitHub is about another pull request".to_owned());
@@ -293,11 +293,11 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|_| "the answer of GitHub has another shape than is known".to_owned())
 }
 
-fn is_called(repository: &Repository, pipeline: &Origin) -> bool {
+fn is_called(repository: &Repository, pipeline: &CiObjectRef) -> bool {
     repository.full_name.eq_ignore_ascii_case(&pipeline.project)
 }
 
-fn below(base: &Url, pipeline: &Origin, rest: &[&str]) -> Url {
+fn below(base: &Url, pipeline: &CiObjectRef, rest: &[&str]) -> Url {
     let mut url = base.clone();
     let mut path = url.path_segments_mut().expect("`http` and `https` have paths");
     path.pop_if_empty().push("repos").extend(pipeline.project.split('/')).extend(rest);
@@ -312,18 +312,18 @@ mod tests {
 
     use super::*;
 
-    fn pipeline() -> Origin {
-        Origin {
+    fn pipeline() -> CiObjectRef {
+        CiObjectRef {
             system: CiSystem::Github,
             project: "octo-org/hello-world".to_owned(),
-            kind: Kind::Pipeline,
+            kind: CiObjectKind::Pipeline,
             id: 30_433_642,
         }
     }
 
     #[test]
     fn a_pull_request_is_over_when_it_was_merged_or_closed() {
-        let origin = Origin { kind: Kind::MergeRequest, id: 1347, ..pipeline() };
+        let origin = CiObjectRef { kind: CiObjectKind::MergeRequest, id: 1347, ..pipeline() };
         let base: Url = "https://api.github.com".parse().unwrap();
         let pull = |number: u64, state: &str, merged: bool| {
             let repo = json!({"id": 1_296_269, "full_name": "octo-org/Hello-World"});
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_pull_request_says_which_branch_of_which_repository_it_brings_in_and_when_it_ended() {
-        let origin = Origin { kind: Kind::MergeRequest, id: 1347, ..pipeline() };
+        let origin = CiObjectRef { kind: CiObjectKind::MergeRequest, id: 1347, ..pipeline() };
         let pull = |change: Value| {
             let repo = |id| json!({"id": id, "full_name": "octo-org/Hello-World"});
             let mut answer = json!({
@@ -388,13 +388,13 @@ mod tests {
                 "pull_requests": [{"id": 1, "number": 3, "base": {"ref": "main", "repo": {"id": 1_296_269, "url": "u"}}}],
             });
             answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            let origin = Origin { kind: Kind::Job, ..pipeline() };
+            let origin = CiObjectRef { kind: CiObjectKind::Job, ..pipeline() };
             let base: Url = "https://api.github.com".parse().unwrap();
             Github.there(&base, &origin, answer.to_string().as_bytes()).unwrap().ran_for.unwrap()
         };
         let commit = Some("acb5820ced9479c074f688cc328bf03f341a511d".to_owned());
         let name = || Some("feature/x".to_owned());
-        let all = RanFor {
+        let all = JobContext {
             branch: name(),
             commit,
             merge_requests: vec![3],
@@ -418,20 +418,20 @@ mod tests {
             "whatever comes next",
         ] {
             let started_by = Some(event.to_owned());
-            assert_eq!(job(json!({"event": event})), RanFor { started_by, ..all.clone() });
+            assert_eq!(job(json!({"event": event})), JobContext { started_by, ..all.clone() });
         }
         assert!(job(json!({"event": null})).started_by.is_some(), "what is not told is not known");
         for (fork, id) in [(json!({"id": 2, "full_name": "somebody/hello-world"}), Some(2)), (json!(null), None)] {
             let found = job(json!({"head_repository": fork}));
-            let expected = RanFor { branch: None, source_id: id, ..all.clone() };
+            let expected = JobContext { branch: None, source_id: id, ..all.clone() };
             assert_eq!(found, expected, "a fork's branch is another");
         }
         let other = json!([{"number": 3, "base": {"repo": {"id": 2}}}]);
         for none in [json!(null), json!([]), other] {
-            assert_eq!(job(json!({"pull_requests": none})), RanFor { merge_requests: vec![], ..all.clone() });
+            assert_eq!(job(json!({"pull_requests": none})), JobContext { merge_requests: vec![], ..all.clone() });
         }
         let nothing = json!({"head_branch": null, "head_sha": "x".repeat(5_000), "pull_requests": null});
-        let known = RanFor { branch: None, commit: None, merge_requests: vec![], reference: None, ..all };
+        let known = JobContext { branch: None, commit: None, merge_requests: vec![], reference: None, ..all };
         assert_eq!(job(nothing), known);
         assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
     }

@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 use lifecycle::{
-    ci_verification::{RanFor, Reference},
-    pipeline::{Kind, Origin},
+    ci_verification::{JobContext, Reference},
+    pipeline::{CiObjectKind, CiObjectRef},
 };
 use reqwest::{RequestBuilder, Url, header::ACCEPT};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -120,16 +120,16 @@ const PER_PAGE: usize = 100;
 const OVER: [&str; 3] = ["success", "failed", "skipped"];
 
 impl System for Gitlab {
-    fn origin(&self, base: &Url, pipeline: &Origin) -> Url {
+    fn origin(&self, base: &Url, pipeline: &CiObjectRef) -> Url {
         let kind = match pipeline.kind {
-            Kind::Pipeline => "pipelines",
-            Kind::MergeRequest => "merge_requests",
-            Kind::Job => "jobs",
+            CiObjectKind::Pipeline => "pipelines",
+            CiObjectKind::MergeRequest => "merge_requests",
+            CiObjectKind::Job => "jobs",
         };
         below(base, &[&pipeline.project, kind, &pipeline.id.to_string()])
     }
 
-    fn project(&self, base: &Url, pipeline: &Origin) -> Url {
+    fn project(&self, base: &Url, pipeline: &CiObjectRef) -> Url {
         below(base, &[&pipeline.project])
     }
 
@@ -138,23 +138,23 @@ impl System for Gitlab {
         request.header("PRIVATE-TOKEN", token.expose_secret()).header(ACCEPT, "application/json")
     }
 
-    fn there(&self, base: &Url, pipeline: &Origin, body: &[u8]) -> Result<There, String> {
+    fn there(&self, base: &Url, pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String> {
         let answer: Answer = serde_json::from_slice(body)
             .map_err(|_| "the answer of GitLab has another shape than is known".to_owned())?;
         let projects = [answer.project_id, answer.pipeline.as_ref().and_then(|pipeline| pipeline.project_id)];
         let is_other_project = projects.into_iter().flatten().any(|id| id.to_string() != pipeline.project);
         let (id, status) = match pipeline.kind {
-            Kind::Pipeline | Kind::Job => (Some(answer.id), answer.status.clone()),
-            Kind::MergeRequest => (answer.iid, answer.state.clone()),
+            CiObjectKind::Pipeline | CiObjectKind::Job => (Some(answer.id), answer.status.clone()),
+            CiObjectKind::MergeRequest => (answer.iid, answer.state.clone()),
         };
         if id != Some(pipeline.id) || is_other_project {
-            let what = if pipeline.kind == Kind::Job { "job" } else { "pipeline" };
+            let what = if pipeline.kind == CiObjectKind::Job { "job" } else { "pipeline" };
             return Err(format!("the answer of GitLab is about another {what}"));
         }
         let project_id = pipeline.project.parse().ok();
         let reference = answer.reference.as_deref().and_then(|name| reference(name, answer.tag == Some(true)));
-        let ran_for = (pipeline.kind == Kind::Job).then(|| ran_for(&answer, reference.clone(), project_id));
-        let runs_for = reference.filter(|_| pipeline.kind == Kind::Pipeline).map(|reference| RunsFor {
+        let ran_for = (pipeline.kind == CiObjectKind::Job).then(|| ran_for(&answer, reference.clone(), project_id));
+        let runs_for = reference.filter(|_| pipeline.kind == CiObjectKind::Pipeline).map(|reference| RunsFor {
             reference,
             source_id: project_id,
             workflow_id: None,
@@ -163,13 +163,13 @@ impl System for Gitlab {
         let source = answer.source_branch.filter(|branch| is_name(branch)).zip(answer.source_project_id);
         let status = status.ok_or_else(|| "the answer of GitLab has another shape than is known".to_owned())?;
         let (is_cancelled, is_over) = match (pipeline.kind, status.as_str()) {
-            (Kind::Pipeline, "canceled") | (Kind::MergeRequest, "merged" | "closed") => (true, true),
-            (Kind::Pipeline, status) if OVER.contains(&status) => (false, true),
-            (Kind::Pipeline, status) if GO_ON.contains(&status) => (false, false),
+            (CiObjectKind::Pipeline, "canceled") | (CiObjectKind::MergeRequest, "merged" | "closed") => (true, true),
+            (CiObjectKind::Pipeline, status) if OVER.contains(&status) => (false, true),
+            (CiObjectKind::Pipeline, status) if GO_ON.contains(&status) => (false, false),
             // While it is merged it is locked for a moment.
-            (Kind::MergeRequest, "opened" | "locked") => (false, false),
+            (CiObjectKind::MergeRequest, "opened" | "locked") => (false, false),
             // What became of it is nothing to whoever asks what it ran for.
-            (Kind::Job, _) => (false, true),
+            (CiObjectKind::Job, _) => (false, true),
             (_, status) => {
                 let status = bounded(status).escape_debug();
                 return Err(format!("GitLab says that {pipeline} is `{status}`, which nobody knows here"));
@@ -177,7 +177,7 @@ impl System for Gitlab {
         };
         let project = path(base, answer.web_url.as_deref()).unwrap_or_else(|| pipeline.project.clone());
         Ok(There {
-            is_held: pipeline.kind == Kind::Pipeline && HELD.contains(&status.as_str()),
+            is_held: pipeline.kind == CiObjectKind::Pipeline && HELD.contains(&status.as_str()),
             status: bounded(&status).to_owned(),
             is_cancelled,
             is_over,
@@ -186,21 +186,21 @@ impl System for Gitlab {
             ran_for,
             runs_for,
             created_at: answer.created_at,
-            began_at: answer.created_at.filter(|_| pipeline.kind == Kind::Pipeline),
+            began_at: answer.created_at.filter(|_| pipeline.kind == CiObjectKind::Pipeline),
             ended_at: answer.merged_at.or(answer.closed_at),
             sources: source.map(|(branch, project_id)| Source { branch, project_id }).into_iter().collect(),
             sequel: None,
         })
     }
 
-    fn is_project(&self, pipeline: &Origin, _: Option<u64>, body: &[u8]) -> bool {
+    fn is_project(&self, pipeline: &CiObjectRef, _: Option<u64>, body: &[u8]) -> bool {
         serde_json::from_slice::<Project>(body).is_ok_and(|project| project.id.to_string() == pipeline.project)
     }
 
     /// Those of a branch are asked for by when they changed last: one that runs again comes first, however old it is. Children
     /// are in a list of their own; of a child both are asked for, for the one that goes on with it may be yet to begin, and
     /// its parent is there already.
-    fn lists(&self, base: &Url, pipeline: &Origin, runs_for: &RunsFor) -> Vec<Url> {
+    fn lists(&self, base: &Url, pipeline: &CiObjectRef, runs_for: &RunsFor) -> Vec<Url> {
         let per_page = ("per_page", PER_PAGE.to_string());
         let all = |reference: &str, of_children: bool| {
             let mut url = below(base, &[&pipeline.project, "pipelines"]);
@@ -222,7 +222,7 @@ impl System for Gitlab {
         std::iter::once(others).chain(children.into_iter().filter(|_| runs_for.is_child)).collect()
     }
 
-    fn list(&self, pipeline: &Origin, there: &There, body: &[u8], _: Timestamp) -> Result<List, String> {
+    fn list(&self, pipeline: &CiObjectRef, there: &There, body: &[u8], _: Timestamp) -> Result<List, String> {
         let all: Vec<InList> = serde_json::from_slice(body)
             .map_err(|_| "the list of pipelines of GitLab has another shape than is known".to_owned())?;
         let is_tag = matches!(there.runs_for, Some(RunsFor { reference: Reference::Tag(_), .. }));
@@ -269,14 +269,14 @@ fn reference(name: &str, is_tag: bool) -> Option<Reference> {
 }
 
 /// What a job ran for. A tag is no branch, whatever it is called.
-fn ran_for(answer: &Answer, reference: Option<Reference>, project_id: Option<u64>) -> RanFor {
+fn ran_for(answer: &Answer, reference: Option<Reference>, project_id: Option<u64>) -> JobContext {
     let (branch, merge_request) = match &reference {
         Some(Reference::Branch(name)) => (Some(name.clone()), None),
         Some(Reference::MergeRequest(iid)) => (None, Some(*iid)),
         Some(Reference::Tag(_)) | None => (None, None),
     };
     let pipeline = answer.pipeline.as_ref();
-    RanFor {
+    JobContext {
         branch,
         commit: answer.commit.as_ref().map(|commit| commit.id.clone()).filter(|commit| is_name(commit)),
         merge_requests: merge_request.into_iter().collect(),
@@ -320,8 +320,8 @@ mod tests {
         "https://example.org/gitlab/".parse().unwrap()
     }
 
-    fn pipeline() -> Origin {
-        Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind: Kind::Pipeline, id: 46 }
+    fn pipeline() -> CiObjectRef {
+        CiObjectRef { system: CiSystem::Gitlab, project: "7".to_owned(), kind: CiObjectKind::Pipeline, id: 46 }
     }
 
     /// What a merge request of this state is found to be.
@@ -331,7 +331,7 @@ mod tests {
             "web_url": "https://example.org/gitlab/group/app/-/merge_requests/46", "merge_status": "can_be_merged",
         });
         answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let origin = Origin { kind: Kind::MergeRequest, ..pipeline() };
+        let origin = CiObjectRef { kind: CiObjectKind::MergeRequest, ..pipeline() };
         Gitlab.there(&base(), &origin, answer.to_string().as_bytes())
     }
 
@@ -344,7 +344,10 @@ mod tests {
         assert!(merge_request(&json!({"state": "canceled"})).is_err());
         assert!(merge_request(&json!({"iid": 47})).is_err(), "another one");
         let address = "https://example.org/gitlab/api/v4/projects/7/merge_requests/46";
-        assert_eq!(Gitlab.origin(&base(), &Origin { kind: Kind::MergeRequest, ..pipeline() }).as_str(), address);
+        assert_eq!(
+            Gitlab.origin(&base(), &CiObjectRef { kind: CiObjectKind::MergeRequest, ..pipeline() }).as_str(),
+            address
+        );
     }
 
     /// What a job is found to be, as the documentation shows it, with this changed.
@@ -356,7 +359,7 @@ mod tests {
             "web_url": "https://example.org/gitlab/group/app/-/jobs/46", "user": {"id": 1, "username": "root"},
         });
         answer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let origin = Origin { kind: Kind::Job, ..pipeline() };
+        let origin = CiObjectRef { kind: CiObjectKind::Job, ..pipeline() };
         Gitlab.there(&base(), &origin, answer.to_string().as_bytes())
     }
 
@@ -365,35 +368,35 @@ mod tests {
         let there = job(&json!({})).unwrap();
         assert_eq!((there.is_cancelled, there.is_over, there.project.as_str()), (false, true, "group/app"));
         let of = |change| job(&change).unwrap().ran_for.unwrap();
-        let nothing = RanFor {
+        let nothing = JobContext {
             commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
             source_id: Some(7),
             project_id: Some(7),
             name: Some("deploy".to_owned()),
             pipeline: Some(6),
-            ..RanFor::default()
+            ..JobContext::default()
         };
         let name = || "feature/x".to_owned();
-        let branch = RanFor { branch: Some(name()), reference: Some(Reference::Branch(name())), ..nothing.clone() };
+        let branch = JobContext { branch: Some(name()), reference: Some(Reference::Branch(name())), ..nothing.clone() };
         assert_eq!(of(json!({})), branch);
         for form in ["refs/merge-requests/3/head", "refs/merge-requests/3/merge", "refs/merge-requests/3/train"] {
             let reference = Some(Reference::MergeRequest(3));
-            let expected = RanFor { merge_requests: vec![3], reference, ..nothing.clone() };
+            let expected = JobContext { merge_requests: vec![3], reference, ..nothing.clone() };
             assert_eq!(of(json!({"ref": form})), expected, "{form}");
         }
         for other in ["refs/merge-requests/x/head", "refs/merge-requests/3/other"] {
             assert_eq!(of(json!({"ref": other})), nothing, "{other}");
         }
-        let tag = RanFor { reference: Some(Reference::Tag("main".to_owned())), ..nothing.clone() };
+        let tag = JobContext { reference: Some(Reference::Tag("main".to_owned())), ..nothing.clone() };
         assert_eq!(of(json!({"ref": "main", "tag": true})), tag, "a tag is no branch");
         assert_eq!(of(json!({"ref": "x".repeat(5_000)})), nothing, "cut it would be another");
-        let unknown = RanFor { commit: None, name: None, pipeline: None, ..nothing };
+        let unknown = JobContext { commit: None, name: None, pipeline: None, ..nothing };
         assert_eq!(of(json!({"ref": null, "commit": null, "name": null, "pipeline": null})), unknown);
         let child = of(json!({
             "started_at": "2026-08-17T10:00:00.123Z", "pipeline": {"id": 6, "project_id": 7, "source": "parent_pipeline"},
         }));
         let started_at = "2026-08-17T10:00:00.123Z".parse().ok();
-        assert_eq!(child, RanFor { started_at, is_child: true, ..branch });
+        assert_eq!(child, JobContext { started_at, is_child: true, ..branch });
         for source in ["web", "api", "schedule", "trigger", "pipeline", "chat", "whatever comes next"] {
             let pipeline = json!({"id": 6, "project_id": 7, "source": source});
             assert_eq!(of(json!({"pipeline": pipeline})).started_by.as_deref(), Some(source));
@@ -407,7 +410,7 @@ mod tests {
         }
         assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
         let address = "https://example.org/gitlab/api/v4/projects/7/jobs/46";
-        assert_eq!(Gitlab.origin(&base(), &Origin { kind: Kind::Job, ..pipeline() }).as_str(), address);
+        assert_eq!(Gitlab.origin(&base(), &CiObjectRef { kind: CiObjectKind::Job, ..pipeline() }).as_str(), address);
     }
 
     #[test]

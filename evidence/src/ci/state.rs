@@ -1,7 +1,7 @@
 //! What a CI system told of one pipeline, merge request or job, as it is written down.
 
 use jiff::Timestamp;
-use lifecycle::ci_verification::{RanFor, Reference};
+use lifecycle::ci_verification::{JobContext, Reference};
 use serde::{Deserialize, Serialize};
 
 use super::sequel::Sequel;
@@ -63,7 +63,7 @@ pub struct There {
     pub project_id: Option<u64>,
     /// What a job ran for; of nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ran_for: Option<RanFor>,
+    pub ran_for: Option<JobContext>,
     /// What a pipeline runs for; of nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runs_for: Option<RunsFor>,

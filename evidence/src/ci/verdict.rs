@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use common::config::{CiSettings, Gone};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Truth,
+    Check, Condition, Truth,
     ci_verification::Reference,
-    pipeline::{CiSystem, Kind, Links, MergeRequest, Origin, together},
+    pipeline::{CiObjectKind, CiObjectRef, CiSystem, Links, MergeRequest, together},
     time::{between, human_text},
 };
 
@@ -32,20 +32,20 @@ const TIDIED_FROM: SignedDuration = SignedDuration::from_hours(24);
 pub fn verdict<'a>(
     links: &Links,
     ci: &BTreeMap<CiSystem, CiSettings>,
-    look: impl Fn(&Origin) -> Option<&'a Look>,
-) -> Checked<Condition> {
+    look: impl Fn(&CiObjectRef) -> Option<&'a Look>,
+) -> Check<Condition> {
     let own = links.pipeline.as_ref().filter(|_| links.goes_with_pipeline).map(|origin| {
         let gone = ci.get(&origin.system).map_or(Gone::Ignored, |settings| settings.gone);
         let checked = look(origin).map(|look| look.told(|known| pipeline(links, origin, known, gone)));
-        checked.map_or(Checked::Unseen, Checked::Seen)
+        checked.map_or(Check::Pending, Check::Observed)
     });
     let merged = links.merge_request.as_ref().map(|request| {
         let made_it = links.pipeline.as_ref().map(&look);
-        match (look(&request.origin), made_it) {
+        match (look(&request.object), made_it) {
             // Which merge request is the right one the pipeline says.
-            (None, _) | (_, Some(None)) => Checked::Unseen,
+            (None, _) | (_, Some(None)) => Check::Pending,
             (Some(found), made_it) => {
-                Checked::Seen(found.told(|known| merge_request(links, request, known, made_it.flatten())))
+                Check::Observed(found.told(|known| merge_request(links, request, known, made_it.flatten())))
             }
         }
     });
@@ -56,13 +56,13 @@ impl Look {
     /// What was told of something by itself, whichever namespace goes with it. True: it was cancelled, merged or closed, or
     /// is gone.
     #[must_use]
-    pub fn condition(&self, origin: &Origin, gone: Gone) -> Condition {
+    pub fn condition(&self, origin: &CiObjectRef, gone: Gone) -> Condition {
         // Younger than every pipeline, and of the right merge request.
         let links = Links { created: Timestamp::MAX, ..Links::default() };
         self.told(|known| match origin.kind {
-            Kind::Pipeline | Kind::Job => pipeline(&links, origin, known, gone),
-            Kind::MergeRequest => {
-                let request = MergeRequest { origin: origin.clone(), names_project: true };
+            CiObjectKind::Pipeline | CiObjectKind::Job => pipeline(&links, origin, known, gone),
+            CiObjectKind::MergeRequest => {
+                let request = MergeRequest { object: origin.clone(), names_project: true };
                 merge_request(&links, &request, known, None)
             }
         })
@@ -82,7 +82,7 @@ impl Look {
 }
 
 /// True: it was cancelled, or is gone.
-fn pipeline(links: &Links, origin: &Origin, known: &Known, gone: Gone) -> (Truth, String) {
+fn pipeline(links: &Links, origin: &CiObjectRef, known: &Known, gone: Gone) -> (Truth, String) {
     let last = known.last();
     let found = last.and_then(|there| Some((links.repository_id?, there.project_id?)));
     if let Some((label, id)) = found.filter(|(label, id)| label != id) {
@@ -100,7 +100,7 @@ fn pipeline(links: &Links, origin: &Origin, known: &Known, gone: Gone) -> (Truth
 }
 
 /// Whether one that was cancelled leaves behind what it made: its successor cancels it, too.
-fn cancelled(links: &Links, origin: &Origin, there: &There) -> (Truth, String) {
+fn cancelled(links: &Links, origin: &CiObjectRef, there: &There) -> (Truth, String) {
     let name = named(origin, there);
     let is_older = there.created_at.is_some_and(|created| between(links.created, created) > CLOCKS_APART);
     if is_older {
@@ -134,7 +134,7 @@ fn cancelled(links: &Links, origin: &Origin, there: &There) -> (Truth, String) {
 }
 
 /// What it says that one is not found: nothing of one that was over, or waited for a person, for CI systems tidy up.
-fn missing(origin: &Origin, known: &Known, since: Timestamp, gone: Gone) -> (Truth, String) {
+fn missing(origin: &CiObjectRef, known: &Known, since: Timestamp, gone: Gone) -> (Truth, String) {
     let since_when = human_text(since);
     let last = match &known.state {
         State::Missing { last, .. } => last.as_ref(),
@@ -178,7 +178,7 @@ fn missing(origin: &Origin, known: &Known, since: Timestamp, gone: Gone) -> (Tru
 
 /// True: it was merged or closed, and is the one that the pipeline ran for.
 fn merge_request(links: &Links, request: &MergeRequest, known: &Known, made_it: Option<&Look>) -> (Truth, String) {
-    let MergeRequest { origin, names_project } = request;
+    let MergeRequest { object: origin, names_project } = request;
     let State::There(there) = &known.state else {
         return (Truth::Unknown, format!("{origin} is not found"));
     };
@@ -223,7 +223,7 @@ fn merge_request(links: &Links, request: &MergeRequest, known: &Known, made_it: 
 ///
 /// # Errors
 /// It is not, or nobody says so, and which fact does not agree.
-fn agrees(links: &Links, origin: &Origin, there: &There, made_it: Option<&There>) -> Result<(), String> {
+fn agrees(links: &Links, origin: &CiObjectRef, there: &There, made_it: Option<&There>) -> Result<(), String> {
     let label = match origin.system {
         CiSystem::Gitlab => "mrProjectId",
         CiSystem::Github => "mrProjectPath",
@@ -261,7 +261,7 @@ fn agrees(links: &Links, origin: &Origin, there: &There, made_it: Option<&There>
 }
 
 /// Something as people know it.
-fn named(origin: &Origin, there: &There) -> String {
+fn named(origin: &CiObjectRef, there: &There) -> String {
     origin.of_project(&there.project)
 }
 
@@ -271,7 +271,7 @@ fn unknown(reason: String, observed_at: Timestamp) -> Condition {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::pipeline::Kind;
+    use lifecycle::pipeline::CiObjectKind;
 
     use super::*;
     use crate::ci::{RunsFor, Trouble};
@@ -283,20 +283,20 @@ mod tests {
         Timestamp::from_second(1_000_000 + second).unwrap()
     }
 
-    fn origin(kind: Kind, project: &str, id: u64) -> Origin {
-        Origin { system: CiSystem::Gitlab, project: project.to_owned(), kind, id }
+    fn origin(kind: CiObjectKind, project: &str, id: u64) -> CiObjectRef {
+        CiObjectRef { system: CiSystem::Gitlab, project: project.to_owned(), kind, id }
     }
 
     /// A namespace that pipeline 200 of project 9 made, a minute after it began.
     fn links() -> Links {
-        let pipeline = Some(origin(Kind::Pipeline, "9", PIPELINE));
+        let pipeline = Some(origin(CiObjectKind::Pipeline, "9", PIPELINE));
         Links { pipeline, goes_with_pipeline: true, created: at(60), ..Links::default() }
     }
 
     /// The same, with merge request 5 of that project, or of one that a label names.
     fn links_to_request(project: Option<&str>) -> Links {
-        let origin = origin(Kind::MergeRequest, project.unwrap_or("9"), REQUEST);
-        let merge_request = Some(MergeRequest { origin, names_project: project.is_some() });
+        let origin = origin(CiObjectKind::MergeRequest, project.unwrap_or("9"), REQUEST);
+        let merge_request = Some(MergeRequest { object: origin, names_project: project.is_some() });
         Links { merge_request, ..links() }
     }
 
@@ -352,11 +352,11 @@ mod tests {
 
     /// What follows for a namespace, with a reason that holds these words.
     #[track_caller]
-    fn check_gone(gone: Gone, links: &Links, looks: &[(Kind, &Look)], expected: Truth, words: &str) {
+    fn check_gone(gone: Gone, links: &Links, looks: &[(CiObjectKind, &Look)], expected: Truth, words: &str) {
         let settings = BTreeMap::from([(CiSystem::Gitlab, settings(gone))]);
-        let look = |origin: &Origin| looks.iter().find(|(kind, _)| *kind == origin.kind).map(|(_, look)| *look);
+        let look = |origin: &CiObjectRef| looks.iter().find(|(kind, _)| *kind == origin.kind).map(|(_, look)| *look);
         match verdict(links, &settings, look) {
-            Checked::Seen(found) => {
+            Check::Observed(found) => {
                 assert_eq!(found.truth, expected, "{}", found.reason);
                 assert!(found.reason.contains(words), "{}", found.reason);
             }
@@ -380,8 +380,9 @@ mod tests {
 
     #[track_caller]
     fn check(links: &Links, pipeline: &Look, request: Option<&Look>, expected: Truth, words: &str) {
-        let looks: Vec<_> =
-            std::iter::once((Kind::Pipeline, pipeline)).chain(request.map(|look| (Kind::MergeRequest, look))).collect();
+        let looks: Vec<_> = std::iter::once((CiObjectKind::Pipeline, pipeline))
+            .chain(request.map(|look| (CiObjectKind::MergeRequest, look)))
+            .collect();
         check_gone(CONFIRMED, links, &looks, expected, words);
     }
 
@@ -484,7 +485,7 @@ mod tests {
         use Truth::{False, True, Unknown};
         let check = |gone, seen: Option<(i64, &str)>, missing, now, expected, words| {
             let seen = seen.map(|(second, status)| (second, ran(status, branch("x"))));
-            check_gone(gone, &links(), &[(Kind::Pipeline, &lost(seen, missing, now))], expected, words);
+            check_gone(gone, &links(), &[(CiObjectKind::Pipeline, &lost(seen, missing, now))], expected, words);
         };
         let trusted = Gone::Trusted;
         for gone in [CONFIRMED, trusted, Gone::Ignored] {
@@ -535,12 +536,12 @@ mod tests {
     #[test]
     fn what_nobody_answered_yet_decides_nothing() {
         let none = verdict(&links_to_request(None), &BTreeMap::new(), |_| None);
-        assert_eq!(none, Checked::Unseen);
-        assert_eq!(verdict(&Links::default(), &BTreeMap::new(), |_| None), Checked::Off);
+        assert_eq!(none, Check::Pending);
+        assert_eq!(verdict(&Links::default(), &BTreeMap::new(), |_| None), Check::Disabled);
         let merged = told(request("merged", "x", 9));
         let one = verdict(&links_to_request(None), &BTreeMap::new(), |origin| {
-            (origin.kind == Kind::MergeRequest).then_some(&merged)
+            (origin.kind == CiObjectKind::MergeRequest).then_some(&merged)
         });
-        assert_eq!(one, Checked::Unseen, "which merge request is the right one the pipeline says");
+        assert_eq!(one, Check::Pending, "which merge request is the right one the pipeline says");
     }
 }

@@ -29,7 +29,7 @@ const LONGEST: usize = 160;
 /// What an object says about itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Said {
+struct StatusCondition {
     #[serde(rename = "type")]
     of: String,
     status: String,
@@ -40,11 +40,11 @@ struct Said {
 }
 
 /// What it says of something; `None`: nothing.
-fn said<'a>(all: &'a [Said], of: &str) -> Option<&'a Said> {
+fn said<'a>(all: &'a [StatusCondition], of: &str) -> Option<&'a StatusCondition> {
     all.iter().find(|said| said.of == of)
 }
 
-impl Said {
+impl StatusCondition {
     fn is(&self, status: &str) -> bool {
         self.status == status
     }

@@ -7,7 +7,7 @@ use lifecycle::{Condition, Truth, time::saturating_add};
 
 use super::{
     kinds::PATIENCE,
-    workload_state::{Begins, Failure, Kind, Lack, Part, Trace, Traces},
+    workload_state::{Begins, Failure, Kind, Lack, Part, Trace, WorkloadStates},
 };
 
 /// How many resources a reason names.
@@ -49,7 +49,7 @@ pub(super) struct Failing {
 impl Look {
     /// What is kept says this at that instant.
     #[must_use]
-    pub fn of_all(traces: &Traces, at: Timestamp) -> Self {
+    pub fn of_all(traces: &WorkloadStates, at: Timestamp) -> Self {
         let waiting: BTreeSet<_> = traces.of(Kind::Class).map(|(_, name, ..)| name).collect();
         let mut last_good: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for (.., trace) in traces.of(Kind::Job) {

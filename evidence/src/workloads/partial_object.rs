@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Debug};
 
-use common::cluster::lean;
+use common::cluster::trimmed;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, api::ObjectMeta};
@@ -21,7 +21,7 @@ pub(super) trait Parts: Clone + Debug + Send + Sync + 'static {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(bound = "")]
 pub(super) struct Slim<P: Parts> {
-    #[serde(default, deserialize_with = "lean")]
+    #[serde(default, deserialize_with = "trimmed")]
     pub(super) metadata: ObjectMeta,
     #[serde(default)]
     pub(super) spec: P::Spec,
@@ -30,7 +30,9 @@ pub(super) struct Slim<P: Parts> {
 }
 
 /// Objects that say whether something fails.
-pub(super) trait Judged: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static {
+pub(super) trait PartialObject:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static
+{
     const KIND: Kind;
 
     /// What is kept of it; `None`: nothing is wrong, and nothing depends on it.

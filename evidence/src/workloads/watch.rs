@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
-    partial_object::Judged,
+    partial_object::PartialObject,
     workload_state::{Kind, Place},
 };
 
@@ -66,7 +66,7 @@ pub fn watch(cluster: &Cluster) -> BoxStream<'static, Event> {
 /// Which pods are read: those that came to a good end are nobody's trouble, and pile up.
 pub(super) const UNFINISHED: &str = "status.phase!=Succeeded";
 
-fn of<K: Judged>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
+fn of<K: PartialObject>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
     let api = Api::<K>::all(cluster.client.clone());
     let timeout = cluster.watch_timeout;
     begun_again(move || cluster::watch(api.clone(), config.clone().page_size(PAGE), timeout).boxed()).boxed()
@@ -74,7 +74,7 @@ fn of<K: Judged>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event>
 
 /// A watch that begins with a list again after each error. By itself it would go on where it was, and say nothing where
 /// nothing changes: nobody could tell that from a watch that is broken still.
-fn begun_again<K: Judged>(
+fn begun_again<K: PartialObject>(
     begin: impl Fn() -> BoxStream<'static, watcher::Result<Watched<K>>> + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
     struct State<S, F> {
@@ -124,7 +124,7 @@ fn begun_again<K: Judged>(
 }
 
 /// Where an object is kept, and what of it. What is being deleted is nobody's trouble any more.
-pub(super) fn place<K: Judged>(object: &K, is_gone: bool) -> Option<Place> {
+pub(super) fn place<K: PartialObject>(object: &K, is_gone: bool) -> Option<Place> {
     let meta = object.meta();
     let trace = match (is_gone, &meta.deletion_timestamp) {
         (true, _) => None,

@@ -98,7 +98,7 @@ struct Shelf {
 
 /// What is known of all workloads.
 #[derive(Clone, Debug)]
-pub struct Traces {
+pub struct WorkloadStates {
     shelves: BTreeMap<Kind, Shelf>,
 }
 
@@ -168,13 +168,13 @@ impl Failure {
     }
 }
 
-impl Default for Traces {
+impl Default for WorkloadStates {
     fn default() -> Self {
         Self { shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect() }
     }
 }
 
-impl Traces {
+impl WorkloadStates {
     /// Takes in what a watch brought.
     pub fn take(&mut self, event: Event) {
         let shelf = self.shelves.entry(event.kind).or_default();

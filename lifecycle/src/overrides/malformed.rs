@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Deadline, Resembling, cap, deadline, resembling, shorten};
 use crate::{
     Keys, Namespace,
-    duration::Period,
+    duration::PositiveDuration,
     keys::{EXPIRES_AT, KEEP_UNTIL, PROTECT, TTL},
     policy::Policy,
     time::{human_text, parse, saturating_add},
@@ -78,7 +78,7 @@ pub fn malformed(
             mend: mend.to_owned(),
         });
     };
-    if let Some(text) = keys.read(namespace, TTL).filter(|text| Period::parse(text).is_err()) {
+    if let Some(text) = keys.read(namespace, TTL).filter(|text| PositiveDuration::parse(text).is_err()) {
         complain(keys.ours(TTL), text, known.ttl(), WRITE_DURATION);
     }
     if let Some(text) = keys.read(namespace, EXPIRES_AT).filter(|text| parse(text).is_none()) {

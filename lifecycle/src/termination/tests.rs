@@ -16,31 +16,31 @@ fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()
 }
 
-fn condition(condition: &str, reason: &str, message: &str) -> EndCondition {
-    EndCondition { condition: condition.to_owned(), reason: reason.to_owned(), message: message.to_owned() }
+fn condition(condition: &str, reason: &str, message: &str) -> TerminationCondition {
+    TerminationCondition { condition: condition.to_owned(), reason: reason.to_owned(), message: message.to_owned() }
 }
 
-fn discovery(message: &str) -> EndCondition {
+fn discovery(message: &str) -> TerminationCondition {
     condition(DISCOVERY_FAILURE, "DiscoveryFailed", message)
 }
 
-fn remaining(message: &str) -> EndCondition {
+fn remaining(message: &str) -> TerminationCondition {
     condition("NamespaceContentRemaining", "SomeResourcesRemain", &format!("Some resources are remaining: {message}"))
 }
 
-fn finalizers(message: &str) -> EndCondition {
+fn finalizers(message: &str) -> TerminationCondition {
     let message = format!("Some content in the namespace has finalizers remaining: {message}");
     condition("NamespaceFinalizersRemaining", "SomeFinalizersRemain", &message)
 }
 
-fn ending(conditions: &[EndCondition], finalizers: &[&str]) -> Ending {
-    Ending::new(conditions.iter().cloned(), finalizers.iter().map(|it| (*it).to_owned()))
+fn ending(conditions: &[TerminationCondition], finalizers: &[&str]) -> Termination {
+    Termination::new(conditions.iter().cloned(), finalizers.iter().map(|it| (*it).to_owned()))
 }
 
-const NO_PODS: PodsLeft = PodsLeft::Counted { first: Vec::new(), in_all: 0 };
+const NO_PODS: RemainingPods = RemainingPods::Counted { first: Vec::new(), in_all: 0 };
 
-fn pods(names: &[&str], in_all: u64) -> PodsLeft {
-    PodsLeft::Counted { first: names.iter().map(|name| (*name).to_owned()).collect(), in_all }
+fn pods(names: &[&str], in_all: u64) -> RemainingPods {
+    RemainingPods::Counted { first: names.iter().map(|name| (*name).to_owned()).collect(), in_all }
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn pods_come_first_and_then_the_conditions_and_the_finalizers() {
          instances; it has finalizers: `example.org/never`",
     );
     says(
-        &ending(&[], &["x/y"]).with(PodsLeft::Unknown("the apiserver answered 403: no".to_owned())),
+        &ending(&[], &["x/y"]).with(RemainingPods::Unknown("the apiserver answered 403: no".to_owned())),
         "whether pods are left is not known: the apiserver answered 403: no; it has finalizers: `x/y`",
     );
 }
@@ -98,7 +98,7 @@ fn a_message_is_quoted_in_one_line_of_at_most_300_characters() {
 
 /// The reasons that hold everybody, as `TYPE group`.
 #[track_caller]
-fn holds_all(conditions: &[EndCondition], expected: &[(&str, Option<&str>)]) {
+fn holds_all(conditions: &[TerminationCondition], expected: &[(&str, Option<&str>)]) {
     let found = ending(conditions, &["example.org/never"]).with(NO_PODS).shared_causes();
     let found: Vec<_> = found.iter().map(|it| (it.condition.as_str(), it.group.as_deref())).collect();
     assert_eq!(found, expected);
@@ -125,7 +125,7 @@ fn each_group_that_a_message_names_counts_by_itself() {
     holds_all(&[discovery("Get \"https://10.0.0.1/api\": context deadline exceeded")], &[(DISCOVERY_FAILURE, None)]);
 }
 
-fn namespace(deleted: Option<i64>, ending: Ending) -> Namespace {
+fn namespace(deleted: Option<i64>, ending: Termination) -> Namespace {
     Namespace {
         uid: Uid::new("u"),
         name: "ci-1".to_owned(),
@@ -156,10 +156,10 @@ fn due(record: &Record, namespace: &Namespace) -> Option<Timestamp> {
 
 #[test]
 fn nobody_looks_before_it_should_have_ended() {
-    let going = namespace(Some(3), Ending::default());
+    let going = namespace(Some(3), Termination::default());
     assert_eq!(due(&deleted(4), &going), Some(at(19)));
     assert_eq!(due(&managed(), &going), Some(at(18)), "somebody else deleted it");
-    assert_eq!(due(&deleted(4), &namespace(None, Ending::default())), None, "nobody did yet, by what is seen");
+    assert_eq!(due(&deleted(4), &namespace(None, Termination::default())), None, "nobody did yet, by what is seen");
     assert_eq!(due(&Record::new(Uid::new("u")), &going), None, "it is not ours");
     assert_eq!(due(&Record { phase: Phase::Gone, ..deleted(4) }, &going), None);
     assert_eq!(due(&Record { uid: Uid::new("v"), ..deleted(4) }, &going), None);
@@ -170,7 +170,7 @@ fn it_is_written_again_where_another_reason_holds_it_and_not_for_another_message
     let first = ending(&[remaining("configmaps. has 3 resource instances")], &["a/b"]);
     let known = Stalled { at: at(20), what: first.with(NO_PODS) };
     let record = Record { stalled: Some(Box::new(known)), ..deleted(4) };
-    let again = |conditions: &[EndCondition], finalizers: &[&str]| {
+    let again = |conditions: &[TerminationCondition], finalizers: &[&str]| {
         due(&record, &namespace(Some(4), ending(conditions, finalizers)))
     };
     assert_eq!(again(&[remaining("configmaps. has 3 resource instances")], &["a/b"]), None);
@@ -185,7 +185,7 @@ fn it_is_written_again_where_another_reason_holds_it_and_not_for_another_message
 fn pods_that_were_left_are_looked_for_again_and_again() {
     let held = ending(&[], &["a/b"]);
     let going = namespace(Some(4), held.clone());
-    let after = |pods: PodsLeft, listed: Option<i64>| {
+    let after = |pods: RemainingPods, listed: Option<i64>| {
         let known = Stalled { at: at(20), what: held.with(pods) };
         let record = Record { stalled: Some(Box::new(known)), ..deleted(4) };
         look_due(&record, &going, listed.map(at), PATIENCE)
@@ -194,14 +194,14 @@ fn pods_that_were_left_are_looked_for_again_and_again() {
     assert_eq!(after(pods(&["web-0"], 1), Some(25)), Some(at(30)));
     assert_eq!(after(pods(&["web-0"], 1), Some(11)), Some(at(25)), "before that was written");
     assert_eq!(after(NO_PODS, None), None);
-    let unknown = PodsLeft::Unknown("the apiserver answered 403: no".to_owned());
+    let unknown = RemainingPods::Unknown("the apiserver answered 403: no".to_owned());
     assert_eq!(after(unknown, None), None, "somebody has to grant the right");
 }
 
 #[test]
 fn it_is_news_that_no_pod_is_left_and_not_that_fewer_are() {
     let held = ending(&[], &["a/b"]);
-    let unknown = || PodsLeft::Unknown("no".to_owned());
+    let unknown = || RemainingPods::Unknown("no".to_owned());
     let one = held.with(pods(&["a"], 1));
     let is_news = |found: DeletionStalled| found.is_news_after(Some(&one));
     assert!(is_news(held.with(NO_PODS)));

@@ -7,7 +7,7 @@ use lifecycle::{
     ownership::{Owners, Source},
     pipeline::CiSystem,
     policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, OnUndeliverable, RawPolicy, Undeliverable},
-    supersession::By,
+    supersession::GroupBy,
 };
 use serde_json::{Value, json};
 
@@ -315,7 +315,7 @@ fn what_is_superseded_is_deleted_where_that_is_asked_for() {
     let policy = policies.iter().next().unwrap();
     assert!(policy.deletes(Status::Superseded));
     assert_eq!(policy.grace(Status::Superseded), SignedDuration::ZERO);
-    assert_eq!(policy.superseded.as_ref().unwrap().by, [By::Mr, By::Branch]);
+    assert_eq!(policy.superseded.as_ref().unwrap().by, [GroupBy::Mr, GroupBy::Branch]);
     let mut other = with_checks(json!({ "by": ["commit"], "when": "newer-exists" }));
     other["on"] = json!({ "superseded": { "delete": true, "grace": "5m" } });
     let policies = configured(&[other.clone()], &Keys::default(), &[]).unwrap();

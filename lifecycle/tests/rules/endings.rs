@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Entry, Fact, Record, Uid,
-    hold::{HELD_FROM, HoldEnd, Unended, next},
+    Action, Entry, Event, Record, Uid,
+    hold::{HELD_FROM, HoldEnd, UnfinishedDeletion, next},
     plan,
     stalled::{PATIENCE, stalled},
-    termination::{DISCOVERY_FAILURE, EndCondition, Ending, PodsLeft},
+    termination::{DISCOVERY_FAILURE, RemainingPods, Termination, TerminationCondition},
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn at(minute: i64) -> Timestamp {
 
 /// What holds one of them: each letter of `abrf` is a group that cannot be discovered (`a`, `b`), content that is left, or a
 /// finalizer on what is left.
-fn conditions(held_by: &str) -> Vec<EndCondition> {
+fn conditions(held_by: &str) -> Vec<TerminationCondition> {
     let condition = |letter| {
         let (condition, reason, message) = match letter {
             'a' | 'b' => (
@@ -41,7 +41,7 @@ fn conditions(held_by: &str) -> Vec<EndCondition> {
                 "Some content in the namespace has finalizers remaining: a/b in 1 resource instances".to_owned(),
             ),
         };
-        EndCondition { condition: condition.to_owned(), reason: reason.to_owned(), message }
+        TerminationCondition { condition: condition.to_owned(), reason: reason.to_owned(), message }
     };
     held_by.chars().map(condition).collect()
 }
@@ -49,8 +49,8 @@ fn conditions(held_by: &str) -> Vec<EndCondition> {
 /// A deletion that was accepted at this minute and does not end, as its history tells; with its end, where it came.
 fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record {
     let uid = format!("u{number}");
-    let stalled = Ending::new(conditions(held_by), ["example.org/never".to_owned()])
-        .with(PodsLeft::Counted { first: Vec::new(), in_all: 0 });
+    let stalled = Termination::new(conditions(held_by), ["example.org/never".to_owned()])
+        .with(RemainingPods::Counted { first: Vec::new(), in_all: 0 });
     let facts = [
         (
             "Adopted",
@@ -75,7 +75,7 @@ fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record
         .unwrap()
     };
     let entries: Vec<_> = (1..).zip(facts.into_iter().chain(end)).map(entry).collect();
-    assert!(!entries.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. })), "{entries:?}");
+    assert!(!entries.iter().any(|entry| matches!(entry.event, Event::Unrecognised { .. })), "{entries:?}");
     Record::of(Uid::new(uid.clone()), &entries)
 }
 
@@ -88,8 +88,8 @@ fn records(case: &Case) -> Vec<Record> {
     case.iter().enumerate().map(record).collect()
 }
 
-fn unended(records: &[Record]) -> BTreeMap<Uid, Unended> {
-    records.iter().filter_map(|record| Some((record.uid.clone(), Unended::of(record)?))).collect()
+fn unended(records: &[Record]) -> BTreeMap<Uid, UnfinishedDeletion> {
+    records.iter().filter_map(|record| Some((record.uid.clone(), UnfinishedDeletion::of(record)?))).collect()
 }
 
 fn cases() -> impl Strategy<Value = Case> {

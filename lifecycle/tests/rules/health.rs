@@ -8,12 +8,13 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
+    Check, Condition, Event, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
     Status::{Failed, Failing, Ok, Unknown, Unstable},
-    Truth, absorb, decide,
+    Truth, decide,
     event::{Entry, StatusChanged},
     guards::PROMISE_MARGIN,
-    health::{Checkup, Look, Streak},
+    health::{HealthCheck, HealthSample, Streak},
+    observe,
     policy::{Common, HealthTerms},
     time::saturating_add,
 };
@@ -72,22 +73,22 @@ impl Patient {
             _ => panic!("`{found}` is no look"),
         };
         let condition = |truth| Condition { truth, reason: "a look".to_owned(), observed_at: self.now };
-        let look = Look { condition: condition(truth), failing: Vec::new() };
+        let look = HealthSample { condition: condition(truth), failing: Vec::new() };
         let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
-        let health = Checked::Seen(Checkup { look, episode, every: MINUTE });
+        let health = Check::Observed(HealthCheck { look, episode, every: MINUTE });
         let reading = Reading {
             namespace: namespace("a", dawn()),
             clock: condition(Truth::True),
             health,
-            succession: Checked::Off,
-            pipeline: Checked::Off,
+            succession: Check::Disabled,
+            pipeline: Check::Disabled,
         };
-        let seen = absorb(self.seen.take(), reading, self.now);
+        let seen = observe(self.seen.take(), reading, self.now);
         for round in 0.. {
             let decision = decide(Some(self.policy()), &self.record, &seen, self.now);
             self.look_at = decision.look;
             let Some(fact) = decision.entry else { break };
-            if let Fact::StatusChanged(change) = &fact {
+            if let Event::StatusChanged(change) = &fact {
                 self.had.push(change.to);
             }
             let seq = self.record.head + 1;
@@ -109,8 +110,8 @@ impl Patient {
 
     fn streak(&mut self) -> &mut Streak {
         match &mut self.seen.as_mut().expect("somebody looked").health {
-            Checked::Seen(health) => &mut health.streak,
-            Checked::Off | Checked::Unseen => panic!("nobody looked"),
+            Check::Observed(health) => &mut health.streak,
+            Check::Disabled | Check::Pending => panic!("nobody looked"),
         }
     }
 
@@ -284,9 +285,9 @@ fn what_was_seen_of_the_time_in_another_status_counts_for_that_alone() {
     assert_eq!(patient.record.status, Failing);
 }
 
-fn changed(from: Status, to: Status) -> Fact {
+fn changed(from: Status, to: Status) -> Event {
     let (reason, evidence) = ("so it is".to_owned(), Vec::new());
-    Fact::StatusChanged(lifecycle::event::StatusChanged {
+    Event::StatusChanged(lifecycle::event::StatusChanged {
         from,
         to,
         reason,
@@ -313,16 +314,16 @@ fn a_look_that_was_overtaken_says_nothing_new() {
     // It is taken in now, and was taken a minute before the last.
     let seen = late.seen.clone().unwrap();
     let condition = Condition { truth: Truth::False, reason: "late".to_owned(), observed_at: late.now };
-    let look = Look { condition: condition.clone(), failing: Vec::new() };
-    let health = Checked::Seen(Checkup { look, episode: (patient.record.episode, patient.now), every: MINUTE });
+    let look = HealthSample { condition: condition.clone(), failing: Vec::new() };
+    let health = Check::Observed(HealthCheck { look, episode: (patient.record.episode, patient.now), every: MINUTE });
     let reading = Reading {
         namespace: seen.namespace.clone(),
         clock: seen.clock.clone(),
         health,
-        succession: Checked::Off,
-        pipeline: Checked::Off,
+        succession: Check::Disabled,
+        pipeline: Check::Disabled,
     };
-    assert_eq!(absorb(Some(seen.clone()), reading, patient.now), seen);
+    assert_eq!(observe(Some(seen.clone()), reading, patient.now), seen);
 }
 
 /// What should be true, counted in looks. Written from the page alone.
@@ -385,7 +386,7 @@ fn an_older_look_takes_back_nothing_that_a_newer_one_brought() {
             finalize_at: None,
             successors: Vec::new(),
         };
-        let entry = entries([(patient.now, Fact::StatusChanged(change))]).remove(0);
+        let entry = entries([(patient.now, Event::StatusChanged(change))]).remove(0);
         patient.record.fold(&Entry { seq: patient.record.head + 1, ..entry });
         let seen = patient.seen.as_ref().expect("somebody looked");
         assert_eq!(decide(Some(patient.policy()), &patient.record, seen, patient.now).entry, None, "{look}");
@@ -415,7 +416,8 @@ fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
         // Right after that it takes over what the other saw for a long time.
         let (looked_at, since) = (patient.now, saturating_add(patient.now, -MINUTE * 9));
         let episode = patient.record.episode;
-        *patient.streak() = Streak { episode, fails: others == '-', since, standing: since, looked_at, is_known: true };
+        *patient.streak() =
+            Streak { episode, fails: others == '-', since, status_since: since, looked_at, is_known: true };
         let seen = patient.seen.as_ref().expect("somebody looked");
         let decision = decide(Some(patient.policy()), &patient.record, seen, patient.now);
         assert_eq!((decision.entry, decision.look), (None, None), "{looks}{own}, and another saw {others}");

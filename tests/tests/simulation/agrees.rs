@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-use common::store::{Claim, ClaimKind, Heartbeat, Place, SharedStore, Store, open};
+use common::store::{Claim, ClaimKind, EntryPosition, Heartbeat, SharedStore, Store, open};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Entry, Fact, Record, Uid, event::Protected, record::Phase};
+use lifecycle::{Actor, Entry, Event, Record, Uid, event::Protected, record::Phase};
 use serde_json::json;
 
 use crate::{chance::Dice, memory_store::Shelf};
@@ -31,7 +31,7 @@ async fn the_stories_store_answers_as_the_embedded_one() {
 enum Question {
     Append(Box<Entry>),
     History(Uid, u64, usize),
-    Tail(Timestamp, Option<Place>, usize),
+    Tail(Timestamp, Option<EntryPosition>, usize),
     Named(String, usize),
     Put(Box<Record>),
     Snapshot(Uid),
@@ -61,12 +61,12 @@ impl Question {
         let actor = Actor::person("me");
         match dice.below(19) {
             0..4 => {
-                let fact = Fact::Protected(Protected { on: seq.is_multiple_of(2) });
-                Self::Append(Box::new(Entry { uid, seq, at, actor, name, token, fact }))
+                let fact = Event::Protected(Protected { on: seq.is_multiple_of(2) });
+                Self::Append(Box::new(Entry { uid, seq, at, actor, name, token, event: fact }))
             }
             4 => Self::History(uid, dice.below(12), limit),
             5 => {
-                let after = dice.happens(500).then_some(Place { at, uid, seq });
+                let after = dice.happens(500).then_some(EntryPosition { at, uid, seq });
                 Self::Tail(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(5), after, limit)
             }
             6 => Self::Named(name, limit),

@@ -22,7 +22,7 @@ use common::{
     store::{Claim, ClaimKind},
 };
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Entry, Fact, Keys};
+use lifecycle::{Entry, Event, Keys};
 use serde_json::Value;
 
 use crate::{
@@ -200,18 +200,18 @@ impl Judge {
     /// The intent that is open at the end of a history.
     fn open(&self, uid: &str) -> Option<&Written> {
         let history = self.history(uid);
-        let last = history.iter().rev().find(|written| matches!(written.entry.fact, Fact::ActionIntended(_)))?;
-        let is_closed = history.iter().any(|written| closes(&written.entry.fact) == Some(last.entry.seq));
+        let last = history.iter().rev().find(|written| matches!(written.entry.event, Event::ActionIntended(_)))?;
+        let is_closed = history.iter().any(|written| closes(&written.entry.event) == Some(last.entry.seq));
         (!is_closed).then_some(last)
     }
 }
 
 /// The number of the intent that an outcome closes.
-fn closes(fact: &Fact) -> Option<u64> {
+fn closes(fact: &Event) -> Option<u64> {
     match fact {
-        Fact::ActionDone(done) => Some(done.of),
-        Fact::ActionFailed(failed) => Some(failed.of),
-        Fact::ActionSkipped(skipped) => skipped.of,
+        Event::ActionDone(done) => Some(done.of),
+        Event::ActionFailed(failed) => Some(failed.of),
+        Event::ActionSkipped(skipped) => skipped.of,
         _ => None,
     }
 }

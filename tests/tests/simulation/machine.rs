@@ -13,10 +13,10 @@ use common::{
     config::Settings,
     context::Context,
     controls, heartbeat,
-    http_client::Web,
+    http_client::HttpClient,
     identity,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
-    liveness::Vitals,
+    liveness::Liveness,
 };
 use futures::future::BoxFuture;
 use lifecycle::Actor;
@@ -62,12 +62,12 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         store: Arc::new(StoreEdge { edge: edge.clone(), inner: world.store.clone() }),
         queue: Arc::new(QueueEdge { edge: edge.clone(), inner: world.queue.clone() }),
         cluster: if away_until.is_some() { elsewhere::cluster(edge.clone()) } else { network::cluster(edge.clone()) },
-        clock: Clock::told({
+        clock: Clock::from_fn({
             let world = world.clone();
             move || world.clock(number)
         }),
-        web: web(edge.clone(), "nobody"),
-        vitals: Vitals::default(),
+        http: web(edge.clone(), "nobody"),
+        liveness: Liveness::default(),
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
@@ -99,7 +99,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
                 let (pod, what) = (pods.next(), args.first().cloned().unwrap_or_default());
                 let instance = pod.instance();
                 let web = web_of(heartbeat::COLLECTOR, &instance);
-                let context = Context { instance, web, settings: settings.another(), ..collect.clone() };
+                let context = Context { instance, http: web, settings: settings.another(), ..collect.clone() };
                 let work = collectors::run_job(context, args, cancel);
                 Box::pin(pod.lives(what, work))
             }
@@ -109,7 +109,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
                 let web = web_of(heartbeat::WORKER, &instance);
-                let work = actions::run(Context { instance, web, ..act.clone() }, cancel);
+                let work = actions::run(Context { instance, http: web, ..act.clone() }, cancel);
                 Box::pin(pods.next().lives("work".to_owned(), work))
             }
         }),
@@ -153,7 +153,7 @@ async fn passes(at: Option<Instant>) {
 }
 
 /// The web as each role reaches it, so that it is known who asks.
-fn as_each(edge: Edge) -> impl Fn(&str, &str) -> Web + Clone + Send + Sync {
+fn as_each(edge: Edge) -> impl Fn(&str, &str) -> HttpClient + Clone + Send + Sync {
     move |role, instance| web(edge.clone(), Actor::role(role, instance).as_str())
 }
 

@@ -7,7 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use common::store::{Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, Place, Result, Store, StoreError};
+use common::store::{
+    Claim, ClaimKind, EntryPosition, Heartbeat, Inserted, Observed, Result, SourceCacheEntry, Store, StoreError,
+};
 use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 
@@ -19,7 +21,7 @@ struct Documents {
     entries: BTreeMap<(Uid, u64), Entry>,
     snapshots: BTreeMap<Uid, Record>,
     observations: BTreeMap<Uid, Observed>,
-    notes: BTreeMap<String, Note>,
+    notes: BTreeMap<String, SourceCacheEntry>,
     claims: BTreeMap<(ClaimKind, String, u64), Claim>,
     beats: BTreeMap<String, Heartbeat>,
 }
@@ -44,7 +46,7 @@ impl Store for Shelf {
         Ok(documents.entries.range(range).take(limit).map(|(_, entry)| entry.clone()).collect())
     }
 
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>> {
         let documents = self.read();
         let place = |entry: &Entry| (entry.at, entry.uid.clone(), entry.seq);
         let after = after.map(|place| (place.at, place.uid.clone(), place.seq));
@@ -72,12 +74,12 @@ impl Store for Shelf {
         Ok(self.read().observations.get(uid).cloned())
     }
 
-    async fn put_note(&self, note: &Note) -> Result<()> {
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()> {
         self.read().notes.insert(note.about.clone(), note.clone());
         Ok(())
     }
 
-    async fn note(&self, about: &str) -> Result<Option<Note>> {
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>> {
         Ok(self.read().notes.get(about).cloned())
     }
 

@@ -6,7 +6,7 @@ use common::{
     clock::Clock,
     cluster::Cluster,
     controls::{self, Stop},
-    stop::{Switchboard, gone},
+    stop::{EmergencyStop, gone},
     store::SharedStore,
 };
 use jiff::SignedDuration;
@@ -262,14 +262,14 @@ async fn obey(world: &Arc<World>, store: &SharedStore, cluster: &Cluster, order:
     let me = Actor::person("operator");
     match order {
         Order::Stop => {
-            let clock = Clock::told({
+            let clock = Clock::from_fn({
                 let world = world.clone();
                 move || world.now()
             });
             let (keys, actor) = (&Keys::default(), &me);
             let (store, cluster) = (gone(Ok(store.clone())), gone(Ok(cluster.clone())));
             let switched = CancellationToken::new();
-            let board = Switchboard { store, cluster, keys, policy: None, actor, clock: &clock, switched };
+            let board = EmergencyStop { store, cluster, keys, policy: None, actor, clock: &clock, switched };
             let thrown = board.throw(None).await?;
             anyhow::ensure!(thrown.failed.is_empty(), "{:?}", thrown.failed);
             world.tell(

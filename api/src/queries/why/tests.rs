@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     Uid,
     record::Stalled,
-    termination::{EndCondition, Ending},
+    termination::{Termination, TerminationCondition},
 };
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn malformed(written: &[(&str, &str)]) -> Vec<String> {
         "unreadable": {"since": at("08:00:00")}});
     let kept = json!({"wish": "x", "until": at("12:00:00"), "first_seen": at("09:00:00"), "by": null, "reason": null});
     let record = record(&[(time, kind, data), ("09:00:00", "Kept", kept)]);
-    let next = Outlook { what: String::new(), at: None };
+    let next = NextStep { what: String::new(), at: None };
     let mut why = Why::of(&record, &policies.keys, Vec::new(), next, at("10:00:00"));
     why.read(&namespace(&policies.keys, written), &policies.keys, Some(policy), &record, at("10:00:00"));
     why.malformed
@@ -107,7 +107,7 @@ fn a_name_that_comes_back_again_and_again_is_told_of_until_one_stays_for_an_hour
         let record = record(&[(time, kind, data)]);
         let created = record.created.unwrap();
         let why = |now| {
-            let next = Outlook { what: String::new(), at: None };
+            let next = NextStep { what: String::new(), at: None };
             Why::of(&record, &policies.keys, Vec::new(), next, now)
         };
         let told = format!(
@@ -123,7 +123,7 @@ fn a_name_that_comes_back_again_and_again_is_told_of_until_one_stays_for_an_hour
 
 /// A namespace that is being deleted, of which its apiserver says this.
 fn going(condition: &str) -> Namespace {
-    let condition = EndCondition {
+    let condition = TerminationCondition {
         condition: condition.to_owned(),
         reason: "SomeReason".to_owned(),
         message: "some are left".to_owned(),
@@ -134,7 +134,7 @@ fn going(condition: &str) -> Namespace {
         resource_version: "1".to_owned(),
         created: Timestamp::UNIX_EPOCH,
         deleted: Some(Timestamp::UNIX_EPOCH),
-        ending: Some(Box::new(Ending::new([condition], []))),
+        ending: Some(Box::new(Termination::new([condition], []))),
         labels: Default::default(),
         annotations: Default::default(),
     }
@@ -147,7 +147,7 @@ fn what_a_namespace_says_now_counts_and_of_pods_what_was_seen_last() {
     let told = ending(&going("NamespaceContentRemaining"), &record).unwrap().to_string();
     assert!(told.starts_with("whether pods are left is not known: nobody looked yet"), "{told}");
     assert!(told.ends_with("NamespaceContentRemaining: some are left"), "{told}");
-    let pods = PodsLeft::Counted { first: vec!["web-0".to_owned()], in_all: 1 };
+    let pods = RemainingPods::Counted { first: vec!["web-0".to_owned()], in_all: 1 };
     let what = going("NamespaceFinalizersRemaining").ending.unwrap().with(pods);
     record.stalled = Some(Box::new(Stalled { at: Timestamp::UNIX_EPOCH, what }));
     let told = ending(&going("NamespaceContentRemaining"), &record).unwrap().to_string();

@@ -1,7 +1,7 @@
 //! What `nsm status` and `nsm workers` say.
 
 use common::{
-    heartbeat::{Doing, JobTrouble, Outage},
+    heartbeat::{CurrentTask, JobRetry, Outage},
     status::{ChannelLine, Decreed, Overview, StuckLine, UnderWay, Use, WorkerLine},
 };
 use lifecycle::{Actor, Mode, Uid, channel::ChannelState};
@@ -121,7 +121,7 @@ fn states() -> Vec<(String, String)> {
         ("pending", "job `action-1` has not begun: no image"),
         ("unreachable", "the apiserver does not answer"),
     ] {
-        let trouble = JobTrouble {
+        let trouble = JobRetry {
             reason: reason.to_owned(),
             what: what.to_owned(),
             since: at("09:54:00"),
@@ -158,7 +158,8 @@ fn workers() -> Vec<(String, String)> {
         config: "c".to_owned(),
         unarmed,
     };
-    let doing = Doing { task: "u1/delete/3".to_owned(), namespace: Some("ci-1".to_owned()), since: at("09:59:48") };
+    let doing =
+        CurrentTask { task: "u1/delete/3".to_owned(), namespace: Some("ci-1".to_owned()), since: at("09:59:48") };
     let why = "the admission policy `nsm-mark` is not in force".to_owned();
     [
         ("busy", line(true, Some(doing), None)),

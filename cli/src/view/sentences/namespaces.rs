@@ -9,10 +9,10 @@ use api::queries::{
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Fresh, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policies, Record, Status, Uid, Verdict,
+    GuardKind, Keys, LiveObject, Mode, Namespace, ObjectGuardKind, Policies, Record, Status, Uid, Verdict,
     event::{FailReason, SkipReason},
     guards::{PROMISE_MARGIN, guards, object_guards},
-    keys::Lineage,
+    keys::StoreIdentity,
     pipeline::CiSystem,
     policy::{Common, HealthSources, RawPolicy},
     record::{Damage, Phase},
@@ -247,11 +247,11 @@ fn object_checks() -> Vec<(String, String)> {
     let policies = under(Mode::Enforce, &json!({}));
     let policy = policies.iter().next().unwrap();
     let record = record(&into(&policies, Status::Stale, "12:00:00"));
-    let lineage = Lineage { epochs: [3].into(), began: None, vouched_before: 0 };
+    let lineage = StoreIdentity { epochs: [3].into(), began: None, trusted_before_epoch: 0 };
     let well = namespace(&policies.keys, &[]);
     let mut found: BTreeSet<(ObjectGuardKind, u8, String)> = BTreeSet::new();
     let mut see = |namespace: &Namespace, policy_now| {
-        let fresh = Fresh { namespace, policy: policy_now, lineage: &lineage };
+        let fresh = LiveObject { namespace, policy: policy_now, store_identity: &lineage };
         for guard in object_guards(policy, &record, &fresh, at(NOW)) {
             found.insert((guard.kind, order(guard.verdict), said(&Shown::from(guard), NOW)));
         }

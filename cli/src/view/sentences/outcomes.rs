@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use api::queries::{
-    Unanswered,
-    controls::{Decreed, Kind},
+    QueryError,
+    controls::{Kind, StopState},
     listing::Listing,
 };
 use common::{
-    cluster::{Answer, Trouble},
+    cluster::{ApiOutcome, Trouble},
     config::Source,
     status::Decreed as Standing,
     store::{OpenError, StoreError},
@@ -60,34 +60,34 @@ fn standing(why: &str) -> Standing {
 }
 
 fn decrees() -> Vec<(String, String)> {
-    let decreed = |decree: Kind| Decreed::new(decree, &Actor::person("alice"), at("10:00:00"));
+    let decreed = |decree: Kind| StopState::new(decree, &Actor::person("alice"), at("10:00:00"));
     let of = |state: &str, said: String| (state.to_owned(), said);
     let uid = Uid::new("1b4e28ba");
     let mut lines = every!(Kind {
         Kind::Stop => [
             of("stop", results::stopped(&decreed(Kind::Stop))),
-            of("stop, with a deletion under way", results::stopped(&Decreed { fenced: vec!["ci-1".into()], ..decreed(Kind::Stop) })),
-            of("stop, in part", results::stopped_in_part(&Decreed {
+            of("stop, with a deletion under way", results::stopped(&StopState { fenced: vec!["ci-1".into()], ..decreed(Kind::Stop) })),
+            of("stop, in part", results::stopped_in_part(&StopState {
                 failed: vec!["the stop rests on the switch: the apiserver does not answer".into()],
                 not_fenced: vec!["ci-1: its deletion had been accepted before the stop".into()],
                 ..decreed(Kind::Stop)
             })),
         ],
         Kind::Resume => [
-            of("resume", results::resumed(&Decreed { ended: Some(standing("maintenance")), ..decreed(Kind::Resume) })),
-            of("resume, of the apiserver alone", results::resumed(&Decreed { unbound: true, ..decreed(Kind::Resume) })),
+            of("resume", results::resumed(&StopState { ended: Some(standing("maintenance")), ..decreed(Kind::Resume) })),
+            of("resume, of the apiserver alone", results::resumed(&StopState { unbound: true, ..decreed(Kind::Resume) })),
             of("resume, without a stop", results::resumed(&decreed(Kind::Resume))),
         ],
         Kind::Approve => [
-            of("approve", results::approved(&Decreed { until: Some(at("11:00:00")), ..decreed(Kind::Approve) })),
+            of("approve", results::approved(&StopState { until: Some(at("11:00:00")), ..decreed(Kind::Approve) })),
             of("approve, in vain", results::APPROVED_IN_VAIN.to_owned()),
         ],
         Kind::Vouch => [
-            of("approve --store", results::trusted(&Decreed {
+            of("approve --store", results::trusted(&StopState {
                 doubt: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
                 ..decreed(Kind::Vouch)
             })),
-            of("approve --store, over single namespaces", results::trusted(&Decreed {
+            of("approve --store, over single namespaces", results::trusted(&StopState {
                 marks: vec!["ci-7".into(), "ci-8".into()],
                 ..decreed(Kind::Vouch)
             })),
@@ -172,22 +172,22 @@ fn errors() -> Vec<(String, String)> {
         OpenError::Foreign { .. } => open("a store of others", OpenError::Foreign { place: "`nsm.db`".into(), why: "it is no database".into() }),
         OpenError::Store(_) => Vec::new(),
     }));
-    let answer = |state: &str, answer: Answer, why: &str| {
+    let answer = |state: &str, answer: ApiOutcome, why: &str| {
         [failed(state, Trouble { doing: "read namespace `ci-42`".into(), answer, why: why.into() }.into())]
     };
-    lines.extend(every!(Answer {
-        Answer::NotFound => answer("a namespace that is gone", Answer::NotFound, "the apiserver answered 404"),
-        Answer::OtherUid => answer("a namespace that was made anew", Answer::OtherUid, "the name belongs to another one"),
-        Answer::Refused => answer("a right that is missing", Answer::Refused, "the apiserver answered 403"),
-        Answer::Moved => answer("a namespace that was changed meanwhile", Answer::Moved, "the apiserver answered 409"),
-        Answer::TooManyRequests => answer("an apiserver that has too much to do", Answer::TooManyRequests, "the apiserver answered 429"),
-        Answer::Unclear => answer("an apiserver out of reach", Answer::Unclear, "the apiserver did not answer within 3 s"),
+    lines.extend(every!(ApiOutcome {
+        ApiOutcome::NotFound => answer("a namespace that is gone", ApiOutcome::NotFound, "the apiserver answered 404"),
+        ApiOutcome::OtherUid => answer("a namespace that was made anew", ApiOutcome::OtherUid, "the name belongs to another one"),
+        ApiOutcome::Refused => answer("a right that is missing", ApiOutcome::Refused, "the apiserver answered 403"),
+        ApiOutcome::Moved => answer("a namespace that was changed meanwhile", ApiOutcome::Moved, "the apiserver answered 409"),
+        ApiOutcome::TooManyRequests => answer("an apiserver that has too much to do", ApiOutcome::TooManyRequests, "the apiserver answered 429"),
+        ApiOutcome::Unclear => answer("an apiserver out of reach", ApiOutcome::Unclear, "the apiserver did not answer within 3 s"),
     }));
-    lines.extend(every!(Unanswered {
-        Unanswered::NotFound(_) => [failed("a name that is not on record", Unanswered::NotFound(
+    lines.extend(every!(QueryError {
+        QueryError::NotFound(_) => [failed("a name that is not on record", QueryError::NotFound(
             api::queries::nothing_recorded("ci-24", Some("ci-42"))).into())],
-        Unanswered::Store(_) => Vec::new(),
-        Unanswered::Cluster(_) => Vec::new(),
+        QueryError::Store(_) => Vec::new(),
+        QueryError::Cluster(_) => Vec::new(),
     }));
     lines
 }

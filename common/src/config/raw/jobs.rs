@@ -1,6 +1,6 @@
 //! The section `jobs`, as it is written.
 
-use lifecycle::duration::Period;
+use lifecycle::duration::PositiveDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,20 +13,20 @@ pub struct RawJobs {
     pub sweep: Sweep,
     /// How long a resident job stays before another relieves it, 2 minutes to 1 day. Within one process nobody is
     /// relieved. Default: `30m`. Variable: `NSM__JOBS__RESIDENT_FOR`.
-    pub resident_for: Period,
+    pub resident_for: PositiveDuration,
     /// Among how many jobs the namespaces are shared out, 1 to 100: one serves thousands. Default: 1. Variable:
     /// `NSM__JOBS__SHARDS`.
     #[schemars(range(min = 1, max = 100))]
     pub shards: u32,
     /// How often all namespaces are looked at with `sweep: cron`: a period that comes out the same every hour and every
     /// day, such as `1m`, `5m`, `1h` or `1d`. Default: `1m`. Variable: `NSM__JOBS__SWEEP_EVERY`.
-    pub sweep_every: Period,
+    pub sweep_every: PositiveDuration,
     /// How often histories are removed that are older than `retention`: a period like `sweep_every`. Default: `1d`.
     /// Variable: `NSM__JOBS__PRUNE_EVERY`.
-    pub prune_every: Period,
+    pub prune_every: PositiveDuration,
     /// How long the history of a namespace is kept after its end. Default: `57w1d`, which is 400 days. Variable:
     /// `NSM__JOBS__RETENTION`.
-    pub retention: Period,
+    pub retention: PositiveDuration,
     /// The directory with the templates of the jobs' pods, `collector.yaml` and `action.yaml`. The chart mounts it.
     /// Default: none, for one process that needs no pods. Takes hold at the next start. Variable:
     /// `NSM__JOBS__TEMPLATES`.
@@ -50,11 +50,11 @@ impl Default for RawJobs {
         const DAY: u32 = 86_400;
         Self {
             sweep: Sweep::Resident,
-            resident_for: Period::from_secs(30 * 60),
+            resident_for: PositiveDuration::from_secs(30 * 60),
             shards: 1,
-            sweep_every: Period::from_secs(60),
-            prune_every: Period::from_secs(DAY),
-            retention: Period::from_secs(400 * DAY),
+            sweep_every: PositiveDuration::from_secs(60),
+            prune_every: PositiveDuration::from_secs(DAY),
+            retention: PositiveDuration::from_secs(400 * DAY),
             templates: None,
         }
     }

@@ -4,14 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use lifecycle::{
-    duration::{self, Period},
+    duration::{self, PositiveDuration},
     policy::Invalid,
 };
 
 use super::invalid;
 use crate::{
     config::raw::{RawJobs, Sweep},
-    jobs::Every,
+    jobs::CronInterval,
     timings::signed,
 };
 
@@ -22,8 +22,8 @@ pub struct JobSettings {
     pub resident_for: Duration,
     /// 1 to 100.
     pub shards: u32,
-    pub sweep_every: Every,
-    pub prune_every: Every,
+    pub sweep_every: CronInterval,
+    pub prune_every: CronInterval,
     pub retention: SignedDuration,
     pub templates: Option<PathBuf>,
 }
@@ -43,8 +43,8 @@ pub(super) fn jobs(raw: &RawJobs, overlap: Duration) -> Result<JobSettings, Vec<
         let why = format!("`{}` is not a number from 1 to {MOST_SHARDS}; one job serves thousands", raw.shards);
         errors.push(invalid("jobs.shards", why));
     }
-    let mut every = |key, period: Period| {
-        let every = Every::of(period.get().unsigned_abs());
+    let mut every = |key, period: PositiveDuration| {
+        let every = CronInterval::of(period.get().unsigned_abs());
         if every.is_none() {
             let why = "no cron expression says it exactly; write what divides an hour into minutes or a day into hours, \
                        such as `1m`, `5m`, `1h`, `6h`, or `1d` or `1w`";

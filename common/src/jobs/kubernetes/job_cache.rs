@@ -37,7 +37,7 @@ pub(super) trait Kept: Clone + Debug + PartialEq + Send + 'static {
 
 /// A Job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct CachedJob {
     pub(super) uid: String,
     version: u64,
     pub(super) installation: String,
@@ -60,7 +60,7 @@ pub(super) struct Scheduled {
 
 /// Everything known of one kind of object.
 #[derive(Debug)]
-pub(super) struct Board<T> {
+pub(super) struct JobCache<T> {
     /// For messages.
     what: &'static str,
     known: Mutex<Known<T>>,
@@ -81,7 +81,7 @@ struct Known<T> {
     broken: Option<String>,
 }
 
-impl<T: Kept> Board<T> {
+impl<T: Kept> JobCache<T> {
     pub(super) fn new(what: &'static str, changed: Arc<Notify>) -> Self {
         let known =
             Known { objects: BTreeMap::new(), listing: BTreeMap::new(), is_listed: false, version: 0, broken: None };
@@ -198,14 +198,19 @@ impl<T: Kept> Known<T> {
 }
 
 /// Keeps a board current, for ever.
-pub(super) async fn follow<T: Kept>(api: Api<T::Of>, selector: String, board: Arc<Board<T>>, watch_timeout: Duration) {
+pub(super) async fn follow<T: Kept>(
+    api: Api<T::Of>,
+    selector: String,
+    board: Arc<JobCache<T>>,
+    watch_timeout: Duration,
+) {
     let mut events = pin!(watch(api, watcher::Config::default().labels(&selector), watch_timeout));
     while let Some(event) = events.next().await {
         board.take_in(event);
     }
 }
 
-impl Kept for Seen {
+impl Kept for CachedJob {
     type Of = KubeJob;
 
     fn of(object: KubeJob) -> Option<(String, Self)> {
@@ -280,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_watch_that_is_refused_is_told_of_in_the_apiservers_words() {
-        let board = Board::<Scheduled>::new("CronJobs", Arc::default());
+        let board = JobCache::<Scheduled>::new("CronJobs", Arc::default());
         let message = "cronjobs.batch is forbidden: User \"manager\" cannot list resource".to_owned();
         let status =
             Status { code: 403, reason: "Forbidden".to_owned(), message: message.clone(), ..Status::default() };

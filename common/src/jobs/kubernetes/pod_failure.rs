@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Event, Pod, PodStatus};
 use kube::{Api, api::ListParams};
 use tokio::time::Instant;
 
-use super::job_cache::Seen;
+use super::job_cache::CachedJob;
 use crate::cluster::{Trouble, within};
 
 /// How often is asked again, at first and at most.
@@ -20,7 +20,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(15), Duration::from_sec
 const LAST_WORDS: usize = 1_000;
 
 /// What was found out, by the uid of the Job.
-pub(super) struct Ailments {
+pub(super) struct PodFailures {
     pods: Api<Pod>,
     events: Api<Event>,
     /// How long a pod may take to begin before anybody asks why.
@@ -37,18 +37,18 @@ struct Found {
     last_words: Option<String>,
 }
 
-impl Ailments {
+impl PodFailures {
     pub(super) const fn new(pods: Api<Pod>, events: Api<Event>, start_grace: Duration) -> Self {
         Self { pods, events, start_grace, found: Mutex::new(BTreeMap::new()) }
     }
 
     /// Forgets what is about none of these.
-    pub(super) fn retain(&self, jobs: &[(String, Seen)]) {
+    pub(super) fn retain(&self, jobs: &[(String, CachedJob)]) {
         self.found().retain(|uid, _| jobs.iter().any(|(_, seen)| seen.uid == *uid));
     }
 
     /// Whether the program of a Job without a ready pod has begun, and why not.
-    pub(super) async fn look(&self, name: &str, seen: &Seen) -> (bool, Option<String>) {
+    pub(super) async fn look(&self, name: &str, seen: &CachedJob) -> (bool, Option<String>) {
         let now = Instant::now();
         let mut found = self.found().get(&seen.uid).cloned().unwrap_or_default();
         let (due, wait) = found.again.unwrap_or((now + self.start_grace, AGAIN.0));
@@ -67,7 +67,7 @@ impl Ailments {
     }
 
     /// What a Job that failed said last; `why`: what Kubernetes says of it.
-    pub(super) async fn last_words(&self, name: &str, seen: &Seen, why: &str) -> String {
+    pub(super) async fn last_words(&self, name: &str, seen: &CachedJob, why: &str) -> String {
         let known = self.found().get(&seen.uid).and_then(|found| found.last_words.clone());
         if let Some(known) = known {
             return known;
@@ -79,7 +79,7 @@ impl Ailments {
     }
 
     /// Why the program of a Job has not begun; `None`: it has.
-    async fn ask(&self, name: &str, seen: &Seen) -> Result<Option<String>, Trouble> {
+    async fn ask(&self, name: &str, seen: &CachedJob) -> Result<Option<String>, Trouble> {
         if let Some(status) = self.pod(name).await? {
             return Ok(if status.phase.as_deref() == Some("Pending") { Some(waits_for(&status)) } else { None });
         }

@@ -162,7 +162,7 @@ fn seconds(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::LONGEST_NAME;
+    use crate::jobs::MAX_NAME_LENGTH;
 
     #[test]
     fn a_short_name_stands_before_a_jobs_as_it_is() {
@@ -179,7 +179,7 @@ mod tests {
         let cut = long("a");
         assert!(cut.len() <= LONGEST_PREFIX && cut.starts_with("nnnnnnnn") && cut.ends_with('-'), "{cut}");
         assert_ne!(cut, long("b"));
-        assert!(cut.len() + LONGEST_NAME <= 63);
+        assert!(cut.len() + MAX_NAME_LENGTH <= 63);
         assert!(!prefix(&format!("{}{}b", "n".repeat(20), "-".repeat(12))).contains("--"));
     }
 }

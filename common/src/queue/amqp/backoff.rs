@@ -6,15 +6,15 @@ use std::time::Duration;
 const BOUNDS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 #[derive(Debug)]
-pub(super) struct Pause(Duration);
+pub(super) struct Backoff(Duration);
 
-impl Default for Pause {
+impl Default for Backoff {
     fn default() -> Self {
         Self(BOUNDS.0)
     }
 }
 
-impl Pause {
+impl Backoff {
     /// The next one: twice as long as the last, give or take a half.
     pub(super) fn next(&mut self) -> Duration {
         let pause = self.0.mul_f64(rand::random_range(0.5..1.0));
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn it_doubles_up_to_five_seconds() {
-        let mut pause = Pause::default();
+        let mut pause = Backoff::default();
         let longest = [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].map(Duration::from_millis);
         for longest in longest {
             let next = pause.next();

@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use super::{
     Broker, PATIENCE, Trouble,
-    backoff::Pause,
+    backoff::Backoff,
     connection::Link,
     silence::{Next, Silence, Told, is_deaf, next},
     topology::Topology,
@@ -39,14 +39,14 @@ const LONGEST_BODY: usize = 4_096;
 const BEGIN: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub(super) struct Subscription {
     broker: Arc<Broker>,
-    line: Arc<Line>,
+    line: Arc<ConsumerChannel>,
 }
 
 /// The messages that came and were not taken yet.
 #[derive(Debug)]
-struct Line {
+struct ConsumerChannel {
     route: Route,
     state: Mutex<State>,
     /// Wakes one consumer that waits.
@@ -76,7 +76,7 @@ struct Arrived {
 }
 
 #[derive(Debug)]
-struct AmqpConsumer(Arc<Line>);
+struct AmqpConsumer(Arc<ConsumerChannel>);
 
 #[derive(Debug)]
 struct AmqpDelivery {
@@ -88,11 +88,11 @@ struct AmqpDelivery {
 
 /// A message that was taken, until this is dropped.
 #[derive(Debug)]
-struct Taken(Arc<Line>);
+struct Taken(Arc<ConsumerChannel>);
 
-impl Inbox {
+impl Subscription {
     pub(super) fn new(broker: Arc<Broker>, route: Route) -> Self {
-        let line = Line {
+        let line = ConsumerChannel {
             route,
             state: Mutex::default(),
             arrived: Notify::new(),
@@ -118,12 +118,12 @@ impl Inbox {
 }
 
 /// Keeps a subscription for as long as it is not dropped.
-async fn subscribe(broker: Arc<Broker>, line: Arc<Line>) {
-    let mut pause = Pause::default();
+async fn subscribe(broker: Arc<Broker>, line: Arc<ConsumerChannel>) {
+    let mut pause = Backoff::default();
     let mut told = false;
     loop {
         let ended = serve(&broker, &line, || {
-            pause = Pause::default();
+            pause = Backoff::default();
             if std::mem::take(&mut told) {
                 info!("messages come from the queue `{}` again", broker.address);
             }
@@ -140,7 +140,7 @@ async fn subscribe(broker: Arc<Broker>, line: Arc<Line>) {
 }
 
 /// Takes in what comes, until something is wrong.
-async fn serve(broker: &Broker, line: &Line, mut begins: impl FnMut()) -> Trouble {
+async fn serve(broker: &Broker, line: &ConsumerChannel, mut begins: impl FnMut()) -> Trouble {
     let link = match Link::open(broker, "consumes").await {
         Ok(link) => link,
         Err(trouble) => return trouble,
@@ -156,7 +156,7 @@ async fn serve(broker: &Broker, line: &Line, mut begins: impl FnMut()) -> Troubl
 async fn serve_on(
     link: &Link,
     broker: &Broker,
-    line: &Line,
+    line: &ConsumerChannel,
     begins: &mut impl FnMut(),
 ) -> std::result::Result<(), Trouble> {
     let mut consumers = line.consumers.subscribe();
@@ -206,7 +206,7 @@ async fn serve_on(
 async fn ask(
     channel: &Channel,
     queue: &ShortString,
-    line: &Line,
+    line: &ConsumerChannel,
     asked: Instant,
 ) -> std::result::Result<Told, Trouble> {
     while let Next::Wait(pause) = next(line.silence(asked)) {
@@ -216,7 +216,7 @@ async fn ask(
     Ok(told.map_err(|_| Trouble::Late(PATIENCE))??)
 }
 
-impl Line {
+impl ConsumerChannel {
     /// What is known of the subscription, of which the broker was asked then.
     fn silence(&self, asked: Instant) -> Silence {
         let state = self.state();

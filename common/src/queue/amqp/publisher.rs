@@ -16,7 +16,7 @@ use lapin::{
 use tokio::time::{Instant, interval, timeout};
 use tracing::{info, warn};
 
-use super::{Broker, PATIENCE, Trouble, backoff::Pause, connection::Link};
+use super::{Broker, PATIENCE, Trouble, backoff::Backoff, connection::Link};
 use crate::queue::{Message, Result, Route};
 
 /// How often a publish that waits looks whether the broker listens at all.
@@ -29,7 +29,7 @@ const PERSISTENT: u8 = 2;
 const NO_ROUTE: ReplyCode = 312;
 
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct Publisher {
     broker: Arc<Broker>,
     state: Mutex<State>,
     /// Held by whoever connects: the others wait for the outcome.
@@ -39,13 +39,13 @@ pub(super) struct Outbox {
 /// What is asked of the broker.
 #[derive(Debug)]
 enum Errand {
-    Publish(Letter),
+    Publish(Outgoing),
     Count(Route),
 }
 
 /// A message, ready to be sent.
 #[derive(Debug)]
-struct Letter {
+struct Outgoing {
     exchange: ShortString,
     key: ShortString,
     id: ShortString,
@@ -57,12 +57,12 @@ struct Letter {
 #[derive(Debug, Default)]
 struct State {
     link: Option<Arc<Link>>,
-    pause: Pause,
+    pause: Backoff,
     /// The last failure since which nothing worked, and until when the broker is left alone.
     failed: Option<(String, Instant)>,
 }
 
-impl Outbox {
+impl Publisher {
     pub(super) fn new(broker: Arc<Broker>) -> Self {
         Self { broker, state: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }
@@ -74,9 +74,9 @@ impl Outbox {
         let id = format!("{:032x}", rand::random::<u128>()).into();
         let mandatory = match route {
             Route::Events | Route::Tasks => true,
-            Route::Hints => false,
+            Route::CiEvents => false,
         };
-        let letter = Letter { exchange: exchange.into(), key: key.into(), id, body, mandatory };
+        let letter = Outgoing { exchange: exchange.into(), key: key.into(), id, body, mandatory };
         match self.twice(&Errand::Publish(letter)).await {
             Ok(_) => Ok(()),
             Err(trouble) => {
@@ -174,7 +174,7 @@ impl Outbox {
 
     fn works(&self) {
         let mut state = self.state();
-        state.pause = Pause::default();
+        state.pause = Backoff::default();
         if state.failed.take().is_some() {
             info!("the queue `{}` takes messages again", self.broker.address);
         }
@@ -206,8 +206,8 @@ impl Outbox {
 }
 
 /// Publishes once, and waits for the confirmation.
-async fn send(link: &Link, letter: &Letter) -> std::result::Result<(), Trouble> {
-    let Letter { exchange, key, id, body, mandatory } = letter;
+async fn send(link: &Link, letter: &Outgoing) -> std::result::Result<(), Trouble> {
+    let Outgoing { exchange, key, id, body, mandatory } = letter;
     let options = BasicPublishOptions { mandatory: *mandatory, ..BasicPublishOptions::default() };
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)

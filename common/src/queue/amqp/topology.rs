@@ -59,7 +59,7 @@ impl Topology {
         match route {
             Route::Events => (&self.events, format!("namespace.{topic}")),
             Route::Tasks => (&self.tasks, TASK.to_owned()),
-            Route::Hints => (&self.hints, String::new()),
+            Route::CiEvents => (&self.hints, String::new()),
         }
     }
 
@@ -76,7 +76,7 @@ impl Topology {
         match route {
             Route::Events => Some(&self.plan),
             Route::Tasks => Some(&self.actions),
-            Route::Hints => None,
+            Route::CiEvents => None,
         }
     }
 

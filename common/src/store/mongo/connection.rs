@@ -49,7 +49,7 @@ const CONNECTIONS: u32 = 32;
 const USERS: &str = "admin";
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct MongoConnection {
     url: Address,
     access: Access,
     place: String,
@@ -79,7 +79,7 @@ struct Secrets {
     authority: Option<Vec<u8>>,
 }
 
-impl Link {
+impl MongoConnection {
     /// Connects, and sees that the server lets us in.
     pub(super) async fn connect(url: &str, access: &Access) -> Result<Self, OpenError> {
         let options = parse(url).await?;

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Note, Observed};
+use crate::store::{Claim, ClaimKind, Heartbeat, Observed, SourceCacheEntry};
 
 /// An entry's document, of a weight that a store takes.
 pub(super) fn of_entry(entry: &Entry) -> Result<Document, Failure> {
@@ -39,7 +39,7 @@ pub(super) fn of_observation(uid: &Uid, observed: &Observed) -> Result<Document,
     of(uid.as_str(), json(observed)?, &[])
 }
 
-pub(super) fn of_note(note: &Note) -> Result<Document, Failure> {
+pub(super) fn of_note(note: &SourceCacheEntry) -> Result<Document, Failure> {
     of(&note.about, json(note)?, &[("at", note.at)])
 }
 
@@ -78,7 +78,7 @@ pub(super) fn to_observation(document: Document) -> Result<Observed, Failure> {
     to(document, "an observation").map(|(_, observed)| observed)
 }
 
-pub(super) fn to_note(document: Document) -> Result<Note, Failure> {
+pub(super) fn to_note(document: Document) -> Result<SourceCacheEntry, Failure> {
     to(document, "a note").map(|(_, note)| note)
 }
 

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     failure::{Failure, is_busy},
     file::{PATIENCE, StoreFile},
-    writes::Change,
+    writes::StoreWrite,
 };
 use crate::store::Inserted;
 
@@ -48,7 +48,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct Write {
-    change: Change,
+    change: StoreWrite,
     /// Until when it waits for a lock of another process.
     patience: Instant,
     answer: oneshot::Sender<Answer>,
@@ -66,7 +66,7 @@ impl Writer {
     }
 
     /// Makes a change durable. When nobody waits for the answer any more, it may be made all the same.
-    pub(super) async fn write(self: &Arc<Self>, change: Change) -> Answer {
+    pub(super) async fn write(self: &Arc<Self>, change: StoreWrite) -> Answer {
         let room = Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
         let (answer, answered) = oneshot::channel();
         let write = Write { change, patience: Instant::now() + PATIENCE, answer, _room: room };

@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Inserted, Note, Observed};
+use crate::store::{Claim, ClaimKind, Heartbeat, Inserted, Observed, SourceCacheEntry};
 
 /// One write. Several of them share a transaction.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(super) enum StoreWrite {
     Entry {
         uid: String,
         seq: i64,
@@ -69,7 +69,7 @@ pub(super) enum Change {
     Ping,
 }
 
-impl Change {
+impl StoreWrite {
     pub(super) fn entry(entry: &Entry) -> Result<Self, Failure> {
         let document = json(entry)?;
         if document.len() > MAX_ENTRY_BYTES {
@@ -83,7 +83,7 @@ impl Change {
             uid: entry.uid.as_str().to_owned(),
             seq: number(entry.seq)?,
             at: entry.at.as_millisecond(),
-            kind: entry.fact.kind().to_owned(),
+            kind: entry.event.kind().to_owned(),
             actor: entry.actor.as_str().to_owned(),
             name: entry.name.clone(),
             token: entry.token.clone(),
@@ -113,7 +113,7 @@ impl Change {
         Ok(Self::Observation { uid: uid.as_str().to_owned(), document: json(observed)? })
     }
 
-    pub(super) fn note(note: &Note) -> Result<Self, Failure> {
+    pub(super) fn note(note: &SourceCacheEntry) -> Result<Self, Failure> {
         Ok(Self::Note { about: note.about.clone(), at: note.at.as_millisecond(), document: json(note)? })
     }
 

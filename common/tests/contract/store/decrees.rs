@@ -5,7 +5,7 @@ use common::{
     history::{Appended, append_named},
     identity::hold_to,
 };
-use lifecycle::{Fact, Record, Uid, event::MarkMismatched};
+use lifecycle::{Event, Record, Uid, event::RecordMarkerMismatched};
 
 use super::{Bench, actor, at};
 
@@ -31,8 +31,9 @@ pub(crate) async fn a_mark_is_reported_once_and_answered_by_whoever_vouches(benc
         assert_eq!(controls::report_mark(&*store, &me, &report, at(1)).await.unwrap(), ["ci-1"]);
     }
     let mut record = Record::new(Uid::new("u"));
-    let mismatch = MarkMismatched { mark: "9.9.u".to_owned(), why: "this store lost entries".to_owned(), epoch };
-    let fact = Fact::MarkMismatched(mismatch);
+    let mismatch =
+        RecordMarkerMismatched { mark: "9.9.u".to_owned(), why: "this store lost entries".to_owned(), epoch };
+    let fact = Event::MarkMismatched(mismatch);
     assert_eq!(append_named(&*store, &mut record, "ci-1", &me, fact, at(2)).await.unwrap(), Appended::Written);
     store.put_snapshot(&record).await.unwrap();
     let vouched = controls::vouch(&*store, &me, at(3)).await.unwrap().unwrap();

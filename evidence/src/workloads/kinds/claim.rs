@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::PATIENCE;
 use crate::workloads::{
-    partial_object::{Judged, Parts, Slim},
+    partial_object::{PartialObject, Parts, Slim},
     workload_state::{Failure, Kind, Trace},
 };
 
@@ -38,7 +38,7 @@ impl Parts for ClaimParts {
     type Status = Status;
 }
 
-impl Judged for Claim {
+impl PartialObject for Claim {
     const KIND: Kind = Kind::Claim;
 
     fn trace(&self) -> Option<Trace> {
@@ -59,7 +59,7 @@ impl Judged for Claim {
     }
 }
 
-impl Judged for Class {
+impl PartialObject for Class {
     const KIND: Kind = Kind::Class;
 
     fn trace(&self) -> Option<Trace> {

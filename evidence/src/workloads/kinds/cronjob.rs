@@ -4,7 +4,7 @@ use k8s_openapi::api::batch::v1::CronJob as Kube;
 use serde::Deserialize;
 
 use crate::workloads::{
-    partial_object::{Judged, Parts, Slim},
+    partial_object::{PartialObject, Parts, Slim},
     workload_state::{Kind, Trace},
 };
 
@@ -29,7 +29,7 @@ impl Parts for CronJobParts {
     type Status = Status;
 }
 
-impl Judged for CronJob {
+impl PartialObject for CronJob {
     const KIND: Kind = Kind::CronJob;
 
     fn trace(&self) -> Option<Trace> {

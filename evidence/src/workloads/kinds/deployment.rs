@@ -5,9 +5,9 @@ use k8s_openapi::api::apps::v1::Deployment as Kube;
 use lifecycle::time::saturating_add;
 use serde::Deserialize;
 
-use super::{PATIENCE, Said, few, said};
+use super::{PATIENCE, StatusCondition, few, said};
 use crate::workloads::{
-    partial_object::{Judged, Parts, Slim},
+    partial_object::{PartialObject, Parts, Slim},
     workload_state::{Failure, Kind, Lack, Trace},
 };
 
@@ -31,7 +31,7 @@ pub(in crate::workloads) struct Spec {
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::workloads) struct Status {
     ready_replicas: Option<i32>,
-    conditions: Vec<Said>,
+    conditions: Vec<StatusCondition>,
 }
 
 impl Parts for DeploymentParts {
@@ -40,7 +40,7 @@ impl Parts for DeploymentParts {
     type Status = Status;
 }
 
-impl Judged for Deployment {
+impl PartialObject for Deployment {
     const KIND: Kind = Kind::Deployment;
 
     fn trace(&self) -> Option<Trace> {

@@ -8,9 +8,9 @@ use k8s_openapi::{
 use lifecycle::time::saturating_add;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{PATIENCE, Said, said, told};
+use super::{PATIENCE, StatusCondition, said, told};
 use crate::workloads::{
-    partial_object::{Judged, Parts, Slim, judged},
+    partial_object::{PartialObject, Parts, Slim, judged},
     workload_state::{Failure, Kind, Part, Trace},
 };
 
@@ -43,7 +43,7 @@ pub(in crate::workloads) struct Status {
     phase: String,
     reason: Option<String>,
     message: Option<String>,
-    conditions: Vec<Said>,
+    conditions: Vec<StatusCondition>,
     init_container_statuses: Vec<Container>,
     container_statuses: Vec<Container>,
 }
@@ -89,7 +89,7 @@ impl Parts for PodParts {
     type Status = Status;
 }
 
-impl Judged for Pod {
+impl PartialObject for Pod {
     const KIND: Kind = Kind::Pod;
 
     fn trace(&self) -> Option<Trace> {

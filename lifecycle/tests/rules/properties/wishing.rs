@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Namespace, Policies, Policy,
-    duration::Period,
+    duration::PositiveDuration,
     overrides,
-    overrides::{Deadline, DeadlineBy, KeepWish, OnRecord, Unreadable},
+    overrides::{Deadline, DeadlineBy, KeepRequest, OnRecord, Unreadable},
     time::{annotation_text, cut_to_millis, parse, saturating_add},
 };
 use proptest::{collection::vec, option::of, prelude::*, sample::select};
@@ -56,7 +56,7 @@ proptest! {
         // The end that is wished, where it can be read.
         let written = |text: Option<String>| text.filter(|text| !text.is_empty());
         let without = match written(ttl) {
-            Some(text) => up_to_the_cap(Period::parse(&text).ok().map(|ttl| after(ttl.get()))),
+            Some(text) => up_to_the_cap(PositiveDuration::parse(&text).ok().map(|ttl| after(ttl.get()))),
             None => policy.ttl.map(after),
         };
         prop_assert_eq!(end(&namespace, recorded.as_ref(), now).map(|it| it.at), without);
@@ -97,7 +97,7 @@ proptest! {
         let mut namespace = namespace("review-1", dawn());
         let mut expected = Vec::new();
         let is_instant = |text: &str| parse(text).is_some();
-        let reads = |key: &str, text: &str| if key == "ttl" { Period::parse(text).is_ok() } else { is_instant(text) };
+        let reads = |key: &str, text: &str| if key == "ttl" { PositiveDuration::parse(text).is_ok() } else { is_instant(text) };
         let names = ["ttl", "expires_at", "keep_until", "Protected", "TTL", "expires-at", "keepUntil"];
         for (key, text) in names.into_iter().zip(texts) {
             let Some(text) = text else { continue };
@@ -125,7 +125,7 @@ proptest! {
     fn a_keep_holds_for_what_it_asks_up_to_the_cap(
         until in of(instant()), first_seen in instant(), hours in 1_i64..2_000,
     ) {
-        let wish = KeepWish { text: String::new(), until, by: None, reason: None };
+        let wish = KeepRequest { text: String::new(), until, by: None, reason: None };
         let max_keep = SignedDuration::from_hours(hours);
         let cap = saturating_add(first_seen, max_keep);
         prop_assert_eq!(overrides::keep_end(&wish, first_seen, max_keep), until.map_or(cap, |until| until.min(cap)));

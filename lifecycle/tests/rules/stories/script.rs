@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Mode, Namespace, Policies, Status, Truth, Verdict,
     channel::{Delivery, Failure, FailureScope},
-    duration::Pause,
+    duration::NonNegativeDuration,
     event::SkipReason,
     pipeline::CiSystem,
     plan::is_foretold,
@@ -349,7 +349,7 @@ fn expectation(words: &[&str]) -> Parsed<Deed> {
 }
 
 fn length(text: &str) -> Parsed<SignedDuration> {
-    Pause::parse(text).map(Pause::get).map_err(|why| format!("`{text}`: {why}"))
+    NonNegativeDuration::parse(text).map(NonNegativeDuration::get).map_err(|why| format!("`{text}`: {why}"))
 }
 
 /// `+1h`, `-1h` or `1h`.

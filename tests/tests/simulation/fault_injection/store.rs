@@ -4,10 +4,11 @@ use std::{future::Future, time::Duration};
 
 use async_trait::async_trait;
 use common::store::{
-    Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, Place, Result, SharedStore, Store, StoreError,
+    Claim, ClaimKind, EntryPosition, Heartbeat, Inserted, Observed, Result, SharedStore, SourceCacheEntry, Store,
+    StoreError,
 };
 use jiff::Timestamp;
-use lifecycle::{Entry, Fact, Record, Uid};
+use lifecycle::{Entry, Event, Record, Uid};
 use tokio::time::sleep;
 
 use super::{Edge, Fate};
@@ -77,10 +78,10 @@ fn away(what: &str) -> StoreError {
 }
 
 /// What a fact is, to whom it matters.
-const fn moment(fact: &Fact) -> Option<Moment> {
+const fn moment(fact: &Event) -> Option<Moment> {
     match fact {
-        Fact::ActionIntended(_) => Some(Moment::Intent),
-        Fact::ActionDone(_) | Fact::ActionFailed(_) => Some(Moment::Outcome),
+        Event::ActionIntended(_) => Some(Moment::Intent),
+        Event::ActionDone(_) | Event::ActionFailed(_) => Some(Moment::Outcome),
         _ => None,
     }
 }
@@ -89,19 +90,19 @@ const fn moment(fact: &Fact) -> Option<Moment> {
 impl Store for StoreEdge {
     async fn append(&self, entry: &Entry) -> Result<Inserted> {
         let (world, inner, who, entry) = (self.edge.world.clone(), self.inner.clone(), self.edge.who, entry.clone());
-        let what = format!("append {} {} to `{}` ({})", entry.seq, entry.fact.kind(), entry.name, entry.uid);
+        let what = format!("append {} {} to `{}` ({})", entry.seq, entry.event.kind(), entry.name, entry.uid);
         self.write(&what, async move {
-            let special = moment(&entry.fact);
+            let special = moment(&entry.event);
             world.step(Moment::Append, &entry.name, When::Before);
             if let Some(moment) = special {
                 world.step(moment, &entry.name, When::Before);
             }
             let inserted = inner.append(&entry).await?;
             if inserted == Inserted::Written {
-                let kind = entry.fact.kind();
+                let kind = entry.event.kind();
                 world.tell(
                     &who.name(),
-                    &format!("{} {kind} `{}` ({}) {}", entry.seq, entry.name, entry.uid, gist(&entry.fact)),
+                    &format!("{} {kind} `{}` ({}) {}", entry.seq, entry.name, entry.uid, gist(&entry.event)),
                 );
                 world.count(&format!("entry: {kind}"));
                 world.judge().entry(&world, who, &entry);
@@ -119,7 +120,7 @@ impl Store for StoreEdge {
         self.ask("read a history", self.inner.history(uid, after, limit)).await
     }
 
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>> {
         self.ask("read the tail", self.inner.tail(from, after, limit)).await
     }
 
@@ -127,12 +128,12 @@ impl Store for StoreEdge {
         self.ask("find uids", self.inner.uids_named(name, limit)).await
     }
 
-    async fn put_note(&self, note: &Note) -> Result<()> {
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()> {
         let (inner, note) = (self.inner.clone(), note.clone());
         self.write("put a note", async move { inner.put_note(&note).await }).await
     }
 
-    async fn note(&self, about: &str) -> Result<Option<Note>> {
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>> {
         self.ask("read a note", self.inner.note(about)).await
     }
 
@@ -222,20 +223,20 @@ impl Store for StoreEdge {
 }
 
 /// What a line of the story says of a fact.
-fn gist(fact: &Fact) -> String {
+fn gist(fact: &Event) -> String {
     match fact {
-        Fact::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
-        Fact::DeadlineMoved(moved) => {
+        Event::StatusChanged(change) => format!("{} -> {}: {}", change.from, change.to, change.reason),
+        Event::DeadlineMoved(moved) => {
             format!("{:?} by {:?}", moved.deadline.as_ref().map(|it| it.at.to_string()), moved.why)
         }
-        Fact::Kept(kept) => format!("until {:?}", kept.until.map(|at| at.to_string())),
-        Fact::Protected(protected) => format!("{}", protected.on),
-        Fact::NoticeIntended(notice) => format!("for {}, promises {}", notice.deadline, notice.promise),
-        Fact::ActionIntended(intended) => format!("version {}, slot {}", intended.resource_version, intended.slot),
-        Fact::ActionDone(done) => format!("of {}{}", done.of, if done.observed { ", as seen" } else { "" }),
-        Fact::ActionSkipped(skipped) => format!("of {:?}, {}: {}", skipped.of, skipped.why.as_str(), skipped.detail),
-        Fact::ActionFailed(failed) => format!("of {}: {:?}, {}", failed.of, failed.why, failed.detail),
-        Fact::PolicyChanged(terms) => format!("{} {:?}", terms.policy, terms.mode),
+        Event::Kept(kept) => format!("until {:?}", kept.until.map(|at| at.to_string())),
+        Event::Protected(protected) => format!("{}", protected.on),
+        Event::NoticeIntended(notice) => format!("for {}, promises {}", notice.deadline, notice.promise),
+        Event::ActionIntended(intended) => format!("version {}, slot {}", intended.resource_version, intended.slot),
+        Event::ActionDone(done) => format!("of {}{}", done.of, if done.observed { ", as seen" } else { "" }),
+        Event::ActionSkipped(skipped) => format!("of {:?}, {}: {}", skipped.of, skipped.why.as_str(), skipped.detail),
+        Event::ActionFailed(failed) => format!("of {}: {:?}, {}", failed.of, failed.why, failed.detail),
+        Event::PolicyChanged(terms) => format!("{} {:?}", terms.policy, terms.mode),
         _ => String::new(),
     }
 }

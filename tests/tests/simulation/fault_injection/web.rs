@@ -1,6 +1,6 @@
 //! The way to services that are not ours.
 
-use common::http_client::Web;
+use common::http_client::HttpClient;
 use lifecycle::pipeline::CiSystem;
 
 use super::{Edge, alerts, ci, owners};
@@ -9,9 +9,9 @@ use super::{Edge, alerts, ci, owners};
 const CI: [CiSystem; 2] = [CiSystem::Gitlab, CiSystem::Github];
 
 /// The web as it is reached by whoever signs so.
-pub(crate) fn web(edge: Edge, as_whom: &str) -> Web {
+pub(crate) fn web(edge: Edge, as_whom: &str) -> HttpClient {
     let as_whom = as_whom.to_owned();
-    Web::told(move |request| {
+    HttpClient::told(move |request| {
         let (edge, as_whom) = (edge.clone(), as_whom.clone());
         Box::pin(async move {
             match request.uri().host() {

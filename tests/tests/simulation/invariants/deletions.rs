@@ -5,8 +5,8 @@ use std::time::Duration;
 use common::store::ClaimKind;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Entry, Fact, Mode, Record, Status, Task, Uid,
-    event::{ActionIntended, NoticeSent, NoticeUndeliverable, Told},
+    Action, Entry, Event, Mode, Record, Status, Task, Uid,
+    event::{ActionIntended, NoticeSent, NoticeState, NoticeUndeliverable},
     plan,
     time::annotation_text,
 };
@@ -51,8 +51,8 @@ impl Judge {
             let since = self.now.saturating_sub(*acknowledged);
             self.complain("S13", format!("`{name}` was deleted {since:?} after the stop was acknowledged"));
         }
-        let found = self.history(uid).iter().rev().find_map(|written| match &written.entry.fact {
-            Fact::ActionIntended(intended) if intended.resource_version == version => {
+        let found = self.history(uid).iter().rev().find_map(|written| match &written.entry.event {
+            Event::ActionIntended(intended) if intended.resource_version == version => {
                 Some((written.clone(), (**intended).clone()))
             }
             _ => None,
@@ -69,9 +69,9 @@ impl Judge {
         if self.fenced.contains(&(uid.to_owned(), intent)) {
             self.complain("S4", format!("the deletion of `{name}` follows the fence of entry {intent}"));
         }
-        let outcome = self.history(uid).iter().find(|written| closes(&written.entry.fact) == Some(intent));
+        let outcome = self.history(uid).iter().find(|written| closes(&written.entry.event) == Some(intent));
         if let Some(outcome) = outcome.map(|outcome| outcome.entry.clone()) {
-            let kind = outcome.fact.kind();
+            let kind = outcome.event.kind();
             self.complain("S11", format!("`{name}` was deleted after entry {} ({kind}) had closed it", outcome.seq));
         }
         self.intent(world, object, intent, &intended);
@@ -136,9 +136,9 @@ impl Judge {
     /// The status that the entry of this number found.
     fn status_before(&self, uid: &str, seq: u64) -> Status {
         let before = self.history(uid).iter().rev().filter(|written| written.entry.seq < seq);
-        let mut statuses = before.filter_map(|written| match &written.entry.fact {
-            Fact::StatusChanged(change) => Some(change.to),
-            Fact::Adopted(_) => Some(Status::Unknown),
+        let mut statuses = before.filter_map(|written| match &written.entry.event {
+            Event::StatusChanged(change) => Some(change.to),
+            Event::Adopted(_) => Some(Status::Unknown),
             _ => None,
         });
         statuses.next().unwrap_or(Status::Unknown)
@@ -154,7 +154,7 @@ impl Judge {
         let before: Vec<_> =
             self.history(uid).iter().filter(|written| written.entry.seq < intent).map(|it| it.entry.clone()).collect();
         let record = Record::of(Uid::new(uid), &before);
-        let task = Task { uid: Uid::new(uid), action: Action::Delete, due_to: intended.due_to };
+        let task = Task { uid: Uid::new(uid), action: Action::Delete, due_to: intended.cause_seq };
         let intended_at = self.history(uid).iter().find(|it| it.entry.seq == intent).map(|it| it.entry.at);
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         // Between planning and writing a second or two go by, in which nothing falls due that was not.
@@ -167,10 +167,10 @@ impl Judge {
         }
         let (mut managed, mut protected) = (false, false);
         for entry in &before {
-            match &entry.fact {
-                Fact::Adopted(_) => managed = true,
-                Fact::Released(_) | Fact::Gone(_) => managed = false,
-                Fact::Protected(it) => protected = it.on,
+            match &entry.event {
+                Event::Adopted(_) => managed = true,
+                Event::Released(_) | Event::Gone(_) => managed = false,
+                Event::Protected(it) => protected = it.on,
                 _ => {}
             }
         }
@@ -189,8 +189,8 @@ impl Judge {
     /// Its status stood on the namespace, and not in our record alone (lifecycle.md section 5).
     fn shown_before(&mut self, object: &Object, variant: &Variant, intent: u64) {
         let before = self.history(&object.uid).iter().rev().filter(|written| written.entry.seq < intent);
-        let mut changes = before.filter_map(|written| match &written.entry.fact {
-            Fact::StatusChanged(change) => Some((change.to.to_string(), annotation_text(written.entry.at))),
+        let mut changes = before.filter_map(|written| match &written.entry.event {
+            Event::StatusChanged(change) => Some((change.to.to_string(), annotation_text(written.entry.at))),
             _ => None,
         });
         let Some((status, since)) = changes.next() else { return };
@@ -219,19 +219,19 @@ impl Judge {
         let cause = self.status_before(&object.uid, intent);
         let mut promised: Option<Timestamp> = None;
         for written in self.history(&object.uid).iter().filter(|written| written.entry.seq < intent) {
-            match &written.entry.fact {
-                Fact::NoticeIntended(notice) if notice.about == cause => {
+            match &written.entry.event {
+                Event::NoticeIntended(notice) if notice.about == cause => {
                     promised = Some(promised.map_or(notice.promise, |latest| latest.max(notice.promise)));
                 }
                 // What left late promises a later time.
-                Fact::NoticeSent(NoticeSent { of, promise: Some(late) })
-                | Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise: Some(late), .. })
+                Event::NoticeSent(NoticeSent { of, promise: Some(late) })
+                | Event::NoticeUndeliverable(NoticeUndeliverable { of, promise: Some(late), .. })
                     if self.is_about(&object.uid, *of, cause) =>
                 {
                     promised = promised.map(|latest| latest.max(*late));
                 }
                 // Its owner asked for another end, and so took back what was promised.
-                Fact::DeadlineMoved(_) if cause == Status::Stale => promised = None,
+                Event::DeadlineMoved(_) if cause == Status::Stale => promised = None,
                 _ => {}
             }
         }
@@ -241,14 +241,14 @@ impl Judge {
         }
         let was_told = self.was_told(&object.uid, cause, intent);
         match (&intended.told, variant.tells, was_told) {
-            (Told::NoChannel, false, _) | (Told::Promised(_), _, Some(true)) => {}
-            (Told::NoChannel, true, _) => {
+            (NoticeState::NoChannel, false, _) | (NoticeState::Promised(_), _, Some(true)) => {}
+            (NoticeState::NoChannel, true, _) => {
                 self.complain("S9", format!("the owner of `{name}` was not told, though there is a channel"));
             }
-            (Told::Undelivered(_), _, Some(false)) if !world.plot.undeliverable.waits => {
+            (NoticeState::Undelivered(_), _, Some(false)) if !world.plot.undeliverable.waits => {
                 world.count("deleted: untold");
             }
-            (told @ (Told::Promised(_) | Told::Undelivered(_)), ..) => {
+            (told @ (NoticeState::Promised(_) | NoticeState::Undelivered(_)), ..) => {
                 self.complain("S9", format!("entry {intent} of `{name}` says {told:?}, and it was told: {was_told:?}"));
             }
         }
@@ -260,7 +260,7 @@ impl Judge {
         match &intended.wave {
             None if self.status_before(&object.uid, intent) == Status::Stale
                 && self.is_foretold(&object.uid, intent)
-                && !matches!(intended.told, Told::Undelivered(_)) => {}
+                && !matches!(intended.told, NoticeState::Undelivered(_)) => {}
             None => self.complain("S7", format!("`{}` was not foretold, and is in no wave", object.name)),
             Some(approved) if approved.starts_with("approved by ") => {
                 let now = world.at(at);
@@ -306,20 +306,20 @@ impl Judge {
     fn is_foretold(&self, uid: &str, intent: u64) -> bool {
         let (mut since, mut deadline, mut created, mut observing) = (None, None, None, false);
         for Written { entry, .. } in self.history(uid).iter().filter(|written| written.entry.seq < intent) {
-            match &entry.fact {
-                Fact::Adopted(adopted) => {
+            match &entry.event {
+                Event::Adopted(adopted) => {
                     since = Some(entry.at);
                     deadline = adopted.deadline.as_ref().map(|it| it.at);
                     created = Some(adopted.created);
                     observing = adopted.terms.mode == Mode::Observe;
                 }
-                Fact::PolicyChanged(terms) => {
+                Event::PolicyChanged(terms) => {
                     if observing && terms.mode == Mode::Enforce {
                         since = Some(entry.at);
                     }
                     observing = terms.mode == Mode::Observe;
                 }
-                Fact::DeadlineMoved(moved) => {
+                Event::DeadlineMoved(moved) => {
                     let to = moved.deadline.as_ref().map(|it| it.at);
                     if to.is_some_and(|to| deadline.is_none_or(|from| to < from)) {
                         since = Some(entry.at);

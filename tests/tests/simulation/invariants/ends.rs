@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Fact, Keys, keys};
+use lifecycle::{Event, Keys, keys};
 
 use super::{Judge, closes, deadline, health, is_managed, pipelines, pipelines::Becomes};
 use crate::{
@@ -28,10 +28,10 @@ impl Judge {
         let least = variants().map(|variant| variant.budget.min(variant.wave)).min().unwrap_or(1);
         let windows = (world.plot.cast.len() as u64).div_ceil(least.max(1)) + 1;
         let rations = Duration::from_mins(10).saturating_mul(u32::try_from(windows).unwrap_or(1));
-        let all = || self.histories.values().flatten().map(|written| &written.entry.fact);
-        let put_off = |fact: &Fact| match fact {
-            Fact::ActionFailed(failed) => failed.not_before.is_some(),
-            Fact::ActionSkipped(skipped) => skipped.not_before.is_some(),
+        let all = || self.histories.values().flatten().map(|written| &written.entry.event);
+        let put_off = |fact: &Event| match fact {
+            Event::ActionFailed(failed) => failed.not_before.is_some(),
+            Event::ActionSkipped(skipped) => skipped.not_before.is_some(),
             _ => false,
         };
         let refused = all().filter(|fact| put_off(fact)).count();
@@ -56,7 +56,7 @@ impl Judge {
             if let Some(open) = self.open(uid) {
                 left.push(format!("entry {} of `{name}` is open", open.entry.seq));
             }
-            let has_ended = history.iter().any(|written| matches!(written.entry.fact, Fact::Gone(_)));
+            let has_ended = history.iter().any(|written| matches!(written.entry.event, Event::Gone(_)));
             let is_there = world.cluster().all().any(|object| object.uid == *uid);
             if !has_ended && !is_there {
                 left.push(format!("`{name}` ({uid}) is gone, and its history does not say so"));
@@ -125,7 +125,7 @@ impl Judge {
 
     /// Whether its history says that its mark tells of lost entries.
     pub(super) fn has_lost(&self, uid: &str) -> bool {
-        self.history(uid).iter().any(|written| matches!(written.entry.fact, Fact::MarkMismatched(_)))
+        self.history(uid).iter().any(|written| matches!(written.entry.event, Event::MarkMismatched(_)))
     }
 
     /// Everything did not end well within [`Judge::patience`].
@@ -157,9 +157,9 @@ impl Judge {
         self.now = world.elapsed();
         let mut found = Vec::new();
         for history in self.histories.values() {
-            for written in history.iter().filter(|written| matches!(written.entry.fact, Fact::ActionIntended(_))) {
+            for written in history.iter().filter(|written| matches!(written.entry.event, Event::ActionIntended(_))) {
                 let seq = written.entry.seq;
-                let outcomes = history.iter().filter(|other| closes(&other.entry.fact) == Some(seq)).count();
+                let outcomes = history.iter().filter(|other| closes(&other.entry.event) == Some(seq)).count();
                 if outcomes != 1 {
                     found.push(format!("entry {seq} of `{}` has {outcomes} outcomes", written.entry.name));
                 }

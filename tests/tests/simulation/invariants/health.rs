@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Entry, Fact, Status, event::StatusChanged, time::saturating_add};
+use lifecycle::{Entry, Event, Status, event::StatusChanged, time::saturating_add};
 
 use super::{Judge, SKEW};
 use crate::{
@@ -120,7 +120,7 @@ impl Judge {
     /// When the status that an entry ends was entered.
     fn entered(&self, entry: &Entry) -> Timestamp {
         let before = self.history(entry.uid.as_str()).iter().rev().find(|written| {
-            matches!(written.entry.fact, Fact::StatusChanged(_) | Fact::Adopted(_)) && written.entry.seq < entry.seq
+            matches!(written.entry.event, Event::StatusChanged(_) | Event::Adopted(_)) && written.entry.seq < entry.seq
         });
         before.map_or(entry.at, |written| written.entry.at)
     }
@@ -129,8 +129,8 @@ impl Judge {
     fn downfall(&self, uid: &str, before: u64) -> (Timestamp, Timestamp) {
         let at = |wanted: Status| {
             let mut history = self.history(uid).iter().filter(|written| written.entry.seq < before).rev();
-            let is_it = |fact: &Fact| matches!(fact, Fact::StatusChanged(change) if change.to == wanted);
-            history.find(|written| is_it(&written.entry.fact)).map(|written| written.entry.at)
+            let is_it = |fact: &Event| matches!(fact, Event::StatusChanged(change) if change.to == wanted);
+            history.find(|written| is_it(&written.entry.event)).map(|written| written.entry.at)
         };
         let failed = at(Status::Failed).unwrap_or(Timestamp::MAX);
         (at(Status::Unstable).unwrap_or(failed), failed)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Entry, Fact, Status, event::FailReason};
+use lifecycle::{Entry, Event, Status, event::FailReason};
 
 use super::{Judge, Written, closes};
 use crate::world::{Who, World};
@@ -17,21 +17,21 @@ impl Judge {
     pub(crate) fn entry(&mut self, world: &World, who: Who, entry: &Entry) {
         self.now = world.elapsed();
         let uid = entry.uid.as_str();
-        let what = format!("entry {} ({}) of `{}`", entry.seq, entry.fact.kind(), entry.name);
+        let what = format!("entry {} ({}) of `{}`", entry.seq, entry.event.kind(), entry.name);
         let expected = self.history(uid).len() as u64 + 1;
         if entry.seq != expected {
             self.complain("S10", format!("{what} comes where {expected} should"));
         }
-        let ended = self.history(uid).iter().any(|written| matches!(written.entry.fact, Fact::Gone(_)));
-        if ended && closes(&entry.fact).is_none() && !closes_notice(&entry.fact) {
+        let ended = self.history(uid).iter().any(|written| matches!(written.entry.event, Event::Gone(_)));
+        if ended && closes(&entry.event).is_none() && !closes_notice(&entry.event) {
             self.complain("S10", format!("{what} follows on the end"));
         }
-        if let Fact::Gone(_) = entry.fact
+        if let Event::Gone(_) = entry.event
             && !world.cluster().is_gone(uid)
         {
             self.complain("S8", format!("{what} is of a namespace that is there"));
         }
-        if matches!(entry.fact, Fact::MarkMismatched(_)) && !self.forged.contains(uid) {
+        if matches!(entry.event, Event::MarkMismatched(_)) && !self.forged.contains(uid) {
             self.complain("S10", format!("{what} is of a namespace whose mark nobody forged"));
         }
         self.status(world, who, entry, &what);
@@ -45,10 +45,10 @@ impl Judge {
 
     /// The edges of lifecycle.md section 4, and S8: no status changes by a clock that is wrong, or without evidence.
     fn status(&mut self, world: &World, who: Who, entry: &Entry, what: &str) {
-        let Fact::StatusChanged(change) = &entry.fact else { return };
-        let known = self.history(entry.uid.as_str()).iter().rev().find_map(|written| match &written.entry.fact {
-            Fact::StatusChanged(change) => Some(change.to),
-            Fact::Adopted(_) => Some(Status::Unknown),
+        let Event::StatusChanged(change) = &entry.event else { return };
+        let known = self.history(entry.uid.as_str()).iter().rev().find_map(|written| match &written.entry.event {
+            Event::StatusChanged(change) => Some(change.to),
+            Event::Adopted(_) => Some(Status::Unknown),
             _ => None,
         });
         if known != Some(change.from) || !is_edge(change.from, change.to) {
@@ -74,8 +74,8 @@ impl Judge {
     /// S4: while an intent is open, no recovery is recorded and nothing else is begun.
     fn while_open(&mut self, entry: &Entry, what: &str) {
         let Some(open) = self.open(entry.uid.as_str()).map(|open| open.entry.seq) else { return };
-        let allowed = match &entry.fact {
-            Fact::Kept(_) | Fact::Protected(_) | Fact::Gone(_) => true,
+        let allowed = match &entry.event {
+            Event::Kept(_) | Event::Protected(_) | Event::Gone(_) => true,
             fact if closes_notice(fact) => true,
             fact => closes(fact) == Some(open),
         };
@@ -86,19 +86,20 @@ impl Judge {
 
     /// S11: an outcome names its intent, and is true.
     fn outcome(&mut self, world: &World, entry: &Entry, what: &str) {
-        let Some(of) = closes(&entry.fact) else { return };
+        let Some(of) = closes(&entry.event) else { return };
         let uid = entry.uid.as_str();
         let history = self.history(uid);
-        let is_intent = history.iter().any(|it| it.entry.seq == of && matches!(it.entry.fact, Fact::ActionIntended(_)));
-        let is_closed = history.iter().any(|it| closes(&it.entry.fact) == Some(of));
+        let is_intent =
+            history.iter().any(|it| it.entry.seq == of && matches!(it.entry.event, Event::ActionIntended(_)));
+        let is_closed = history.iter().any(|it| closes(&it.entry.event) == Some(of));
         if !is_intent || is_closed {
             self.complain("S11", format!("{what} closes entry {of}: an intent: {is_intent}, closed: {is_closed}"));
         }
         let accepted = self.deletions.iter().any(|it| it.uid == uid && it.intent == of);
-        let truth = match &entry.fact {
-            Fact::ActionDone(done) if done.observed => world.cluster().is_ending(uid),
-            Fact::ActionDone(_) => accepted,
-            Fact::ActionFailed(failed) if failed.why == FailReason::Gone => world.cluster().is_gone(uid) && !accepted,
+        let truth = match &entry.event {
+            Event::ActionDone(done) if done.observed => world.cluster().is_ending(uid),
+            Event::ActionDone(_) => accepted,
+            Event::ActionFailed(failed) if failed.why == FailReason::Gone => world.cluster().is_gone(uid) && !accepted,
             _ => !accepted,
         };
         if !truth {
@@ -122,6 +123,6 @@ const fn is_edge(from: Status, to: Status) -> bool {
 }
 
 /// Whether it says what became of something under way: a notice.
-const fn closes_notice(fact: &Fact) -> bool {
-    matches!(fact, Fact::NoticeSent(_) | Fact::NoticeUndeliverable(_) | Fact::NoticeSkipped(_))
+const fn closes_notice(fact: &Event) -> bool {
+    matches!(fact, Event::NoticeSent(_) | Event::NoticeUndeliverable(_) | Event::NoticeSkipped(_))
 }

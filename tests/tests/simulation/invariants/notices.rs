@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lifecycle::{Entry, Fact, Mode, Status};
+use lifecycle::{Entry, Event, Mode, Status};
 use serde_json::Value;
 
 use super::{Judge, SKEW};
@@ -14,21 +14,21 @@ const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
 
 impl Judge {
     pub(super) fn notice(&mut self, world: &World, entry: &Entry, what: &str) {
-        let Fact::NoticeIntended(intended) = &entry.fact else { return };
+        let Event::NoticeIntended(intended) = &entry.event else { return };
         world.count("notice intended");
         let mut last = None;
         for written in self.history(entry.uid.as_str()) {
-            match &written.entry.fact {
-                Fact::NoticeIntended(earlier) if earlier.about == intended.about => {
+            match &written.entry.event {
+                Event::NoticeIntended(earlier) if earlier.about == intended.about => {
                     last = Some((written.entry.clone(), earlier.clone(), false))
                 }
-                Fact::NoticeSent(sent) => {
+                Event::NoticeSent(sent) => {
                     if let Some(last) = last.as_mut().filter(|(entry, ..)| entry.seq == sent.of) {
                         last.2 = true;
                     }
                 }
                 // Its owner moved the end, or what was told came to count for nothing.
-                Fact::DeadlineMoved(_) | Fact::PolicyChanged(_) => last = None,
+                Event::DeadlineMoved(_) | Event::PolicyChanged(_) => last = None,
                 _ => {}
             }
         }
@@ -42,7 +42,7 @@ impl Judge {
 
     /// A notice is given up: not before it was tried for as long as is configured, unless it was refused.
     pub(super) fn given_up(&mut self, world: &World, entry: &Entry, what: &str) {
-        let Fact::NoticeUndeliverable(failed) = &entry.fact else { return };
+        let Event::NoticeUndeliverable(failed) = &entry.event else { return };
         let id = format!("{}:{}", entry.uid, failed.of);
         let intended = self.history(entry.uid.as_str()).iter().find(|written| written.entry.seq == failed.of);
         let Some(intended) = intended.map(|written| written.at) else {
@@ -62,7 +62,7 @@ impl Judge {
     pub(super) fn is_about(&self, uid: &str, of: u64, about: Status) -> bool {
         self.history(uid).iter().any(|written| {
             written.entry.seq == of
-                && matches!(&written.entry.fact, Fact::NoticeIntended(notice) if notice.about == about)
+                && matches!(&written.entry.event, Event::NoticeIntended(notice) if notice.about == about)
         })
     }
 
@@ -76,15 +76,15 @@ impl Judge {
     pub(super) fn was_told(&self, uid: &str, about: Status, before: u64) -> Option<bool> {
         let (mut last, mut observes) = (None, false);
         for written in self.history(uid).iter().filter(|written| written.entry.seq < before) {
-            match &written.entry.fact {
-                Fact::NoticeIntended(notice) if notice.about == about => last = Some((written.entry.seq, None)),
-                Fact::NoticeSent(sent) => settle(&mut last, sent.of, true),
-                Fact::NoticeUndeliverable(failed) => settle(&mut last, failed.of, false),
-                Fact::Adopted(adopted) => {
+            match &written.entry.event {
+                Event::NoticeIntended(notice) if notice.about == about => last = Some((written.entry.seq, None)),
+                Event::NoticeSent(sent) => settle(&mut last, sent.of, true),
+                Event::NoticeUndeliverable(failed) => settle(&mut last, failed.of, false),
+                Event::Adopted(adopted) => {
                     last = last.filter(|_| !adopted.again);
                     observes = adopted.terms.mode == Mode::Observe;
                 }
-                Fact::PolicyChanged(terms) => {
+                Event::PolicyChanged(terms) => {
                     let began = observes && terms.mode == Mode::Enforce;
                     last = last.filter(|_| !began);
                     observes = terms.mode == Mode::Observe;
@@ -102,7 +102,7 @@ impl Judge {
         let is_known = self
             .history(uid)
             .iter()
-            .any(|it| it.entry.seq.to_string() == seq && matches!(it.entry.fact, Fact::NoticeIntended(_)));
+            .any(|it| it.entry.seq.to_string() == seq && matches!(it.entry.event, Event::NoticeIntended(_)));
         if !is_known {
             self.complain("S9", format!("notice `{id}` was sent before it was recorded"));
         }

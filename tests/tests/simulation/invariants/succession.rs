@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Entry, Fact, Keys, Status};
+use lifecycle::{Entry, Event, Keys, Status};
 
 use super::{Judge, SKEW, Written};
 use crate::{
@@ -62,10 +62,10 @@ impl Judge {
         let mut statuses: Vec<(Timestamp, Timestamp, Status)> = Vec::new();
         let mut current = None;
         for Written { entry, at } in self.history(uid) {
-            let next = match &entry.fact {
-                Fact::Adopted(_) => Some(Status::Unknown),
-                Fact::StatusChanged(change) => Some(change.to),
-                Fact::Released(_) | Fact::Gone(_) => None,
+            let next = match &entry.event {
+                Event::Adopted(_) => Some(Status::Unknown),
+                Event::StatusChanged(change) => Some(change.to),
+                Event::Released(_) | Event::Gone(_) => None,
                 _ => continue,
             };
             let at = world.at(*at);
