@@ -30,16 +30,16 @@ const TASKS_PER_WORKER: usize = 8;
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a worker may take beyond its life: what it carries out last has deadlines of its own, and it had to begin.
-const OVERTIME: Duration = Duration::from_secs(600);
+const START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How many numbers are tried in a row where jobs of theirs ended that the runner does not show.
-const TURNS: u32 = 8;
+const MAX_ATTEMPTS: u32 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Workers {
     jobs: SharedJobs,
     metrics: Metrics,
-    troubles: RetryStates,
+    retries: RetryStates,
     /// How many tasks waited when the queue was asked last, and when that was.
     backlog: Option<(usize, Instant)>,
     /// Jobs that ended and were counted.
@@ -56,7 +56,7 @@ impl Workers {
         Self {
             jobs,
             metrics,
-            troubles: RetryStates::default(),
+            retries: RetryStates::default(),
             backlog: None,
             ended: BTreeSet::new(),
             turns: BTreeMap::new(),
@@ -76,7 +76,7 @@ impl Workers {
             Ok(jobs) => jobs,
             Err(error) => {
                 self.trouble(Outcome::Unreachable, error.to_string(), now);
-                return self.troubles.pause();
+                return self.retries.pause();
             }
         };
         self.take_in(&jobs, now).await;
@@ -88,14 +88,14 @@ impl Workers {
         self.running = jobs.iter().filter(is_running).count();
         // One whose program cannot begin says that no other could.
         let cannot_begin = jobs.iter().filter(is_running).any(|job| job.trouble.is_some());
-        if !cannot_begin && self.running < self.wanted && self.troubles.pause().is_none() {
+        if !cannot_begin && self.running < self.wanted && self.retries.pause().is_none() {
             self.start(&jobs, max, now).await;
         }
         self.metrics.running.set(i64::try_from(self.running).unwrap_or(i64::MAX));
         self.metrics.wanted.set(i64::try_from(self.wanted).unwrap_or(i64::MAX));
         let missing = self.running < self.wanted;
         let begins = (!self.pending.is_empty()).then_some(BEGINS_WITHIN);
-        [again, self.troubles.pause().filter(|_| missing), begins].into_iter().flatten().min()
+        [again, self.retries.pause().filter(|_| missing), begins].into_iter().flatten().min()
     }
 
     /// For people: the backlog at the last look, jobs that run, jobs that there should be.
@@ -103,8 +103,8 @@ impl Workers {
         (self.backlog.map(|(waiting, _)| waiting as u64), self.running as u64, self.wanted as u64)
     }
 
-    pub(crate) fn troubles(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        [self.pending.told(), self.troubles.told(now)].concat()
+    pub(crate) fn retries(&mut self, now: Timestamp) -> Vec<JobRetry> {
+        [self.pending.told(), self.retries.told(now)].concat()
     }
 
     /// Counts what ended since the last look, and ends what does not begin.
@@ -120,8 +120,8 @@ impl Workers {
             match &job.state {
                 JobState::Complete if self.ended.insert(job.name.clone()) => {
                     self.metrics.job(Outcome::Complete);
-                    self.troubles.end(Outcome::Failed);
-                    self.troubles.end(Outcome::Pending);
+                    self.retries.end(Outcome::Failed);
+                    self.retries.end(Outcome::Pending);
                 }
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
                     self.trouble(Outcome::Failed, format!("worker `{}` failed: {why}", job.name), now);
@@ -170,8 +170,8 @@ impl Workers {
             match self.start_one(place).await {
                 Ok(()) => {
                     self.running += 1;
-                    self.troubles.end(Outcome::Refused);
-                    self.troubles.end(Outcome::Unreachable);
+                    self.retries.end(Outcome::Refused);
+                    self.retries.end(Outcome::Unreachable);
                 }
                 Err((outcome, why)) => return self.trouble(outcome, why, now),
             }
@@ -181,12 +181,12 @@ impl Workers {
     /// Starts one under the next number of its place that nobody used.
     async fn start_one(&mut self, place: usize) -> Result<(), (Outcome, String)> {
         let next = self.turns.get(&place).map_or(0, |last| last + 1);
-        for turn in next..next + TURNS {
+        for turn in next..next + MAX_ATTEMPTS {
             let spec = JobSpec {
                 name: name(place, turn),
                 kind: JobKind::Action,
                 args: vec!["work".to_owned()],
-                deadline: Some(WORKER_LIFE + OVERTIME),
+                deadline: Some(WORKER_LIFE + START_TIMEOUT),
             };
             match self.jobs.start(&spec).await {
                 Ok(Started::Now) => {
@@ -200,12 +200,12 @@ impl Workers {
                 Err(error) => return Err((Outcome::Unreachable, error.to_string())),
             }
         }
-        Err((Outcome::Refused, format!("the names of {TURNS} jobs from `{}` on are used", name(place, next))))
+        Err((Outcome::Refused, format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", name(place, next))))
     }
 
     fn trouble(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
-        self.troubles.add(outcome, what, now);
+        self.retries.add(outcome, what, now);
     }
 }
 

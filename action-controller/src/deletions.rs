@@ -164,10 +164,10 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: at(minute),
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: NoticeState::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         let done = ActionDone { of: 1, observed: false };
         for (seq, fact) in (1..).zip([Event::ActionIntended(Box::new(intended)), Event::ActionDone(done)]) {

@@ -27,7 +27,7 @@ use crate::{deletions::Deletions, holding::Holding, metrics::Metrics};
 const PAGE: usize = 500;
 
 /// How far before the last look at the tail the next one begins: a writer's clock may be behind.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+const TAIL_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many namespaces of which something fell due are looked at in a turn, at most: between turns there is time for
 /// whatever else the controller does.
@@ -40,7 +40,7 @@ const TICK_INTERVAL: Duration = Duration::from_secs(30);
 const UNREADABLE_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long the planner sleeps at most: our clock may jump.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Planner {
@@ -218,8 +218,8 @@ impl Planner {
     /// How long nothing falls due.
     pub(crate) fn until_due(&self) -> Duration {
         let now = self.context.clock.now();
-        self.due.first().map_or(LONGEST_SLEEP, |(due, _)| {
-            Duration::try_from(between(now, *due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
+        self.due.first().map_or(MAX_SLEEP, |(due, _)| {
+            Duration::try_from(between(now, *due)).unwrap_or(Duration::ZERO).min(MAX_SLEEP)
         })
     }
 
@@ -250,7 +250,7 @@ impl Planner {
 
     async fn look_at_tail(&mut self) -> Result<(), StoreError> {
         let now = self.context.clock.now();
-        let from = saturating_add(self.looked, -OVERLAP);
+        let from = saturating_add(self.looked, -TAIL_OVERLAP);
         let mut after: Option<EntryPosition> = None;
         let mut moved = BTreeSet::new();
         loop {

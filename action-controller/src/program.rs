@@ -75,7 +75,7 @@ mod tests {
             instance: "test".to_owned(),
         };
         let (id, role, body) = ("x/other".to_owned(), "x".to_owned(), json!({"installation": "two/nsm"}));
-        context.store.beat(&Heartbeat { id, role, started: start, at: start, body }).await.unwrap();
+        context.store.heartbeat(&Heartbeat { id, role, started: start, at: start, body }).await.unwrap();
         let ends = async || {
             let running = Running { context: context.clone(), cancel: CancellationToken::new() };
             work(running).await.unwrap_err().to_string()

@@ -13,7 +13,7 @@ use tracing::warn;
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// What did not come again for so long is over.
-const OVER_AFTER: Duration = Duration::from_secs(600);
+const RECOVERED_AFTER: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
 pub(crate) struct RetryStates(BTreeMap<&'static str, RetryState>);
@@ -31,7 +31,7 @@ impl RetryStates {
     /// Something went wrong once more.
     pub(crate) fn add(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         let reason = outcome.as_str();
-        let before = self.0.remove(reason).filter(|before| before.last.elapsed() < OVER_AFTER);
+        let before = self.0.remove(reason).filter(|before| before.last.elapsed() < RECOVERED_AFTER);
         let trouble = match before {
             None => RetryState { what, since: now, last: Instant::now(), times: 1, pause: PAUSES.0 },
             Some(before) => RetryState {
@@ -60,7 +60,7 @@ impl RetryStates {
 
     /// For people, the latest first.
     pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        self.0.retain(|_, trouble| trouble.last.elapsed() < OVER_AFTER);
+        self.0.retain(|_, trouble| trouble.last.elapsed() < RECOVERED_AFTER);
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.last));
         let told = |(reason, trouble): (&&'static str, &RetryState)| JobRetry {
@@ -83,32 +83,32 @@ mod tests {
 
     use super::*;
 
-    fn add(troubles: &mut RetryStates, outcome: Outcome) -> u64 {
-        troubles.add(outcome, "it is so".into(), Timestamp::UNIX_EPOCH);
-        troubles.pause().unwrap_or_default().as_secs()
+    fn add(retries: &mut RetryStates, outcome: Outcome) -> u64 {
+        retries.add(outcome, "it is so".into(), Timestamp::UNIX_EPOCH);
+        retries.pause().unwrap_or_default().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_five_minutes_for_each_reason_apart() {
-        let mut troubles = RetryStates::default();
-        let pauses: Vec<_> = (0..10).map(|_| add(&mut troubles, Outcome::Failed)).collect();
+        let mut retries = RetryStates::default();
+        let pauses: Vec<_> = (0..10).map(|_| add(&mut retries, Outcome::Failed)).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
-        assert_eq!(add(&mut troubles, Outcome::Refused), 300, "the longest pause counts");
-        troubles.end(Outcome::Failed);
-        assert_eq!(troubles.pause(), Some(Duration::from_secs(1)));
+        assert_eq!(add(&mut retries, Outcome::Refused), 300, "the longest pause counts");
+        retries.end(Outcome::Failed);
+        assert_eq!(retries.pause(), Some(Duration::from_secs(1)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_did_not_come_again_is_over() {
-        let mut troubles = RetryStates::default();
-        add(&mut troubles, Outcome::Failed);
-        add(&mut troubles, Outcome::Failed);
-        let told = troubles.told(Timestamp::UNIX_EPOCH);
+        let mut retries = RetryStates::default();
+        add(&mut retries, Outcome::Failed);
+        add(&mut retries, Outcome::Failed);
+        let told = retries.told(Timestamp::UNIX_EPOCH);
         assert_eq!((told[0].reason.as_str(), told[0].times, told[0].not_before.as_second()), ("failed", 2, 2));
         advance(Duration::from_secs(2)).await;
-        assert_eq!(troubles.pause(), None);
-        advance(OVER_AFTER).await;
-        assert_eq!(troubles.told(Timestamp::UNIX_EPOCH), []);
-        assert_eq!(add(&mut troubles, Outcome::Failed), 1, "it begins anew");
+        assert_eq!(retries.pause(), None);
+        advance(RECOVERED_AFTER).await;
+        assert_eq!(retries.told(Timestamp::UNIX_EPOCH), []);
+        assert_eq!(add(&mut retries, Outcome::Failed), 1, "it begins anew");
     }
 }

@@ -228,10 +228,10 @@ async fn workers_that_fail_are_started_ever_more_seldom_and_it_shows() {
     let text = scene.context.liveness.metrics(Format::Classic);
     // After 1, 2, 4, … 256 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"started\"} 10\n"), "{text}");
-    let troubles = workers.troubles(scene.context.clock.now());
-    let told: Vec<_> = troubles.iter().map(|it| (it.reason.as_str(), it.times)).collect();
+    let retries = workers.retries(scene.context.clock.now());
+    let told: Vec<_> = retries.iter().map(|it| (it.reason.as_str(), it.times)).collect();
     assert_eq!(told, [("failed", 10)]);
-    assert!(troubles[0].what.contains("its image is broken"), "{troubles:?}");
+    assert!(retries[0].what.contains("its image is broken"), "{retries:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,7 +246,7 @@ async fn a_refusal_is_not_hammered_and_ends_with_the_first_start() {
     let text = scene.context.liveness.metrics(Format::Classic);
     // At 0, 1, 3, 7, 15 and 31 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"refused\"} 6\n"), "{text}");
-    assert_eq!(workers.troubles(scene.context.clock.now())[0].reason, "refused");
+    assert_eq!(workers.retries(scene.context.clock.now())[0].reason, "refused");
 }
 
 /// A namespace whose time was over a minute ago.
@@ -436,9 +436,9 @@ async fn a_history_that_cannot_be_read_is_told_of_and_left_alone_for_a_while() {
 async fn deletions_are_counted_from_the_history_once() {
     let scene = Scene::new(0, 4).await;
     let intended = |uid: &str| {
-        json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": uid,
+        json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": uid,
             "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-            "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}})
+            "evidence_at": at(0), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}})
     };
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     due(&scene, "before").await;
@@ -458,8 +458,9 @@ async fn deletions_are_counted_from_the_history_once() {
     let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"stale\"} 2\n"), "{text}");
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"ok\"} 0\n"), "{text}");
-    let beats = scene.context.store.beats(9).await.unwrap();
-    let told = &beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"];
+    let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
+    let told =
+        &heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"];
     assert_eq!((&told["stale"], &told["ok"]), (&json!(2), &json!(0)), "{told}");
     // The one that was accepted a quarter of an hour ago, and of which nobody wrote that it is gone.
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
@@ -468,9 +469,9 @@ async fn deletions_are_counted_from_the_history_once() {
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
     let scene = Scene::new(0, 4).await;
-    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "w",
         "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-        "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+        "evidence_at": at(0), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}});
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     let delete = async |number: u64| {
         let uid = unrecorded(number);
@@ -479,8 +480,8 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
         scene.queue.publish(Route::Events, &Message::about(uid.as_str())).await.unwrap();
     };
     let told = async || {
-        let beats = scene.context.store.beats(9).await.unwrap();
-        beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+        let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
+        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
     };
     let looking = async {
         // Halfway between two looks at the tail, and between two heartbeats.
@@ -507,13 +508,13 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
 async fn a_deletion_of_which_the_store_took_no_heartbeat_is_told_of_as_soon_as_it_takes_one() {
     let scene = Scene::new(0, 4).await;
     let file = rusqlite::Connection::open(scene.directory.path().join("nsm.db")).unwrap();
-    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "w",
         "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-        "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+        "evidence_at": at(0), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}});
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     let told = async || {
-        let beats = scene.context.store.beats(9).await.unwrap();
-        beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+        let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
+        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
     };
     let looking = async {
         // Between two looks at the tail, and between two heartbeats.
@@ -544,18 +545,18 @@ async fn it_tells_how_it_is_and_says_so_when_it_ends() {
     let running = crate::run(scene.context.clone(), scene.jobs(9, Does::Fails), cancel.clone());
     let looking = async {
         sleep(Duration::from_secs(100)).await;
-        let beats = scene.context.store.beats(9).await.unwrap();
+        let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
         cancel.cancel();
-        beats
+        heartbeats
     };
-    let (ended, beats) = tokio::join!(running, looking);
+    let (ended, heartbeats) = tokio::join!(running, looking);
     ended.unwrap();
-    assert_eq!((beats.len(), beats[0].id.as_str()), (1, "action-controller/test"));
-    let body = &beats[0].body;
+    assert_eq!((heartbeats.len(), heartbeats[0].id.as_str()), (1, "action-controller/test"));
+    let body = &heartbeats[0].body;
     assert_eq!(
-        (&body["outstanding"], &body["wanted"], &body["troubles"][0]["reason"]),
+        (&body["outstanding"], &body["wanted"], &body["retries"][0]["reason"]),
         (&json!(1), &json!(1), &json!("failed"))
     );
     assert_eq!(body["installation"], "test", "another one has to hear of it for as long as it runs");
-    assert_eq!(scene.context.store.beats(9).await.unwrap(), []);
+    assert_eq!(scene.context.store.heartbeats(9).await.unwrap(), []);
 }

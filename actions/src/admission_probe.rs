@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{
-    cluster::{ApiOutcome, REQUEST_TIMEOUT, Trouble, told, within},
+    cluster::{ApiError, ApiOutcome, REQUEST_TIMEOUT, told, within},
     context::Context,
     process::namespace,
 };
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// How long what was seen is good for.
-const GOOD_FOR: Duration = Duration::from_secs(600);
+const VALID_FOR: Duration = Duration::from_secs(600);
 
 /// What was seen last.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl AdmissionProbe {
         let policy = context.settings().guard.mark_policy.clone()?;
         let again = context.timings().admission_retry_interval;
         let known = self.seen().clone().filter(|seen| {
-            let good_for = if seen.missing.is_some() { again } else { GOOD_FOR };
+            let good_for = if seen.missing.is_some() { again } else { VALID_FOR };
             seen.policy == policy && seen.at.elapsed() < good_for
         });
         if let Some(seen) = known {
@@ -78,7 +78,8 @@ async fn look(context: &Context, policy: &str) -> Result<(), String> {
     let namespaces = context.cluster.namespaces();
     let name = namespace(&context.cluster);
     let found = within("read our own namespace", context.cluster.lean_namespaces().get_metadata(&name)).await;
-    let untried = |trouble: Trouble| format!("the guard in the apiserver cannot be tried on `{name}`: {}", trouble.why);
+    let untried =
+        |trouble: ApiError| format!("the guard in the apiserver cannot be tried on `{name}`: {}", trouble.why);
     let trial = trial(found.map_err(untried)?.metadata.uid.unwrap_or_default());
     #[expect(clippy::disallowed_methods, reason = "a deletion without effect, which has to be refused")]
     let request = namespaces.delete(&name, &trial);
@@ -133,7 +134,7 @@ mod tests {
 
     fn refused(code: u16, reason: &str, message: &str) -> Result<(), String> {
         let status = Status { code, reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
-        judge(Some(&kube::Error::Api(status.boxed())), "own", "nsm-mark")
+        judge(Some(&kube::Error::Api(status.boxed())), "own", "nsm-marker")
     }
 
     #[test]
@@ -149,15 +150,15 @@ mod tests {
                 "namespaces \"own\" is forbidden: ValidatingAdmissionPolicy '{policy}' with binding 'b' denied request: no"
             )
         };
-        assert_eq!(refused(403, "Forbidden", &by("nsm-mark")), Ok(()));
-        assert_eq!(refused(422, "Invalid", &by("nsm-mark")), Ok(()));
-        assert!(refused(403, "Forbidden", &by("nsm-mark-2")).is_err(), "another policy");
+        assert_eq!(refused(403, "Forbidden", &by("nsm-marker")), Ok(()));
+        assert_eq!(refused(422, "Invalid", &by("nsm-marker")), Ok(()));
+        assert!(refused(403, "Forbidden", &by("nsm-marker-2")).is_err(), "another policy");
         assert!(refused(403, "Forbidden", &by("nsm-stop")).is_err(), "the stop alone");
         let rbac = "namespaces \"own\" is forbidden: User \"system:serviceaccount:a:b\" cannot delete resource";
         assert!(refused(403, "Forbidden", rbac).is_err(), "RBAC");
-        assert!(refused(409, "Conflict", &by("nsm-mark")).is_err());
-        assert!(refused(500, "InternalError", &by("nsm-mark")).is_err());
-        assert!(judge(None, "own", "nsm-mark").is_err(), "it would have been deleted");
+        assert!(refused(409, "Conflict", &by("nsm-marker")).is_err());
+        assert!(refused(500, "InternalError", &by("nsm-marker")).is_err());
+        assert!(judge(None, "own", "nsm-marker").is_err(), "it would have been deleted");
     }
 
     /// It becomes part of histories, for ever.

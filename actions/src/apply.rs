@@ -8,7 +8,7 @@ use lifecycle::{
 };
 
 use common::{
-    cluster::{ApiOutcome, Trouble, within},
+    cluster::{ApiError, ApiOutcome, within},
     config::Settings,
     timings::signed,
 };
@@ -57,7 +57,7 @@ pub(crate) fn intent(
     let now = clock.now().unwrap_or_else(|| worker.context.clock.now());
     ActionIntended {
         action: Action::Delete,
-        cause_seq: task.due_to,
+        cause_seq: task.cause_seq,
         attempt: record.attempts.begun + 1,
         holder: worker.actor.to_string(),
         until: saturating_add(now, signed(settings.timings.intent_lease)),
@@ -67,10 +67,10 @@ pub(crate) fn intent(
         evidence: permit.evidence.clone(),
         evidence_at: permit.evidence_at,
         slot: permit.slot.clone(),
-        wave: permit.wave.clone(),
+        unannounced: permit.unannounced.clone(),
         config: settings.hash.clone(),
         mode: policy.mode,
-        told,
+        notice: told,
     }
 }
 
@@ -88,8 +88,8 @@ pub(crate) async fn delete(worker: &Worker, record: &Record, intended: &ActionIn
     let request = namespaces.delete(&record.name, &params);
     match within("delete it", request).await {
         Ok(_) => Sent::Accepted,
-        Err(Trouble { answer: ApiOutcome::Unclear, why, .. }) => Sent::Unclear(why),
-        Err(Trouble { answer, why, .. }) => Sent::No(answer, why),
+        Err(ApiError { answer: ApiOutcome::Unclear, why, .. }) => Sent::Unclear(why),
+        Err(ApiError { answer, why, .. }) => Sent::No(answer, why),
     }
 }
 

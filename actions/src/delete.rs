@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
-const ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 
 /// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
 /// is durable (safety.md S4), and one that took longer to become so than [`hand_over`] is not used.
@@ -36,7 +36,7 @@ const FRESH: Duration = Duration::from_secs(40);
 /// # Errors
 /// When the store or the cluster did not let it: the planner offers the task again.
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let mut record = load(&*worker.context.store, &task.uid).await?;
         worker.is_about(&record.name);
         let known = record.head;
@@ -77,7 +77,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if policy.mode == Mode::Observe {
         // The one place where a deletion is only recorded.
         let decision = format!("delete namespace `{}`: {}", record.name, record.reason);
-        let fact = Event::WouldHave(DryRun { action: task.action, decision });
+        let fact = Event::DryRun(DryRun { action: task.action, decision });
         return append_or_again(worker, record, fact).await;
     }
     if let Some(refusal) = switches::refusal(worker, &settings).await? {

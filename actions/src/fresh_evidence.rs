@@ -13,7 +13,7 @@ use lifecycle::{
     event::SkipReason,
     observe,
     pipeline::{CiObjectRef, Links},
-    supersession::{Deployment, DeploymentGroup, Successor, succession},
+    supersession::{Deployment, DeploymentGroup, Successor, supersession},
     time::human_text,
 };
 use tracing::debug;
@@ -135,7 +135,7 @@ pub(crate) fn see(
     now: Timestamp,
 ) -> Observation {
     let namespace = &reading.namespace;
-    let health = health::checkup(policy, gathered.rounds.as_ref(), (record.episode, record.since), namespace);
+    let health = health::checkup(policy, gathered.rounds.as_ref(), (record.status_generation, record.since), namespace);
     let replaced = policy.filter(|_| record.status == Status::Superseded).and_then(|policy| {
         let terms = policy.superseded.as_ref()?;
         let group = DeploymentGroup::of(namespace, terms, &policy.keys)?;
@@ -145,16 +145,16 @@ pub(crate) fn see(
         let prove = |newer: CiObjectRef, own: CiObjectRef| {
             ci::proof(&group, (&newer, gathered.told(&newer)), (&own, gathered.told(&own)))
         };
-        Some(succession(&own, &group, &all, terms, prove, now))
+        Some(supersession(&own, &group, &all, terms, prove, now))
     });
-    let succession = match (replaced, policy.and_then(|policy| policy.superseded.as_ref())) {
+    let supersession = match (replaced, policy.and_then(|policy| policy.superseded.as_ref())) {
         (Some(replaced), _) => Check::Observed(replaced),
         (None, Some(_)) if record.status != Status::Superseded => Check::Pending,
         (None, _) => Check::Disabled,
     };
     let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
     let pipeline = ci::verdict(&links, &settings.ci, |origin| gathered.told(origin));
-    observe(None, Reading { health, succession, pipeline, ..reading }, now)
+    observe(None, Reading { health, supersession, pipeline, ..reading }, now)
 }
 
 /// Whether what led to the deletion is so now, by what was just seen: anything but True stops it (safety.md section 2,
@@ -170,7 +170,7 @@ pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Cond
             as_recorded(if is_over { Truth::True } else { Truth::False })
         }
         Status::Failed => seen.health.seen().map_or_else(unseen, |health| health.look.condition.clone()),
-        Status::Superseded => seen.succession.seen().map_or_else(unseen, |it| it.condition.clone()),
+        Status::Superseded => seen.supersession.seen().map_or_else(unseen, |it| it.condition.clone()),
         Status::Cancelled => seen.pipeline.seen().map_or_else(unseen, Clone::clone),
         Status::Unknown | Status::Ok | Status::Unstable | Status::Failing => as_recorded(Truth::False),
     }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
-const ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 
 /// Tells the owner, if the task is still due.
 ///
@@ -42,7 +42,7 @@ const ROUNDS: usize = 4;
 /// When the store is out of reach: the planner offers the task again.
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
     let store = &*worker.context.store;
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let mut record = load(store, &task.uid).await?;
         worker.is_about(&record.name);
         let known = record.head;
@@ -223,7 +223,7 @@ async fn close(
     fact: Event,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let open = record
             .notice(notice.intended.about)
             .is_some_and(|known| known.seq == notice.seq && known.delivery == Delivery::Open);
@@ -252,14 +252,14 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     };
     // Others may have appended meanwhile: while an intent is open, nothing is written here.
     let record = load(&**store, &record.uid).await?;
-    let lineage = controls::store_identity(&**store).await?;
-    if lineage.check(&reading.namespace, &policies.keys, &record).is_err() {
+    let store_identity = controls::store_identity(&**store).await?;
+    if store_identity.check(&reading.namespace, &policies.keys, &record).is_err() {
         // A mark that stands against this store is left as it is: it is the only trace that entries were lost.
         return Ok(());
     }
     let difference = annotations::changes(settings, &record, &observe(None, reading, now));
     if !difference.is_empty() {
-        annotations::write(cluster, settings, &record, lineage.epoch(), difference).await?;
+        annotations::write(cluster, settings, &record, store_identity.epoch(), difference).await?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) struct Permit {
     /// When that was, by the monotonic clock.
     pub(crate) looked: Instant,
     pub(crate) slot: String,
-    pub(crate) wave: Option<String>,
+    pub(crate) unannounced: Option<String>,
 }
 
 pub(crate) enum Preflight {
@@ -78,8 +78,8 @@ pub(crate) async fn prepare(
         Ok(slot) => slot,
         Err(refusal) => return Ok(Preflight::Skip(refusal)),
     };
-    let wave = match wave(worker, settings, window, policy, record).await? {
-        Ok(wave) => wave,
+    let unannounced = match unannounced_slot(worker, settings, window, policy, record).await? {
+        Ok(unannounced) => unannounced,
         Err(refusal) => return Ok(Preflight::Skip(refusal)),
     };
 
@@ -90,9 +90,12 @@ pub(crate) async fn prepare(
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
         return Ok(Preflight::NotNow);
     };
-    let lineage = controls::store_identity(&*context.store).await?;
-    let fresh =
-        LiveObject { namespace: &namespace, policy: policies.for_namespace(&namespace), store_identity: &lineage };
+    let store_identity = controls::store_identity(&*context.store).await?;
+    let fresh = LiveObject {
+        namespace: &namespace,
+        policy: policies.for_namespace(&namespace),
+        store_identity: &store_identity,
+    };
     if let Some(why) = in_the_way(policy, record, &fresh, context.clock.now()) {
         debug!("namespace `{}` is not deleted now: {why}", record.name);
         return Ok(Preflight::NotNow);
@@ -115,7 +118,7 @@ pub(crate) async fn prepare(
     }
     let told = Condition { truth: Truth::True, reason: record.reason.clone(), observed_at: evidence_at };
     let evidence = if cause.reason == told.reason { vec![told, last.clock] } else { vec![told, cause, last.clock] };
-    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, wave })))
+    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, unannounced })))
 }
 
 /// What the first guard says that is not clear, of those on the record and those on the object.
@@ -143,15 +146,15 @@ async fn known_to_wait(worker: &Worker, policy: &Policy, record: &Record) -> any
     if let Some(refusal) = known(ClaimKind::Slots) {
         return Ok(Some(refusal));
     }
-    let Some(refusal) = known(ClaimKind::Waves).filter(|_| !is_foretold(policy, record)) else {
+    let Some(refusal) = known(ClaimKind::Unannounced).filter(|_| !is_foretold(policy, record)) else {
         return Ok(None);
     };
     let approval = controls::approval(&*worker.context.store, worker.context.clock.now()).await?;
     Ok(approval.is_none().then_some(refusal))
 }
 
-/// What was not foretold needs a place in the wave, or somebody's approval.
-async fn wave(
+/// What was not foretold needs a place in the unannounced, or somebody's approval.
+async fn unannounced_slot(
     worker: &Worker,
     settings: &Settings,
     window: Window,
@@ -164,7 +167,7 @@ async fn wave(
     if let Some(approval) = controls::approval(&*worker.context.store, worker.context.clock.now()).await? {
         return Ok(Ok(Some(format!("approved by {} ({})", approval.actor, approval.number))));
     }
-    Ok(claim(worker, ClaimKind::Waves, settings.waves, window, record).await?.map(Some))
+    Ok(claim(worker, ClaimKind::Unannounced, settings.waves, window, record).await?.map(Some))
 }
 
 async fn claim(
@@ -184,8 +187,8 @@ async fn claim(
 fn exhausted(worker: &Worker, kind: ClaimKind, limit: u64, next: Timestamp) -> Refusal {
     let (from, window) = (human_text(next), worker.context.timings().budget_window_text());
     match kind {
-        ClaimKind::Waves => Refusal {
-            why: SkipReason::Wave,
+        ClaimKind::Unannounced => Refusal {
+            why: SkipReason::Unannounced,
             detail: format!(
                 "{limit} unannounced deletions were allowed in these {window}; the next are from {from} on, or at once \
                  after `nsm approve`"

@@ -26,26 +26,26 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
         let detail = format!("`{}` stopped all deletions{reason}; `nsm resume` lets them go on", stop.actor);
         return Ok(Some(refuse(SkipReason::Stopped, detail)));
     }
-    let in_force = controls::config(store).await?.map(|decree| decree.body.hash);
+    let in_force = controls::config(store).await?.map(|control| control.body.hash);
     if in_force.as_ref() != Some(&settings.hash) {
         let detail = "this worker has another configuration than the one in force".to_owned();
-        return Ok(Some(refuse(SkipReason::Doubt, detail)));
+        return Ok(Some(refuse(SkipReason::Unverified, detail)));
     }
-    if let Some(doubt) = controls::mismatch(store).await? {
+    if let Some(mismatch) = controls::store_mismatch(store).await? {
         let detail = format!(
             "this store may not be the right one (namespace `{}`: {}); once you know that it is, run `nsm approve --store`",
-            doubt.body.namespace, doubt.body.why
+            mismatch.body.namespace, mismatch.body.why
         );
-        return Ok(Some(refuse(SkipReason::Doubt, detail)));
+        return Ok(Some(refuse(SkipReason::Unverified, detail)));
     }
     if let Some(hold) = holds::in_force(store).await? {
         return Ok(Some(refuse(SkipReason::Held, hold.body.to_string())));
     }
-    if let Some(missing) = worker.canary.missing(&worker.context).await {
-        return Ok(Some(refuse(SkipReason::Doubt, missing)));
+    if let Some(missing) = worker.admission_probe.missing(&worker.context).await {
+        return Ok(Some(refuse(SkipReason::Unverified, missing)));
     }
     let clock = clock(worker).await?;
-    Ok((!clock.is_true()).then(|| refuse(SkipReason::Doubt, clock.reason)))
+    Ok((!clock.is_true()).then(|| refuse(SkipReason::Unverified, clock.reason)))
 }
 
 /// Whether our clock agrees with the apiserver's, which is asked where it is not known to.

@@ -20,7 +20,7 @@ pub(crate) struct Worker {
     pub(crate) context: Context,
     pub(crate) actor: Actor,
     pub(crate) claims: SlotAllocator,
-    pub(crate) canary: AdmissionProbe,
+    pub(crate) admission_probe: AdmissionProbe,
     pub(crate) events: Events,
     pub(crate) pipelines: Sources,
     at: Mutex<Progress>,
@@ -39,7 +39,7 @@ impl Worker {
         Self {
             actor: context.actor(heartbeat::WORKER),
             claims: SlotAllocator::default(),
-            canary: AdmissionProbe::default(),
+            admission_probe: AdmissionProbe::default(),
             events: Events::new(&context, "Delete"),
             pipelines: Sources::default(),
             at: Mutex::default(),
@@ -86,7 +86,7 @@ impl Worker {
             done: *done,
             failed: *failed,
             config: self.context.settings().hash.clone(),
-            admission_error: self.canary.known(),
+            admission_error: self.admission_probe.known(),
             outages: Outage::of_clock(&self.context.cluster.clock, self.context.clock.now()).into_iter().collect(),
         };
         serde_json::to_value(body).expect("plain data serializes")
@@ -99,12 +99,13 @@ impl Worker {
         if min == 0 {
             return false;
         }
-        let Ok(beats) = self.context.store.beats(heartbeat::MOST).await else {
+        let Ok(heartbeats) = self.context.store.heartbeats(heartbeat::MAX_HEARTBEATS).await else {
             return true;
         };
         let (now, own) = (self.context.clock.now(), (started, self.actor.as_str()));
-        let others = beats.iter().filter(|beat| beat.role == heartbeat::WORKER && is_alive(beat.at, now));
-        others.filter(|beat| (beat.started, beat.id.as_str()) < own).count() < min
+        let others =
+            heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::WORKER && is_alive(heartbeat.at, now));
+        others.filter(|heartbeat| (heartbeat.started, heartbeat.id.as_str()) < own).count() < min
     }
 
     fn at(&self) -> MutexGuard<'_, Progress> {
@@ -126,8 +127,8 @@ mod tests {
         let scene = Scene::with(&[("NSM__WORKERS__MIN", min)]).await;
         for (number, (started, heard)) in others.iter().enumerate() {
             let (id, role) = (format!("action/{number}"), heartbeat::WORKER.to_owned());
-            let beat = Heartbeat { id, role, started: at(*started), at: at(*heard), body: Value::Null };
-            scene.worker.context.store.beat(&beat).await.unwrap();
+            let heartbeat = Heartbeat { id, role, started: at(*started), at: at(*heard), body: Value::Null };
+            scene.worker.context.store.heartbeat(&heartbeat).await.unwrap();
         }
         scene.worker.is_to_wait(at(0)).await
     }

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use common::{
-    cluster::{self, Cluster, GROUP, Trouble},
+    cluster::{self, ApiError, Cluster, GROUP},
     config::{ApiSettings, Readable},
 };
 use k8s_openapi::api::authentication::v1::UserInfo;
@@ -27,10 +27,10 @@ use self::memory::Memory;
 use crate::{Api, problem::Problem};
 
 /// The longest token that is looked at, in bytes. Those of ServiceAccounts have about a thousand.
-const LONGEST: usize = 16 * 1024;
+const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// How many questions may be asked of the apiserver at the same time, whoever sends tokens.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Default for Access {
             bearers: Memory::default(),
             refused: Memory::default(),
             rights: Memory::default(),
-            questions: Semaphore::new(AT_ONCE),
+            questions: Semaphore::new(CONCURRENCY),
         }
     }
 }
@@ -173,7 +173,8 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     let (Some(value), None) = (all.next(), all.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
-    let can_be = !token.is_empty() && token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let can_be =
+        !token.is_empty() && token.len() <= MAX_TOKEN_LENGTH && token.bytes().all(|byte| byte.is_ascii_graphic());
     (scheme.eq_ignore_ascii_case("bearer") && can_be).then_some(token)
 }
 
@@ -186,7 +187,7 @@ fn unauthorized(why: &str, settings: &ApiSettings) -> Problem {
 }
 
 /// The apiserver does not say: then it is not allowed (safety.md S14), and not remembered.
-fn unknown(trouble: Trouble) -> Problem {
+fn unknown(trouble: ApiError) -> Problem {
     let mend =
         "see whether the apiserver is well, and whether the API may create TokenReviews and SubjectAccessReviews";
     Problem::new(
@@ -220,7 +221,7 @@ mod tests {
         check(&["Basic abc"], None);
         check(&["Bearer a b"], None);
         check(&["Bearer a", "Bearer b"], None);
-        check(&[&format!("Bearer {}", "a".repeat(LONGEST))], Some(&"a".repeat(LONGEST)));
-        check(&[&format!("Bearer {}", "a".repeat(LONGEST + 1))], None);
+        check(&[&format!("Bearer {}", "a".repeat(MAX_TOKEN_LENGTH))], Some(&"a".repeat(MAX_TOKEN_LENGTH)));
+        check(&[&format!("Bearer {}", "a".repeat(MAX_TOKEN_LENGTH + 1))], None);
     }
 }

@@ -44,9 +44,9 @@ pub struct Api {
 
 impl From<&Context> for Api {
     fn from(context: &Context) -> Self {
-        let Context { store, queue, cluster, clock, settings, liveness: vitals, .. } = context.clone();
+        let Context { store, queue, cluster, clock, settings, liveness, .. } = context.clone();
         let hooks = Hooks::default();
-        vitals.register(|registry| hooks.register(registry));
+        liveness.register(|registry| hooks.register(registry));
         Self { store, queue, cluster, clock, settings, hooks }
     }
 }

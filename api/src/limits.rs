@@ -16,7 +16,7 @@ use crate::problem::Problem;
 pub(crate) const BODY: usize = 64 * 1024;
 
 /// How many requests are answered at the same time; health excepted.
-const AT_ONCE: usize = 128;
+const CONCURRENCY: usize = 128;
 
 /// How long an answer may take.
 const READ: Duration = Duration::from_secs(30);
@@ -46,7 +46,7 @@ impl Room {
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self(Arc::new(Semaphore::new(CONCURRENCY)))
     }
 }
 

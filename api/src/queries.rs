@@ -13,7 +13,7 @@ pub mod time_format;
 pub mod why;
 
 use common::{
-    cluster::Trouble,
+    cluster::ApiError,
     config::suggest::nearest,
     store::{Store, StoreError},
 };
@@ -34,7 +34,7 @@ pub enum QueryError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Cluster(#[from] Trouble),
+    Cluster(#[from] ApiError),
 }
 
 /// The uids a person may mean, the most recent first.

@@ -36,7 +36,7 @@ const METRICS: Option<Readable> = Some(Readable::Metrics);
 
 /// The routes that are guarded: path, what it needs, and what answers.
 fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
-    let decree = right("update", "controls", None);
+    let control = right("update", "controls", None);
     [
         ("/api/metrics", right("get", "metrics", METRICS), get(metrics_of)),
         ("/api/openapi.json", Need::Token, get(page)),
@@ -45,9 +45,9 @@ fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
         ("/api/v1/namespaces/{namespace}/history", right("get", "records", RECORDS), get(history)),
         ("/api/v1/status", right("get", "status", STATUS), get(status)),
         ("/api/v1/workers", right("list", "status", STATUS), get(workers)),
-        ("/api/v1/stop", decree, post(stop)),
-        ("/api/v1/resume", decree, post(resume)),
-        ("/api/v1/approve", decree, post(approve)),
+        ("/api/v1/stop", control, post(stop)),
+        ("/api/v1/resume", control, post(resume)),
+        ("/api/v1/approve", control, post(approve)),
     ]
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Re
         Command::Stop { reason } => held::stop(&reach, &screen, reason).await,
         Command::Resume { reason } => held::resume(&reach, &screen, reason).await,
         Command::Approve { cluster: true, .. } => cluster::approve(&reach, &screen).await,
-        Command::Approve { store: true, .. } => controls::vouch(&reach, &screen).await,
+        Command::Approve { store: true, .. } => controls::trust_store(&reach, &screen).await,
         Command::Approve { period, .. } => controls::approve(&reach, &screen, period).await,
         Command::Config(command) => config::config(&reach, &screen, command).await,
         Command::Completion { shell } => {

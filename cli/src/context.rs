@@ -28,10 +28,10 @@ use crate::{
 };
 
 /// How long a cluster that is only good to have may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// For how long a store that does not answer is asked again: a server that has much to do lets a new connection wait.
-const STORE_PATIENCE: Duration = Duration::from_secs(12);
+const STORE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// How long it is left alone in between.
 const STORE_REST: Duration = Duration::from_millis(500);
@@ -90,7 +90,7 @@ impl<'g> CliContext<'g> {
         let (began, mut is_told) = (Instant::now(), false);
         loop {
             match store::open_with(&settings.store.url, &settings.store.access).await {
-                Err(OpenError::Store(error)) if error.is_worth_another_try() && began.elapsed() < STORE_PATIENCE => {
+                Err(OpenError::Store(error)) if error.is_worth_another_try() && began.elapsed() < STORE_TIMEOUT => {
                     if !std::mem::replace(&mut is_told, true) {
                         Output::new(self.global.output).note(&format!("the store does not answer yet: {error}"));
                     }
@@ -122,10 +122,10 @@ impl<'g> CliContext<'g> {
     /// The cluster, if it answers soon, else why not.
     pub(crate) async fn cluster_if_near(&self) -> Result<Cluster, String> {
         let cluster = self.cluster().await.map_err(|failure| failure.text)?;
-        match tokio::time::timeout(PATIENCE, cluster.ask_time()).await {
+        match tokio::time::timeout(CLUSTER_TIMEOUT, cluster.ask_time()).await {
             Ok(Ok(())) => Ok(cluster),
             Ok(Err(trouble)) => Err(trouble.to_string()),
-            Err(_) => Err(format!("the apiserver did not answer within {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("the apiserver did not answer within {} s", CLUSTER_TIMEOUT.as_secs())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use api::queries::QueryError;
 use common::{
-    cluster::{ApiOutcome, Trouble},
+    cluster::{ApiError, ApiOutcome},
     config::Refused,
     stop::Unchanged,
     store::{OpenError, StoreError},
@@ -82,8 +82,8 @@ impl From<Unchanged> for Failure {
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<ApiError> for Failure {
+    fn from(trouble: ApiError) -> Self {
         let code = match trouble.answer {
             ApiOutcome::NotFound | ApiOutcome::OtherUid => Code::NotFound,
             ApiOutcome::Refused => Code::Refused,

@@ -9,7 +9,7 @@ use common::{
 use jiff::Timestamp;
 
 /// How long a resident may take beyond its stay, to bring its turns to an end.
-const GRACE: Duration = Duration::from_secs(120);
+const DEADLINE_MARGIN: Duration = Duration::from_secs(120);
 
 /// How long one sweep may take at most.
 const SWEEP_WITHIN: Duration = Duration::from_secs(600);
@@ -61,7 +61,7 @@ fn resident(shard: u32, of: u32, slot: Option<TimeSlot>, settings: &Settings, no
         args.extend(["--slot".to_owned(), slot.to_string()]);
         // Its pod may have to wait before it begins to stay.
         let overlap = settings.timings.hand_over_overlap;
-        deadline = Some(slot.stay(settings.jobs.resident_for, overlap, now) + overlap + GRACE);
+        deadline = Some(slot.stay(settings.jobs.resident_for, overlap, now) + overlap + DEADLINE_MARGIN);
     }
     JobSpec { name, kind: JobKind::Collector, args, deadline }
 }

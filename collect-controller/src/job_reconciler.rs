@@ -20,7 +20,7 @@ use tracing::{debug, info};
 use crate::{desired_jobs::DesiredJobs, metrics::Metrics, retry::RetryStates};
 
 /// How many numbers are tried in a row where jobs of theirs ended that the runner does not show.
-const TURNS: u32 = 8;
+const MAX_ATTEMPTS: u32 = 8;
 
 /// What troubles of all jobs at once are about.
 const ALL: &str = "collectors";
@@ -32,7 +32,7 @@ const SCHEDULES: &str = "schedules";
 pub(crate) struct JobReconciler {
     jobs: SharedJobs,
     metrics: Metrics,
-    troubles: RetryStates,
+    retries: RetryStates,
     began: Instant,
     /// Jobs that ended and were counted.
     ended: BTreeSet<String>,
@@ -48,7 +48,7 @@ impl JobReconciler {
         Self {
             jobs,
             metrics,
-            troubles: RetryStates::default(),
+            retries: RetryStates::default(),
             began: Instant::now(),
             ended: BTreeSet::new(),
             turns: BTreeMap::new(),
@@ -62,7 +62,7 @@ impl JobReconciler {
     pub(crate) async fn keep(&mut self, settings: &Settings, now: Timestamp) -> Option<Duration> {
         let plan = DesiredJobs::of(settings, self.jobs.hands_over(), now);
         self.wanted = plan.residents.len();
-        if self.troubles.pause(ALL).is_none() {
+        if self.retries.pause(ALL).is_none() {
             match self.jobs.jobs(JobKind::Collector).await {
                 Ok(jobs) => self.keep_residents(&plan, &jobs, now).await,
                 Err(error) => self.trouble(ALL, Outcome::Unreachable, error.to_string(), now),
@@ -74,7 +74,7 @@ impl JobReconciler {
         }
         self.metrics.running.set(i64::try_from(self.running).unwrap_or(i64::MAX));
         self.metrics.wanted.set(i64::try_from(self.wanted).unwrap_or(i64::MAX));
-        [plan.holds_for, self.troubles.shortest_pause()].into_iter().flatten().min()
+        [plan.holds_for, self.retries.shortest_pause()].into_iter().flatten().min()
     }
 
     /// What it tells of itself.
@@ -82,17 +82,17 @@ impl JobReconciler {
         ControllerBody {
             running: self.running as u64,
             wanted: self.wanted as u64,
-            troubles: [self.pending.told(), self.troubles.told(now)].concat(),
+            retries: [self.pending.told(), self.retries.told(now)].concat(),
             ..ControllerBody::default()
         }
     }
 
     async fn schedule(&mut self, schedules: &[Schedule], now: Timestamp) {
-        if self.troubles.pause(SCHEDULES).is_some() {
+        if self.retries.pause(SCHEDULES).is_some() {
             return;
         }
         match self.jobs.schedule(schedules).await {
-            Ok(()) => self.troubles.end(SCHEDULES),
+            Ok(()) => self.retries.end(SCHEDULES),
             Err(error) => self.trouble(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
         }
     }
@@ -116,7 +116,7 @@ impl JobReconciler {
                     self.running += 1;
                     have_begun &= job.has_begun;
                     if job.has_begun {
-                        self.troubles.end(about(&spec.name));
+                        self.retries.end(about(&spec.name));
                     }
                 }
                 None => have_begun &= self.start(spec, now).await,
@@ -129,11 +129,11 @@ impl JobReconciler {
 
     /// Starts the next try at a job, when it may be. Returns whether it has begun, which it has not.
     async fn start(&mut self, spec: &JobSpec, now: Timestamp) -> bool {
-        if self.troubles.pause(about(&spec.name)).is_some() {
+        if self.retries.pause(about(&spec.name)).is_some() {
             return false;
         }
         let next = self.turns.get(&spec.name).map_or(0, |last| last + 1);
-        for turn in next..next + TURNS {
+        for turn in next..next + MAX_ATTEMPTS {
             let attempt = JobSpec { name: attempt_name(&spec.name, turn), ..spec.clone() };
             match self.jobs.start(&attempt).await {
                 Ok(Started::Now | Started::Exists(JobState::Running)) => {
@@ -156,7 +156,7 @@ impl JobReconciler {
                 }
             }
         }
-        let why = format!("the names of {TURNS} jobs from `{}` on are used", attempt_name(&spec.name, next));
+        let why = format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", attempt_name(&spec.name, next));
         self.trouble(about(&spec.name), Outcome::Refused, why, now);
         false
     }
@@ -198,7 +198,7 @@ impl JobReconciler {
 
     fn trouble(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
-        self.troubles.add(about, outcome, what, now);
+        self.retries.add(about, outcome, what, now);
     }
 }
 

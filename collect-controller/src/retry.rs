@@ -12,7 +12,7 @@ use tracing::warn;
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// What did not come again for so long is over.
-const OVER_AFTER: Duration = Duration::from_secs(600);
+const RECOVERED_AFTER: Duration = Duration::from_secs(600);
 
 /// By what they are about.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ struct RetryState {
 impl RetryStates {
     /// Something went wrong once more.
     pub(crate) fn add(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
-        let before = self.0.remove(about).filter(|before| before.last.elapsed() < OVER_AFTER);
+        let before = self.0.remove(about).filter(|before| before.last.elapsed() < RECOVERED_AFTER);
         let last = Instant::now();
         let trouble = match before {
             None => RetryState { outcome, what, since: now, last, times: 1, pause: PAUSES.0 },
@@ -64,7 +64,7 @@ impl RetryStates {
 
     /// For people, the latest first.
     pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        self.0.retain(|_, trouble| trouble.last.elapsed() < OVER_AFTER);
+        self.0.retain(|_, trouble| trouble.last.elapsed() < RECOVERED_AFTER);
         let mut all: Vec<_> = self.0.iter().collect();
         all.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.last));
         let told = |(about, trouble): (&String, &RetryState)| JobRetry {
@@ -87,40 +87,40 @@ mod tests {
 
     use super::*;
 
-    fn add(troubles: &mut RetryStates, about: &str) -> u64 {
-        troubles.add(about, Outcome::Failed, "it is so".into(), Timestamp::UNIX_EPOCH);
-        troubles.pause(about).unwrap_or_default().as_secs()
+    fn add(retries: &mut RetryStates, about: &str) -> u64 {
+        retries.add(about, Outcome::Failed, "it is so".into(), Timestamp::UNIX_EPOCH);
+        retries.pause(about).unwrap_or_default().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_a_minute_for_each_job_apart() {
-        let mut troubles = RetryStates::default();
-        let pauses: Vec<_> = (0..8).map(|_| add(&mut troubles, "collector-0")).collect();
+        let mut retries = RetryStates::default();
+        let pauses: Vec<_> = (0..8).map(|_| add(&mut retries, "collector-0")).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(add(&mut troubles, "collector-1"), 1);
-        assert_eq!(troubles.shortest_pause(), Some(Duration::from_secs(1)));
+        assert_eq!(add(&mut retries, "collector-1"), 1);
+        assert_eq!(retries.shortest_pause(), Some(Duration::from_secs(1)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_goes_well_for_a_minute_is_over() {
-        let mut troubles = RetryStates::default();
-        add(&mut troubles, "collector-0");
-        troubles.end("collector-0");
-        assert_eq!(troubles.told(Timestamp::UNIX_EPOCH).len(), 1, "it may fail again the next moment");
+        let mut retries = RetryStates::default();
+        add(&mut retries, "collector-0");
+        retries.end("collector-0");
+        assert_eq!(retries.told(Timestamp::UNIX_EPOCH).len(), 1, "it may fail again the next moment");
         advance(PAUSES.1).await;
-        troubles.end("collector-0");
-        assert_eq!(troubles.told(Timestamp::UNIX_EPOCH), []);
+        retries.end("collector-0");
+        assert_eq!(retries.told(Timestamp::UNIX_EPOCH), []);
     }
 
     #[tokio::test(start_paused = true)]
     async fn people_are_told_what_is_about_what() {
-        let mut troubles = RetryStates::default();
-        add(&mut troubles, "prune");
-        add(&mut troubles, "prune");
-        let told = troubles.told(Timestamp::UNIX_EPOCH).remove(0);
+        let mut retries = RetryStates::default();
+        add(&mut retries, "prune");
+        add(&mut retries, "prune");
+        let told = retries.told(Timestamp::UNIX_EPOCH).remove(0);
         assert_eq!((told.reason.as_str(), told.what.as_str(), told.times), ("failed", "`prune`: it is so", 2));
         assert_eq!(told.not_before.as_second(), 2);
-        advance(OVER_AFTER).await;
-        assert_eq!(troubles.told(Timestamp::UNIX_EPOCH), []);
+        advance(RECOVERED_AFTER).await;
+        assert_eq!(retries.told(Timestamp::UNIX_EPOCH), []);
     }
 }

@@ -17,7 +17,7 @@ const SECOND_EVERY: usize = 8;
 
 /// The most deployments of one group that are compared: many times what pipelines leave behind, and few enough for each
 /// to be compared with all.
-const MOST_DEPLOYMENTS: usize = 200;
+const MAX_DEPLOYMENTS: usize = 200;
 
 /// Everything in mind.
 #[derive(Debug, Default)]
@@ -107,7 +107,7 @@ impl Cache {
     /// their records too. Whoever compared those it knows would take back what the others bring about.
     pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(DeploymentGroup, Vec<Deployment>)> {
         let group = self.seen.get(uid)?.group.clone().filter(|_| self.is_complete)?;
-        if self.groups.get(&group)?.len() > MOST_DEPLOYMENTS {
+        if self.groups.get(&group)?.len() > MAX_DEPLOYMENTS {
             return None;
         }
         if !self.is_known(&group) {
@@ -146,8 +146,8 @@ impl Cache {
         }
         if let Some(group) = group {
             let members = self.groups.entry(group.clone()).or_default();
-            if members.insert(uid.clone()) && members.len() == MOST_DEPLOYMENTS + 1 {
-                warn!("{group} has more than {MOST_DEPLOYMENTS} namespaces: none of them is superseded");
+            if members.insert(uid.clone()) && members.len() == MAX_DEPLOYMENTS + 1 {
+                warn!("{group} has more than {MAX_DEPLOYMENTS} namespaces: none of them is superseded");
             }
             self.wake_group(&group);
         }
@@ -155,7 +155,7 @@ impl Cache {
 
     /// Something of a member changed: each of the others may be replaced now, or no more.
     fn wake_group(&mut self, group: &DeploymentGroup) {
-        let members = self.groups.get(group).filter(|members| members.len() <= MOST_DEPLOYMENTS);
+        let members = self.groups.get(group).filter(|members| members.len() <= MAX_DEPLOYMENTS);
         let members: Vec<_> = members.into_iter().flatten().cloned().collect();
         members.iter().for_each(|uid| self.wake(uid));
     }
@@ -489,7 +489,7 @@ mod tests {
         Health {
             look,
             streak: lifecycle::health::Streak {
-                episode: 1,
+                status_generation: 1,
                 fails,
                 since,
                 status_since: since,
@@ -671,12 +671,12 @@ mod tests {
     fn more_than_can_be_compared_are_not() {
         let mut memory = Cache::default();
         memory.complete(&BTreeSet::new());
-        for number in 0..=MOST_DEPLOYMENTS {
+        for number in 0..=MAX_DEPLOYMENTS {
             there(&mut memory, &format!("u{number}"), &number.to_string());
         }
         turns(&mut memory).iter().map(Uid::new).for_each(|uid| memory.end(&uid, judged(&uid)));
         assert_eq!(members(&memory, "u0"), None);
         memory.vanished(&Uid::new("u1"));
-        assert_eq!(members(&memory, "u0").unwrap().len(), MOST_DEPLOYMENTS);
+        assert_eq!(members(&memory, "u0").unwrap().len(), MAX_DEPLOYMENTS);
     }
 }

@@ -12,13 +12,13 @@ use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tracing::debug;
 
 /// How many may wait for the loop; the next ones wait in the queue, which forgets the oldest.
-const AHEAD: usize = 64;
+const PREFETCH: usize = 64;
 
 /// How long is waited for one at a time.
 const WAIT: Duration = Duration::from_secs(60);
 
 /// How long a queue that fails is left alone.
-const REST: Duration = Duration::from_secs(5);
+const RETRY_BACKOFF: Duration = Duration::from_secs(5);
 
 /// The hints to one collector, from its start to its end. To begin to listen may take a while, and nobody waits for that.
 pub(crate) struct CiEvents {
@@ -28,14 +28,14 @@ pub(crate) struct CiEvents {
 
 impl CiEvents {
     pub(crate) fn listen(context: &Context) -> Self {
-        let (hints, coming) = mpsc::channel(AHEAD);
+        let (hints, coming) = mpsc::channel(PREFETCH);
         let (context, mut listening) = (context.clone(), JoinSet::new());
         listening.spawn(async move {
             loop {
                 if let Err(error) = hear(&context, &hints).await {
                     debug!(error = &error as &dyn std::error::Error, "hints do not come");
                 }
-                sleep(REST).await;
+                sleep(RETRY_BACKOFF).await;
             }
         });
         Self { coming, _listening: listening }

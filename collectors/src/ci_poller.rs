@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many are asked at once.
-const AT_ONCE: usize = 4;
+const CONCURRENCY: usize = 4;
 
 /// The questions of one collector.
 pub(crate) struct CiPoller {
@@ -36,7 +36,7 @@ impl CiPoller {
     /// Asks what is due, for the namespaces that are in mind.
     pub(crate) fn begin(&mut self, memory: &Cache) {
         let settings = self.collector.context.settings();
-        while self.asked.len() < AT_ONCE {
+        while self.asked.len() < CONCURRENCY {
             let question = self.collector.pipelines.begin(&settings, |uid| memory.get(uid).is_some());
             let Some(question) = question else { return };
             let context = self.collector.context.clone();
@@ -66,7 +66,7 @@ impl CiPoller {
     /// How long until another may be asked; `None`: time brings none.
     pub(crate) fn until_next(&self) -> Option<Duration> {
         let next = self.collector.pipelines.next(&self.collector.context.settings());
-        let is_free = self.asked.len() < AT_ONCE;
+        let is_free = self.asked.len() < CONCURRENCY;
         next.filter(|_| is_free).map(|next| next.saturating_duration_since(Instant::now()))
     }
 

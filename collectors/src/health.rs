@@ -52,11 +52,12 @@ impl Health {
     }
 
     /// Takes over from whoever looked at this shard before.
-    pub(crate) fn inherit(&self, beats: &[Heartbeat], shard: Shard) {
-        let of_shard = beats.iter().filter(|beat| beat.role == heartbeat::COLLECTOR).filter_map(|beat| {
-            let body: CollectorBody = serde_json::from_value(beat.body.clone()).ok()?;
-            body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
-        });
+    pub(crate) fn inherit(&self, heartbeats: &[Heartbeat], shard: Shard) {
+        let of_shard =
+            heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::COLLECTOR).filter_map(|heartbeat| {
+                let body: CollectorBody = serde_json::from_value(heartbeat.body.clone()).ok()?;
+                body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
+            });
         let inherited = of_shard.max_by_key(|looked| looked.until);
         let mut state = self.state();
         (state.run, state.settled, state.inherited) = (inherited, inherited, inherited);
@@ -72,7 +73,7 @@ impl Health {
         &self,
         left: health::Health,
         policy: Option<&Policy>,
-        episode: (u64, Option<Timestamp>),
+        status_generation: (u64, Option<Timestamp>),
         namespace: &Namespace,
         now: Timestamp,
     ) -> health::Health {
@@ -81,10 +82,16 @@ impl Health {
             let reason = "nobody remembers what was seen".to_owned();
             let condition = Condition { truth: Truth::Unknown, reason, observed_at: at };
             let look = HealthSample { condition, failing: Vec::new() };
-            HealthCheck { look, episode: (episode.0, episode.1.unwrap_or(at)), every: SignedDuration::ZERO }
+            HealthCheck {
+                look,
+                status_generation: (status_generation.0, status_generation.1.unwrap_or(at)),
+                every: SignedDuration::ZERO,
+            }
         });
-        let ours =
-            state.recent.iter().filter_map(|rounds| checkup(policy, Some(rounds), episode, namespace).into_seen());
+        let ours = state
+            .recent
+            .iter()
+            .filter_map(|rounds| checkup(policy, Some(rounds), status_generation, namespace).into_seen());
         nothing.into_iter().chain(ours).fold(left, |health, checkup| health::Health::after(Some(health), checkup, now))
     }
 
@@ -92,7 +99,7 @@ impl Health {
     pub(crate) fn continued(&self, streak: Streak, record: &Record) -> Streak {
         let run = self.state().inherited.filter(|run| run.since <= streak.looked_at);
         match (run, record.since) {
-            (Some(run), Some(since)) => streak.looked_until(run.until, (record.episode, since)),
+            (Some(run), Some(since)) => streak.looked_until(run.until, (record.status_generation, since)),
             _ => streak,
         }
     }
@@ -170,9 +177,9 @@ pub(crate) fn after(
 ) -> Option<health::Health> {
     let (namespace, before) = seen.namespace.as_ref().zip(seen.health.clone())?;
     let policy = settings.policies.for_namespace(namespace);
-    let as_before = (before.streak.episode, Some(before.streak.status_since));
-    let episode = seen.record.as_ref().map_or(as_before, |record| (record.episode, record.since));
-    let checkup = checkup(policy, Some(rounds), episode, namespace).into_seen()?;
+    let as_before = (before.streak.status_generation, Some(before.streak.status_since));
+    let status_generation = seen.record.as_ref().map_or(as_before, |record| (record.status_generation, record.since));
+    let checkup = checkup(policy, Some(rounds), status_generation, namespace).into_seen()?;
     Some(health::Health::after(Some(before), checkup, now))
 }
 
@@ -193,24 +200,25 @@ mod tests {
     }
 
     /// What is known after these collectors told of the looks they took: shard, since, until.
-    fn inherited(beats: &[(u32, i64, i64)]) -> Health {
-        let beat = |(shard, since, until): &(u32, i64, i64)| {
+    fn inherited(heartbeats: &[(u32, i64, i64)]) -> Health {
+        let heartbeat = |(shard, since, until): &(u32, i64, i64)| {
             let body = json!({"shard": shard, "of": 2, "slot": null, "watched": 1,
                 "looked": {"since": at(*since), "until": at(*until)}});
             let (id, role) = (format!("collector/{shard}-{since}"), heartbeat::COLLECTOR.to_owned());
             Heartbeat { id, role, started: at(0), at: at(*until), body }
         };
         let health = Health::default();
-        health.inherit(&beats.iter().map(beat).collect::<Vec<_>>(), shard());
+        health.inherit(&heartbeats.iter().map(heartbeat).collect::<Vec<_>>(), shard());
         health
     }
 
     /// Until when a streak counts whose last look that was written down was at second 100.
     fn until(health: &Health) -> i64 {
         let (since, looked_at) = (at(50), at(100));
-        let streak = Streak { episode: 2, fails: true, since, status_since: since, looked_at, is_known: true };
+        let streak =
+            Streak { status_generation: 2, fails: true, since, status_since: since, looked_at, is_known: true };
         let mut record = Record::new(Uid::new("u"));
-        (record.episode, record.since) = (2, Some(at(50)));
+        (record.status_generation, record.since) = (2, Some(at(50)));
         health.continued(streak, &record).looked_at.as_second()
     }
 

@@ -13,7 +13,7 @@ use lifecycle::time::between;
 use tokio::{task::JoinSet, time::Instant};
 
 /// How far apart two looks lie at least.
-const APART: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The looks of one collector.
 pub(crate) struct HealthPoller {
@@ -75,7 +75,7 @@ impl HealthPoller {
     /// Looks sooner where that may bring another status, but not all the time.
     pub(crate) fn by(&mut self, at: Timestamp) {
         let until = Duration::try_from(between(self.context.clock.now(), at)).unwrap_or(Duration::ZERO);
-        let earliest = self.last.map_or_else(Instant::now, |last| last + APART);
+        let earliest = self.last.map_or_else(Instant::now, |last| last + MIN_INTERVAL);
         let wanted = Instant::now().checked_add(until).unwrap_or(self.next);
         self.next = self.next.min(wanted.max(earliest));
     }

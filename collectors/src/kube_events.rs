@@ -75,7 +75,7 @@ fn told(record: &Record, fact: &Event) -> Option<News> {
                 it.why
             ),
         )),
-        Event::MarkMismatched(mismatch) => Some(News::warning(
+        Event::RecordMarkerMismatched(mismatch) => Some(News::warning(
             "MarkMismatch",
             format!(
                 "it is not deleted, for the manager's store may not be the right one: {}; once an administrator knows that it \

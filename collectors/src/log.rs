@@ -42,8 +42,8 @@ fn words(fact: &Event) -> String {
         Event::Protected(protected) if protected.on => "is protected".to_owned(),
         Event::Protected(_) => "is no longer protected".to_owned(),
         Event::DeletionStalled(it) => format!("is still there, though its deletion was accepted: {it}"),
-        Event::MarkMismatched(it) => format!("is not deleted: {}", it.why),
-        Event::MarkTrusted(_) => "has an annotation `record` that somebody said to be right".to_owned(),
+        Event::RecordMarkerMismatched(it) => format!("is not deleted: {}", it.why),
+        Event::RecordMarkerTrusted(_) => "has an annotation `record` that somebody said to be right".to_owned(),
         Event::Gone(_) => "is gone".to_owned(),
         Event::Released(released) => format!("is no longer managed: {}", released.why),
         Event::Adopted(_)
@@ -56,7 +56,7 @@ fn words(fact: &Event) -> String {
         | Event::ActionDone(_)
         | Event::ActionSkipped(_)
         | Event::ActionFailed(_)
-        | Event::WouldHave(_)
+        | Event::DryRun(_)
         | Event::Unrecognised { .. } => format!("has an entry `{}`", fact.kind()),
     }
 }

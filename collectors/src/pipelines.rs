@@ -342,7 +342,7 @@ pub(crate) fn is_news(record: Option<&Record>, answered: &Answered, is_new: bool
 #[cfg(test)]
 mod tests {
     use common::config::Source as Configuration;
-    use evidence::ci::{Sequel, There, Trouble};
+    use evidence::ci::{CiError, Sequel, There};
     use lifecycle::{
         Truth,
         supersession::{GroupBy, SupersedeRules, Trigger},
@@ -407,7 +407,7 @@ mod tests {
             sequel: (truth == Truth::True).then_some(Sequel::Nothing),
             ..There::default()
         };
-        let trouble = (truth == Truth::Unknown).then(Trouble::default);
+        let trouble = (truth == Truth::Unknown).then(CiError::default);
         let known = trouble.is_none().then(|| Known::there(at, there, None));
         let pipeline = CiObjectRef { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
         Answered { pipeline, look: Look { at, known, trouble }, written: None, is_recalled: true }

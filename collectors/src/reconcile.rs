@@ -28,7 +28,7 @@ use lifecycle::{
     overrides::{self, Malformed},
     pipeline::CiObjectRef,
     record::Phase,
-    supersession::{Deployment, DeploymentGroup, Supersession, succession},
+    supersession::{Deployment, DeploymentGroup, Supersession, supersession},
     time::saturating_add,
 };
 use tokio::sync::{Mutex, Semaphore};
@@ -46,7 +46,7 @@ use crate::{
 };
 
 /// The most entries one turn writes: a history settles in far fewer.
-const MOST_STEPS: usize = 16;
+const MAX_STEPS: usize = 16;
 
 /// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
@@ -56,11 +56,11 @@ const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 const FAILS_FROM: u32 = 2;
 
 /// The most that is recorded of an answer, in bytes.
-const MOST_WHY: usize = 300;
+const MAX_REASON_LENGTH: usize = 300;
 
 /// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
 /// hour in all.
-const LATE: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
+const LAG_BACKOFF: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
 
 /// What all turns of a collector share.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(crate) struct Collector {
     pub(crate) actor: Actor,
     pub(crate) events: Events,
     /// What this store may have marked; read again when a mark does not belong to it.
-    pub(crate) marks: Mutex<Marks>,
+    pub(crate) markers: Mutex<Marks>,
     /// Held by whoever asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
     /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
@@ -171,10 +171,10 @@ impl Collector {
         left.record = Some(record);
         if let Some(turns) = seen.unsure {
             // A write that failed may come to be all the same, some time; nothing but another look tells.
-            let again = saturating_add(now, LATE.0.saturating_mul(1 << turns));
+            let again = saturating_add(now, LAG_BACKOFF.0.saturating_mul(1 << turns));
             left.due = Some(left.due.map_or(again, |due| due.min(again)));
             left.record = None;
-            left.unsure = (turns < LATE.1).then_some(turns + 1);
+            left.unsure = (turns < LAG_BACKOFF.1).then_some(turns + 1);
         }
         Ok(left)
     }
@@ -224,7 +224,7 @@ impl Collector {
             jobs.push(newer);
             proof
         };
-        let found = succession(member, &group, &members, terms, prove, now);
+        let found = supersession(member, &group, &members, terms, prove, now);
         (Check::Observed(found), jobs)
     }
 
@@ -240,8 +240,8 @@ impl Collector {
         now: Timestamp,
     ) -> Result<(Observation, Option<Observed>), StoreError> {
         let policy = settings.policies.for_namespace(&namespace);
-        let episode = (record.episode, record.since);
-        let health = checkup(policy, self.health.last().as_deref(), episode, &namespace);
+        let status_generation = (record.status_generation, record.since);
+        let health = checkup(policy, self.health.last().as_deref(), status_generation, &namespace);
         let mut stored = match (before.unsure, &health) {
             (None, _) | (Some(_), Check::Disabled) => before.kept.clone(),
             // What was written and not acknowledged may be what the store keeps: whoever comes next would go on with it.
@@ -254,19 +254,19 @@ impl Collector {
                 let streak = streak.map(|streak| self.health.continued(streak, record));
                 // What was seen then says nothing that the look of now does not say.
                 let left = streak.map(|streak| Health { look: checkup.look.clone(), streak });
-                left.map(|left| self.health.after_ours(left, policy, episode, &namespace, now))
+                left.map(|left| self.health.after_ours(left, policy, status_generation, &namespace, now))
             }
             (None, _) => None,
         };
-        let (succession, jobs) = self.succeeded(settings, &namespace, before, others, now);
+        let (supersession, jobs) = self.succeeded(settings, &namespace, before, others, now);
         let pipeline = self.pipelines.checked(settings, &namespace, jobs);
         let reading =
-            Reading { health, succession, pipeline, ..namespace::reading(namespace, &self.context.cluster, now) };
+            Reading { health, supersession, pipeline, ..namespace::reading(namespace, &self.context.cluster, now) };
         let seen = known.map(|health| Observation {
             namespace: reading.namespace.clone(),
             clock: reading.clock.clone(),
             health: Check::Observed(health),
-            succession: Check::Pending,
+            supersession: Check::Pending,
             pipeline: Check::Pending,
         });
         Ok((observe(seen, reading, now), stored))
@@ -382,7 +382,7 @@ impl Collector {
         let policy = settings.policies.for_namespace(&seen.namespace);
         let mut written = Vec::new();
         let (mut due, mut look_at) = (None, None);
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let now = self.context.clock.now();
             if seen.clock.is_true() && !self.context.cluster.clock.compare(now).is_true() {
                 // Our clock jumped since the namespace was seen, and would tell another age.
@@ -426,7 +426,7 @@ impl Collector {
     /// fill its history without an end.
     async fn is_in_force(&self, settings: &Settings) -> Result<bool, StoreError> {
         let decreed = controls::config(&*self.context.store).await?;
-        Ok(decreed.is_none_or(|decree| decree.body.hash == settings.hash))
+        Ok(decreed.is_none_or(|control| control.body.hash == settings.hash))
     }
 
     /// Records that the answer to our write showed the status, or why it could not be written: where a deletion waits for
@@ -449,8 +449,8 @@ impl Collector {
         let fact = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
             (Some(fact), _) => fact,
             (None, Some(why)) if record.shown_at.is_none() && record.not_shown.is_none() => {
-                let why = why[..why.floor_char_boundary(MOST_WHY)].to_owned();
-                Event::StatusNotShown(StatusNotShown { of: record.episode, why })
+                let why = why[..why.floor_char_boundary(MAX_REASON_LENGTH)].to_owned();
+                Event::StatusNotShown(StatusNotShown { of: record.status_generation, why })
             }
             (None, _) => return Ok(None),
         };
@@ -509,15 +509,15 @@ impl Collector {
             return Ok(None);
         }
         let _permit = self.annotating.acquire().await.expect("nobody closes the semaphore");
-        let epoch = self.marks.lock().await.lineage.epoch();
+        let epoch = self.markers.lock().await.store_identity.epoch();
         match annotations::write(&self.context.cluster, settings, record, epoch, difference).await {
             Ok(patched) => {
                 if repairs {
                     self.repaired(&record.uid, last, left, now).await?;
                 }
                 left.refusal = None;
-                let mark = RecordMarker::of(&seen.namespace, &settings.policies.keys).flatten();
-                if mark.is_some_and(|mark| mark.is_of_another(&seen.namespace)) {
+                let marker = RecordMarker::of(&seen.namespace, &settings.policies.keys).flatten();
+                if marker.is_some_and(|marker| marker.is_of_another(&seen.namespace)) {
                     info!(
                         namespace.name = %record.name,
                         "namespace `{}` carried the mark of another namespace, which was replaced: it is a copy, or comes \
@@ -563,7 +563,7 @@ impl Collector {
     /// the store may know of it since after the list that did not name it.
     async fn end(&self, uid: &Uid, is_missed: bool) -> Result<Left, StoreError> {
         let store = &*self.context.store;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let mut record = load_and_mend(store, uid).await?;
             if record.head == 0 || record.phase == Phase::Gone {
                 break;

@@ -7,7 +7,7 @@
 
 use common::{
     budget,
-    controls::{self, Doubt, MarkReport},
+    controls::{self, MarkerReport, StoreMismatch},
     history::{Appended, append_named, load},
     store::{Store, StoreError},
     timings::signed,
@@ -30,7 +30,7 @@ const COUNTED_FOR: SignedDuration = SignedDuration::from_mins(1);
 /// What a collector knows of the marks this store may have left.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    pub(crate) lineage: StoreIdentity,
+    pub(crate) store_identity: StoreIdentity,
     read_at: Option<Timestamp>,
     managed: Option<(Timestamp, u64)>,
 }
@@ -39,7 +39,7 @@ impl Marks {
     /// # Errors
     /// When the store is out of reach.
     pub(crate) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self { lineage: controls::store_identity(store).await?, ..Self::default() })
+        Ok(Self { store_identity: controls::store_identity(store).await?, ..Self::default() })
     }
 }
 
@@ -84,8 +84,8 @@ impl Collector {
         // Another collector on the same store may have begun an epoch or appended since.
         self.read_marks(record.mismatch.is_some()).await?;
         if let Some(mismatch) = record.mismatch.clone() {
-            let vouched_before = self.marks.lock().await.lineage.trusted_before_epoch;
-            let trusted = Event::MarkTrusted(RecordMarkerTrusted { mark: mismatch.mark });
+            let vouched_before = self.markers.lock().await.store_identity.trusted_before_epoch;
+            let trusted = Event::RecordMarkerTrusted(RecordMarkerTrusted { marker: mismatch.marker });
             if vouched_before <= mismatch.epoch || !self.note(namespace, record, trusted, &mut compared).await? {
                 compared.again = Some(self.recheck_at(self.context.clock.now()));
                 compared.belongs = false;
@@ -104,28 +104,28 @@ impl Collector {
             Mismatch::Unreadable => {}
             Mismatch::OtherStore(_) | Mismatch::Behind { .. } => self.report(namespace, &mismatch).await?,
         }
-        let mark = RecordMarker::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
-        let epoch = self.marks.lock().await.lineage.epoch();
-        let fact = Event::MarkMismatched(RecordMarkerMismatched { mark, why: mismatch.to_string(), epoch });
+        let marker = RecordMarker::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
+        let epoch = self.markers.lock().await.store_identity.epoch();
+        let fact = Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: mismatch.to_string(), epoch });
         self.note(namespace, record, fact, &mut compared).await?;
         compared.again = Some(self.recheck_at(self.context.clock.now()));
         Ok(compared)
     }
 
     async fn check_mark(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
-        self.marks.lock().await.lineage.check(namespace, keys, record)
+        self.markers.lock().await.store_identity.check(namespace, keys, record)
     }
 
     /// Reads again what this store may have marked; where it is only waited for somebody to vouch, not more often than
     /// that is looked for.
     async fn read_marks(&self, only_waits: bool) -> Result<(), StoreError> {
-        let mut marks = self.marks.lock().await;
+        let mut markers = self.markers.lock().await;
         let now = self.context.clock.now();
         let every = signed(self.context.timings().recheck_interval);
-        let is_fresh = marks.read_at.is_some_and(|at| between(at, now) < every && at <= now);
+        let is_fresh = markers.read_at.is_some_and(|at| between(at, now) < every && at <= now);
         if !(only_waits && is_fresh) {
-            marks.lineage = controls::store_identity(&*self.context.store).await?;
-            marks.read_at = Some(now);
+            markers.store_identity = controls::store_identity(&*self.context.store).await?;
+            markers.read_at = Some(now);
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Collector {
         let (store, now) = (&*self.context.store, self.context.clock.now());
         match append_named(store, record, &namespace.name, &self.actor, fact.clone(), now).await? {
             Appended::Written => {
-                if let Event::MarkMismatched(mismatch) = &fact {
+                if let Event::RecordMarkerMismatched(mismatch) = &fact {
                     let name = &namespace.name;
                     warn!(namespace.name = %name, "namespace `{name}` is not deleted: {}", mismatch.why);
                 }
@@ -163,23 +163,23 @@ impl Collector {
     async fn report(&self, namespace: &Namespace, mismatch: &Mismatch) -> Result<(), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());
         // One at a time, so that the same is not counted by each.
-        let mut marks = self.marks.lock().await;
-        let is_older = marks.lineage.began.is_some_and(|began| namespace.created < began);
-        if !is_older || controls::mismatch(store).await?.is_some() {
+        let mut markers = self.markers.lock().await;
+        let is_older = markers.store_identity.began.is_some_and(|began| namespace.created < began);
+        if !is_older || controls::store_mismatch(store).await?.is_some() {
             return Ok(());
         }
-        let report = MarkReport { uid: namespace.uid.clone(), namespace: namespace.name.clone() };
-        let reported = controls::report_mark(store, &self.actor, &report, now).await?;
+        let report = MarkerReport { uid: namespace.uid.clone(), namespace: namespace.name.clone() };
+        let reported = controls::report_marker(store, &self.actor, &report, now).await?;
         let count = reported.len() as u64;
         if count < controls::mismatch_limit(0) {
             return Ok(());
         }
-        let known = marks.managed.filter(|(at, _)| *at <= now && now < saturating_add(*at, COUNTED_FOR));
+        let known = markers.managed.filter(|(at, _)| *at <= now && now < saturating_add(*at, COUNTED_FOR));
         let (at, managed) = match known {
             Some(known) => known,
             None => (now, budget::managed(store).await?),
         };
-        marks.managed = Some((at, managed));
+        markers.managed = Some((at, managed));
         if count < controls::mismatch_limit(managed) {
             return Ok(());
         }
@@ -190,8 +190,8 @@ impl Collector {
              run `nsm approve --store`",
             namespace.name
         );
-        let doubt = Doubt { namespace: namespace.name.clone(), why };
-        controls::raise_doubt(store, &self.actor, &doubt, now).await
+        let mismatch = StoreMismatch { namespace: namespace.name.clone(), why };
+        controls::report_mismatch(store, &self.actor, &mismatch, now).await
     }
 }
 

@@ -105,10 +105,10 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: at(minutes.1),
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: NoticeState::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         let deleted =
             [Event::ActionIntended(Box::new(intended)), Event::ActionDone(ActionDone { of: 2, observed: false })];

@@ -16,7 +16,7 @@ use crate::reconcile::Collector;
 const PAGE: usize = 500;
 
 /// How far before its predecessor's start a collector looks for what that one left unfinished.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+const TAIL_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 impl Collector {
     /// The uids in the store that are of this shard, have not ended and are not in `listed`: in all that are there,
@@ -46,12 +46,16 @@ impl Collector {
 ///
 /// # Errors
 /// When the store is out of reach.
-pub(crate) async fn settle(store: &dyn Store, beats: &[Heartbeat], since: Option<Timestamp>) -> Result<(), StoreError> {
+pub(crate) async fn settle(
+    store: &dyn Store,
+    heartbeats: &[Heartbeat],
+    since: Option<Timestamp>,
+) -> Result<(), StoreError> {
     let from = match since {
-        Some(since) => left_by_collectors(beats).into_iter().chain([since]).min(),
+        Some(since) => left_by_collectors(heartbeats).into_iter().chain([since]).min(),
         None => controls::previous_start(store).await?,
     };
-    let Some(from) = from.map(|from| saturating_add(from, -OVERLAP)) else { return Ok(()) };
+    let Some(from) = from.map(|from| saturating_add(from, -TAIL_OVERLAP)) else { return Ok(()) };
     let mut done = BTreeSet::new();
     let mut after = None;
     loop {
@@ -70,8 +74,12 @@ pub(crate) async fn settle(store: &dyn Store, beats: &[Heartbeat], since: Option
 }
 
 /// When the first of those collectors began whose heartbeats are there still.
-fn left_by_collectors(beats: &[Heartbeat]) -> Option<Timestamp> {
-    beats.iter().filter(|beat| beat.role == heartbeat::COLLECTOR).map(|beat| beat.started).min()
+fn left_by_collectors(heartbeats: &[Heartbeat]) -> Option<Timestamp> {
+    heartbeats
+        .iter()
+        .filter(|heartbeat| heartbeat.role == heartbeat::COLLECTOR)
+        .map(|heartbeat| heartbeat.started)
+        .min()
 }
 
 #[cfg(test)]
@@ -108,13 +116,13 @@ mod tests {
             event: Event::Released(Released { why: "for a test".to_owned() }),
         };
         store.append(&entry).await.unwrap();
-        let beat = |started| {
+        let heartbeat = |started| {
             let (id, role, body) = ("a".to_owned(), heartbeat::COLLECTOR.to_owned(), serde_json::Value::Null);
             Heartbeat { id, role, started: at(started), at: at(DEATH), body }
         };
-        let beats: Vec<_> = died.into_iter().map(beat).collect();
+        let heartbeats: Vec<_> = died.into_iter().map(heartbeat).collect();
         assert!(store.snapshot(&uid).await.unwrap().is_none());
-        settle(&*store, &beats, since.map(at)).await.unwrap();
+        settle(&*store, &heartbeats, since.map(at)).await.unwrap();
         store.snapshot(&uid).await.unwrap().is_some()
     }
 

@@ -56,7 +56,7 @@ use crate::{
 };
 
 /// How many turns are taken at once: enough for a store that commits in groups, few enough for the apiserver.
-const AT_ONCE: usize = 48;
+const CONCURRENCY: usize = 48;
 
 /// How many annotations are written at once: two cores of an apiserver answer no more.
 const PATCHES_AT_ONCE: usize = 16;
@@ -65,16 +65,16 @@ const PATCHES_AT_ONCE: usize = 16;
 const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long the loop sleeps at most: our clock may jump.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// How long the end may take to write down until when timers have run.
-const TO_KEEP: Duration = Duration::from_secs(10);
+const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the turns of a sweep wait at most for the look at the health of all, so that each namespace has one and not two.
-const TO_LOOK: Duration = Duration::from_secs(15);
+const POLL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long turns rest when the store is out of reach, at first and at most.
-const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
 /// How long a collector stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         shard,
         stays: stays != Stays::ForOneLook,
         events: Events::new(&context),
-        marks: Mutex::new(Marks::read(&*context.store).await?),
+        markers: Mutex::new(Marks::read(&*context.store).await?),
         asking: Mutex::new(()),
         annotating: Semaphore::new(PATCHES_AT_ONCE),
         health: Health::new(checks.clone()),
@@ -109,10 +109,10 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     });
     let (now, length) = (context.clock.now(), context.settings().jobs.resident_for);
     let known = controls::cluster(&*context.store).await?;
-    let beats = context.store.beats(heartbeat::MOST).await?;
-    settle(&*context.store, &beats, predecessor(stays, length, now)).await?;
-    collector.health.inherit(&beats, shard);
-    let (left_under, swept) = left_by_sweeps(&beats, shard);
+    let heartbeats = context.store.heartbeats(heartbeat::MAX_HEARTBEATS).await?;
+    settle(&*context.store, &heartbeats, predecessor(stays, length, now)).await?;
+    collector.health.inherit(&heartbeats, shard);
+    let (left_under, swept) = left_by_sweeps(&heartbeats, shard);
     let resident = RunLoop::new(Arc::clone(&collector), stays, known);
     let (slot, watched, sight) = (resident.slot(), Arc::clone(&resident.watched), Arc::clone(&resident.sight));
     let is_over = async {
@@ -134,7 +134,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
             } => never,
         }
     };
-    let mut pulse = Publisher::new(heartbeat::COLLECTOR, &context).later();
+    let mut publisher = Publisher::new(heartbeat::COLLECTOR, &context).later();
     let body = || {
         let watched = watched.load(Ordering::Relaxed);
         let slot = slot.map(TimeSlot::begins);
@@ -146,26 +146,26 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         body
     };
     let value = |body: CollectorBody| serde_json::to_value(body).expect("plain data serializes");
-    let outcome = pulse.beside(&context, || value(body()), work).await;
+    let outcome = publisher.while_running(&context, || value(body()), work).await;
     match stays {
         Stays::ForOneLook if outcome.is_ok() && !cancel.is_cancelled() => {
             let next = signed(context.settings().jobs.sweep_every.period()).saturating_add(heartbeat::DEAD_AFTER);
             let until = saturating_add(context.clock.now(), next);
             let checks = swept.and(checks.so_far());
             let body = CollectorBody { looked: None, until: Some(until), checks, ..body() };
-            pulse.leave(&context, &left_under, value(body)).await;
+            publisher.leave(&context, &left_under, value(body)).await;
         }
-        Stays::ForOneLook | Stays::UntilAsked | Stays::ForSlot(_) => pulse.end(&context).await,
+        Stays::ForOneLook | Stays::UntilAsked | Stays::ForSlot(_) => publisher.end(&context).await,
     }
     outcome
 }
 
 /// The name under which each sweep of a shard leaves word of itself, and what they counted up to now: counters grow from one
 /// to the next.
-fn left_by_sweeps(beats: &[Heartbeat], shard: Shard) -> (String, Checked) {
+fn left_by_sweeps(heartbeats: &[Heartbeat], shard: Shard) -> (String, Checked) {
     let name = format!("sweep-{}", shard.number);
     let id = Actor::role(heartbeat::COLLECTOR, &name).to_string();
-    let body = beats.iter().find(|beat| beat.id == id).map(|beat| beat.body.clone());
+    let body = heartbeats.iter().find(|heartbeat| heartbeat.id == id).map(|heartbeat| heartbeat.body.clone());
     let body = body.and_then(|body| serde_json::from_value::<CollectorBody>(body).ok());
     (name, body.map_or_else(Checked::default, |body| body.checks))
 }
@@ -258,7 +258,7 @@ impl RunLoop {
     async fn work(&mut self, cancel: CancellationToken) -> anyhow::Result<()> {
         let mut settings = self.collector.context.settings.clone();
         let mut watch = self.watch(settings.borrow_and_update().clone());
-        let turns = self.collector.context.liveness.watch("collector", LONGEST_SLEEP);
+        let turns = self.collector.context.liveness.watch("collector", MAX_SLEEP);
         loop {
             turns.tick();
             self.make_sure().await?;
@@ -420,14 +420,14 @@ impl RunLoop {
     /// How much longer a sweep has turns wait for its look. One that takes long holds up nothing that does not depend on it.
     fn to_look(&self) -> Option<Duration> {
         let waits = matches!(self.stays, Stays::ForOneLook) && !self.has_looked();
-        waits.then(|| TO_LOOK.saturating_sub(self.began.elapsed())).filter(|left| !left.is_zero())
+        waits.then(|| POLL_TIMEOUT.saturating_sub(self.began.elapsed())).filter(|left| !left.is_zero())
     }
 
     fn begin_turns(&mut self) {
         if self.is_listing || self.is_unsure || self.to_look().is_some() {
             return;
         }
-        while !self.is_resting() && self.turns.len() < AT_ONCE {
+        while !self.is_resting() && self.turns.len() < CONCURRENCY {
             let Some((uid, seen)) = self.memory.begin() else { return };
             let (collector, pressed) = (Arc::clone(&self.collector), self.memory.is_pressed());
             let others = self.memory.deployments(&uid, &collector.context.settings().policies.keys);
@@ -461,7 +461,7 @@ impl RunLoop {
         if self.is_resting() {
             return;
         }
-        let wait = self.rest.map_or(REST.0, |(_, wait)| (wait * 2).min(REST.1));
+        let wait = self.rest.map_or(RETRY_BACKOFF.0, |(_, wait)| (wait * 2).min(RETRY_BACKOFF.1));
         if self.rest.is_none() {
             warn!("nothing is judged while the store is out of reach: {error}");
         }
@@ -474,9 +474,10 @@ impl RunLoop {
 
     fn until_due(&self) -> Duration {
         let now = self.collector.context.clock.now();
-        let until_due = self.memory.next_due().map_or(LONGEST_SLEEP, |due| {
-            Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
-        });
+        let until_due = self
+            .memory
+            .next_due()
+            .map_or(MAX_SLEEP, |due| Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(MAX_SLEEP));
         let until_next =
             self.looks.until_next().into_iter().chain(self.questions.until_next()).chain(self.to_look()).min();
         until_next.map_or(until_due, |until| until_due.min(until))
@@ -518,7 +519,7 @@ async fn keep(store: &dyn Store, timed: Vec<(Uid, Observed)>) {
             }
         }
     };
-    let _ = timeout(TO_KEEP, keep).await;
+    let _ = timeout(SAVE_TIMEOUT, keep).await;
 }
 
 /// The group of deployments a namespace belongs to, where its policy asks for that.

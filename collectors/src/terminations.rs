@@ -4,7 +4,7 @@
 //! says that nothing is. Nothing announces that the last one went, so while some were left they are listed again.
 
 use common::{
-    cluster::{ApiOutcome, Trouble, within},
+    cluster::{ApiError, ApiOutcome, within},
     config::Settings,
     history::{Appended, append_named, load},
     store::StoreError,
@@ -62,7 +62,7 @@ impl Collector {
         }
         let pods = match self.pods_left(&record.name).await {
             Ok(pods) => pods,
-            Err(Trouble { answer: ApiOutcome::Refused, why, .. }) => RemainingPods::Unknown(why),
+            Err(ApiError { answer: ApiOutcome::Refused, why, .. }) => RemainingPods::Unknown(why),
             Err(trouble) => {
                 debug!("what holds namespace `{}` is looked at again: {trouble}", record.name);
                 let again = saturating_add(now, patience.min(RETRY_INTERVAL));
@@ -88,7 +88,7 @@ impl Collector {
     }
 
     /// The pods that are left in a namespace: one request.
-    async fn pods_left(&self, namespace: &str) -> Result<RemainingPods, Trouble> {
+    async fn pods_left(&self, namespace: &str) -> Result<RemainingPods, ApiError> {
         let api: Api<PartialObjectMeta<Pod>> = Api::namespaced(self.context.cluster.client.clone(), namespace);
         let params = ListParams::default().limit(u32::try_from(MAX_PODS_NAMED).unwrap_or(u32::MAX));
         let page = within(&format!("list the pods of namespace `{namespace}`"), api.list(&params)).await?;

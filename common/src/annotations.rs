@@ -8,7 +8,7 @@ use lifecycle::{
 };
 
 use crate::{
-    cluster::{Cluster, Trouble, facts_of, patch_annotations},
+    cluster::{ApiError, Cluster, facts_of, patch_annotations},
     config::Settings,
 };
 
@@ -20,12 +20,12 @@ pub fn changes(settings: &Settings, record: &Record, seen: &Observation) -> BTre
     let carried = annotations(record, seen);
     // Its own mark in the present form, however old: what somebody took off, or brought along from another, is put right.
     let wants_mark = record.is_managed() && !carried.is_empty() && !RecordMarker::is_on(&seen.namespace, keys);
-    let mark = wants_mark.then(|| (keys.ours(RECORD), None));
+    let marker = wants_mark.then(|| (keys.ours(RECORD), None));
     carried
         .into_iter()
         .map(|(key, value)| (keys.ours(key), value))
         .filter(|(key, value)| seen.namespace.annotations.get(key) != value.as_ref())
-        .chain(mark)
+        .chain(marker)
         .collect()
 }
 
@@ -39,12 +39,12 @@ pub async fn write(
     record: &Record,
     epoch: u64,
     mut difference: BTreeMap<String, Option<String>>,
-) -> Result<Option<Namespace>, Trouble> {
+) -> Result<Option<Namespace>, ApiError> {
     let keys = &settings.policies.keys;
-    let mark = record
+    let marker = record
         .is_managed()
         .then(|| RecordMarker { epoch, seq: record.head, uid: Some(record.uid.clone()) }.to_string());
-    difference.insert(keys.ours(RECORD), mark);
+    difference.insert(keys.ours(RECORD), marker);
     let patched = patch_annotations(cluster, &record.name, &record.uid, &difference).await?;
     Ok(facts_of(patched, &settings.policies))
 }

@@ -18,7 +18,7 @@ pub const MAX_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a comparison is good for. A jump of our clock shows at once against the monotonic one; this bounds how
 /// long a jump of the apiserver's can stay unseen.
-const GOOD_FOR: Duration = Duration::from_secs(600);
+const VALID_FOR: Duration = Duration::from_secs(600);
 
 /// Where a role gets the time from.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ impl ApiClock {
     pub fn now(&self) -> Option<Timestamp> {
         let sight = (*lock(&self.sight))?;
         let since = sight.at.elapsed();
-        (since <= GOOD_FOR).then(|| saturating_add(sight.date, SignedDuration::try_from(since).unwrap_or_default()))
+        (since <= VALID_FOR).then(|| saturating_add(sight.date, SignedDuration::try_from(since).unwrap_or_default()))
     }
 
     /// Whether our time agrees with the apiserver's.

@@ -25,7 +25,7 @@ use kube::{
 use tokio::{task::spawn_blocking, time::timeout};
 use tower::{BoxError, Service, layer::layer_fn, service_fn, util::MapResponseLayer};
 
-pub use api_error::{ApiOutcome, Trouble, told, within};
+pub use api_error::{ApiError, ApiOutcome, told, within};
 pub use auth::{GROUP, bearer, may};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
@@ -144,7 +144,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When it did not answer within [`REQUEST_TIMEOUT`].
-    pub async fn ask_time(&self) -> Result<(), Trouble> {
+    pub async fn ask_time(&self) -> Result<(), ApiError> {
         api_error::within("ask the apiserver for the time", self.client.apiserver_version()).await.map(|_| ())
     }
 }

@@ -35,7 +35,7 @@ pub const DEAD_AFTER: SignedDuration = SignedDuration::from_secs(90);
 pub const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// More than ever beat at a time.
-pub const MOST: usize = 10_000;
+pub const MAX_HEARTBEATS: usize = 10_000;
 
 /// What an action worker tells of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,7 +175,7 @@ pub struct ControllerBody {
     /// Jobs of its kind that there should be.
     pub wanted: u64,
     /// What keeps its jobs from being as they should, the latest first.
-    pub troubles: Vec<JobRetry>,
+    pub retries: Vec<JobRetry>,
     /// Deletions that were accepted since it began, by the status that led to them, where it counts them. The names are
     /// not parsed: one that a later version adds hides nothing else.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -228,8 +228,8 @@ impl Publisher {
     /// Beats once more, in the name of all that have done the same work before it, and ends: the next one overwrites that.
     pub async fn leave(self, context: &Context, name: &str, body: Value) {
         let (id, role) = (Actor::role(self.role, name).to_string(), self.role.to_owned());
-        let beat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
-        if let Err(error) = context.store.beat(&beat).await {
+        let heartbeat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
+        if let Err(error) = context.store.heartbeat(&heartbeat).await {
             debug!("the {} could not tell what it leaves: {error}", self.role);
         }
         self.end(context).await;
@@ -247,13 +247,13 @@ impl Publisher {
     }
 
     /// Beats once, at once. Returns whether the store took it.
-    pub async fn beat(&mut self, context: &Context, body: Value) -> bool {
+    pub async fn heartbeat(&mut self, context: &Context, body: Value) -> bool {
         self.last = Some(Instant::now());
         let (id, role) = (id(context, self.role), self.role.to_owned());
-        let beat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
-        match context.store.beat(&beat).await {
+        let heartbeat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
+        match context.store.heartbeat(&heartbeat).await {
             Ok(()) => {
-                self.told = beat.body;
+                self.told = heartbeat.body;
                 true
             }
             Err(error) => {
@@ -287,11 +287,16 @@ impl Publisher {
 
     /// Brings something to its end, and beats meanwhile, sooner where there is something new to tell. The beats wait for
     /// nothing but the store, and nothing waits for them.
-    pub async fn beside<T>(&mut self, context: &Context, body: impl Fn() -> Value, work: impl Future<Output = T>) -> T {
+    pub async fn while_running<T>(
+        &mut self,
+        context: &Context,
+        body: impl Fn() -> Value,
+        work: impl Future<Output = T>,
+    ) -> T {
         let beating = async {
             loop {
                 self.due_or_news(&body).await;
-                self.beat(context, body()).await;
+                self.heartbeat(context, body()).await;
             }
         };
         // In this order, so that a run can be repeated.
@@ -304,7 +309,7 @@ impl Publisher {
 
     /// It ends as it should, and nobody is to look for it.
     pub async fn end(self, context: &Context) {
-        if let Err(error) = context.store.forget_beat(&id(context, self.role)).await {
+        if let Err(error) = context.store.remove_heartbeat(&id(context, self.role)).await {
             debug!("the {} could not tell that it ends: {error}", self.role);
         }
     }
@@ -315,9 +320,9 @@ impl Publisher {
 /// # Errors
 /// When the store is out of reach.
 pub async fn remove_dead(store: &dyn Store, role: &str, now: Timestamp) -> Result<(), StoreError> {
-    for beat in store.beats(MOST).await? {
-        if beat.role == role && now.duration_since(beat.at) > REMOVED_AFTER {
-            store.forget_beat(&beat.id).await?;
+    for heartbeat in store.heartbeats(MAX_HEARTBEATS).await? {
+        if heartbeat.role == role && now.duration_since(heartbeat.at) > REMOVED_AFTER {
+            store.remove_heartbeat(&heartbeat.id).await?;
         }
     }
     Ok(())
@@ -382,8 +387,8 @@ mod tests {
         let (checks, second) = (AtomicU64::new(0), Duration::from_secs);
         // When it beat last, and what it told then.
         let told = async || {
-            let beats = store.beats(9).await.unwrap();
-            beats.first().map(|beat| (beat.at.as_second(), beat.body.as_u64().unwrap()))
+            let heartbeats = store.heartbeats(9).await.unwrap();
+            heartbeats.first().map(|heartbeat| (heartbeat.at.as_second(), heartbeat.body.as_u64().unwrap()))
         };
         let looking = async {
             sleep(second(9)).await;
@@ -404,8 +409,8 @@ mod tests {
             sleep(second(10)).await;
             assert_eq!(told().await, Some((70, 3)));
         };
-        let mut pulse = Publisher::new(COLLECTOR, &context).later();
-        let looked = pulse.beside(&context, || json!(checks.load(Ordering::Relaxed)), looking);
+        let mut publisher = Publisher::new(COLLECTOR, &context).later();
+        let looked = publisher.while_running(&context, || json!(checks.load(Ordering::Relaxed)), looking);
         timeout(second(600), looked).await.unwrap();
     }
 
@@ -413,10 +418,11 @@ mod tests {
     fn what_is_told_reads_as_before() {
         let since = Timestamp::UNIX_EPOCH;
         let doing = Some(CurrentTask { task: "u/delete/3".into(), namespace: Some("ci-1".into()), since });
-        let (config, unarmed, outages) = ("c".into(), None, Vec::new());
-        let worker = WorkerBody { current: doing, done: 2, failed: 1, config, admission_error: unarmed, outages };
+        let (config, admission_error, outages) = ("c".into(), None, Vec::new());
+        let worker =
+            WorkerBody { current: doing, done: 2, failed: 1, config, admission_error: admission_error, outages };
         let told = json!({"doing": {"task": "u/delete/3", "namespace": "ci-1",
-            "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "unarmed": null});
+            "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "admission_error": null});
         assert_eq!(serde_json::to_value(&worker).unwrap(), told);
         let trouble =
             JobRetry { reason: "refused".into(), what: "exceeded quota".into(), since, times: 3, not_before: since };
@@ -425,11 +431,11 @@ mod tests {
             outstanding: Some(8),
             running: 1,
             wanted: 2,
-            troubles: vec![trouble],
+            retries: vec![trouble],
             deleted: BTreeMap::from([("stale".into(), 3)]),
             installation: Some("nsm/nsm".into()),
         };
-        let told = json!({"backlog": 7, "outstanding": 8, "running": 1, "wanted": 2, "troubles": [
+        let told = json!({"backlog": 7, "outstanding": 8, "running": 1, "wanted": 2, "retries": [
             {"reason": "refused", "what": "exceeded quota", "since": "1970-01-01T00:00:00Z", "times": 3,
                 "not_before": "1970-01-01T00:00:00Z"}], "deleted": {"stale": 3},
             "installation": "nsm/nsm"});

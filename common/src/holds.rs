@@ -25,7 +25,7 @@ pub async fn last(store: &dyn Store) -> Result<Option<ControlRecord<Hold>>> {
 /// # Errors
 /// When the store is out of reach: then nothing destructive may be done either.
 pub async fn in_force(store: &dyn Store) -> Result<Option<ControlRecord<Hold>>> {
-    Ok(last(store).await?.filter(|decree| decree.body.stands()))
+    Ok(last(store).await?.filter(|control| control.body.stands()))
 }
 
 /// Writes the next word, which follows on the one of this number (0: on none). [`Inserted::Taken`]: somebody else wrote

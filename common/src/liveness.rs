@@ -37,7 +37,7 @@ struct Loop {
 #[must_use = "dropped, the loop is not watched"]
 #[derive(Debug)]
 pub struct Ticker {
-    vitals: Liveness,
+    liveness: Liveness,
     id: u64,
 }
 
@@ -54,7 +54,7 @@ impl Liveness {
         let mut loops = self.loops();
         let id = loops.last().map_or(0, |last| last.id + 1);
         loops.push(Loop { id, name, period, turned: Instant::now() });
-        Ticker { vitals: self.clone(), id }
+        Ticker { liveness: self.clone(), id }
     }
 
     /// The loop that is stuck, if one is: the first of them.
@@ -88,7 +88,7 @@ impl Liveness {
 impl Ticker {
     /// The loop turned.
     pub fn tick(&self) {
-        if let Some(own) = self.vitals.loops().iter_mut().find(|it| it.id == self.id) {
+        if let Some(own) = self.liveness.loops().iter_mut().find(|it| it.id == self.id) {
             own.turned = Instant::now();
         }
     }
@@ -96,7 +96,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.vitals.loops().retain(|it| it.id != self.id);
+        self.liveness.loops().retain(|it| it.id != self.id);
     }
 }
 
@@ -120,38 +120,38 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_secs(10);
 
-    fn name(vitals: &Liveness) -> Option<&'static str> {
-        vitals.stuck().map(|stuck| stuck.name)
+    fn name(liveness: &Liveness) -> Option<&'static str> {
+        liveness.stuck().map(|stuck| stuck.name)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_is_stuck_after_three_periods_without_a_turn() {
-        let vitals = Liveness::default();
-        let turns = vitals.watch("planner", PERIOD);
+        let liveness = Liveness::default();
+        let turns = liveness.watch("planner", PERIOD);
         advance(PERIOD * 3).await;
-        assert_eq!(name(&vitals), None);
+        assert_eq!(name(&liveness), None);
         advance(Duration::from_millis(1)).await;
-        assert_eq!(name(&vitals), Some("planner"));
+        assert_eq!(name(&liveness), Some("planner"));
         turns.tick();
-        assert_eq!(name(&vitals), None);
+        assert_eq!(name(&liveness), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_turns_of_one_loop_do_not_hide_another() {
-        let vitals = Liveness::default();
-        let (busy, _idle) = (vitals.watch("busy", PERIOD), vitals.watch("idle", PERIOD));
+        let liveness = Liveness::default();
+        let (busy, _idle) = (liveness.watch("busy", PERIOD), liveness.watch("idle", PERIOD));
         advance(PERIOD * 4).await;
         busy.tick();
-        assert_eq!(name(&vitals), Some("idle"));
+        assert_eq!(name(&liveness), Some("idle"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_is_over_is_waited_for_no_longer() {
-        let vitals = Liveness::default();
-        drop(vitals.watch("worker", PERIOD));
-        let other = vitals.watch("other", PERIOD);
+        let liveness = Liveness::default();
+        drop(liveness.watch("worker", PERIOD));
+        let other = liveness.watch("other", PERIOD);
         advance(PERIOD * 4).await;
         other.tick();
-        assert_eq!(name(&vitals), None);
+        assert_eq!(name(&liveness), None);
     }
 }

@@ -32,7 +32,7 @@ const PAGE: usize = 500;
 const TRIES: usize = 8;
 
 /// How many namespaces are fenced at the same time: a worker that was frozen may wake at any moment.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// How long each half of a stop may take, the way there included.
 const HALF_TIMEOUT: Duration = Duration::from_secs(13);
@@ -111,30 +111,30 @@ impl EmergencyStop<'_> {
             Some(in_time(begin + HALF_TIMEOUT, self.bind(policy)).await)
         };
         let (switched, bound) = tokio::join!(switching, binding);
-        let mut thrown = Activated::default();
+        let mut activated = Activated::default();
         match (&switched, &bound) {
             (Err(why), Some(Ok(()))) => {
-                thrown.failed.push(format!(
+                activated.failed.push(format!(
                     "the switch is not known to be written, and what was under way was not looked for, so the stop \
                      rests on the admission policy alone: {why}"
                 ));
-                return Ok(thrown);
+                return Ok(activated);
             }
             (Err(why), None) => return Err(Unchanged(format!("nothing is known to be stopped: {why}"))),
             (Err(why), Some(Err(also))) => {
                 return Err(Unchanged(format!("nothing is known to be stopped: {why}; {also}")));
             }
             (Ok(_), Some(Err(why))) => {
-                thrown
+                activated
                     .failed
                     .push(format!("the apiserver does not refuse by itself, the stop rests on the switch: {why}"));
             }
             (Ok(_), None | Some(Ok(()))) => {}
         }
         if let Ok(store) = switched {
-            self.fence_all(&*store, &mut thrown, begin + STOP_TIMEOUT).await;
+            self.fence_all(&*store, &mut activated, begin + STOP_TIMEOUT).await;
         }
-        Ok(thrown)
+        Ok(activated)
     }
 
     /// Takes the stop back: the binding first, so that no worker runs into it. Safe to repeat.
@@ -175,28 +175,28 @@ impl EmergencyStop<'_> {
         bind(&cluster, policy).await.map_err(|error| error.to_string())
     }
 
-    async fn fence_all(&self, store: &dyn Store, thrown: &mut Activated, until: Instant) {
+    async fn fence_all(&self, store: &dyn Store, activated: &mut Activated, until: Instant) {
         let open = async { open_intents(store, self.clock).await.map_err(|error| error.to_string()) };
         let open = match in_time(until, open).await {
             Ok(open) => open,
-            Err(why) => return thrown.failed.push(format!("what was under way is not known: {why}")),
+            Err(why) => return activated.failed.push(format!("what was under way is not known: {why}")),
         };
         let close = |record: Record| async move {
             let name = record.name.clone();
             let closed = in_time(until, self.close(store, record)).await;
             (name, closed)
         };
-        let mut closing = stream::iter(open).map(close).buffer_unordered(AT_ONCE);
+        let mut closing = stream::iter(open).map(close).buffer_unordered(CONCURRENCY);
         while let Some((name, closed)) = closing.next().await {
             match closed {
-                Ok(true) => thrown.accepted.push(name),
-                Ok(false) => thrown.fenced.push(name),
-                Err(why) => thrown.unfenced.push((name, why)),
+                Ok(true) => activated.accepted.push(name),
+                Ok(false) => activated.fenced.push(name),
+                Err(why) => activated.unfenced.push((name, why)),
             }
         }
-        thrown.accepted.sort();
-        thrown.fenced.sort();
-        thrown.unfenced.sort();
+        activated.accepted.sort();
+        activated.fenced.sort();
+        activated.unfenced.sort();
     }
 
     /// Fences an open intent and writes its outcome: whether its deletion had been accepted, or why it may still be
@@ -299,9 +299,9 @@ mod tests {
         };
         tokio::time::pause();
         let begin = Instant::now();
-        let thrown = board.throw(None).await;
+        let activated = board.throw(None).await;
         assert!(board.switched.is_cancelled(), "whoever waits for the switch waits no longer");
-        (thrown, begin.elapsed().as_secs())
+        (activated, begin.elapsed().as_secs())
     }
 
     const LATE: &str = "it took too long and was given up";
@@ -309,18 +309,18 @@ mod tests {
     #[tokio::test]
     async fn a_cluster_that_hangs_is_named_and_the_switch_is_written() {
         let (_directory, store) = temporary().await;
-        let (thrown, seconds) = throw(Some(store.clone()), Some("guard")).await;
+        let (activated, seconds) = throw(Some(store.clone()), Some("guard")).await;
         let expected = format!("the apiserver does not refuse by itself, the stop rests on the switch: {LATE}");
-        assert_eq!(thrown.unwrap().failed, [expected]);
+        assert_eq!(activated.unwrap().failed, [expected]);
         assert!(seconds < 15, "{seconds}");
         assert!(controls::stopped(&*store).await.unwrap().is_some());
     }
 
     #[tokio::test]
     async fn where_both_hang_nothing_is_known_to_be_stopped() {
-        let (thrown, seconds) = throw(None, Some("guard")).await;
+        let (activated, seconds) = throw(None, Some("guard")).await;
         let expected = Unchanged(format!("nothing is known to be stopped: {LATE}; {LATE}"));
-        assert_eq!((thrown, seconds), (Err(expected), 13));
+        assert_eq!((activated, seconds), (Err(expected), 13));
     }
 
     #[tokio::test]
@@ -331,9 +331,9 @@ mod tests {
             "policy": "ci", "policy_hash": "0", "mode": "enforce", "created": now, "ci": [], "deadline": null,
         });
         let intended = json!({
-            "action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
-            "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "wave": null,
-            "config": "h", "mode": "enforce", "told": "no_channel",
+            "action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
+            "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "unannounced": null,
+            "config": "h", "mode": "enforce", "notice": "no_channel",
         });
         for (seq, kind, data) in [(1, "Adopted", adopted), (2, "ActionIntended", intended)] {
             let entry: Entry = serde_json::from_value(json!({
@@ -343,8 +343,8 @@ mod tests {
             .unwrap();
             store.append(&entry).await.unwrap();
         }
-        let (thrown, seconds) = throw(Some(store), None).await;
-        assert_eq!(thrown.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
+        let (activated, seconds) = throw(Some(store), None).await;
+        assert_eq!(activated.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
         assert!(seconds < 15, "{seconds}");
     }
 }

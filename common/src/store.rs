@@ -52,7 +52,7 @@ pub enum ClaimKind {
     /// The deletion budget.
     Slots,
     /// Deletions that were not foretold.
-    Waves,
+    Unannounced,
     /// Stop, approvals, configurations and epochs, each a log.
     Controls,
 }
@@ -207,13 +207,13 @@ pub trait Store: Debug + Send + Sync {
     async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>>;
 
     /// Keeps the last beat of an instance, whatever was there.
-    async fn beat(&self, beat: &Heartbeat) -> Result<()>;
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()>;
 
     /// The last beats by id, at most `limit`, whoever is dead.
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>>;
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>>;
 
     /// Removes the last beat of an instance, if there is one.
-    async fn forget_beat(&self, id: &str) -> Result<()>;
+    async fn remove_heartbeat(&self, id: &str) -> Result<()>;
 
     /// Removes everything about a namespace that is gone: its history, what was observed, and then its snapshot. Safe to repeat. Where it
     /// ends half way, the history is shorter, has no gap, and a snapshot that was there still says how it ended.
@@ -279,7 +279,7 @@ impl ClaimKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Slots => "slots",
-            Self::Waves => "waves",
+            Self::Unannounced => "unannounced",
             Self::Controls => "controls",
         }
     }

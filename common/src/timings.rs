@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use lifecycle::{
     duration::{self, NonNegativeDuration, NotADuration},
     guards::PROMISE_MARGIN,
-    stalled::PATIENCE,
+    stalled::STALLED_AFTER,
 };
 
 use crate::cluster::REQUEST_TIMEOUT;
@@ -114,7 +114,7 @@ impl Default for Timings {
             config_retry_interval: Duration::from_secs(30),
             admission_retry_interval: Duration::from_secs(15),
             pod_start_grace: Duration::from_secs(20),
-            stalled_after: PATIENCE.unsigned_abs(),
+            stalled_after: STALLED_AFTER.unsigned_abs(),
         }
     }
 }

@@ -97,7 +97,7 @@ pub struct Look {
     /// What is known of it by now, for the next question.
     pub known: Option<Known>,
     /// Why it is not known.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<CiError>,
 }
 
 /// One question: what is asked for, when, and on which way.
@@ -110,7 +110,7 @@ struct Question<'a> {
 
 /// Why nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trouble {
+pub struct CiError {
     /// For people.
     pub why: String,
     /// Another pipeline would be answered alike, whatever its project.
@@ -146,7 +146,7 @@ impl Look {
     #[must_use]
     pub fn unrecalled(at: Timestamp, error: &StoreError) -> Self {
         let why = format!("what was known of it before cannot be read: {error}");
-        Self { at, known: None, trouble: Some(Trouble { why, is_of_all: false, wait: None }) }
+        Self { at, known: None, trouble: Some(CiError { why, is_of_all: false, wait: None }) }
     }
 
     /// What this job ran for. What was told of it once stays so: a job that is gone ran all the same. But a run of GitHub
@@ -239,7 +239,7 @@ impl Source {
         let now = Instant::now();
         if now < self.ready_at(now) {
             let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
-            let trouble = Some(Trouble { why, is_of_all: false, wait: None });
+            let trouble = Some(CiError { why, is_of_all: false, wait: None });
             return Look { at: clock.now(), known: before.and_then(Known::found_or_not), trouble };
         }
         self.begin();
@@ -311,7 +311,7 @@ impl Source {
         format!("{system}/{server}/{}/{}/{}", pipeline.project, pipeline.kind.as_str(), pipeline.id)
     }
 
-    async fn ask(&self, asked: Question<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
+    async fn ask(&self, asked: Question<'_>, before: Option<&Known>) -> Result<Known, CiError> {
         let Question { pipeline, at, .. } = asked;
         let base = &self.settings.url;
         let etag = before.filter(|known| known.is_there()).and_then(|known| known.etag.as_deref());
@@ -337,7 +337,7 @@ impl Source {
     }
 
     /// The pipeline is not found: is its project?
-    async fn missing(&self, asked: Question<'_>, before: Option<&Known>) -> Result<Known, Trouble> {
+    async fn missing(&self, asked: Question<'_>, before: Option<&Known>) -> Result<Known, CiError> {
         let Question { pipeline, at, .. } = asked;
         let mut known = Known::missing(at, before.cloned());
         if let State::Missing { last: Some(last), .. } = &mut known.state {
@@ -355,19 +355,19 @@ impl Source {
             // A name that was given again is no trouble of the others.
             StatusCode::OK => {
                 let why = format!("the answer of {} is about another project", self.of.name());
-                Err(Trouble { why, is_of_all: false, wait: None })
+                Err(CiError { why, is_of_all: false, wait: None })
             }
             StatusCode::NOT_FOUND if got.is_object() => {
                 let why =
                     format!("neither {pipeline} nor the project is found: it is gone, or the token does not see it");
-                Err(Trouble { why, is_of_all: false, wait: None })
+                Err(CiError { why, is_of_all: false, wait: None })
             }
             _ => Err(self.refusal(&got, pipeline)),
         }
     }
 
     /// A pipeline, and where it was cancelled what became of its branch.
-    async fn with_sequel(&self, asked: Question<'_>, there: There) -> Result<There, Trouble> {
+    async fn with_sequel(&self, asked: Question<'_>, there: There) -> Result<There, CiError> {
         let Question { pipeline, at, .. } = asked;
         if pipeline.kind != CiObjectKind::Pipeline || !there.is_cancelled {
             return Ok(There { sequel: None, ..there });
@@ -394,14 +394,14 @@ impl Source {
         Ok(There { sequel: Some(sequel), ..there })
     }
 
-    async fn get(&self, asked: Question<'_>, url: Url, etag: Option<&str>) -> Result<Got, Trouble> {
+    async fn get(&self, asked: Question<'_>, url: Url, etag: Option<&str>) -> Result<Got, CiError> {
         let (system, whom) = (self.system(), (self.of.name(), &self.settings));
         let got = self.client.get(whom, asked.web, url, etag, |request, token| system.prepare(request, token));
         got.await.map_err(|why| self.all(why))
     }
 
     /// Why an answer says nothing.
-    fn refusal(&self, got: &Got, pipeline: &CiObjectRef) -> Trouble {
+    fn refusal(&self, got: &Got, pipeline: &CiObjectRef) -> CiError {
         let file = self.settings.token_file.display();
         let hint = match got.status {
             StatusCode::UNAUTHORIZED => format!(": it does not take the token in `{file}`"),
@@ -421,11 +421,11 @@ impl Source {
             _ => false,
         };
         let is_of_all = !is_of_one;
-        Trouble { why: format!("{} answered {}{hint}", self.of.name(), got.status), is_of_all, wait: got.wait }
+        CiError { why: format!("{} answered {}{hint}", self.of.name(), got.status), is_of_all, wait: got.wait }
     }
 
-    fn all(&self, why: String) -> Trouble {
-        Trouble { why, is_of_all: true, wait: None }
+    fn all(&self, why: String) -> CiError {
+        CiError { why, is_of_all: true, wait: None }
     }
 
     fn system(&self) -> &'static dyn System {

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Check, Condition, Namespace, Policy, Truth,
     health::{HealthCheck, HealthSample},
-    policy::{HealthSource, HealthTerms},
+    policy::{HealthRules, HealthSource},
     time::saturating_add,
 };
 use serde_json::json;
@@ -80,16 +80,16 @@ pub async fn look_at(
 pub fn checkup(
     policy: Option<&Policy>,
     rounds: Option<&Rounds>,
-    (episode, since): (u64, Option<Timestamp>),
+    (status_generation, since): (u64, Option<Timestamp>),
     namespace: &Namespace,
 ) -> Check<HealthCheck> {
     let Some(terms) = policy.and_then(|policy| policy.health) else { return Check::Disabled };
     // What was looked at before there was this namespace says nothing of it. Its creation is told in whole seconds.
     let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
     let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Check::Pending };
-    let episode = (episode, since.unwrap_or(rounds.at));
+    let status_generation = (status_generation, since.unwrap_or(rounds.at));
     let look = rounds.of(&terms, &namespace.name, namespace.created);
-    Check::Observed(HealthCheck { look, episode, every: rounds.every })
+    Check::Observed(HealthCheck { look, status_generation, every: rounds.every })
 }
 
 impl Rounds {
@@ -127,7 +127,7 @@ impl Rounds {
 
     /// What is said by these terms of the namespace of this name that was created then.
     #[must_use]
-    pub fn of(&self, terms: &HealthTerms, name: &str, created: Timestamp) -> HealthSample {
+    pub fn of(&self, terms: &HealthRules, name: &str, created: Timestamp) -> HealthSample {
         let alerts = || self.prometheus.as_ref().map(|look| by_alerts(look, name, created));
         let workloads = || self.workloads.as_ref().map(|look| by_workloads(look, name, created, terms.not_ready_after));
         let found = match terms.source {

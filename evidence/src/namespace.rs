@@ -1,6 +1,6 @@
 //! The age of a namespace: its creation and its owner's wishes, and whether the clock can be trusted to tell.
 
-use common::cluster::{Cluster, Trouble, look};
+use common::cluster::{ApiError, Cluster, look};
 use jiff::Timestamp;
 use lifecycle::{Check, Namespace, Policies, Reading};
 
@@ -11,7 +11,7 @@ pub fn reading(namespace: Namespace, cluster: &Cluster, now: Timestamp) -> Readi
         namespace,
         clock: cluster.clock.compare(now),
         health: Check::Pending,
-        succession: Check::Pending,
+        supersession: Check::Pending,
         pipeline: Check::Pending,
     }
 }
@@ -25,7 +25,7 @@ pub async fn read(
     name: &str,
     policies: &Policies,
     now: Timestamp,
-) -> Result<Option<Reading>, Trouble> {
+) -> Result<Option<Reading>, ApiError> {
     let found = look(cluster, name, policies).await?;
     Ok(found.map(|namespace| reading(namespace, cluster, now)))
 }

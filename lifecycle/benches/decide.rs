@@ -49,10 +49,10 @@ impl Case {
             },
             health: Check::Observed(HealthCheck {
                 look: HealthSample { condition: no("nothing of it fails", now), failing: Vec::new() },
-                episode: (1, now),
+                status_generation: (1, now),
                 every: SignedDuration::from_mins(1),
             }),
-            succession: Check::Disabled,
+            supersession: Check::Disabled,
             pipeline: Check::Observed(no("pipeline 46 of project group/app-7 has the status `success`", now)),
         };
         let seen = observe(None, reading.clone(), now);
@@ -144,7 +144,7 @@ fn functions(criterion: &mut Criterion) {
 /// What a collector calls whenever something of a namespace changes, where nothing follows from it.
 fn of_everyday(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     let Case { policies, reading, seen, record, now } = case;
-    group.bench_function("absorb", |bencher| {
+    group.bench_function("observe", |bencher| {
         bencher.iter_batched(
             || (Some(seen.clone()), reading.clone()),
             |(seen, reading)| observe(seen, reading, *now),
@@ -178,8 +178,8 @@ fn of_the_end(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     group.bench_function("guards: on the record", |bencher| {
         bencher.iter(|| guards(policy, black_box(record), *now));
     });
-    let lineage = StoreIdentity::default();
-    let fresh = LiveObject { namespace: &seen.namespace, policy: Some(policy), store_identity: &lineage };
+    let store_identity = StoreIdentity::default();
+    let fresh = LiveObject { namespace: &seen.namespace, policy: Some(policy), store_identity: &store_identity };
     group.bench_function("guards: on the object", |bencher| {
         bencher.iter(|| object_guards(policy, black_box(record), black_box(&fresh), *now));
     });

@@ -29,7 +29,7 @@ pub const OURS: [&str; 9] = [
 ];
 
 /// The most that `failing_resources` may hold, in bytes (lifecycle.md section 1).
-const MOST_FAILING: usize = 16 * 1024;
+const MAX_FAILING_BYTES: usize = 16 * 1024;
 
 /// The annotations a namespace should carry, keys without prefix; `None` is to be absent. What is not named is left
 /// alone. Empty where nothing is to be written: it is not ours, is going away, or a request about it is under way.
@@ -87,7 +87,7 @@ fn failing_resources(failing: &[Value]) -> String {
     let mut used = LAST;
     let fits = |item: &&Value| {
         used += item.to_string().len() + 1;
-        used <= MOST_FAILING
+        used <= MAX_FAILING_BYTES
     };
     let mut shown: Vec<_> = failing.iter().take_while(fits).cloned().collect();
     let cut = failing.len() - shown.len();

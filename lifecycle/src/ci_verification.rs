@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::pipeline::CiObjectRef;
 
 /// The least digits of a commit that name it.
-const LEAST_DIGITS: usize = 7;
+const MIN_DIGITS: usize = 7;
 
 /// The most characters of a branch in a label: more fit into none.
-const LONGEST_SLUG: usize = 63;
+const MAX_SLUG_LENGTH: usize = 63;
 
 /// What a pipeline or a job runs for, in the CI system's own words: nothing is shortened. It is written down, and read for
 /// ever.
@@ -85,7 +85,7 @@ impl JobContext {
 
     /// Whether it is this commit, by its first digits or more.
     pub(crate) fn is_commit(&self, label: &str) -> bool {
-        let is_name = label.len() >= LEAST_DIGITS && label.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_name = label.len() >= MIN_DIGITS && label.bytes().all(|byte| byte.is_ascii_hexdigit());
         let starts = |commit: &str| commit.to_ascii_lowercase().starts_with(&label.to_ascii_lowercase());
         is_name && self.commit.as_deref().is_some_and(starts)
     }
@@ -196,7 +196,7 @@ impl Verification {
 fn slug(branch: &str) -> String {
     let lower = branch.to_lowercase();
     let plain = lower.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' });
-    plain.take(LONGEST_SLUG).collect::<String>().trim_matches('-').to_owned()
+    plain.take(MAX_SLUG_LENGTH).collect::<String>().trim_matches('-').to_owned()
 }
 
 #[cfg(test)]

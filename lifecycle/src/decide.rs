@@ -93,7 +93,7 @@ pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<
     let since = record.since.filter(|_| is_waited_for && record.uid == namespace.uid)?;
     let carries = |key: &str, value: &str| policy.keys.read(namespace, key) == Some(value);
     (carries(STATUS, record.status.as_str()) && carries(STATUS_TIMESTAMP, &annotation_text(since)))
-        .then_some(Event::StatusShown(StatusShown { of: record.episode }))
+        .then_some(Event::StatusShown(StatusShown { of: record.status_generation }))
 }
 
 impl Decision {
@@ -196,8 +196,8 @@ fn rest_or_stale(expired: bool, evidence: Option<&Condition>) -> Step {
 fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let deadline = record.deadline.as_ref();
     let expired = deadline.is_some_and(|deadline| now >= deadline.at);
-    let succession = seen.succession.seen().filter(|_| policy.superseded.is_some());
-    let is_replaced = succession.is_some_and(|it| it.condition.is_true());
+    let supersession = seen.supersession.seen().filter(|_| policy.superseded.is_some());
+    let is_replaced = supersession.is_some_and(|it| it.condition.is_true());
     let pipeline = pipeline::condition(policy, seen);
     let is_cancelled = pipeline.is_some_and(Condition::is_true);
     let step = match (record.status, expired) {
@@ -213,7 +213,7 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
         }
         (Status::Superseded, _) if is_taken_back(policy, record, seen) => Step::To(Status::Unknown),
         (Status::Superseded, _) if policy.deletes(Status::Superseded) => {
-            rest_or_stale(expired, succession.map(|it| &it.condition))
+            rest_or_stale(expired, supersession.map(|it| &it.condition))
         }
         (Status::Stale, true) => Step::Rest,
         (_, true) if record.status.may_become(Status::Stale) => Step::To(Status::Stale),
@@ -236,20 +236,20 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     Decision::of(Event::StatusChanged(StatusChanged {
         from: record.status,
         to,
-        reason: reason(record, to, &age, health, succession, pipeline, now),
+        reason: reason(record, to, &age, health, supersession, pipeline, now),
         evidence: [
             Some(age),
             Some(seen.clock.clone()),
             health.cloned(),
-            succession.map(|it| it.condition.clone()),
+            supersession.map(|it| it.condition.clone()),
             pipeline.cloned(),
         ]
         .into_iter()
         .flatten()
         .collect(),
         finalize_at: finalize_at(policy, deadline, to, cut_to_millis(now)),
-        successors: match (to, succession) {
-            (Status::Superseded, Some(succession)) => succession.successors.clone(),
+        successors: match (to, supersession) {
+            (Status::Superseded, Some(supersession)) => supersession.successors.clone(),
             _ => Vec::new(),
         },
     }))
@@ -285,7 +285,7 @@ fn reason(
     to: Status,
     age: &Condition,
     health: Option<&Condition>,
-    succession: Option<&Supersession>,
+    supersession: Option<&Supersession>,
     pipeline: Option<&Condition>,
     now: Timestamp,
 ) -> String {
@@ -297,12 +297,12 @@ fn reason(
     match to {
         Status::Ok | Status::Unstable => found.into_owned(),
         Status::Failing | Status::Failed => stood(),
-        Status::Superseded => succession.map_or_else(String::new, |it| it.condition.reason.clone()),
+        Status::Superseded => supersession.map_or_else(String::new, |it| it.condition.reason.clone()),
         Status::Cancelled => pipeline.map_or_else(String::new, |it| it.reason.clone()),
         Status::Unknown if record.status == Status::Cancelled => {
             pipeline.map_or_else(|| "its pipeline is not checked any more".to_owned(), |it| it.reason.clone())
         }
-        Status::Unknown if record.status == Status::Superseded => match succession.map(|it| &it.condition) {
+        Status::Unknown if record.status == Status::Superseded => match supersession.map(|it| &it.condition) {
             Some(condition) if condition.is_true() => "what replaced it does so no more, but another does".to_owned(),
             Some(condition) => condition.reason.clone(),
             None => "newer deployments replace nothing".to_owned(),
@@ -316,20 +316,20 @@ fn reason(
 /// Before it is deleted those are looked at that the history names. Were they replaced in turn, or gone, and the history
 /// did not name whoever came after them, it would never be.
 fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
-    match (&policy.superseded, &seen.succession) {
+    match (&policy.superseded, &seen.supersession) {
         (None, _) | (Some(_), Check::Disabled) => true,
         (Some(_), Check::Pending) => false,
         (Some(_), Check::Observed(Supersession { condition, successors, .. })) if condition.is_true() => {
             let is_named = |successor| record.successors.contains(successor);
             !successors.is_empty() && !successors.iter().any(is_named)
         }
-        (Some(_), Check::Observed(succession)) => !succession.holds && succession.condition.truth == Truth::False,
+        (Some(_), Check::Observed(supersession)) => !supersession.holds && supersession.condition.truth == Truth::False,
     }
 }
 
 /// Whether the end was moved since it came, or lies further ahead than clocks can be apart.
 fn is_clearly_early(record: &Record, now: Timestamp) -> bool {
-    let moved = record.deadline_set_by > record.episode;
+    let moved = record.deadline_set_by > record.status_generation;
     moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > CLOCKS_APART)
 }
 

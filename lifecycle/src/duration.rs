@@ -14,7 +14,7 @@ const DAY: f64 = 24.0 * HOUR;
 const WEEK: f64 = 7.0 * DAY;
 
 /// The longest duration that is taken, 1,000 years: beyond it arithmetic with instants means nothing.
-const LONGEST: f64 = 1_000.0 * 365.0 * DAY;
+const MAX_SECONDS: f64 = 1_000.0 * 365.0 * DAY;
 
 /// A length of time longer than zero, written with units: `1h30m`, `0.5h`, `2w`, `5 min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,10 +136,10 @@ fn parse_millis(text: &str) -> Result<SignedDuration, NotADuration> {
         seconds += number_value * unit_seconds(number, unit)?;
         rest = next;
     }
-    if seconds > LONGEST {
+    if seconds > MAX_SECONDS {
         return Err(NotADuration::TooLong);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "bounded by LONGEST, far below i64::MAX milliseconds")]
+    #[expect(clippy::cast_possible_truncation, reason = "bounded by MAX_SECONDS, far below i64::MAX milliseconds")]
     let millis = (seconds * 1000.0).round() as i64;
     Ok(SignedDuration::from_millis(millis))
 }

@@ -65,11 +65,11 @@ pub enum Event {
     /// Its deletion was accepted and does not end; written again where something else holds it.
     DeletionStalled(DeletionStalled),
     /// What would have been done, had the mode been `enforce`; once per episode.
-    WouldHave(DryRun),
+    DryRun(DryRun),
     /// The mark on the namespace does not agree with this history: entries may be lost, or it is another store's.
-    MarkMismatched(RecordMarkerMismatched),
+    RecordMarkerMismatched(RecordMarkerMismatched),
     /// A person vouched for the store, and so for this history.
-    MarkTrusted(RecordMarkerTrusted),
+    RecordMarkerTrusted(RecordMarkerTrusted),
     /// The namespace is no longer in the cluster.
     Gone(Gone),
     /// No policy applies any more.
@@ -244,11 +244,11 @@ pub struct ActionIntended {
     /// The budget slot, `<window>/<number>`.
     pub slot: String,
     /// The wave slot, or the approval that stood for it; `None` where the deletion was foretold.
-    pub wave: Option<String>,
+    pub unannounced: Option<String>,
     /// The hash of the configuration it was decided under.
     pub config: String,
     pub mode: Mode,
-    pub told: NoticeState,
+    pub notice: NoticeState,
 }
 
 /// What the owner was told of a deletion.
@@ -289,8 +289,8 @@ pub enum SkipReason {
     Stopped,
     /// No slot is left in this window's budget.
     Budget,
-    /// No slot is left in this window's wave, and nobody approved.
-    Wave,
+    /// No slot is left in this window's unannounced, and nobody approved.
+    Unannounced,
     /// The object changed between the look and the request.
     Busy,
     /// Whether what led to it still is so cannot be looked at: a source tells nothing.
@@ -298,7 +298,7 @@ pub enum SkipReason {
     /// Looked at again, a guard or the evidence says otherwise.
     Changed,
     /// The configuration is not the newest, the store is not the one that marked the object, or the clock is off.
-    Doubt,
+    Unverified,
     /// Another holder's attempt ran out before it sent anything.
     Abandoned,
     /// Others were accepted and do not end, for a reason that holds every namespace.
@@ -338,7 +338,7 @@ pub struct DryRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordMarkerMismatched {
     /// The mark as it stood on the namespace.
-    pub mark: String,
+    pub marker: String,
     /// A sentence without full stop.
     pub why: String,
     /// The store's epoch at the time: whoever vouches for the store later answers this.
@@ -348,7 +348,7 @@ pub struct RecordMarkerMismatched {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordMarkerTrusted {
     /// The mark that stands against this history no more.
-    pub mark: String,
+    pub marker: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -405,7 +405,7 @@ impl SkipReason {
     #[must_use]
     pub const fn is_waited_for(self) -> bool {
         match self {
-            Self::Stopped | Self::Budget | Self::Wave | Self::Evidence | Self::Doubt | Self::Held => true,
+            Self::Stopped | Self::Budget | Self::Unannounced | Self::Evidence | Self::Unverified | Self::Held => true,
             Self::Busy | Self::Changed | Self::Abandoned => false,
         }
     }
@@ -415,11 +415,11 @@ impl SkipReason {
         match self {
             Self::Stopped => "stopped",
             Self::Budget => "budget",
-            Self::Wave => "wave",
+            Self::Unannounced => "unannounced",
             Self::Busy => "busy",
             Self::Evidence => "evidence",
             Self::Changed => "changed",
-            Self::Doubt => "doubt",
+            Self::Unverified => "unverified",
             Self::Abandoned => "abandoned",
             Self::Held => "held",
         }
@@ -433,11 +433,11 @@ impl SkipReason {
         match self {
             Self::Stopped => "all deletions are stopped",
             Self::Budget => "the budget is used up",
-            Self::Wave => "the limit of unannounced deletions is reached",
+            Self::Unannounced => "the limit of unannounced deletions is reached",
             Self::Busy => "it was changed meanwhile",
             Self::Evidence => "evidence is missing",
             Self::Changed => "it is not due any more",
-            Self::Doubt => "it is not known to be safe",
+            Self::Unverified => "it is not known to be safe",
             Self::Abandoned => "its worker was lost",
             Self::Held => "other deletions do not end",
         }
@@ -479,9 +479,9 @@ impl Event {
             Self::ActionSkipped(_) => "ActionSkipped",
             Self::ActionFailed(_) => "ActionFailed",
             Self::DeletionStalled(_) => "DeletionStalled",
-            Self::WouldHave(_) => "WouldHave",
-            Self::MarkMismatched(_) => "MarkMismatched",
-            Self::MarkTrusted(_) => "MarkTrusted",
+            Self::DryRun(_) => "DryRun",
+            Self::RecordMarkerMismatched(_) => "RecordMarkerMismatched",
+            Self::RecordMarkerTrusted(_) => "RecordMarkerTrusted",
             Self::Gone(_) => "Gone",
             Self::Released(_) => "Released",
             Self::Unrecognised { kind, .. } => kind,

@@ -47,7 +47,7 @@ pub struct Reading {
     /// True: our clock agrees with the apiserver's (safety.md section 2, step 2).
     pub clock: Condition,
     pub health: Check<HealthCheck>,
-    pub succession: Check<Supersession>,
+    pub supersession: Check<Supersession>,
     /// True: the pipeline that made it was cancelled, or is gone.
     pub pipeline: Check<Condition>,
 }
@@ -58,7 +58,7 @@ pub struct Observation {
     pub namespace: Namespace,
     pub clock: Condition,
     pub health: Check<Health>,
-    pub succession: Check<Supersession>,
+    pub supersession: Check<Supersession>,
     /// True: the pipeline that made it was cancelled, or is gone.
     pub pipeline: Check<Condition>,
 }
@@ -99,11 +99,11 @@ impl fmt::Display for Truth {
 /// at the health likewise.
 #[must_use]
 pub fn observe(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
-    let Reading { namespace, clock, health, succession, pipeline } = reading;
+    let Reading { namespace, clock, health, supersession, pipeline } = reading;
     let seen = seen.filter(|seen| seen.namespace.uid == namespace.uid);
     let (clock_before, health_before) = seen.map(|seen| (seen.clock, seen.health)).unzip();
     Observation {
-        succession,
+        supersession,
         pipeline: match pipeline {
             Check::Observed(condition) => Check::Observed(not_from_the_future(condition, "pipeline", now)),
             Check::Disabled | Check::Pending => pipeline,

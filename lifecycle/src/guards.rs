@@ -70,7 +70,7 @@ kinds! {
         Protect: "protect",
         Keep: "keep",
         Visible: "visible",
-        Told: "told",
+        Notice: "notice",
         Promise: "promise",
         Intent: "intent",
         Backoff: "backoff",
@@ -82,7 +82,7 @@ impl GuardKind {
     #[must_use]
     pub const fn is_of_the_mode(self) -> bool {
         match self {
-            Self::Mode | Self::Told => true,
+            Self::Mode | Self::Notice => true,
             Self::History
             | Self::Managed
             | Self::Policy
@@ -105,7 +105,7 @@ kinds! {
         Match: "match",
         Protect: "object-protect",
         Keep: "object-keep",
-        Mark: "mark",
+        RecordMarker: "marker",
     }
 }
 
@@ -159,7 +159,7 @@ pub fn guards(policy: &Policy, record: &Record, now: Timestamp) -> Guards {
             GuardKind::Protect => protected(record),
             GuardKind::Keep => kept(record, now),
             GuardKind::Visible => visible(policy, record, now),
-            GuardKind::Told => told(policy, record),
+            GuardKind::Notice => told(policy, record),
             GuardKind::Promise => promise(policy, record, now),
             GuardKind::Intent => intent(record, now),
             GuardKind::Backoff => backoff(record, now),
@@ -178,7 +178,7 @@ pub fn object_guards(policy: &Policy, record: &Record, fresh: &LiveObject<'_>, n
             ObjectGuardKind::Match => matches(policy, fresh),
             ObjectGuardKind::Protect => object_protect(policy, fresh.namespace),
             ObjectGuardKind::Keep => object_keep(policy, record, fresh.namespace, now),
-            ObjectGuardKind::Mark => mark(policy, record, fresh),
+            ObjectGuardKind::RecordMarker => marker(policy, record, fresh),
         };
         Guard { kind, verdict, why }
     })
@@ -460,7 +460,7 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
     }
 }
 
-fn mark(policy: &Policy, record: &Record, fresh: &LiveObject<'_>) -> Judged {
+fn marker(policy: &Policy, record: &Record, fresh: &LiveObject<'_>) -> Judged {
     match fresh.store_identity.check(fresh.namespace, &policy.keys, record) {
         Ok(()) => clear("its annotation `record` agrees with the history"),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),

@@ -143,7 +143,7 @@ impl RecordMarker {
     /// Whether a namespace carries a mark of its own, in the present form.
     #[must_use]
     pub fn is_on(namespace: &Namespace, keys: &Keys) -> bool {
-        Self::of(namespace, keys).flatten().is_some_and(|mark| mark.uid.as_ref() == Some(&namespace.uid))
+        Self::of(namespace, keys).flatten().is_some_and(|marker| marker.uid.as_ref() == Some(&namespace.uid))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -193,18 +193,18 @@ impl StoreIdentity {
     /// When the two do not belong together: nothing destructive may be done to it (safety.md section 2, step 1).
     pub fn check(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
         let Some(text) = keys.read(namespace, RECORD) else { return Ok(()) };
-        let is_trusted = record.trusted_mark.as_deref() == Some(RecordMarker::on_record(text));
-        let mark = match RecordMarker::parse(text) {
-            Some(mark) => mark,
+        let is_trusted = record.trusted_marker.as_deref() == Some(RecordMarker::on_record(text));
+        let marker = match RecordMarker::parse(text) {
+            Some(marker) => marker,
             None if is_trusted => return Ok(()),
             None => return Err(Mismatch::Unreadable),
         };
-        if mark.is_of_another(namespace) || is_trusted || mark.epoch < self.trusted_before_epoch {
+        if marker.is_of_another(namespace) || is_trusted || marker.epoch < self.trusted_before_epoch {
             Ok(())
-        } else if mark.epoch != NO_EPOCH && !self.epochs.contains(&mark.epoch) {
-            Err(Mismatch::OtherStore(mark.epoch))
-        } else if mark.seq > record.head {
-            Err(Mismatch::Behind { marked: mark.seq, head: record.head })
+        } else if marker.epoch != NO_EPOCH && !self.epochs.contains(&marker.epoch) {
+            Err(Mismatch::OtherStore(marker.epoch))
+        } else if marker.seq > record.head {
+            Err(Mismatch::Behind { marked: marker.seq, head: record.head })
         } else {
             Ok(())
         }
@@ -233,17 +233,17 @@ mod tests {
     /// What a store with the epochs 2 and 3, of which a person vouched for all before 2, says of this mark on the namespace
     /// `a`, whose history ends at entry 7.
     #[track_caller]
-    fn check(mark: Option<&str>, expected: Result<(), Mismatch>) {
-        check_with(None, mark, expected);
+    fn check(marker: Option<&str>, expected: Result<(), Mismatch>) {
+        check_with(None, marker, expected);
     }
 
     #[track_caller]
-    fn check_with(trusted: Option<&str>, mark: Option<&str>, expected: Result<(), Mismatch>) {
-        let lineage = StoreIdentity { epochs: BTreeSet::from([2, 3]), began: None, trusted_before_epoch: 2 };
-        assert_eq!(compare(&lineage, trusted, mark), expected, "{mark:?}");
+    fn check_with(trusted: Option<&str>, marker: Option<&str>, expected: Result<(), Mismatch>) {
+        let store_identity = StoreIdentity { epochs: BTreeSet::from([2, 3]), began: None, trusted_before_epoch: 2 };
+        assert_eq!(compare(&store_identity, trusted, marker), expected, "{marker:?}");
     }
 
-    fn compare(lineage: &StoreIdentity, trusted: Option<&str>, mark: Option<&str>) -> Result<(), Mismatch> {
+    fn compare(store_identity: &StoreIdentity, trusted: Option<&str>, marker: Option<&str>) -> Result<(), Mismatch> {
         let keys = Keys::default();
         let namespace = Namespace {
             uid: Uid::new("a"),
@@ -253,11 +253,11 @@ mod tests {
             deleted: None,
             ending: None,
             labels: BTreeMap::new(),
-            annotations: mark.map(|mark| (keys.ours(RECORD), mark.to_owned())).into_iter().collect(),
+            annotations: marker.map(|marker| (keys.ours(RECORD), marker.to_owned())).into_iter().collect(),
         };
-        let trusted_mark = trusted.map(str::to_owned);
-        let record = Record { head: 7, trusted_mark, ..Record::new(Uid::new("a")) };
-        lineage.check(&namespace, &keys, &record)
+        let trusted_marker = trusted.map(str::to_owned);
+        let record = Record { head: 7, trusted_marker, ..Record::new(Uid::new("a")) };
+        store_identity.check(&namespace, &keys, &record)
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_mark_from_before_any_controller_is_compared_by_its_number_alone() {
-        let found = |mark| compare(&StoreIdentity::default(), None, Some(mark));
+        let found = |marker| compare(&StoreIdentity::default(), None, Some(marker));
         assert_eq!(found("0.7.a"), Ok(()));
         assert_eq!(found("0.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         assert_eq!(found("5.1.a"), Err(Mismatch::OtherStore(5)));
@@ -293,8 +293,8 @@ mod tests {
 
     #[test]
     fn the_mark_of_another_namespace_says_nothing() {
-        for mark in ["2.8.b", "3.99.b", "4.1.b", "2.1.b"] {
-            check(Some(mark), Ok(()));
+        for marker in ["2.8.b", "3.99.b", "4.1.b", "2.1.b"] {
+            check(Some(marker), Ok(()));
         }
     }
 

@@ -79,26 +79,26 @@ pub fn is_protected(namespace: &Namespace, keys: &Keys) -> bool {
 #[must_use]
 pub fn keep(namespace: &Namespace, keys: &Keys) -> Option<KeepRequest> {
     let nearly = resembling(namespace, keys).filter(|it| it.wish == KEEP_UNTIL).map(|it| it.text);
-    let wishes = keys.read_everywhere(namespace, KEEP_UNTIL).chain(nearly).map(|text| (parse(text), text));
-    let (until, text) = wishes.max_by_key(|(until, _)| until.unwrap_or(Timestamp::MAX))?;
+    let overrides = keys.read_everywhere(namespace, KEEP_UNTIL).chain(nearly).map(|text| (parse(text), text));
+    let (until, text) = overrides.max_by_key(|(until, _)| until.unwrap_or(Timestamp::MAX))?;
     let note = |key| keys.read(namespace, key).map(|value| shorten(value).into_owned());
     Some(KeepRequest { text: shorten(text).into_owned(), until, by: note(KEEP_BY), reason: note(KEEP_REASON) })
 }
 
 /// The labels that count as these wishes.
 #[must_use]
-pub fn labelled<'a>(namespace: &'a Namespace, keys: &'a Keys, wishes: &[&str]) -> Vec<&'a str> {
-    let all = resembling(namespace, keys).filter(|it| it.is_label && wishes.contains(&it.wish));
+pub fn labelled<'a>(namespace: &'a Namespace, keys: &'a Keys, overrides: &[&str]) -> Vec<&'a str> {
+    let all = resembling(namespace, keys).filter(|it| it.is_label && overrides.contains(&it.wish));
     all.map(|it| it.key).collect()
 }
 
 /// The full keys of the annotations that count as these wishes.
 #[must_use]
-pub fn written(namespace: &Namespace, keys: &Keys, wishes: &[&str]) -> Vec<String> {
+pub fn written(namespace: &Namespace, keys: &Keys, overrides: &[&str]) -> Vec<String> {
     let prefixes = || std::iter::once(&keys.prefix).chain(&keys.former);
-    let right = wishes.iter().flat_map(|wish| prefixes().map(move |prefix| format!("{prefix}{wish}")));
+    let right = overrides.iter().flat_map(|wish| prefixes().map(move |prefix| format!("{prefix}{wish}")));
     let right = right.filter(|key| namespace.annotations.contains_key(key));
-    let nearly = resembling(namespace, keys).filter(|it| !it.is_label && wishes.contains(&it.wish));
+    let nearly = resembling(namespace, keys).filter(|it| !it.is_label && overrides.contains(&it.wish));
     let nearly = nearly.map(|it| it.key.to_owned());
     right.chain(nearly).collect()
 }
@@ -176,10 +176,10 @@ pub fn lifetime(created: Timestamp, deadline: &Deadline) -> SignedDuration {
 
 /// What strangers write is kept to 256 bytes, cut at a character.
 pub(crate) fn shorten(text: &str) -> std::borrow::Cow<'_, str> {
-    const MOST: usize = 256;
-    if text.len() <= MOST {
+    const MAX_LENGTH: usize = 256;
+    if text.len() <= MAX_LENGTH {
         return text.into();
     }
-    let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (0..=MAX_LENGTH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…", &text[..end]).into()
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Check, Condition, Keys, Namespace, Observation, Policy, Record, Truth};
 
 /// The most digits an id has: all of them fit into 64 bits.
-const MOST_DIGITS: usize = 18;
+const MAX_DIGITS: usize = 18;
 
 /// Where pipelines run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -236,7 +236,7 @@ impl fmt::Display for CiObjectRef {
 
 /// An id as digits alone. Whatever else somebody writes into a label is none: it goes into an address.
 pub(crate) fn number(text: &str) -> Option<u64> {
-    let is_number = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_number && *number > 0)
 }
 
@@ -465,8 +465,8 @@ mod tests {
             annotations: BTreeMap::new(),
         };
         let clock = Condition { truth: Truth::True, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
-        let (health, succession) = (Check::Disabled, Check::Disabled);
-        let seen = Observation { namespace, clock, health, succession, pipeline };
+        let (health, supersession) = (Check::Disabled, Check::Disabled);
+        let seen = Observation { namespace, clock, health, supersession, pipeline };
         is_taken_back(policies.iter().next().unwrap(), &record, &seen)
     }
 

@@ -20,7 +20,7 @@ pub struct Task {
     pub uid: Uid,
     pub action: Action,
     /// The number of the entry that made it due.
-    pub due_to: u64,
+    pub cause_seq: u64,
 }
 
 /// What [`plan`] found.
@@ -44,7 +44,7 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
     if let Some(open) = &record.open {
         // An attempt that ran out is somebody's to fence, whatever the policy says by now.
         let ran_out = now >= open.intended.until;
-        let task = Task { uid: record.uid.clone(), action: open.intended.action, due_to: open.intended.cause_seq };
+        let task = Task { uid: record.uid.clone(), action: open.intended.action, cause_seq: open.intended.cause_seq };
         return Plan {
             tasks: if ran_out { vec![task] } else { Vec::new() },
             due: (!ran_out).then_some(open.intended.until),
@@ -57,8 +57,8 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
     let mut plan = delete(policy, record, &all);
     if let Some(notice) = notify(policy, record, &all, now) {
         match notice {
-            Notify::Now(due_to) => {
-                plan.tasks.push(Task { uid: record.uid.clone(), action: Action::Notify, due_to });
+            Notify::Now(cause_seq) => {
+                plan.tasks.push(Task { uid: record.uid.clone(), action: Action::Notify, cause_seq });
             }
             Notify::At(at) => plan.due = Some(plan.due.map_or(at, |due| due.min(at))),
         }
@@ -88,21 +88,21 @@ impl Task {
     /// The task's id on the wire, `<uid>/<action>/<number>`.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}/{}/{}", self.uid, self.action, self.due_to)
+        format!("{}/{}/{}", self.uid, self.action, self.cause_seq)
     }
 
     /// Reads an id; `None` where it is not one of ours.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
         let mut parts = id.rsplitn(3, '/');
-        let due_to = parts.next()?.parse().ok()?;
+        let cause_seq = parts.next()?.parse().ok()?;
         let action = match parts.next()? {
             "delete" => Action::Delete,
             "notify" => Action::Notify,
             _ => return None,
         };
         let uid = parts.next().filter(|uid| !uid.is_empty())?;
-        Some(Self { uid: Uid::new(uid), action, due_to })
+        Some(Self { uid: Uid::new(uid), action, cause_seq })
     }
 }
 
@@ -148,7 +148,7 @@ pub fn promise_of_try(policy: &Policy, notice: &Notice, now: Timestamp) -> Times
 }
 
 fn delete(policy: &Policy, record: &Record, guards: &Guards) -> Plan {
-    let observed_already = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
+    let observed_already = policy.mode == Mode::Observe && record.dry_run == Some(record.status_generation);
     let counts = |kind: GuardKind| policy.mode == Mode::Enforce || !kind.is_of_the_mode();
     let standing: Vec<_> = guards.iter().filter(|guard| counts(guard.kind)).map(|guard| guard.verdict).collect();
     if observed_already || standing.contains(&Verdict::Refuses) {
@@ -159,7 +159,7 @@ fn delete(policy: &Policy, record: &Record, guards: &Guards) -> Plan {
         .filter_map(|verdict| if let Verdict::Waits(until) = verdict { Some(until) } else { None })
         .collect();
     if waits.is_empty() {
-        let task = Task { uid: record.uid.clone(), action: Action::Delete, due_to: record.episode };
+        let task = Task { uid: record.uid.clone(), action: Action::Delete, cause_seq: record.status_generation };
         return Plan { tasks: vec![task], due: None };
     }
     // Where one of them waits for something other than time, that something will wake us.
@@ -180,7 +180,7 @@ const fn holds_a_notice(kind: GuardKind) -> bool {
         GuardKind::Status
         | GuardKind::Keep
         | GuardKind::Visible
-        | GuardKind::Told
+        | GuardKind::Notice
         | GuardKind::Promise
         | GuardKind::Backoff => false,
     }
@@ -200,9 +200,9 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
         return None;
     }
     let deletion = deletion(policy, record)?;
-    let due_to = match deletion.about {
+    let cause_seq = match deletion.about {
         Status::Stale => record.deadline_set_by,
-        _ => record.deadline_set_by.max(record.episode),
+        _ => record.deadline_set_by.max(record.status_generation),
     };
     if let Some(notice) = notice_of(policy, record) {
         let is_due = match notice.delivery {
@@ -213,13 +213,13 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
                 warning.undeliverable.then == OnUndeliverable::Wait && !notice.is_delivered()
             }
         };
-        return is_due.then_some(Notify::Now(due_to));
+        return is_due.then_some(Notify::Now(cause_seq));
     }
     let at = match deletion.about {
         Status::Stale => saturating_add(deletion.at, -warning.before(between(record.created?, deletion.at))),
         _ => Timestamp::MIN,
     };
-    Some(if now >= at { Notify::Now(due_to) } else { Notify::At(at) })
+    Some(if now >= at { Notify::Now(cause_seq) } else { Notify::At(at) })
 }
 
 #[cfg(test)]
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_task_is_read_from_its_id_and_from_nothing_else() {
-        let task = Task { uid: Uid::new("a-b"), action: Action::Delete, due_to: 7 };
+        let task = Task { uid: Uid::new("a-b"), action: Action::Delete, cause_seq: 7 };
         assert_eq!(Task::from_id(&task.id()), Some(task));
         for id in ["", "a", "a/delete", "a/delete/x", "a/sleep/1", "/delete/1", "a/delete/-1"] {
             assert_eq!(Task::from_id(id), None, "{id}");

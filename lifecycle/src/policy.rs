@@ -199,7 +199,7 @@ pub struct HealthSources {
 
 /// By which rules the health of a namespace is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct HealthTerms {
+pub struct HealthRules {
     /// Where it is read; never [`HealthSource::Off`].
     pub source: HealthSource,
     /// How long it is unstable before it is failing.
@@ -225,16 +225,12 @@ pub struct Warning {
     /// The least time between the notice and the deletion of what is stale.
     grace: SignedDuration,
     /// The same of what has failed.
-    #[serde(skip)]
     failed_grace: SignedDuration,
     /// The same of what is superseded.
-    #[serde(skip)]
     superseded_grace: SignedDuration,
     /// The same of what was cancelled.
-    #[serde(skip)]
     cancelled_grace: SignedDuration,
     /// What follows where the owner cannot be told.
-    #[serde(skip)]
     pub undeliverable: Undeliverable,
 }
 
@@ -254,10 +250,10 @@ pub struct Policy {
     pub warning: Option<Warning>,
     /// Time from what an owner was promised to the deletion.
     pub promise_margin: SignedDuration,
-    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stalled::PATIENCE`].
+    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stalled::STALLED_AFTER`].
     pub stalled_after: SignedDuration,
     /// `None`: its health is not checked.
-    pub health: Option<HealthTerms>,
+    pub health: Option<HealthRules>,
     /// `None`: newer deployments replace nothing.
     pub superseded: Option<SupersedeRules>,
     /// Where is asked for the pipeline that made it; `None`: nowhere.
@@ -308,7 +304,7 @@ const fn default_visible_for() -> NonNegativeDuration {
 }
 
 /// The least time between a notice and the deletion unless the configuration says otherwise, of all but short lives.
-const GRACE: SignedDuration = SignedDuration::from_mins(10);
+const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 impl Default for RawChecks {
     fn default() -> Self {
@@ -566,25 +562,29 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         grace: match stale.and_then(|on| on.grace) {
             Some(grace) => grace.get(),
             None if short_lived => SignedDuration::ZERO,
-            None => GRACE,
+            None => DEFAULT_GRACE,
         },
-        failed_grace: grace_on(raw, Status::Failed).unwrap_or(GRACE),
+        failed_grace: grace_on(raw, Status::Failed).unwrap_or(DEFAULT_GRACE),
         superseded_grace: grace_on(raw, Status::Superseded).unwrap_or(SignedDuration::ZERO),
-        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(GRACE),
+        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(DEFAULT_GRACE),
         undeliverable: Undeliverable::default(),
     });
     let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
     let confirm = superseded.as_ref().and_then(|superseded| superseded.confirm);
-    let basis = (raw, mode, warning, &common.keys.prefix, &common.keys.former);
     Ok(Policy {
         name: raw.name.clone(),
-        // Where no health and no CI system is asked the hash is what it was before they could be.
-        hash: match (health, pipeline.or(merged), confirm) {
-            (None, None, None) => hash(&basis),
-            (Some(health), None, None) => hash(&(&basis, health)),
-            (health, Some(_), None) => hash(&(&basis, health, pipeline, merged)),
-            (health, _, Some(confirm)) => hash(&(&basis, health, pipeline, merged, confirm)),
-        },
+        hash: hash(&Basis {
+            version: 1,
+            policy: raw,
+            mode,
+            warning,
+            prefix: &common.keys.prefix,
+            former: &common.keys.former,
+            health,
+            pipeline,
+            merged,
+            confirm,
+        }),
         mode,
         applies_to,
         ttl: raw.ttl.map(PositiveDuration::get),
@@ -593,7 +593,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         visible_for: raw.visible_for.get(),
         warning,
         promise_margin: common.promise_margin,
-        stalled_after: crate::stalled::PATIENCE,
+        stalled_after: crate::stalled::STALLED_AFTER,
         health,
         superseded,
         pipeline,
@@ -604,12 +604,32 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
     })
 }
 
+/// What a policy's hash is made of: what decides, and nothing that is not there, so that a check of a later version changes
+/// the hash of those policies alone that use it.
+#[derive(Serialize)]
+struct Basis<'a> {
+    version: u32,
+    policy: &'a RawPolicy,
+    mode: Mode,
+    warning: Option<Warning>,
+    prefix: &'a str,
+    former: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthRules>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<CiSystem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<CiSystem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<CiSystem>,
+}
+
 fn grace_on(raw: &RawPolicy, status: Status) -> Option<SignedDuration> {
     raw.on.get(&status).and_then(|on| on.grace).map(NonNegativeDuration::get)
 }
 
 /// By which rules health is judged; `None`: it is not.
-fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthTerms> {
+fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthRules> {
     for (key, count, found) in [
         ("fail_after", raw.fail_after, "that find something failing it is `unstable`"),
         ("recover_after", raw.recover_after, "that find nothing failing it is `ok` again"),
@@ -640,7 +660,7 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
         refuse(".checks.health", why.to_owned());
         return None;
     }
-    Some(HealthTerms {
+    Some(HealthRules {
         source: raw.health,
         settling: raw.settling_period.get(),
         grace: raw.grace_period.get(),

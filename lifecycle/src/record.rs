@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
 /// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
@@ -51,7 +51,7 @@ pub struct Record {
     /// When the status was entered.
     pub since: Option<Timestamp>,
     /// The number of the entry that brought the status: it names the episode.
-    pub episode: u64,
+    pub status_generation: u64,
     pub reason: String,
     /// When the next step of the status falls due, as it was seen when the status was entered.
     pub finalize_at: Option<Timestamp>,
@@ -85,13 +85,13 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Box<Stalled>>,
     /// The last episode of which `WouldHave` was recorded.
-    pub would_have: Option<u64>,
+    pub dry_run: Option<u64>,
     /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<RecordMarkerMismatched>,
     /// The mark that somebody vouched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trusted_mark: Option<String>,
+    pub trusted_marker: Option<String>,
     /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
     pub damage: Option<Damage>,
     /// When the entry was written that showed it.
@@ -171,36 +171,8 @@ pub struct Attempts {
     pub not_before: Option<Timestamp>,
     /// The reasons given for skipping, each with when it was given last. Those that name what is waited for are
     /// forgotten when an attempt ends otherwise.
-    #[serde(deserialize_with = "every_known")]
     pub skipped: Vec<Skipped>,
-    #[serde(deserialize_with = "if_known")]
     pub last: Option<AttemptEnd>,
-}
-
-/// What an earlier fold wrote in another form has to be read all the same, though nobody believes that record any more.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OrFormer<T> {
-    Known(T),
-    Former(IgnoredAny),
-}
-
-impl<T> OrFormer<T> {
-    fn known(self) -> Option<T> {
-        match self {
-            Self::Known(known) => Some(known),
-            Self::Former(IgnoredAny) => None,
-        }
-    }
-}
-
-fn every_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let all = Vec::<OrFormer<T>>::deserialize(deserializer)?;
-    Ok(all.into_iter().filter_map(OrFormer::known).collect())
-}
-
-fn if_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(Option::<OrFormer<T>>::deserialize(deserializer)?.and_then(OrFormer::known))
 }
 
 /// A reason given for skipping.
@@ -288,7 +260,7 @@ impl Record {
             ci: Vec::new(),
             status: Status::Unknown,
             since: None,
-            episode: 0,
+            status_generation: 0,
             reason: String::new(),
             finalize_at: None,
             successors: Vec::new(),
@@ -305,9 +277,9 @@ impl Record {
             attempts: Attempts::default(),
             done: None,
             stalled: None,
-            would_have: None,
+            dry_run: None,
             mismatch: None,
-            trusted_mark: None,
+            trusted_marker: None,
             damage: None,
             damaged_at: None,
         }
@@ -386,12 +358,12 @@ impl Record {
                 self.successors.clone_from(&change.successors);
             }
             Event::StatusShown(shown) => {
-                if shown.of == self.episode {
+                if shown.of == self.status_generation {
                     self.shown_at.get_or_insert(entry.at);
                 }
             }
             Event::StatusNotShown(not_shown) => {
-                if not_shown.of == self.episode {
+                if not_shown.of == self.status_generation {
                     self.not_shown = Some(not_shown.why.clone());
                 }
             }
@@ -465,11 +437,11 @@ impl Record {
                 self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
             Event::DeletionStalled(what) => self.stalled = Some(Box::new(Stalled { at: entry.at, what: what.clone() })),
-            Event::WouldHave(_) => self.would_have = Some(self.episode),
-            Event::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
-            Event::MarkTrusted(trusted) => {
+            Event::DryRun(_) => self.dry_run = Some(self.status_generation),
+            Event::RecordMarkerMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
+            Event::RecordMarkerTrusted(trusted) => {
                 self.mismatch = None;
-                self.trusted_mark = Some(trusted.mark.clone());
+                self.trusted_marker = Some(trusted.marker.clone());
             }
             Event::Gone(_) => self.phase = Phase::Gone,
             Event::Released(_) => self.phase = Phase::Released,
@@ -484,7 +456,7 @@ impl Record {
         self.status = status;
         self.finalize_at = finalize_at;
         self.since = Some(entry.at);
-        self.episode = entry.seq;
+        self.status_generation = entry.seq;
         reason.clone_into(&mut self.reason);
         (self.shown_at, self.not_shown) = (None, None);
         self.notified = None;
@@ -575,10 +547,10 @@ impl Attempts {
             SkipReason::Evidence => self.missing_evidence().is_some(),
             SkipReason::Stopped
             | SkipReason::Budget
-            | SkipReason::Wave
+            | SkipReason::Unannounced
             | SkipReason::Busy
             | SkipReason::Changed
-            | SkipReason::Doubt
+            | SkipReason::Unverified
             | SkipReason::Abandoned
             | SkipReason::Held => true,
         };
@@ -702,9 +674,9 @@ mod tests {
 
     /// The record after one deletion was allowed by entry 1, and this outcome was written.
     fn after(kind: &str, mut outcome: Value) -> Record {
-        let intended = json!({"action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": at(9),
+        let intended = json!({"action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": at(9),
             "resource_version": "7", "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": at(1),
-            "slot": "s/1", "config": "c", "mode": "enforce", "told": "no_channel"});
+            "slot": "s/1", "config": "c", "mode": "enforce", "notice": "no_channel"});
         outcome["action"] = json!("delete");
         let entries = [("ActionIntended", intended), (kind, outcome)];
         let entry = |(number, (kind, data)): (u64, (&str, Value))| -> Entry {

@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// How long something may take that nothing stands before (safety.md L3).
-pub const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+pub const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long after an attempt ran out it may take to be fenced: the planner offers it twice a minute.
-const TO_FENCE: SignedDuration = SignedDuration::from_mins(2);
+const FENCE_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);
 
 /// Refusals after which it is tried once a day (safety.md section 2).
 const REFUSALS: u32 = 5;
@@ -54,7 +54,7 @@ pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction
             open.seq,
             human_text(until)
         );
-        return stalled_from(saturating_add(until, TO_FENCE), why);
+        return stalled_from(saturating_add(until, FENCE_TIMEOUT), why);
     }
     let last = record.attempts.last_words();
     let waits_until = record.attempts.waits_until();
@@ -65,7 +65,7 @@ pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction
     }
     if let Some(since) = record.attempts.busy_since.filter(|_| waits_until.is_none()) {
         return stalled_from(
-            saturating_add(since, PATIENCE),
+            saturating_add(since, STALLED_AFTER),
             format!("it has been changing all the time since {}", human_text(since)),
         );
     }
@@ -76,12 +76,12 @@ pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction
     // After all time every guard is clear that time can clear.
     let mut untold = guards(policy, record, Timestamp::MAX).into_iter().filter(|guard| is_ours_to_clear(guard.kind));
     let why = untold.find(|guard| !guard.is_clear()).map_or(last, |guard| guard.why);
-    stalled_from(saturating_add(from, PATIENCE), format!("it has been due since {}, and {why}", human_text(due)))
+    stalled_from(saturating_add(from, STALLED_AFTER), format!("it has been due since {}, and {why}", human_text(due)))
 }
 
 /// How long a deletion under this policy may take from its acceptance on.
 fn patience(policy: Option<&Policy>) -> SignedDuration {
-    policy.map_or(PATIENCE, |policy| policy.stalled_after)
+    policy.map_or(STALLED_AFTER, |policy| policy.stalled_after)
 }
 
 /// The instant at which the last guard that waits for time alone clears; `None` where another one stands. Telling the
@@ -108,7 +108,7 @@ fn tried_until(policy: &Policy, record: &Record) -> Timestamp {
 const fn is_ours_to_clear(kind: GuardKind) -> bool {
     match kind {
         // A policy that changed is judged by again as soon as a collector looks.
-        GuardKind::Told | GuardKind::Visible | GuardKind::Policy => true,
+        GuardKind::Notice | GuardKind::Visible | GuardKind::Policy => true,
         GuardKind::History
         | GuardKind::Managed
         | GuardKind::Status
@@ -160,10 +160,10 @@ mod tests {
     }
 
     fn intended() -> (i64, &'static str, Value) {
-        let data = json!({"action": "delete", "due_to": 2, "attempt": 1, "holder": "action/a", "until": at(62),
+        let data = json!({"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "action/a", "until": at(62),
             "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-            "evidence_at": at(61), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce",
-            "told": "no_channel"});
+            "evidence_at": at(61), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce",
+            "notice": "no_channel"});
         (61, "ActionIntended", data)
     }
 
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn what_waits_for_something_it_names_is_not_stuck_for_as_long_as_somebody_says_so() {
         let policies = policies(Mode::Enforce, false);
-        for why in ["stopped", "budget", "wave", "evidence", "doubt", "held"] {
+        for why in ["stopped", "budget", "unannounced", "evidence", "unverified", "held"] {
             assert_eq!(from(&policies, &[skipped(why, None)]), Some(at(61 + 60 + 15)), "{why}");
             let mut again = skipped(why, None);
             again.0 = 120;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many namespaces that replace another are named.
-const MOST_SUCCESSORS: usize = 8;
+const MAX_SUCCESSORS: usize = 8;
 
 /// What deployments have to share, besides the project and the job, for a newer one to replace an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -235,7 +235,7 @@ impl Readiness {
 /// deployment that is there, the newest first, until one that is proven replaces it: `prove(newer, own)`. One that is
 /// refuted replaces nobody; while it is not known, nothing changes.
 #[must_use]
-pub fn succession(
+pub fn supersession(
     member: &Deployment,
     group: &DeploymentGroup,
     all: &[Deployment],
@@ -287,7 +287,7 @@ pub fn succession(
             let reason = format!("job {job} deployed the same {what} later, as `{}`{ready}", newest.name);
             let successors = bucket.iter().filter(|it| is_there(it));
             let successors = successors.map(|it| Successor { uid: it.uid.clone(), name: it.name.clone() });
-            let successors = successors.take(MOST_SUCCESSORS).collect();
+            let successors = successors.take(MAX_SUCCESSORS).collect();
             return Supersession { condition: condition(Truth::True, reason), holds, successors };
         }
     }
@@ -383,7 +383,7 @@ mod tests {
     fn check_when(when: Trigger, words: &str, expected: &str) {
         let all = members(words);
         let found = all.iter().filter_map(|member| {
-            let found = succession(member, &group(), &all, &terms(when, None), unasked, Timestamp::UNIX_EPOCH);
+            let found = supersession(member, &group(), &all, &terms(when, None), unasked, Timestamp::UNIX_EPOCH);
             assert!(!found.condition.is_true() || found.holds, "what replaces it may do so");
             found.successors.first().map(|by| format!("{}<{}", member.name, by.name))
         });
@@ -454,7 +454,7 @@ mod tests {
             loop {
                 let is_replaced = |member: &Deployment| {
                     let terms = terms(Trigger::NewerReady, None);
-                    succession(member, &group(), &all, &terms, unasked, Timestamp::MIN).condition.is_true()
+                    supersession(member, &group(), &all, &terms, unasked, Timestamp::MIN).condition.is_true()
                 };
                 let Some(at) = all.iter().position(is_replaced) else { break };
                 all.remove(at);
@@ -467,7 +467,7 @@ mod tests {
     fn what_may_still_replace_it_holds() {
         let holds = |words: &str| {
             let all = members(words);
-            succession(&all[0], &group(), &all, &terms(Trigger::NewerReady, None), unasked, Timestamp::MIN).holds
+            supersession(&all[0], &group(), &all, &terms(Trigger::NewerReady, None), unasked, Timestamp::MIN).holds
         };
         assert!(holds("a@1+ b@2?"));
         assert!(!holds("a@1+ b@2-"));
@@ -523,7 +523,7 @@ mod tests {
             }
         };
         let terms = terms(when, Some(CiSystem::Gitlab));
-        let found = succession(&all[0], &group(), &all, &terms, prove, Timestamp::UNIX_EPOCH);
+        let found = supersession(&all[0], &group(), &all, &terms, prove, Timestamp::UNIX_EPOCH);
         (found, jobs.join(" "))
     }
 

@@ -52,7 +52,7 @@ async fn what_is_no_longer_due_is_not_looked_at() {
 async fn in_mode_observe_it_is_recorded_once_and_nothing_is_asked() {
     let scene = Scene::with(&[("NSM__MODE", "observe")]).await;
     for _ in 0..2 {
-        assert_eq!(scene.carry_out().await, ("WouldHave".to_owned(), Vec::new()));
+        assert_eq!(scene.carry_out().await, ("DryRun".to_owned(), Vec::new()));
     }
 }
 
@@ -131,11 +131,11 @@ async fn who_comes_second_with_its_intent_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn where_others_keep_writing_it_is_left_to_the_next() {
     let scene = Scene::stale().await;
-    for _ in 0..ROUNDS + 1 {
+    for _ in 0..MAX_ROUNDS + 1 {
         scene.store.before_intent(scene.somebody_writes());
     }
     let (written, asked) = scene.carry_out().await;
-    assert_eq!(written, ["Kept"; ROUNDS].join(" "));
+    assert_eq!(written, ["Kept"; MAX_ROUNDS].join(" "));
     assert!(!asked.contains(&Delete), "{asked:?}");
 }
 
@@ -152,10 +152,10 @@ fn intent(until: Timestamp) -> Event {
         evidence: Vec::new(),
         evidence_at: at(0),
         slot: "s/1".to_owned(),
-        wave: None,
+        unannounced: None,
         config: "c".to_owned(),
         mode: Mode::Enforce,
-        told: NoticeState::NoChannel,
+        notice: NoticeState::NoChannel,
     }))
 }
 

@@ -33,18 +33,24 @@ fn unseen(clock: Truth) -> Observation {
         labels: Default::default(),
         annotations: Default::default(),
     };
-    let (health, succession, pipeline) = (Check::Pending, Check::Pending, Check::Pending);
-    Observation { namespace, clock: told(clock), health, succession, pipeline }
+    let (health, supersession, pipeline) = (Check::Pending, Check::Pending, Check::Pending);
+    Observation { namespace, clock: told(clock), health, supersession, pipeline }
 }
 
 /// What is seen where every source says this.
 fn seen(truth: Truth) -> Observation {
     let (since, looked_at) = (at(-60), at(-1));
-    let streak =
-        Streak { episode: 2, fails: true, since, status_since: since, looked_at, is_known: truth != Truth::Unknown };
+    let streak = Streak {
+        status_generation: 2,
+        fails: true,
+        since,
+        status_since: since,
+        looked_at,
+        is_known: truth != Truth::Unknown,
+    };
     Observation {
         health: Check::Observed(Health { look: HealthSample { condition: told(truth), failing: Vec::new() }, streak }),
-        succession: Check::Observed(Supersession { condition: told(truth), holds: true, successors: Vec::new() }),
+        supersession: Check::Observed(Supersession { condition: told(truth), holds: true, successors: Vec::new() }),
         pipeline: Check::Observed(told(truth)),
         ..unseen(Truth::True)
     }

@@ -141,8 +141,11 @@ async fn without_a_fence_the_intent_stays_open() {
     scene.apiserver.refuse(500, "InternalError", "no");
     // It does not answer that.
     scene.apiserver.before(1, Patch, Box::pin(std::future::pending()));
-    let task =
-        lifecycle::Task { uid: lifecycle::Uid::new(crate::fixture::UID), action: lifecycle::Action::Delete, due_to: 2 };
+    let task = lifecycle::Task {
+        uid: lifecycle::Uid::new(crate::fixture::UID),
+        action: lifecycle::Action::Delete,
+        cause_seq: 2,
+    };
     scene.worker.carry_out(&task).await.unwrap_err();
     assert_eq!(scene.written().await, "intended");
     assert_eq!(scene.apiserver.asked().last(), Some(&Patch));

@@ -144,15 +144,15 @@ async fn without_a_slot_in_the_budget_it_waits_for_the_next_window() {
 async fn what_nobody_foretold_waits_for_its_wave_or_an_approval_and_costs_the_apiserver_nothing() {
     let scene = Scene::empty(&[("NSM__WAVES__AT_LEAST", "1")], |_| {}).await;
     scene.becomes_stale(at(-60), at(-3_600)).await;
-    takes_the_slot(&scene, ClaimKind::Waves).await;
-    assert_eq!(scene.carry_out().await, ("not:wave".to_owned(), vec![Other, Read]));
-    assert_eq!(scene.carry_out().await, ("not:wave".to_owned(), Vec::new()), "it is known to wait");
+    takes_the_slot(&scene, ClaimKind::Unannounced).await;
+    assert_eq!(scene.carry_out().await, ("not:unannounced".to_owned(), vec![Other, Read]));
+    assert_eq!(scene.carry_out().await, ("not:unannounced".to_owned(), Vec::new()), "it is known to wait");
     let hour = jiff::SignedDuration::from_hours(1);
     controls::approve(&*scene.store, &Actor::person("me"), hour, at(0)).await.unwrap();
-    assert_eq!(scene.carry_out().await.0, "not:wave intended done");
+    assert_eq!(scene.carry_out().await.0, "not:unannounced intended done");
 
     let scene = Scene::with(&[("NSM__WAVES__AT_LEAST", "1")]).await;
-    takes_the_slot(&scene, ClaimKind::Waves).await;
+    takes_the_slot(&scene, ClaimKind::Unannounced).await;
     assert_eq!(scene.carry_out().await.0, "intended done", "it was foretold");
 }
 

@@ -1,6 +1,6 @@
 //! Each switch by itself: whoever says no, nothing is asked for and nothing is intended.
 
-use common::{controls::Doubt, store::SharedStore};
+use common::{controls::StoreMismatch, store::SharedStore};
 use lifecycle::{
     Actor, Uid,
     hold::{HeldBy, Hold, HoldEnd},
@@ -40,20 +40,20 @@ async fn under_another_configuration_than_the_one_in_force_nothing_is_done() {
     let scene = Scene::stale().await;
     controls::accept_config(&*scene.store, &me(), "another", at(0)).await.unwrap();
     let (written, asked, why) = held_back(&scene).await;
-    assert_eq!((written.as_str(), asked), ("not:doubt", Vec::new()));
+    assert_eq!((written.as_str(), asked), ("not:unverified", Vec::new()));
     assert!(why.contains("another configuration than the one in force"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_in_doubt_holds_back_until_somebody_vouches_for_it() {
     let scene = Scene::stale().await;
-    let doubt = Doubt { namespace: "ci-7".to_owned(), why: "it was marked by another store".to_owned() };
-    controls::raise_doubt(&*scene.store, &me(), &doubt, at(0)).await.unwrap();
+    let mismatch = StoreMismatch { namespace: "ci-7".to_owned(), why: "it was marked by another store".to_owned() };
+    controls::report_mismatch(&*scene.store, &me(), &mismatch, at(0)).await.unwrap();
     let (written, asked, why) = held_back(&scene).await;
-    assert_eq!((written.as_str(), asked), ("not:doubt", Vec::new()));
+    assert_eq!((written.as_str(), asked), ("not:unverified", Vec::new()));
     assert!(why.contains("`ci-7`") && why.contains("nsm approve --store"), "{why}");
-    controls::vouch(&*scene.store, &me(), at(0)).await.unwrap();
-    assert_eq!(scene.carry_out().await.0, "not:doubt intended done");
+    controls::trust_store(&*scene.store, &me(), at(0)).await.unwrap();
+    assert_eq!(scene.carry_out().await.0, "not:unverified intended done");
 }
 
 /// The word of whoever leads, after so many others.
@@ -92,7 +92,7 @@ async fn a_hold_that_begins_at_the_last_moment_holds_back_too() {
 
 #[tokio::test(start_paused = true)]
 async fn the_guard_in_the_apiserver_is_seen_at_work_first() {
-    let guarded = [("NSM__GUARD__MARK_POLICY", "nsm-mark")];
+    let guarded = [("NSM__GUARD__MARK_POLICY", "nsm-marker")];
     let scene = Scene::with(&guarded).await;
     let (written, asked, _) = held_back(&scene).await;
     assert_eq!((written.as_str(), asked), ("intended done", vec![Other, Trial, Read, Whose, Read, Delete]));
@@ -100,13 +100,13 @@ async fn the_guard_in_the_apiserver_is_seen_at_work_first() {
     let scene = Scene::with(&guarded).await;
     scene.apiserver.lower_the_guard();
     let (written, asked, why) = held_back(&scene).await;
-    assert_eq!((written.as_str(), asked), ("not:doubt", vec![Other, Trial]));
+    assert_eq!((written.as_str(), asked), ("not:unverified", vec![Other, Trial]));
     assert!(why.contains("`nsm-mark` is not in force"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn by_a_clock_that_is_off_nothing_is_done() {
-    for (ahead, expected) in [(30, "intended done"), (32, "not:doubt"), (-32, "not:doubt")] {
+    for (ahead, expected) in [(30, "intended done"), (32, "not:unverified"), (-32, "not:unverified")] {
         let scene = Scene::stale().await;
         scene.clock_jumps(ahead).await;
         let (written, _, why) = held_back(&scene).await;

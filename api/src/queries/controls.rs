@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopState {
     /// `stop`, `resume`, `approve` or `vouch`.
-    pub decree: Kind,
+    pub control: Kind,
     pub by: Actor,
     pub at: Timestamp,
     /// Until when an approval holds.
@@ -31,14 +31,14 @@ pub struct StopState {
     /// Whether the admission policy that refuses deletions was in force until now.
     pub unbound: bool,
     /// The doubt about the store: as it stands at an approval, and as it was answered when somebody vouches.
-    pub doubt: Option<Standing>,
+    pub mismatch: Option<Standing>,
     /// The namespaces, the first of them, whose marks did not agree with their histories until somebody vouched.
     #[serde(default)]
-    pub marks: Vec<String>,
+    pub markers: Vec<String>,
 }
 
 /// The most namespaces that are named.
-const MOST_NAMED: usize = 100;
+const MAX_NAMED: usize = 100;
 
 /// Which decree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,9 +53,9 @@ pub enum Kind {
 impl StopState {
     /// A decree of which nothing more is to be told.
     #[must_use]
-    pub fn new(decree: Kind, by: &Actor, at: Timestamp) -> Self {
+    pub fn new(control: Kind, by: &Actor, at: Timestamp) -> Self {
         Self {
-            decree,
+            control,
             by: by.clone(),
             at,
             until: None,
@@ -64,8 +64,8 @@ impl StopState {
             failed: Vec::new(),
             ended: None,
             unbound: false,
-            doubt: None,
-            marks: Vec::new(),
+            mismatch: None,
+            markers: Vec::new(),
         }
     }
 
@@ -82,12 +82,12 @@ impl StopState {
 /// When nothing is known to be stopped.
 pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
     let mut decreed = StopState::new(Kind::Stop, board.actor, board.clock.now());
-    let thrown = board.throw(reason).await?;
+    let activated = board.throw(reason).await?;
     let before = |name| format!("{name}: its deletion had been accepted before the stop");
     let unknown = |(name, why)| format!("{name}: {why}");
-    decreed.not_fenced = thrown.accepted.into_iter().map(before).collect();
-    decreed.not_fenced.extend(thrown.unfenced.into_iter().map(unknown));
-    (decreed.fenced, decreed.failed) = (thrown.fenced, thrown.failed);
+    decreed.not_fenced = activated.accepted.into_iter().map(before).collect();
+    decreed.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
+    (decreed.fenced, decreed.failed) = (activated.fenced, activated.failed);
     Ok(decreed)
 }
 
@@ -114,7 +114,7 @@ pub async fn approve(
 ) -> Result<StopState, StoreError> {
     let mut decreed = StopState::new(Kind::Approve, actor, now);
     decreed.until = Some(controls::approve(store, actor, period, now).await?);
-    decreed.doubt = controls::mismatch(store).await?.map(Standing::from);
+    decreed.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
     Ok(decreed)
 }
 
@@ -122,11 +122,11 @@ pub async fn approve(
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
+pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
     let mut decreed = StopState::new(Kind::Vouch, actor, now);
-    if let Some(vouched) = controls::vouch(store, actor, now).await? {
-        decreed.doubt = vouched.doubt.map(Standing::from);
-        decreed.marks = vouched.namespaces.into_iter().take(MOST_NAMED).collect();
+    if let Some(trusted) = controls::trust_store(store, actor, now).await? {
+        decreed.mismatch = trusted.mismatch.map(Standing::from);
+        decreed.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
     }
     Ok(decreed)
 }

@@ -63,16 +63,16 @@ pub fn words(entry: &Entry) -> String {
             )
         }
         Event::DeletionStalled(stalled) => format!("its deletion was accepted and does not end: {stalled}"),
-        Event::WouldHave(would) => {
+        Event::DryRun(would) => {
             format!("would {} it in mode enforce: {}", would.action, would.decision)
         }
-        Event::MarkMismatched(mismatch) => {
-            format!("its annotation `record: {}` does not agree with its history: {}", mismatch.mark, mismatch.why)
+        Event::RecordMarkerMismatched(mismatch) => {
+            format!("its annotation `record: {}` does not agree with its history: {}", mismatch.marker, mismatch.why)
         }
-        Event::MarkTrusted(trusted) => {
+        Event::RecordMarkerTrusted(trusted) => {
             format!(
                 "somebody said that this store is the right one, so its annotation `record: {}` counts no more",
-                trusted.mark
+                trusted.marker
             )
         }
         Event::Gone(_) => "gone from the cluster".to_owned(),
@@ -261,10 +261,10 @@ mod tests {
         check(
             "ActionIntended",
             json!({
-                "action": "delete", "due_to": 3, "attempt": 2, "holder": "action/a", "until": at("09:00:20"),
+                "action": "delete", "cause_seq": 3, "attempt": 2, "holder": "action/a", "until": at("09:00:20"),
                 "resource_version": "5", "cause": "stale", "decision": "it is old", "evidence": [],
-                "evidence_at": at("09:00:00"), "slot": "w/1", "wave": null, "config": "h", "mode": "enforce",
-                "told": "no_channel",
+                "evidence_at": at("09:00:00"), "slot": "w/1", "unannounced": null, "config": "h", "mode": "enforce",
+                "notice": "no_channel",
             }),
             "attempt 2 to delete it, by action/a: it is old",
         );
@@ -290,7 +290,7 @@ mod tests {
             "the attempt of entry 6 failed, because the apiserver refused it: 403; it is tried again at 2026-08-17 09:01:00 UTC",
         );
         check(
-            "WouldHave",
+            "DryRun",
             json!({"action": "delete", "decision": "it is old"}),
             "would delete it in mode enforce: it is old",
         );
@@ -314,13 +314,13 @@ mod tests {
     fn marks_are_told() {
         let why = "its annotation `record` names entry 9, but its history ends at 4: this store lost entries";
         check(
-            "MarkMismatched",
-            json!({"mark": "2.9.u", "why": why, "epoch": 2}),
+            "RecordMarkerMismatched",
+            json!({"marker": "2.9.u", "why": why, "epoch": 2}),
             &format!("its annotation `record: 2.9.u` does not agree with its history: {why}"),
         );
         check(
-            "MarkTrusted",
-            json!({"mark": "2.9.u"}),
+            "RecordMarkerTrusted",
+            json!({"marker": "2.9.u"}),
             "somebody said that this store is the right one, so its annotation `record: 2.9.u` counts no more",
         );
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{QueryError, describe::words, uids};
 
 /// The most entries of one page.
-pub const MOST: usize = 1_000;
+pub const MAX_ENTRIES: usize = 1_000;
 
 /// A page of the history of one namespace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

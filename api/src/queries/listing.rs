@@ -17,10 +17,10 @@ use super::{
 };
 
 /// The most lines of one page.
-pub const MOST: usize = 1_000;
+pub const MAX_ITEMS: usize = 1_000;
 
 /// How many snapshots are looked at for one page, however few of them are asked for: what is left is the next page's.
-const LOOKED_AT: usize = 5_000;
+const SCAN_LIMIT: usize = 5_000;
 
 /// Which namespaces are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Listing {
     /// The stop in force.
     pub stop: Option<Standing>,
     /// The doubt about the store that nobody answered: nothing is deleted.
-    pub doubt: Option<Standing>,
+    pub mismatch: Option<Standing>,
     /// The hold in force: deletions that were accepted do not end, so the rest waits.
     #[serde(default)]
     pub hold: Option<Standing>,
@@ -85,15 +85,15 @@ pub async fn listing(
     now: Timestamp,
 ) -> Result<Listing, StoreError> {
     let stop = controls::stopped(store).await?;
-    let doubt = controls::mismatch(store).await?;
+    let mismatch = controls::store_mismatch(store).await?;
     let hold = holds::in_force(store).await?;
-    let halt = Halt::of(stop.is_some(), doubt.is_some(), hold.is_some());
+    let halt = Halt::of(stop.is_some(), mismatch.is_some(), hold.is_some());
     let (mut items, mut looked_at) = (Vec::new(), 0);
     let mut last = after.cloned();
     let next = 'pages: loop {
         let page = store.snapshots(last.as_ref(), PAGE).await?;
         for record in &page {
-            if items.len() >= limit || looked_at >= LOOKED_AT {
+            if items.len() >= limit || looked_at >= SCAN_LIMIT {
                 break 'pages last;
             }
             looked_at += 1;
@@ -112,7 +112,7 @@ pub async fn listing(
         items,
         next,
         stop: stop.map(Standing::from),
-        doubt: doubt.map(Standing::from),
+        mismatch: mismatch.map(Standing::from),
         hold: hold.map(Standing::from),
     })
 }

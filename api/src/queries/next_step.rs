@@ -117,7 +117,7 @@ fn at_hand(policy: &Policy, record: &Record, now: Timestamp) -> NextStep {
             }
         }
     }
-    let observed = record.would_have == Some(record.episode);
+    let observed = record.dry_run == Some(record.status_generation);
     if policy.mode == Mode::Enforce
         && let Some(waits) = after_an_attempt(record, latest, now)
     {
@@ -136,13 +136,17 @@ fn after_an_attempt(record: &Record, latest: Timestamp, now: Timestamp) -> Optio
     let last = record.attempts.last.as_ref()?;
     let waits = |why: &str| (latest <= now).then(|| NextStep::waits_for(format!("it waits to be deleted: {why}")));
     match last.outcome {
-        AttemptOutcome::Skipped(SkipReason::Evidence | SkipReason::Held | SkipReason::Doubt) => waits(&last.detail),
-        AttemptOutcome::Skipped(why @ (SkipReason::Budget | SkipReason::Wave)) => match record.attempts.not_before {
-            Some(again) if again > now && again == latest => {
-                Some(NextStep::at(format!("it waits to be deleted: {}; it is tried again", why.words()), again))
+        AttemptOutcome::Skipped(SkipReason::Evidence | SkipReason::Held | SkipReason::Unverified) => {
+            waits(&last.detail)
+        }
+        AttemptOutcome::Skipped(why @ (SkipReason::Budget | SkipReason::Unannounced)) => {
+            match record.attempts.not_before {
+                Some(again) if again > now && again == latest => {
+                    Some(NextStep::at(format!("it waits to be deleted: {}; it is tried again", why.words()), again))
+                }
+                _ => waits(why.words()),
             }
-            _ => waits(why.words()),
-        },
+        }
         AttemptOutcome::Failed(FailReason::Refused) => {
             let times = match record.attempts.refused {
                 0 | 1 => String::new(),
@@ -169,7 +173,7 @@ const fn is_the_owners(kind: GuardKind) -> bool {
         | GuardKind::Mode
         | GuardKind::Protect
         | GuardKind::Visible
-        | GuardKind::Told
+        | GuardKind::Notice
         | GuardKind::Promise
         | GuardKind::Intent
         | GuardKind::Backoff => false,
@@ -274,7 +278,7 @@ mod tests {
     fn what_is_stale_goes_as_soon_as_nothing_stands_before_it() {
         check(Mode::Enforce, &[stale()], "13:00:00", "it is deleted @13:00:00");
         check(Mode::Observe, &[stale()], "13:00:00", "it would be deleted (mode observe) @13:00:00");
-        let would = ("12:00:01", "WouldHave", json!({"action": "delete", "decision": "old"}));
+        let would = ("12:00:01", "DryRun", json!({"action": "delete", "decision": "old"}));
         check(Mode::Observe, &[stale(), would], "13:00:00", "nothing, it would have been deleted (mode observe)");
     }
 
@@ -328,15 +332,15 @@ mod tests {
         let again = "it waits to be deleted: the budget is used up; it is tried again @13:10:00";
         check(Mode::Enforce, &[stale(), budget.clone()], "13:00:00", again);
         let turn = "it waits to be deleted: the limit of unannounced deletions is reached";
-        check(Mode::Enforce, &[stale(), skipped("wave", None)], "13:00:00", turn);
+        check(Mode::Enforce, &[stale(), skipped("unannounced", None)], "13:00:00", turn);
         check(Mode::Enforce, &[stale(), budget.clone()], "13:11:00", "it waits to be deleted: the budget is used up");
         let longer = "it is kept, then deleted @14:00:00";
         check(Mode::Enforce, &[kept("14:00:00"), stale(), budget], "13:00:00", longer);
         let refused = |of: u64| {
-            let intended = json!({"action": "delete", "due_to": 2, "attempt": 1, "holder": "action/a",
+            let intended = json!({"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "action/a",
                 "until": at("12:59:45"), "resource_version": "7", "cause": "stale", "decision": "it is old",
-                "evidence": [], "evidence_at": at("12:59:00"), "slot": "s/1", "wave": null, "config": "c",
-                "mode": "enforce", "told": "no_channel"});
+                "evidence": [], "evidence_at": at("12:59:00"), "slot": "s/1", "unannounced": null, "config": "c",
+                "mode": "enforce", "notice": "no_channel"});
             let failed = json!({"of": of, "action": "delete", "why": "refused", "detail": "the apiserver answered 403",
                 "not_before": at("13:02:00")});
             [("12:59:00", "ActionIntended", intended), ("12:59:01", "ActionFailed", failed)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::{
     channels,
-    cluster::{ApiOutcome, Cluster, Trouble, look},
+    cluster::{ApiError, ApiOutcome, Cluster, look},
     config::Settings,
     controls::{self, ControlRecord, Stop},
     history, holds,
@@ -32,7 +32,7 @@ use super::{
 };
 
 /// How long the cluster, which is only good to have, may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What people can do about a name that is made anew again and again.
 const WHO: &str = "whatever makes it anew does not want it deleted; take it out of that tool, or run `nsm protect`";
@@ -205,8 +205,8 @@ impl Why {
         if found.owner.is_some() {
             self.set_owner(found.owner, true);
         }
-        let wishes = overrides::malformed(namespace, keys, policy, record.overrides(), now);
-        let malformed = wishes.into_iter().chain(found.malformed);
+        let overrides = overrides::malformed(namespace, keys, policy, record.overrides(), now);
+        let malformed = overrides.into_iter().chain(found.malformed);
         self.malformed = malformed.map(|it: Malformed| it.to_string()).collect();
     }
 
@@ -267,8 +267,8 @@ async fn recorded(
 ) -> Result<Why, QueryError> {
     let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
     let stopped = controls::stopped(store).await?;
-    let (doubt, hold) = (controls::mismatch(store).await?, holds::in_force(store).await?);
-    let next = outlook(policy, record, Halt::of(stopped.is_some(), doubt.is_some(), hold.is_some()), now);
+    let (mismatch, hold) = (controls::store_mismatch(store).await?, holds::in_force(store).await?);
+    let next = outlook(policy, record, Halt::of(stopped.is_some(), mismatch.is_some(), hold.is_some()), now);
     let keys = &settings.policies.keys;
     let mut answer = Why::of(record, keys, evidence(store, record).await?, next, now);
     if record.phase == Phase::Gone {
@@ -357,11 +357,11 @@ async fn before_deletion(
     stopped: Option<ControlRecord<Stop>>,
     now: Timestamp,
 ) -> Result<Vec<Shown>, QueryError> {
-    let lineage = controls::store_identity(store).await?;
+    let store_identity = controls::store_identity(store).await?;
     let fresh = object.map(|namespace| LiveObject {
         namespace,
         policy: settings.policies.for_namespace(namespace),
-        store_identity: &lineage,
+        store_identity: &store_identity,
     });
     let mut all: Vec<Shown> = guards(policy, record, now).into_iter().map(Shown::from).collect();
     if let Some(fresh) = &fresh {
@@ -374,14 +374,14 @@ async fn before_deletion(
             Shown::refuses("stop", format!("{} stopped all deletions at {}{reason}", stop.actor, both(stop.at, now)))
         }
     });
-    all.push(match controls::mismatch(store).await? {
+    all.push(match controls::store_mismatch(store).await? {
         None => Shown::clear("store", "nothing says that this store is not the right one"),
-        Some(doubt) => Shown::refuses(
+        Some(mismatch) => Shown::refuses(
             "store",
             format!(
                 "this store may not be the right one, found at {}: {}; once you know that it is, run `nsm approve --store`",
-                both(doubt.at, now),
-                doubt.body.why
+                both(mismatch.at, now),
+                mismatch.body.why
             ),
         ),
     });
@@ -390,9 +390,9 @@ async fn before_deletion(
     }
     if policy.deletes(record.status) {
         all.push(match (is_foretold(policy, record), controls::approval(store, now).await?) {
-            (true, _) => Shown::clear("wave", "it was announced in time"),
+            (true, _) => Shown::clear("unannounced", "it was announced in time"),
             (false, Some(approval)) => Shown::clear(
-                "wave",
+                "unannounced",
                 format!(
                     "it was not announced in time, which {} approved until {}",
                     approval.actor,
@@ -400,7 +400,7 @@ async fn before_deletion(
                 ),
             ),
             (false, None) => Shown::clear(
-                "wave",
+                "unannounced",
                 "it was not announced in time, so it waits its turn where there are many such deletions (`waves`)",
             ),
         });
@@ -412,7 +412,7 @@ async fn before_deletion(
 
 /// What the change to the present status rested on.
 async fn evidence(store: &dyn Store, record: &Record) -> Result<Vec<Condition>, QueryError> {
-    let Some(before) = record.episode.checked_sub(1) else { return Ok(Vec::new()) };
+    let Some(before) = record.status_generation.checked_sub(1) else { return Ok(Vec::new()) };
     let entry = store.history(&record.uid, before, 1).await?.pop();
     Ok(match entry.map(|entry| entry.event) {
         Some(Event::StatusChanged(change)) => change.evidence,
@@ -445,13 +445,13 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
 }
 
 /// Reads a namespace, if the cluster answers soon.
-async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result<Option<Namespace>, Trouble> {
-    match tokio::time::timeout(PATIENCE, look(cluster, name, &settings.policies)).await {
+async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result<Option<Namespace>, ApiError> {
+    match tokio::time::timeout(CLUSTER_TIMEOUT, look(cluster, name, &settings.policies)).await {
         Ok(looked) => looked,
-        Err(_) => Err(Trouble {
+        Err(_) => Err(ApiError {
             doing: format!("read namespace `{name}`"),
             answer: ApiOutcome::Unclear,
-            why: format!("the apiserver did not answer within {} s", PATIENCE.as_secs()),
+            why: format!("the apiserver did not answer within {} s", CLUSTER_TIMEOUT.as_secs()),
         }),
     }
 }

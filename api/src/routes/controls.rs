@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The longest reason, in characters.
-const LONGEST: usize = 1_000;
+const MAX_REASON_LENGTH: usize = 1_000;
 
 /// How long an approval holds unless something else is asked for.
 const AN_HOUR: PositiveDuration = PositiveDuration::from_secs(3_600);
@@ -98,7 +98,7 @@ pub(crate) async fn approve(
     let (actor, now) = (asker.actor(), api.clock.now());
     let decreed = match (period, store) {
         (Some(_), true) => return Err(Problem::unreadable("`for` and `store` are two things; ask for one")),
-        (None, true) => controls::vouch(&*api.store, &actor, now).await?,
+        (None, true) => controls::trust_store(&*api.store, &actor, now).await?,
         (period, false) => {
             let period = period.map_or(Ok(AN_HOUR), |text| PositiveDuration::parse(&text));
             let period = period.map_err(|error| Problem::unreadable(format!("`for`: {error}")))?;
@@ -121,15 +121,15 @@ fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> Eme
 }
 
 fn told(decreed: StopState) -> Json<StopState> {
-    info!(decree = ?decreed.decree, by = %decreed.by, "`{}` decreed: {:?}", decreed.by, decreed.decree);
+    info!(control = ?decreed.control, by = %decreed.by, "`{}` decreed: {:?}", decreed.by, decreed.control);
     Json(decreed)
 }
 
 fn because(body: Result<Bytes, BytesRejection>) -> Result<Because, Problem> {
     let because: Because = read(body)?;
     match &because.reason {
-        Some(reason) if reason.chars().count() > LONGEST => {
-            Err(Problem::unreadable(format!("`reason` is longer than {LONGEST} characters")))
+        Some(reason) if reason.chars().count() > MAX_REASON_LENGTH => {
+            Err(Problem::unreadable(format!("`reason` is longer than {MAX_REASON_LENGTH} characters")))
         }
         // It is shown at terminals.
         Some(reason) if reason.chars().any(char::is_control) => {

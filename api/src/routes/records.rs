@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The longest name or uid that is looked for, in bytes.
-const LONGEST: usize = 253;
+const MAX_NAME_LENGTH: usize = 253;
 
 /// Which namespaces, and how many.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -69,7 +69,7 @@ pub(crate) async fn namespaces(
     query: Result<Query<WhichNamespaces>, QueryRejection>,
 ) -> Result<Json<Listing>, Problem> {
     let Query(WhichNamespaces { status, name, all, after, limit }) = query.map_err(unreadable_query)?;
-    let limit = limit_of(limit, listing::MOST)?;
+    let limit = limit_of(limit, listing::MAX_ITEMS)?;
     let [name, after] = [name, after].map(|text| text.map(bounded).transpose());
     let (asked, after) = (ListQuery { status, name: name?, all }, after?.map(Uid::new));
     let settings = api.settings.borrow().clone();
@@ -112,7 +112,7 @@ pub(crate) async fn history(
 ) -> Result<Json<Page>, Problem> {
     let namespace = name_in(path)?;
     let Query(WhichEntries { after, limit }) = query.map_err(unreadable_query)?;
-    let limit = limit_of(limit, history::MOST)?;
+    let limit = limit_of(limit, history::MAX_ENTRIES)?;
     Ok(Json(history::history(&*api.store, &namespace, after.unwrap_or_default(), limit).await?))
 }
 
@@ -131,10 +131,12 @@ fn name_in(path: Result<Path<String>, PathRejection>) -> Result<String, Problem>
 }
 
 fn bounded(text: String) -> Result<String, Problem> {
-    if text.len() <= LONGEST && !text.chars().any(char::is_control) {
+    if text.len() <= MAX_NAME_LENGTH && !text.chars().any(char::is_control) {
         Ok(text)
     } else {
-        Err(Problem::unreadable(format!("no name or uid is longer than {LONGEST} bytes, or has control characters")))
+        Err(Problem::unreadable(format!(
+            "no name or uid is longer than {MAX_NAME_LENGTH} bytes, or has control characters"
+        )))
     }
 }
 

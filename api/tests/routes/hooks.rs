@@ -216,7 +216,7 @@ async fn what_came_of_them_is_counted() {
     by_gitlab(&world, None, pipeline()).await;
     world.write("github", "");
     by_github(&world, "ping", "", "{}").await;
-    let metrics = world.vitals.metrics(Format::Classic);
+    let metrics = world.liveness.metrics(Format::Classic);
     for (system, outcome, count) in
         [("gitlab", "accepted", 2), ("gitlab", "ignored", 1), ("gitlab", "refused", 1), ("github", "failed", 1)]
     {

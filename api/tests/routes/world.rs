@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) store: SharedStore,
     pub(crate) queue: SharedQueue,
     pub(crate) apiserver: Apiserver,
-    pub(crate) vitals: Liveness,
+    pub(crate) liveness: Liveness,
     router: Router,
     directory: TempDir,
 }
@@ -64,7 +64,7 @@ impl World {
         let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
         let settings = Source::new(Some(path), [("NSM__STORE__URL".to_owned(), url.clone())]).load().unwrap();
         let (store, apiserver) = (store::open(&url).await.unwrap(), Apiserver::default());
-        let (queue, vitals) = (queue::open(queue).await.unwrap(), Liveness::default());
+        let (queue, liveness) = (queue::open(queue).await.unwrap(), Liveness::default());
         let clock = Clock::from_fn(now);
         // The sender may go: what it said last stays.
         let (_, settings) = watch::channel(Arc::new(settings));
@@ -74,12 +74,12 @@ impl World {
             cluster: apiserver.cluster(),
             clock,
             http: HttpClient::system(),
-            liveness: vitals.clone(),
+            liveness: liveness.clone(),
             settings,
             instance: "a".to_owned(),
         };
         let router = api::router(Api::from(&context));
-        Self { store, queue, apiserver, vitals, router, directory }
+        Self { store, queue, apiserver, liveness, router, directory }
     }
 
     /// Writes a file that the configuration may name.

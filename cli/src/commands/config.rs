@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use common::{
-    cluster::{Cluster, Trouble, facts, within},
+    cluster::{ApiError, Cluster, facts, within},
     config::{Settings, reference},
 };
 use kube::api::ListParams;
@@ -89,7 +89,7 @@ async fn pairs(reach: &CliContext<'_>, old: &Settings, new: &Settings) -> Result
     list(&cluster, old, new).await.map_err(|trouble| trouble.to_string())
 }
 
-async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, Trouble> {
+async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, ApiError> {
     let mut params = ListParams::default().limit(PAGE);
     let mut all = Vec::new();
     loop {

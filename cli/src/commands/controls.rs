@@ -35,7 +35,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 const HEAD_START: Duration = Duration::from_secs(2);
 
 /// How long it may take to find out whether anybody works on the store.
-const TO_HEAR: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A stop at the API.
 pub(super) async fn stop_at(api: &ApiClient, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
@@ -104,18 +104,18 @@ pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output, period: Sig
         }
     };
     screen.answer(&decreed, |_| results::approved(&decreed))?;
-    if decreed.doubt.is_some() {
+    if decreed.mismatch.is_some() {
         screen.note(results::APPROVED_IN_VAIN);
     }
     Ok(())
 }
 
-pub(super) async fn vouch(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
+pub(super) async fn trust_store(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
     let decreed: StopState = match reach.remote()? {
         Some(api) => api.approve(&Approved { period: None, store: true }).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
-            controls::vouch(&*store, &me(), reach.now()).await?
+            controls::trust_store(&*store, &me(), reach.now()).await?
         }
     };
     screen.answer(&decreed, |_| results::trusted(&decreed))
@@ -164,7 +164,7 @@ async fn throw(
     let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
     let decreed = controls::stop(&board, reason).await.map_err(unchanged)?;
     if let Ok(store) = board.store.clone().await
-        && let Ok(Ok(false)) = timeout(TO_HEAR, is_anybody_here(&*store, clock.now())).await
+        && let Ok(Ok(false)) = timeout(ANSWER_TIMEOUT, is_anybody_here(&*store, clock.now())).await
     {
         screen.note(
             "nobody who works on this store was heard of lately; if something runs, it uses another store: see `nsm status`, \
@@ -176,8 +176,8 @@ async fn throw(
 
 /// Whether somebody who works on a store was heard of lately.
 async fn is_anybody_here(store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
-    let beats = store.beats(heartbeat::MOST).await?;
-    Ok(beats.iter().any(|beat| heartbeat::is_alive(beat.at, now)))
+    let heartbeats = store.heartbeats(heartbeat::MAX_HEARTBEATS).await?;
+    Ok(heartbeats.iter().any(|heartbeat| heartbeat::is_alive(heartbeat.at, now)))
 }
 
 async fn take_back(reach: &CliContext<'_>, settings: &Settings, reason: Option<String>) -> Result<StopState, Failure> {

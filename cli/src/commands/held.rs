@@ -28,7 +28,7 @@ use crate::{
 use super::controls;
 
 /// How long a store may take that somebody holds locked: all are asked at once, so that `nsm stop` ends within its time.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stops all deletions of the present context, and of every default store that a live process holds.
 pub(super) async fn stop(reach: &CliContext<'_>, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
@@ -108,7 +108,7 @@ pub(super) async fn resume(reach: &CliContext<'_>, screen: &Output, reason: Opti
             let store = store::open_with(&url(path), &Access::default()).await.ok()?;
             records::stopped(&*store).await.ok()?
         };
-        timeout(PATIENCE, asking).await.ok()?.map(|decree| (path, decree))
+        timeout(STOP_TIMEOUT, asking).await.ok()?.map(|control| (path, control))
     }));
     for (path, stop) in stopped.await.into_iter().flatten() {
         screen.note(&format!(
@@ -170,14 +170,15 @@ async fn stop_all(
 ) -> Vec<(PathBuf, String)> {
     let stop = Stop { on: true, reason: reason.map(str::to_owned) };
     let actor = Actor::person(&local_user());
-    let thrown = join_all(stores.iter().map(async |(path, _)| {
+    let activated = join_all(stores.iter().map(async |(path, _)| {
         let throwing = async {
             let store = store::open_with(&url(path), &Access::default()).await.map_err(|error| error.to_string())?;
             records::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
         };
-        let thrown = timeout(PATIENCE, throwing).await;
-        let thrown = thrown.unwrap_or_else(|_| Err(format!("it did not answer within {} s", PATIENCE.as_secs())));
-        thrown.err().map(|why| (path.clone(), why))
+        let activated = timeout(STOP_TIMEOUT, throwing).await;
+        let activated =
+            activated.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STOP_TIMEOUT.as_secs())));
+        activated.err().map(|why| (path.clone(), why))
     }));
-    thrown.await.into_iter().flatten().collect()
+    activated.await.into_iter().flatten().collect()
 }

@@ -14,7 +14,8 @@ pub(super) async fn history(reach: &CliContext<'_>, screen: &Output, namespace: 
         Some(api) => histories(namespace, async |which, after| api.history(which, after).await).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
-            let page = async |which: &str, after| Ok(history::history(&*store, which, after, history::MOST).await?);
+            let page =
+                async |which: &str, after| Ok(history::history(&*store, which, after, history::MAX_ENTRIES).await?);
             histories(namespace, page).await?
         }
     };

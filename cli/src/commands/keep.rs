@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long the collector is waited for. It sees an annotation by its watch, within a second where it is well.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
 
 const POLL: Duration = Duration::from_millis(200);
 
@@ -34,7 +34,7 @@ type Annotations = BTreeMap<String, Option<String>>;
 
 /// What became of a wish.
 #[derive(Debug, Serialize)]
-struct Wished {
+struct Requested {
     name: String,
     uid: String,
     /// What was written on the namespace; `null` was removed.
@@ -161,21 +161,21 @@ impl<'r> Target<'r> {
     }
 
     /// Takes wishes away under every key that counts as theirs.
-    fn removal(&self, wishes: &[&str]) -> Annotations {
+    fn removal(&self, overrides: &[&str]) -> Annotations {
         let keys = &self.settings.policies.keys;
-        for label in overrides::labelled(&self.namespace, keys, wishes) {
+        for label in overrides::labelled(&self.namespace, keys, overrides) {
             let name = &self.namespace.name;
             self.screen.note(&format!(
                 "the label `{label}` on `{name}` counts, too, and stays; take it off with \
                  `kubectl label namespace {name} {label}-`"
             ));
         }
-        let written = overrides::written(&self.namespace, keys, wishes);
+        let written = overrides::written(&self.namespace, keys, overrides);
         written.into_iter().map(|key| (key, None)).collect()
     }
 
     /// Writes a wish, and waits a little until it is recorded.
-    async fn write(&self, annotations: Annotations, held: impl Fn(&Record) -> bool) -> Result<Wished, Failure> {
+    async fn write(&self, annotations: Annotations, held: impl Fn(&Record) -> bool) -> Result<Requested, Failure> {
         let Namespace { name, uid, .. } = &self.namespace;
         let patched = patch_annotations(&self.cluster, name, uid, &annotations).await?;
         // A deletion that was accepted before this write goes on whatever stands on the namespace.
@@ -183,7 +183,7 @@ impl<'r> Target<'r> {
             return Err(too_late(name, at.0));
         }
         let record = self.recorded(held).await;
-        Ok(Wished {
+        Ok(Requested {
             name: name.clone(),
             uid: uid.to_string(),
             annotations,
@@ -213,13 +213,13 @@ impl<'r> Target<'r> {
         let record = loop {
             match history::load(&*store, uid).await {
                 Ok(record) if held(&record) => break Some(record),
-                _ if begin.elapsed() >= PATIENCE => break None,
+                _ if begin.elapsed() >= CLUSTER_TIMEOUT => break None,
                 _ => tokio::time::sleep(POLL).await,
             }
         };
         self.screen.wipe();
         if record.is_none() {
-            self.screen.note(&results::not_recorded(PATIENCE.as_secs()));
+            self.screen.note(&results::not_recorded(CLUSTER_TIMEOUT.as_secs()));
         }
         record
     }

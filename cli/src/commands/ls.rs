@@ -87,7 +87,7 @@ async fn whole(
     let mut items = Vec::new();
     let mut after: Option<Uid> = None;
     loop {
-        let mut page = listing::listing(store, settings, asked, after.as_ref(), listing::MOST, now).await?;
+        let mut page = listing::listing(store, settings, asked, after.as_ref(), listing::MAX_ITEMS, now).await?;
         items.append(&mut page.items);
         match page.next {
             Some(next) => after = Some(Uid::new(next)),

@@ -111,13 +111,13 @@ pub(crate) const APPROVED_IN_VAIN: &str = "nothing is deleted all the same, for 
      `nsm approve --store`";
 
 pub(crate) fn trusted(decreed: &StopState) -> String {
-    match (&decreed.doubt, decreed.marks.as_slice()) {
-        (Some(doubt), _) => {
-            let why = doubt.why.as_deref().unwrap_or_default();
+    match (&decreed.mismatch, decreed.markers.as_slice()) {
+        (Some(mismatch), _) => {
+            let why = mismatch.why.as_deref().unwrap_or_default();
             format!("this store counts as the right one from now on; what spoke against it: {why}\n")
         }
         (None, [_, ..]) => {
-            let names = decreed.marks.join(", ");
+            let names = decreed.markers.join(", ");
             format!("this store counts as the right one from now on; what spoke against it stood on these: {names}\n")
         }
         (None, []) => "nothing speaks against this store; nothing was changed\n".to_owned(),
@@ -163,7 +163,7 @@ pub(crate) fn halted(listing: &Listing, now: Timestamp) -> Vec<String> {
         .stop
         .iter()
         .map(|it| format!("all deletions are stopped, by {} at {}{}", it.by, both(it.at, now), why(it)));
-    let doubt = listing.doubt.iter().map(|it| {
+    let mismatch = listing.mismatch.iter().map(|it| {
         format!(
             "nothing is deleted, for this store may not be the right one, found at {}{}; once you know that it is, run `nsm \
              approve --store`",
@@ -172,5 +172,5 @@ pub(crate) fn halted(listing: &Listing, now: Timestamp) -> Vec<String> {
         )
     });
     let hold = listing.hold.iter().map(|it| format!("all deletions are held, since {}{}", both(it.at, now), why(it)));
-    stop.chain(doubt).chain(hold).collect()
+    stop.chain(mismatch).chain(hold).collect()
 }

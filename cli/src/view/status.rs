@@ -30,8 +30,8 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
         line("approved", format!("unannounced deletions beyond their limit, by {}", decreed(approval, now)));
     }
     all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none has reported");
-    let troubles = page.controllers.iter().flat_map(|it| it.troubles.iter().map(|trouble| (&it.role, trouble)));
-    for (role, trouble) in troubles {
+    let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|trouble| (&it.role, trouble)));
+    for (role, trouble) in retries {
         line("trouble", format!("{CARE}{role}{CARE:#}: {}", self::trouble(trouble, now)));
     }
     all(
@@ -59,27 +59,27 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
             format!("{CARE}{}{CARE:#} until evidence can be read again", counted(page.wait_for_evidence, "deletion")),
         );
     }
-    if page.mark_mismatches > 0 {
+    if page.marker_mismatches > 0 {
         line(
             "mismatches",
             format!(
                 "{BAD}{}{BAD:#} not deleted, for the annotation `record` and the history do not agree; once you know that \
                  this store is the right one, run `nsm approve --store`",
-                counted(page.mark_mismatches, "namespace")
+                counted(page.marker_mismatches, "namespace")
             ),
         );
     }
     line("workers", workers(page));
     line("namespaces", namespaces(page));
-    let (budget, waves) = (&page.budget, &page.waves);
+    let (budget, unannounced) = (&page.budget, &page.unannounced);
     line(
         "budget",
         format!(
             "{} of {} deletions used, {} of {} unannounced ones; counted per {window}, anew {}",
             budget.used,
             budget.limit,
-            waves.used,
-            waves.limit,
+            unannounced.used,
+            unannounced.limit,
             relative(budget.next, now)
         ),
     );
@@ -127,10 +127,10 @@ fn configuration(page: &Overview) -> String {
 }
 
 fn deletions(page: &Overview) -> String {
-    match (&page.stop, &page.doubt, &page.hold) {
+    match (&page.stop, &page.mismatch, &page.hold) {
         (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
-        (None, Some(doubt), _) => {
-            let found = decreed(doubt, page.at);
+        (None, Some(mismatch), _) => {
+            let found = decreed(mismatch, page.at);
             format!("{BAD}none, for this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
         }
         (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", decreed(hold, page.at)),
@@ -151,7 +151,7 @@ fn controller(it: &Controller, now: Timestamp) -> String {
         it.instance,
         age(it.since, now),
         jobs(it.running, it.wanted),
-        beat(it.alive, it.last_beat, now)
+        heartbeat(it.alive, it.last_heartbeat, now)
     )
 }
 
@@ -173,10 +173,15 @@ fn collector(it: &Collector, now: Timestamp) -> String {
         (Some(shard), Some(of)) => format!("shard {shard} of {of}: "),
         _ => String::new(),
     };
-    format!("{shard}`{}`, running for {}{}", it.instance, age(it.since, now), beat(it.alive, it.last_beat, now))
+    format!(
+        "{shard}`{}`, running for {}{}",
+        it.instance,
+        age(it.since, now),
+        heartbeat(it.alive, it.last_heartbeat, now)
+    )
 }
 
-fn beat(alive: bool, at: Timestamp, now: Timestamp) -> String {
+fn heartbeat(alive: bool, at: Timestamp, now: Timestamp) -> String {
     if alive { String::new() } else { format!(", {BAD}not heard of for {}{BAD:#}", age(at, now)) }
 }
 
@@ -267,22 +272,22 @@ pub(crate) mod tests {
             },
             stop: None,
             approval: None,
-            doubt: None,
+            mismatch: None,
             hold: None,
             controllers: vec![Controller {
                 role: "action-controller".into(),
                 instance: "pod-a.1".into(),
                 since: at("08:00:00"),
-                last_beat: at("10:03:50"),
+                last_heartbeat: at("10:03:50"),
                 alive: true,
                 running: 1,
                 wanted: 1,
-                troubles: Vec::new(),
+                retries: Vec::new(),
             }],
             collectors: vec![Collector {
                 instance: "pod-c.1".into(),
                 since: at("09:50:00"),
-                last_beat: at("10:03:50"),
+                last_heartbeat: at("10:03:50"),
                 alive: true,
                 shard: Some(0),
                 of: Some(2),
@@ -300,9 +305,9 @@ pub(crate) mod tests {
             stuck: Vec::new(),
             stuck_in_all: 0,
             wait_for_evidence: 0,
-            mark_mismatches: 0,
+            marker_mismatches: 0,
             budget: Use { used: 4, limit: 20, next: at("10:10:00") },
-            waves: Use { used: 0, limit: 10, next: at("10:10:00") },
+            unannounced: Use { used: 0, limit: 10, next: at("10:10:00") },
         }
     }
 
@@ -342,7 +347,7 @@ pub(crate) mod tests {
         page.approval = Some(Decreed { by, at: at("09:30:00"), why: None, until: Some(at("10:30:00")) });
         page.configuration.here = "decaf".into();
         page.controllers[0].alive = false;
-        page.controllers[0].troubles = vec![JobRetry {
+        page.controllers[0].retries = vec![JobRetry {
             reason: "refused".into(),
             what: "exceeded quota".into(),
             since: at("09:54:00"),

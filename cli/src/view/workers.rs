@@ -17,7 +17,7 @@ pub(crate) fn table(lines: &[WorkerLine], now: Timestamp) -> Table {
             line.instance.as_str().into(),
             age(line.since, now).into(),
             state,
-            relative(line.last_beat, now).into(),
+            relative(line.last_heartbeat, now).into(),
             line.done.into(),
             line.failed.into(),
             doing(line, now).into(),
@@ -27,7 +27,7 @@ pub(crate) fn table(lines: &[WorkerLine], now: Timestamp) -> Table {
 }
 
 fn doing(line: &WorkerLine, now: Timestamp) -> String {
-    match (&line.doing, &line.unarmed) {
+    match (&line.doing, &line.admission_error) {
         (Some(CurrentTask { task, namespace, since }), _) => {
             let about = namespace.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
             format!("{about}{task}, for {}", age(*since, now))
@@ -44,16 +44,16 @@ mod tests {
 
     #[test]
     fn a_worker_shows_what_it_is_at_and_whether_it_lives() {
-        let line = |instance: &str, alive, doing, unarmed| WorkerLine {
+        let line = |instance: &str, alive, doing, admission_error| WorkerLine {
             instance: instance.into(),
             since: at("09:00:00"),
-            last_beat: at("09:59:50"),
+            last_heartbeat: at("09:59:50"),
             alive,
             doing,
             done: 12,
             failed: 1,
             config: "c".into(),
-            unarmed,
+            admission_error,
         };
         let doing = CurrentTask { task: "u1/delete/3".into(), namespace: Some("ci-1".into()), since: at("09:59:48") };
         let lines = [

@@ -59,7 +59,7 @@ type Starts = Arc<Mutex<BTreeMap<String, u32>>>;
 
 struct Scene {
     jobs: Arc<Relieved>,
-    keeper: JobReconciler,
+    reconciler: JobReconciler,
     starts: Starts,
     began: Instant,
 }
@@ -92,18 +92,18 @@ impl Scene {
         let limits = PerKind { collector: limit, action: 0 };
         let local = LocalJobs::new(limits, PerKind { collector: program.clone(), action: program });
         let jobs = Arc::new(Relieved { jobs: local, begin_after, started: Mutex::default() });
-        let keeper = JobReconciler::new(jobs.clone(), Metrics::default());
-        Self { jobs, keeper, starts, began: Instant::now() }
+        let reconciler = JobReconciler::new(jobs.clone(), Metrics::default());
+        Self { jobs, reconciler, starts, began: Instant::now() }
     }
 
     /// Keeps for so long, from the beginning of a slot on.
     async fn keep(&mut self, variables: &[(&str, &str)], span: Duration) {
         let settings = settings(variables);
-        let (began, jobs, keeper) = (self.began, self.jobs.clone(), &mut self.keeper);
+        let (began, jobs, reconciler) = (self.began, self.jobs.clone(), &mut self.reconciler);
         let keeping = async {
             loop {
                 let now = Timestamp::UNIX_EPOCH + SignedDuration::try_from(began.elapsed()).unwrap();
-                let wait = keeper.keep(&settings, now).await.unwrap_or(LOOK).min(LOOK);
+                let wait = reconciler.keep(&settings, now).await.unwrap_or(LOOK).min(LOOK);
                 timeout(wait, jobs.changed(wait)).await.ok();
             }
         };
@@ -133,7 +133,7 @@ async fn each_shard_has_one_collector_and_at_a_new_slot_another() {
     let mut scene = Scene::new(10, false);
     scene.keep(&[("SHARDS", "2")], SLOT - LOOK).await;
     assert_eq!(scene.running().await, ["collector-0-0", "collector-1-0"]);
-    assert_eq!((scene.keeper.running, scene.keeper.wanted), (2, 2));
+    assert_eq!((scene.reconciler.running, scene.reconciler.wanted), (2, 2));
     scene.keep(&[("SHARDS", "2")], LOOK * 2).await;
     // The former ones end by themselves, some time after.
     let all = ["collector-0-0", "collector-0-1800", "collector-1-0", "collector-1-1800"];
@@ -147,7 +147,7 @@ async fn a_collector_that_fails_is_started_again_under_another_name_and_ever_mor
     scene.keep(&[], Duration::from_secs(600)).await;
     let starts = scene.starts()["resident --shard 0 --of 1 --slot 0"];
     assert!((10..=20).contains(&starts), "{starts} in ten minutes");
-    let trouble = scene.keeper.troubles.told(Timestamp::UNIX_EPOCH).remove(0);
+    let trouble = scene.reconciler.retries.told(Timestamp::UNIX_EPOCH).remove(0);
     assert_eq!(trouble.reason, "failed");
     assert!(trouble.what.starts_with("`collector-0`: job `collector-0-0"), "{trouble:?}");
     assert!(trouble.what.ends_with("failed: on purpose"), "{trouble:?}");
@@ -158,7 +158,7 @@ async fn where_there_is_no_room_the_others_run_and_people_are_told() {
     let mut scene = Scene::new(1, false);
     scene.keep(&[("SHARDS", "2")], Duration::from_secs(300)).await;
     assert_eq!(scene.running().await, ["collector-0-0"]);
-    let told = scene.keeper.troubles.told(Timestamp::UNIX_EPOCH);
+    let told = scene.reconciler.retries.told(Timestamp::UNIX_EPOCH);
     assert_eq!(told.len(), 1);
     assert!(told[0].reason == "refused" && told[0].what.starts_with("`collector-1`"), "{told:?}");
     assert!(told[0].times < 15, "{told:?}");

@@ -74,15 +74,15 @@ async fn a_mark_beyond_its_history_is_told_of_once() {
     let scene = Scene::new().await;
     let epoch = controls::begin_epoch(scene.store(), &Actor::person("me"), at(0)).await.unwrap();
     scene.collect(SWEEP).await;
-    let mark = format!("{epoch}.999.{UID}");
-    scene.apiserver.annotate("record", &mark);
+    let marker = format!("{epoch}.999.{UID}");
+    scene.apiserver.annotate("record", &marker);
     for _ in 0..2 {
         scene.collect(SWEEP).await;
     }
     scene.collect_while(RESIDENT, sleep(Duration::from_secs(600))).await;
     let note = the_one(&scene, "Warning", "MarkMismatch");
     says(&note, &["it is not deleted", "this store lost entries", "`nsm approve --store`"]);
-    assert_eq!(scene.apiserver.annotation("record"), Some(mark), "it is the evidence");
+    assert_eq!(scene.apiserver.annotation("record"), Some(marker), "it is the evidence");
 }
 
 #[tokio::test(start_paused = true)]

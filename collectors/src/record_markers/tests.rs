@@ -21,27 +21,27 @@ async fn scene() -> Scene {
 #[tokio::test]
 async fn a_mark_that_cannot_be_read_is_recorded_once_and_left_until_somebody_vouches() {
     let long = "9".repeat(100_000);
-    for mark in ["garbage", "900.", "900.2.", &long] {
+    for marker in ["garbage", "900.", "900.2.", &long] {
         let mut scene = scene().await;
-        scene.turn(marked("a", mark)).await;
-        let kinds = ["MarkMismatched", "Adopted"];
-        assert_eq!(scene.kinds("a").await, kinds, "{mark}");
+        scene.turn(marked("a", marker)).await;
+        let kinds = ["RecordMarkerMismatched", "Adopted"];
+        assert_eq!(scene.kinds("a").await, kinds, "{marker}");
         for _ in 0..3 {
-            assert_eq!(scene.turn(marked("a", mark)).await, NOTHING, "{mark}");
+            assert_eq!(scene.turn(marked("a", marker)).await, NOTHING, "{marker}");
         }
         scene.sleep(10);
-        let asked = scene.turn(marked("a", mark)).await;
-        assert!(!asked.contains(&"history") && !asked.contains(&"append"), "{mark}: {asked:?}");
-        assert_eq!(scene.kinds("a").await, kinds, "{mark}");
-        assert_eq!(scene.events(), ["MarkMismatch"], "{mark}");
-        assert!(scene.marks().is_empty(), "{mark}: the evidence is gone");
+        let asked = scene.turn(marked("a", marker)).await;
+        assert!(!asked.contains(&"history") && !asked.contains(&"append"), "{marker}: {asked:?}");
+        assert_eq!(scene.kinds("a").await, kinds, "{marker}");
+        assert_eq!(scene.events(), ["MarkMismatch"], "{marker}");
+        assert!(scene.markers().is_empty(), "{marker}: the evidence is gone");
 
-        let vouched = controls::vouch(&*scene.store.inner, &operator(), scene.now()).await.unwrap().unwrap();
-        assert_eq!((vouched.doubt, vouched.namespaces), (None, vec!["ci-a".to_owned()]), "{mark}");
+        let trusted = controls::trust_store(&*scene.store.inner, &operator(), scene.now()).await.unwrap().unwrap();
+        assert_eq!((trusted.mismatch, trusted.namespaces), (None, vec!["ci-a".to_owned()]), "{marker}");
         scene.sleep(10);
-        scene.turn(marked("a", mark)).await;
-        assert_eq!(scene.kinds("a").await.last().unwrap(), "MarkTrusted", "{mark}");
-        assert_eq!(scene.marks(), ["1010.3.a"], "{mark}");
+        scene.turn(marked("a", marker)).await;
+        assert_eq!(scene.kinds("a").await.last().unwrap(), "RecordMarkerTrusted", "{marker}");
+        assert_eq!(scene.markers(), ["1010.3.a"], "{marker}");
     }
 }
 
@@ -60,17 +60,17 @@ async fn where_nothing_can_be_recorded_about_an_unreadable_mark_nothing_is_asked
     scene.turn(marked("b", "garbage")).await;
     assert_eq!(scene.turn(marked("b", "garbage")).await, NOTHING);
     assert_eq!(scene.kinds("b").await, ["Painted"]);
-    assert!(scene.marks().is_empty() && scene.events().is_empty());
+    assert!(scene.markers().is_empty() && scene.events().is_empty());
 }
 
 /// Whether the whole store is in doubt once four namespaces carry such marks.
-async fn is_in_doubt(mark: impl Fn(&str) -> String) -> bool {
+async fn is_in_doubt(marker: impl Fn(&str) -> String) -> bool {
     let mut scene = scene().await;
     for uid in ["a", "b", "c", "d"] {
-        scene.turn(marked(uid, &mark(uid))).await;
-        assert_eq!(scene.kinds(uid).await[0], "MarkMismatched");
+        scene.turn(marked(uid, &marker(uid))).await;
+        assert_eq!(scene.kinds(uid).await[0], "RecordMarkerMismatched");
     }
-    controls::mismatch(&*scene.store.inner).await.unwrap().is_some()
+    controls::store_mismatch(&*scene.store.inner).await.unwrap().is_some()
 }
 
 #[tokio::test]

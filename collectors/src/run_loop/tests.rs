@@ -51,15 +51,16 @@ async fn whoever_begins_reads_the_heartbeats_once() {
     asked.cancel();
     run(scene.collector.context.clone(), Shard::WHOLE, Stays::ForOneLook, asked).await.unwrap();
     let calls = scene.asked_for();
-    assert_eq!(calls.iter().filter(|call| **call == "beats").count(), 1, "{calls:?}");
+    assert_eq!(calls.iter().filter(|call| **call == "heartbeats").count(), 1, "{calls:?}");
 }
 
 /// How often annotations were contested, by what a sweep leaves of itself. So many seconds pass after it.
 async fn contested_after_a_sweep(scene: &Scene, seconds: u64) -> u64 {
     scene.collect(SWEEP).await;
     tokio::time::advance(Duration::from_secs(seconds)).await;
-    let beats = scene.store().beats(heartbeat::MOST).await.unwrap();
-    let left: Vec<CollectorBody> = beats.into_iter().map(|beat| serde_json::from_value(beat.body).unwrap()).collect();
+    let heartbeats = scene.store().heartbeats(heartbeat::MAX_HEARTBEATS).await.unwrap();
+    let left: Vec<CollectorBody> =
+        heartbeats.into_iter().map(|heartbeat| serde_json::from_value(heartbeat.body).unwrap()).collect();
     assert_eq!(left.len(), 1, "{left:?}");
     left[0].checks.contested
 }

@@ -13,7 +13,7 @@ const UID_FIELD: &str = "metadata.uid";
 /// Why a request brought nothing.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {doing}: {why}")]
-pub struct Trouble {
+pub struct ApiError {
     pub doing: String,
     pub answer: ApiOutcome,
     pub why: String,
@@ -62,7 +62,7 @@ fn names_field(status: &Status, field: &str) -> bool {
     status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.field == field))
 }
 
-impl Trouble {
+impl ApiError {
     pub(crate) fn of(doing: impl Into<String>, error: &kube::Error) -> Self {
         Self { doing: doing.into(), answer: ApiOutcome::of(error), why: told(error) }
     }
@@ -77,11 +77,11 @@ impl Trouble {
 ///
 /// # Errors
 /// When it is not known to have been carried out.
-pub async fn within<T>(doing: &str, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Trouble> {
+pub async fn within<T>(doing: &str, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
     match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Trouble::of(doing, &error)),
-        Err(_) => Err(Trouble::timed_out(doing)),
+        Ok(Err(error)) => Err(ApiError::of(doing, &error)),
+        Err(_) => Err(ApiError::timed_out(doing)),
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
         for refusal in &refusals {
             assert_eq!(told(&**refusal), expected);
         }
-        assert_eq!(Trouble::of("list", &kube::Error::Api(forbidden())).why, expected);
+        assert_eq!(ApiError::of("list", &kube::Error::Api(forbidden())).why, expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
 };
 use kube::{Api, api::PostParams};
 
-use super::{Cluster, Trouble, api_error::within};
+use super::{ApiError, Cluster, api_error::within};
 
 /// The API group of what people may be allowed to do here. Nothing of it exists as an object.
 pub const GROUP: &str = "namespace-manager.io";
@@ -15,7 +15,7 @@ pub const GROUP: &str = "namespace-manager.io";
 ///
 /// # Errors
 /// When it is not known.
-pub async fn bearer(cluster: &Cluster, token: &str, audience: &str) -> Result<Option<UserInfo>, Trouble> {
+pub async fn bearer(cluster: &Cluster, token: &str, audience: &str) -> Result<Option<UserInfo>, ApiError> {
     let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: Some(vec![audience.to_owned()]) };
     let review = TokenReview { spec, ..TokenReview::default() };
     let reviews: Api<TokenReview> = Api::all(cluster.client.clone());
@@ -31,7 +31,7 @@ pub async fn bearer(cluster: &Cluster, token: &str, audience: &str) -> Result<Op
 ///
 /// # Errors
 /// When it is not known.
-pub async fn may(cluster: &Cluster, user: &UserInfo, verb: &str, resource: &str) -> Result<bool, Trouble> {
+pub async fn may(cluster: &Cluster, user: &UserInfo, verb: &str, resource: &str) -> Result<bool, ApiError> {
     let attributes = ResourceAttributes {
         group: Some(GROUP.to_owned()),
         resource: Some(resource.to_owned()),

@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{ApiOutcome, Cluster, FIELD_MANAGER, Trouble, api_error::within};
+use super::{ApiError, ApiOutcome, Cluster, FIELD_MANAGER, api_error::within};
 
 /// Puts a policy in force by a binding of the same name. Safe to repeat.
 ///
@@ -15,7 +15,7 @@ use super::{ApiOutcome, Cluster, FIELD_MANAGER, Trouble, api_error::within};
 ///
 /// # Errors
 /// When the binding is not known to be there, or it is, and binds nothing because there is no such policy.
-pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
+pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), ApiError> {
     let binding = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
@@ -30,7 +30,7 @@ pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
     match within(&doing, policies.get(policy)).await {
         Err(trouble) if trouble.answer == ApiOutcome::NotFound => {
             let why = "the cluster has no such policy, so the binding refuses nothing; install the chart again";
-            Err(Trouble { why: why.to_owned(), ..trouble })
+            Err(ApiError { why: why.to_owned(), ..trouble })
         }
         // It is bound, which is what counts; who cannot look does not know better.
         Ok(_) | Err(_) => Ok(()),
@@ -41,7 +41,7 @@ pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// When the binding is not known to be gone.
-pub async fn unbind(cluster: &Cluster, policy: &str) -> Result<bool, Trouble> {
+pub async fn unbind(cluster: &Cluster, policy: &str) -> Result<bool, ApiError> {
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(cluster.client.clone());
     let doing = format!("remove the binding of the admission policy `{policy}`");
     #[expect(clippy::disallowed_methods, reason = "no namespace is deleted, and a repeated removal does no harm")]

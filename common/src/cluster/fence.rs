@@ -8,7 +8,7 @@ use lifecycle::{
     keys::FENCE,
 };
 
-use super::{ApiOutcome, Cluster, Trouble, patch_annotations};
+use super::{ApiError, ApiOutcome, Cluster, patch_annotations};
 
 /// What the fence's answer proves (safety.md section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub async fn fence(
     keys: &Keys,
     intent: u64,
     intended: &ActionIntended,
-) -> Result<Fenced, Trouble> {
+) -> Result<Fenced, ApiError> {
     // A value used before would move nothing: the apiserver drops a PATCH that changes nothing.
     let value = format!("{intent}.{:016x}", rand::random::<u64>());
     let annotations = BTreeMap::from([(keys.ours(FENCE), Some(value))]);
@@ -43,7 +43,7 @@ pub async fn fence(
         Ok(meta) if meta.resource_version.as_deref().is_some_and(|now| now != intended.resource_version) => {
             Ok(Fenced::Dead)
         }
-        Ok(_) => Err(Trouble {
+        Ok(_) => Err(ApiError {
             doing: format!("fence namespace `{name}`"),
             answer: ApiOutcome::Unclear,
             why: "its resourceVersion did not move".to_owned(),
@@ -103,10 +103,10 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: at,
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: NoticeState::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         let (uid, keys) = (Uid::new("u"), Keys::default());
         fence(&Cluster::through(service), "ci-1", &uid, &keys, 3, &intended).await.map_err(|trouble| trouble.answer)

@@ -10,7 +10,7 @@ use lifecycle::{
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, FIELD_MANAGER, NamespaceMeta, Trouble, api_error::within};
+use super::{ApiError, Cluster, FIELD_MANAGER, NamespaceMeta, api_error::within};
 
 /// The facts that anything can be decided on, without what strangers wrote for others to read: memory stays bounded
 /// by what policies refer to. `None` where the apiserver left out what every object has.
@@ -56,10 +56,10 @@ pub fn facts_of(object: NamespaceMeta, policies: &Policies) -> Option<Namespace>
 ///
 /// # Errors
 /// When it is not known.
-pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<Option<Namespace>, Trouble> {
+pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<Option<Namespace>, ApiError> {
     let doing = format!("read namespace `{name}`");
     match within(&doing, cluster.lean_namespaces().get(name)).await {
-        Ok(object) => facts_of(object, policies).map(Some).ok_or_else(|| Trouble {
+        Ok(object) => facts_of(object, policies).map(Some).ok_or_else(|| ApiError {
             doing,
             answer: super::ApiOutcome::Unclear,
             why: "the answer lacks a uid, a name, a creation or a resourceVersion".to_owned(),
@@ -79,7 +79,7 @@ pub async fn patch_annotations(
     name: &str,
     uid: &Uid,
     annotations: &BTreeMap<String, Option<String>>,
-) -> Result<NamespaceMeta, Trouble> {
+) -> Result<NamespaceMeta, ApiError> {
     let values: serde_json::Map<String, Value> =
         annotations.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     // The uid in the body makes the apiserver refuse when the name was taken over by another namespace.

@@ -22,7 +22,7 @@ pub(super) struct WithTimeout<S>(pub(super) S);
 
 /// Why an answer was given up on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Silent {
+pub(super) enum TimedOut {
     #[error("the apiserver did not answer within {} s", .0.as_secs())]
     NoAnswer(Duration),
     #[error("nothing came for {} s", .0.as_secs())]
@@ -49,7 +49,7 @@ where
         let silence = watching::silence(request.uri());
         let answer = self.0.call(request);
         Box::pin(async move {
-            let answer = timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| Silent::NoAnswer(REQUEST_TIMEOUT))?;
+            let answer = timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| TimedOut::NoAnswer(REQUEST_TIMEOUT))?;
             let most = silence.unwrap_or(REQUEST_TIMEOUT);
             let answer = answer.map_err(Into::into)?.map(|body| heard(Page::new(body), most));
             if silence.is_some() && !answer.status().is_success() { Ok(refused(answer).await) } else { Ok(answer) }
@@ -63,7 +63,7 @@ fn heard(body: Page, most: Duration) -> Page {
         Ok(Some(Ok(piece))) => Some((Ok(piece), Some(rest))),
         Ok(Some(Err(error))) => Some((Err(BoxError::from(error)), None)),
         Ok(None) => None,
-        Err(_) => Some((Err(Silent::NothingMore(most).into()), None)),
+        Err(_) => Some((Err(TimedOut::NothingMore(most).into()), None)),
     };
     Page::from_stream(stream::unfold(Some(body.into_data_stream()), move |rest| async move { next(rest?).await }))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::api_error::first_line;
 
 /// More than any apiserver says when it refuses something.
-const MOST: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Makes of a refusal what a watch tells of all else that goes wrong: one event.
 ///
@@ -18,7 +18,7 @@ const MOST: usize = 64 * 1024;
 /// with a list, only where an *event* says that the version is expired (410).
 pub(super) async fn refused(answer: Response<Page>) -> Response<Page> {
     let (mut parts, body) = answer.into_parts();
-    let said = to_bytes(body, MOST).await.unwrap_or_default();
+    let said = to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
     let mut status = serde_json::from_slice(&said).unwrap_or_else(|_| {
         let page = first_line(&String::from_utf8_lossy(&said));
         Status::failure(&format!("it answered {}: {page}", parts.status), "")

@@ -6,7 +6,7 @@ use kube::api::ListParams;
 use lifecycle::{Uid, record::Phase};
 
 use crate::{
-    cluster::{Cluster, Trouble, within},
+    cluster::{ApiError, Cluster, within},
     history::load,
     store::{Store, StoreError},
 };
@@ -29,7 +29,7 @@ pub enum Kinship {
 ///
 /// # Errors
 /// When the store is out of reach; or, within, when the cluster does not list its namespaces.
-pub async fn of(store: &dyn Store, cluster: &Cluster) -> Result<Result<Kinship, Trouble>, StoreError> {
+pub async fn of(store: &dyn Store, cluster: &Cluster) -> Result<Result<Kinship, ApiError>, StoreError> {
     let mut page = store.uids(None, PAGE).await?;
     if page.is_empty() {
         return Ok(Ok(Kinship::Nothing));
@@ -65,7 +65,7 @@ async fn stranger(store: &dyn Store) -> Result<Option<String>, StoreError> {
 }
 
 /// The uids of all namespaces of a cluster.
-async fn namespaces(cluster: &Cluster) -> Result<BTreeSet<Uid>, Trouble> {
+async fn namespaces(cluster: &Cluster) -> Result<BTreeSet<Uid>, ApiError> {
     let (api, mut there) = (cluster.lean_namespaces(), BTreeSet::new());
     let mut params = ListParams::default().limit(PAGE.try_into().unwrap_or(u32::MAX));
     loop {
@@ -136,10 +136,10 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: until,
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: NoticeState::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         vec![Event::ActionIntended(Box::new(intended)), Event::ActionDone(ActionDone { of: 2, observed: false })]
     }

@@ -56,19 +56,20 @@ async fn of_two_clusters_at_once_one_has_the_store() {
 
 #[test]
 fn another_installation_is_known_for_as_long_as_it_is_heard_of() {
-    let beat = |id: &str, body| Heartbeat {
+    let heartbeat = |id: &str, body| Heartbeat {
         id: id.into(),
         role: "collect-controller".into(),
         started: at(0),
         at: at(100),
         body,
     };
-    let beats = [
-        beat("own", json!({"installation": "b"})),
-        beat("worker", json!({})),
-        beat("other", json!({"installation": "a"})),
+    let heartbeats = [
+        heartbeat("own", json!({"installation": "b"})),
+        heartbeat("worker", json!({})),
+        heartbeat("other", json!({"installation": "a"})),
     ];
-    let other = |own, installation, second| other_installation(&beats, own, installation, at(second)).map(|it| it.0);
+    let other =
+        |own, installation, second| other_installation(&heartbeats, own, installation, at(second)).map(|it| it.0);
     assert_eq!(other("own", "b", 101), Some("a"));
     assert_eq!(other("own", "a", 101), None, "the other replica of the same");
     assert_eq!(other("x", "a", 101), Some("b"));
@@ -109,7 +110,7 @@ async fn who_may_not_read_which_cluster_it_is_waits_says_so_once_and_goes_on_wit
     right.store(true, Ordering::Relaxed);
     let began = Instant::now();
     beginning.await.unwrap();
-    assert!(began.elapsed() <= REST.1, "it noticed after {:?}", began.elapsed());
+    assert!(began.elapsed() <= RETRY_BACKOFF.1, "it noticed after {:?}", began.elapsed());
     assert_eq!(controls::cluster(&*store).await.unwrap(), Some(Uid::new("here")));
 }
 
@@ -158,7 +159,7 @@ async fn another_installation_begins_once_the_first_was_not_heard_of_for_long() 
     sleep(Duration::from_secs(60)).await;
     // It goes on as controllers do.
     let told = ControllerBody { installation: Some("one/nsm".to_owned()), ..ControllerBody::default() };
-    Publisher::new(ROLE, &first).beat(&first, serde_json::to_value(told).unwrap()).await;
+    Publisher::new(ROLE, &first).heartbeat(&first, serde_json::to_value(told).unwrap()).await;
     let dead_after = Duration::try_from(DEAD_AFTER).unwrap();
     sleep(dead_after).await;
     let refused = begins(&other, "two/nsm").await.unwrap_err();

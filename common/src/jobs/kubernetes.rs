@@ -32,7 +32,7 @@ use self::{
 };
 use super::{Job, JobError, JobKind, JobRunner, JobSpec, JobState, Result, Schedule, Started, check_name};
 use crate::{
-    cluster::{ApiOutcome, FIELD_MANAGER, REQUEST_TIMEOUT, Trouble},
+    cluster::{ApiError, ApiOutcome, FIELD_MANAGER, REQUEST_TIMEOUT},
     timings::Timings,
 };
 
@@ -147,7 +147,7 @@ impl JobRunner for KubernetesJobs {
                 self.existing(spec, &name).await
             }
             Ok(Err(error)) => {
-                let trouble = Trouble::of(doing, &error);
+                let trouble = ApiError::of(doing, &error);
                 match trouble.answer {
                     ApiOutcome::Refused | ApiOutcome::TooManyRequests => Ok(Started::Refused(trouble.why)),
                     ApiOutcome::NotFound | ApiOutcome::OtherUid | ApiOutcome::Moved | ApiOutcome::Unclear => {
@@ -155,7 +155,7 @@ impl JobRunner for KubernetesJobs {
                     }
                 }
             }
-            Err(_) => Err(job_error(Trouble::timed_out(doing))),
+            Err(_) => Err(job_error(ApiError::timed_out(doing))),
         }
     }
 
@@ -250,10 +250,10 @@ where
 async fn ask<T>(
     doing: &str,
     request: impl Future<Output = std::result::Result<T, kube::Error>>,
-) -> std::result::Result<T, Trouble> {
+) -> std::result::Result<T, ApiError> {
     crate::cluster::within(doing, request).await
 }
 
-fn job_error(trouble: Trouble) -> JobError {
+fn job_error(trouble: ApiError) -> JobError {
     JobError { doing: trouble.doing, why: trouble.why }
 }

@@ -28,7 +28,7 @@ use super::{Job, JobKind, JobRunner, JobSpec, JobState, PerKind, Result, Schedul
 pub type Program = Arc<dyn Fn(Vec<String>, CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
 /// Between being told to end and being cut off: Kubernetes' default `terminationGracePeriodSeconds`.
-const GRACE: Duration = Duration::from_secs(30);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long after being cut off a job may take to yield.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -343,7 +343,7 @@ async fn run(program: Program, args: Vec<String>, deadline: Option<Duration>, st
         late = over => late,
     };
     stop.cancel();
-    let outcome = timeout(GRACE, work).await;
+    let outcome = timeout(SHUTDOWN_TIMEOUT, work).await;
     match (late, outcome) {
         (Some(deadline), _) => JobState::Failed(format!("it ran longer than its deadline of {deadline:?}")),
         (None, Ok(outcome)) => state_of(outcome),

@@ -32,7 +32,7 @@ use self::{
 use super::{Consumer, Message, OpenError, Queue, QueueError, QueueSettings, Result, Route};
 
 /// How long a call may take in all: the port promises 5 s.
-const PATIENCE: Duration = Duration::from_millis(4_500);
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 /// The topic of an event of which no more is known than the namespace.
 const SOMETHING: &str = "changed";
@@ -103,9 +103,9 @@ impl Queue for AmqpQueue {
 
 /// Why something did not work, in words without credentials.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum LinkError {
     #[error("{0}")]
-    Link(String),
+    BrokerConnection(String),
     #[error("no answer within {} ms", .0.as_millis())]
     Late(Duration),
     #[error("the broker takes nothing, as it is short of memory or disk")]
@@ -120,12 +120,12 @@ enum Trouble {
     Deaf(Duration, Told),
 }
 
-impl Trouble {
+impl LinkError {
     /// What a caller is told, who was `doing` something.
     fn told(self, doing: &str) -> QueueError {
         match self {
             Self::Full => QueueError::Full,
-            why @ (Self::Link(_)
+            why @ (Self::BrokerConnection(_)
             | Self::Late(_)
             | Self::Blocked
             | Self::Resting(_)
@@ -135,8 +135,8 @@ impl Trouble {
     }
 }
 
-impl From<lapin::Error> for Trouble {
+impl From<lapin::Error> for LinkError {
     fn from(error: lapin::Error) -> Self {
-        Self::Link(error.to_string())
+        Self::BrokerConnection(error.to_string())
     }
 }

@@ -15,7 +15,7 @@ use super::{Consumer, Delivery, Message, Queue, QueueError, Result, Route};
 const CAPACITY: usize = 10_000;
 
 /// Hints that wait for one consumer; as many as a broker keeps.
-const MOST_HINTS: usize = 1_000;
+const MAX_CI_EVENTS: usize = 1_000;
 
 /// Dead letters that are kept to be looked at; all are counted.
 const DEAD_LETTERS_KEPT: usize = 100;
@@ -176,7 +176,7 @@ impl Line {
             return;
         }
         messages.waiting.push_back(message.clone());
-        if messages.waiting.len() > MOST_HINTS
+        if messages.waiting.len() > MAX_CI_EVENTS
             && let Some(oldest) = messages.waiting.pop_front()
         {
             messages.known.remove(&oldest);

@@ -141,7 +141,7 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
     for number in 0..700 {
         store.claim(&claim(ClaimKind::Slots, day(1), number)).await.unwrap();
     }
-    for kind in [ClaimKind::Slots, ClaimKind::Waves, ClaimKind::Controls] {
+    for kind in [ClaimKind::Slots, ClaimKind::Unannounced, ClaimKind::Controls] {
         store.claim(&claim(kind, day(2), 1)).await.unwrap();
         store.claim(&claim(kind, day(95), 1)).await.unwrap();
     }
@@ -153,7 +153,7 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
             .unwrap()
             .is_some()
     };
-    for kind in [ClaimKind::Slots, ClaimKind::Waves, ClaimKind::Controls] {
+    for kind in [ClaimKind::Slots, ClaimKind::Unannounced, ClaimKind::Controls] {
         assert!(last(kind, day(95)).await, "{kind:?}");
         assert_eq!(last(kind, day(2)).await, kind == ClaimKind::Controls, "{kind:?}");
     }
@@ -162,16 +162,16 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
 #[tokio::test]
 async fn heartbeats_of_the_dead_go_also_beyond_a_page_of_them() {
     let (_directory, store) = temporary().await;
-    let beat = |id: String, at| Heartbeat { id, role: "r".into(), started: at, at, body: json!({}) };
+    let heartbeat = |id: String, at| Heartbeat { id, role: "r".into(), started: at, at, body: json!({}) };
     for number in 0..600 {
-        store.beat(&beat(format!("dead-{number}"), day(98))).await.unwrap();
+        store.heartbeat(&heartbeat(format!("dead-{number}"), day(98))).await.unwrap();
     }
-    store.beat(&beat("zoe".into(), day(100))).await.unwrap();
-    let sweeps = Heartbeat { body: json!({"until": day(101)}), ..beat("sweep-0".into(), day(98)) };
-    store.beat(&sweeps).await.unwrap();
+    store.heartbeat(&heartbeat("zoe".into(), day(100))).await.unwrap();
+    let sweeps = Heartbeat { body: json!({"until": day(101)}), ..heartbeat("sweep-0".into(), day(98)) };
+    store.heartbeat(&sweeps).await.unwrap();
     assert_eq!(pruned(&store).await.heartbeats, 600);
-    let left = store.beats(9).await.unwrap();
-    assert_eq!(left.iter().map(|beat| beat.id.as_str()).collect::<Vec<_>>(), ["sweep-0", "zoe"]);
+    let left = store.heartbeats(9).await.unwrap();
+    assert_eq!(left.iter().map(|heartbeat| heartbeat.id.as_str()).collect::<Vec<_>>(), ["sweep-0", "zoe"]);
 }
 
 #[tokio::test]

@@ -280,26 +280,27 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
-        let doing = || format!("keep the heartbeat of `{}`", beat.id);
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        let doing = || format!("keep the heartbeat of `{}`", heartbeat.id);
         let place = self.link.place();
         let document =
-            documents::of_beat(beat).map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
-        self.call(doing, |database| put(database.collection(BEATS), doc! { "_id": &beat.id }, document.clone())).await
+            documents::of_beat(heartbeat).map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
+        self.call(doing, |database| put(database.collection(BEATS), doc! { "_id": &heartbeat.id }, document.clone()))
+            .await
     }
 
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
         self.call(
             || "read heartbeats".to_owned(),
             |database| async move {
-                let beats = database.collection::<Document>(BEATS);
-                read(beats.find(doc! {}).sort(doc! { "_id": 1 }), limit, documents::to_beat).await
+                let heartbeats = database.collection::<Document>(BEATS);
+                read(heartbeats.find(doc! {}).sort(doc! { "_id": 1 }), limit, documents::to_beat).await
             },
         )
         .await
     }
 
-    async fn forget_beat(&self, id: &str) -> Result<()> {
+    async fn remove_heartbeat(&self, id: &str) -> Result<()> {
         let doing = || format!("forget the heartbeat of `{id}`");
         self.call(doing, |database| async move {
             database.collection::<Document>(BEATS).delete_one(doc! { "_id": id }).await?;
@@ -355,7 +356,7 @@ fn claims_of(database: &Database, kind: ClaimKind) -> Collection<Document> {
             let options = CollectionOptions::builder().read_concern(ReadConcern::linearizable()).build();
             database.collection_with_options(kind.as_str(), options)
         }
-        ClaimKind::Slots | ClaimKind::Waves => database.collection(kind.as_str()),
+        ClaimKind::Slots | ClaimKind::Unannounced => database.collection(kind.as_str()),
     }
 }
 

@@ -176,15 +176,17 @@ impl Store for SqliteStore {
         self.read(doing, move |connection| queries::last_claim(connection, kind, &group)).await
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
-        self.write(|| format!("keep the heartbeat of `{}`", beat.id), StoreWrite::beat(beat)).await.map(drop)
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        self.write(|| format!("keep the heartbeat of `{}`", heartbeat.id), StoreWrite::heartbeat(heartbeat))
+            .await
+            .map(drop)
     }
 
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
-        self.read(|| "read heartbeats".to_owned(), move |connection| queries::beats(connection, limit)).await
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        self.read(|| "read heartbeats".to_owned(), move |connection| queries::heartbeats(connection, limit)).await
     }
 
-    async fn forget_beat(&self, id: &str) -> Result<()> {
+    async fn remove_heartbeat(&self, id: &str) -> Result<()> {
         let change = StoreWrite::ForgetBeat { id: id.to_owned() };
         self.write(|| format!("forget the heartbeat of `{id}`"), Ok(change)).await.map(drop)
     }

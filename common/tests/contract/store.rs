@@ -1,10 +1,10 @@
 //! The store's suite.
 
-mod beats;
 mod claims;
 mod crashes;
 mod decrees;
 mod forgetting;
+mod heartbeats;
 mod histories;
 mod mongo;
 mod notes;
@@ -86,7 +86,7 @@ macro_rules! suite {
                 the_last_note_is_read_as_it_was_put
                 old_notes_are_forgotten_by_pages
             }
-            beats {
+            heartbeats {
                 the_last_beat_of_each_instance_is_kept
                 a_beat_is_forgotten_and_may_come_again
             }

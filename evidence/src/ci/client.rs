@@ -21,10 +21,10 @@ const LARGEST: usize = 1024 * 1024;
 const CLIENT_FOR: Duration = Duration::from_secs(60);
 
 /// The longest that a server can ask to be left alone: a wrong answer must not silence us for ever.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+const MAX_WAIT: Duration = Duration::from_secs(3_600);
 
 /// The longest ETag that is kept, in bytes.
-const LONGEST_ETAG: usize = 256;
+const MAX_ETAG_LENGTH: usize = 256;
 
 /// How often more may be asked (GitHub: best practices for the REST API).
 const REMAINING: &str = "x-ratelimit-remaining";
@@ -64,7 +64,7 @@ impl CiClient {
         let fetch = async {
             let answer = web.get(&url, conditions.clone(), network).await?;
             let (status, headers) = (answer.status(), answer.headers());
-            let etag = text(headers, ETAG.as_str()).filter(|etag| etag.len() <= LONGEST_ETAG).map(str::to_owned);
+            let etag = text(headers, ETAG.as_str()).filter(|etag| etag.len() <= MAX_ETAG_LENGTH).map(str::to_owned);
             let wait = wait(status, headers);
             Ok(Got { status, etag, wait, body: body(name, answer, LARGEST).await? })
         };
@@ -96,7 +96,7 @@ fn wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let until = |at: Timestamp| Duration::try_from(at.duration_since(now?)).ok();
     let after = text(headers, RETRY_AFTER.as_str()).map(|text| match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => instant(text).and_then(until).unwrap_or(LONGEST_WAIT),
+        Err(_) => instant(text).and_then(until).unwrap_or(MAX_WAIT),
     });
     let reset = || {
         text(headers, REMAINING).filter(|remaining| *remaining == "0")?;
@@ -106,7 +106,7 @@ fn wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let is_refused = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN);
     let wait = after.or_else(|| reset().filter(|_| is_refused));
     let usual = (status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::from_secs(60));
-    wait.or(usual).filter(|_| !status.is_success()).map(|wait| wait.min(LONGEST_WAIT))
+    wait.or(usual).filter(|_| !status.is_success()).map(|wait| wait.min(MAX_WAIT))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -102,7 +102,7 @@ struct Repository {
 }
 
 /// The most pull requests of one run that are kept.
-const MOST_PULLS: usize = 32;
+const MAX_PULLS: usize = 32;
 
 /// How many runs are listed at once: more the server does not list.
 const PER_PAGE: usize = 100;
@@ -131,7 +131,7 @@ const HELD: &str = "waiting";
 const GO_ON: [&str; 5] = ["queued", "in_progress", "requested", "waiting", "pending"];
 
 /// The conclusions of runs that are over and were not cancelled.
-const OVER: [&str; 8] =
+const FINISHED: [&str; 8] =
     ["success", "failure", "neutral", "skipped", "timed_out", "action_required", "stale", "startup_failure"];
 
 impl System for Github {
@@ -213,7 +213,7 @@ fn run(pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String> {
         // What became of it is nothing to whoever asks what it ran for.
         _ if ran_for.is_some() => (false, true),
         ("completed", Some("cancelled")) => (true, true),
-        ("completed", Some(conclusion)) if OVER.contains(&conclusion) => (false, true),
+        ("completed", Some(conclusion)) if FINISHED.contains(&conclusion) => (false, true),
         (status, None) if GO_ON.contains(&status) => (false, false),
         (status, conclusion) => {
             let said = [status, conclusion.unwrap_or("no conclusion")].join(", ");
@@ -248,7 +248,7 @@ fn ran_for(run: &Run) -> JobContext {
     JobContext {
         branch: run.head_branch.clone().filter(|branch| is_own && is_name(branch)),
         commit: run.head_sha.clone().filter(|commit| is_name(commit)),
-        merge_requests: own.map(|pull| pull.number).take(MOST_PULLS).collect(),
+        merge_requests: own.map(|pull| pull.number).take(MAX_PULLS).collect(),
         reference: run.head_branch.clone().filter(|branch| is_name(branch)).map(Reference::Branch),
         source_id: run.head_repository.as_ref().and_then(id_of),
         project_id: id_of(&run.repository),
@@ -490,7 +490,7 @@ mod tests {
 
     #[test]
     fn only_what_ended_so_is_cancelled() {
-        for conclusion in OVER.iter().chain(&["cancelled"]) {
+        for conclusion in FINISHED.iter().chain(&["cancelled"]) {
             let there = answer(&json!({"conclusion": conclusion})).unwrap();
             assert_eq!((there.is_cancelled, there.is_over), (*conclusion == "cancelled", true), "{conclusion}");
         }

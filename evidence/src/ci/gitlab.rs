@@ -117,7 +117,7 @@ const OF_THEIR_BRANCH: [&str; 5] = ["push", "webide", "merge_request_event", "ex
 const PER_PAGE: usize = 100;
 
 /// The statuses of pipelines that are over.
-const OVER: [&str; 3] = ["success", "failed", "skipped"];
+const FINISHED: [&str; 3] = ["success", "failed", "skipped"];
 
 impl System for Gitlab {
     fn origin(&self, base: &Url, pipeline: &CiObjectRef) -> Url {
@@ -164,7 +164,7 @@ impl System for Gitlab {
         let status = status.ok_or_else(|| "the answer of GitLab has another shape than is known".to_owned())?;
         let (is_cancelled, is_over) = match (pipeline.kind, status.as_str()) {
             (CiObjectKind::Pipeline, "canceled") | (CiObjectKind::MergeRequest, "merged" | "closed") => (true, true),
-            (CiObjectKind::Pipeline, status) if OVER.contains(&status) => (false, true),
+            (CiObjectKind::Pipeline, status) if FINISHED.contains(&status) => (false, true),
             (CiObjectKind::Pipeline, status) if GO_ON.contains(&status) => (false, false),
             // While it is merged it is locked for a moment.
             (CiObjectKind::MergeRequest, "opened" | "locked") => (false, false),
@@ -230,7 +230,7 @@ impl System for Gitlab {
         let listed = |one: &InList| Listed {
             id: one.id,
             is_cancelled: one.status == "canceled",
-            is_under_way: !OVER.contains(&one.status.as_str())
+            is_under_way: !FINISHED.contains(&one.status.as_str())
                 && one.status != "canceled"
                 && !HELD.contains(&one.status.as_str()),
             changed_at: one.updated_at,
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn only_canceled_is_cancelled() {
-        for status in GO_ON.iter().chain(&OVER).chain(&["canceled"]) {
+        for status in GO_ON.iter().chain(&FINISHED).chain(&["canceled"]) {
             let there = answer(&json!({"status": status})).unwrap();
             assert_eq!(there.is_cancelled, *status == "canceled", "{status}");
             assert_eq!(there.is_over, !GO_ON.contains(status), "{status}");

@@ -4,16 +4,16 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Trouble;
+use super::CiError;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How long it is left alone at first after an answer that says nothing, where a pipeline is not asked for more often; each
 /// time twice as long.
-const REST: Duration = Duration::from_secs(5);
+const MIN_BACKOFF: Duration = Duration::from_secs(5);
 
 /// How many times as long as a pipeline is left alone it is left alone at most.
-const LONGEST: u32 = 5;
+const MAX_DOUBLINGS: u32 = 5;
 
 #[derive(Debug, Default)]
 pub(super) struct Pace {
@@ -45,11 +45,12 @@ impl Pace {
     }
 
     /// `every`: so long a pipeline is left alone.
-    pub(super) fn went_wrong(&mut self, trouble: &Trouble, every: Duration, now: Instant) {
+    pub(super) fn went_wrong(&mut self, trouble: &CiError, every: Duration, now: Instant) {
         if !trouble.is_of_all {
             return self.went_well();
         }
-        let rest = REST.min(every).saturating_mul(1 << self.failures.min(8)).min(every.saturating_mul(LONGEST));
+        let rest =
+            MIN_BACKOFF.min(every).saturating_mul(1 << self.failures.min(8)).min(every.saturating_mul(MAX_DOUBLINGS));
         self.failures = self.failures.saturating_add(1);
         let until = now + trouble.wait.unwrap_or_default().max(rest);
         self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
@@ -60,8 +61,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn trouble(is_of_all: bool, wait: Option<u64>) -> Trouble {
-        Trouble { why: String::new(), is_of_all, wait: wait.map(Duration::from_secs) }
+    fn trouble(is_of_all: bool, wait: Option<u64>) -> CiError {
+        CiError { why: String::new(), is_of_all, wait: wait.map(Duration::from_secs) }
     }
 
     #[test]

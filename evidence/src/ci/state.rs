@@ -106,14 +106,14 @@ pub struct Source {
 }
 
 /// The longest name of a branch or a commit that is kept, in bytes. Cut, it would be another's.
-const LONGEST_NAME: usize = 1_024;
+const MAX_NAME_LENGTH: usize = 1_024;
 
 /// The most sources of a merge request that are kept.
-const MOST_SOURCES: usize = 8;
+const MAX_SOURCES: usize = 8;
 
 /// Whether what a CI system calls something may be kept.
 pub(super) const fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_NAME
+    !text.is_empty() && text.len() <= MAX_NAME_LENGTH
 }
 
 impl Known {
@@ -187,7 +187,7 @@ impl There {
         }
         self.sequel = self.sequel.or_else(|| before.sequel.clone());
         for source in &before.sources {
-            if self.sources.len() < MOST_SOURCES && !self.sources.contains(source) {
+            if self.sources.len() < MAX_SOURCES && !self.sources.contains(source) {
                 self.sources.push(source.clone());
             }
         }

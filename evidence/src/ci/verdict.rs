@@ -274,7 +274,7 @@ mod tests {
     use lifecycle::pipeline::CiObjectKind;
 
     use super::*;
-    use crate::ci::{RunsFor, Trouble};
+    use crate::ci::{CiError, RunsFor};
 
     const PIPELINE: u64 = 200;
     const REQUEST: u64 = 5;
@@ -346,7 +346,7 @@ mod tests {
     }
 
     fn troubled(known: Option<There>) -> Look {
-        let trouble = Some(Trouble { why: "it is ill".to_owned(), ..Trouble::default() });
+        let trouble = Some(CiError { why: "it is ill".to_owned(), ..CiError::default() });
         Look { at: at(700), known: known.map(|there| Known::there(at(600), there, None)), trouble }
     }
 

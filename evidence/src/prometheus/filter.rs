@@ -11,10 +11,10 @@ use super::{
 };
 
 /// The most alerts of one namespace that are kept whole; of others is known since when they fire.
-pub(super) const MOST: usize = 50;
+pub(super) const MAX_ALERTS: usize = 50;
 
 /// The longest name of a namespace (RFC 1123): an alert about a longer one is about nothing.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_LENGTH: usize = 63;
 
 /// The label that names the namespace of an alert, unless another is set; and where Prometheus puts what an exporter said of it
 /// when it names the exporter's own there (`honor_labels: false`).
@@ -33,7 +33,7 @@ pub(super) struct Sifted {
 /// What an answer says of the namespaces of one name, the one that is there and those that were.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alerts {
-    /// With the instant since when, the newest first: at most [`MOST`].
+    /// With the instant since when, the newest first: at most [`MAX_ALERTS`].
     pub(super) firing: Vec<(Timestamp, Failing)>,
     /// The others that fire.
     pub(super) older: Vec<Timestamp>,
@@ -52,7 +52,7 @@ pub(super) fn sift(settings: &PrometheusSettings, seen: &[Seen], now: Timestamp)
         {
             continue;
         }
-        let Some(name) = about(settings, seen).filter(|name| name.len() <= LONGEST_NAME) else { continue };
+        let Some(name) = about(settings, seen).filter(|name| name.len() <= MAX_NAME_LENGTH) else { continue };
         let alerts = namespaces.entry(name.to_owned()).or_default();
         match seen.state {
             State::Firing => alerts.firing.push((seen.since, Failing::new(&seen.labels, &seen.annotations))),
@@ -63,7 +63,8 @@ pub(super) fn sift(settings: &PrometheusSettings, seen: &[Seen], now: Timestamp)
     }
     for alerts in namespaces.values_mut() {
         alerts.firing.sort_unstable_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.cmp(y)));
-        alerts.older = alerts.firing.split_off(alerts.firing.len().min(MOST)).into_iter().map(|(at, _)| at).collect();
+        alerts.older =
+            alerts.firing.split_off(alerts.firing.len().min(MAX_ALERTS)).into_iter().map(|(at, _)| at).collect();
     }
     Sifted { silence: silence(settings, watchdog, now), namespaces }
 }

@@ -1,6 +1,6 @@
 //! The workloads of one namespace, read afresh: what somebody looks at who is about to act.
 
-use common::cluster::{Cluster, Trouble, within};
+use common::cluster::{ApiError, Cluster, within};
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource, api::ListParams};
@@ -33,14 +33,14 @@ pub async fn list(cluster: &Cluster, namespace: &str, now: Timestamp) -> Look {
     }
 }
 
-async fn in_namespace<K>(cluster: &Cluster, namespace: &str, traces: &mut WorkloadStates) -> Result<(), Trouble>
+async fn in_namespace<K>(cluster: &Cluster, namespace: &str, traces: &mut WorkloadStates) -> Result<(), ApiError>
 where
     K: PartialObject + Resource<Scope = NamespaceResourceScope>,
 {
     all::<K>(Api::namespaced(cluster.client.clone(), namespace), traces).await
 }
 
-async fn all<K: PartialObject>(api: Api<K>, traces: &mut WorkloadStates) -> Result<(), Trouble> {
+async fn all<K: PartialObject>(api: Api<K>, traces: &mut WorkloadStates) -> Result<(), ApiError> {
     let kind = K::KIND;
     let mut take = |change| traces.take(Event { kind, change });
     take(Change::Begins);

@@ -23,7 +23,7 @@ use super::{
 pub(super) const PAGE: u32 = 250;
 
 /// How long a kind that cannot be read is left alone, at first and at most.
-const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// What a watch brought.
 #[derive(Debug)]
@@ -82,12 +82,12 @@ fn begun_again<K: PartialObject>(
         stream: Option<S>,
         rest: Duration,
     }
-    let state = State { stream: Some(begin()), begin, rest: REST.0 };
+    let state = State { stream: Some(begin()), begin, rest: RETRY_BACKOFF.0 };
     stream::unfold(state, async |mut state| {
         loop {
             let Some(stream) = &mut state.stream else {
                 sleep(state.rest).await;
-                state.rest = (state.rest * 2).min(REST.1);
+                state.rest = (state.rest * 2).min(RETRY_BACKOFF.1);
                 state.stream = Some((state.begin)());
                 continue;
             };
@@ -98,7 +98,7 @@ fn begun_again<K: PartialObject>(
                     None => continue,
                 },
                 Some(Ok(Watched::InitDone)) => {
-                    state.rest = REST.0;
+                    state.rest = RETRY_BACKOFF.0;
                     Change::Complete
                 }
                 Some(Ok(Watched::Apply(object))) => match place(&object, false) {

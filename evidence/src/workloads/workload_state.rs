@@ -86,7 +86,7 @@ type Named = BTreeMap<String, BTreeMap<String, (Timestamp, Trace)>>;
 
 /// Where objects of one kind stand.
 #[derive(Clone, Debug, Default)]
-struct Shelf {
+struct MemoryStore {
     traces: Named,
     /// What a list that is being read has brought so far.
     listed: Option<Named>,
@@ -99,7 +99,7 @@ struct Shelf {
 /// What is known of all workloads.
 #[derive(Clone, Debug)]
 pub struct WorkloadStates {
-    shelves: BTreeMap<Kind, Shelf>,
+    shelves: BTreeMap<Kind, MemoryStore>,
 }
 
 impl Kind {
@@ -170,25 +170,25 @@ impl Failure {
 
 impl Default for WorkloadStates {
     fn default() -> Self {
-        Self { shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect() }
+        Self { shelves: Kind::ALL.into_iter().map(|kind| (kind, MemoryStore::default())).collect() }
     }
 }
 
 impl WorkloadStates {
     /// Takes in what a watch brought.
     pub fn take(&mut self, event: Event) {
-        let shelf = self.shelves.entry(event.kind).or_default();
+        let memory_store = self.shelves.entry(event.kind).or_default();
         match event.change {
-            Change::Begins => shelf.listed = Some(Named::new()),
-            Change::Listed(place) => put(shelf.listed.get_or_insert_default(), place),
+            Change::Begins => memory_store.listed = Some(Named::new()),
+            Change::Listed(place) => put(memory_store.listed.get_or_insert_default(), place),
             Change::Complete => {
-                shelf.traces = shelf.listed.take().unwrap_or_default();
-                (shelf.unknown, shelf.is_settled) = (None, true);
+                memory_store.traces = memory_store.listed.take().unwrap_or_default();
+                (memory_store.unknown, memory_store.is_settled) = (None, true);
             }
-            Change::Now(place) => put(&mut shelf.traces, place),
+            Change::Now(place) => put(&mut memory_store.traces, place),
             Change::Broke(why) => {
-                shelf.listed = None;
-                (shelf.unknown, shelf.is_settled) = (Some(why), true);
+                memory_store.listed = None;
+                (memory_store.unknown, memory_store.is_settled) = (Some(why), true);
             }
         }
     }
@@ -196,23 +196,25 @@ impl WorkloadStates {
     /// Whether each kind was read whole, or could not be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.shelves.values().all(|shelf| shelf.is_settled)
+        self.shelves.values().all(|memory_store| memory_store.is_settled)
     }
 
     /// Why it is not known what there is, if so.
     pub(super) fn unknown(&self) -> Option<String> {
-        self.shelves.iter().find_map(|(kind, shelf)| match &shelf.unknown {
+        self.shelves.iter().find_map(|(kind, memory_store)| match &memory_store.unknown {
             Some(why) => Some(format!("{kind}s cannot be read: {why}")),
-            None if !shelf.is_settled => Some(format!("{kind}s were not read yet")),
+            None if !memory_store.is_settled => Some(format!("{kind}s were not read yet")),
             None => None,
         })
     }
 
     /// What is kept of a kind: the namespace and the name of each, when it was created, and its trace.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = (&str, &str, Timestamp, &Trace)> {
-        self.shelves.get(&kind).into_iter().flat_map(|shelf| &shelf.traces).flat_map(|(namespace, named)| {
-            named.iter().map(|(name, (created, trace))| (namespace.as_str(), name.as_str(), *created, trace))
-        })
+        self.shelves.get(&kind).into_iter().flat_map(|memory_store| &memory_store.traces).flat_map(
+            |(namespace, named)| {
+                named.iter().map(|(name, (created, trace))| (namespace.as_str(), name.as_str(), *created, trace))
+            },
+        )
     }
 }
 

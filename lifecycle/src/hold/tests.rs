@@ -7,7 +7,7 @@ use crate::{
     termination::{DISCOVERY_FAILURE, GROUP_VERSION_FAILURE, RemainingPods, Termination, TerminationCondition},
 };
 
-const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()
@@ -56,7 +56,7 @@ fn all(count: usize, conditions: &[TerminationCondition]) -> BTreeMap<Uid, Unfin
 }
 
 fn first(unended: &BTreeMap<Uid, UnfinishedDeletion>, minute: i64) -> Option<Hold> {
-    next(None, unended, PATIENCE, at(minute))
+    next(None, unended, STALLED_AFTER, at(minute))
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn only_deletions_of_ours_that_are_not_over_count() {
 /// What is known after a hold of minute 20, with these unended at this minute.
 fn then(unended: &BTreeMap<Uid, UnfinishedDeletion>, minute: i64) -> Option<HoldEnd> {
     let hold = first(&all(6, &[discovery("a.example.org")]), 20).unwrap();
-    next(Some((&hold, at(20))), unended, PATIENCE, at(minute)).map(|next| {
+    next(Some((&hold, at(20))), unended, STALLED_AFTER, at(minute)).map(|next| {
         assert_eq!((&next.cause, &next.namespaces), (&hold.cause, &hold.namespaces));
         next.ended.unwrap()
     })
@@ -146,9 +146,9 @@ fn after_it_was_taken_back_the_others_have_a_quarter_of_an_hour_once_more() {
     let reason = [discovery("a.example.org")];
     let hold = first(&all(6, &reason), 20).unwrap();
     let left = all(5, &reason);
-    let over = next(Some((&hold, at(20))), &left, PATIENCE, at(30)).unwrap();
+    let over = next(Some((&hold, at(20))), &left, STALLED_AFTER, at(30)).unwrap();
     assert!(!over.stands());
-    let again = |minute| next(Some((&over, at(30))), &left, PATIENCE, at(minute));
+    let again = |minute| next(Some((&over, at(30))), &left, STALLED_AFTER, at(minute));
     assert_eq!(again(44), None);
     assert!(again(45).unwrap().stands());
 }

@@ -116,7 +116,7 @@ mod tests {
         let ours = OURS.into_iter().chain([RECORD, FENCE]);
         let right = [TTL, EXPIRES_AT, KEEP_UNTIL, KEEP_BY, KEEP_REASON, PROTECT];
         let others =
-            ["", "-", "protector", "protect-pods", "keeper", "upkeep", "snooze_until", "max_ttl", "ttls", "owner"];
+            ["", "-", "protector", "protect-pods", "reconciler", "upkeep", "snooze_until", "max_ttl", "ttls", "owner"];
         for name in ours.chain(right).chain(CI_LABELS).chain(others) {
             assert_eq!(resembled(name), None, "{name}");
         }

@@ -148,10 +148,10 @@ fn deleted(minute: i64) -> Record {
     Record { done: Some(done), ..managed() }
 }
 
-const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 fn due(record: &Record, namespace: &Namespace) -> Option<Timestamp> {
-    look_due(record, namespace, None, PATIENCE)
+    look_due(record, namespace, None, STALLED_AFTER)
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn pods_that_were_left_are_looked_for_again_and_again() {
     let after = |pods: RemainingPods, listed: Option<i64>| {
         let known = Stalled { at: at(20), what: held.with(pods) };
         let record = Record { stalled: Some(Box::new(known)), ..deleted(4) };
-        look_due(&record, &going, listed.map(at), PATIENCE)
+        look_due(&record, &going, listed.map(at), STALLED_AFTER)
     };
     assert_eq!(after(pods(&["web-0"], 1), None), Some(at(25)));
     assert_eq!(after(pods(&["web-0"], 1), Some(25)), Some(at(30)));

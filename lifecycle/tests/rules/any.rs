@@ -172,15 +172,17 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
 /// Any state of a check of health: that nobody looks, that nobody looked yet, and any streak that a look left behind.
 pub(crate) fn health() -> impl Strategy<Value = Check<Health>> {
     let streak = (0..9_u64, any::<bool>(), instant(), instant(), instant(), any::<bool>());
-    let seen = (condition(), streak).prop_map(|(condition, (episode, fails, since, standing, looked_at, is_known))| {
-        let streak = Streak { episode, fails, since, status_since: standing, looked_at, is_known };
-        Check::Observed(Health { look: HealthSample { condition, failing: Vec::new() }, streak })
-    });
+    let seen = (condition(), streak).prop_map(
+        |(condition, (status_generation, fails, since, standing, looked_at, is_known))| {
+            let streak = Streak { status_generation, fails, since, status_since: standing, looked_at, is_known };
+            Check::Observed(Health { look: HealthSample { condition, failing: Vec::new() }, streak })
+        },
+    );
     prop_oneof![1 => Just(Check::Disabled), 1 => Just(Check::Pending), 6 => seen]
 }
 
 /// Any state of the check whether newer deployments replace it.
-fn succession() -> impl Strategy<Value = Check<Supersession>> {
+fn supersession() -> impl Strategy<Value = Check<Supersession>> {
     let seen = (condition(), any::<bool>()).prop_map(|(condition, holds)| {
         Check::Observed(Supersession { holds: holds || condition.is_true(), condition, successors: Vec::new() })
     });
@@ -191,12 +193,12 @@ pub(crate) fn observation() -> impl Strategy<Value = Observation> {
     let pipeline = prop_oneof![
         1 => Just(Check::Disabled), 1 => Just(Check::Pending), 4 => condition().prop_map(Check::Observed),
     ];
-    (namespace(), condition(), health(), succession(), pipeline).prop_map(
-        |(namespace, clock, health, succession, pipeline)| Observation {
+    (namespace(), condition(), health(), supersession(), pipeline).prop_map(
+        |(namespace, clock, health, supersession, pipeline)| Observation {
             namespace,
             clock,
             health,
-            succession,
+            supersession,
             pipeline,
         },
     )

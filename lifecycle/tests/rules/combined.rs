@@ -144,15 +144,15 @@ impl Subject {
             Condition { truth, reason: "a look".to_owned(), observed_at: self.now }
         };
         let [fails, replaced, cancelled] = found;
-        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
+        let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
         let look = HealthSample { condition: condition(fails), failing: Vec::new() };
-        let succession =
+        let supersession =
             Supersession { condition: condition(replaced), holds: replaced != Some(false), successors: Vec::new() };
         let reading = Reading {
             namespace: namespace("a", dawn()),
             clock: condition(Some(true)),
-            health: Check::Observed(HealthCheck { look, episode, every: MINUTE }),
-            succession: Check::Observed(succession),
+            health: Check::Observed(HealthCheck { look, status_generation, every: MINUTE }),
+            supersession: Check::Observed(supersession),
             pipeline: Check::Observed(condition(cancelled)),
         };
         let seen = observe(self.seen.take(), reading, self.now);

@@ -7,7 +7,7 @@ use lifecycle::{
     Action, Entry, Event, Record, Uid,
     hold::{HELD_FROM, HoldEnd, UnfinishedDeletion, next},
     plan,
-    stalled::{PATIENCE, stalled},
+    stalled::{STALLED_AFTER, stalled},
     termination::{DISCOVERY_FAILURE, RemainingPods, Termination, TerminationCondition},
 };
 use proptest::{collection::vec, prelude::*};
@@ -59,10 +59,10 @@ fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record
         ),
         (
             "ActionIntended",
-            json!({"action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": at(accepted),
+            json!({"action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": at(accepted),
             "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-            "evidence_at": at(accepted), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce",
-            "told": "no_channel"}),
+            "evidence_at": at(accepted), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce",
+            "notice": "no_channel"}),
         ),
         ("ActionDone", json!({"of": 2, "observed": false})),
         ("DeletionStalled", serde_json::to_value(stalled).unwrap()),
@@ -109,7 +109,7 @@ proptest! {
         };
         let expected = ['a', 'b'].into_iter().any(|group| counts(group) >= HELD_FROM);
         let records = records(&case);
-        let hold = next(None, &unended(&records), PATIENCE, at(now));
+        let hold = next(None, &unended(&records), STALLED_AFTER, at(now));
         prop_assert_eq!(hold.is_some(), expected);
         if let Some(hold) = hold {
             let group = hold.cause.group.clone().unwrap_or_default();
@@ -122,15 +122,15 @@ proptest! {
     #[test]
     fn a_hold_is_over_with_the_first_that_ends(count in HELD_FROM..12, which in any::<proptest::sample::Index>()) {
         let mut case: Case = (0..count).map(|_| (0, "a", false)).collect();
-        let hold = next(None, &unended(&records(&case)), PATIENCE, at(15)).unwrap();
-        let stands = |case: &Case, minute| next(Some((&hold, at(15))), &unended(&records(case)), PATIENCE, at(minute));
+        let hold = next(None, &unended(&records(&case)), STALLED_AFTER, at(15)).unwrap();
+        let stands = |case: &Case, minute| next(Some((&hold, at(15))), &unended(&records(case)), STALLED_AFTER, at(minute));
         prop_assert_eq!(stands(&case, 9_999), None);
         let index = which.index(count);
         case[index].2 = true;
         let over = stands(&case, 16).unwrap();
         prop_assert_eq!(over.ended.clone(), Some(HoldEnd::Gone(format!("ci-{index}"))));
         let left = unended(&records(&case));
-        let again = |minute| next(Some((&over, at(16))), &left, PATIENCE, at(minute)).is_some();
+        let again = |minute| next(Some((&over, at(16))), &left, STALLED_AFTER, at(minute)).is_some();
         prop_assert!(!again(30));
         prop_assert_eq!(again(31), count > HELD_FROM);
     }

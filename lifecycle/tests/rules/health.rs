@@ -15,7 +15,7 @@ use lifecycle::{
     guards::PROMISE_MARGIN,
     health::{HealthCheck, HealthSample, Streak},
     observe,
-    policy::{Common, HealthTerms},
+    policy::{Common, HealthRules},
     time::saturating_add,
 };
 use serde_json::{Value, json};
@@ -74,13 +74,13 @@ impl Patient {
         };
         let condition = |truth| Condition { truth, reason: "a look".to_owned(), observed_at: self.now };
         let look = HealthSample { condition: condition(truth), failing: Vec::new() };
-        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
-        let health = Check::Observed(HealthCheck { look, episode, every: MINUTE });
+        let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
+        let health = Check::Observed(HealthCheck { look, status_generation, every: MINUTE });
         let reading = Reading {
             namespace: namespace("a", dawn()),
             clock: condition(Truth::True),
             health,
-            succession: Check::Disabled,
+            supersession: Check::Disabled,
             pipeline: Check::Disabled,
         };
         let seen = observe(self.seen.take(), reading, self.now);
@@ -258,8 +258,8 @@ fn what_one_saw_without_a_break_counts_for_the_next() {
     let later = saturating_add(now, SignedDuration::from_mins(60));
     patient.now = later;
     let mut alone = patient.clone();
-    let episode = (patient.record.episode, patient.record.since.unwrap());
-    *patient.streak() = before.clone().looked_until(later, episode);
+    let status_generation = (patient.record.status_generation, patient.record.since.unwrap());
+    *patient.streak() = before.clone().looked_until(later, status_generation);
     patient.look('-');
     assert_eq!(patient.had(), "unstable failing failed");
     // Whoever does not know that starts the timer again.
@@ -267,7 +267,7 @@ fn what_one_saw_without_a_break_counts_for_the_next() {
     assert_eq!(alone.had(), "unstable failing");
     // And after an outage there was no such time.
     let unknown = Streak { is_known: false, ..before };
-    assert_eq!(unknown.clone().looked_until(later, episode), unknown);
+    assert_eq!(unknown.clone().looked_until(later, status_generation), unknown);
 }
 
 #[test]
@@ -315,12 +315,16 @@ fn a_look_that_was_overtaken_says_nothing_new() {
     let seen = late.seen.clone().unwrap();
     let condition = Condition { truth: Truth::False, reason: "late".to_owned(), observed_at: late.now };
     let look = HealthSample { condition: condition.clone(), failing: Vec::new() };
-    let health = Check::Observed(HealthCheck { look, episode: (patient.record.episode, patient.now), every: MINUTE });
+    let health = Check::Observed(HealthCheck {
+        look,
+        status_generation: (patient.record.status_generation, patient.now),
+        every: MINUTE,
+    });
     let reading = Reading {
         namespace: seen.namespace.clone(),
         clock: seen.clock.clone(),
         health,
-        succession: Check::Disabled,
+        supersession: Check::Disabled,
         pipeline: Check::Disabled,
     };
     assert_eq!(observe(Some(seen.clone()), reading, patient.now), seen);
@@ -338,7 +342,7 @@ struct Model {
 }
 
 impl Model {
-    fn look(&mut self, found: Option<bool>, terms: &HealthTerms) -> Vec<Status> {
+    fn look(&mut self, found: Option<bool>, terms: &HealthRules) -> Vec<Status> {
         const LONG: u32 = 9;
         let counts = self.known && found.is_some();
         self.known = found.is_some();
@@ -357,7 +361,7 @@ impl Model {
         had
     }
 
-    fn next(&self, fails: bool, terms: &HealthTerms) -> Option<Status> {
+    fn next(&self, fails: bool, terms: &HealthRules) -> Option<Status> {
         let minutes = |time: SignedDuration| u32::try_from(time.as_mins()).unwrap();
         let (to, is_due) = match (self.status, fails) {
             (Unknown | Ok, true) => (Unstable, self.held + 1 >= terms.fail_after),
@@ -415,9 +419,9 @@ fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
         assert_eq!(last(&patient), status, "{looks}{own}");
         // Right after that it takes over what the other saw for a long time.
         let (looked_at, since) = (patient.now, saturating_add(patient.now, -MINUTE * 9));
-        let episode = patient.record.episode;
+        let status_generation = patient.record.status_generation;
         *patient.streak() =
-            Streak { episode, fails: others == '-', since, status_since: since, looked_at, is_known: true };
+            Streak { status_generation, fails: others == '-', since, status_since: since, looked_at, is_known: true };
         let seen = patient.seen.as_ref().expect("somebody looked");
         let decision = decide(Some(patient.policy()), &patient.record, seen, patient.now);
         assert_eq!((decision.entry, decision.look), (None, None), "{looks}{own}, and another saw {others}");

@@ -196,8 +196,8 @@ impl World {
         };
         let clock = Condition { truth: self.clock, reason: reason.to_owned(), observed_at: self.now };
         let health = self.check_up();
-        let (succession, pipeline) = (self.succession(), self.pipeline());
-        let reading = Reading { namespace: self.namespace.clone(), clock, health, succession, pipeline };
+        let (supersession, pipeline) = (self.supersession(), self.pipeline());
+        let reading = Reading { namespace: self.namespace.clone(), clock, health, supersession, pipeline };
         let seen = observe(self.seen.take(), reading, self.now);
         self.seen = Some(seen.clone());
         seen
@@ -222,7 +222,7 @@ impl World {
         }))
     }
 
-    fn succession(&self) -> Check<Supersession> {
+    fn supersession(&self) -> Check<Supersession> {
         if self.applies().is_none_or(|policy| policy.superseded.is_none()) {
             return Check::Disabled;
         }
@@ -254,8 +254,10 @@ impl World {
             let condition = Condition { truth, reason: reason.to_owned(), observed_at: self.now };
             self.looked = Some(HealthSample { condition, failing });
         }
-        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
-        self.looked.clone().map_or(Check::Pending, |look| Check::Observed(HealthCheck { look, episode, every }))
+        let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
+        self.looked
+            .clone()
+            .map_or(Check::Pending, |look| Check::Observed(HealthCheck { look, status_generation, every }))
     }
 
     fn next_look(&self, last: &HealthSample, every: SignedDuration) -> Timestamp {
@@ -282,8 +284,8 @@ impl World {
 
     /// The guards as the worker sees them at its last look.
     pub(crate) fn guards(&self) -> Vec<Standing> {
-        let lineage = StoreIdentity::default();
-        let fresh = LiveObject { namespace: &self.namespace, policy: self.applies(), store_identity: &lineage };
+        let store_identity = StoreIdentity::default();
+        let fresh = LiveObject { namespace: &self.namespace, policy: self.applies(), store_identity: &store_identity };
         let Some(policy) = self.standing() else { return Vec::new() };
         let on_record = guards(policy, &self.record, self.now).into_iter();
         let on_record = on_record.map(|guard| Standing { name: guard.name(), verdict: guard.verdict, why: guard.why });
@@ -330,7 +332,7 @@ impl World {
         if !differs.is_empty() && self.refuses {
             let is_waited_for = self.applies().is_some_and(|policy| policy.requires_visible(self.record.status));
             if is_waited_for && self.record.shown_at.is_none() && self.record.not_shown.is_none() {
-                let (of, why) = (self.record.episode, "the apiserver answered 422: not here".to_owned());
+                let (of, why) = (self.record.status_generation, "the apiserver answered 422: not here".to_owned());
                 self.append("collector", Event::StatusNotShown(StatusNotShown { of, why }));
             }
         } else if !differs.is_empty() {

@@ -12,7 +12,7 @@ use super::{Complain, Entry, Run, Violation};
 const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
 pub(super) fn judge(run: &Run, found: &mut Vec<Violation>) {
-    let (mut slots, mut waves) = (BTreeMap::new(), BTreeMap::new());
+    let (mut slots, mut unannounced) = (BTreeMap::new(), BTreeMap::new());
     for delete in run.own() {
         let Some(uid) = &delete.uid else { continue };
         let history = run.ledger.history(uid);
@@ -22,14 +22,14 @@ pub(super) fn judge(run: &Run, found: &mut Vec<Violation>) {
         let slot = intent.text("slot").unwrap_or_default();
         spend(run, ("S6", "slots"), slot, intent, &mut slots, found);
 
-        match intent.text("wave") {
+        match intent.text("unannounced") {
             None if intent.text("cause") == Some("stale") && is_foretold(history.before(intent.seq)) => {}
             None => found.complain("S7", format!("{what} was not foretold, and in no wave")),
             Some(approved) if approved.starts_with("approved by ") => approval(run, approved, intent, found),
-            Some(wave) => spend(run, ("S7", "waves"), wave, intent, &mut waves, found),
+            Some(slot) => spend(run, ("S7", "unannounced"), slot, intent, &mut unannounced, found),
         }
     }
-    for ((rule, kind), spent) in [(("S6", "slots"), slots), (("S7", "waves"), waves)] {
+    for ((rule, kind), spent) in [(("S6", "slots"), slots), (("S7", "unannounced"), unannounced)] {
         for (window, count) in spent {
             let limit = limit(run, kind, &window);
             if limit.is_none_or(|limit| count > limit) {

@@ -34,7 +34,7 @@ fn whole(name: &str, history: &History, found: &mut Vec<Violation>) {
         found.complain("S10", format!("the entries of `{name}` are numbered {numbers:?}"));
     }
     // That the mark of a namespace tells of lost entries is written before anything else is.
-    let mut entries = history.0.iter().skip_while(|entry| entry.kind == "MarkMismatched");
+    let mut entries = history.0.iter().skip_while(|entry| entry.kind == "RecordMarkerMismatched");
     if entries.next().is_none_or(|entry| entry.kind != "Adopted") {
         found.complain("S10", format!("the history of `{name}` does not begin with its adoption"));
     }

@@ -122,7 +122,7 @@ fn promised(
     let latest = bind.iter().filter_map(|notice| notice.promise).max();
     let last = bind.iter().rfind(|notice| notice.counts);
 
-    let said = intent.data.get("told");
+    let said = intent.data.get("notice");
     let says = |word: &str| said.and_then(|said| said.get(word)?.as_str()?.parse::<Timestamp>().ok());
     let (promised, undelivered) = (says("promised"), says("undelivered"));
     match (said.and_then(|said| said.as_str()), promised.or(undelivered)) {
@@ -143,7 +143,7 @@ fn promised(
             } else if last.is_none_or(|notice| notice.outcome != Some(outcome)) {
                 found.complain("S9", format!("{what} says of its owner {said:?}, which is not so"));
             }
-            if undelivered.is_some() && intent.text("wave").is_none() {
+            if undelivered.is_some() && intent.text("unannounced").is_none() {
                 found.complain("S7", format!("{what} was announced to nobody, and is in no wave"));
             }
         }

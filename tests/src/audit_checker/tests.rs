@@ -50,7 +50,7 @@ fn good() -> Story {
     let deadline = json!({"at": at(600), "by": {"source": "policy"}});
     let intended = json!({
         "action": "delete", "resource_version": "7", "mode": "enforce", "evidence_at": at(600),
-        "slot": format!("{WINDOW}/1"), "wave": null, "cause": "stale", "told": "no_channel",
+        "slot": format!("{WINDOW}/1"), "unannounced": null, "cause": "stale", "notice": "no_channel",
     });
     Story {
         entries: vec![
@@ -248,18 +248,18 @@ fn s7_what_nobody_could_foresee_needs_a_wave_or_an_approval() {
     check(&["S7"], late);
     check(&["S7"], |story| {
         late(story);
-        story.data(INTENDED)["wave"] = json!("approved by person/eve (1)");
+        story.data(INTENDED)["unannounced"] = json!("approved by person/eve (1)");
     });
     check(&[], |story| {
         late(story);
-        story.data(INTENDED)["wave"] = json!("approved by person/eve (1)");
+        story.data(INTENDED)["unannounced"] = json!("approved by person/eve (1)");
         story.claims.push(claim("controls", "approval", 1, json!({"until": at(900)})));
     });
     check(&[], |story| {
         late(story);
-        story.data(INTENDED)["wave"] = json!(format!("{WINDOW}/1"));
-        story.claims.push(claim("waves", WINDOW, 0, json!({"limit": 1})));
-        story.claims.push(claim("waves", WINDOW, 1, json!({"uid": "u"})));
+        story.data(INTENDED)["unannounced"] = json!(format!("{WINDOW}/1"));
+        story.claims.push(claim("unannounced", WINDOW, 0, json!({"limit": 1})));
+        story.claims.push(claim("unannounced", WINDOW, 1, json!({"uid": "u"})));
     });
 }
 
@@ -279,7 +279,7 @@ fn warn(story: &mut Story) {
     story.deletes[0].received_at = at(660);
     story.deletes[0].answered_at = at(661);
     story.data(INTENDED)["evidence_at"] = json!(at(659));
-    story.data(INTENDED)["told"] = json!({"promised": at(600)});
+    story.data(INTENDED)["notice"] = json!({"promised": at(600)});
     story.insert(STALE, 200, "NoticeIntended", notice(600));
     story.insert(STALE + 1, 201, "NoticeSent", json!({"of": 3}));
 }
@@ -289,14 +289,14 @@ fn give_up(story: &mut Story) {
     warn(story);
     story.entries[STALE + 1]["kind"] = json!("NoticeUndeliverable");
     says(story, INTENDED + 2, "undelivered", 600);
-    story.data(INTENDED + 2)["wave"] = json!(format!("{WINDOW}/1"));
-    story.claims.push(claim("waves", WINDOW, 0, json!({"limit": 1})));
-    story.claims.push(claim("waves", WINDOW, 1, json!({"uid": "u"})));
+    story.data(INTENDED + 2)["unannounced"] = json!(format!("{WINDOW}/1"));
+    story.claims.push(claim("unannounced", WINDOW, 0, json!({"limit": 1})));
+    story.claims.push(claim("unannounced", WINDOW, 1, json!({"uid": "u"})));
 }
 
 /// Lets the intent at this place say of the owner that this second was promised.
 fn says(story: &mut Story, intent: usize, word: &str, second: i64) {
-    story.data(intent)["told"] = json!({word: at(second)});
+    story.data(intent)["notice"] = json!({word: at(second)});
 }
 
 /// A notice that promises the time until this second, when the deletion falls due.
@@ -314,19 +314,19 @@ fn s9_a_deletion_comes_a_minute_after_what_was_promised() {
     check(&["S9"], |story| {
         warn(story);
         story.data(STALE)["promise"] = json!(at(601));
-        story.data(INTENDED + 2)["told"] = json!({"promised": at(601)});
+        story.data(INTENDED + 2)["notice"] = json!({"promised": at(601)});
     });
     // Also where another one promised less later, and where the channel was taken away since.
     check(&["S9"], |story| {
         warn(story);
         story.insert(STALE, 199, "NoticeIntended", notice(601));
         story.data(STALE + 2)["of"] = json!(4);
-        story.data(INTENDED + 3)["told"] = json!({"promised": at(601)});
+        story.data(INTENDED + 3)["notice"] = json!({"promised": at(601)});
     });
     check(&["S9"], |story| {
         warn(story);
         story.data(STALE)["promise"] = json!(at(601));
-        story.data(INTENDED + 2)["told"] = json!("no_channel");
+        story.data(INTENDED + 2)["notice"] = json!("no_channel");
         story.insert(STALE + 2, 400, "PolicyChanged", json!({"mode": "enforce"}));
     });
 }
@@ -334,10 +334,10 @@ fn s9_a_deletion_comes_a_minute_after_what_was_promised() {
 #[test]
 fn s9_what_a_deletion_says_of_its_owner_is_true() {
     check(&["S9"], |story| drop(story.data(INTENDED).as_object_mut().unwrap().remove("told")));
-    check(&["S9"], |story| story.data(INTENDED)["told"] = json!({"promised": at(300)}));
+    check(&["S9"], |story| story.data(INTENDED)["notice"] = json!({"promised": at(300)}));
     check(&["S9"], |story| {
         warn(story);
-        story.data(INTENDED + 2)["told"] = json!({"promised": at(599)});
+        story.data(INTENDED + 2)["notice"] = json!({"promised": at(599)});
     });
     check(&["S9"], |story| {
         warn(story);
@@ -345,11 +345,11 @@ fn s9_what_a_deletion_says_of_its_owner_is_true() {
     });
     check(&["S9"], |story| {
         warn(story);
-        story.data(INTENDED + 2)["told"] = json!("no_channel");
+        story.data(INTENDED + 2)["notice"] = json!("no_channel");
     });
     check(&[], |story| {
         warn(story);
-        story.data(INTENDED + 2)["told"] = json!("no_channel");
+        story.data(INTENDED + 2)["notice"] = json!("no_channel");
         story.insert(STALE + 2, 400, "PolicyChanged", json!({"mode": "enforce"}));
     });
 }
@@ -390,7 +390,7 @@ fn s9_who_was_not_told_is_not_said_to_be_told() {
 fn s7_what_was_announced_to_nobody_needs_a_wave() {
     check(&["S7"], |story| {
         give_up(story);
-        story.data(INTENDED + 2)["wave"] = Value::Null;
+        story.data(INTENDED + 2)["unannounced"] = Value::Null;
     });
 }
 

@@ -84,7 +84,7 @@ impl Edge {
         }
         self.world.step(Moment::Any, "", When::Before);
         let number = self.world.turn();
-        let mut dice = Dice::new(self.world.plot.seed, (self.who, way, what, number));
+        let mut dice = Dice::new(self.world.scenario.seed, (self.who, way, what, number));
         let fate = self.fate(way, changes, &mut dice);
         if let (Who::Machine(machine), true) = (self.who, fate != Fate::Fine && !is_evidence(way)) {
             self.world.trouble(machine);
@@ -104,7 +104,7 @@ impl Edge {
     /// A request took effect, or none: the process may die of it.
     pub(crate) async fn came_back(&self, number: u64) {
         self.world.step(Moment::Any, "", When::After);
-        let dies = self.world.plot.dies_every.is_some_and(|every| number % every == every - 1);
+        let dies = self.world.scenario.dies_every.is_some_and(|every| number % every == every - 1);
         if dies && !self.world.is_calm() && matches!(self.who, Who::Machine(_)) {
             self.world.count("fault: process died");
             self.life.cancel();
@@ -124,7 +124,7 @@ impl Edge {
             return Fate::Fine;
         }
         let elapsed = self.world.elapsed();
-        let mut outages = self.world.plot.weather.outages.iter();
+        let mut outages = self.world.scenario.weather.outages.iter();
         if let Some(outage) =
             outages.find(|outage| outage.way == way && outage.from <= elapsed && elapsed < outage.until)
         {

@@ -9,7 +9,7 @@ mod health;
 mod histories;
 mod notices;
 mod pipelines;
-mod succession;
+mod supersession;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::{
     apiserver::Object,
-    scenario::{Plot, Variant},
+    scenario::{Scenario, Variant},
     world::{Who, World},
 };
 
@@ -63,7 +63,7 @@ struct Deletion {
     uid: String,
     intent: u64,
     window: String,
-    wave: Option<String>,
+    unannounced: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -98,8 +98,8 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
-    pub(crate) fn new(plot: &Plot, settings: &[Arc<Settings>]) -> Self {
-        let variants = plot.variants.iter().cloned().zip(settings.iter().cloned());
+    pub(crate) fn new(scenario: &Scenario, settings: &[Arc<Settings>]) -> Self {
+        let variants = scenario.variants.iter().cloned().zip(settings.iter().cloned());
         Self {
             variants: variants.map(|(variant, settings)| (settings.hash.clone(), (variant, settings))).collect(),
             histories: BTreeMap::new(),
@@ -130,7 +130,7 @@ impl Judge {
     /// A claim became durable.
     pub(crate) fn claim(&mut self, claim: &Claim) {
         match claim.kind {
-            ClaimKind::Slots | ClaimKind::Waves => {
+            ClaimKind::Slots | ClaimKind::Unannounced => {
                 let window = self.windows.entry((claim.kind, claim.group.clone())).or_default();
                 if claim.number == 0 {
                     window.limit = claim.body["limit"].as_u64();

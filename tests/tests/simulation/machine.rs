@@ -46,7 +46,7 @@ pub(crate) async fn run(world: Arc<World>, number: usize) {
         let end = live(&world, number, life, &token).await;
         token.cancel();
         world.tell(&name, &format!("ends: {end}"));
-        let mut dice = Dice::new(world.plot.seed, ("rest", number, life));
+        let mut dice = Dice::new(world.scenario.seed, ("rest", number, life));
         sleep(Duration::from_millis(dice.between(500, 20_000))).await;
     }
 }
@@ -71,7 +71,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
-    if world.plot.moves() {
+    if world.scenario.moves() {
         // As each program begins.
         let Context { store, cluster, clock, .. } = &context;
         let actor = Actor::role("machine", &context.instance);
@@ -114,7 +114,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             }
         }),
     };
-    let jobs: SharedJobs = if world.plot.pods.is_some() {
+    let jobs: SharedJobs = if world.scenario.pods.is_some() {
         let limits = PerKind { collector: MOST_COLLECTORS, action: 2 };
         Arc::new(JobsEdge { edge, inner: Arc::new(LocalJobs::new(limits, programs)) })
     } else {

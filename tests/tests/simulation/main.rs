@@ -105,7 +105,7 @@ const MUST_HAPPEN: [&str; 112] = [
     "entry: DeadlineMoved",
     "entry: Gone",
     "entry: Kept",
-    "entry: MarkMismatched",
+    "entry: RecordMarkerMismatched",
     "entry: NoticeSent",
     "entry: NoticeSkipped",
     "entry: NoticeUndeliverable",
@@ -114,7 +114,7 @@ const MUST_HAPPEN: [&str; 112] = [
     "entry: Released",
     "entry: StatusNotShown",
     "entry: StatusShown",
-    "entry: WouldHave",
+    "entry: DryRun",
     "fault: Alerts answered 429",
     "fault: Alerts answered 500",
     "fault: Alerts hangs",
@@ -243,7 +243,7 @@ fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, goes_on: impl Fn() -> b
 }
 
 fn fail(told: &Told) -> ! {
-    let seed = told.plot.seed;
+    let seed = told.scenario.seed;
     told.log.iter().for_each(|line| eprintln!("{line}"));
     eprintln!("\nThe story of seed {seed} breaks:");
     for violation in &told.violations {

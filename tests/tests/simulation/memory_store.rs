@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 
 #[derive(Debug, Default)]
-pub(crate) struct Shelf(Mutex<Documents>);
+pub(crate) struct MemoryStore(Mutex<Documents>);
 
 #[derive(Debug, Default)]
 struct Documents {
@@ -23,17 +23,17 @@ struct Documents {
     observations: BTreeMap<Uid, Observed>,
     notes: BTreeMap<String, SourceCacheEntry>,
     claims: BTreeMap<(ClaimKind, String, u64), Claim>,
-    beats: BTreeMap<String, Heartbeat>,
+    heartbeats: BTreeMap<String, Heartbeat>,
 }
 
-impl Shelf {
+impl MemoryStore {
     fn read(&self) -> MutexGuard<'_, Documents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl Store for Shelf {
+impl Store for MemoryStore {
     async fn append(&self, entry: &Entry) -> Result<Inserted> {
         let mut documents = self.read();
         let known = documents.entries.entry((entry.uid.clone(), entry.seq)).or_insert_with(|| entry.clone());
@@ -135,17 +135,17 @@ impl Store for Shelf {
         Ok(documents.claims.range(range).next_back().map(|(_, claim)| claim.clone()))
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
-        self.read().beats.insert(beat.id.clone(), beat.clone());
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        self.read().heartbeats.insert(heartbeat.id.clone(), heartbeat.clone());
         Ok(())
     }
 
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
-        Ok(self.read().beats.values().take(limit).cloned().collect())
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        Ok(self.read().heartbeats.values().take(limit).cloned().collect())
     }
 
-    async fn forget_beat(&self, id: &str) -> Result<()> {
-        self.read().beats.remove(id);
+    async fn remove_heartbeat(&self, id: &str) -> Result<()> {
+        self.read().heartbeats.remove(id);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::actions::{deeds, elsewhere, forge, late, pause, strip};
 pub(crate) use self::{
-    actions::Deed,
+    actions::ScenarioStep,
     deployments::Deployments,
     health::Health,
     pipelines::{Act, Begin, Deploy, Pipelines, Remover, Request, Source},
@@ -22,7 +22,7 @@ use crate::chance::Dice;
 
 /// A whole story, but for what chance brings on the way.
 #[derive(Clone, Debug)]
-pub(crate) struct Plot {
+pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) began: Timestamp,
     /// How long there are faults; then all of them end.
@@ -48,7 +48,7 @@ pub(crate) struct Plot {
     pub(crate) dies_every: Option<u64>,
     /// How long deleted namespaces take to go.
     pub(crate) ends_after: Duration,
-    pub(crate) deeds: Vec<(When, Deed)>,
+    pub(crate) deeds: Vec<(When, ScenarioStep)>,
 }
 
 /// A configuration.
@@ -62,7 +62,7 @@ pub(crate) struct Variant {
     pub(crate) grace: u64,
     pub(crate) max_keep: u64,
     pub(crate) budget: u64,
-    pub(crate) wave: u64,
+    pub(crate) unannounced: u64,
 }
 
 /// For how many seconds a notice is tried, and whether its deletion waits for it for ever.
@@ -162,9 +162,9 @@ impl Way {
     pub(crate) const ALL: [Self; 4] = [Self::Apiserver, Self::Store, Self::Queue, Self::Owners];
 }
 
-impl Plot {
+impl Scenario {
     pub(crate) fn of(seed: u64) -> Self {
-        let mut dice = Dice::new(seed, "plot");
+        let mut dice = Dice::new(seed, "scenario");
         let machines = if dice.happens(350) { 2 } else { 1 };
         let troubled_for = Duration::from_secs(dice.between(400, 1_500));
         let cast = cast(&mut dice);
@@ -178,7 +178,7 @@ impl Plot {
         variants.push(second);
         let began = Timestamp::from_second(1_767_225_600).unwrap_or(Timestamp::UNIX_EPOCH)
             + SignedDuration::from_millis(i64::try_from(dice.below(86_400_000)).unwrap_or(0));
-        let mut plot = Self {
+        let mut scenario = Self {
             seed,
             began,
             troubled_for,
@@ -202,19 +202,19 @@ impl Plot {
                 .collect(),
             cast,
         };
-        plot.add();
+        scenario.add();
         if let Some(deed) = elsewhere(seed, machines, troubled_for) {
             // Without the namespace that stands for the cluster nothing would begin any more.
-            let system = plot.cast.iter().position(|member| member.name == "kube-system");
-            plot.deeds.retain(|(_, deed)| !matches!(deed, Deed::Remove(who) if Some(*who) == system));
-            plot.deeds.push(deed);
+            let system = scenario.cast.iter().position(|member| member.name == "kube-system");
+            scenario.deeds.retain(|(_, deed)| !matches!(deed, ScenarioStep::Remove(who) if Some(*who) == system));
+            scenario.deeds.push(deed);
         }
-        plot
+        scenario
     }
 
     /// Whether some process is started against another cluster, so that each looks which cluster it is.
     pub(crate) fn moves(&self) -> bool {
-        self.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Elsewhere(..)))
+        self.deeds.iter().any(|(_, deed)| matches!(deed, ScenarioStep::Elsewhere(..)))
     }
 
     /// Adds what stories came to be about later, thrown apart from all else: what the story of a seed was before, it still
@@ -254,7 +254,7 @@ impl Plot {
     }
 }
 
-impl Plot {
+impl Scenario {
     /// Says for how long notices are tried, and breaks their channel as a whole for a while.
     fn break_channel(&mut self) {
         let mut dice = Dice::new(self.seed, "channel");
@@ -280,7 +280,7 @@ impl Variant {
             grace: dice.one_of(&[0, 0, 30, 120]),
             max_keep: dice.one_of(&[120, 600, 3_600]),
             budget: dice.one_of(&[1, 2, 20, 20, 20]),
-            wave: dice.one_of(&[1, 2, 10, 10]),
+            unannounced: dice.one_of(&[1, 2, 10, 10]),
         }
     }
 }

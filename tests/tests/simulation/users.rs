@@ -18,7 +18,7 @@ use crate::{
     apiserver::{Object, STRIPS},
     builders,
     fault_injection::{Edge, network, store::StoreEdge},
-    scenario::{Deed, Member},
+    scenario::{Member, ScenarioStep},
     world::{Who, World},
 };
 
@@ -29,49 +29,49 @@ const AGAIN: Duration = Duration::from_secs(2);
 const UNREADABLE: &str = "1.";
 
 /// Does something, at a step that is about the namespace of this name, or none.
-pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
-    let it = world.plot.cast.iter().position(|member| member.name == about).unwrap_or(0);
+pub(crate) fn perform(world: &Arc<World>, about: &str, deed: ScenarioStep) {
+    let it = world.scenario.cast.iter().position(|member| member.name == about).unwrap_or(0);
     let deed = deed.about(it);
     world.count(&format!("deed: {}", format!("{deed:?}").split('(').next().unwrap_or_default()));
     match deed {
-        Deed::Protect(who) => annotate(world, who, "protect", Some("yes".to_owned())),
-        Deed::Unprotect(who) => annotate(world, who, "protect", None),
-        Deed::Keep(who, seconds) => keep(world, who, Some(seconds)),
-        Deed::Unkeep(who) => keep(world, who, None),
-        Deed::Live(who, seconds) => live(world, who, seconds),
-        Deed::LiveAsPolicySays(who) => annotate(world, who, "ttl", None),
-        Deed::Expire(who, seconds) => {
+        ScenarioStep::Protect(who) => annotate(world, who, "protect", Some("yes".to_owned())),
+        ScenarioStep::Unprotect(who) => annotate(world, who, "protect", None),
+        ScenarioStep::Keep(who, seconds) => keep(world, who, Some(seconds)),
+        ScenarioStep::Unkeep(who) => keep(world, who, None),
+        ScenarioStep::Live(who, seconds) => live(world, who, seconds),
+        ScenarioStep::LiveAsPolicySays(who) => annotate(world, who, "ttl", None),
+        ScenarioStep::Expire(who, seconds) => {
             let at = whole(world) + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
             annotate(world, who, "expires_at", Some(at.to_string()));
         }
-        Deed::Touch(who) => {
+        ScenarioStep::Touch(who) => {
             let turn = world.turn();
             change(world, who, "touches", |object| {
                 object.labels.insert("touched".to_owned(), turn.to_string());
             });
         }
-        Deed::Tamper(who) => change(world, who, "takes our annotations off", |object| {
+        ScenarioStep::Tamper(who) => change(world, who, "takes our annotations off", |object| {
             let keys = Keys::default();
             for key in [lifecycle::keys::STATUS, lifecycle::keys::MANAGED] {
                 object.annotations.remove(&keys.ours(key));
             }
             object.annotations.insert(keys.ours(lifecycle::keys::RECORD), "1.99.another".to_owned());
         }),
-        Deed::Forge(who) => forge(world, who),
-        Deed::Strip(who) => change(world, who, "has our statuses taken off", |object| {
+        ScenarioStep::Forge(who) => forge(world, who),
+        ScenarioStep::Strip(who) => change(world, who, "has our statuses taken off", |object| {
             object.labels.insert(STRIPS.to_owned(), "yes".to_owned());
         }),
-        Deed::Repaint(who) => change(world, who, "repaints", |object| {
+        ScenarioStep::Repaint(who) => change(world, who, "repaints", |object| {
             if object.labels.remove("paint").is_none() {
                 object.labels.insert("paint".to_owned(), "blue".to_owned());
             }
         }),
-        Deed::Remove(who) => remove(world, who),
-        Deed::Remake(who) => remake(world, who),
-        Deed::Stop => operate(world, Order::Stop),
-        Deed::Resume => operate(world, Order::Resume),
-        Deed::Approve => operate(world, Order::Approve),
-        Deed::Reconfigure(machine, to) => {
+        ScenarioStep::Remove(who) => remove(world, who),
+        ScenarioStep::Remake(who) => remake(world, who),
+        ScenarioStep::Stop => operate(world, Order::Stop),
+        ScenarioStep::Resume => operate(world, Order::Resume),
+        ScenarioStep::Approve => operate(world, Order::Approve),
+        ScenarioStep::Reconfigure(machine, to) => {
             world.tell("operator", &format!("reconfigures {machine:?} to variant {to}"));
             for (number, configured) in world.configured.iter().enumerate() {
                 if machine.is_none_or(|only| only == number) {
@@ -79,49 +79,49 @@ pub(crate) fn perform(world: &Arc<World>, about: &str, deed: Deed) {
                 }
             }
         }
-        Deed::Jump(machine, by) => {
+        ScenarioStep::Jump(machine, by) => {
             world.tell("world", &format!("the clock of machine-{machine} is off by {by} s"));
             world.set_clock(machine, by);
         }
-        Deed::Compact => {
+        ScenarioStep::Compact => {
             world.tell("world", "the apiserver forgets the past");
             world.cluster().compact();
         }
-        Deed::Lag(seconds) => {
+        ScenarioStep::Lag(seconds) => {
             world.tell("world", &format!("watches hear of nothing for {seconds} s"));
             world.lag(Duration::from_secs(seconds));
         }
-        Deed::Kill(machine) => {
+        ScenarioStep::Kill(machine) => {
             world.tell("world", &format!("machine-{machine} is killed"));
             world.kill(machine);
         }
-        Deed::Freeze(machine, seconds) => {
+        ScenarioStep::Freeze(machine, seconds) => {
             world.tell("world", &format!("machine-{machine} stands still for {seconds} s"));
             world.freeze(machine, Duration::from_secs(seconds));
         }
-        Deed::Elsewhere(machine, seconds) => {
+        ScenarioStep::Elsewhere(machine, seconds) => {
             world.tell("world", &format!("machine-{machine} is started against another cluster for {seconds} s"));
             world.move_away(machine, Duration::from_secs(seconds));
             world.kill(machine);
         }
-        Deed::Break(who) => {
-            let name = &world.plot.cast[who].name;
+        ScenarioStep::Break(who) => {
+            let name = &world.scenario.cast[who].name;
             world.tell("world", &format!("an alert fires for `{name}`"));
             world.alerts().fire(name, world.now());
         }
-        Deed::Mend(who) => {
-            let name = &world.plot.cast[who].name;
+        ScenarioStep::Mend(who) => {
+            let name = &world.scenario.cast[who].name;
             world.tell("world", &format!("no alert fires for `{name}`"));
             world.alerts().rest(name);
         }
-        Deed::Deploy(who) => create(world, who),
-        Deed::Act(place) => builders::perform(world, place),
+        ScenarioStep::Deploy(who) => create(world, who),
+        ScenarioStep::Act(place) => builders::perform(world, place),
     }
 }
 
 /// Makes a member of the cast.
 pub(crate) fn create(world: &World, who: usize) {
-    let member = &world.plot.cast[who];
+    let member = &world.scenario.cast[who];
     let age = SignedDuration::from_secs(i64::try_from(member.age).unwrap_or(0));
     let created = whole(world) - age;
     if let Ok(uid) = world.cluster().create(&member.name, created, labels(member)) {
@@ -139,7 +139,7 @@ fn labels(member: &Member) -> BTreeMap<String, String> {
 
 /// A deleted namespace goes when its content is gone.
 pub(crate) fn finish_later(world: &Arc<World>, uid: String) {
-    let (world, after) = (world.clone(), world.plot.ends_after);
+    let (world, after) = (world.clone(), world.scenario.ends_after);
     world.clone().tasks.spawn(async move {
         sleep(after).await;
         world.cluster().finish(&uid);
@@ -153,7 +153,7 @@ pub(crate) fn whole(world: &World) -> jiff::Timestamp {
 }
 
 fn change(world: &World, who: usize, what: &str, change: impl FnOnce(&mut Object)) {
-    let name = &world.plot.cast[who].name;
+    let name = &world.scenario.cast[who].name;
     world.tell("owner", &format!("{what} `{name}`"));
     let _ = world.cluster().change(name, change);
     world.changed.notify_waiters();
@@ -168,7 +168,7 @@ fn annotate(world: &World, who: usize, key: &str, value: Option<String>) {
 }
 
 fn keep(world: &World, who: usize, seconds: Option<u64>) {
-    let uid = world.cluster().get(&world.plot.cast[who].name).map(|object| object.uid.clone());
+    let uid = world.cluster().get(&world.scenario.cast[who].name).map(|object| object.uid.clone());
     let Ok(uid) = uid else { return };
     let until = seconds.map(|seconds| whole(world) + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)));
     match until {
@@ -180,16 +180,16 @@ fn keep(world: &World, who: usize, seconds: Option<u64>) {
 
 /// Writes a mark of this very namespace that only a lost entry could explain, or one that nobody can read.
 fn forge(world: &World, who: usize) {
-    let name = &world.plot.cast[who].name;
+    let name = &world.scenario.cast[who].name;
     let Ok(uid) = world.cluster().get(name).map(|object| object.uid.clone()) else { return };
     world.judge().forged(&uid);
-    let mark = if world.plot.seed.is_multiple_of(2) { format!("1.999.{uid}") } else { UNREADABLE.to_owned() };
-    annotate(world, who, lifecycle::keys::RECORD, Some(mark));
+    let marker = if world.scenario.seed.is_multiple_of(2) { format!("1.999.{uid}") } else { UNREADABLE.to_owned() };
+    annotate(world, who, lifecycle::keys::RECORD, Some(marker));
 }
 
 /// Asks for so long a life from now on.
 fn live(world: &World, who: usize, seconds: u64) {
-    let created = world.cluster().get(&world.plot.cast[who].name).map(|object| object.created);
+    let created = world.cluster().get(&world.scenario.cast[who].name).map(|object| object.created);
     let Ok(created) = created else { return };
     let age = world.now().duration_since(created).as_secs().max(0);
     let ttl = age.saturating_add(i64::try_from(seconds).unwrap_or(0));
@@ -197,7 +197,7 @@ fn live(world: &World, who: usize, seconds: u64) {
 }
 
 fn remove(world: &Arc<World>, who: usize) {
-    let name = &world.plot.cast[who].name;
+    let name = &world.scenario.cast[who].name;
     world.tell("owner", &format!("deletes `{name}`"));
     let deleted = world.cluster().delete(name, None, None, world.now());
     world.changed.notify_waiters();
@@ -208,13 +208,13 @@ fn remove(world: &Arc<World>, who: usize) {
 
 /// The worst case: the same name belongs to another namespace at once.
 fn remake(world: &Arc<World>, who: usize) {
-    let member = &world.plot.cast[who];
+    let member = &world.scenario.cast[who];
     if member.name == "kube-system" {
         return;
     }
     let uid = world.cluster().get(&member.name).map(|object| object.uid.clone());
-    let mark = Keys::default().ours(lifecycle::keys::RECORD);
-    let former = world.cluster().get(&member.name).ok().and_then(|object| object.annotations.get(&mark).cloned());
+    let marker = Keys::default().ours(lifecycle::keys::RECORD);
+    let former = world.cluster().get(&member.name).ok().and_then(|object| object.annotations.get(&marker).cloned());
     if let Ok(uid) = uid {
         world.tell("owner", &format!("deletes `{}` ({uid}), and it is gone", member.name));
         let _ = world.cluster().delete(&member.name, None, None, world.now());
@@ -231,7 +231,7 @@ fn remake(world: &Arc<World>, who: usize) {
                 world.judge().forged(&uid);
             }
             // As a backup brings it back: with the annotations that it had.
-            let _ = world.cluster().change(&member.name, |object| drop(object.annotations.insert(mark, former)));
+            let _ = world.cluster().change(&member.name, |object| drop(object.annotations.insert(marker, former)));
         }
     }
     world.changed.notify_waiters();
@@ -270,16 +270,16 @@ async fn obey(world: &Arc<World>, store: &SharedStore, cluster: &Cluster, order:
             let (store, cluster) = (gone(Ok(store.clone())), gone(Ok(cluster.clone())));
             let switched = CancellationToken::new();
             let board = EmergencyStop { store, cluster, keys, policy: None, actor, clock: &clock, switched };
-            let thrown = board.throw(None).await?;
-            anyhow::ensure!(thrown.failed.is_empty(), "{:?}", thrown.failed);
+            let activated = board.throw(None).await?;
+            anyhow::ensure!(activated.failed.is_empty(), "{:?}", activated.failed);
             world.tell(
                 "operator",
-                &format!("it is stopped, fenced: {:?}, not fenced: {:?}", thrown.fenced, thrown.unfenced),
+                &format!("it is stopped, fenced: {:?}, not fenced: {:?}", activated.fenced, activated.unfenced),
             );
             world.count("stop acknowledged");
             // Somebody may have taken it back meanwhile.
             if controls::stopped(&*world.store).await?.is_some() {
-                world.judge().stopped(world, thrown.unfenced.into_iter().map(|(name, _)| name).collect());
+                world.judge().stopped(world, activated.unfenced.into_iter().map(|(name, _)| name).collect());
             }
         }
         Order::Resume => {

@@ -8,7 +8,7 @@ use api::queries::{
     listing::Listing,
 };
 use common::{
-    cluster::{ApiOutcome, Trouble},
+    cluster::{ApiError, ApiOutcome},
     config::Source,
     status::Decreed as Standing,
     store::{OpenError, StoreError},
@@ -24,9 +24,9 @@ use crate::failure::{Code, Failure};
 
 pub(super) fn parts() -> Vec<Part> {
     vec![
-        Part { title: "nsm keep, unkeep, protect, unprotect", lines: wishes() },
+        Part { title: "nsm keep, unkeep, protect, unprotect", lines: overrides() },
         Part { title: "nsm stop, resume, approve", lines: decrees() },
-        Part { title: "nsm ls: beside the list", lines: beside() },
+        Part { title: "nsm ls: beside the list", lines: while_running() },
         Part { title: "errors", lines: errors() },
     ]
 }
@@ -35,7 +35,7 @@ fn named<const N: usize>(lines: [(&str, String); N]) -> Vec<(String, String)> {
     lines.map(|(state, said)| (state.to_owned(), said)).into()
 }
 
-fn wishes() -> Vec<(String, String)> {
+fn overrides() -> Vec<(String, String)> {
     let (until, now) = (at("14:00:00"), at("10:00:00"));
     named([
         ("keep --for", results::kept_for("ci-42", SignedDuration::from_hours(4), until)),
@@ -60,7 +60,7 @@ fn standing(why: &str) -> Standing {
 }
 
 fn decrees() -> Vec<(String, String)> {
-    let decreed = |decree: Kind| StopState::new(decree, &Actor::person("alice"), at("10:00:00"));
+    let decreed = |control: Kind| StopState::new(control, &Actor::person("alice"), at("10:00:00"));
     let of = |state: &str, said: String| (state.to_owned(), said);
     let uid = Uid::new("1b4e28ba");
     let mut lines = every!(Kind {
@@ -84,11 +84,11 @@ fn decrees() -> Vec<(String, String)> {
         ],
         Kind::Vouch => [
             of("approve --store", results::trusted(&StopState {
-                doubt: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
+                mismatch: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
                 ..decreed(Kind::Vouch)
             })),
             of("approve --store, over single namespaces", results::trusted(&StopState {
-                marks: vec!["ci-7".into(), "ci-8".into()],
+                markers: vec!["ci-7".into(), "ci-8".into()],
                 ..decreed(Kind::Vouch)
             })),
             of("approve --store, without need", results::trusted(&decreed(Kind::Vouch))),
@@ -102,14 +102,14 @@ fn decrees() -> Vec<(String, String)> {
     lines
 }
 
-fn beside() -> Vec<(String, String)> {
+fn while_running() -> Vec<(String, String)> {
     let halted = |change: fn(&mut Listing)| {
-        let mut listing = Listing { items: Vec::new(), next: None, stop: None, doubt: None, hold: None };
+        let mut listing = Listing { items: Vec::new(), next: None, stop: None, mismatch: None, hold: None };
         change(&mut listing);
         results::halted(&listing, at("10:00:00")).join("\n")
     };
-    let Listing { items: _, next: _, stop: _, doubt: _, hold: _ } =
-        Listing { items: Vec::new(), next: None, stop: None, doubt: None, hold: None };
+    let Listing { items: _, next: _, stop: _, mismatch: _, hold: _ } =
+        Listing { items: Vec::new(), next: None, stop: None, mismatch: None, hold: None };
     named([
         ("nothing managed", results::nothing_listed(Some(0))),
         ("one namespace whose policy vanished", results::nothing_listed(Some(1))),
@@ -121,7 +121,7 @@ fn beside() -> Vec<(String, String)> {
         (
             "a store that may be another",
             halted(|listing| {
-                listing.doubt =
+                listing.mismatch =
                     Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)"))
             }),
         ),
@@ -173,7 +173,7 @@ fn errors() -> Vec<(String, String)> {
         OpenError::Store(_) => Vec::new(),
     }));
     let answer = |state: &str, answer: ApiOutcome, why: &str| {
-        [failed(state, Trouble { doing: "read namespace `ci-42`".into(), answer, why: why.into() }.into())]
+        [failed(state, ApiError { doing: "read namespace `ci-42`".into(), answer, why: why.into() }.into())]
     };
     lines.extend(every!(ApiOutcome {
         ApiOutcome::NotFound => answer("a namespace that is gone", ApiOutcome::NotFound, "the apiserver answered 404"),

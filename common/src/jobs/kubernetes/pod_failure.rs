@@ -11,10 +11,10 @@ use kube::{Api, api::ListParams};
 use tokio::time::Instant;
 
 use super::job_cache::CachedJob;
-use crate::cluster::{Trouble, within};
+use crate::cluster::{ApiError, within};
 
 /// How often is asked again, at first and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
+const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
 
 /// The most that is kept of a reason, in characters.
 const LAST_WORDS: usize = 1_000;
@@ -51,9 +51,9 @@ impl PodFailures {
     pub(super) async fn look(&self, name: &str, seen: &CachedJob) -> (bool, Option<String>) {
         let now = Instant::now();
         let mut found = self.found().get(&seen.uid).cloned().unwrap_or_default();
-        let (due, wait) = found.again.unwrap_or((now + self.start_grace, AGAIN.0));
+        let (due, wait) = found.again.unwrap_or((now + self.start_grace, RETRY_BACKOFF.0));
         if now >= due {
-            found.again = Some((now + wait, (wait * 2).min(AGAIN.1)));
+            found.again = Some((now + wait, (wait * 2).min(RETRY_BACKOFF.1)));
             match self.ask(name, seen).await {
                 Ok(None) => (found.has_begun, found.trouble) = (true, None),
                 Ok(Some(why)) => (found.has_begun, found.trouble) = (false, Some(cut(&why))),
@@ -79,7 +79,7 @@ impl PodFailures {
     }
 
     /// Why the program of a Job has not begun; `None`: it has.
-    async fn ask(&self, name: &str, seen: &CachedJob) -> Result<Option<String>, Trouble> {
+    async fn ask(&self, name: &str, seen: &CachedJob) -> Result<Option<String>, ApiError> {
         if let Some(status) = self.pod(name).await? {
             return Ok(if status.phase.as_deref() == Some("Pending") { Some(waits_for(&status)) } else { None });
         }
@@ -90,7 +90,7 @@ impl PodFailures {
         Ok(Some(last.and_then(|event| event.message).unwrap_or_else(|| "no pod was made for it yet".to_owned())))
     }
 
-    async fn pod(&self, name: &str) -> Result<Option<PodStatus>, Trouble> {
+    async fn pod(&self, name: &str) -> Result<Option<PodStatus>, ApiError> {
         let of = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}")).limit(10);
         let pods = within("list the pods of a Job", self.pods.list(&of)).await?;
         Ok(pods.items.into_iter().next().map(|pod| pod.status.unwrap_or_default()))

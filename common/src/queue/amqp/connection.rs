@@ -17,14 +17,14 @@ use lapin::{
 };
 use tokio::{net::lookup_host, time::timeout};
 
-use super::{Broker, Trouble};
+use super::{Broker, LinkError};
 
 /// How long it may take until a connection is made and everything is declared.
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// A connection with one channel, on which everything is declared and what is published is confirmed.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct BrokerConnection {
     pub(super) channel: Channel,
     connection: Connection,
     socket: Socket,
@@ -46,11 +46,11 @@ enum Grip {
 #[derive(Debug)]
 struct CutUnlessDone(Option<Socket>);
 
-impl Link {
+impl BrokerConnection {
     /// Connects to the broker, for a purpose that it shows to its operators.
-    pub(super) async fn open(broker: &Broker, purpose: &str) -> Result<Self, Trouble> {
+    pub(super) async fn open(broker: &Broker, purpose: &str) -> Result<Self, LinkError> {
         let opened = timeout(CONNECT, Self::open_at_length(broker, purpose)).await;
-        let opened = opened.unwrap_or(Err(Trouble::Late(CONNECT)));
+        let opened = opened.unwrap_or(Err(LinkError::Late(CONNECT)));
         match &opened {
             Ok(_) => broker.counts.connects.inc(),
             Err(_) => broker.counts.refusals.inc(),
@@ -58,12 +58,12 @@ impl Link {
         opened
     }
 
-    async fn open_at_length(broker: &Broker, purpose: &str) -> Result<Self, Trouble> {
+    async fn open_at_length(broker: &Broker, purpose: &str) -> Result<Self, LinkError> {
         let (uri, tls) = broker.address.now().await?;
         let (host, port) = (uri.authority.host.clone(), uri.authority.port);
         let found = lookup_host((host.as_str(), port)).await;
         let found: Vec<SocketAddr> =
-            found.map_err(|error| Trouble::Link(format!("cannot look up `{host}`: {error}")))?.collect();
+            found.map_err(|error| LinkError::BrokerConnection(format!("cannot look up `{host}`: {error}")))?.collect();
         let socket = Socket::default();
         let mut guard = CutUnlessDone(Some(socket.clone()));
         let properties = ConnectionProperties::default().with_connection_name(format!("nsm {purpose}").into());

@@ -24,16 +24,16 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Broker, PATIENCE, Trouble,
+    Broker, LinkError, REQUEST_TIMEOUT,
     backoff::Backoff,
-    connection::Link,
+    connection::BrokerConnection,
     silence::{Next, Silence, Told, is_deaf, next},
     topology::Topology,
 };
 use crate::queue::{Consumer, Delivery, Message, Result, Route};
 
 /// A body longer than this is none of ours.
-const LONGEST_BODY: usize = 4_096;
+const MAX_BODY_BYTES: usize = 4_096;
 
 /// How long a consumer that begins waits until the broker knows of it.
 const BEGIN: Duration = Duration::from_secs(3);
@@ -140,25 +140,25 @@ async fn subscribe(broker: Arc<Broker>, line: Arc<ConsumerChannel>) {
 }
 
 /// Takes in what comes, until something is wrong.
-async fn serve(broker: &Broker, line: &ConsumerChannel, mut begins: impl FnMut()) -> Trouble {
-    let link = match Link::open(broker, "consumes").await {
+async fn serve(broker: &Broker, line: &ConsumerChannel, mut begins: impl FnMut()) -> LinkError {
+    let link = match BrokerConnection::open(broker, "consumes").await {
         Ok(link) => link,
         Err(trouble) => return trouble,
     };
     let served = serve_on(&link, broker, line, &mut begins).await;
     link.cut();
     match served {
-        Ok(()) => Trouble::Link("the queue was deleted".to_owned()),
+        Ok(()) => LinkError::BrokerConnection("the queue was deleted".to_owned()),
         Err(trouble) => trouble,
     }
 }
 
 async fn serve_on(
-    link: &Link,
+    link: &BrokerConnection,
     broker: &Broker,
     line: &ConsumerChannel,
     begins: &mut impl FnMut(),
-) -> std::result::Result<(), Trouble> {
+) -> std::result::Result<(), LinkError> {
     let mut consumers = line.consumers.subscribe();
     loop {
         let prefetch = *consumers.borrow_and_update();
@@ -169,7 +169,8 @@ async fn serve_on(
             let coming = link.channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default()).await?;
             Ok::<_, lapin::Error>((queue, coming))
         };
-        let (queue, mut coming) = timeout(PATIENCE, subscribing).await.map_err(|_| Trouble::Late(PATIENCE))??;
+        let (queue, mut coming) =
+            timeout(REQUEST_TIMEOUT, subscribing).await.map_err(|_| LinkError::Late(REQUEST_TIMEOUT))??;
         let mut asked = Instant::now();
         line.subscribed.send_replace(prefetch);
         begins();
@@ -184,7 +185,7 @@ async fn serve_on(
                 told = ask(&link.channel, &queue, line, asked) => {
                     let (told, silence) = (told?, line.silence(asked));
                     if is_deaf(silence, told) {
-                        return Err(Trouble::Deaf(silence.lasts, told));
+                        return Err(LinkError::Deaf(silence.lasts, told));
                     }
                     asked = Instant::now();
                 }
@@ -198,7 +199,7 @@ async fn serve_on(
             }
             Ok::<_, lapin::Error>(())
         };
-        timeout(PATIENCE, ending).await.map_err(|_| Trouble::Late(PATIENCE))??;
+        timeout(REQUEST_TIMEOUT, ending).await.map_err(|_| LinkError::Late(REQUEST_TIMEOUT))??;
     }
 }
 
@@ -208,12 +209,12 @@ async fn ask(
     queue: &ShortString,
     line: &ConsumerChannel,
     asked: Instant,
-) -> std::result::Result<Told, Trouble> {
+) -> std::result::Result<Told, LinkError> {
     while let Next::Wait(pause) = next(line.silence(asked)) {
         sleep(pause).await;
     }
-    let told = timeout(PATIENCE, Topology::ask(channel, queue)).await;
-    Ok(told.map_err(|_| Trouble::Late(PATIENCE))??)
+    let told = timeout(REQUEST_TIMEOUT, Topology::ask(channel, queue)).await;
+    Ok(told.map_err(|_| LinkError::Late(REQUEST_TIMEOUT))??)
 }
 
 impl ConsumerChannel {
@@ -227,7 +228,7 @@ impl ConsumerChannel {
     }
 
     fn push(&self, delivery: lapin::message::Delivery) {
-        let message = (delivery.data.len() <= LONGEST_BODY).then(|| serde_json::from_slice(&delivery.data).ok());
+        let message = (delivery.data.len() <= MAX_BODY_BYTES).then(|| serde_json::from_slice(&delivery.data).ok());
         let mut state = self.state();
         state.moved = Some(Instant::now());
         state.arrived.push_back(Arrived { message: message.flatten(), acker: delivery.acker });
@@ -301,11 +302,11 @@ impl Delivery for AmqpDelivery {
 impl AmqpDelivery {
     async fn settle(&mut self, doing: &str, how: impl AsyncFnOnce(&Acker) -> lapin::Result<bool>) -> Result<()> {
         let acker = self.acker.take().expect("a delivery is settled once, as that consumes it");
-        let settled = match timeout(PATIENCE, how(&acker)).await {
+        let settled = match timeout(REQUEST_TIMEOUT, how(&acker)).await {
             Ok(Ok(true)) => return Ok(()),
-            Ok(Ok(false)) => Trouble::Link("its connection was lost, so that it comes again".to_owned()),
+            Ok(Ok(false)) => LinkError::BrokerConnection("its connection was lost, so that it comes again".to_owned()),
             Ok(Err(error)) => error.into(),
-            Err(_) => Trouble::Late(PATIENCE),
+            Err(_) => LinkError::Late(REQUEST_TIMEOUT),
         };
         Err(settled.told(doing))
     }

@@ -16,11 +16,11 @@ use lapin::{
 use tokio::time::{Instant, interval, timeout};
 use tracing::{info, warn};
 
-use super::{Broker, PATIENCE, Trouble, backoff::Backoff, connection::Link};
+use super::{Broker, LinkError, REQUEST_TIMEOUT, backoff::Backoff, connection::BrokerConnection};
 use crate::queue::{Message, Result, Route};
 
 /// How often a publish that waits looks whether the broker listens at all.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Persistent (AMQP 0-9-1, `delivery-mode`).
 const PERSISTENT: u8 = 2;
@@ -56,7 +56,7 @@ struct Outgoing {
 
 #[derive(Debug, Default)]
 struct State {
-    link: Option<Arc<Link>>,
+    link: Option<Arc<BrokerConnection>>,
     pause: Backoff,
     /// The last failure since which nothing worked, and until when the broker is left alone.
     failed: Option<(String, Instant)>,
@@ -94,30 +94,30 @@ impl Publisher {
 
     /// Tries something on the connection there is, and once more on a new one: that a broker was restarted meanwhile may
     /// show only now.
-    async fn twice(&self, errand: &Errand) -> std::result::Result<usize, Trouble> {
+    async fn twice(&self, errand: &Errand) -> std::result::Result<usize, LinkError> {
         let mut last = None;
-        let tries = timeout(PATIENCE, async {
+        let tries = timeout(REQUEST_TIMEOUT, async {
             let (link, fresh) = self.link().await?;
             match self.run(last.insert(link), errand).await {
-                Err(Trouble::Link(_)) if !fresh => {}
+                Err(LinkError::BrokerConnection(_)) if !fresh => {}
                 first => return first,
             }
             self.drop_link(last.as_deref());
             let (link, _) = self.link().await?;
             self.run(last.insert(link), errand).await
         });
-        let outcome = tries.await.unwrap_or(Err(Trouble::Late(PATIENCE)));
+        let outcome = tries.await.unwrap_or(Err(LinkError::Late(REQUEST_TIMEOUT)));
         match &outcome {
             Ok(_) => self.works(),
             // The broker answered, and was clear; or it was not asked.
-            Err(Trouble::Full | Trouble::Resting(_)) => {}
+            Err(LinkError::Full | LinkError::Resting(_)) => {}
             // No publisher is deaf.
             Err(
-                trouble @ (Trouble::Link(_)
-                | Trouble::Late(_)
-                | Trouble::Blocked
-                | Trouble::Unroutable
-                | Trouble::Deaf(..)),
+                trouble @ (LinkError::BrokerConnection(_)
+                | LinkError::Late(_)
+                | LinkError::Blocked
+                | LinkError::Unroutable
+                | LinkError::Deaf(..)),
             ) => {
                 self.failed(last.as_deref(), trouble);
             }
@@ -125,13 +125,13 @@ impl Publisher {
         outcome
     }
 
-    async fn run(&self, link: &Link, errand: &Errand) -> std::result::Result<usize, Trouble> {
+    async fn run(&self, link: &BrokerConnection, errand: &Errand) -> std::result::Result<usize, LinkError> {
         match errand {
             // A broker that does not listen does not answer.
-            Errand::Count(_) if link.is_blocked() => Err(Trouble::Blocked),
+            Errand::Count(_) if link.is_blocked() => Err(LinkError::Blocked),
             Errand::Count(route) => Ok(self.broker.topology.waiting(&link.channel, *route).await?),
             Errand::Publish(letter) => match send(link, letter).await {
-                Err(Trouble::Unroutable) => {
+                Err(LinkError::Unroutable) => {
                     // Somebody deleted the queue or its binding.
                     self.broker.topology.declare(&link.channel).await?;
                     send(link, letter).await.map(|()| 0)
@@ -142,7 +142,7 @@ impl Publisher {
     }
 
     /// A connection, and whether it was made just now.
-    async fn link(&self) -> std::result::Result<(Arc<Link>, bool), Trouble> {
+    async fn link(&self) -> std::result::Result<(Arc<BrokerConnection>, bool), LinkError> {
         if let Some(link) = self.known()? {
             return Ok((link, false));
         }
@@ -151,7 +151,7 @@ impl Publisher {
             return Ok((link, false));
         }
         // A failure is noted here too: those who wait for the outcome would each try again.
-        match Link::open(&self.broker, "publishes").await {
+        match BrokerConnection::open(&self.broker, "publishes").await {
             Ok(link) => {
                 let link = Arc::new(link);
                 self.state().link = Some(Arc::clone(&link));
@@ -159,15 +159,15 @@ impl Publisher {
             }
             Err(trouble) => {
                 self.failed(None, &trouble);
-                Err(Trouble::Resting(trouble.to_string()))
+                Err(LinkError::Resting(trouble.to_string()))
             }
         }
     }
 
-    fn known(&self) -> std::result::Result<Option<Arc<Link>>, Trouble> {
+    fn known(&self) -> std::result::Result<Option<Arc<BrokerConnection>>, LinkError> {
         let state = self.state();
         match &state.failed {
-            Some((why, until)) if Instant::now() < *until => Err(Trouble::Resting(why.clone())),
+            Some((why, until)) if Instant::now() < *until => Err(LinkError::Resting(why.clone())),
             _ => Ok(state.link.clone().filter(|link| link.is_up())),
         }
     }
@@ -180,7 +180,7 @@ impl Publisher {
         }
     }
 
-    fn failed(&self, link: Option<&Link>, trouble: &Trouble) {
+    fn failed(&self, link: Option<&BrokerConnection>, trouble: &LinkError) {
         self.drop_link(link);
         let mut state = self.state();
         let until = Instant::now() + state.pause.next();
@@ -191,7 +191,7 @@ impl Publisher {
     }
 
     /// Ends a connection, and forgets it unless there is another already.
-    fn drop_link(&self, link: Option<&Link>) {
+    fn drop_link(&self, link: Option<&BrokerConnection>) {
         let Some(link) = link else { return };
         link.cut();
         let mut state = self.state();
@@ -206,7 +206,7 @@ impl Publisher {
 }
 
 /// Publishes once, and waits for the confirmation.
-async fn send(link: &Link, letter: &Outgoing) -> std::result::Result<(), Trouble> {
+async fn send(link: &BrokerConnection, letter: &Outgoing) -> std::result::Result<(), LinkError> {
     let Outgoing { exchange, key, id, body, mandatory } = letter;
     let options = BasicPublishOptions { mandatory: *mandatory, ..BasicPublishOptions::default() };
     let properties = BasicProperties::default()
@@ -218,20 +218,22 @@ async fn send(link: &Link, letter: &Outgoing) -> std::result::Result<(), Trouble
         Ok(link.channel.basic_publish(exchange, key, options, body, properties).await?.await?)
     };
     let blocked = async {
-        let mut looks = interval(LOOK_EVERY);
+        let mut looks = interval(POLL_INTERVAL);
         while !link.is_blocked() {
             looks.tick().await;
         }
     };
-    let confirmation: std::result::Result<_, Trouble> = tokio::select! {
+    let confirmation: std::result::Result<_, LinkError> = tokio::select! {
         confirmation = publishing => confirmation,
-        () = blocked => Err(Trouble::Blocked),
+        () = blocked => Err(LinkError::Blocked),
     };
     match confirmation? {
         Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(returned)) if returned.reply_code == NO_ROUTE => Err(Trouble::Unroutable),
-        Confirmation::Ack(Some(returned)) => Err(Trouble::Link(format!("it was returned: {}", returned.reply_text))),
-        Confirmation::Nack(_) => Err(Trouble::Full),
-        Confirmation::NotRequested => Err(Trouble::Link("the channel confirms nothing".to_owned())),
+        Confirmation::Ack(Some(returned)) if returned.reply_code == NO_ROUTE => Err(LinkError::Unroutable),
+        Confirmation::Ack(Some(returned)) => {
+            Err(LinkError::BrokerConnection(format!("it was returned: {}", returned.reply_text)))
+        }
+        Confirmation::Nack(_) => Err(LinkError::Full),
+        Confirmation::NotRequested => Err(LinkError::BrokerConnection("the channel confirms nothing".to_owned())),
     }
 }

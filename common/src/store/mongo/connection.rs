@@ -40,7 +40,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const TRIAL: Duration = Duration::from_millis(2_500);
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Connections at a time. As many calls as a collector takes turns wait for them; more would only queue at the server.
 const CONNECTIONS: u32 = 32;
@@ -109,7 +109,7 @@ impl MongoConnection {
     /// The database, by a client of the newest credentials that work.
     pub(super) async fn database(&self) -> Database {
         if self.access != Access::default()
-            && self.state().looked.elapsed() >= LOOK_EVERY
+            && self.state().looked.elapsed() >= POLL_INTERVAL
             && let Ok(_looking) = self.looking.try_lock()
         {
             self.look().await;

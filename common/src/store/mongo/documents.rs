@@ -29,8 +29,8 @@ pub(super) fn of_claim(claim: &Claim) -> Result<Document, Failure> {
     of(&claim_id(claim.kind, &claim.group, claim.number), json(claim)?, &[("at", claim.at)])
 }
 
-pub(super) fn of_beat(beat: &Heartbeat) -> Result<Document, Failure> {
-    let mut document = of(&beat.id, json(beat)?, &[("at", beat.at), ("started", beat.started)])?;
+pub(super) fn of_beat(heartbeat: &Heartbeat) -> Result<Document, Failure> {
+    let mut document = of(&heartbeat.id, json(heartbeat)?, &[("at", heartbeat.at), ("started", heartbeat.started)])?;
     document.remove("id");
     Ok(document)
 }
@@ -71,7 +71,7 @@ pub(super) fn to_claim(kind: ClaimKind) -> impl Fn(Document) -> Result<Claim, Fa
 pub(super) fn to_beat(mut document: Document) -> Result<Heartbeat, Failure> {
     let id = document.get("_id").cloned().unwrap_or(Bson::Null);
     document.insert("id", id);
-    to(document, "a heartbeat").map(|(_, beat)| beat)
+    to(document, "a heartbeat").map(|(_, heartbeat)| heartbeat)
 }
 
 pub(super) fn to_observation(document: Document) -> Result<Observed, Failure> {

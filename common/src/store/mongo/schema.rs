@@ -15,7 +15,7 @@ use crate::store::ClaimKind;
 const VERSION: i64 = 1;
 
 /// A first time makes files for each collection and index, and syncs them.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SCHEMA_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Each index serves the one order in which something is read, so that what is read costs what it returns.
 fn indexes() -> Vec<(&'static str, Vec<Document>)> {
@@ -32,30 +32,30 @@ fn indexes() -> Vec<(&'static str, Vec<Document>)> {
             ],
         ),
         (ClaimKind::Slots.as_str(), claims()),
-        (ClaimKind::Waves.as_str(), claims()),
+        (ClaimKind::Unannounced.as_str(), claims()),
         (ClaimKind::Controls.as_str(), claims()),
     ]
 }
 
 /// Makes what lacks, and refuses what a later version of this program made. Safe to repeat, and to do at once.
 pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
-    timeout(PATIENCE, async {
+    timeout(SCHEMA_TIMEOUT, async {
         let meta = database.collection::<Document>(META);
-        let mark = match meta.find_one(doc! { "_id": "layout" }).await? {
-            Some(mark) => mark,
+        let marker = match meta.find_one(doc! { "_id": "layout" }).await? {
+            Some(marker) => marker,
             None => {
                 for (collection, keys) in indexes() {
                     let models = keys.into_iter().map(|keys| IndexModel::builder().keys(keys).build());
                     database.collection::<Document>(collection).create_indexes(models).await?;
                 }
-                let mark = doc! { "_id": "layout", "version": VERSION };
-                match meta.insert_one(&mark).await.map_err(Failure::from) {
-                    Ok(_) | Err(Failure::Duplicate) => mark,
+                let marker = doc! { "_id": "layout", "version": VERSION };
+                match meta.insert_one(&marker).await.map_err(Failure::from) {
+                    Ok(_) | Err(Failure::Duplicate) => marker,
                     Err(failure) => return Err(failure),
                 }
             }
         };
-        match mark.get_i64("version") {
+        match marker.get_i64("version") {
             Ok(VERSION) => Ok(()),
             Ok(version) => Err(Failure::Foreign(format!(
                 "it has layout {version}, and this program knows only {VERSION}; use the program's version that wrote \
@@ -65,5 +65,5 @@ pub(super) async fn prepare(database: &Database) -> Result<(), Failure> {
         }
     })
     .await
-    .unwrap_or_else(|_| Err(Failure::late(PATIENCE)))
+    .unwrap_or_else(|_| Err(Failure::late(SCHEMA_TIMEOUT)))
 }

@@ -124,7 +124,7 @@ pub(super) fn last_claim(connection: &Connection, kind: ClaimKind, group: &str) 
     found.map(|document| claim(group, &document)).transpose()
 }
 
-pub(super) fn beats(connection: &Connection, limit: usize) -> Result<Vec<Heartbeat>, Failure> {
+pub(super) fn heartbeats(connection: &Connection, limit: usize) -> Result<Vec<Heartbeat>, Failure> {
     let mut query = connection.prepare_cached(BEATS)?;
     let mut rows = query.query([count(limit)])?;
     let mut found = Vec::new();

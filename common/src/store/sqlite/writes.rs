@@ -117,8 +117,8 @@ impl StoreWrite {
         Ok(Self::Note { about: note.about.clone(), at: note.at.as_millisecond(), document: json(note)? })
     }
 
-    pub(super) fn beat(beat: &Heartbeat) -> Result<Self, Failure> {
-        Ok(Self::Beat { id: beat.id.clone(), document: json(beat)? })
+    pub(super) fn heartbeat(heartbeat: &Heartbeat) -> Result<Self, Failure> {
+        Ok(Self::Beat { id: heartbeat.id.clone(), document: json(heartbeat)? })
     }
 
     pub(super) fn forget_claims(kind: ClaimKind, ids: Vec<(String, i64)>) -> Self {

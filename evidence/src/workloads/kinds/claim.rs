@@ -4,7 +4,7 @@ use k8s_openapi::api::{core::v1::PersistentVolumeClaim as Kube, storage::v1::Sto
 use lifecycle::time::saturating_add;
 use serde::Deserialize;
 
-use super::PATIENCE;
+use super::START_TIMEOUT;
 use crate::workloads::{
     partial_object::{PartialObject, Parts, Slim},
     workload_state::{Failure, Kind, Trace},
@@ -51,7 +51,7 @@ impl PartialObject for Claim {
                     .as_ref()
                     .is_some_and(|annotations| annotations.contains_key(SELECTED_NODE));
                 let class = self.spec.storage_class_name.clone().filter(|_| !is_used);
-                let from = saturating_add(self.created(), PATIENCE);
+                let from = saturating_add(self.created(), START_TIMEOUT);
                 Some(Trace::Pends(Failure::from(from, "gets no volume"), class))
             }
             _ => None,

@@ -5,7 +5,7 @@ use k8s_openapi::api::apps::v1::{
 };
 use serde::Deserialize;
 
-use super::{PATIENCE, StatusCondition, few, said};
+use super::{START_TIMEOUT, StatusCondition, few, said};
 use crate::workloads::{
     partial_object::{PartialObject, Parts, Slim, judged},
     workload_state::{Failure, Kind, Lack, Trace},
@@ -101,6 +101,6 @@ impl PartialObject for ReplicaSet {
 }
 
 fn lacks(object: &impl PartialObject, ready: i32, wanted: i32) -> Option<Trace> {
-    let failure = || Failure::unready(object.created(), PATIENCE, few(ready, wanted));
+    let failure = || Failure::unready(object.created(), START_TIMEOUT, few(ready, wanted));
     (ready < wanted).then(|| Trace::Fails(failure().lacking(Lack::OfCount { lacks: wanted - ready, wanted })))
 }

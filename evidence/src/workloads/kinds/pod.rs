@@ -8,7 +8,7 @@ use k8s_openapi::{
 use lifecycle::time::saturating_add;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{PATIENCE, StatusCondition, said, told};
+use super::{START_TIMEOUT, StatusCondition, said, told};
 use crate::workloads::{
     partial_object::{PartialObject, Parts, Slim, judged},
     workload_state::{Failure, Kind, Part, Trace},
@@ -18,7 +18,7 @@ use crate::workloads::{
 const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 /// How long a pod may wait for its node before that is more than usual.
-const TO_SCHEDULE: SignedDuration = SignedDuration::from_secs(60);
+const SCHEDULE_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
 /// The label by which the name of a ReplicaSet differs from that of its Deployment.
 const HASH: &str = "pod-template-hash";
@@ -169,7 +169,7 @@ impl Pod {
 
     /// It fails unless it becomes ready in time.
     fn fails_later(&self, why: &str) -> Trace {
-        Trace::Fails(Failure::unready(self.begun_at(), PATIENCE, why))
+        Trace::Fails(Failure::unready(self.begun_at(), START_TIMEOUT, why))
     }
 
     /// Since when it may become ready: since it got its node, or was made.
@@ -189,7 +189,7 @@ impl Pod {
             return knows_no_rollout(of).then(|| Part::Ready { made: self.created() });
         }
         let since = self.begun_at();
-        Some(Part::Unready { since, is_late: since > saturating_add(self.created(), TO_SCHEDULE) })
+        Some(Part::Unready { since, is_late: since > saturating_add(self.created(), SCHEDULE_TIMEOUT) })
     }
 
     /// The workload that is judged for it: of a ReplicaSet that a Deployment made, the Deployment.

@@ -68,10 +68,10 @@ fn notice() -> impl Strategy<Value = NoticeIntended> {
 fn intended() -> impl Strategy<Value = Event> {
     let told = prop_oneof![Just(NoticeState::NoChannel), instant().prop_map(NoticeState::Promised)];
     (instant(), status(), number(), vec(condition(), 0..2), of(text()), told).prop_map(
-        |(until, cause, due_to, evidence, wave, told)| {
+        |(until, cause, cause_seq, evidence, unannounced, told)| {
             Event::ActionIntended(Box::new(ActionIntended {
                 action: Action::Delete,
-                cause_seq: due_to,
+                cause_seq: cause_seq,
                 attempt: 1,
                 holder: "action/a".to_owned(),
                 until,
@@ -81,10 +81,10 @@ fn intended() -> impl Strategy<Value = Event> {
                 evidence,
                 evidence_at: until,
                 slot: "1/1".to_owned(),
-                wave,
+                unannounced,
                 config: "c".to_owned(),
                 mode: Mode::Enforce,
-                told,
+                notice: told,
             }))
         },
     )
@@ -98,7 +98,8 @@ pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Dead
 
 /// Any fact that a program like this one writes.
 pub(crate) fn fact() -> BoxedStrategy<Event> {
-    let skips = [SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Wave, SkipReason::Abandoned];
+    let skips =
+        [SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Unannounced, SkipReason::Abandoned];
     let skips = skips.into_iter().chain([SkipReason::Evidence]).collect::<Vec<_>>();
     let fails = vec![FailReason::Refused, FailReason::TooManyRequests, FailReason::Fenced, FailReason::Gone];
     let (action, detail) = (Action::Delete, "so it is".to_owned());
@@ -137,11 +138,11 @@ pub(crate) fn fact() -> BoxedStrategy<Event> {
             let pods = RemainingPods::Counted { first: Vec::new(), in_all };
             Event::DeletionStalled(DeletionStalled { pods, conditions: Vec::new(), finalizers: Vec::new() })
         }),
-        1 => text().prop_map(move |decision| Event::WouldHave(DryRun { action, decision })),
-        1 => text().prop_map(|mark| {
-            Event::MarkMismatched(RecordMarkerMismatched { mark, why: "entries are missing".to_owned(), epoch: 1 })
+        1 => text().prop_map(move |decision| Event::DryRun(DryRun { action, decision })),
+        1 => text().prop_map(|marker| {
+            Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: "entries are missing".to_owned(), epoch: 1 })
         }),
-        2 => text().prop_map(|mark| Event::MarkTrusted(RecordMarkerTrusted { mark })),
+        2 => text().prop_map(|marker| Event::RecordMarkerTrusted(RecordMarkerTrusted { marker })),
         1 => Just(Event::Gone(Gone {})),
         1 => text().prop_map(|why| Event::Released(Released { why })),
     ]

@@ -139,7 +139,7 @@ proptest! {
 
     #[test]
     fn what_is_not_known_of_newer_deployments_moves_nothing(mut case in case()) {
-        case.seen.succession = Check::Pending;
+        case.seen.supersession = Check::Pending;
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|it| it.superseded.is_some());
         if let Some(Event::StatusChanged(change)) = case.decide().entry && is_checked {
             prop_assert_ne!(change.to, Status::Superseded);
@@ -167,16 +167,16 @@ proptest! {
     #[test]
     fn no_look_at_the_health_can_make_it_panic(
         seen in observation(), looked in instant(), truth in select(vec![Truth::True, Truth::False, Truth::Unknown]),
-        episode in (0..9_u64, instant()), now in instant(), mut case in case(),
+        status_generation in (0..9_u64, instant()), now in instant(), mut case in case(),
     ) {
         let condition = Condition { truth, reason: "a look".to_owned(), observed_at: looked };
         let checkup = HealthCheck {
             look: HealthSample { condition, failing: Vec::new() },
-            episode,
+            status_generation,
             every: jiff::SignedDuration::from_secs(30),
         };
         let reading = Reading {
-            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Check::Observed(checkup), succession: Check::Disabled,
+            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Check::Observed(checkup), supersession: Check::Disabled,
             pipeline: Check::Pending,
         };
         case.seen = observe(Some(seen), reading.clone(), now);
@@ -237,7 +237,7 @@ proptest! {
         let (mut seen, mut again) = (seen, again);
         (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
         let health = Check::Disabled;
-        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, succession: Check::Disabled, pipeline: Check::Disabled };
+        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, supersession: Check::Disabled, pipeline: Check::Disabled };
         let found = observe(Some(seen.clone()), reading, now);
         prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
         let is_same = seen.namespace.uid == again.namespace.uid;

@@ -45,7 +45,7 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
         }
     }
     let due = world.record.open.as_ref().expect("it is open").intended.cause_seq;
-    prop_assert_eq!(due, before.episode);
+    prop_assert_eq!(due, before.status_generation);
     if let Some(promised) = promised(&world.history) {
         prop_assert!(world.now >= saturating_add(promised, SignedDuration::from_secs(60)));
     } else {
@@ -116,7 +116,7 @@ proptest! {
         let Some(policy) = world.standing().cloned() else { return Ok(()) };
         let record = &world.record;
         let is_over = record.done.is_some() || !policy.deletes(Status::Stale) || !record.is_managed();
-        let is_recorded = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
+        let is_recorded = policy.mode == Mode::Observe && record.dry_run == Some(record.status_generation);
         let blocking: Vec<_> = world.guards().into_iter().filter(|guard| !guard.is_clear()).collect();
         prop_assert!(
             is_over || is_recorded || world.offers(Action::Delete).is_some(),

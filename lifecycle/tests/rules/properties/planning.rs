@@ -17,13 +17,13 @@ use proptest::prelude::*;
 use crate::any::{any_history, cases, first, folded, instant, is_in_order, namespace, near, nearly_deletable};
 
 /// What the owner was told and promised, and what came of attempts, as the history says it.
-struct Oracle<'a> {
+struct AuditChecker<'a> {
     policy: &'a Policy,
     history: &'a [Entry],
     now: Timestamp,
 }
 
-impl<'a> Oracle<'a> {
+impl<'a> AuditChecker<'a> {
     fn last<T: 'a>(&self, find: impl Fn(&'a Event) -> Option<T>) -> Option<(&'a Entry, T)> {
         self.history.iter().rev().find_map(|entry| find(&entry.event).map(|found| (entry, found)))
     }
@@ -35,8 +35,8 @@ impl<'a> Oracle<'a> {
     /// Whether no mark tells of lost entries, or somebody vouched for the store since.
     fn is_trusted(&self) -> bool {
         let stands = self.last(|fact| match fact {
-            Event::MarkMismatched(_) => Some(true),
-            Event::MarkTrusted(_) => Some(false),
+            Event::RecordMarkerMismatched(_) => Some(true),
+            Event::RecordMarkerTrusted(_) => Some(false),
             _ => None,
         });
         !stands.is_some_and(|(_, stands)| stands)
@@ -214,14 +214,14 @@ impl<'a> Oracle<'a> {
             return matches!(&open.event, Event::ActionIntended(intended) if self.now >= intended.until);
         }
         let Some((since, status)) = self.status() else { return false };
-        let episode = || self.history.iter().rev().take_while(|entry| entry.seq > since.seq);
+        let status_generation = || self.history.iter().rev().take_while(|entry| entry.seq > since.seq);
         let may = match self.policy.mode {
             Mode::Enforce => self.policy.warning.is_none() || self.is_told(status),
-            Mode::Observe => !episode().any(|entry| matches!(entry.event, Event::WouldHave(_))),
+            Mode::Observe => !status_generation().any(|entry| matches!(entry.event, Event::DryRun(_))),
         };
         let protected =
             self.last(|fact| if let Event::Protected(protected) = fact { Some(protected.on) } else { None });
-        let pause = episode().find_map(|entry| match &entry.event {
+        let pause = status_generation().find_map(|entry| match &entry.event {
             Event::ActionSkipped(skipped) => Some(skipped.not_before),
             Event::ActionFailed(failed) => Some(failed.not_before),
             _ => None,
@@ -263,7 +263,7 @@ proptest! {
         (policy, history) in case(), now in near(),
     ) {
         let offered = offers_deletion(&plan(Some(&policy), &record(&history), now));
-        prop_assert_eq!(offered, Oracle { policy: &policy, history: &history, now }.deletes());
+        prop_assert_eq!(offered, AuditChecker { policy: &policy, history: &history, now }.deletes());
     }
 
     #[test]
@@ -302,15 +302,15 @@ proptest! {
         (policy, history) in case(), object in namespace(), now in near(),
     ) {
         let record = record(&history);
-        let lineage = StoreIdentity { epochs: [1].into(), ..StoreIdentity::default() };
-        let fresh = LiveObject { namespace: &object, policy: Some(&policy), store_identity: &lineage };
+        let store_identity = StoreIdentity { epochs: [1].into(), ..StoreIdentity::default() };
+        let fresh = LiveObject { namespace: &object, policy: Some(&policy), store_identity: &store_identity };
         let (recorded, looked) = (guards(&policy, &record, now), object_guards(&policy, &record, &fresh, now));
         for guard in &looked {
             let expected = match guard.kind {
                 ObjectGuardKind::Identity => object.uid == record.uid,
                 ObjectGuardKind::Active => object.deleted.is_none(),
                 ObjectGuardKind::Protect => !is_protected(&object, &policy),
-                ObjectGuardKind::Mark => lineage.check(&object, &policy.keys, &record).is_ok(),
+                ObjectGuardKind::RecordMarker => store_identity.check(&object, &policy.keys, &record).is_ok(),
                 ObjectGuardKind::Match | ObjectGuardKind::Keep => continue,
             };
             prop_assert_eq!(guard.is_clear(), expected, "{:?}", guard);
@@ -329,8 +329,8 @@ proptest! {
         (policy, history) in case(), object in namespace(), now in instant(),
     ) {
         let record = record(&history);
-        let lineage = StoreIdentity::default();
-        let fresh = LiveObject { namespace: &object, policy: None, store_identity: &lineage };
+        let store_identity = StoreIdentity::default();
+        let fresh = LiveObject { namespace: &object, policy: None, store_identity: &store_identity };
         prop_assert!(object_guards(&policy, &record, &fresh, now).iter().any(|guard| !guard.is_clear()));
         let _recorded = guards(&policy, &record, now);
         let (_foretold, _tasks) = (is_foretold(&policy, &record), plan(Some(&policy), &record, now));

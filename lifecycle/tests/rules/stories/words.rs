@@ -28,7 +28,7 @@ pub(super) fn tell(log: &[(Timestamp, Logged)]) -> String {
             }
             Logged::Offered(tasks) if tasks.is_empty() => "   offers nothing".to_owned(),
             Logged::Offered(tasks) => {
-                let task = |task: &Task| format!("{} due to {}", task.action, task.due_to);
+                let task = |task: &Task| format!("{} due to {}", task.action, task.cause_seq);
                 format!("   offers {}", tasks.iter().map(task).collect::<Vec<_>>().join(", "))
             }
         };
@@ -117,9 +117,9 @@ fn appended(entry: &Entry) -> String {
             format!("attempt {} failed, {:?}{}", failed.of, failed.why, again(failed.not_before))
         }
         Event::DeletionStalled(stalled) => format!("its deletion does not end: {stalled}"),
-        Event::WouldHave(would) => format!("would {}: {}", would.action, would.decision),
-        Event::MarkMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
-        Event::MarkTrusted(_) => "its mark is trusted".to_owned(),
+        Event::DryRun(would) => format!("would {}: {}", would.action, would.decision),
+        Event::RecordMarkerMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
+        Event::RecordMarkerTrusted(_) => "its mark is trusted".to_owned(),
         Event::Gone(_) => "gone".to_owned(),
         Event::Released(released) => format!("released: {}", released.why),
         Event::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),

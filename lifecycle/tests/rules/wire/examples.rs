@@ -102,7 +102,7 @@ fn facts() -> Vec<(&'static str, Event)> {
         channel: text(channel),
     };
     let moved = |minutes, by, why| Event::DeadlineMoved(DeadlineMoved { deadline: deadline(minutes, by), why });
-    let intended = |wave, told| {
+    let intended = |unannounced, told| {
         Event::ActionIntended(Box::new(ActionIntended {
             action: delete,
             cause_seq: 3,
@@ -115,18 +115,18 @@ fn facts() -> Vec<(&'static str, Event)> {
             evidence: vec![seen(Truth::True, "it is old")],
             evidence_at: at(61),
             slot: text("2026-01-05T01:00:00Z/3"),
-            wave,
+            unannounced,
             config: text("fedcba9876543210"),
             mode: Mode::Enforce,
-            told,
+            notice: told,
         }))
     };
     let skipped = |of, why, not_before| {
         Event::ActionSkipped(ActionSkipped { of, action: delete, why, detail: text("later"), not_before })
     };
-    let mismatched = |mark: &str| {
-        Event::MarkMismatched(RecordMarkerMismatched {
-            mark: text(mark),
+    let mismatched = |marker: &str| {
+        Event::RecordMarkerMismatched(RecordMarkerMismatched {
+            marker: text(marker),
             why: text("this store lost entries"),
             epoch: 2,
         })
@@ -169,8 +169,8 @@ fn facts() -> Vec<(&'static str, Event)> {
         ),
         ("notice_intended_again", Event::NoticeIntended(notice("mail"))),
         ("notice_sent", Event::NoticeSent(NoticeSent { of: 13, promise: None })),
-        ("would_have", Event::WouldHave(DryRun { action: delete, decision: text("it is stale") })),
-        ("action_skipped_unbegun", skipped(None, SkipReason::Wave, None)),
+        ("dry_run", Event::DryRun(DryRun { action: delete, decision: text("it is stale") })),
+        ("action_skipped_unbegun", skipped(None, SkipReason::Unannounced, None)),
         ("action_intended_unforetold", intended(Some(text("2026-01-05T01:00:00Z/1")), NoticeState::NoChannel)),
         ("action_skipped", skipped(Some(17), SkipReason::Busy, Some(at(64)))),
         ("action_intended", intended(None, NoticeState::Promised(at(60)))),
@@ -184,11 +184,11 @@ fn facts() -> Vec<(&'static str, Event)> {
         ("unrecognised", Event::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
         ("status_changed_superseded", Event::StatusChanged(superseded)),
         ("action_skipped_for_evidence", skipped(None, SkipReason::Evidence, None)),
-        ("mark_mismatched", mismatched("2.40.uid-1")),
-        ("mark_trusted", Event::MarkTrusted(RecordMarkerTrusted { mark: text("2.40.uid-1") })),
+        ("record_marker_mismatched", mismatched("2.40.uid-1")),
+        ("record_marker_trusted", Event::RecordMarkerTrusted(RecordMarkerTrusted { marker: text("2.40.uid-1") })),
         ("status_not_shown", Event::StatusNotShown(StatusNotShown { of: 28, why: text("422") })),
         ("status_shown", Event::StatusShown(StatusShown { of: 28 })),
-        ("mark_mismatched_again", mismatched("3.50.uid-1")),
+        ("record_marker_mismatched_again", mismatched("3.50.uid-1")),
         ("deletion_stalled", Event::DeletionStalled(stalled)),
     ]
 }

@@ -69,7 +69,7 @@ pub(crate) enum Step {
         not_before: SignedDuration,
     },
     Fence,
-    WouldHave,
+    DryRun,
     /// A later version of the program writes.
     Foreign,
     /// The entry before the last is lost, and the record is loaded again.
@@ -122,13 +122,16 @@ impl World {
             }
             Step::Mismatch => {
                 let head = self.record.head;
-                let mark = format!("1.{}.{}", head + 5, self.record.uid);
+                let marker = format!("1.{}.{}", head + 5, self.record.uid);
                 let why = format!("it was marked at entry {}, but the history ends at {head}", head + 5);
-                self.append("collector", Event::MarkMismatched(RecordMarkerMismatched { mark, why, epoch: 1 }));
+                self.append(
+                    "collector",
+                    Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why, epoch: 1 }),
+                );
             }
             Step::Vouch => {
-                let mark = self.record.mismatch.as_ref().ok_or("its mark agrees")?.mark.clone();
-                self.append("collector", Event::MarkTrusted(RecordMarkerTrusted { mark }));
+                let marker = self.record.mismatch.as_ref().ok_or("its mark agrees")?.marker.clone();
+                self.append("collector", Event::RecordMarkerTrusted(RecordMarkerTrusted { marker }));
             }
             Step::TryAnother(delivery) => {
                 self.others += 1;
@@ -139,13 +142,13 @@ impl World {
                 return self.notify(step);
             }
             Step::Intend { held_for } => return self.intend(*held_for),
-            Step::WouldHave => {
+            Step::DryRun => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
                 if self.standing().is_some_and(|policy| policy.mode == Mode::Enforce) {
                     return Err("the mode is not observe");
                 }
                 let decision = self.record.reason.clone();
-                self.append("action", Event::WouldHave(DryRun { action: Action::Delete, decision }));
+                self.append("action", Event::DryRun(DryRun { action: Action::Delete, decision }));
             }
             Step::Wait { why } => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
@@ -222,7 +225,7 @@ impl World {
         };
         let intended = ActionIntended {
             action: Action::Delete,
-            cause_seq: task.due_to,
+            cause_seq: task.cause_seq,
             attempt: self.record.attempts.begun + 1,
             holder: "action/a".to_owned(),
             until: saturating_add(self.now, held_for),
@@ -232,10 +235,10 @@ impl World {
             evidence: Vec::new(),
             evidence_at: self.now,
             slot: "1/1".to_owned(),
-            wave: None,
+            unannounced: None,
             config: "c".to_owned(),
             mode,
-            told,
+            notice: told,
         };
         self.append("action", Event::ActionIntended(Box::new(intended)));
         Ok(())

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{Claim, Entry};
 
 /// The collections of claims.
-const CLAIMS: [&str; 3] = ["slots", "waves", "controls"];
+const CLAIMS: [&str; 3] = ["slots", "unannounced", "controls"];
 
 /// Everything in it, each in the order that the ledger of a file has.
 pub(super) async fn read(url: &str) -> Result<(Vec<Entry>, Vec<Claim>)> {

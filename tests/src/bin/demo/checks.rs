@@ -31,8 +31,8 @@ pub(crate) struct Check {
 
 impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mark = if self.holds { Ink::Green.paint("✓") } else { Ink::Red.paint("✗") };
-        write!(f, "{mark} {}; seen: {}", self.expected, self.seen)
+        let marker = if self.holds { Ink::Green.paint("✓") } else { Ink::Red.paint("✗") };
+        write!(f, "{marker} {}; seen: {}", self.expected, self.seen)
     }
 }
 

@@ -36,7 +36,7 @@ async fn a_first_installation_deletes_a_wave_of_what_is_old_and_the_rest_once_so
         // Their time was over before anybody could have known.
         world.is_over(&crowd, 1).await?;
         let _nsm = world.start().await?;
-        wait_for(world, &crowd, 15, "wave").await?;
+        wait_for(world, &crowd, 15, "unannounced").await?;
 
         world.nsm_ok(&["approve", "--for", "5m"]).await?;
         world.are_deleted(&crowd, LATER).await

@@ -170,13 +170,13 @@ async fn create(world: &World, size: Size, disturbed: &AtomicBool) -> Result<Vec
         let owner = Owner::of(made.len());
         let ttl = format!("{}s", 2 + made.len() * 7 % 40);
         let later = (now() + SignedDuration::from_hours(48)).to_string();
-        let mut wishes = vec![("ttl", ttl.as_str())];
+        let mut overrides = vec![("ttl", ttl.as_str())];
         match owner {
             Owner::Leaves | Owner::Deletes => {}
-            Owner::Protects => wishes.push(("protect", "yes")),
-            Owner::Keeps => wishes.push(("keep_until", later.as_str())),
+            Owner::Protects => overrides.push(("protect", "yes")),
+            Owner::Keeps => overrides.push(("keep_until", later.as_str())),
         }
-        let demo = world.namespace(&wishes).await?;
+        let demo = world.namespace(&overrides).await?;
         // Some time before, whose time comes about now.
         if let Some((Owner::Deletes, earlier)) = made.len().checked_sub(20).map(|before: usize| &made[before]) {
             Demo::delete(earlier).await?;

@@ -30,7 +30,7 @@ async fn wrong_by(skew: SignedDuration) {
         let roles = Roles::start(world, move || now() + skew).await?;
         // A day ahead, its worker comes to the deletion that is due, and refuses.
         if skew.is_positive() {
-            let skipped = due.is_skipped("doubt").await?;
+            let skipped = due.is_skipped("unverified").await?;
             let detail = skipped.text("detail").unwrap_or_default();
             ensure!(detail.contains("ahead of the apiserver's"), "{detail}");
         }

@@ -36,8 +36,8 @@ async fn a_copy_brings_a_mark_along_that_proves_nothing() {
         })
         .await?;
         ensure!(nsm.log().contains("carried the mark of another namespace"), "{}", nsm.log());
-        let doubt = world.nsm_ok(&["status", "-o", "json"]).await?;
-        ensure!(serde_json::from_str::<serde_json::Value>(&doubt)?["doubt"].is_null(), "{doubt}");
+        let mismatch = world.nsm_ok(&["status", "-o", "json"]).await?;
+        ensure!(serde_json::from_str::<serde_json::Value>(&mismatch)?["mismatch"].is_null(), "{mismatch}");
         for demo in [&original, &copy] {
             demo.expire().await?;
         }
@@ -53,13 +53,13 @@ async fn a_forged_mark_holds_back_its_namespace_and_no_other() {
         let forged = world.namespace(&[("ttl", "1h")]).await?;
         let record = forged.shows("status", "ok").await?["record"].clone();
         let (epoch, _) = record.split_once('.').unwrap_or_default();
-        let mark = format!("{epoch}.999.{}", forged.uid);
-        forged.wish(&[("record", Some(&mark))]).await?;
-        forged.records("MarkMismatched", |_| true).await?;
+        let marker = format!("{epoch}.999.{}", forged.uid);
+        forged.wish(&[("record", Some(&marker))]).await?;
+        forged.records("RecordMarkerMismatched", |_| true).await?;
         forged.expire().await?;
         world.witness().await?;
         forged.lives().await?;
-        ensure!(forged.ours().await?["record"] == mark, "the evidence is gone");
+        ensure!(forged.ours().await?["record"] == marker, "the evidence is gone");
         let why = world.nsm(&["why", &forged.name]).await?;
         ensure!(why.out.contains("nsm approve --store"), "{}", why.out);
         let answered = world.nsm_ok(&["approve", "--store"]).await?;
@@ -74,22 +74,22 @@ async fn a_mark_that_cannot_be_read_holds_back_its_namespace_and_is_recorded_onc
     story(plain, async |world| -> Result<()> {
         let _nsm = world.start().await?;
         let mut damaged = Vec::new();
-        for mark in ["garbage", "1.", "1.2."] {
+        for marker in ["garbage", "1.", "1.2."] {
             let demo = world.namespace(&[("ttl", "1h")]).await?;
             demo.shows("status", "ok").await?;
-            demo.wish(&[("record", Some(mark))]).await?;
-            demo.records("MarkMismatched", |_| true).await?;
+            demo.wish(&[("record", Some(marker))]).await?;
+            demo.records("RecordMarkerMismatched", |_| true).await?;
             demo.expire().await?;
-            damaged.push((demo, mark));
+            damaged.push((demo, marker));
         }
         world.witness().await?;
         let whole = world.nsm_ok(&["status", "-o", "json"]).await?;
         let whole: serde_json::Value = serde_json::from_str(&whole)?;
-        ensure!(whole["doubt"].is_null() && whole["mark_mismatches"] == 3, "{whole:#}");
-        for (demo, mark) in &damaged {
+        ensure!(whole["mismatch"].is_null() && whole["marker_mismatches"] == 3, "{whole:#}");
+        for (demo, marker) in &damaged {
             demo.lives().await?;
-            ensure!(demo.ours().await?["record"] == *mark, "the evidence is gone");
-            let times = demo.kinds().iter().filter(|kind| **kind == "MarkMismatched").count();
+            ensure!(demo.ours().await?["record"] == *marker, "the evidence is gone");
+            let times = demo.kinds().iter().filter(|kind| **kind == "RecordMarkerMismatched").count();
             ensure!(times == 1, "{:?}", demo.kinds());
             let why = world.nsm(&["why", &demo.name]).await?;
             ensure!(why.out.contains("nsm approve --store"), "{}", why.out);
@@ -111,7 +111,7 @@ async fn a_mark_of_the_former_form_is_rewritten_when_it_is_in_order_and_counts_w
             let (epoch, _) = record.split_once('.').unwrap_or_default();
             demo.wish(&[("record", Some(&format!("{epoch}.{number}")))]).await?;
         }
-        lost.records("MarkMismatched", |_| true).await?;
+        lost.records("RecordMarkerMismatched", |_| true).await?;
         let own = format!("{}.{}.{}", epoch_of(&sound).await?, sound.kinds().len(), sound.uid);
         sound.shows("record", &own).await?;
         for demo in [&sound, &lost] {

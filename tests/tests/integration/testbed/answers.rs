@@ -126,10 +126,10 @@ fn intended(namespace: &Namespace) -> ActionIntended {
         evidence: Vec::new(),
         evidence_at: at,
         slot: String::new(),
-        wave: None,
+        unannounced: None,
         config: String::new(),
         mode: Mode::Enforce,
-        told: NoticeState::NoChannel,
+        notice: NoticeState::NoChannel,
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn ask(edge: &Edge, asker: &str) -> Result<Response<Vec<u8>>, S
     let (world, asked_at) = (&edge.world, clock(edge));
     let (fate, turn) = edge.set_out(Way::Alerts, "ask for alerts", false).await;
     let number = world.alerts().arrived(asker, asked_at, world.elapsed());
-    let mut dice = Dice::new(world.plot.seed, ("alerts", turn));
+    let mut dice = Dice::new(world.scenario.seed, ("alerts", turn));
     let page = match fate {
         Fate::Fine => Ok(Page::Whole),
         Fate::Refused => Err(None),

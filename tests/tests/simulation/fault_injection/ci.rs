@@ -25,9 +25,9 @@ pub(crate) const fn host(system: CiSystem) -> &'static str {
 pub(crate) async fn ask(edge: &Edge, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
     let (world, uri) = (&edge.world, request.uri());
     let (fate, turn) = edge.set_out(Way::Ci, &format!("ask for {uri}"), false).await;
-    let asked = world.plot.pipelines.as_ref();
+    let asked = world.scenario.pipelines.as_ref();
     let (lists_all, name) = asked.map_or((false, "nobody"), |asked| (asked.lists_all, asked.system.as_str()));
-    let mut dice = Dice::new(world.plot.seed, (name, turn));
+    let mut dice = Dice::new(world.scenario.seed, (name, turn));
     let told = || world.ci().answer(request, lists_all);
     let answer = match fate {
         Fate::Fine => Ok(told()),

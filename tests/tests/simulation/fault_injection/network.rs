@@ -232,7 +232,7 @@ fn list(world: &World, asked: &Asked) -> Answer<Value> {
 fn watch(edge: &Edge, asked: &Asked, number: u64) -> Result<Response<Page>, Broken> {
     let world = edge.world.clone();
     let from: u64 = asked.parameter("resourceVersion").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut dice = Dice::new(world.plot.seed, ("watch", number));
+    let mut dice = Dice::new(world.scenario.seed, ("watch", number));
     let lasts = asked.parameter("timeoutSeconds").and_then(|text| text.parse().ok());
     let lasts = Duration::from_secs(lasts.ok_or("a watch says how long it lasts")?);
     let rate = world.rate(Way::Apiserver);

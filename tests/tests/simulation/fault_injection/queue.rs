@@ -19,7 +19,7 @@ impl Queue for QueueEdge {
     async fn publish(&self, route: Route, message: &Message) -> Result<()> {
         let (fate, number) = self.edge.set_out(Way::Queue, "publish", true).await;
         let world = &self.edge.world;
-        let copies = match (fate, world.plot.queue) {
+        let copies = match (fate, world.scenario.queue) {
             (Fate::Refused | Fate::Answered(_) | Fate::Hangs | Fate::Late(_), _) => 0,
             (Fate::Fine | Fate::Lost | Fate::Garbled, QueueWay::LosesAll) if !world.is_calm() => {
                 world.count("fault: message lost");

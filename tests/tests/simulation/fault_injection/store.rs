@@ -193,18 +193,18 @@ impl Store for StoreEdge {
         self.ask("read the last claim", self.inner.last_claim(kind, group)).await
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
-        let (inner, beat) = (self.inner.clone(), beat.clone());
-        self.write("beat", async move { inner.beat(&beat).await }).await
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        let (inner, heartbeat) = (self.inner.clone(), heartbeat.clone());
+        self.write("heartbeat", async move { inner.heartbeat(&heartbeat).await }).await
     }
 
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
-        self.ask("read heartbeats", self.inner.beats(limit)).await
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        self.ask("read heartbeats", self.inner.heartbeats(limit)).await
     }
 
-    async fn forget_beat(&self, id: &str) -> Result<()> {
+    async fn remove_heartbeat(&self, id: &str) -> Result<()> {
         let (inner, id) = (self.inner.clone(), id.to_owned());
-        self.write("forget a heartbeat", async move { inner.forget_beat(&id).await }).await
+        self.write("forget a heartbeat", async move { inner.remove_heartbeat(&id).await }).await
     }
 
     async fn forget(&self, uid: &Uid) -> Result<()> {

@@ -42,8 +42,8 @@ impl Judge {
         if !is_managed(object) {
             self.complain("S5", format!("no policy applies to `{name}`"));
         }
-        self.wishes(world, object);
-        self.mark(object, uid);
+        self.overrides(world, object);
+        self.marker(object, uid);
         if let Some((acknowledged, unfenced)) = &self.stopped
             && self.now > *acknowledged + STOPPED
             && !unfenced.contains(name)
@@ -77,13 +77,13 @@ impl Judge {
         self.intent(world, object, intent, &intended);
         self.cause(world, object, &written.entry);
         let (window, _) = intended.slot.rsplit_once('/').unwrap_or_default();
-        let wave = intended.wave.clone();
-        self.deletions.push(Deletion { uid: uid.to_owned(), intent, window: window.to_owned(), wave });
+        let unannounced = intended.unannounced.clone();
+        self.deletions.push(Deletion { uid: uid.to_owned(), intent, window: window.to_owned(), unannounced });
         self.rations(world, object, intent, &intended, written.at);
     }
 
     /// What its owner wrote on it (S5).
-    fn wishes(&mut self, world: &World, object: &Object) {
+    fn overrides(&mut self, world: &World, object: &Object) {
         let now = world.now();
         if object.annotations.keys().any(|key| key.ends_with("/protect")) {
             self.complain("S5", format!("`{}` carries `protect`", object.name));
@@ -98,15 +98,15 @@ impl Judge {
     }
 
     /// Nothing told of entries that were lost (step 1).
-    fn mark(&mut self, object: &Object, uid: &str) {
-        let mark = object.annotations.get("manager.cicd.skao.int/record").map(String::as_str).unwrap_or_default();
-        let mut parts = mark.splitn(3, '.').skip(1);
+    fn marker(&mut self, object: &Object, uid: &str) {
+        let marker = object.annotations.get("manager.cicd.skao.int/record").map(String::as_str).unwrap_or_default();
+        let mut parts = marker.splitn(3, '.').skip(1);
         let (number, of) = (parts.next().and_then(|text| text.parse::<usize>().ok()), parts.next());
         let is_beyond = of == Some(uid) && number.is_some_and(|number| number > self.history(uid).len());
         if is_beyond || self.has_lost(uid) {
             self.complain(
                 "S1",
-                format!("`{}` was deleted, though its mark `{mark}` told of lost entries", object.name),
+                format!("`{}` was deleted, though its mark `{marker}` told of lost entries", object.name),
             );
         }
     }
@@ -154,7 +154,7 @@ impl Judge {
         let before: Vec<_> =
             self.history(uid).iter().filter(|written| written.entry.seq < intent).map(|it| it.entry.clone()).collect();
         let record = Record::of(Uid::new(uid), &before);
-        let task = Task { uid: Uid::new(uid), action: Action::Delete, due_to: intended.cause_seq };
+        let task = Task { uid: Uid::new(uid), action: Action::Delete, cause_seq: intended.cause_seq };
         let intended_at = self.history(uid).iter().find(|it| it.entry.seq == intent).map(|it| it.entry.at);
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         // Between planning and writing a second or two go by, in which nothing falls due that was not.
@@ -240,12 +240,12 @@ impl Judge {
             self.complain("S9", format!("`{name}` was deleted before what was promised, {promised:?}"));
         }
         let was_told = self.was_told(&object.uid, cause, intent);
-        match (&intended.told, variant.tells, was_told) {
+        match (&intended.notice, variant.tells, was_told) {
             (NoticeState::NoChannel, false, _) | (NoticeState::Promised(_), _, Some(true)) => {}
             (NoticeState::NoChannel, true, _) => {
                 self.complain("S9", format!("the owner of `{name}` was not told, though there is a channel"));
             }
-            (NoticeState::Undelivered(_), _, Some(false)) if !world.plot.undeliverable.waits => {
+            (NoticeState::Undelivered(_), _, Some(false)) if !world.scenario.undeliverable.waits => {
                 world.count("deleted: untold");
             }
             (told @ (NoticeState::Promised(_) | NoticeState::Undelivered(_)), ..) => {
@@ -257,10 +257,10 @@ impl Judge {
     /// S6 and S7.
     fn rations(&mut self, world: &World, object: &Object, intent: u64, intended: &ActionIntended, at: Duration) {
         self.ration(world, object, ClaimKind::Slots, &intended.slot, at);
-        match &intended.wave {
+        match &intended.unannounced {
             None if self.status_before(&object.uid, intent) == Status::Stale
                 && self.is_foretold(&object.uid, intent)
-                && !matches!(intended.told, NoticeState::Undelivered(_)) => {}
+                && !matches!(intended.notice, NoticeState::Undelivered(_)) => {}
             None => self.complain("S7", format!("`{}` was not foretold, and is in no wave", object.name)),
             Some(approved) if approved.starts_with("approved by ") => {
                 let now = world.at(at);
@@ -268,7 +268,7 @@ impl Judge {
                     self.complain("S7", format!("`{}` was approved by nobody", object.name));
                 }
             }
-            Some(wave) => self.ration(world, object, ClaimKind::Waves, wave, at),
+            Some(unannounced) => self.ration(world, object, ClaimKind::Unannounced, unannounced, at),
         }
     }
 
@@ -288,7 +288,9 @@ impl Judge {
             self.complain(rule, format!("`{taken}` of `{name}` is {owner:?}'s, of {limit}"));
         }
         let spent = self.deletions.iter().filter(|deletion| match kind {
-            ClaimKind::Waves => deletion.wave.as_deref().is_some_and(|wave| wave.starts_with(group)),
+            ClaimKind::Unannounced => {
+                deletion.unannounced.as_deref().is_some_and(|unannounced| unannounced.starts_with(group))
+            }
             ClaimKind::Slots | ClaimKind::Controls => deletion.window == group,
         });
         let spent = spent.count() as u64;

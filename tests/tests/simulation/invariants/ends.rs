@@ -7,7 +7,7 @@ use lifecycle::{Event, Keys, keys};
 use super::{Judge, closes, deadline, health, is_managed, pipelines, pipelines::Becomes};
 use crate::{
     apiserver::{Object, STRIPS},
-    scenario::{Deed, Variant},
+    scenario::{ScenarioStep, Variant},
     world::World,
 };
 
@@ -25,8 +25,8 @@ impl Judge {
     /// How long after the last fault everything may take.
     pub(crate) fn patience(&self, world: &World) -> Duration {
         let variants = || self.variants.values().map(|(variant, _)| variant);
-        let least = variants().map(|variant| variant.budget.min(variant.wave)).min().unwrap_or(1);
-        let windows = (world.plot.cast.len() as u64).div_ceil(least.max(1)) + 1;
+        let least = variants().map(|variant| variant.budget.min(variant.unannounced)).min().unwrap_or(1);
+        let windows = (world.scenario.cast.len() as u64).div_ceil(least.max(1)) + 1;
         let rations = Duration::from_mins(10).saturating_mul(u32::try_from(windows).unwrap_or(1));
         let all = || self.histories.values().flatten().map(|written| &written.entry.event);
         let put_off = |fact: &Event| match fact {
@@ -35,7 +35,8 @@ impl Judge {
             _ => false,
         };
         let refused = all().filter(|fact| put_off(fact)).count();
-        let jumped = world.plot.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Jump(_, by) if by.abs() > 3_600));
+        let jumped =
+            world.scenario.deeds.iter().any(|(_, deed)| matches!(deed, ScenarioStep::Jump(_, by) if by.abs() > 3_600));
         let backoff = match refused {
             0 => Duration::ZERO,
             1..5 => Duration::from_mins(70),
@@ -43,8 +44,8 @@ impl Judge {
         };
         let notices = if variants().any(|variant| variant.tells) { NOTICE } else { Duration::ZERO };
         let every = world.settings.iter().map(|settings| settings.check_every).max().unwrap_or_default();
-        let health = world.plot.health.as_ref().map_or(Duration::ZERO, |terms| health::patience(terms, every));
-        let pipelines = world.plot.pipelines.as_ref().map_or(Duration::ZERO, pipelines::patience);
+        let health = world.scenario.health.as_ref().map_or(Duration::ZERO, |terms| health::patience(terms, every));
+        let pipelines = world.scenario.pipelines.as_ref().map_or(Duration::ZERO, pipelines::patience);
         BASE + health + pipelines + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
     }
 
@@ -90,7 +91,7 @@ impl Judge {
         let can_go = variant.enforces && !is_kept && !is_protected;
         let replaced = self.replaced(world, object);
         if shown == Some("superseded") {
-            let deletes = world.plot.deployments.as_ref().is_some_and(|deployments| deployments.deletes);
+            let deletes = world.scenario.deployments.as_ref().is_some_and(|deployments| deployments.deletes);
             return match (replaced.now, deletes) {
                 (true, true) if can_go => Some("is superseded, and there still".to_owned()),
                 (_, false) if is_over => Some(format!("is superseded instead of stale, after {end}")),
@@ -110,8 +111,8 @@ impl Judge {
         if replaced.now && !is_over {
             return Some(format!("is replaced, and shows {shown:?}"));
         }
-        let fails = world.plot.health.is_some() && world.alerts().fires(&object.name, object.created);
-        let deletes = world.plot.health.as_ref().is_some_and(|health| health.deletes);
+        let fails = world.scenario.health.is_some() && world.alerts().fires(&object.name, object.created);
+        let deletes = world.scenario.health.as_ref().is_some_and(|health| health.deletes);
         if fails && !is_over && deletes && can_go {
             return Some("has failed, and is there still".to_owned());
         }
@@ -125,7 +126,7 @@ impl Judge {
 
     /// Whether its history says that its mark tells of lost entries.
     pub(super) fn has_lost(&self, uid: &str) -> bool {
-        self.history(uid).iter().any(|written| matches!(written.entry.event, Event::MarkMismatched(_)))
+        self.history(uid).iter().any(|written| matches!(written.entry.event, Event::RecordMarkerMismatched(_)))
     }
 
     /// Everything did not end well within [`Judge::patience`].

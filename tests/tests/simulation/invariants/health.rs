@@ -12,7 +12,7 @@ use super::{Judge, SKEW};
 use crate::{
     alerts::Look,
     apiserver::{Life, Object},
-    scenario::{Deed, Health, Plot},
+    scenario::{Health, Scenario, ScenarioStep},
     world::{Who, World},
 };
 
@@ -36,7 +36,7 @@ impl Judge {
             Status::Ok => false,
             Status::Unknown | Status::Stale | Status::Cancelled | Status::Superseded => return,
         };
-        let Some(health) = world.plot.health.clone() else {
+        let Some(health) = world.scenario.health.clone() else {
             if fails {
                 self.complain("S8", format!("{what} goes to {}, and nobody looks at health", change.to));
             }
@@ -56,7 +56,7 @@ impl Judge {
         if says != Some(fails) {
             self.complain("S8", format!("{what} goes to {to} by the look of {}, which says {says:?}", looks[at].at));
         }
-        let slack = slack(&world.plot);
+        let slack = slack(&world.scenario);
         let newer = looks[at + 1..].iter().find(|look| look.asker == asker && look.ended() + TURN <= entry.at);
         if let Some(newer) = newer.filter(|_| slack.is_zero()) {
             let (old, new) = (looks[at].at, newer.at);
@@ -89,7 +89,7 @@ impl Judge {
     /// long as it had to.
     pub(super) fn still_fails(&mut self, world: &World, object: &Object, intent: &Entry) {
         let name = &object.name;
-        let Some(health) = world.plot.health.clone() else {
+        let Some(health) = world.scenario.health.clone() else {
             self.complain("S4", format!("`{name}` is deleted for its health, which nobody looks at"));
             return;
         };
@@ -97,7 +97,7 @@ impl Judge {
         let (looks, Some(life)) = (alerts.looks(), life) else { return };
         let asker = intent.actor.as_str();
         let last = looks.iter().rev().find(|look| look.asker == asker && look.at <= intent.at);
-        let slack = slack(&world.plot);
+        let slack = slack(&world.scenario);
         match last {
             None => self.complain("S4", format!("`{name}` is deleted by one who never looked whether it fails")),
             Some(look) if look.says.of(name, life.created) != Some(true) => {
@@ -210,8 +210,8 @@ fn reach(world: &World) -> SignedDuration {
 }
 
 /// What clocks that jump add to what they measure, each time.
-fn slack(plot: &Plot) -> SignedDuration {
-    let jumps = plot.deeds.iter().filter(|(_, deed)| matches!(deed, Deed::Jump(..))).count();
+fn slack(scenario: &Scenario) -> SignedDuration {
+    let jumps = scenario.deeds.iter().filter(|(_, deed)| matches!(deed, ScenarioStep::Jump(..))).count();
     // Two clocks that are off to both sides, and the last jump, back to the true time.
     if jumps == 0 { SignedDuration::ZERO } else { SKEW * 2 * (i32::try_from(jumps).unwrap_or(i32::MAX - 1) + 1) }
 }

@@ -31,7 +31,7 @@ impl Judge {
         {
             self.complain("S8", format!("{what} is of a namespace that is there"));
         }
-        if matches!(entry.event, Event::MarkMismatched(_)) && !self.forged.contains(uid) {
+        if matches!(entry.event, Event::RecordMarkerMismatched(_)) && !self.forged.contains(uid) {
             self.complain("S10", format!("{what} is of a namespace whose mark nobody forged"));
         }
         self.status(world, who, entry, &what);

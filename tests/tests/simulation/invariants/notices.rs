@@ -49,7 +49,7 @@ impl Judge {
             self.complain("S9", format!("{what} gives up what nobody intended"));
             return;
         };
-        let terms = world.plot.undeliverable;
+        let terms = world.scenario.undeliverable;
         // Two clocks may differ by so much without anybody noticing.
         let skew = Duration::try_from(SKEW * 2).unwrap_or_default();
         let is_early = world.elapsed() + skew < intended + Duration::from_secs(terms.after);

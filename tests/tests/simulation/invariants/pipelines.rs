@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Entry, Keys};
 
-use super::{Judge, succession::skew};
+use super::{Judge, supersession::skew};
 use crate::{apiserver::Object, scenario::Pipelines, world::World};
 
 /// How old the evidence of a deletion may be (S4), with what a store takes to answer.
@@ -46,7 +46,7 @@ impl Judge {
 
     /// What is to become of a namespace when all has come to rest.
     pub(super) fn becomes(world: &World, object: &Object) -> Becomes {
-        let Some(asked) = &world.plot.pipelines else { return Becomes::Stays };
+        let Some(asked) = &world.scenario.pipelines else { return Becomes::Stays };
         let label =
             |key: &str| object.labels.get(&Keys::default().of_ci(key)).and_then(|text| text.parse::<u64>().ok());
         let Some(number) = label("pipelineId") else { return Becomes::Stays };
@@ -75,7 +75,7 @@ impl Judge {
         is_over: bool,
         can_go: bool,
     ) -> Option<&'static str> {
-        let deletes = world.plot.pipelines.as_ref().is_some_and(|asked| asked.deletes);
+        let deletes = world.scenario.pipelines.as_ref().is_some_and(|asked| asked.deletes);
         match Self::becomes(world, object) {
             Becomes::Stays => Some("is cancelled, and is in use"),
             Becomes::Cancelled if deletes && can_go => Some("is cancelled, and there still"),

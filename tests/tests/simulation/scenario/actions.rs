@@ -7,7 +7,7 @@ use crate::chance::Dice;
 
 /// What people do, and what else befalls. Members are named by their place in the cast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum ScenarioStep {
     Protect(usize),
     Unprotect(usize),
     Keep(usize, u64),
@@ -61,7 +61,7 @@ pub(crate) enum Deed {
 /// In a deed at a step: the member that the step is about.
 pub(crate) const IT: usize = usize::MAX;
 
-impl Deed {
+impl ScenarioStep {
     /// The deed, with [`IT`] named.
     pub(crate) fn about(mut self, it: usize) -> Self {
         match &mut self {
@@ -91,24 +91,29 @@ impl Deed {
     }
 }
 
-pub(super) fn deeds(dice: &mut Dice, cast: usize, machines: usize, troubled_for: Duration) -> Vec<(When, Deed)> {
+pub(super) fn deeds(
+    dice: &mut Dice,
+    cast: usize,
+    machines: usize,
+    troubled_for: Duration,
+) -> Vec<(When, ScenarioStep)> {
     let mut deeds = Vec::new();
     for _ in 0..dice.one_of(&[0, 1, 2, 4, 8]) {
         let when = when(dice, troubled_for);
         let deed = deed(dice, cast, machines, !matches!(when, When::At(_)));
         // What is stopped, frozen or changed on one machine alone does not stay so: there would be no story.
         match deed {
-            Deed::Stop => {
+            ScenarioStep::Stop => {
                 let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
-                deeds.push((When::At(until), Deed::Resume));
+                deeds.push((When::At(until), ScenarioStep::Resume));
             }
-            Deed::Repaint(_) => {
+            ScenarioStep::Repaint(_) => {
                 let then = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
-                deeds.push((When::At(then), Deed::Repaint(cast - 2)));
+                deeds.push((When::At(then), ScenarioStep::Repaint(cast - 2)));
             }
-            Deed::Reconfigure(Some(_), to) => {
+            ScenarioStep::Reconfigure(Some(_), to) => {
                 let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
-                deeds.push((When::At(until), Deed::Reconfigure(None, to)));
+                deeds.push((When::At(until), ScenarioStep::Reconfigure(None, to)));
             }
             _ => {}
         }
@@ -119,7 +124,7 @@ pub(super) fn deeds(dice: &mut Dice, cast: usize, machines: usize, troubled_for:
 
 /// A process that stands still after it took something, while somebody throws the stop: what it knew by then is out of date when it goes
 /// on. Chance alone brings the two together too seldom. Thrown apart, as [`Pods::of`] is.
-pub(super) fn pause(seed: u64, machines: usize) -> Vec<(When, Deed)> {
+pub(super) fn pause(seed: u64, machines: usize) -> Vec<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "pause");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(150) {
         return Vec::new();
@@ -127,63 +132,67 @@ pub(super) fn pause(seed: u64, machines: usize) -> Vec<(When, Deed)> {
     let when = When::After(Moment::Claim, dice.between(1, 16));
     let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
     let resume = When::At(Duration::from_secs(dice.between(200, 400)));
-    vec![(when, Deed::Freeze(machine, dice.one_of(&[8, 20]))), (when, Deed::Stop), (resume, Deed::Resume)]
+    vec![
+        (when, ScenarioStep::Freeze(machine, dice.one_of(&[8, 20]))),
+        (when, ScenarioStep::Stop),
+        (resume, ScenarioStep::Resume),
+    ]
 }
 
 /// What only the last look can know: an owner asks for more time while somebody looks at the namespace, maybe for the last
 /// time before its deletion; and a worker stands still for longer than a window, with a slot that is good in that window
 /// alone. Chance brings such together too seldom. Thrown apart, as [`Pods::of`] is.
-pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, Deed)> {
+pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "late");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(400) {
         return Vec::new();
     }
     if dice.happens(250) {
         let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
-        return vec![(When::After(Moment::Claim, dice.between(1, 8)), Deed::Freeze(machine, 650))];
+        return vec![(When::After(Moment::Claim, dice.between(1, 8)), ScenarioStep::Freeze(machine, 650))];
     }
     let deeds = |dice: &mut Dice| {
         let nth = dice.between(1, 12);
         let when = if dice.happens(750) { When::Before(Moment::Look, nth) } else { When::After(Moment::Look, nth) };
         let deed = match dice.below(8) {
-            0..3 => Deed::Live(IT, dice.one_of(&[1_000, 2_000])),
-            3..6 => Deed::Expire(IT, dice.one_of(&[1_000, 2_000])),
-            6 => Deed::Keep(IT, 600),
-            _ => Deed::Protect(IT),
+            0..3 => ScenarioStep::Live(IT, dice.one_of(&[1_000, 2_000])),
+            3..6 => ScenarioStep::Expire(IT, dice.one_of(&[1_000, 2_000])),
+            6 => ScenarioStep::Keep(IT, 600),
+            _ => ScenarioStep::Protect(IT),
         };
         // Whoever watches would write it down at once, and whoever looks would have to start over for that.
-        [(when, Deed::Lag(30)), (when, deed)]
+        [(when, ScenarioStep::Lag(30)), (when, deed)]
     };
     (0..dice.between(1, 3)).flat_map(|_| deeds(&mut dice)).collect()
 }
 
 /// Somebody forges a mark. One alone holds back its own namespace; thrown apart, as [`pause`] is.
-pub(super) fn forge(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
+pub(super) fn forge(seed: u64, troubled_for: Duration) -> Option<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "forge");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
         return None;
     }
-    Some((when(&mut dice, troubled_for), Deed::Forge(0)))
+    Some((when(&mut dice, troubled_for), ScenarioStep::Forge(0)))
 }
 
 /// Somebody installs admission that takes annotations off one of them, likewise.
-pub(super) fn strip(seed: u64, troubled_for: Duration) -> Option<(When, Deed)> {
+pub(super) fn strip(seed: u64, troubled_for: Duration) -> Option<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "strip");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
         return None;
     }
-    Some((When::At(Duration::from_secs(dice.below(troubled_for.as_secs()))), Deed::Strip(0)))
+    Some((When::At(Duration::from_secs(dice.below(troubled_for.as_secs()))), ScenarioStep::Strip(0)))
 }
 
 /// Somebody starts a process against another cluster, with the store of this one, likewise.
-pub(super) fn elsewhere(seed: u64, machines: usize, troubled_for: Duration) -> Option<(When, Deed)> {
+pub(super) fn elsewhere(seed: u64, machines: usize, troubled_for: Duration) -> Option<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "elsewhere");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(60) {
         return None;
     }
     let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
     let at = Duration::from_secs(dice.between(60, troubled_for.as_secs()));
-    Some((When::At(at), Deed::Elsewhere(machine, dice.one_of(&[60, 200, 400]))))
+    Some((When::At(at), ScenarioStep::Elsewhere(machine, dice.one_of(&[60, 200, 400]))))
 }
 
 fn when(dice: &mut Dice, troubled_for: Duration) -> When {
@@ -207,29 +216,29 @@ fn when(dice: &mut Dice, troubled_for: Duration) -> When {
     if dice.happens(600) { When::Before(moment, nth) } else { When::After(moment, nth) }
 }
 
-fn deed(dice: &mut Dice, cast: usize, machines: usize, at_a_step: bool) -> Deed {
+fn deed(dice: &mut Dice, cast: usize, machines: usize, at_a_step: bool) -> ScenarioStep {
     let who = usize::try_from(dice.below(cast as u64)).unwrap_or(0);
     let who = if at_a_step && dice.happens(800) { IT } else { who };
     let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
     match dice.below(22) {
-        0 | 1 => Deed::Protect(who),
-        2 => Deed::Unprotect(who),
-        3 | 4 => Deed::Keep(who, dice.one_of(&[10, 60, 300, 2_000])),
-        5 => Deed::Unkeep(who),
-        6 | 7 => Deed::Live(who, dice.one_of(&[20, 100, 400, 1_000])),
-        8 => Deed::LiveAsPolicySays(who),
-        9 => Deed::Touch(who),
-        10 => Deed::Tamper(who),
+        0 | 1 => ScenarioStep::Protect(who),
+        2 => ScenarioStep::Unprotect(who),
+        3 | 4 => ScenarioStep::Keep(who, dice.one_of(&[10, 60, 300, 2_000])),
+        5 => ScenarioStep::Unkeep(who),
+        6 | 7 => ScenarioStep::Live(who, dice.one_of(&[20, 100, 400, 1_000])),
+        8 => ScenarioStep::LiveAsPolicySays(who),
+        9 => ScenarioStep::Touch(who),
+        10 => ScenarioStep::Tamper(who),
         // What no policy names comes under one, and is let go again.
-        11 => Deed::Repaint(if dice.happens(500) { cast - 2 } else { who }),
-        12 => Deed::Remove(who),
-        13 | 14 => Deed::Remake(who),
-        15 | 16 => Deed::Stop,
-        17 => Deed::Approve,
-        18 => Deed::Reconfigure(dice.happens(500).then_some(machine), 1),
-        19 => Deed::Jump(machine, dice.one_of(&[-86_400, -45, -20, 20, 45, 86_400])),
-        20 if dice.happens(500) => Deed::Compact,
-        20 => Deed::Kill(machine),
-        _ => Deed::Freeze(machine, dice.one_of(&[5, 30, 120, 3_600])),
+        11 => ScenarioStep::Repaint(if dice.happens(500) { cast - 2 } else { who }),
+        12 => ScenarioStep::Remove(who),
+        13 | 14 => ScenarioStep::Remake(who),
+        15 | 16 => ScenarioStep::Stop,
+        17 => ScenarioStep::Approve,
+        18 => ScenarioStep::Reconfigure(dice.happens(500).then_some(machine), 1),
+        19 => ScenarioStep::Jump(machine, dice.one_of(&[-86_400, -45, -20, 20, 45, 86_400])),
+        20 if dice.happens(500) => ScenarioStep::Compact,
+        20 => ScenarioStep::Kill(machine),
+        _ => ScenarioStep::Freeze(machine, dice.one_of(&[5, 30, 120, 3_600])),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Deed, Member, Moment, When, actions::IT};
+use super::{Member, Moment, ScenarioStep, When, actions::IT};
 use crate::chance::Dice;
 
 /// How newer deployments replace older ones.
@@ -28,7 +28,7 @@ impl Deployments {
 }
 
 /// The namespaces that pipelines deploy, whose places in the cast begin there, and what becomes of them.
-pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, Deed)>) {
+pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, ScenarioStep)>) {
     let mut dice = Dice::new(seed, "pipelines");
     let (mut cast, mut deeds) = (Vec::new(), Vec::new());
     let troubled = troubled_for.as_secs();
@@ -56,7 +56,7 @@ pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Memb
                 let name = format!("ci-d{}", cast.len());
                 cast.push(Member { name, ci, comes_later: comes_at > 0, ..Member::default() });
                 if comes_at > 0 {
-                    deeds.push((When::At(Duration::from_secs(comes_at)), Deed::Deploy(who)));
+                    deeds.push((When::At(Duration::from_secs(comes_at)), ScenarioStep::Deploy(who)));
                 }
             }
         }
@@ -68,9 +68,9 @@ pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Memb
             _ => When::After(dice.one_of(&[Moment::Append, Moment::Annotate]), dice.between(5, 30)),
         };
         match dice.below(5) {
-            0 | 1 => deeds.push((when, Deed::Remove(newest))),
-            2 => deeds.push((when, Deed::Remake(newest))),
-            3 => deeds.push((when, Deed::Protect(IT))),
+            0 | 1 => deeds.push((when, ScenarioStep::Remove(newest))),
+            2 => deeds.push((when, ScenarioStep::Remake(newest))),
+            3 => deeds.push((when, ScenarioStep::Protect(IT))),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lifecycle::pipeline::CiSystem;
 
 use self::script::Script;
-use super::{Deed, Deployments, Member, Outage, OutageKind, Way, When};
+use super::{Deployments, Member, Outage, OutageKind, ScenarioStep, Way, When};
 use crate::chance::Dice;
 
 /// How a CI system is asked, and what happens in it.
@@ -179,7 +179,12 @@ impl Pipelines {
 
     /// Writes down what happens. Returns the namespaces that it happens to, whose places in the cast begin there, and when it
     /// does.
-    pub(super) fn play(&mut self, seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, Deed)>) {
+    pub(super) fn play(
+        &mut self,
+        seed: u64,
+        troubled_for: Duration,
+        begin: usize,
+    ) -> (Vec<Member>, Vec<(When, ScenarioStep)>) {
         let mut dice = Dice::new(seed, "scenes");
         let count = dice.between(2, 4);
         let mut script = Script::new(self.system, dice, begin);
@@ -188,7 +193,7 @@ impl Pipelines {
             self.scenes.push(scenes::write(&mut script, at));
         }
         let (cast, acts) = script.end();
-        let deeds = acts.iter().enumerate().map(|(place, (at, _))| (When::At(*at), Deed::Act(place))).collect();
+        let deeds = acts.iter().enumerate().map(|(place, (at, _))| (When::At(*at), ScenarioStep::Act(place))).collect();
         self.acts = acts.into_iter().map(|(_, act)| act).collect();
         (cast, deeds)
     }

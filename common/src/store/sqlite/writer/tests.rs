@@ -29,7 +29,7 @@ fn change(seq: u64, token: &str) -> StoreWrite {
 async fn write(writer: &Arc<Writer>, change: StoreWrite) -> (Write, oneshot::Receiver<Answer>) {
     let (answer, answered) = oneshot::channel();
     let room = Arc::clone(&writer.room).acquire_owned().await.unwrap();
-    (Write { change, patience: Instant::now() + PATIENCE, answer, _room: room }, answered)
+    (Write { change, patience: Instant::now() + BUSY_TIMEOUT, answer, _room: room }, answered)
 }
 
 #[tokio::test]

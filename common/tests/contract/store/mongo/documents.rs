@@ -19,8 +19,8 @@ async fn ids_are_texts_instants_are_dates_and_numbers_are_integers() {
     let store = place.open().await;
     append(&*store, &[entry("u", 7)]).await;
     store.claim(&claim(ClaimKind::Slots, "w", 3)).await.unwrap();
-    let beat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(1), body: json!({}) };
-    store.beat(&beat).await.unwrap();
+    let heartbeat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(1), body: json!({}) };
+    store.heartbeat(&heartbeat).await.unwrap();
 
     let date = |second| Bson::DateTime(mongodb::bson::DateTime::from_millis(at(second).as_millisecond()));
     let found = document(&place, "entries", "u:0000000007").await;

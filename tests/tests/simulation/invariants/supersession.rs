@@ -9,7 +9,7 @@ use lifecycle::{Entry, Event, Keys, Status};
 use super::{Judge, SKEW, Written};
 use crate::{
     apiserver::{Life, Object},
-    scenario::Deed,
+    scenario::ScenarioStep,
     world::World,
 };
 
@@ -42,7 +42,7 @@ impl Judge {
 
     /// Whether a newer one of its group was there within this time, and in a status that replaces others.
     fn is_replaced_within(&self, world: &World, uid: &str, from: Timestamp, until: Timestamp) -> bool {
-        let Some(deployments) = &world.plot.deployments else { return false };
+        let Some(deployments) = &world.scenario.deployments else { return false };
         let cluster = world.cluster();
         let lives = cluster.lives();
         let Some(own) = lives.get(uid).and_then(Place::of) else { return false };
@@ -81,13 +81,13 @@ impl Judge {
     /// What replaces a namespace when all has come to rest.
     pub(super) fn replaced(&self, world: &World, object: &Object) -> Replaced {
         let mut replaced = Replaced { now: false, perhaps: false };
-        let (Some(deployments), Some(own)) = (&world.plot.deployments, Place::of_object(object)) else {
+        let (Some(deployments), Some(own)) = (&world.scenario.deployments, Place::of_object(object)) else {
             return replaced;
         };
         let mut jobs: BTreeMap<u64, Vec<Option<Status>>> = BTreeMap::new();
         for other in world.cluster().all() {
             let Some(place) = Place::of_object(other).filter(|place| place.is_newer(&own)) else { continue };
-            let tells = |job: u64| world.plot.pipelines.is_none() || world.ci().tells_of_job(job);
+            let tells = |job: u64| world.scenario.pipelines.is_none() || world.ci().tells_of_job(job);
             let is_told = tells(place.job_id) && tells(own.job_id);
             let was_the_same = is_the_same(world, &place, &own, Timestamp::MIN);
             if is_told && !was_the_same {
@@ -146,11 +146,11 @@ impl Place {
 
 /// Whether two jobs deployed the same in truth, the first one later, as it was known then or since; without a CI system labels are believed.
 fn is_the_same(world: &World, later: &Place, earlier: &Place, from: Timestamp) -> bool {
-    world.plot.pipelines.is_none() || world.ci().replaces(later.job_id, earlier.job_id, from)
+    world.scenario.pipelines.is_none() || world.ci().replaces(later.job_id, earlier.job_id, from)
 }
 
 /// What a clock may be off by, where one is.
 pub(super) fn skew(world: &World) -> SignedDuration {
-    let jumps = world.plot.deeds.iter().any(|(_, deed)| matches!(deed, Deed::Jump(..)));
+    let jumps = world.scenario.deeds.iter().any(|(_, deed)| matches!(deed, ScenarioStep::Jump(..)));
     if jumps { SKEW } else { SignedDuration::ZERO }
 }
