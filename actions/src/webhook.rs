@@ -114,7 +114,7 @@ pub(crate) fn origin(webhook: &WebhookSettings) -> String {
     }
 }
 
-/// What an answer says, and of what (people.md section F).
+/// What an answer says, and of what (docs/notices.md).
 fn judge(answer: Result<Answer, Unanswered>, secrets: &[String], now: Timestamp) -> Delivery {
     let answer = match answer {
         Ok(answer) => answer,
