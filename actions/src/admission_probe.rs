@@ -1,4 +1,5 @@
-//! The canary: before anything is deleted, the last guard in the apiserver is seen at work (safety.md section 3).
+//! The canary: before anything is deleted, the last guard in the apiserver is seen at work (docs/design/protocol.md
+//! section 3).
 //!
 //! Helm installs admission policies after Deployments, and anybody may take them away. So a worker tries what must be
 //! refused: it deletes the manager's own namespace, without effect (`dryRun`). Had it an effect one day, by a mistake in

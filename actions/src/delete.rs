@@ -25,7 +25,7 @@ use crate::{
 const MAX_ROUNDS: usize = 4;
 
 /// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
-/// is durable (safety.md S4), and one that took longer to become so than [`hand_over`] is not used.
+/// is durable (docs/design/protocol.md S4), and one that took longer to become so than [`hand_over`] is not used.
 ///
 /// [`hand_over`]: common::timings::Timings::hand_over
 const FRESH: Duration = Duration::from_secs(40);

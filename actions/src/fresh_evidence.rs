@@ -1,4 +1,5 @@
-//! What a deletion rests on, looked at afresh: anything but a plain yes stops it (safety.md section 2, step 3).
+//! What a deletion rests on, looked at afresh: anything but a plain yes stops it (docs/design/protocol.md section 2,
+//! step 3).
 
 use std::collections::BTreeSet;
 
@@ -157,8 +158,8 @@ pub(crate) fn see(
     observe(None, Reading { health, supersession, pipeline, ..reading }, now)
 }
 
-/// Whether what led to the deletion is so now, by what was just seen: anything but True stops it (safety.md section 2,
-/// step 3).
+/// Whether what led to the deletion is so now, by what was just seen: anything but True stops it
+/// (docs/design/protocol.md section 2, step 3).
 pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Condition {
     let as_recorded = |truth| Condition { truth, reason: record.reason.clone(), observed_at: now };
     let unseen =

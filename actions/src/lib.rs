@@ -1,4 +1,4 @@
-//! Carries out tasks, one after another, by the deletion protocol of safety.md section 2.
+//! Carries out tasks, one after another, by the deletion protocol of docs/design/protocol.md section 2.
 //!
 //! A worker takes a task's id from the queue and nothing else: it loads the record, asks [`lifecycle::plan`] whether
 //! that task is still due, looks at the namespace again, and only then writes an intent and sends the request that

@@ -34,9 +34,9 @@ const MAX_ROUNDS: usize = 4;
 
 /// Tells the owner, if the task is still due.
 ///
-/// The promise is durable before anything is sent (safety.md S9). A notice that may or may not have arrived is sent
-/// again under the same id, which the receiver can tell. One that did not arrive leaves nothing in the history until it is
-/// given up: the planner offers the task again.
+/// The promise is durable before anything is sent (docs/design/protocol.md S9). A notice that may or may not have
+/// arrived is sent again under the same id, which the receiver can tell. One that did not arrive leaves nothing in the
+/// history until it is given up: the planner offers the task again.
 ///
 /// # Errors
 /// When the store is out of reach: the planner offers the task again.

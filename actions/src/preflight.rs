@@ -1,4 +1,5 @@
-//! The last look: fresh evidence, a slot in the budget, and the namespace itself (safety.md section 2, steps 3 to 5).
+//! The last look: fresh evidence, a slot in the budget, and the namespace itself (docs/design/protocol.md section 2,
+//! steps 3 to 5).
 
 use common::{
     budget::{Slot, Window},

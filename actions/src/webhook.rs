@@ -119,7 +119,7 @@ pub(crate) fn origin(webhook: &WebhookSettings) -> String {
     }
 }
 
-/// What an answer says, and of what (people.md section F).
+/// What an answer says, and of what (docs/notices.md).
 fn judge(answer: Result<HttpResponse, RequestError>, secrets: &[String], now: Timestamp) -> Delivery {
     let answer = match answer {
         Ok(answer) => answer,

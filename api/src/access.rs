@@ -186,7 +186,7 @@ fn unauthorized(why: &str, settings: &ApiSettings) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "the request is refused", why, mend)
 }
 
-/// The apiserver does not say: then it is not allowed (safety.md S14), and not remembered.
+/// The apiserver does not say: then it is not allowed (docs/design/protocol.md S14), and not remembered.
 fn unknown(trouble: ApiError) -> Problem {
     let mend =
         "see whether the apiserver is well, and whether the API may create TokenReviews and SubjectAccessReviews";

@@ -48,7 +48,7 @@ use crate::{
 /// The most entries one turn writes: a history settles in far fewer.
 const MAX_STEPS: usize = 16;
 
-/// How often annotations that somebody changed are put right, at most (lifecycle.md section 1).
+/// How often annotations that somebody changed are put right, at most (docs/design/lifecycle.md section 1).
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many writes in a row have to fail before a collector that stays records that a status cannot be shown: one may be a

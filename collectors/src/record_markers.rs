@@ -1,4 +1,5 @@
-//! Whether the mark on a namespace agrees with its history, and what follows where it does not (safety.md section 2, step 1).
+//! Whether the mark on a namespace agrees with its history, and what follows where it does not (docs/design/protocol.md
+//! section 2, step 1).
 //!
 //! A mark tells of entries that were written. Where the store does not have them, they were lost, or the store is another
 //! one. But anybody who may annotate a namespace may write a mark, and one comes along with a copy or from a backup: one of

@@ -1,5 +1,5 @@
-//! The deletion budget and the waves: numbered slots in windows of ten minutes (safety.md S6, S7), or of what tests make of
-//! it ([`Timings::budget_window`](crate::timings::Timings::budget_window)).
+//! The deletion budget and the waves: numbered slots in windows of ten minutes (docs/design/protocol.md S6, S7), or of
+//! what tests make of it ([`Timings::budget_window`](crate::timings::Timings::budget_window)).
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 

@@ -13,7 +13,8 @@ use lifecycle::{
 };
 use tokio::time::{Duration, Instant};
 
-/// The most that our clock and the apiserver's may differ before nothing is decided on time (safety.md section 2).
+/// The most that our clock and the apiserver's may differ before nothing is decided on time (docs/design/protocol.md
+/// section 2).
 pub const MAX_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a comparison is good for. A jump of our clock shows at once against the monotonic one; this bounds how

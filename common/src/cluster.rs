@@ -152,7 +152,7 @@ impl Cluster {
 /// A client that tries once.
 fn client(mut config: kube::Config, clock: &ApiClock) -> anyhow::Result<Client> {
     // kube repeats requests on 429, 503 and 504 unless told otherwise. A repeated DELETE could outlive the fence
-    // of its intent (safety.md section 2, step 7).
+    // of its intent (docs/design/protocol.md section 2, step 7).
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let builder =

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::exposition::Format;
 
-/// A loop that did not turn for so many of its periods is stuck (architecture.md section 8).
+/// A loop that did not turn for so many of its periods is stuck (ARCHITECTURE.md "What always holds").
 const PERIODS: u32 = 3;
 
 /// The vitals of one process, shared by all that runs in it.

@@ -1,5 +1,5 @@
 //! Throwing the stop: the switch in the store and the binding in the apiserver, then a fence for everything that may
-//! still be on its way, then the word that it holds (safety.md sections 2 and 3).
+//! still be on its way, then the word that it holds (docs/design/protocol.md sections 2 and 3).
 
 use std::time::Duration;
 
@@ -91,8 +91,8 @@ pub struct Unchanged(String);
 
 impl EmergencyStop<'_> {
     /// Throws the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
-    /// accepted until the stop is taken back (safety.md S13). Safe to repeat. It takes less than 15 s, whatever hangs: what
-    /// took too long is named.
+    /// accepted until the stop is taken back (docs/design/protocol.md S13). Safe to repeat. It takes less than 15 s,
+    /// whatever hangs: what took too long is named.
     ///
     /// A worker that wrote its intent before the switch was thrown is found here and fenced; one that writes it
     /// afterwards reads the switch once more before it sends. One that does neither meets the binding.

@@ -2,7 +2,8 @@
 //!
 //! One operation carries all safety: to insert a document under an id nobody used before. It is the same for entries
 //! (`<uid>:<number>`) and claims (`<kind>:<group>:<number>`), needs no transaction, and every adapter proves by the
-//! contract suite that of any number of writers exactly one gets the id (architecture.md section 3).
+//! contract suite that of any number of writers exactly one gets the id (ARCHITECTURE.md "One namespace, start to
+//! finish").
 
 pub mod hold;
 mod mongo;

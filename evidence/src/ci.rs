@@ -1,5 +1,5 @@
 //! What became of the pipelines that made namespaces: one request for each pipeline, however many namespaces it made
-//! (lifecycle.md section 3).
+//! (docs/design/lifecycle.md section 3).
 //!
 //! Nothing here fails: whatever is wrong with a CI system or its answer is Unknown. That a pipeline is not found proves
 //! nothing by itself, for so is answered who may not see it, too: its project must be found with the same token, and the

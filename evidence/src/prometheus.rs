@@ -1,5 +1,5 @@
-//! The alerts of Prometheus: which namespaces something fires for, in one request for all of them (lifecycle.md
-//! section 3).
+//! The alerts of Prometheus: which namespaces something fires for, in one request for all of them
+//! (docs/design/lifecycle.md section 3).
 //!
 //! Nothing here fails: whatever is wrong with Prometheus or its answer is Unknown. An answer without alerts is no proof
 //! of health by itself, for so answers a Prometheus that has lost its rules, or only just begun to evaluate them. A

@@ -1,4 +1,4 @@
-//! The workloads in namespaces: what should be ready and is not (lifecycle.md section 3).
+//! The workloads in namespaces: what should be ready and is not (docs/design/lifecycle.md section 3).
 //!
 //! Who stays watches all kinds in the whole cluster and keeps a trace of what fails alone, so that nothing is listed at
 //! rest; who acts lists one namespace afresh. Both judge by the same functions. Nothing here fails: while one kind cannot

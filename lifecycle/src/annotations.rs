@@ -1,5 +1,5 @@
-//! What a namespace should carry for people and tools to read (lifecycle.md section 1). Output only: nothing is
-//! decided on it.
+//! What a namespace should carry for people and tools to read (docs/design/lifecycle.md section 1). Output only:
+//! nothing is decided on it.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub const OURS: [&str; 9] = [
     NOTIFIED_TIMESTAMP,
 ];
 
-/// The most that `failing_resources` may hold, in bytes (lifecycle.md section 1).
+/// The most that `failing_resources` may hold, in bytes (docs/design/lifecycle.md section 1).
 const MAX_FAILING_BYTES: usize = 16 * 1024;
 
 /// The annotations a namespace should carry, keys without prefix; `None` is to be absent. What is not named is left

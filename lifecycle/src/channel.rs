@@ -1,5 +1,5 @@
 //! The channels by which owners are told: what a try says of a channel as a whole, and what follows for the notice
-//! (safety.md section 2, "Notices").
+//! (docs/design/protocol.md section 2, "Notices").
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! Whether a newer deployment replaces an older one by the CI system's own word: what both jobs ran for, and when
-//! (lifecycle.md section 4). Labels are written by those who make namespaces, and what is in them is usually shortened.
+//! (docs/design/lifecycle.md section 4). Labels are written by those who make namespaces, and what is in them is
+//! usually shortened.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The next entry of a namespace's history, and when to ask again (lifecycle.md section 4).
+//! The next entry of a namespace's history, and when to ask again (docs/design/lifecycle.md section 4).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,11 +14,11 @@ use crate::{
     time::{annotation_text, between, cut_to_millis, saturating_add},
 };
 
-/// How far apart two clocks can be that the apiserver's agrees with (safety.md section 2, step 2). What is over by the one
-/// is then not over by the other for so long, and two collectors would take turns at a namespace.
+/// How far apart two clocks can be that the apiserver's agrees with (docs/design/protocol.md section 2, step 2). What
+/// is over by the one is then not over by the other for so long, and two collectors would take turns at a namespace.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long what is superseded stands so before it is deleted (lifecycle.md section 4).
+/// How long what is superseded stands so before it is deleted (docs/design/lifecycle.md section 4).
 const SUPERSEDED_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// What [`decide`] found.
@@ -36,7 +36,7 @@ pub struct Decision {
 /// it is seen; `None`: none does.
 ///
 /// Wishes of the owner are recorded while an intent is open. Everything else waits for its outcome, so that no recovery
-/// is recorded that a request under way could still contradict (safety.md S4).
+/// is recorded that a request under way could still contradict (docs/design/protocol.md S4).
 ///
 /// While the clock cannot be trusted, only what needs none is recorded: a protection, a wish withdrawn, a release. All
 /// else either tells an age or starts a timer: how long a keep may last, since when a deadline was foretold.
@@ -86,7 +86,7 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
 }
 
 /// That the status is seen on the namespace, where a deletion waits for that and it was not recorded: from then on
-/// `visible_for` counts, whoever takes it off again (lifecycle.md section 5).
+/// `visible_for` counts, whoever takes it off again (docs/design/lifecycle.md section 5).
 #[must_use]
 pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Event> {
     let is_waited_for = policy.requires_visible(record.status) && record.shown_at.is_none() && record.open.is_none();

@@ -1,5 +1,5 @@
-//! Durations as people write them in a configuration or an annotation, and as we write them back (lifecycle.md
-//! section 6).
+//! Durations as people write them in a configuration or an annotation, and as we write them back
+//! (docs/design/lifecycle.md section 6).
 
 use std::{borrow::Cow, fmt};
 

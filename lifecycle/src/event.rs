@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{Condition, Mode, Status, Uid, overrides::Deadline, supersession::Successor, termination::DeletionStalled};
 
-/// The most that one entry may weigh as JSON, in bytes (architecture.md section 3).
+/// The most that one entry may weigh as JSON, in bytes (ARCHITECTURE.md "What always holds").
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
 
 /// Entry `seq` of the history of `uid`. The pair is its identity; whoever inserts it first has the number.
@@ -52,12 +52,12 @@ pub enum Event {
     Kept(Kept),
     /// The owner's protection appeared or went.
     Protected(Protected),
-    /// A notice is about to be sent; its promise binds from here on (safety.md S9).
+    /// A notice is about to be sent; its promise binds from here on (docs/design/protocol.md S9).
     NoticeIntended(NoticeIntended),
     NoticeSent(NoticeSent),
     NoticeUndeliverable(NoticeUndeliverable),
     NoticeSkipped(NoticeSkipped),
-    /// A destructive request is about to be sent (safety.md section 2, step 6).
+    /// A destructive request is about to be sent (docs/design/protocol.md section 2, step 6).
     ActionIntended(Box<ActionIntended>),
     ActionDone(ActionDone),
     ActionSkipped(ActionSkipped),

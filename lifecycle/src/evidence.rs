@@ -1,4 +1,4 @@
-//! What is seen of a namespace, in three values: a check can fail to run (lifecycle.md section 3).
+//! What is seen of a namespace, in three values: a check can fail to run (docs/design/lifecycle.md section 3).
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ pub enum Check<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub namespace: Namespace,
-    /// True: our clock agrees with the apiserver's (safety.md section 2, step 2).
+    /// True: our clock agrees with the apiserver's (docs/design/protocol.md section 2, step 2).
     pub clock: Condition,
     pub health: Check<HealthCheck>,
     pub supersession: Check<Supersession>,

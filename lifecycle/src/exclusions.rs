@@ -1,4 +1,4 @@
-//! The namespaces that are never managed, counted or touched (lifecycle.md section 8).
+//! The namespaces that are never managed, counted or touched (docs/design/lifecycle.md section 8).
 
 use regex::Regex;
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How much later than promised a deletion may come at the earliest: the clocks of ours and of the reader may differ
-/// (safety.md S9). A policy has it from [`crate::policy::Common`].
+/// (docs/design/protocol.md S9). A policy has it from [`crate::policy::Common`].
 pub const PROMISE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// The way out where a mark does not agree with the history.

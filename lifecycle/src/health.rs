@@ -1,5 +1,5 @@
-//! The health of a namespace over time: what holds since when, and how much of that time counts (lifecycle.md
-//! section 4, rule 4).
+//! The health of a namespace over time: what holds since when, and how much of that time counts
+//! (docs/design/lifecycle.md section 4, rule 4).
 //!
 //! Time counts from one known look to the next. What lies between looks of which one could not be taken, or that lie too
 //! far apart, counts for nothing: the instants that timers start from move ahead by it.

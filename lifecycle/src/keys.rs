@@ -1,4 +1,4 @@
-//! The keys on a namespace: what we write, and what its owner may write for us (lifecycle.md section 1).
+//! The keys on a namespace: what we write, and what its owner may write for us (docs/design/lifecycle.md section 1).
 
 use std::collections::BTreeSet;
 
@@ -190,7 +190,8 @@ impl StoreIdentity {
     /// Compares the mark on a namespace with the history this store has of it. A mark of another namespace says nothing.
     ///
     /// # Errors
-    /// When the two do not belong together: nothing destructive may be done to it (safety.md section 2, step 1).
+    /// When the two do not belong together: nothing destructive may be done to it (docs/design/protocol.md section 2,
+    /// step 1).
     pub fn check(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
         let Some(text) = keys.read(namespace, RECORD) else { return Ok(()) };
         let is_trusted = record.trusted_marker.as_deref() == Some(RecordMarker::on_record(text));

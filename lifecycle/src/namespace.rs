@@ -58,7 +58,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// A label's value; an empty one counts as absent (lifecycle.md section 1).
+    /// A label's value; an empty one counts as absent (docs/design/lifecycle.md section 1).
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str).filter(|value| !value.is_empty())

@@ -1,5 +1,5 @@
 //! What the owner of a namespace asks for in its annotations, read so that a mistake never shortens its life
-//! (lifecycle.md section 1).
+//! (docs/design/lifecycle.md section 1).
 
 mod malformed;
 mod resembling;

@@ -1,5 +1,5 @@
-//! Whose a namespace is: found in what CI systems and admission write on it, in an order that is configured (lifecycle.md
-//! section 1). It is for people to know whom to ask; nothing is decided on it.
+//! Whose a namespace is: found in what CI systems and admission write on it, in an order that is configured
+//! (docs/design/lifecycle.md section 1). It is for people to know whom to ask; nothing is decided on it.
 //!
 //! Strangers write these values: what cannot be read is named, and the next one is looked at.
 

@@ -1,5 +1,5 @@
 //! The pipeline that made a namespace, and the merge request it belongs to: which they are, by the labels that the pipeline
-//! wrote, and what follows when they are over (lifecycle.md section 4, rule 1).
+//! wrote, and what follows when they are over (docs/design/lifecycle.md section 4, rule 1).
 
 use std::{fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! What is to be done about a namespace, and when to ask again (lifecycle.md section 5).
+//! What is to be done about a namespace, and when to ask again (docs/design/lifecycle.md section 5).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,11 @@ use crate::{
     time::{between, cut_to_millis, saturating_add},
 };
 
-/// A deadline counts as foretold when it stood for this long before it fell due, or for half the ttl (safety.md S7).
+/// A deadline counts as foretold when it stood for this long before it fell due, or for half the ttl
+/// (docs/design/protocol.md S7).
 const FORETOLD_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// One thing to do. Its identity never changes, however often it is offered (safety.md section 2).
+/// One thing to do. Its identity never changes, however often it is offered (docs/design/protocol.md section 2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Task {
     pub uid: Uid,
@@ -68,7 +69,7 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
 
 /// Whether the deletion that the record leads to was foretold: its deadline, or an earlier one, stood for an hour or
 /// half its ttl before it fell due, and where there is a channel its owner was told of it. What was not foretold is
-/// rationed in waves (safety.md S7).
+/// rationed in waves (docs/design/protocol.md S7).
 #[must_use]
 pub fn is_foretold(policy: &Policy, record: &Record) -> bool {
     let is_told = policy.warning.is_none() || notice_of(policy, record).is_some_and(Notice::is_delivered);
@@ -106,7 +107,8 @@ impl Task {
     }
 }
 
-/// How soon after a notice about a status another one about it is sent, at the earliest (safety.md section 4).
+/// How soon after a notice about a status another one about it is sent, at the earliest (docs/design/protocol.md
+/// section 4).
 const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
 
 /// The instant of the notice that stands for a new one about this status: the owner was told within half an hour, and
@@ -135,7 +137,7 @@ pub fn offered_again(policy: Option<&Policy>, record: &Record, interval: SignedD
     if now < end { next.min(end) } else { next }
 }
 
-/// What a notice sent now can promise about this deletion (lifecycle.md section 5).
+/// What a notice sent now can promise about this deletion (docs/design/lifecycle.md section 5).
 #[must_use]
 pub fn promise(policy: &Policy, deletion: &Deletion, now: Timestamp) -> Timestamp {
     deletion.at.max(saturating_add(now, policy.grace(deletion.about)))

@@ -27,7 +27,7 @@ pub const FOLD_VERSION: u32 = 7;
 pub const REASON_COUNTS_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to be
-/// there: deleting it again and again helps nobody (safety.md section 2).
+/// there: deleting it again and again helps nobody (docs/design/protocol.md section 2).
 pub const RECREATED: u32 = 3;
 
 /// See [`RECREATED`].
@@ -373,7 +373,7 @@ impl Record {
                     self.foretold_since = Some(entry.at);
                 }
                 if moved.why == MovedBy::Owner && is_earlier {
-                    // The owner alone can take a promise back (lifecycle.md section 5).
+                    // The owner alone can take a promise back (docs/design/lifecycle.md section 5).
                     self.notices.retain(|notice| notice.intended.about != Status::Stale);
                 }
                 self.set_deadline(moved.deadline.clone(), entry);
@@ -467,7 +467,8 @@ impl Record {
         let began_to_enforce =
             terms.mode == Mode::Enforce && self.terms.as_ref().is_some_and(|old| old.mode == Mode::Observe);
         if began_to_enforce {
-            // Nothing that was recorded while observing counts as foretold or told (lifecycle.md section 5).
+            // Nothing that was recorded while observing counts as foretold or told (docs/design/lifecycle.md section
+            // 5).
             self.foretold_since = Some(entry.at);
             self.deadline_set_by = entry.seq;
             self.notices.iter_mut().for_each(|notice| notice.counts = false);

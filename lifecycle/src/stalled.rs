@@ -1,4 +1,4 @@
-//! What waits for nothing that it names: a person has to look (safety.md L3).
+//! What waits for nothing that it names: a person has to look (docs/design/protocol.md L3).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,13 +9,13 @@ use crate::{
     time::{human_text, saturating_add},
 };
 
-/// How long something may take that nothing stands before (safety.md L3).
+/// How long something may take that nothing stands before (docs/design/protocol.md L3).
 pub const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long after an attempt ran out it may take to be fenced: the planner offers it twice a minute.
 const FENCE_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);
 
-/// Refusals after which it is tried once a day (safety.md section 2).
+/// Refusals after which it is tried once a day (docs/design/protocol.md section 2).
 const REFUSALS: u32 = 5;
 
 /// Something is stuck from this instant on, unless its history says more by then.

@@ -1,4 +1,5 @@
-//! Which namespace a newer deployment of the same branch or merge request replaces (lifecycle.md section 4).
+//! Which namespace a newer deployment of the same branch or merge request replaces (docs/design/lifecycle.md section
+//! 4).
 //!
 //! Namespaces of one project, one job and one branch (or merge request, or commit) are a *group*, in which those of one
 //! `jobId` are a *bucket*. One total order holds for all groups, and it is of single namespaces: an order that changed

@@ -63,7 +63,7 @@ async fn when_it_stands_still_after_the_look(seconds: u64) -> String {
     scene.carry_out().await.0
 }
 
-/// At most 40 s after it was seen, and 20 s are left to hand the request over (safety.md S4).
+/// At most 40 s after it was seen, and 20 s are left to hand the request over (docs/design/protocol.md S4).
 #[tokio::test(start_paused = true)]
 async fn evidence_that_is_no_longer_fresh_allows_no_intent() {
     assert_eq!(when_it_stands_still_after_the_look(40).await, "intended done");
@@ -76,7 +76,7 @@ async fn when_the_intent_took(seconds: u64) -> (String, Vec<Asked>) {
     scene.carry_out().await
 }
 
-/// At most 20 s after its intent was begun (safety.md S4).
+/// At most 20 s after its intent was begun (docs/design/protocol.md S4).
 #[tokio::test(start_paused = true)]
 async fn a_request_that_could_not_be_handed_over_in_time_is_not_sent() {
     assert_eq!(when_the_intent_took(19).await, ("intended done".to_owned(), WHOLE.to_vec()));
@@ -97,7 +97,7 @@ async fn a_request_of_a_machine_that_slept_is_not_sent() {
     assert_eq!(what_it_slept(61).await, "intended skipped:abandoned");
 }
 
-/// It has not seen the intent, but whoever wrote that sees the stop (safety.md S13).
+/// It has not seen the intent, but whoever wrote that sees the stop (docs/design/protocol.md S13).
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_is_thrown_right_after_the_intent_holds_the_request_back() {
     let scene = Scene::stale().await;

@@ -176,7 +176,8 @@ async fn an_outcome_is_written_whoever_writes_in_between() {
     assert_eq!(scene.carry_out().await.0, "intended Protected done");
 }
 
-/// A worker that took long, and another that fenced what ran out meanwhile: an intent has one outcome (safety.md S11).
+/// A worker that took long, and another that fenced what ran out meanwhile: an intent has one outcome
+/// (docs/design/protocol.md S11).
 #[tokio::test(start_paused = true)]
 async fn an_intent_that_another_has_closed_is_not_closed_again() {
     let scene = Scene::stale().await;

@@ -53,7 +53,7 @@ async fn what_is_not_as_the_record_says_is_neither_deleted_nor_written_down() {
     }
 }
 
-/// Between the evidence and the last read (safety.md S5).
+/// Between the evidence and the last read (docs/design/protocol.md S5).
 #[tokio::test(start_paused = true)]
 async fn what_changes_at_the_last_moment_counts() {
     for (what, change) in CHANGES {

@@ -1,4 +1,5 @@
-//! The binding of an admission policy: what puts it in force, and takes it out again (safety.md section 3).
+//! The binding of an admission policy: what puts it in force, and takes it out again (docs/design/protocol.md section
+//! 3).
 
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use kube::{

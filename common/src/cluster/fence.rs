@@ -10,7 +10,7 @@ use lifecycle::{
 
 use super::{ApiError, ApiOutcome, Cluster, patch_annotations};
 
-/// What the fence's answer proves (safety.md section 2).
+/// What the fence's answer proves (docs/design/protocol.md section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fenced {
     /// The namespace is terminating: a deletion was accepted.

@@ -392,14 +392,14 @@ impl Default for RawHealth {
     }
 }
 
-// safety.md S6.
+// docs/design/protocol.md S6.
 impl Default for RawBudget {
     fn default() -> Self {
         Self { at_least: 20, share: 0.25 }
     }
 }
 
-// safety.md S7.
+// docs/design/protocol.md S7.
 impl Default for RawWaves {
     fn default() -> Self {
         Self { at_least: 10, share: 0.1 }

@@ -44,9 +44,9 @@ pub struct Settings {
     pub prometheus: Option<PrometheusSettings>,
     /// The CI systems that are asked for pipelines.
     pub ci: BTreeMap<CiSystem, CiSettings>,
-    /// Deletions per window (safety.md S6).
+    /// Deletions per window (docs/design/protocol.md S6).
     pub budget: Ration,
-    /// Deletions per window that were not foretold (safety.md S7).
+    /// Deletions per window that were not foretold (docs/design/protocol.md S7).
     pub waves: Ration,
     pub notices: NoticeSettings,
     pub jobs: JobSettings,

@@ -20,7 +20,7 @@ use crate::{
     process,
 };
 
-/// How long one call may take (architecture.md section 5), and at most a third of the lease.
+/// How long one call may take (ARCHITECTURE.md "What always holds"), and at most a third of the lease.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest lease that anybody can have configured.

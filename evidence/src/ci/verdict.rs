@@ -1,5 +1,5 @@
 //! What follows for a namespace from what a CI system told of its pipeline and its merge request: what was told of something
-//! else, or of another time, says nothing (lifecycle.md section 3).
+//! else, or of another time, says nothing (docs/design/lifecycle.md section 3).
 
 use std::collections::BTreeMap;
 

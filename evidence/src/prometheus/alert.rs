@@ -13,7 +13,7 @@ const MAX_LABELS: usize = 32;
 /// Kept whatever else is: who reads them looks for these.
 const FIRST: [&str; 3] = ["alertname", "namespace", "severity"];
 
-/// An alert that fires, as the annotation `failing_resources` tells it (lifecycle.md section 1).
+/// An alert that fires, as the annotation `failing_resources` tells it (docs/design/lifecycle.md section 1).
 ///
 /// The order is that of the labels, so that the same alerts are always told in the same order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -26,7 +26,7 @@ const SHORTER: i64 = 30 * MINUTE;
 /// The end of the owner's keep.
 const KEPT: i64 = 90 * MINUTE;
 
-/// The edges of the page (lifecycle.md section 4), word for word.
+/// The edges of the page (docs/design/lifecycle.md section 4), word for word.
 const EDGES: [(Status, &[Status]); 8] = [
     (Unknown, &[Ok, Unstable, Cancelled, Superseded, Stale]),
     (Ok, &[Unstable, Cancelled, Superseded, Stale]),

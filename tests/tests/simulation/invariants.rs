@@ -1,4 +1,5 @@
-//! The judge: sees everything as it happens, by the true time, and says which property of safety.md section 1 broke.
+//! The judge: sees everything as it happens, by the true time, and says which property of docs/design/protocol.md
+//! section 1 broke.
 //!
 //! It shares types with the product and one function: S1 wants [`lifecycle::plan`] itself to have said so. What may be
 //! deleted when, what a history may hold and who had to be told it works out by itself.

@@ -1,5 +1,5 @@
 //! Stories about the real roles, told from seeds in no time, 300 in every run and thousands in `make chaos`: everything that can go
-//! wrong around them does, and a judge who sees all says whether a property of safety.md section 1 broke.
+//! wrong around them does, and a judge who sees all says whether a property of docs/design/protocol.md section 1 broke.
 //!
 //! The roles, their queue, job runner and clocks are the product's own. Under them lies a world in one thread with paused
 //! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus ([`alerts`]) and a GitLab or a GitHub ([`ci`]) likewise, a store

@@ -220,7 +220,7 @@ async fn build(mut options: ClientOptions, access: &Access, secrets: &Secrets) -
     options.connect_timeout = Some(CONNECT);
     options.heartbeat_freq = Some(HEARTBEAT);
     options.max_pool_size = Some(CONNECTIONS);
-    // What decides rests on these (safety.md section 2), whatever the URL says.
+    // What decides rests on these (docs/design/protocol.md section 2), whatever the URL says.
     options.read_concern = Some(ReadConcern::majority());
     options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build());
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));

@@ -9,7 +9,7 @@ use crate::{
     world::{Step, World},
 };
 
-/// The latest promise that binds at the end of this history (safety.md S9).
+/// The latest promise that binds at the end of this history (docs/design/protocol.md S9).
 fn promised(history: &[Entry]) -> Option<jiff::Timestamp> {
     let mut end = None;
     history.iter().fold(None, |promised, entry| match &entry.event {
@@ -29,7 +29,7 @@ fn promised(history: &[Entry]) -> Option<jiff::Timestamp> {
     })
 }
 
-/// What must be true whenever an intent was just written: safety.md S1, S2, S3, S5 and S9.
+/// What must be true whenever an intent was just written: docs/design/protocol.md S1, S2, S3, S5 and S9.
 fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     let policy = world.applies().expect("it matches a policy");
     prop_assert_eq!(policy.mode, Mode::Enforce);

@@ -1,4 +1,5 @@
-//! The last guard (safety.md section 3): with our own code out of the way, the apiserver itself refuses the worker.
+//! The last guard (docs/design/protocol.md section 3): with our own code out of the way, the apiserver itself refuses
+//! the worker.
 //!
 //! Everything here is a plain HTTP request with the token of the action worker's own ServiceAccount.
 

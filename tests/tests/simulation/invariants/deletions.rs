@@ -186,7 +186,7 @@ impl Judge {
         self.told_before(world, object, &variant, intent, intended);
     }
 
-    /// Its status stood on the namespace, and not in our record alone (lifecycle.md section 5).
+    /// Its status stood on the namespace, and not in our record alone (docs/design/lifecycle.md section 5).
     fn shown_before(&mut self, object: &Object, variant: &Variant, intent: u64) {
         let before = self.history(&object.uid).iter().rev().filter(|written| written.entry.seq < intent);
         let mut changes = before.filter_map(|written| match &written.entry.event {

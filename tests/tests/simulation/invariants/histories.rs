@@ -43,7 +43,8 @@ impl Judge {
         self.histories.entry(uid.to_owned()).or_default().push(written);
     }
 
-    /// The edges of lifecycle.md section 4, and S8: no status changes by a clock that is wrong, or without evidence.
+    /// The edges of docs/design/lifecycle.md section 4, and S8: no status changes by a clock that is wrong, or without
+    /// evidence.
     fn status(&mut self, world: &World, who: Who, entry: &Entry, what: &str) {
         let Event::StatusChanged(change) = &entry.event else { return };
         let known = self.history(entry.uid.as_str()).iter().rev().find_map(|written| match &written.entry.event {
