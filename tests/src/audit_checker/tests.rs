@@ -333,7 +333,7 @@ fn s9_a_deletion_comes_a_minute_after_what_was_promised() {
 
 #[test]
 fn s9_what_a_deletion_says_of_its_owner_is_true() {
-    check(&["S9"], |story| drop(story.data(INTENDED).as_object_mut().unwrap().remove("told")));
+    check(&["S9"], |story| drop(story.data(INTENDED).as_object_mut().unwrap().remove("notice")));
     check(&["S9"], |story| story.data(INTENDED)["notice"] = json!({"promised": at(300)}));
     check(&["S9"], |story| {
         warn(story);
