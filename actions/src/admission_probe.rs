@@ -135,7 +135,7 @@ mod tests {
 
     fn refused(code: u16, reason: &str, message: &str) -> Result<(), String> {
         let status = Status { code, reason: reason.to_owned(), message: message.to_owned(), ..Status::default() };
-        judge(Some(&kube::Error::Api(status.boxed())), "own", "nsm-marker")
+        judge(Some(&kube::Error::Api(status.boxed())), "own", "nsm-mark")
     }
 
     #[test]
@@ -151,15 +151,15 @@ mod tests {
                 "namespaces \"own\" is forbidden: ValidatingAdmissionPolicy '{policy}' with binding 'b' denied request: no"
             )
         };
-        assert_eq!(refused(403, "Forbidden", &by("nsm-marker")), Ok(()));
-        assert_eq!(refused(422, "Invalid", &by("nsm-marker")), Ok(()));
-        assert!(refused(403, "Forbidden", &by("nsm-marker-2")).is_err(), "another policy");
+        assert_eq!(refused(403, "Forbidden", &by("nsm-mark")), Ok(()));
+        assert_eq!(refused(422, "Invalid", &by("nsm-mark")), Ok(()));
+        assert!(refused(403, "Forbidden", &by("nsm-mark-2")).is_err(), "another policy");
         assert!(refused(403, "Forbidden", &by("nsm-stop")).is_err(), "the stop alone");
         let rbac = "namespaces \"own\" is forbidden: User \"system:serviceaccount:a:b\" cannot delete resource";
         assert!(refused(403, "Forbidden", rbac).is_err(), "RBAC");
-        assert!(refused(409, "Conflict", &by("nsm-marker")).is_err());
-        assert!(refused(500, "InternalError", &by("nsm-marker")).is_err());
-        assert!(judge(None, "own", "nsm-marker").is_err(), "it would have been deleted");
+        assert!(refused(409, "Conflict", &by("nsm-mark")).is_err());
+        assert!(refused(500, "InternalError", &by("nsm-mark")).is_err());
+        assert!(judge(None, "own", "nsm-mark").is_err(), "it would have been deleted");
     }
 
     /// It becomes part of histories, for ever.

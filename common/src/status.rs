@@ -670,7 +670,7 @@ mod tests {
         heartbeat(&store, "collector", "c.1", "09:59:50", told).await;
         let outage = json!({"source": "clock", "since": at("09:30:00"), "why": "it is behind"});
         let doing = json!({"task": "u/delete/2", "since": at("09:59:45")});
-        heartbeat(&store, "action", "w.1", "09:59:50", json!({"doing": doing, "outages": [outage]})).await;
+        heartbeat(&store, "action", "w.1", "09:59:50", json!({"current": doing, "outages": [outage]})).await;
         let policy = settings.policies.iter().next().unwrap();
         let history = [
             (

@@ -92,7 +92,7 @@ async fn a_hold_that_begins_at_the_last_moment_holds_back_too() {
 
 #[tokio::test(start_paused = true)]
 async fn the_guard_in_the_apiserver_is_seen_at_work_first() {
-    let guarded = [("NSM__GUARD__MARK_POLICY", "nsm-marker")];
+    let guarded = [("NSM__GUARD__MARK_POLICY", "nsm-mark")];
     let scene = Scene::with(&guarded).await;
     let (written, asked, _) = held_back(&scene).await;
     assert_eq!((written.as_str(), asked), ("intended done", vec![Other, Trial, Read, Whose, Read, Delete]));

@@ -54,7 +54,7 @@ async fn workers_and_status_are_read_from_the_store() {
     let empty = world.nsm("workers");
     assert!(empty.out.is_empty() && empty.err.contains("no worker is there"), "{empty:?}");
     let at = "2020-01-01T00:00:00Z".parse().unwrap();
-    let body = json!({"doing": {"task": "u1/delete/3", "namespace": "ci-42", "since": at}, "done": 2, "config": "c"});
+    let body = json!({"current": {"task": "u1/delete/3", "namespace": "ci-42", "since": at}, "done": 2, "config": "c"});
     let heartbeat = Heartbeat { id: "action/pod-1.u".into(), role: "action".into(), started: at, at, body };
     world.store.heartbeat(&heartbeat).await.unwrap();
     insta::assert_snapshot!("workers", world.nsm("workers -o json").done());

@@ -10,7 +10,7 @@ use testbed::eventually;
 
 use super::harness::{Answered, Caller, FULL, HOME, PREFIX, Release, SOON, dry, path};
 
-const MARK: &str = "nsm-namespace-manager-marker";
+const MARK: &str = "nsm-namespace-manager-mark";
 const STOP: &str = "nsm-namespace-manager-stop";
 const CHANGES: &str = "nsm-namespace-manager-changes";
 
@@ -292,7 +292,7 @@ async fn the_canary_is_refused_by_the_mark_and_by_name() -> Result<()> {
     let release = Release::installed(&enforcing()).await?;
     let worker = release.role("action").await?;
     let admission_probe = worker.delete(&path(HOME), &dry()).await?;
-    admission_probe.refused_by(&format!("{FULL}-marker"), "is the manager's own");
+    admission_probe.refused_by(&format!("{FULL}-mark"), "is the manager's own");
     // Without the binding the same request is let through: it is the policy that refuses, not the right that is missing.
     release.admin.delete(&format!("{BINDINGS}/{MARK}"), &Value::Null).await?.accepted();
     eventually("the canary is let through", SOON, async || {

@@ -66,7 +66,7 @@ impl Release {
         eventually("the canary is refused by the policy", SOON, async || {
             let answer = worker.delete(&path(HOME), &dry()).await?;
             ensure!(
-                answer.is_refused_by(&format!("{FULL}-marker"), "is the manager's own") || !can_delete(&answer),
+                answer.is_refused_by(&format!("{FULL}-mark"), "is the manager's own") || !can_delete(&answer),
                 "{} {}",
                 answer.code,
                 answer.body
