@@ -27,6 +27,8 @@ const NOT_CITED: [(&str, &str); 1] = [("common/src/config/reference.rs", "config
 const THIS: &str = "tests/tests/workspace/citations.rs";
 
 static PAGE: LazyLock<Regex> = LazyLock::new(|| pattern(r"[\w./:~-]*\w\.md\b"));
+/// A source file as pages name it, from the root.
+static SOURCE: LazyLock<Regex> = LazyLock::new(|| pattern(r"`(\w[\w./-]*/[\w-]+\.(?:rs|py|toml))`"));
 static PROPERTY: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b[SL][0-9]+\b"));
 static SECTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b[Ss]ections? [0-9]"));
 
@@ -202,12 +204,12 @@ fn mistakes(file: &str, text: &str, pages: &BTreeMap<String, Page>) -> Vec<Strin
     let mut explained = BTreeSet::new();
     for cited in PAGE.find_iter(&joined.text) {
         let (name, rest) = (cited.as_str(), &joined.text[cited.end()..]);
-        if name.contains(':') || NOT_CITED.contains(&(file, name)) {
+        // What a link is called is free; where it leads is looked at.
+        let is_called = joined.text[..cited.start()].ends_with('[') && rest.starts_with("](");
+        if is_called || name.contains(':') || NOT_CITED.contains(&(file, name)) {
             continue;
         }
-        explained.extend(
-            SECTION.find_iter(rest).next().filter(|next| next.start() < 8).map(|next| cited.end() + next.start()),
-        );
+        explained.extend(SECTION.find(rest).filter(|next| next.start() < 8).map(|next| cited.end() + next.start()));
         let Some((path, page)) = resolve(file, name, pages) else {
             complain(cited.start(), format!("there is no page `{name}`"));
             continue;
@@ -235,6 +237,12 @@ fn mistakes(file: &str, text: &str, pages: &BTreeMap<String, Page>) -> Vec<Strin
         }
     }
     wrong
+}
+
+/// The source files that a page names and that are not there.
+fn missing_sources<'a>(text: &'a str, is_there: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    let named = SOURCE.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str()));
+    named.filter(|name| !is_there(name)).collect()
 }
 
 /// The page of a name: from the root, for programs that read it from their own folder, and on a page from its folder.
@@ -287,6 +295,11 @@ fn every_citation_is_of_something_that_is_there() {
     for (name, text) in files.iter().filter(|(name, _)| name != THIS) {
         cited += text.matches("docs/design/").count();
         wrong.extend(mistakes(name, text, &pages));
+    }
+    let names: BTreeSet<_> = files.iter().map(|(name, _)| name.as_str()).collect();
+    for (name, text) in files.iter().filter(|(name, _)| pages.contains_key(name)) {
+        let missing = missing_sources(text, |source| names.contains(source));
+        wrong.extend(missing.into_iter().map(|source| format!("{name}: there is no file `{source}`")));
     }
     assert!(cited > 50, "{cited} citations were found; the files are not those of the repository");
     assert!(wrong.is_empty(), "{} wrong citations:\n{}", wrong.len(), wrong.join("\n"));
@@ -343,6 +356,7 @@ fn what_is_there_may_be_cited() {
     ] {
         check("a/src/b.rs", text, &[]);
     }
+    check("README.md", "[protocol.md](docs/design/protocol.md)", &[]);
     check("docs/design/other.md", "[it](protocol.md#section-1), [they](../../ARCHITECTURE.md#what-always-holds)", &[]);
     check("docs/design/other.md", "## 1. One\nsections 1 and 1, RFC\n", &[]);
 }
@@ -383,6 +397,12 @@ fn what_is_missing_is_named_in_lists_patches_and_pages() {
         "## 1. One\nas in section 2\n",
         &["docs/design/other.md:2: the page itself has no Section(2)"],
     );
+}
+
+#[test]
+fn a_source_file_that_a_page_names_is_there() {
+    let text = "As in `a/src/b.rs`, `a/src/c.rs` and `b.rs`.";
+    assert_eq!(missing_sources(text, |name| name == "a/src/b.rs"), ["a/src/c.rs"]);
 }
 
 #[test]
