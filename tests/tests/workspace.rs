@@ -1,5 +1,6 @@
 //! The rules of the workspace itself, checked on `cargo metadata`: who may depend on whom, and what may come in from
-//! outside. A check of ours, because building cargo-deny takes longer than everything it would check.
+//! outside. A check of ours, because building cargo-deny takes longer than everything it would check. And that what is
+//! cited is there.
 
 #![expect(clippy::unwrap_used, reason = "what `cargo metadata` prints has the shape its page tells, or the test fails")]
 
@@ -10,7 +11,10 @@ use std::{
 
 use serde_json::Value;
 
-/// What each crate of ours may depend on, of ours (ARCHITECTURE.md, "Code map"). Roles never depend on each other.
+#[path = "workspace/citations.rs"]
+mod citations;
+
+/// What each crate of ours may depend on, of ours (ARCHITECTURE.md "Code map"). Roles never depend on each other.
 const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("lifecycle", &[]),
     ("common", &["lifecycle"]),
