@@ -13,6 +13,7 @@ use super::{Readable, Settings, Source, is_default_store, kubeconfigs};
 use crate::timings::Timings;
 
 mod helm;
+mod layers;
 mod refused;
 mod stop;
 

@@ -1,0 +1,158 @@
+//! Where values were written. The crate `config` carries one text with each value, and none with a table; a value that is
+//! absent it lays over what is there. So places are kept in that text, and what it would lose is noted under keys that no
+//! file can have.
+
+use std::{fmt, path::Path};
+
+use config::{Map, Value, ValueKind};
+use serde::{Deserialize, Serialize};
+
+/// Keys that are notes begin with it; no key that is written does.
+pub(super) const NOTE: char = '\0';
+
+/// The key under which a table notes where it was written.
+const PLACE: &str = "\0place";
+
+/// What begins the key under which a table notes a key without a value, and where it was written.
+const NULL: &str = "\0null:";
+
+/// What a table holds: keys, notes among them, in the order written.
+pub(super) type Table = Map<String, Value>;
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Origin {
+    /// A file, and the line in it, from 1; 0 stands for the file as a whole.
+    File { path: String, line: u64 },
+    /// An environment variable.
+    Variable(String),
+    /// An option of the command line.
+    Flag(String),
+    /// Nowhere: it is missing, or a default.
+    Nowhere,
+}
+
+/// Where and how a value was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) origin: Origin,
+    /// A number, or `true` or `false`, in the characters of the file: `1.10` is another text than `1.1`. And all of what a
+    /// variable or an option says, which becomes whatever is asked of it.
+    pub(super) written: Option<String>,
+}
+
+impl Origin {
+    pub(super) fn file(path: &Path, line: u64) -> Self {
+        Self::File { path: path.to_string_lossy().into_owned(), line }
+    }
+
+    /// The place of a value; of a table that nobody noted, that of the first value in it.
+    pub(super) fn of(value: &Value) -> Self {
+        let noted = match &value.kind {
+            ValueKind::Table(table) => match table.get(PLACE) {
+                Some(noted) => noted,
+                None => return pairs(table).next().map_or(Self::Nowhere, |(_, value)| Self::of(value)),
+            },
+            _ => value,
+        };
+        Place::of(noted).map_or(Self::Nowhere, |place| place.origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line: 0 } => f.write_str(path),
+            Self::File { path, line } => write!(f, "{path}:{line}"),
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Flag(name) => write!(f, "option {name}"),
+            Self::Nowhere => f.write_str("defaults"),
+        }
+    }
+}
+
+impl Place {
+    fn of(value: &Value) -> Option<Self> {
+        serde_json::from_str(value.origin()?).ok()
+    }
+
+    /// A value that was written here.
+    pub(super) fn value(&self, kind: ValueKind) -> Value {
+        Value::new(serde_json::to_string(self).ok().as_ref(), kind)
+    }
+}
+
+/// How a value was written, where more than its kind counts.
+pub(super) fn written(value: &Value) -> Option<String> {
+    Place::of(value)?.written
+}
+
+/// Adds a key to a table. One without a value is noted: it leaves what is there, and is not passed over.
+pub(super) fn insert(table: &mut Table, key: &str, value: Value) {
+    let key = if value.kind == ValueKind::Nil { format!("{NULL}{key}") } else { key.to_owned() };
+    table.insert(key, value);
+}
+
+/// Notes where a table was written.
+pub(super) fn note(table: &mut Table, origin: Origin) {
+    table.insert(PLACE.to_owned(), Place { origin, written: None }.value(ValueKind::Nil));
+}
+
+/// The keys of a table as they were written, with their values: nil where no layer gives one.
+pub(super) fn pairs(table: &Table) -> impl Iterator<Item = (&str, &Value)> {
+    table.iter().filter_map(|(key, value)| match key.strip_prefix(NULL) {
+        Some(key) => (!table.contains_key(key)).then_some((key, value)),
+        None => (key != PLACE).then_some((key.as_str(), value)),
+    })
+}
+
+/// The value at a key such as `policies[0].match.any[1].labels.example.org/team`, or the nearest one above it.
+pub(super) fn nearest<'v>(value: &'v Value, key: &str) -> &'v Value {
+    let below = match &value.kind {
+        ValueKind::Array(items) => index(key).and_then(|(at, rest)| Some((items.get(at)?, rest))),
+        ValueKind::Table(table) => longest(table, key).and_then(|(at, rest)| Some((table.get_index(at)?.1, rest))),
+        _ => None,
+    };
+    below.map_or(value, |(below, rest)| nearest(below, rest))
+}
+
+/// Gives what stands at a key another name. Returns whether it was there.
+pub(super) fn rename(value: &mut Value, key: &str, name: &str) -> bool {
+    match &mut value.kind {
+        ValueKind::Array(items) => index(key)
+            .and_then(|(at, rest)| Some((items.get_mut(at)?, rest)))
+            .is_some_and(|(below, rest)| rename(below, rest, name)),
+        ValueKind::Table(table) => match longest(table, key) {
+            Some((at, "")) => {
+                let is_null = table.get_index(at).is_some_and(|(known, _)| known.starts_with(NULL));
+                let name = if is_null { format!("{NULL}{name}") } else { name.to_owned() };
+                table.replace_index(at, name).is_ok()
+            }
+            Some((at, rest)) => table.get_index_mut(at).is_some_and(|(_, below)| rename(below, rest, name)),
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+fn index(key: &str) -> Option<(usize, &str)> {
+    let (number, rest) = key.strip_prefix('[')?.split_once(']')?;
+    Some((number.parse().ok()?, rest))
+}
+
+/// The pair a key leads into. Keys of labels hold dots themselves, so the longest that fits is meant; one that has a value
+/// goes before the note of one that has none.
+fn longest<'k>(table: &Table, key: &'k str) -> Option<(usize, &'k str)> {
+    let key = key.strip_prefix('.').unwrap_or(key);
+    table
+        .keys()
+        .enumerate()
+        .filter_map(|(at, name)| {
+            let noted = name.strip_prefix(NULL);
+            let known = noted.unwrap_or(name);
+            let rest = key.strip_prefix(known).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))?;
+            Some(((known.len(), noted.is_none()), at, rest))
+        })
+        .max_by_key(|(fits, ..)| *fits)
+        .map(|(_, at, rest)| (at, rest))
+}
