@@ -46,10 +46,10 @@ impl Source for File {
     }
 
     fn collect(&self) -> Result<Table, ConfigError> {
-        let unread = |why| refuse(Mistake::new(&Origin::file(&self.path, 0), "", why));
-        let text = self.text.clone().map_err(unread)?;
+        let unread = |why: &String| refuse(Mistake::new(&Origin::file(&self.path, 0), "", why));
+        let text = self.text.as_ref().map_err(unread)?;
         let uri = self.path.to_string_lossy().into_owned();
-        Ok(below_root(Yaml.parse(Some(&uri), &text).map_err(ConfigError::Foreign)?))
+        Ok(below_root(Yaml.parse(Some(&uri), text).map_err(ConfigError::Foreign)?.into()))
     }
 }
 
@@ -59,15 +59,17 @@ impl Source for Said {
     }
 
     fn collect(&self) -> Result<Table, ConfigError> {
-        let [above @ .., last] = self.path.as_slice() else { return Ok(Table::new()) };
         if self.path.iter().any(String::is_empty) {
             let why = "it is not the name of a setting; write `NSM__SECTION__KEY`";
             return Err(refuse(Mistake::new(&self.origin, "", why)));
         }
-        let value = self.value().map_err(|mistake| refuse(Mistake { key: self.path.join("."), ..mistake }))?;
-        let mut table = Table::new();
-        place::insert(&mut table, last, value);
-        Ok(below_root(above.iter().rev().fold(table, |inner, key| Table::from([(key.clone(), inner.into())]))))
+        let mut value = self.value().map_err(|mistake| refuse(Mistake { key: self.path.join("."), ..mistake }))?;
+        for key in self.path.iter().rev() {
+            let mut table = Table::new();
+            place::insert(&mut table, key, value);
+            value = table.into();
+        }
+        Ok(below_root(value))
     }
 }
 
@@ -123,8 +125,8 @@ impl Layers {
     }
 }
 
-fn below_root(table: Table) -> Table {
-    Table::from([(ROOT.to_owned(), table.into())])
+fn below_root(value: Value) -> Table {
+    Table::from([(ROOT.to_owned(), value)])
 }
 
 fn refuse(mistake: Mistake) -> ConfigError {
@@ -144,17 +146,17 @@ fn mistake(error: ConfigError) -> Mistake {
 
 /// The files a path stands for: itself, or what a directory holds of `*.yml` and `*.yaml`, in alphabetical order.
 pub(super) fn files(path: &Path) -> Vec<File> {
-    let read = |path: &Path| File { path: path.to_owned(), text: read(path) };
+    let file = |path: &Path| File { path: path.to_owned(), text: read(path) };
     let refused = |why: String| vec![File { path: path.to_owned(), text: Err(why) }];
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {}
-        Ok(_) | Err(_) => return vec![read(path)],
+        Ok(_) | Err(_) => return vec![file(path)],
     }
     match list(path) {
         Ok(found) if found.is_empty() => {
             refused("the directory holds no `*.yml` or `*.yaml` file; put one there, or name a file".to_owned())
         }
-        Ok(found) => found.iter().map(|path| read(path)).collect(),
+        Ok(found) => found.iter().map(|path| file(path)).collect(),
         Err(error) => refused(unreadable(&error)),
     }
 }
