@@ -66,6 +66,7 @@ impl Source for Said {
         let mut value = self.value().map_err(|mistake| refuse(Mistake { key: self.path.join("."), ..mistake }))?;
         for key in self.path.iter().rev() {
             let mut table = Table::new();
+            place::note(&mut table, &self.origin);
             place::insert(&mut table, key, value);
             value = table.into();
         }
@@ -120,7 +121,7 @@ impl Layers {
     pub(super) fn finish(self) -> (Value, Vec<Mistake>) {
         // There is none where no layer says anything.
         let mut root = self.merged.get_table(ROOT).unwrap_or_default();
-        place::note(&mut root, Origin::Nowhere);
+        place::note(&mut root, &Origin::Nowhere);
         (root.into(), self.mistakes)
     }
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Keys that are notes begin with it; no key that is written does.
 pub(super) const NOTE: char = '\0';
 
-/// The key under which a table notes where it was written.
-const PLACE: &str = "\0place";
+/// The key under which a table notes where it was written: a table of its own with a key for each layer, the weakest first.
+const PLACES: &str = "\0places";
 
 /// What begins the key under which a table notes a key without a value, and where it was written.
 const NULL: &str = "\0null:";
@@ -46,16 +46,16 @@ impl Origin {
         Self::File { path: path.to_string_lossy().into_owned(), line }
     }
 
-    /// The place of a value; of a table that nobody noted, that of the first value in it.
+    /// The place of a value; of a table that several layers wrote into, that of the weakest.
     pub(super) fn of(value: &Value) -> Self {
-        let noted = match &value.kind {
-            ValueKind::Table(table) => match table.get(PLACE) {
-                Some(noted) => noted,
-                None => return pairs(table).next().map_or(Self::Nowhere, |(_, value)| Self::of(value)),
-            },
-            _ => value,
+        let ValueKind::Table(table) = &value.kind else {
+            return Place::of(value).map_or(Self::Nowhere, |place| place.origin);
         };
-        Place::of(noted).map_or(Self::Nowhere, |place| place.origin)
+        let noted = match table.get(PLACES).map(|places| &places.kind) {
+            Some(ValueKind::Table(places)) => places.keys().next(),
+            _ => None,
+        };
+        noted.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Self::Nowhere)
     }
 }
 
@@ -94,15 +94,16 @@ pub(super) fn insert(table: &mut Table, key: &str, value: Value) {
 }
 
 /// Notes where a table was written.
-pub(super) fn note(table: &mut Table, origin: Origin) {
-    table.insert(PLACE.to_owned(), Place { origin, written: None }.value(ValueKind::Nil));
+pub(super) fn note(table: &mut Table, origin: &Origin) {
+    let place = serde_json::to_string(origin).unwrap_or_default();
+    table.insert(PLACES.to_owned(), Table::from([(place, Value::default())]).into());
 }
 
 /// The keys of a table as they were written, with their values: nil where no layer gives one.
 pub(super) fn pairs(table: &Table) -> impl Iterator<Item = (&str, &Value)> {
     table.iter().filter_map(|(key, value)| match key.strip_prefix(NULL) {
         Some(key) => (!table.contains_key(key)).then_some((key, value)),
-        None => (key != PLACE).then_some((key.as_str(), value)),
+        None => (key != PLACES).then_some((key.as_str(), value)),
     })
 }
 

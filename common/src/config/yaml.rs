@@ -112,7 +112,7 @@ impl<F: Fn(u64) -> Origin> Document<'_, F> {
             ),
             Raw::Map(pairs) => {
                 let mut table = Table::new();
-                place::note(&mut table, place.origin.clone());
+                place::note(&mut table, &place.origin);
                 for (key, value) in pairs {
                     // A value is looked for where its key stands.
                     place::insert(&mut table, &key.value, self.value(value, key.referenced.line()));

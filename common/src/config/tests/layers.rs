@@ -145,6 +145,15 @@ fn a_key_at_the_top_is_no_path() {
     }
 }
 
+/// Nor is what is wrong below a list looked for in it for ever.
+#[test]
+fn a_key_that_is_called_like_one_of_a_list_is_refused_beside_it() {
+    let yaml = "policies[0]: x\npolicies:\n  - match: {names: x}\n    true: 3\n  - {}\n";
+    let found = load(&[("a.yaml", yaml)], &[]).unwrap_err();
+    assert!(found.contains("DIR/a.yaml:1: `policies[0]`: there is no such key"), "{found}");
+    assert!(found.contains("`policies[1]`: `name` is missing; add it"), "{found}");
+}
+
 #[test]
 fn the_name_of_a_variable_is_no_path() {
     for (name, key) in [
@@ -200,6 +209,8 @@ fn a_section_has_a_place_too() {
     refused(&[("a.yaml", yaml)], &[], &format!("DIR/a.yaml:2: {budget}"));
     let yaml = "mode: enforce\nbudget:\n  at_least: 0\n";
     refused(&[("a.yaml", yaml)], &[("NSM__BUDGET__SHARE", "0")], &format!("DIR/a.yaml:2: {budget}"));
+    let files = [("a.yaml", yaml), ("b.yaml", "budget:\n  share: 0\n")];
+    refused(&files, &[], &format!("DIR/a.yaml:2: {budget}"));
     let variables = [("NSM__BUDGET__AT_LEAST", "0"), ("NSM__BUDGET__SHARE", "0")];
     refused(&[], &variables, &format!("environment variable NSM__BUDGET__AT_LEAST: {budget}"));
     refused(
@@ -226,7 +237,7 @@ fn a_layer_that_is_refused_hides_no_mistake_of_another() {
 /// So do notes begin.
 #[test]
 fn no_key_begins_with_nul() {
-    for key in ["\\0place", "\\0null:mode", "\\0"] {
+    for key in ["\\0places", "\\0null:mode", "\\0"] {
         refused(
             &[("a.yaml", &format!("mode: observe\nbudget: {{\"{key}\": 3}}\n"))],
             &[],
