@@ -7,6 +7,8 @@ use std::{fmt, path::Path};
 use config::{Map, Value, ValueKind};
 use serde::{Deserialize, Serialize};
 
+use super::yaml11;
+
 /// Keys that are notes begin with it; no key that is written does.
 pub(super) const NOTE: char = '\0';
 
@@ -111,29 +113,10 @@ pub(super) fn pairs(table: &Table) -> impl Iterator<Item = (&str, &Value)> {
 pub(super) fn nearest<'v>(value: &'v Value, key: &str) -> &'v Value {
     let below = match &value.kind {
         ValueKind::Array(items) => index(key).and_then(|(at, rest)| Some((items.get(at)?, rest))),
-        ValueKind::Table(table) => longest(table, key).and_then(|(at, rest)| Some((table.get_index(at)?.1, rest))),
+        ValueKind::Table(table) => longest(table, key),
         _ => None,
     };
     below.map_or(value, |(below, rest)| nearest(below, rest))
-}
-
-/// Gives what stands at a key another name. Returns whether it was there.
-pub(super) fn rename(value: &mut Value, key: &str, name: &str) -> bool {
-    match &mut value.kind {
-        ValueKind::Array(items) => index(key)
-            .and_then(|(at, rest)| Some((items.get_mut(at)?, rest)))
-            .is_some_and(|(below, rest)| rename(below, rest, name)),
-        ValueKind::Table(table) => match longest(table, key) {
-            Some((at, "")) => {
-                let is_null = table.get_index(at).is_some_and(|(known, _)| known.starts_with(NULL));
-                let name = if is_null { format!("{NULL}{name}") } else { name.to_owned() };
-                table.replace_index(at, name).is_ok()
-            }
-            Some((at, rest)) => table.get_index_mut(at).is_some_and(|(_, below)| rename(below, rest, name)),
-            None => false,
-        },
-        _ => false,
-    }
 }
 
 fn index(key: &str) -> Option<(usize, &str)> {
@@ -141,19 +124,19 @@ fn index(key: &str) -> Option<(usize, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-/// The pair a key leads into. Keys of labels hold dots themselves, so the longest that fits is meant; one that has a value
-/// goes before the note of one that has none.
-fn longest<'k>(table: &Table, key: &'k str) -> Option<(usize, &'k str)> {
+/// The value a key leads into, and the rest of the key. Keys of labels hold dots themselves, so the longest that fits is meant;
+/// one that has a value goes before the note of one that has none, and both before `true` where it stands for `on`.
+fn longest<'v, 'k>(table: &'v Table, key: &'k str) -> Option<(&'v Value, &'k str)> {
     let key = key.strip_prefix('.').unwrap_or(key);
-    table
-        .keys()
-        .enumerate()
-        .filter_map(|(at, name)| {
-            let noted = name.strip_prefix(NULL);
-            let known = noted.unwrap_or(name);
-            let rest = key.strip_prefix(known).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))?;
-            Some(((known.len(), noted.is_none()), at, rest))
-        })
-        .max_by_key(|(fits, ..)| *fits)
-        .map(|(_, at, rest)| (at, rest))
+    let word = key.split(['.', '[']).next().unwrap_or_default();
+    let fits = |known: &str| key.strip_prefix(known).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    let pairs = table.iter().filter_map(|(name, value)| {
+        let noted = name.strip_prefix(NULL);
+        let known = noted.unwrap_or(name);
+        let stands_for = || yaml11::boolean(word).filter(|meant| known.parse() == Ok(*meant)).and_then(|_| fits(word));
+        let exact = fits(known).map(|rest| (known.len(), rest));
+        let (length, rest) = exact.or_else(|| stands_for().map(|rest| (0, rest)))?;
+        Some(((length, noted.is_none()), value, rest))
+    });
+    pairs.max_by_key(|(fit, ..)| *fit).map(|(_, value, rest)| (value, rest))
 }

@@ -14,16 +14,11 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, Expected, Unexpected};
 use super::{Mistake, Origin, place, suggest::nearest, yaml11};
 
 /// Reads a whole tree.
-pub(super) fn read<T: DeserializeOwned>(tree: &mut Value) -> Result<T, Vec<Mistake>> {
+pub(super) fn read<T: DeserializeOwned>(tree: &Value) -> Result<T, Vec<Mistake>> {
     let noted = Noted::default();
     loop {
         let root = At { node: tree, key: String::new(), noted: &noted };
-        let read = T::deserialize(root);
-        let renamed = noted.renamed.take().into_iter().filter(|(key, name)| place::rename(tree, key, name)).count();
-        if renamed > 0 {
-            continue;
-        }
-        let failed = match read {
+        let failed = match T::deserialize(root) {
             Ok(value) if noted.mistakes.borrow().is_empty() => return Ok(value),
             Ok(_) => return Err(noted.mistakes.into_inner()),
             Err(failed) => failed,
@@ -42,8 +37,6 @@ pub(super) fn read<T: DeserializeOwned>(tree: &mut Value) -> Result<T, Vec<Mista
 #[derive(Debug, Default)]
 struct Noted {
     mistakes: RefCell<Vec<Mistake>>,
-    /// Keys that stand for others in YAML 1.1, with these: what is said of them, and where, is said by the name that was meant.
-    renamed: RefCell<Vec<(String, &'static str)>>,
     /// The keys of what was refused already; the rest is read as if it were not there.
     refused: RefCell<BTreeSet<String>>,
 }

@@ -129,7 +129,7 @@ impl Source {
         if let ValueKind::Table(sections) = &mut tree.kind {
             sections.retain(|section, _| FOR_STOP.contains(&section.as_str()) && !refused.concerns(section));
         }
-        match self.settings(tree, Vec::new()) {
+        match self.settings(&tree, Vec::new()) {
             Ok(settings) => Ok((settings, Some(refused))),
             Err(_) => Err(refused),
         }
@@ -143,7 +143,7 @@ impl Source {
     /// Checks what was read.
     pub(super) fn check(&self, files: &[File]) -> Result<Settings, Refused> {
         let (tree, mistakes) = self.merged(files);
-        self.settings(tree, mistakes)
+        self.settings(&tree, mistakes)
     }
 
     /// All layers, one over the other, and what is wrong with them by now.
@@ -156,8 +156,8 @@ impl Source {
         layers.finish()
     }
 
-    fn settings(&self, mut tree: Value, mut mistakes: Vec<Mistake>) -> Result<Settings, Refused> {
-        let raw = match read::read::<Raw>(&mut tree) {
+    fn settings(&self, tree: &Value, mut mistakes: Vec<Mistake>) -> Result<Settings, Refused> {
+        let raw = match read::read::<Raw>(tree) {
             Ok(raw) if mistakes.is_empty() => raw,
             Ok(_) => return Err(mistakes.into()),
             Err(found) => {
@@ -167,7 +167,7 @@ impl Source {
         };
         Settings::new(raw, self.default_store(), self.timings).map_err(|found| {
             let mistake = |invalid: lifecycle::policy::Invalid| {
-                Mistake::new(&Origin::of(place::nearest(&tree, &invalid.key)), invalid.key, invalid.why)
+                Mistake::new(&Origin::of(place::nearest(tree, &invalid.key)), invalid.key, invalid.why)
             };
             found.into_iter().map(mistake).collect::<Vec<_>>().into()
         })

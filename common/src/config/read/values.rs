@@ -129,20 +129,14 @@ impl<'de> Deserializer<'de> for At<'de> {
             return Err(self.wants("a map of settings", &format!(" (known: {})", fields.join(", "))));
         };
         let pairs = Pairs::new(&self, table, Some(fields));
-        for at in pairs.all.iter().filter(|at| !fields.contains(&at.name)) {
-            let key = at.value.key.clone();
-            let meant = at.name.parse().ok().and_then(|value| yaml11::meant(value, fields.iter().copied()));
-            let why = match meant {
-                Some(meant) if pairs.all.iter().any(|other| other.name == meant) => format!(
+        for Pair { name, value } in pairs.all.iter().filter(|pair| !fields.contains(&pair.name)) {
+            let why = match meant(name, fields) {
+                Some(meant) => format!(
                     "it stands beside `{meant}`, and is what Helm (YAML 1.1) makes of `{meant}` without quotes; remove one"
                 ),
-                Some(meant) => {
-                    self.noted.renamed.borrow_mut().push((key, meant));
-                    continue;
-                }
-                None => unknown(NO_SUCH_KEY, at.name, fields),
+                None => unknown(NO_SUCH_KEY, name, fields),
             };
-            self.noted.mistake(Mistake::new(&Origin::of(at.value.node), key, why));
+            self.noted.mistake(Mistake::new(&Origin::of(value.node), &value.key, why));
         }
         visitor.visit_map(pairs).map_err(|failed: Failed| match failed.why {
             Why::Missing(field) => {
@@ -203,6 +197,11 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
+/// The setting that a key stands for in YAML 1.1.
+fn meant(key: &str, fields: &[&'static str]) -> Option<&'static str> {
+    key.parse().ok().and_then(|value| yaml11::meant(value, fields.iter().copied()))
+}
+
 /// The pairs of a map. Of settings, those that do not exist, were refused or have no value are passed over.
 struct Pairs<'t> {
     all: Vec<Pair<'t>>,
@@ -217,8 +216,13 @@ struct Pair<'t> {
 
 impl<'t> Pairs<'t> {
     fn new(map: &At<'t>, table: &'t place::Table, fields: Option<&'static [&'static str]>) -> Self {
-        let all = place::pairs(table).map(|(name, value)| Pair { name, value: map.child(value, name) }).collect();
-        Self { all, fields, next: 0 }
+        // What is said of a key that stands for another is said by the name that was meant.
+        let called = |name: &'t str| {
+            let meant = fields.filter(|fields| !fields.contains(&name)).and_then(|fields| meant(name, fields));
+            meant.filter(|meant| !place::pairs(table).any(|(other, _)| other == *meant)).unwrap_or(name)
+        };
+        let pair = |(name, value)| Pair { name: called(name), value: map.child(value, called(name)) };
+        Self { all: place::pairs(table).map(pair).collect(), fields, next: 0 }
     }
 
     fn is_skipped(&self, pair: &Pair<'t>) -> bool {
