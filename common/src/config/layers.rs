@@ -32,9 +32,9 @@ pub(super) struct File {
     text: Result<String, String>,
 }
 
-/// One setting as a variable or an option says it.
+/// One setting, as a variable or an option gives it a value.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct Assignment {
     origin: Origin,
     path: Vec<String>,
     text: String,
@@ -53,7 +53,7 @@ impl Source for File {
     }
 }
 
-impl Source for Said {
+impl Source for Assignment {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
     }
@@ -74,7 +74,7 @@ impl Source for Said {
     }
 }
 
-impl Said {
+impl Assignment {
     /// What an environment variable says, if it is a setting.
     pub(super) fn by_variable(name: &str, text: &str) -> Option<Self> {
         let path = name.strip_prefix(VARIABLE_PREFIX)?;

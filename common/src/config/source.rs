@@ -10,7 +10,7 @@ use kube::config::Kubeconfig;
 
 use super::{
     Mistake, Origin, Refused, Settings,
-    layers::{self, File, Layers, Said},
+    layers::{self, Assignment, File, Layers},
     place,
     raw::Raw,
     read,
@@ -150,9 +150,9 @@ impl Source {
     fn merged(&self, files: &[File]) -> (Value, Vec<Mistake>) {
         let mut layers = Layers::default();
         files.iter().for_each(|file| layers.add(file));
-        let variables = self.variables.iter().filter_map(|(name, text)| Said::by_variable(name, text));
-        variables.for_each(|said| layers.add(&said));
-        self.flags.iter().for_each(|(flag, key, value)| layers.add(&Said::by_flag(flag, key, value)));
+        let variables = self.variables.iter().filter_map(|(name, text)| Assignment::by_variable(name, text));
+        variables.for_each(|assignment| layers.add(&assignment));
+        self.flags.iter().for_each(|(flag, key, value)| layers.add(&Assignment::by_flag(flag, key, value)));
         layers.finish()
     }
 
