@@ -145,12 +145,13 @@ fn a_key_at_the_top_is_no_path() {
     }
 }
 
-/// Nor is what is wrong below a list looked for in it for ever.
+/// A mistake below the list was once marked in that key instead, found again, and so on for ever.
 #[test]
 fn a_key_that_is_called_like_one_of_a_list_is_refused_beside_it() {
-    let yaml = "policies[0]: x\npolicies:\n  - match: {names: x}\n    true: 3\n  - {}\n";
+    let yaml = "policies[0]: x\npolicies:\n  - name: a\n  - {}\n";
     let found = load(&[("a.yaml", yaml)], &[]).unwrap_err();
     assert!(found.contains("DIR/a.yaml:1: `policies[0]`: there is no such key"), "{found}");
+    assert!(found.contains("`policies[0]`: `match` is missing; add it"), "{found}");
     assert!(found.contains("`policies[1]`: `name` is missing; add it"), "{found}");
 }
 
