@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::store::{Place, Store, StoreError};
+use common::store::{EntryPosition, Store, StoreError};
 use jiff::Timestamp;
 use lifecycle::{
-    Action, Entry, Fact, Record, Status, Uid,
+    Action, Entry, Event, Record, Status, Uid,
     record::{RECREATED, RECREATED_WITHIN},
     time::{between, saturating_add},
 };
@@ -34,7 +34,7 @@ impl Deletions {
     /// # Errors
     /// When the store is out of reach: it is not counted yet.
     pub(crate) async fn accepted(&mut self, store: &dyn Store, entry: &Entry) -> Result<Option<Status>, StoreError> {
-        let Fact::ActionDone(done) = &entry.fact else {
+        let Event::ActionDone(done) = &entry.event else {
             return Ok(None);
         };
         let place = (entry.at, entry.uid.clone());
@@ -44,8 +44,8 @@ impl Deletions {
         let cause = match done.of.checked_sub(1) {
             None => None,
             Some(before) => match store.history(&entry.uid, before, 1).await {
-                Ok(found) => found.first().and_then(|entry| match &entry.fact {
-                    Fact::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
+                Ok(found) => found.first().and_then(|entry| match &entry.event {
+                    Event::ActionIntended(intended) if intended.action == Action::Delete => Some(intended.cause),
                     _ => None,
                 }),
                 Err(error) if error.is_worth_another_try() => return Err(error),
@@ -85,7 +85,7 @@ impl Deletions {
                 self.accepted(store, entry).await?;
             }
             match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+                Some(last) if page.len() == PAGE => after = Some(EntryPosition::of(last)),
                 _ => return Ok(()),
             }
         }
@@ -124,7 +124,7 @@ mod tests {
     use common::{history::load, store::open};
     use lifecycle::{
         Actor, Mode,
-        entry::{ActionDone, ActionIntended, Told},
+        event::{ActionDone, ActionIntended, NoticeState},
     };
 
     use super::*;
@@ -154,7 +154,7 @@ mod tests {
     async fn deleted(store: &dyn Store, uid: &str, minute: i64) {
         let intended = ActionIntended {
             action: Action::Delete,
-            due_to: 1,
+            cause_seq: 1,
             attempt: 1,
             holder: "action/a".to_owned(),
             until: at(minute),
@@ -164,15 +164,18 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: at(minute),
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: Told::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         let done = ActionDone { of: 1, observed: false };
-        for (seq, fact) in (1..).zip([Fact::ActionIntended(Box::new(intended)), Fact::ActionDone(done)]) {
+        for (seq, fact) in (1..).zip([Event::ActionIntended(Box::new(intended)), Event::ActionDone(done)]) {
             let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), seq.to_string());
-            store.append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, fact }).await.unwrap();
+            store
+                .append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, event: fact })
+                .await
+                .unwrap();
         }
     }
 

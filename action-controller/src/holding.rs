@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
     context::Context,
-    controls::Decree,
+    controls::ControlRecord,
     history::load,
     holds,
     store::{Inserted, StoreError},
@@ -15,7 +15,7 @@ use common::{
 };
 use lifecycle::{
     Record, Uid,
-    hold::{self, HeldBy, Hold, Unended},
+    hold::{self, HeldBy, Hold, UnfinishedDeletion},
 };
 use tracing::{info, warn};
 
@@ -24,18 +24,18 @@ use crate::ROLE;
 #[derive(Debug, Default)]
 pub(crate) struct Holding {
     /// The deletions that were accepted and did not end in time.
-    unended: BTreeMap<Uid, Unended>,
+    unended: BTreeMap<Uid, UnfinishedDeletion>,
     /// Those whose histories cannot be read: they count as what they were last known to be, and never as ended.
     unread: BTreeSet<Uid>,
     /// The last word about it; `None`: it has yet to be read.
-    last: Option<Option<Decree<Hold>>>,
+    last: Option<Option<ControlRecord<Hold>>>,
 }
 
 impl Holding {
     /// Takes in what is known of a namespace.
     pub(crate) fn learn(&mut self, record: &Record) {
         self.unread.remove(&record.uid);
-        match Unended::of(record) {
+        match UnfinishedDeletion::of(record) {
             Some(unended) => drop(self.unended.insert(record.uid.clone(), unended)),
             None => drop(self.unended.remove(&record.uid)),
         }
@@ -76,7 +76,7 @@ impl Holding {
             None => warn!("nothing more is deleted for now: {next}"),
             Some(end) => info!("deletions go on, for {end}"),
         }
-        self.last = Some(Some(Decree { number: after + 1, at: now, actor, body: next }));
+        self.last = Some(Some(ControlRecord { number: after + 1, at: now, actor, body: next }));
         Ok(())
     }
 

@@ -6,14 +6,14 @@
 //!
 //! Neither the queue nor the jobs can end it: without the queue it plans from the history, without jobs it says why.
 
+mod autoscaler;
 mod deletions;
 mod events;
 mod holding;
 mod metrics;
 mod planner;
 pub mod program;
-mod troubles;
-mod workers;
+mod retry;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +21,8 @@ mod tests;
 use std::time::Duration;
 
 use common::{
-    beats::{self, ControllerBody, Pulse},
     context::Context,
+    heartbeat::{self, ControllerBody, Publisher},
     jobs::SharedJobs,
     process,
     store::StoreError,
@@ -31,7 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{events::Events, metrics::Metrics, planner::Planner, workers::Workers};
+use crate::{autoscaler::Workers, events::Events, metrics::Metrics, planner::Planner};
 
 /// The role, as in its beats.
 pub const ROLE: &str = "action-controller";
@@ -48,7 +48,7 @@ const JOBS_WAIT: Duration = Duration::from_secs(30);
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long to rest when the store is out of reach.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Plans and hands out until cancelled.
 ///
@@ -58,7 +58,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     let metrics = Metrics::new(&context);
     let mut events = Events::new();
     let mut settings = context.settings.clone();
-    let mut pulse = Pulse::new(ROLE, &context);
+    let mut publisher = Publisher::new(ROLE, &context);
     let mut workers = Workers::new(jobs.clone(), metrics.clone());
     let mut planner = Planner::new(context.clone(), metrics.clone());
     // It finds what no event announced.
@@ -86,7 +86,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         };
         // It may wait for the store many times: whoever is to end does not wait for that.
         let Some(turned) = cancel.run_until_cancelled(turn).await else {
-            pulse.end(&context).await;
+            publisher.end(&context).await;
             return Ok(());
         };
         if let Err(error) = &turned
@@ -105,27 +105,27 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         metrics.damaged.set(i64::try_from(planner.damaged()).unwrap_or(i64::MAX));
         metrics.recreated.set(i64::try_from(planner.recreated()).unwrap_or(i64::MAX));
         let interval = context.timings().heartbeat_interval;
-        pulse.every(if metrics.deletions() == told { interval } else { TELL_INTERVAL.min(interval) });
-        let wait = if trouble { REST } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
+        publisher.every(if metrics.deletions() == told { interval } else { TELL_INTERVAL.min(interval) });
+        let wait = if trouble { RETRY_BACKOFF } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;
             () = cancel.cancelled() => {
-                pulse.end(&context).await;
+                publisher.end(&context).await;
                 return Ok(());
             }
             Ok(()) = settings.changed() => planner.want_all(),
             _ = all.tick() => {
                 planner.want_all();
-                if let Err(error) = beats::forget_dead(&*context.store, common::beats::WORKER, context.clock.now()).await {
+                if let Err(error) = heartbeat::remove_dead(&*context.store, common::heartbeat::WORKER, context.clock.now()).await {
                     debug!("workers that died long ago are still listed: {error}");
                 }
             }
             _ = tail.tick() => planner.want_tail(),
-            () = pulse.due() => {
+            () = publisher.due() => {
                 let body = body(&mut workers, &metrics, outstanding, &context);
                 let deletions = metrics.deletions();
-                if pulse.beat(&context, body).await {
+                if publisher.heartbeat(&context, body).await {
                     told = deletions;
                 }
             }
@@ -144,7 +144,7 @@ fn body(workers: &mut Workers, metrics: &Metrics, outstanding: usize, context: &
         outstanding: Some(outstanding as u64),
         running,
         wanted,
-        troubles: workers.troubles(context.clock.now()),
+        retries: workers.retries(context.clock.now()),
         deleted: metrics.deletions(),
         installation: Some(process::installation(context)),
     };

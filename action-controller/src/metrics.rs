@@ -28,7 +28,7 @@ impl Metrics {
         let all = Self { owner: context.instance.clone(), ..Self::default() };
         Outcome::ALL.into_iter().for_each(|outcome| drop(all.jobs.get_or_create(&outcome.labels())));
         Status::ALL.into_iter().for_each(|status| drop(all.deleted.get_or_create(&all.labels(status))));
-        context.vitals.register(|registry| {
+        context.liveness.register(|registry| {
             let mut gauge = |name: &str, help: &str, gauge: &Gauge| registry.register(name, help, gauge.clone());
             gauge(
                 "namespace_manager_tasks_waiting",

@@ -8,15 +8,15 @@ use std::{
 use common::{
     context::Context,
     history::load,
-    nudge,
+    liveness::Ticker,
+    publish,
     queue::Route,
-    store::{Place, StoreError},
+    store::{EntryPosition, StoreError},
     timings::signed,
-    vitals::Turns,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Record, Task, Uid, plan, stuck,
+    Record, Task, Uid, plan, stalled,
     time::{between, saturating_add},
 };
 use tracing::{debug, warn};
@@ -27,7 +27,7 @@ use crate::{deletions::Deletions, holding::Holding, metrics::Metrics};
 const PAGE: usize = 500;
 
 /// How far before the last look at the tail the next one begins: a writer's clock may be behind.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+const TAIL_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many namespaces of which something fell due are looked at in a turn, at most: between turns there is time for
 /// whatever else the controller does.
@@ -40,12 +40,12 @@ const TICK_INTERVAL: Duration = Duration::from_secs(30);
 const UNREADABLE_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long the planner sleeps at most: our clock may jump.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Planner {
     context: Context,
-    turns: Turns,
+    turns: Ticker,
     /// In the order in which they fell due: whatever waits longest without having been looked at comes first.
     due: BTreeSet<(Timestamp, Uid)>,
     known: BTreeMap<Uid, Known>,
@@ -83,7 +83,7 @@ impl Planner {
     pub(crate) fn new(context: Context, metrics: Metrics) -> Self {
         let looked = context.clock.now();
         Self {
-            turns: context.vitals.watch("planner", TICK_INTERVAL),
+            turns: context.liveness.watch("planner", TICK_INTERVAL),
             context,
             due: BTreeSet::new(),
             known: BTreeMap::new(),
@@ -101,7 +101,7 @@ impl Planner {
 
     /// The loop that plans turned.
     pub(crate) fn turned(&self) {
-        self.turns.turned();
+        self.turns.tick();
     }
 
     /// Whether anything was handed out since this was asked last.
@@ -218,8 +218,8 @@ impl Planner {
     /// How long nothing falls due.
     pub(crate) fn until_due(&self) -> Duration {
         let now = self.context.clock.now();
-        self.due.first().map_or(LONGEST_SLEEP, |(due, _)| {
-            Duration::try_from(between(now, *due)).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
+        self.due.first().map_or(MAX_SLEEP, |(due, _)| {
+            Duration::try_from(between(now, *due)).unwrap_or(Duration::ZERO).min(MAX_SLEEP)
         })
     }
 
@@ -250,8 +250,8 @@ impl Planner {
 
     async fn look_at_tail(&mut self) -> Result<(), StoreError> {
         let now = self.context.clock.now();
-        let from = saturating_add(self.looked, -OVERLAP);
-        let mut after: Option<Place> = None;
+        let from = saturating_add(self.looked, -TAIL_OVERLAP);
+        let mut after: Option<EntryPosition> = None;
         let mut moved = BTreeSet::new();
         loop {
             let page = self.context.store.tail(from, after.as_ref(), PAGE).await?;
@@ -264,7 +264,7 @@ impl Planner {
                 }
             }
             match page.last() {
-                Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+                Some(last) if page.len() == PAGE => after = Some(EntryPosition::of(last)),
                 _ => break,
             }
         }
@@ -276,7 +276,7 @@ impl Planner {
 
     /// Plans from a record: hands out what is due now, and notes when to look again.
     async fn take_in(&mut self, record: &Record) {
-        self.turns.turned();
+        self.turns.tick();
         if let Some(cause) = self.deletions.recorded(record) {
             self.metrics.deleted(cause);
         }
@@ -287,7 +287,7 @@ impl Planner {
         let before = self.known.get(&record.uid).map_or(&[][..], |known| &known.handed_out);
         if before != plan.tasks || !self.still_waits().await {
             for task in &plan.tasks {
-                self.handed_out |= nudge::task(&*self.context.queue, task).await;
+                self.handed_out |= publish::task(&*self.context.queue, task).await;
                 self.metrics.offered.inc();
             }
             // They wait now.
@@ -299,7 +299,7 @@ impl Planner {
         let known = self.known.entry(record.uid.clone()).or_default();
         known.head = record.head;
         known.handed_out = plan.tasks;
-        known.stuck_from = stuck(policy, record).map(|stuck| stuck.from);
+        known.stuck_from = stalled(policy, record).map(|stuck| stuck.from);
         (known.is_damaged, known.is_unreadable) = (record.damage.is_some(), false);
         self.holding.learn(record);
         self.set_due(&record.uid, due);

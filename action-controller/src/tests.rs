@@ -17,11 +17,11 @@ use common::{
     config::Source,
     context::Context,
     exposition::Format,
+    http_client::HttpClient,
     jobs::{JobKind, LocalJobs, PerKind, Program, SharedJobs},
+    liveness::Liveness,
     queue::{self, Consumer, Message, Queue, Result, Route, SharedQueue},
     store,
-    vitals::Vitals,
-    web::Web,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Entry, Record, Uid};
@@ -33,7 +33,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, planner::Planner, workers::Workers};
+use crate::{autoscaler::Workers, metrics::Metrics, planner::Planner};
 
 /// A memory queue that counts what is asked of it.
 #[derive(Debug)]
@@ -102,9 +102,9 @@ impl Scene {
             store: store::open(&url).await.unwrap(),
             queue: queue.clone(),
             cluster: Cluster::new(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap(),
-            clock: Clock::told(move || at(0) + SignedDuration::try_from(began.elapsed()).unwrap()),
-            web: Web::system(),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(move || at(0) + SignedDuration::try_from(began.elapsed()).unwrap()),
+            http: HttpClient::system(),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
@@ -183,7 +183,7 @@ async fn three_hundred_tasks_get_four_workers_and_none_is_left_behind() {
     assert_eq!(scene.context.queue.backlog(Route::Tasks).await.unwrap(), 0, "300 s of work for four");
     scene.keep(&mut workers, &jobs, Duration::from_secs(60)).await;
     assert_eq!((running(&jobs).await, workers.numbers().2), (0, 0));
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"complete\"} 4\n"), "{text}");
 }
 
@@ -225,13 +225,13 @@ async fn workers_that_fail_are_started_ever_more_seldom_and_it_shows() {
     let mut workers = Workers::new(jobs.clone(), metrics);
     scene.publish(1).await;
     scene.keep(&mut workers, &jobs, Duration::from_secs(600)).await;
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     // After 1, 2, 4, … 256 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"started\"} 10\n"), "{text}");
-    let troubles = workers.troubles(scene.context.clock.now());
-    let told: Vec<_> = troubles.iter().map(|it| (it.reason.as_str(), it.times)).collect();
+    let retries = workers.retries(scene.context.clock.now());
+    let told: Vec<_> = retries.iter().map(|it| (it.reason.as_str(), it.times)).collect();
     assert_eq!(told, [("failed", 10)]);
-    assert!(troubles[0].what.contains("its image is broken"), "{troubles:?}");
+    assert!(retries[0].what.contains("its image is broken"), "{retries:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,10 +243,10 @@ async fn a_refusal_is_not_hammered_and_ends_with_the_first_start() {
     let mut workers = Workers::new(jobs.clone(), metrics);
     scene.publish(300).await;
     scene.keep(&mut workers, &jobs, Duration::from_secs(60)).await;
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     // At 0, 1, 3, 7, 15 and 31 s.
     assert!(text.contains("namespace_manager_worker_jobs_total{outcome=\"refused\"} 6\n"), "{text}");
-    assert_eq!(workers.troubles(scene.context.clock.now())[0].reason, "refused");
+    assert_eq!(workers.retries(scene.context.clock.now())[0].reason, "refused");
 }
 
 /// A namespace whose time was over a minute ago.
@@ -307,7 +307,7 @@ async fn a_round_ends_though_the_clock_is_set_back_in_the_middle_of_it() {
     // So many times more the clock is told a day ahead.
     let ahead = Arc::new(AtomicU64::new(u64::MAX));
     let (told, asked, began) = (ahead.clone(), AtomicU64::new(0), Instant::now());
-    scene.context.clock = Clock::told(move || {
+    scene.context.clock = Clock::from_fn(move || {
         // Paused time does not go on while somebody works, so no deadline would end it.
         assert!(asked.fetch_add(1, Ordering::Relaxed) < 10_000, "a round without an end");
         let is_ahead = told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
@@ -387,7 +387,7 @@ async fn a_turn_that_takes_long_is_not_taken_for_one_that_is_stuck() {
     let looking = async {
         loop {
             sleep(Duration::from_secs(1)).await;
-            assert_eq!(scene.context.vitals.stuck(), None, "after {:?}", began.elapsed());
+            assert_eq!(scene.context.liveness.stuck(), None, "after {:?}", began.elapsed());
         }
     };
     tokio::select! {
@@ -403,7 +403,7 @@ async fn a_damaged_history_is_told_of() {
     due(&scene, "u1").await;
     append(&scene, "u1", at(-30), &[json!({"kind": "Painted", "data": {}})]).await;
     run_for(&scene, Does::Stays, Duration::from_secs(60)).await;
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_histories_damaged 1\n"), "{text}");
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
     assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 0);
@@ -436,9 +436,9 @@ async fn a_history_that_cannot_be_read_is_told_of_and_left_alone_for_a_while() {
 async fn deletions_are_counted_from_the_history_once() {
     let scene = Scene::new(0, 4).await;
     let intended = |uid: &str| {
-        json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": uid,
+        json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": uid,
             "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-            "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}})
+            "evidence_at": at(0), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}})
     };
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     due(&scene, "before").await;
@@ -455,11 +455,12 @@ async fn deletions_are_counted_from_the_history_once() {
         () = run_for(&scene, Does::Stays, Duration::from_secs(900)) => {}
         () = deletes_later => {}
     }
-    let text = scene.context.vitals.metrics(Format::Classic);
+    let text = scene.context.liveness.metrics(Format::Classic);
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"stale\"} 2\n"), "{text}");
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"ok\"} 0\n"), "{text}");
-    let beats = scene.context.store.beats(9).await.unwrap();
-    let told = &beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"];
+    let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
+    let told =
+        &heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"];
     assert_eq!((&told["stale"], &told["ok"]), (&json!(2), &json!(0)), "{told}");
     // The one that was accepted a quarter of an hour ago, and of which nobody wrote that it is gone.
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
@@ -468,9 +469,9 @@ async fn deletions_are_counted_from_the_history_once() {
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
     let scene = Scene::new(0, 4).await;
-    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "w",
         "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-        "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+        "evidence_at": at(0), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}});
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     let delete = async |number: u64| {
         let uid = unrecorded(number);
@@ -479,8 +480,8 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
         scene.queue.publish(Route::Events, &Message::about(uid.as_str())).await.unwrap();
     };
     let told = async || {
-        let beats = scene.context.store.beats(9).await.unwrap();
-        beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+        let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
+        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
     };
     let looking = async {
         // Halfway between two looks at the tail, and between two heartbeats.
@@ -507,13 +508,13 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
 async fn a_deletion_of_which_the_store_took_no_heartbeat_is_told_of_as_soon_as_it_takes_one() {
     let scene = Scene::new(0, 4).await;
     let file = rusqlite::Connection::open(scene.directory.path().join("nsm.db")).unwrap();
-    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "w",
         "until": at(500), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-        "evidence_at": at(0), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+        "evidence_at": at(0), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}});
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     let told = async || {
-        let beats = scene.context.store.beats(9).await.unwrap();
-        beats.iter().find(|beat| beat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+        let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
+        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
     };
     let looking = async {
         // Between two looks at the tail, and between two heartbeats.
@@ -544,18 +545,18 @@ async fn it_tells_how_it_is_and_says_so_when_it_ends() {
     let running = crate::run(scene.context.clone(), scene.jobs(9, Does::Fails), cancel.clone());
     let looking = async {
         sleep(Duration::from_secs(100)).await;
-        let beats = scene.context.store.beats(9).await.unwrap();
+        let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
         cancel.cancel();
-        beats
+        heartbeats
     };
-    let (ended, beats) = tokio::join!(running, looking);
+    let (ended, heartbeats) = tokio::join!(running, looking);
     ended.unwrap();
-    assert_eq!((beats.len(), beats[0].id.as_str()), (1, "action-controller/test"));
-    let body = &beats[0].body;
+    assert_eq!((heartbeats.len(), heartbeats[0].id.as_str()), (1, "action-controller/test"));
+    let body = &heartbeats[0].body;
     assert_eq!(
-        (&body["outstanding"], &body["wanted"], &body["troubles"][0]["reason"]),
+        (&body["outstanding"], &body["wanted"], &body["retries"][0]["reason"]),
         (&json!(1), &json!(1), &json!("failed"))
     );
     assert_eq!(body["installation"], "test", "another one has to hear of it for as long as it runs");
-    assert_eq!(scene.context.store.beats(9).await.unwrap(), []);
+    assert_eq!(scene.context.store.heartbeats(9).await.unwrap(), []);
 }

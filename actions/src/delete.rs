@@ -2,30 +2,30 @@
 
 use common::{
     history::{Appended, append, load},
-    nudge,
+    publish,
     timings::signed,
 };
 use lifecycle::{
-    Fact, Mode, Record, Task,
-    entry::{ActionSkipped, SkipReason, WouldHave},
+    Event, Mode, Record, Task,
+    event::{ActionSkipped, DryRun, SkipReason},
     plan,
 };
 use tokio::time::{Duration, Instant};
 use tracing::info;
 
 use crate::{
-    close::{self, Fate},
-    look::{self, Looked},
-    permit,
-    send::{self, Sent},
+    apply::{self, Sent},
+    outcome::{self, IntentState},
+    preflight::{self, Preflight},
+    switches,
     worker::Worker,
 };
 
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
-const ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 
 /// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
-/// is durable (safety.md S4), and one that took longer to become so than [`hand_over`] is not used.
+/// is durable (docs/design/protocol.md S4), and one that took longer to become so than [`hand_over`] is not used.
 ///
 /// [`hand_over`]: common::timings::Timings::hand_over
 const FRESH: Duration = Duration::from_secs(40);
@@ -36,7 +36,7 @@ const FRESH: Duration = Duration::from_secs(40);
 /// # Errors
 /// When the store or the cluster did not let it: the planner offers the task again.
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let mut record = load(&*worker.context.store, &task.uid).await?;
         worker.is_about(&record.name);
         let known = record.head;
@@ -46,7 +46,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         if record.head != known {
             // It shows in lists from here on, also where the round broke off.
             let _ = worker.context.store.put_snapshot(&record).await;
-            nudge::event(&*worker.context.queue, &record).await;
+            publish::event(&*worker.context.queue, &record).await;
         }
         if round? == Round::Over {
             break;
@@ -63,10 +63,10 @@ enum Round {
 }
 
 async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Result<Round> {
-    match close::settle_open(worker, record).await? {
-        Fate::NothingOpen => {}
-        Fate::Closed => return Ok(Round::Again),
-        Fate::SomebodyIsAtIt => return Ok(Round::Over),
+    match outcome::settle_open(worker, record).await? {
+        IntentState::NothingOpen => {}
+        IntentState::Closed => return Ok(Round::Again),
+        IntentState::SomebodyIsAtIt => return Ok(Round::Over),
     }
     let settings = worker.context.settings();
     let now = worker.context.clock.now();
@@ -77,16 +77,16 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if policy.mode == Mode::Observe {
         // The one place where a deletion is only recorded.
         let decision = format!("delete namespace `{}`: {}", record.name, record.reason);
-        let fact = Fact::WouldHave(WouldHave { action: task.action, decision });
+        let fact = Event::DryRun(DryRun { action: task.action, decision });
         return append_or_again(worker, record, fact).await;
     }
-    if let Some(refusal) = permit::refusal(worker, &settings).await? {
+    if let Some(refusal) = switches::refusal(worker, &settings).await? {
         return skip(worker, record, None, refusal.why, refusal.detail, None).await;
     }
-    let permit = match look::prepare(worker, &settings, policy, record).await? {
-        Looked::Go(permit) => permit,
-        Looked::NotNow => return Ok(Round::Over),
-        Looked::Skip(refusal) => {
+    let permit = match preflight::prepare(worker, &settings, policy, record).await? {
+        Preflight::Go(permit) => permit,
+        Preflight::NotNow => return Ok(Round::Over),
+        Preflight::Skip(refusal) => {
             return skip(worker, record, None, refusal.why, refusal.detail, refusal.not_before).await;
         }
     };
@@ -96,22 +96,22 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if permit.looked.elapsed() > FRESH {
         return Ok(Round::Over);
     }
-    let Some(told) = send::told(policy, record) else {
+    let Some(told) = apply::told(policy, record) else {
         anyhow::bail!(
             "the owner of namespace `{}` was not told of its deletion, though there is a channel",
             record.name
         );
     };
-    let intended = send::intent(worker, task, &settings, policy, record, &permit, told);
+    let intended = apply::intent(worker, task, &settings, policy, record, &permit, told);
     let handed_over_by = Instant::now() + settings.timings.hand_over();
-    let fact = Fact::ActionIntended(Box::new(intended.clone()));
+    let fact = Event::ActionIntended(Box::new(intended.clone()));
     if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
         == Appended::Conflict
     {
         return Ok(Round::Again);
     }
     let intent = record.head;
-    if let Some(refusal) = permit::refusal(worker, &settings).await? {
+    if let Some(refusal) = switches::refusal(worker, &settings).await? {
         return skip(worker, record, Some(intent), refusal.why, refusal.detail, None).await;
     }
     // A machine that is put to sleep stops the one clock, and not the other.
@@ -120,13 +120,13 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
         let detail = "the time to send the request ran out before it was sent".to_owned();
         return skip(worker, record, Some(intent), SkipReason::Abandoned, detail, None).await;
     }
-    let sent = send::delete(worker, record, &intended).await;
+    let sent = apply::delete(worker, record, &intended).await;
     if sent == Sent::Accepted {
         info!(namespace.name = %record.name, "namespace `{}` is deleted: {}", record.name, intended.decision);
     }
-    close::close(worker, record, intent, &intended, sent)
+    outcome::close(worker, record, intent, &intended, sent)
         .await
-        .map(|closed| if closed == close::Closed::Busy { Round::Again } else { Round::Over })
+        .map(|closed| if closed == outcome::Closed::Busy { Round::Again } else { Round::Over })
 }
 
 /// Records why an attempt was not made, where that is not on record, or closes the intent that was not used.
@@ -138,15 +138,15 @@ async fn skip(
     detail: String,
     not_before: Option<jiff::Timestamp>,
 ) -> anyhow::Result<Round> {
-    if of.is_none() && record.attempts.tell_of(why, worker.context.clock.now()) {
+    if of.is_none() && record.attempts.is_news(why, worker.context.clock.now()) {
         return Ok(Round::Over);
     }
     info!(namespace.name = %record.name, "namespace `{}` is not deleted now: {detail}", record.name);
     let action = lifecycle::Action::Delete;
-    append_or_again(worker, record, Fact::ActionSkipped(ActionSkipped { of, action, why, detail, not_before })).await
+    append_or_again(worker, record, Event::ActionSkipped(ActionSkipped { of, action, why, detail, not_before })).await
 }
 
-async fn append_or_again(worker: &Worker, record: &mut Record, fact: Fact) -> anyhow::Result<Round> {
+async fn append_or_again(worker: &Worker, record: &mut Record, fact: Event) -> anyhow::Result<Round> {
     let now = worker.context.clock.now();
     match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
         Appended::Written => Ok(Round::Over),

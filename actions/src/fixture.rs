@@ -25,7 +25,7 @@ pub(crate) use self::{
 };
 
 /// What happens in the middle of something else.
-pub(crate) type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type ScenarioStep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One policy, `ci`, of this time to live, which is enforced.
 pub(crate) fn policies(ttl: &str, has_channel: bool) -> Policies {
@@ -41,7 +41,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 }
 
 /// What happens at once.
-pub(crate) fn at_once(deed: impl FnOnce() + Send + 'static) -> Deed {
+pub(crate) fn at_once(deed: impl FnOnce() + Send + 'static) -> ScenarioStep {
     Box::pin(async move { deed() })
 }
 

@@ -1,4 +1,4 @@
-//! Carries out tasks, one after another, by the deletion protocol of safety.md section 2.
+//! Carries out tasks, one after another, by the deletion protocol of docs/design/protocol.md section 2.
 //!
 //! A worker takes a task's id from the queue and nothing else: it loads the record, asks [`lifecycle::plan`] whether
 //! that task is still due, looks at the namespace again, and only then writes an intent and sends the request that
@@ -6,27 +6,27 @@
 //!
 //! Absent on purpose: a retry of a DELETE, a decision on a list, and any use of what the message said.
 
-mod canary;
-mod close;
+mod admission_probe;
+mod apply;
+mod consumer;
 mod delete;
 #[cfg(test)]
 mod fixture;
-mod grounds;
-mod look;
+mod fresh_evidence;
 mod notify;
-mod permit;
+mod outcome;
+mod preflight;
 pub mod program;
-mod send;
-mod tasks;
+mod switches;
 mod webhook;
 mod worker;
 
 use std::time::Duration;
 
 use common::{
-    beats::{self, BUSY, Pulse},
     config::WORKER_LIFE,
     context::Context,
+    heartbeat::{self, BUSY, Publisher},
 };
 use lifecycle::Task;
 use serde_json::Value;
@@ -34,13 +34,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{tasks::Tasks, worker::Worker};
+use crate::{consumer::TaskConsumer, worker::Worker};
 
 /// Interval within which the worker ticks, for liveness. A heartbeat comes at least as often.
 const TICK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long a worker rests after a task that could not be carried out for want of the store or the cluster.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Works through the task queue until it was empty for the configured time and this worker is not one of those that are
 /// to wait, until the worker's life is over, or `cancel` says to end.
@@ -50,27 +50,27 @@ const REST: Duration = Duration::from_secs(1);
 /// # Errors
 /// None so far: whatever is out of reach is waited for.
 pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<()> {
-    let turns = context.vitals.watch("worker", TICK_INTERVAL);
+    let turns = context.liveness.watch("worker", TICK_INTERVAL);
     let worker = Worker::new(context);
-    let mut pulse = Pulse::new(beats::WORKER, &worker.context);
+    let mut publisher = Publisher::new(heartbeat::WORKER, &worker.context);
     // Who beats is not stuck: each step of a task has a deadline.
     let body = || {
-        turns.turned();
+        turns.tick();
         worker.body()
     };
-    work(&worker, &mut pulse, &cancel, body).await;
-    pulse.end(&worker.context).await;
+    work(&worker, &mut publisher, &cancel, body).await;
+    publisher.end(&worker.context).await;
     Ok(())
 }
 
-async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, body: impl Fn() -> Value) {
+async fn work(worker: &Worker, publisher: &mut Publisher, cancel: &CancellationToken, body: impl Fn() -> Value) {
     let over = Instant::now() + WORKER_LIFE;
-    let mut tasks = Tasks::new();
+    let mut tasks = TaskConsumer::new();
     let context = &worker.context;
     let heartbeat_interval = context.timings().heartbeat_interval;
     loop {
         let idle_for = context.settings().workers.idle_for;
-        pulse.every(heartbeat_interval);
+        publisher.every(heartbeat_interval);
         // In this order, so that a run can be repeated.
         let next = tokio::select! {
             biased;
@@ -79,10 +79,10 @@ async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, bo
                 debug!("this worker has lived for {WORKER_LIFE:?}, so it ends");
                 return;
             }
-            next = pulse.beside(context, &body, tasks.next(context, idle_for)) => next,
+            next = publisher.while_running(context, &body, tasks.next(context, idle_for)) => next,
         };
         let Some(delivery) = next else {
-            if worker.is_to_wait(pulse.started()).await {
+            if worker.is_to_wait(publisher.started()).await {
                 continue;
             }
             debug!("no task came for {idle_for:?}, so this worker ends");
@@ -94,17 +94,17 @@ async fn work(worker: &Worker, pulse: &mut Pulse, cancel: &CancellationToken, bo
             continue;
         };
         worker.begin(&task);
-        pulse.every(BUSY.min(heartbeat_interval));
+        publisher.every(BUSY.min(heartbeat_interval));
         // Whatever came of it, the planner offers again what is still due: a failure must not bring the message back
         // at once.
-        let outcome = pulse.beside(context, &body, worker.carry_out(&task)).await;
+        let outcome = publisher.while_running(context, &body, worker.carry_out(&task)).await;
         worker.end(outcome.is_ok());
         tasks.settled(delivery.ack()).await;
         if let Err(error) = outcome {
             warn!(task = %task.id(), "task `{}` was not carried out and will be offered again: {error:#}", task.id());
             tokio::select! {
                 () = cancel.cancelled() => return,
-                () = sleep(REST) => {}
+                () = sleep(RETRY_BACKOFF) => {}
             }
         }
     }
@@ -126,9 +126,9 @@ mod tests {
         for about in ["", uid, &format!("{uid}/sleep/2"), &format!("{uid}/delete/7"), &format!("{uid}/delete/2")] {
             queue.publish(Route::Tasks, &Message::about(about)).await.unwrap();
         }
-        let mut pulse = Pulse::new(beats::WORKER, &scene.worker.context);
+        let mut publisher = Publisher::new(heartbeat::WORKER, &scene.worker.context);
         // It ends by itself when nothing came for a while.
-        work(&scene.worker, &mut pulse, &CancellationToken::new(), || Value::Null).await;
+        work(&scene.worker, &mut publisher, &CancellationToken::new(), || Value::Null).await;
         assert_eq!(scene.written().await, "intended done");
         assert_eq!(queue.backlog(Route::Tasks).await.unwrap(), 0);
         let body = scene.worker.body();

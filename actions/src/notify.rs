@@ -1,21 +1,22 @@
 //! Telling an owner that a deletion is near, from a task's id to what became of the notice.
 
 use common::{
-    channels,
+    annotations, channels,
     config::{ChannelSettings, Settings, WebhookSettings},
     context::Context,
     controls,
     history::{Appended, append, load},
-    mirroring, nudge,
+    publish,
 };
-use evidence::age;
+use evidence::namespace;
 use jiff::Timestamp;
 use lifecycle::{
-    Fact, Policy, Record, Status, Task, absorb,
+    Event, Policy, Record, Status, Task,
     channel::{self, Channel, Delivery as Tried, Outcome},
-    entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
+    event::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
     guards::deletion,
-    plan::{self, promise, told_lately},
+    observe,
+    plan::{self, promise, recently_notified},
     policy::Undeliverable,
     record::{Delivery, Notice},
     time::human_text,
@@ -23,25 +24,25 @@ use lifecycle::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    permit,
+    switches,
     webhook::{self, Message},
     worker::Worker,
 };
 
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
-const ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 4;
 
 /// Tells the owner, if the task is still due.
 ///
-/// The promise is durable before anything is sent (safety.md S9). A notice that may or may not have arrived is sent
-/// again under the same id, which the receiver can tell. One that did not arrive leaves nothing in the history until it is
-/// given up: the planner offers the task again.
+/// The promise is durable before anything is sent (docs/design/protocol.md S9). A notice that may or may not have
+/// arrived is sent again under the same id, which the receiver can tell. One that did not arrive leaves nothing in the
+/// history until it is given up: the planner offers the task again.
 ///
 /// # Errors
 /// When the store is out of reach: the planner offers the task again.
 pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()> {
     let store = &*worker.context.store;
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let mut record = load(store, &task.uid).await?;
         worker.is_about(&record.name);
         let known = record.head;
@@ -53,7 +54,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         };
         let Some(warning) = &policy.warning else { return Ok(()) };
         // By a clock that is off, what is promised would be wrong, and for how long a notice is tried.
-        let clock = permit::clock(worker).await?;
+        let clock = switches::clock(worker).await?;
         if !clock.is_true() {
             debug!("the owner of namespace `{}` is not told now: {}", record.name, clock.reason);
             return Ok(());
@@ -63,7 +64,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             Intent::Send(notice) => notice,
             Intent::Settled => {
                 let _ = store.put_snapshot(&record).await;
-                nudge::event(&*worker.context.queue, &record).await;
+                publish::event(&*worker.context.queue, &record).await;
                 return Ok(());
             }
             Intent::Again => continue,
@@ -84,7 +85,7 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
             let name = &record.name;
             warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {trouble:#}");
         }
-        nudge::event(&*worker.context.queue, &record).await;
+        publish::event(&*worker.context.queue, &record).await;
         return Ok(());
     }
     Ok(())
@@ -115,13 +116,13 @@ async fn intend(
         return Ok(Intent::Send(notice.clone()));
     }
     let now = worker.context.clock.now();
-    let told = told_lately(record, about, now);
+    let told = recently_notified(record, about, now);
     let fact = match told {
         Some(at) => {
             let why = format!("its owner was told at {}, and not again within half an hour", human_text(at));
-            Fact::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why })
+            Event::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why })
         }
-        None => Fact::NoticeIntended(NoticeIntended {
+        None => Event::NoticeIntended(NoticeIntended {
             about,
             deadline,
             promise: promise(policy, &deletion, now),
@@ -155,7 +156,7 @@ async fn post(
     }
     let promise = plan::promise_of_try(policy, notice, now);
     let message = message(record, notice, promise);
-    let delivery = webhook::deliver(&worker.context.web, webhook, &message, now).await;
+    let delivery = webhook::deliver(&worker.context.http, webhook, &message, now).await;
     let now = clock.now();
     let known = learn(worker, terms, webhook, channel, &id, &delivery, now).await;
     let known = match (&delivery, known) {
@@ -171,11 +172,11 @@ async fn post(
     let fact = match channel::outcome(&terms, notice, &known, &delivery, now) {
         Outcome::Sent => {
             info!(namespace.name = %record.name, "the owner of namespace `{}` was told of its deletion", record.name);
-            Fact::NoticeSent(NoticeSent { of, promise })
+            Event::NoticeSent(NoticeSent { of, promise })
         }
         Outcome::Undeliverable(why) => {
             warn!(namespace.name = %record.name, "the owner of namespace `{}` could not be told of its deletion: {why}", record.name);
-            Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise, why })
+            Event::NoticeUndeliverable(NoticeUndeliverable { of, promise, why })
         }
         Outcome::Retry => {
             debug!("a notice about namespace `{}` did not arrive at `{}`", record.name, webhook::origin(webhook));
@@ -219,10 +220,10 @@ async fn close(
     worker: &Worker,
     record: &mut Record,
     notice: &Notice,
-    fact: Fact,
+    fact: Event,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let open = record
             .notice(notice.intended.about)
             .is_some_and(|known| known.seq == notice.seq && known.delivery == Delivery::Open);
@@ -246,19 +247,19 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     let Context { store, cluster, clock, .. } = &worker.context;
     let policies = &settings.policies;
     let now = clock.now();
-    let Some(reading) = age::read(cluster, &record.name, policies, now).await? else {
+    let Some(reading) = namespace::read(cluster, &record.name, policies, now).await? else {
         return Ok(());
     };
     // Others may have appended meanwhile: while an intent is open, nothing is written here.
     let record = load(&**store, &record.uid).await?;
-    let lineage = controls::lineage(&**store).await?;
-    if lineage.check(&reading.namespace, &policies.keys, &record).is_err() {
+    let store_identity = controls::store_identity(&**store).await?;
+    if store_identity.check(&reading.namespace, &policies.keys, &record).is_err() {
         // A mark that stands against this store is left as it is: it is the only trace that entries were lost.
         return Ok(());
     }
-    let difference = mirroring::difference(settings, &record, &absorb(None, reading, now));
+    let difference = annotations::changes(settings, &record, &observe(None, reading, now));
     if !difference.is_empty() {
-        mirroring::write(cluster, settings, &record, lineage.epoch(), difference).await?;
+        annotations::write(cluster, settings, &record, store_identity.epoch(), difference).await?;
     }
     Ok(())
 }
@@ -298,7 +299,7 @@ mod tests {
     use jiff::SignedDuration;
     use lifecycle::{
         Actor, Entry, Mode, Uid,
-        entry::{Adopted, Pair, StatusChanged, Terms},
+        event::{Adopted, Pair, PolicyRef, StatusChanged},
     };
     use serde_json::Value;
 
@@ -316,7 +317,7 @@ mod tests {
         let uid = Uid::new("6a0b6d0e-7d0c-4c39-9a35-0f3c1f1c9d55");
         let pair = |k: &str, v: &str| Pair { k: k.into(), v: v.into() };
         let adopted = Adopted {
-            terms: Terms { policy: "ci".into(), policy_hash: "h".into(), mode: Mode::Enforce },
+            terms: PolicyRef { policy: "ci".into(), policy_hash: "h".into(), mode: Mode::Enforce },
             created: at(8),
             ci: vec![pair("author", "anna"), pair("team", "blue")],
             deadline: None,
@@ -334,7 +335,7 @@ mod tests {
         };
         let (about, channel) = (Status::Stale, "webhook".to_owned());
         let notice = NoticeIntended { about, deadline: at(12), promise: at(12), channel };
-        let facts = [Fact::Adopted(adopted), Fact::StatusChanged(ok), Fact::NoticeIntended(notice)];
+        let facts = [Event::Adopted(adopted), Event::StatusChanged(ok), Event::NoticeIntended(notice)];
         let entry = |(seq, fact)| Entry {
             uid: uid.clone(),
             seq,
@@ -342,7 +343,7 @@ mod tests {
             actor: Actor::role("action", "a"),
             name: "ci-4711".into(),
             token: String::new(),
-            fact,
+            event: fact,
         };
         Record::of(uid.clone(), &(1..).zip(facts).map(entry).collect::<Vec<_>>())
     }

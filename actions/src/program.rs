@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use common::{
-    beats::WORKER,
+    heartbeat::WORKER,
     process::{self, Lasts},
     timings::Timings,
 };

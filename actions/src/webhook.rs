@@ -5,7 +5,7 @@ mod excerpt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use common::{
     config::WebhookSettings,
-    web::{Answer, Unanswered, Web},
+    http_client::{HttpClient, HttpResponse, RequestError},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use lifecycle::{
     Status,
     channel::{Delivery, Failure, FailureScope},
-    entry::Pair,
+    event::Pair,
 };
 use serde::Serialize;
 use sha2::Sha256;
@@ -58,7 +58,12 @@ pub(crate) struct Message {
 }
 
 /// Posts a message, once. `now` is the time that is signed.
-pub(crate) async fn deliver(web: &Web, webhook: &WebhookSettings, message: &Message, now: Timestamp) -> Delivery {
+pub(crate) async fn deliver(
+    web: &HttpClient,
+    webhook: &WebhookSettings,
+    message: &Message,
+    now: Timestamp,
+) -> Delivery {
     let body = serde_json::to_vec(message).expect("plain data serializes");
     let (request, mut secrets) = match sign(&message.id, &body, webhook, now).await {
         Ok(signed) => signed,
@@ -114,12 +119,12 @@ pub(crate) fn origin(webhook: &WebhookSettings) -> String {
     }
 }
 
-/// What an answer says, and of what (people.md section F).
-fn judge(answer: Result<Answer, Unanswered>, secrets: &[String], now: Timestamp) -> Delivery {
+/// What an answer says, and of what (docs/notices.md).
+fn judge(answer: Result<HttpResponse, RequestError>, secrets: &[String], now: Timestamp) -> Delivery {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Unanswered { why, is_lasting: true }) => return failed(FailureScope::Channel, why),
-        Err(Unanswered { why, is_lasting: false }) => return failed(FailureScope::Attempt, why),
+        Err(RequestError { why, is_lasting: true }) => return failed(FailureScope::Channel, why),
+        Err(RequestError { why, is_lasting: false }) => return failed(FailureScope::Attempt, why),
     };
     let status = answer.status;
     if status.is_success() {

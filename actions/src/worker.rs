@@ -3,33 +3,33 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::{
-    beats::{self, Doing, Outage, WorkerBody, is_alive},
+    budget::SlotAllocator,
     context::Context,
     events::Events,
-    ration::Claims,
+    heartbeat::{self, CurrentTask, Outage, WorkerBody, is_alive},
 };
-use evidence::pipelines::Sources;
+use evidence::ci::Sources;
 use jiff::Timestamp;
 use lifecycle::{Action, Actor, Task};
 use serde_json::Value;
 
-use crate::{canary::Canary, delete, notify};
+use crate::{admission_probe::AdmissionProbe, delete, notify};
 
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) context: Context,
     pub(crate) actor: Actor,
-    pub(crate) claims: Claims,
-    pub(crate) canary: Canary,
+    pub(crate) claims: SlotAllocator,
+    pub(crate) admission_probe: AdmissionProbe,
     pub(crate) events: Events,
     pub(crate) pipelines: Sources,
-    at: Mutex<At>,
+    at: Mutex<Progress>,
 }
 
 /// What it is at, for whoever looks.
 #[derive(Debug, Default)]
-struct At {
-    doing: Option<Doing>,
+struct Progress {
+    doing: Option<CurrentTask>,
     done: u64,
     failed: u64,
 }
@@ -37,9 +37,9 @@ struct At {
 impl Worker {
     pub(crate) fn new(context: Context) -> Self {
         Self {
-            actor: context.actor(beats::WORKER),
-            claims: Claims::default(),
-            canary: Canary::default(),
+            actor: context.actor(heartbeat::WORKER),
+            claims: SlotAllocator::default(),
+            admission_probe: AdmissionProbe::default(),
             events: Events::new(&context, "Delete"),
             pipelines: Sources::default(),
             at: Mutex::default(),
@@ -57,7 +57,7 @@ impl Worker {
     /// Takes a task in hand.
     pub(crate) fn begin(&self, task: &Task) {
         let since = self.context.clock.now();
-        self.at().doing = Some(Doing { task: task.id(), namespace: None, since });
+        self.at().doing = Some(CurrentTask { task: task.id(), namespace: None, since });
     }
 
     /// The namespace the task in hand is about, by its record.
@@ -80,13 +80,13 @@ impl Worker {
 
     /// What it tells of itself.
     pub(crate) fn body(&self) -> Value {
-        let At { doing, done, failed } = &*self.at();
+        let Progress { doing, done, failed } = &*self.at();
         let body = WorkerBody {
-            doing: doing.clone(),
+            current: doing.clone(),
             done: *done,
             failed: *failed,
             config: self.context.settings().hash.clone(),
-            unarmed: self.canary.known(),
+            admission_error: self.admission_probe.known(),
             outages: Outage::of_clock(&self.context.cluster.clock, self.context.clock.now()).into_iter().collect(),
         };
         serde_json::to_value(body).expect("plain data serializes")
@@ -99,15 +99,16 @@ impl Worker {
         if min == 0 {
             return false;
         }
-        let Ok(beats) = self.context.store.beats(beats::MOST).await else {
+        let Ok(heartbeats) = self.context.store.heartbeats(heartbeat::MAX_HEARTBEATS).await else {
             return true;
         };
         let (now, own) = (self.context.clock.now(), (started, self.actor.as_str()));
-        let others = beats.iter().filter(|beat| beat.role == beats::WORKER && is_alive(beat.at, now));
-        others.filter(|beat| (beat.started, beat.id.as_str()) < own).count() < min
+        let others =
+            heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::WORKER && is_alive(heartbeat.at, now));
+        others.filter(|heartbeat| (heartbeat.started, heartbeat.id.as_str()) < own).count() < min
     }
 
-    fn at(&self) -> MutexGuard<'_, At> {
+    fn at(&self) -> MutexGuard<'_, Progress> {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,9 +126,9 @@ mod tests {
     async fn waits(min: &str, others: &[(i64, i64)]) -> bool {
         let scene = Scene::with(&[("NSM__WORKERS__MIN", min)]).await;
         for (number, (started, heard)) in others.iter().enumerate() {
-            let (id, role) = (format!("action/{number}"), beats::WORKER.to_owned());
-            let beat = Heartbeat { id, role, started: at(*started), at: at(*heard), body: Value::Null };
-            scene.worker.context.store.beat(&beat).await.unwrap();
+            let (id, role) = (format!("action/{number}"), heartbeat::WORKER.to_owned());
+            let heartbeat = Heartbeat { id, role, started: at(*started), at: at(*heard), body: Value::Null };
+            scene.worker.context.store.heartbeat(&heartbeat).await.unwrap();
         }
         scene.worker.is_to_wait(at(0)).await
     }

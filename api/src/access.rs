@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use common::{
-    cluster::{self, Cluster, GROUP, Trouble},
+    cluster::{self, ApiError, Cluster, GROUP},
     config::{ApiSettings, Readable},
 };
 use k8s_openapi::api::authentication::v1::UserInfo;
@@ -24,13 +24,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use self::memory::Memory;
-use crate::{Api, fault::Fault};
+use crate::{Api, problem::Problem};
 
 /// The longest token that is looked at, in bytes. Those of ServiceAccounts have about a thousand.
-const LONGEST: usize = 16 * 1024;
+const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// How many questions may be asked of the apiserver at the same time, whoever sends tokens.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum Need {
 
 /// Who asks: nobody known where a route is open.
 #[derive(Clone, Debug)]
-pub(crate) struct Asker(Option<String>);
+pub(crate) struct Caller(Option<String>);
 
 /// What is known for a few seconds.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) struct Access {
 /// SHA-256 of a token and its audience.
 type Hash = [u8; 32];
 
-impl Asker {
+impl Caller {
     /// How what they decree is signed.
     pub(crate) fn actor(&self) -> Actor {
         Actor::person(self.0.as_deref().unwrap_or("somebody"))
@@ -72,7 +72,7 @@ impl Default for Access {
             bearers: Memory::default(),
             refused: Memory::default(),
             rights: Memory::default(),
-            questions: Semaphore::new(AT_ONCE),
+            questions: Semaphore::new(CONCURRENCY),
         }
     }
 }
@@ -100,11 +100,11 @@ impl Access {
         settings: &ApiSettings,
         headers: &HeaderMap,
         need: Need,
-    ) -> Result<Asker, Fault> {
+    ) -> Result<Caller, Problem> {
         if let Need::Right { open: Some(readable), .. } = need
             && settings.open.contains(&readable)
         {
-            return Ok(Asker(None));
+            return Ok(Caller(None));
         }
         let token = token(headers).ok_or_else(|| unauthorized("it carries no token", settings))?;
         let hash: Hash = Sha256::digest(format!("{}\0{token}", settings.audience)).into();
@@ -116,9 +116,9 @@ impl Access {
             let why = format!("`{name}` may not {verb} `{resource}` of the API group `{GROUP}`");
             let mend = "ask who runs Namespace Manager to bind you to a role that allows it, such as its reader's or \
                         its operator's";
-            return Err(Fault::new(StatusCode::FORBIDDEN, "the request is refused", why, mend));
+            return Err(Problem::new(StatusCode::FORBIDDEN, "the request is refused", why, mend));
         }
-        Ok(Asker(user.username.clone()))
+        Ok(Caller(user.username.clone()))
     }
 
     async fn bearer(
@@ -127,7 +127,7 @@ impl Access {
         hash: Hash,
         token: &str,
         settings: &ApiSettings,
-    ) -> Result<Arc<UserInfo>, Fault> {
+    ) -> Result<Arc<UserInfo>, Problem> {
         let refusal = || unauthorized("the token is not accepted", settings);
         if let Some(user) = self.bearers.recall(&hash) {
             return Ok(user);
@@ -135,7 +135,7 @@ impl Access {
         if self.refused.recall(&hash).is_some() {
             return Err(refusal());
         }
-        let _question = self.questions.acquire().await.map_err(|_| Fault::too_busy())?;
+        let _question = self.questions.acquire().await.map_err(|_| Problem::too_busy())?;
         match cluster::bearer(cluster, token, &settings.audience).await.map_err(unknown)? {
             Some(user) => {
                 let user = Arc::new(user);
@@ -156,11 +156,11 @@ impl Access {
         user: &UserInfo,
         verb: &'static str,
         resource: &'static str,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, Problem> {
         if let Some(may) = self.rights.recall(&(hash, verb, resource)) {
             return Ok(may);
         }
-        let _question = self.questions.acquire().await.map_err(|_| Fault::too_busy())?;
+        let _question = self.questions.acquire().await.map_err(|_| Problem::too_busy())?;
         let may = cluster::may(cluster, user, verb, resource).await.map_err(unknown)?;
         self.rights.keep((hash, verb, resource), may);
         Ok(may)
@@ -173,23 +173,24 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     let (Some(value), None) = (all.next(), all.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
-    let can_be = !token.is_empty() && token.len() <= LONGEST && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let can_be =
+        !token.is_empty() && token.len() <= MAX_TOKEN_LENGTH && token.bytes().all(|byte| byte.is_ascii_graphic());
     (scheme.eq_ignore_ascii_case("bearer") && can_be).then_some(token)
 }
 
-fn unauthorized(why: &str, settings: &ApiSettings) -> Fault {
+fn unauthorized(why: &str, settings: &ApiSettings) -> Problem {
     let mend = format!(
         "send `Authorization: Bearer TOKEN` with a token from `kubectl create token NAME --audience {}`",
         settings.audience
     );
-    Fault::new(StatusCode::UNAUTHORIZED, "the request is refused", why, mend)
+    Problem::new(StatusCode::UNAUTHORIZED, "the request is refused", why, mend)
 }
 
-/// The apiserver does not say: then it is not allowed (safety.md S14), and not remembered.
-fn unknown(trouble: Trouble) -> Fault {
+/// The apiserver does not say: then it is not allowed (docs/design/protocol.md S14), and not remembered.
+fn unknown(trouble: ApiError) -> Problem {
     let mend =
         "see whether the apiserver is well, and whether the API may create TokenReviews and SubjectAccessReviews";
-    Fault::new(
+    Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "it is not known who asks, so nothing is answered",
         trouble.to_string(),
@@ -220,7 +221,7 @@ mod tests {
         check(&["Basic abc"], None);
         check(&["Bearer a b"], None);
         check(&["Bearer a", "Bearer b"], None);
-        check(&[&format!("Bearer {}", "a".repeat(LONGEST))], Some(&"a".repeat(LONGEST)));
-        check(&[&format!("Bearer {}", "a".repeat(LONGEST + 1))], None);
+        check(&[&format!("Bearer {}", "a".repeat(MAX_TOKEN_LENGTH))], Some(&"a".repeat(MAX_TOKEN_LENGTH)));
+        check(&[&format!("Bearer {}", "a".repeat(MAX_TOKEN_LENGTH + 1))], None);
     }
 }

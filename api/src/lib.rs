@@ -2,16 +2,16 @@
 //!
 //! It answers from the store, so that it shows what is on record and not what a process happens to know; only `why` also
 //! looks at the namespace itself. Health can always be asked for, and webhooks of CI systems are known by a secret. Everything
-//! else needs a token that the cluster accepts and a right that it grants ([`access`]), unless the configuration opens it. The answers are [`answers`], which `nsm`
+//! else needs a token that the cluster accepts and a right that it grants ([`access`]), unless the configuration opens it. The answers are [`queries`], which `nsm`
 //! gives beside the store too; the page that describes them, `/api/openapi.json`, is made from their types.
 
 mod access;
-pub mod answers;
-mod fault;
 mod limits;
 mod metrics;
 mod openapi;
+mod problem;
 pub mod program;
+pub mod queries;
 mod routes;
 mod serve;
 
@@ -23,8 +23,8 @@ use common::{
 use tokio::sync::watch;
 
 use self::metrics::Hooks;
-pub use fault::{Complaint, Refusal};
 pub use openapi::openapi;
+pub use problem::{ProblemDetails, Refusal};
 pub use routes::{Approved, Because, router};
 pub use serve::serve;
 
@@ -44,9 +44,9 @@ pub struct Api {
 
 impl From<&Context> for Api {
     fn from(context: &Context) -> Self {
-        let Context { store, queue, cluster, clock, settings, vitals, .. } = context.clone();
+        let Context { store, queue, cluster, clock, settings, liveness, .. } = context.clone();
         let hooks = Hooks::default();
-        vitals.register(|registry| hooks.register(registry));
+        liveness.register(|registry| hooks.register(registry));
         Self { store, queue, cluster, clock, settings, hooks }
     }
 }

@@ -10,13 +10,13 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use crate::fault::Fault;
+use crate::problem::Problem;
 
 /// The largest body that is read, in bytes.
 pub(crate) const BODY: usize = 64 * 1024;
 
 /// How many requests are answered at the same time; health excepted.
-const AT_ONCE: usize = 128;
+const CONCURRENCY: usize = 128;
 
 /// How long an answer may take.
 const READ: Duration = Duration::from_secs(30);
@@ -46,7 +46,7 @@ impl Room {
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self(Arc::new(Semaphore::new(CONCURRENCY)))
     }
 }
 
@@ -63,10 +63,10 @@ pub(crate) async fn limit_hook(State(room): State<Room>, request: Request, next:
 
 async fn within(room: &Room, time: Duration, request: Request, next: Next) -> Response {
     let Ok(_place) = room.0.try_acquire() else {
-        return Fault::too_busy().into_response();
+        return Problem::too_busy().into_response();
     };
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Fault::too_late(time.as_secs()).into_response(),
+        Err(_) => Problem::too_late(time.as_secs()).into_response(),
     }
 }

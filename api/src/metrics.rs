@@ -85,7 +85,7 @@ fn labels(record: &Record) -> Labels {
 #[cfg(test)]
 mod tests {
     use common::{config::Source, store::Heartbeat};
-    use lifecycle::{Status, entry::Pair, record::Phase};
+    use lifecycle::{Status, event::Pair, record::Phase};
     use serde_json::json;
 
     use super::*;
@@ -121,16 +121,16 @@ mod tests {
         let store =
             common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
         let now: Timestamp = "2026-08-17T10:00:00Z".parse().unwrap();
-        let beat = async |role: &str, id: &str, last: &str, body| {
+        let heartbeat = async |role: &str, id: &str, last: &str, body| {
             let (id, role, at) = (format!("{role}/{id}"), role.to_owned(), last.parse().unwrap());
-            store.beat(&Heartbeat { id, role, started: Timestamp::UNIX_EPOCH, at, body }).await.unwrap();
+            store.heartbeat(&Heartbeat { id, role, started: Timestamp::UNIX_EPOCH, at, body }).await.unwrap();
         };
         let (lately, long_ago) = ("2026-08-17T09:59:00Z", "2026-08-17T09:58:00Z");
-        beat("action-controller", "p.1", lately, json!({"deleted": {"stale": 3, "failed": 0}})).await;
-        beat("action-controller", "p.0", long_ago, json!({"deleted": {"stale": 8}})).await;
-        beat("collect-controller", "k.1", lately, json!({"running": 1})).await;
+        heartbeat("action-controller", "p.1", lately, json!({"deleted": {"stale": 3, "failed": 0}})).await;
+        heartbeat("action-controller", "p.0", long_ago, json!({"deleted": {"stale": 8}})).await;
+        heartbeat("collect-controller", "k.1", lately, json!({"running": 1})).await;
         let checks = json!({"shard": 0, "of": 1, "slot": null, "watched": 1, "checks": {"known": 5, "unknown": 2}});
-        beat("collector", "c.1", lately, checks).await;
+        heartbeat("collector", "c.1", lately, checks).await;
 
         let text = text(&*store, &settings(), Format::OpenMetrics, now).await.unwrap();
 

@@ -1,10 +1,10 @@
 //! Every route, and what it needs.
 
-mod decrees;
+mod controls;
 mod health;
-mod hooks;
 mod records;
-mod whole;
+mod status;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use axum::{
 use common::{config::Readable, exposition::Format};
 use lifecycle::pipeline::CiSystem;
 
-pub use self::decrees::{Approved, Because};
-pub(crate) use self::{decrees::*, health::*, hooks::*, records::*, whole::*};
+pub use self::controls::{Approved, Because};
+pub(crate) use self::{controls::*, health::*, records::*, status::*, webhooks::*};
 use crate::{
     Api,
     access::{Access, Need, admit},
-    fault::Fault,
     limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
     metrics,
     openapi::openapi,
+    problem::Problem,
 };
 
 const RECORDS: Option<Readable> = Some(Readable::Records);
@@ -36,7 +36,7 @@ const METRICS: Option<Readable> = Some(Readable::Metrics);
 
 /// The routes that are guarded: path, what it needs, and what answers.
 fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
-    let decree = right("update", "controls", None);
+    let control = right("update", "controls", None);
     [
         ("/api/metrics", right("get", "metrics", METRICS), get(metrics_of)),
         ("/api/openapi.json", Need::Token, get(page)),
@@ -45,9 +45,9 @@ fn guarded() -> [(&'static str, Need, MethodRouter<Api>); 10] {
         ("/api/v1/namespaces/{namespace}/history", right("get", "records", RECORDS), get(history)),
         ("/api/v1/status", right("get", "status", STATUS), get(status)),
         ("/api/v1/workers", right("list", "status", STATUS), get(workers)),
-        ("/api/v1/stop", decree, post(stop)),
-        ("/api/v1/resume", decree, post(resume)),
-        ("/api/v1/approve", decree, post(approve)),
+        ("/api/v1/stop", control, post(stop)),
+        ("/api/v1/resume", control, post(resume)),
+        ("/api/v1/approve", control, post(approve)),
     ]
 }
 
@@ -65,7 +65,7 @@ pub fn router(api: Api) -> Router {
     let mut routes = Router::new();
     for (path, need, answer) in guarded() {
         let guard = from_fn_with_state((api.clone(), access.clone(), need), admit);
-        routes = routes.route(path, answer.fallback(async || Fault::no_such_method()).layer(guard));
+        routes = routes.route(path, answer.fallback(async || Problem::no_such_method()).layer(guard));
     }
     routes
         .layer(DefaultBodyLimit::max(BODY))
@@ -73,8 +73,8 @@ pub fn router(api: Api) -> Router {
         .merge(hooks(&api))
         .route("/livez", get(live))
         .route("/readyz", readiness)
-        .fallback(async || Fault::no_such_route())
-        .method_not_allowed_fallback(async || Fault::no_such_method())
+        .fallback(async || Problem::no_such_route())
+        .method_not_allowed_fallback(async || Problem::no_such_method())
         .layer(map_response(closed))
         .with_state(api)
 }
@@ -85,7 +85,7 @@ fn hooks(api: &Api) -> Router<Api> {
     let hook = |system, answer: MethodRouter<Api>| {
         let counts = from_fn_with_state((api.hooks.clone(), system), counted);
         answer
-            .fallback(async || Fault::no_such_method())
+            .fallback(async || Problem::no_such_method())
             .layer(from_fn_with_state(room.clone(), limit_hook))
             .layer(counts)
     };
@@ -98,9 +98,9 @@ fn hooks(api: &Api) -> Router<Api> {
 /// The status of every managed namespace, and of the whole, for Prometheus: OpenMetrics where `Accept` asks for it.
 #[utoipa::path(get, path = "/api/metrics", tag = "metrics", security(("token" = [])), responses(
     (status = 200, content((String = "text/plain"), (String = "application/openmetrics-text"))),
-    crate::fault::Refusals,
+    crate::problem::Refusals,
 ))]
-async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, Fault> {
+async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, Problem> {
     let settings = api.settings.borrow().clone();
     let text = metrics::text(&*api.store, &settings, format, api.clock.now()).await?;
     Ok(format.answer(text))
@@ -109,7 +109,7 @@ async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, 
 /// This page.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "page", security(("token" = [])), responses(
     (status = 200, body = Object),
-    crate::fault::Refusals,
+    crate::problem::Refusals,
 ))]
 async fn page() -> Response {
     Json(openapi()).into_response()

@@ -13,14 +13,14 @@ use tracing::{info, warn};
 use crate::{Api, router};
 
 /// How long requests under way may take to end.
-const GRACE: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the head of a request may take to arrive.
 const HEAD: Duration = Duration::from_secs(10);
 
 /// How often the certificate's files are looked at. They are read whole, for a Secret changes by a link to another
 /// directory.
-const EVERY: Duration = Duration::from_secs(2);
+const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A certificate with its key, as they are in their files.
 type Pem = (Vec<u8>, Vec<u8>);
@@ -60,7 +60,7 @@ pub fn serve(listener: TcpListener, api: Api, cancel: CancellationToken) -> impl
         tokio::select! {
             ended = &mut serving => return ended.context("cannot serve"),
             never = following => match never {},
-            () = cancel.cancelled() => handle.graceful_shutdown(Some(GRACE)),
+            () = cancel.cancelled() => handle.graceful_shutdown(Some(SHUTDOWN_TIMEOUT)),
         }
         serving.await.context("cannot serve")
     }
@@ -78,7 +78,7 @@ fn bounded<A>(mut server: Server<SocketAddr, A>, handle: &Handle<SocketAddr>) ->
 async fn follow(files: TlsSettings, config: RustlsConfig, mut taken: Pem) -> Infallible {
     let mut seen: Option<Pem> = None;
     let mut complaint = String::new();
-    let mut looks = tokio::time::interval(EVERY);
+    let mut looks = tokio::time::interval(RELOAD_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Status, duration::Period};
+use lifecycle::{Status, duration::PositiveDuration};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -206,7 +206,7 @@ fn status(text: &str) -> Result<Status, String> {
 }
 
 fn duration(text: &str) -> Result<SignedDuration, String> {
-    Period::parse(text).map(Period::get).map_err(|error| error.to_string())
+    PositiveDuration::parse(text).map(PositiveDuration::get).map_err(|error| error.to_string())
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

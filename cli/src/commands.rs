@@ -2,14 +2,14 @@
 
 mod cluster;
 mod config;
+mod controls;
 mod held;
 mod history;
+mod keep;
 mod ls;
 mod standalone;
 mod status;
-mod switch;
 mod why;
-mod wish;
 mod workers;
 
 use clap::CommandFactory as _;
@@ -17,15 +17,15 @@ use common::timings::Timings;
 
 use crate::{
     args::{Cli, Command, called},
+    context::CliContext,
     failure::Failure,
-    reach::Reach,
-    screen::{Screen, print},
+    output::{Output, print},
 };
 
 /// Carries out one command.
 pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Result<(), Failure> {
-    let reach = Reach::new(&cli.global, timings);
-    let screen = Screen::new(cli.global.output);
+    let reach = CliContext::new(&cli.global, timings);
+    let screen = Output::new(cli.global.output);
     screen.fits(&cli.command)?;
     match cli.command {
         Command::Standalone { mode } => standalone::standalone(&reach, &cli.global, mode).await,
@@ -36,19 +36,19 @@ pub(crate) async fn run(cli: Cli, program: Option<&str>, timings: Timings) -> Re
         Command::Workers => workers::workers(&reach, &screen).await,
         Command::Keep { name, end, reason } => {
             let end = match (end.until, end.period) {
-                (Some(until), _) => wish::End::At(until),
-                (None, period) => wish::End::In(period.unwrap_or_default()),
+                (Some(until), _) => keep::KeepEnd::At(until),
+                (None, period) => keep::KeepEnd::In(period.unwrap_or_default()),
             };
-            wish::keep(&reach, &screen, &name, end, reason).await
+            keep::keep(&reach, &screen, &name, end, reason).await
         }
-        Command::Unkeep { name } => wish::unkeep(&reach, &screen, &name).await,
-        Command::Protect { name } => wish::protect(&reach, &screen, &name, true).await,
-        Command::Unprotect { name } => wish::protect(&reach, &screen, &name, false).await,
+        Command::Unkeep { name } => keep::unkeep(&reach, &screen, &name).await,
+        Command::Protect { name } => keep::protect(&reach, &screen, &name, true).await,
+        Command::Unprotect { name } => keep::protect(&reach, &screen, &name, false).await,
         Command::Stop { reason } => held::stop(&reach, &screen, reason).await,
         Command::Resume { reason } => held::resume(&reach, &screen, reason).await,
         Command::Approve { cluster: true, .. } => cluster::approve(&reach, &screen).await,
-        Command::Approve { store: true, .. } => switch::vouch(&reach, &screen).await,
-        Command::Approve { period, .. } => switch::approve(&reach, &screen, period).await,
+        Command::Approve { store: true, .. } => controls::trust_store(&reach, &screen).await,
+        Command::Approve { period, .. } => controls::approve(&reach, &screen, period).await,
         Command::Config(command) => config::config(&reach, &screen, command).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use api::answers::Unanswered;
+use api::queries::QueryError;
 use common::{
-    cluster::{Answer, Trouble},
+    cluster::{ApiError, ApiOutcome},
     config::Refused,
     stop::Unchanged,
     store::{OpenError, StoreError},
@@ -66,12 +66,12 @@ impl From<OpenError> for Failure {
     }
 }
 
-impl From<Unanswered> for Failure {
-    fn from(unanswered: Unanswered) -> Self {
+impl From<QueryError> for Failure {
+    fn from(unanswered: QueryError) -> Self {
         match unanswered {
-            Unanswered::NotFound(text) => Self::new(Code::NotFound, text),
-            Unanswered::Store(error) => error.into(),
-            Unanswered::Cluster(trouble) => trouble.into(),
+            QueryError::NotFound(text) => Self::new(Code::NotFound, text),
+            QueryError::Store(error) => error.into(),
+            QueryError::Cluster(trouble) => trouble.into(),
         }
     }
 }
@@ -82,13 +82,13 @@ impl From<Unchanged> for Failure {
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<ApiError> for Failure {
+    fn from(trouble: ApiError) -> Self {
         let code = match trouble.answer {
-            Answer::NotFound | Answer::OtherUid => Code::NotFound,
-            Answer::Refused => Code::Refused,
-            Answer::Moved => Code::Failed,
-            Answer::TooManyRequests | Answer::Unclear => Code::OutOfReach,
+            ApiOutcome::NotFound | ApiOutcome::OtherUid => Code::NotFound,
+            ApiOutcome::Refused => Code::Refused,
+            ApiOutcome::Moved => Code::Failed,
+            ApiOutcome::TooManyRequests | ApiOutcome::Unclear => Code::OutOfReach,
         };
         Self::new(code, trouble.to_string())
     }

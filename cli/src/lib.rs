@@ -1,12 +1,12 @@
 //! nsm: the whole of Namespace Manager on a laptop, and its client for people.
 
 mod args;
+mod client;
 mod commands;
+mod context;
 mod failure;
-mod reach;
-mod remote;
+mod output;
 mod roles;
-mod screen;
 mod standalone;
 mod view;
 

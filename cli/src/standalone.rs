@@ -18,13 +18,13 @@ use common::{
     cluster::Cluster,
     config::{Settings, Source, StoreSettings},
     context::Context,
+    http_client::HttpClient,
     identity::{self, OtherCluster},
     jobs::{LocalJobs, PerKind, SharedJobs},
+    liveness::Liveness,
     process::{Signals, Tasks, instance},
     queue::{self, SharedQueue},
     store::{self, SharedStore, hold::Hold},
-    vitals::Vitals,
-    web::Web,
 };
 use lifecycle::Actor;
 use tokio::{net::TcpListener, sync::mpsc, task::spawn_blocking};
@@ -60,8 +60,9 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     let mut tasks = Tasks::default();
     let cancel = tasks.cancel.clone();
     let settings = tasks.follow(source, settings);
-    let (web, vitals) = (Web::system(), Vitals::default());
-    let context = Context { store, queue, cluster, clock, web, vitals, settings, instance: instance() };
+    let (web, liveness) = (HttpClient::system(), Liveness::default());
+    let context =
+        Context { store, queue, cluster, clock, http: web, liveness: liveness, settings, instance: instance() };
     if context.settings().store.file().is_none() {
         // A file is locked; a database may be used by others, and no two processes are one installation there.
         let installation = format!("standalone/{}", context.instance);

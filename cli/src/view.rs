@@ -1,18 +1,18 @@
 //! What people see: values in, text out. Nothing here reads a store, a cluster, a clock or a terminal.
 
-pub(crate) mod chronicle;
-pub(crate) mod crew;
-pub(crate) mod difference;
+pub(crate) mod diff;
 pub(crate) mod effective;
+#[cfg(test)]
+#[path = "../../api/src/queries/fixtures.rs"]
+pub(crate) mod fixtures;
+pub(crate) mod history;
 pub(crate) mod listing;
-pub(crate) mod page;
-pub(crate) mod reasons;
 pub(crate) mod results;
 #[cfg(test)]
 mod sentences;
+pub(crate) mod status;
 pub(crate) mod table;
-#[cfg(test)]
-#[path = "../../api/src/answers/told.rs"]
-pub(crate) mod told;
+pub(crate) mod why;
+pub(crate) mod workers;
 
-pub(crate) use api::answers::{moment, words};
+pub(crate) use api::queries::{describe, time_format};

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::LOOK_EVERY;
+use crate::RECONCILE_INTERVAL;
 
 /// How soon a configuration that could not be put in force is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -41,11 +41,11 @@ impl InForce {
             return false;
         }
         let other = controls::other_in_force(store, hash).await.unwrap_or_default();
-        let is_gone = self.has_gone(other.as_ref().map(|other| (other.decree.number, other.heard)), Instant::now());
+        let is_gone = self.has_gone(other.as_ref().map(|other| (other.control.number, other.heard)), Instant::now());
         if let Some(other) = other.filter(|_| is_gone) {
             warn!(
                 "configuration {} was put in force by `{}`, which has gone: configuration {hash} is to be in force again",
-                other.decree.body.hash, other.decree.actor
+                other.control.body.hash, other.control.actor
             );
         }
         !is_gone
@@ -61,7 +61,7 @@ impl InForce {
         match (&self.accepted, &self.last) {
             (None, _) => RETRY_INTERVAL,
             (Some(_), Some(_)) => HEARD_INTERVAL,
-            (Some(_), None) => LOOK_EVERY,
+            (Some(_), None) => RECONCILE_INTERVAL,
         }
     }
 

@@ -2,24 +2,24 @@
 //!
 //! It begins the store's next epoch, so that what is marked from now on tells this store from every other, and
 //! decrees the configuration that workers must have. What jobs there should be follows from the configuration and the
-//! time ([`plan`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
+//! time ([`desired_jobs`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
 //! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
 //! told.
 
+mod desired_jobs;
 mod in_force;
-mod keeper;
+mod job_reconciler;
 mod metrics;
-mod plan;
 pub mod program;
-mod troubles;
+mod retry;
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use common::{
-    beats::{BUSY, ControllerBody, Pulse},
     context::Context,
     controls::{accept_config, begin_epoch},
+    heartbeat::{BUSY, ControllerBody, Publisher},
     jobs::SharedJobs,
     process,
 };
@@ -27,13 +27,13 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{in_force::InForce, keeper::Keeper, metrics::Metrics};
+use crate::{in_force::InForce, job_reconciler::JobReconciler, metrics::Metrics};
 
 /// The role, as in its beats.
 pub const ROLE: &str = "collect-controller";
 
 /// How often it is looked whether all is as it should be, when nothing says that it is not. Each heartbeat is a look, too.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Keeps collectors running until cancelled.
 ///
@@ -46,13 +46,13 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     begin_epoch(store, &actor, context.clock.now()).await.context("cannot begin an epoch in the store")?;
 
     let mut in_force = InForce::default();
-    let mut keeper = Keeper::new(jobs.clone(), Metrics::new(&context.vitals));
-    let mut pulse = Pulse::new(ROLE, &context).later();
+    let mut reconciler = JobReconciler::new(jobs.clone(), Metrics::new(&context.liveness));
+    let mut publisher = Publisher::new(ROLE, &context).later();
     // Others hold to what this one put in force for as long as they hear of it.
-    pulse.every(BUSY.min(context.timings().heartbeat_interval));
-    let turns = context.vitals.watch(ROLE, LOOK_EVERY);
+    publisher.every(BUSY.min(context.timings().heartbeat_interval));
+    let turns = context.liveness.watch(ROLE, RECONCILE_INTERVAL);
     loop {
-        turns.turned();
+        turns.tick();
         let hash = settings.borrow_and_update().hash.clone();
         if !in_force.stands(store, &hash).await {
             match accept_config(store, &actor, &hash, context.clock.now()).await {
@@ -64,20 +64,21 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             }
         }
         // Whatever that takes: a cluster that does not answer makes nobody count as gone.
-        let (told, plan) = (body(&mut keeper, &context), context.settings());
-        let again = pulse.beside(&context, || told.clone(), keeper.keep(&plan, context.clock.now())).await;
+        let (told, plan) = (body(&mut reconciler, &context), context.settings());
+        let again =
+            publisher.while_running(&context, || told.clone(), reconciler.keep(&plan, context.clock.now())).await;
         let wait = again.unwrap_or(Duration::MAX).min(in_force.look_in());
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;
             () = cancel.cancelled() => {
-                pulse.end(&context).await;
+                publisher.end(&context).await;
                 return Ok(());
             }
             Ok(()) = settings.changed() => {}
-            () = pulse.due() => {
-                let told = body(&mut keeper, &context);
-                pulse.beat(&context, told).await;
+            () = publisher.due() => {
+                let told = body(&mut reconciler, &context);
+                publisher.heartbeat(&context, told).await;
             }
             () = jobs.changed(wait) => {}
             () = tokio::time::sleep(wait) => {}
@@ -86,8 +87,8 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
 }
 
 /// What it tells of itself.
-fn body(keeper: &mut Keeper, context: &Context) -> Value {
+fn body(reconciler: &mut JobReconciler, context: &Context) -> Value {
     let installation = Some(process::installation(context));
-    let body = ControllerBody { installation, ..keeper.body(context.clock.now()) };
+    let body = ControllerBody { installation, ..reconciler.body(context.clock.now()) };
     serde_json::to_value(body).expect("plain data serializes")
 }

@@ -1,6 +1,6 @@
 //! What the collect-controller counts.
 
-use common::{jobs::Outcome, vitals::Vitals};
+use common::{jobs::Outcome, liveness::Liveness};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 /// Its numbers. Clones share them.
@@ -13,10 +13,10 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Registers all, those that count nothing yet included: a series that begins with its first event hides it.
-    pub(crate) fn new(vitals: &Vitals) -> Self {
+    pub(crate) fn new(liveness: &Liveness) -> Self {
         let all = Self::default();
         Outcome::ALL.into_iter().for_each(|outcome| drop(all.jobs.get_or_create(&outcome.labels())));
-        vitals.register(|registry| {
+        liveness.register(|registry| {
             registry.register(
                 "namespace_manager_collectors_running",
                 "Resident collectors that run as they should",

@@ -33,10 +33,10 @@ mod tests {
         cluster::Cluster,
         config::Source,
         context::Context,
+        http_client::HttpClient,
+        liveness::Liveness,
         queue,
         store::{self, Heartbeat},
-        vitals::Vitals,
-        web::Web,
     };
     use jiff::{SignedDuration, Timestamp};
     use kube::client::Body;
@@ -68,14 +68,14 @@ mod tests {
             store: store::open(&url).await.unwrap(),
             queue: queue::open("memory:").await.unwrap(),
             cluster: cluster(),
-            clock: Clock::told(move || start + SignedDuration::try_from(began.elapsed()).unwrap()),
-            web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(move || start + SignedDuration::try_from(began.elapsed()).unwrap()),
+            http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
         let (id, role, body) = ("x/other".to_owned(), "x".to_owned(), json!({"installation": "two/nsm"}));
-        context.store.beat(&Heartbeat { id, role, started: start, at: start, body }).await.unwrap();
+        context.store.heartbeat(&Heartbeat { id, role, started: start, at: start, body }).await.unwrap();
         let ends = async || {
             let running = Running { context: context.clone(), cancel: CancellationToken::new() };
             work(running).await.unwrap_err().to_string()

@@ -10,18 +10,18 @@ use common::{
     config::Source,
     context::Context,
     history::{append_named, load},
+    http_client::HttpClient,
+    liveness::Liveness,
     queue,
     store::{self, Store},
-    vitals::Vitals,
-    web::Web,
 };
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Entry, Fact, Uid, entry::Gone};
+use lifecycle::{Actor, Entry, Event, Uid, event::Gone};
 use tempfile::TempDir;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::apiserver::{Apiserver, Event, Pods, Writes};
+pub(crate) use self::apiserver::{Apiserver, KubeEvent, Pods, Writes};
 use crate::{Shard, Work};
 
 /// The namespace that is there at first.
@@ -59,9 +59,9 @@ impl Scene {
             store: store::open(&url).await.unwrap(),
             queue: queue::open("memory:").await.unwrap(),
             cluster: apiserver.cluster(),
-            clock: Clock::told(move || clock.now()),
-            web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(move || clock.now()),
+            http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
@@ -90,14 +90,14 @@ impl Scene {
     }
 
     /// Appends to the history of a uid, and to nothing else, as one does that dies right then.
-    pub(crate) async fn append(&self, uid: &str, fact: Fact, now: Timestamp) {
+    pub(crate) async fn append(&self, uid: &str, fact: Event, now: Timestamp) {
         let mut record = load(self.store(), &Uid::new(uid)).await.unwrap();
         append_named(self.store(), &mut record, "ci-1", &Actor::person("me"), fact, now).await.unwrap();
     }
 
     /// Somebody records that `ci-1` has gone.
     pub(crate) async fn records_its_end(&self) {
-        self.append(UID, Fact::Gone(Gone {}), at(0)).await;
+        self.append(UID, Event::Gone(Gone {}), at(0)).await;
         let record = load(self.store(), &Uid::new(UID)).await.unwrap();
         self.store().put_snapshot(&record).await.unwrap();
     }
@@ -108,7 +108,7 @@ impl Scene {
 
     /// The kinds of what is written of a uid.
     pub(crate) async fn kinds(&self, uid: &str) -> Vec<String> {
-        self.history(uid).await.iter().map(|entry| entry.fact.kind().to_owned()).collect()
+        self.history(uid).await.iter().map(|entry| entry.event.kind().to_owned()).collect()
     }
 
     /// Waits until something of this kind is written of a uid: for an hour at most, which costs no time.

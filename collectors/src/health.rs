@@ -6,19 +6,19 @@ use std::{
 };
 
 use common::{
-    beats::{self, CollectorBody, Looked, Outage},
     config::Settings,
+    heartbeat::{self, CollectorBody, Outage, WatchedSpan},
     store::Heartbeat,
 };
 use evidence::health::{Rounds, checkup};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Condition, Namespace, Policy, Record, Status, Truth,
-    health::{self, Checkup, Look, Streak, follows},
+    health::{self, HealthCheck, HealthSample, Streak, follows},
 };
 use tracing::{info, warn};
 
-use crate::{memory::Seen, metrics::Checks, shard::Shard};
+use crate::{cache::CachedNamespace, metrics::Checks, shard::Shard};
 
 /// How many of our looks are remembered for namespaces that have yet to have their first turn.
 const RECENT: usize = 3;
@@ -37,11 +37,11 @@ struct State {
     /// The instant of the newest that is not among them any more.
     former: Option<Timestamp>,
     /// Looks without a break: ours, and those of whoever was here before, if ours follow on them.
-    run: Option<Looked>,
+    run: Option<WatchedSpan>,
     /// The same without the last: its turns may still be to be taken, and what they find to be written down.
-    settled: Option<Looked>,
+    settled: Option<WatchedSpan>,
     /// Those of whoever was here before alone.
-    inherited: Option<Looked>,
+    inherited: Option<WatchedSpan>,
     /// By source.
     outages: BTreeMap<&'static str, Outage>,
 }
@@ -52,11 +52,12 @@ impl Health {
     }
 
     /// Takes over from whoever looked at this shard before.
-    pub(crate) fn inherit(&self, beats: &[Heartbeat], shard: Shard) {
-        let of_shard = beats.iter().filter(|beat| beat.role == beats::COLLECTOR).filter_map(|beat| {
-            let body: CollectorBody = serde_json::from_value(beat.body.clone()).ok()?;
-            body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
-        });
+    pub(crate) fn inherit(&self, heartbeats: &[Heartbeat], shard: Shard) {
+        let of_shard =
+            heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::COLLECTOR).filter_map(|heartbeat| {
+                let body: CollectorBody = serde_json::from_value(heartbeat.body.clone()).ok()?;
+                body.looked.filter(|_| (body.shard, body.of) == (shard.number, shard.of))
+            });
         let inherited = of_shard.max_by_key(|looked| looked.until);
         let mut state = self.state();
         (state.run, state.settled, state.inherited) = (inherited, inherited, inherited);
@@ -72,7 +73,7 @@ impl Health {
         &self,
         left: health::Health,
         policy: Option<&Policy>,
-        episode: (u64, Option<Timestamp>),
+        status_generation: (u64, Option<Timestamp>),
         namespace: &Namespace,
         now: Timestamp,
     ) -> health::Health {
@@ -80,11 +81,17 @@ impl Health {
         let nothing = state.former.map(|at| {
             let reason = "nobody remembers what was seen".to_owned();
             let condition = Condition { truth: Truth::Unknown, reason, observed_at: at };
-            let look = Look { condition, failing: Vec::new() };
-            Checkup { look, episode: (episode.0, episode.1.unwrap_or(at)), every: SignedDuration::ZERO }
+            let look = HealthSample { condition, failing: Vec::new() };
+            HealthCheck {
+                look,
+                status_generation: (status_generation.0, status_generation.1.unwrap_or(at)),
+                every: SignedDuration::ZERO,
+            }
         });
-        let ours =
-            state.recent.iter().filter_map(|rounds| checkup(policy, Some(rounds), episode, namespace).into_seen());
+        let ours = state
+            .recent
+            .iter()
+            .filter_map(|rounds| checkup(policy, Some(rounds), status_generation, namespace).into_seen());
         nothing.into_iter().chain(ours).fold(left, |health, checkup| health::Health::after(Some(health), checkup, now))
     }
 
@@ -92,7 +99,7 @@ impl Health {
     pub(crate) fn continued(&self, streak: Streak, record: &Record) -> Streak {
         let run = self.state().inherited.filter(|run| run.since <= streak.looked_at);
         match (run, record.since) {
-            (Some(run), Some(since)) => streak.looked_until(run.until, (record.episode, since)),
+            (Some(run), Some(since)) => streak.looked_until(run.until, (record.status_generation, since)),
             _ => streak,
         }
     }
@@ -113,7 +120,7 @@ impl Health {
         }
         state.run = is_known.then(|| {
             let since = state.run.filter(|run| follows(run.until, at, every)).map_or(at, |run| run.since);
-            Looked { since, until: at }
+            WatchedSpan { since, until: at }
         });
         let former = std::mem::take(&mut state.outages);
         for (source, why) in rounds.outages() {
@@ -135,7 +142,7 @@ impl Health {
     }
 
     /// Whether a look says something that a namespace's turn is to be taken for; counts it.
-    pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &Seen) -> bool {
+    pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &CachedNamespace) -> bool {
         let Some((namespace, record)) = seen.namespace.as_ref().zip(seen.record.as_ref()) else { return false };
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
         let Some(terms) = policy.and_then(|policy| policy.health).filter(|_| record.is_managed()) else { return false };
@@ -162,12 +169,17 @@ impl Health {
 }
 
 /// The health of a namespace after a look at all of them, where it was known before.
-pub(crate) fn after(settings: &Settings, rounds: &Rounds, seen: &Seen, now: Timestamp) -> Option<health::Health> {
+pub(crate) fn after(
+    settings: &Settings,
+    rounds: &Rounds,
+    seen: &CachedNamespace,
+    now: Timestamp,
+) -> Option<health::Health> {
     let (namespace, before) = seen.namespace.as_ref().zip(seen.health.clone())?;
     let policy = settings.policies.for_namespace(namespace);
-    let as_before = (before.streak.episode, Some(before.streak.standing));
-    let episode = seen.record.as_ref().map_or(as_before, |record| (record.episode, record.since));
-    let checkup = checkup(policy, Some(rounds), episode, namespace).into_seen()?;
+    let as_before = (before.streak.status_generation, Some(before.streak.status_since));
+    let status_generation = seen.record.as_ref().map_or(as_before, |record| (record.status_generation, record.since));
+    let checkup = checkup(policy, Some(rounds), status_generation, namespace).into_seen()?;
     Some(health::Health::after(Some(before), checkup, now))
 }
 
@@ -188,24 +200,25 @@ mod tests {
     }
 
     /// What is known after these collectors told of the looks they took: shard, since, until.
-    fn inherited(beats: &[(u32, i64, i64)]) -> Health {
-        let beat = |(shard, since, until): &(u32, i64, i64)| {
+    fn inherited(heartbeats: &[(u32, i64, i64)]) -> Health {
+        let heartbeat = |(shard, since, until): &(u32, i64, i64)| {
             let body = json!({"shard": shard, "of": 2, "slot": null, "watched": 1,
                 "looked": {"since": at(*since), "until": at(*until)}});
-            let (id, role) = (format!("collector/{shard}-{since}"), beats::COLLECTOR.to_owned());
+            let (id, role) = (format!("collector/{shard}-{since}"), heartbeat::COLLECTOR.to_owned());
             Heartbeat { id, role, started: at(0), at: at(*until), body }
         };
         let health = Health::default();
-        health.inherit(&beats.iter().map(beat).collect::<Vec<_>>(), shard());
+        health.inherit(&heartbeats.iter().map(heartbeat).collect::<Vec<_>>(), shard());
         health
     }
 
     /// Until when a streak counts whose last look that was written down was at second 100.
     fn until(health: &Health) -> i64 {
         let (since, looked_at) = (at(50), at(100));
-        let streak = Streak { episode: 2, fails: true, since, standing: since, looked_at, is_known: true };
+        let streak =
+            Streak { status_generation: 2, fails: true, since, status_since: since, looked_at, is_known: true };
         let mut record = Record::new(Uid::new("u"));
-        (record.episode, record.since) = (2, Some(at(50)));
+        (record.status_generation, record.since) = (2, Some(at(50)));
         health.continued(streak, &record).looked_at.as_second()
     }
 

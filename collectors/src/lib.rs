@@ -1,42 +1,42 @@
 //! Watches namespaces, judges them at the moment things fall due, and writes their history.
 //!
-//! One resident collector serves thousands of namespaces: a single watch fills its [`memory`], a turn is taken for a
+//! One resident collector serves thousands of namespaces: a single watch fills its [`cache`], a turn is taken for a
 //! namespace when it changed or when something of it falls due, and at rest nothing is read and nothing is written.
-//! A turn ([`turn`]) takes no hint: it decides on the whole of what is known and seen.
+//! A turn ([`reconcile`]) takes no hint: it decides on the whole of what is known and seen.
 //!
 //! Where many share the namespaces out, each has a [`Shard`]; where none is to stay, a sweep takes a turn for all and
 //! ends. Two collectors at once are harmless: they contend for entry numbers, and the later one loads again.
 
-mod endings;
-mod events;
+mod args;
+mod cache;
+mod ci_events;
+mod ci_poller;
 #[cfg(test)]
 mod fixture;
 mod health;
-mod hints;
-mod listing;
+mod health_poller;
+mod kube_events;
 mod log;
-mod looks;
-mod marks;
-mod memory;
 mod metrics;
 mod pipelines;
 pub mod program;
 mod prune;
-mod questions;
+mod reconcile;
+mod record_markers;
 mod recreated;
-mod resident;
+mod resync;
+mod run_loop;
 mod shard;
-mod turn;
+mod terminations;
 mod watch;
-mod work;
 
 use common::context::Context;
 use tokio_util::sync::CancellationToken;
 
-use self::resident::Stays;
+use self::run_loop::Stays;
 pub use self::{
+    args::{Arguments, Work},
     shard::Shard,
-    work::{Arguments, Work},
 };
 
 /// Does what a collector is started for, until it is through or cancelled. Turns that were begun are brought to their
@@ -46,9 +46,9 @@ pub use self::{
 /// When the store cannot be read at the start, later it is waited for; or what need not be remembered cannot be removed.
 pub async fn run(context: Context, work: Work, cancel: CancellationToken) -> anyhow::Result<()> {
     match work {
-        Work::Resident { shard, slot: None } => resident::run(context, shard, Stays::UntilAsked, cancel).await,
-        Work::Resident { shard, slot: Some(slot) } => resident::run(context, shard, Stays::ForSlot(slot), cancel).await,
-        Work::Sweep { shard } => resident::run(context, shard, Stays::ForOneLook, cancel).await,
+        Work::Resident { shard, slot: None } => run_loop::run(context, shard, Stays::UntilAsked, cancel).await,
+        Work::Resident { shard, slot: Some(slot) } => run_loop::run(context, shard, Stays::ForSlot(slot), cancel).await,
+        Work::Sweep { shard } => run_loop::run(context, shard, Stays::ForOneLook, cancel).await,
         Work::Prune => tokio::select! {
             biased;
             () = cancel.cancelled() => Ok(()),

@@ -1,23 +1,23 @@
 //! What collectors record, in their log: one line for each entry, as people read it.
 
-use lifecycle::{Fact, Record, time::human_text};
+use lifecycle::{Event, Record, time::human_text};
 use tracing::{info, warn};
 
 /// Logs an entry that was just written.
-pub(crate) fn log(record: &Record, fact: &Fact) {
+pub(crate) fn log(record: &Record, fact: &Event) {
     let name = &record.name;
     match fact {
-        Fact::Adopted(adopted) if adopted.again => {
+        Event::Adopted(adopted) if adopted.again => {
             let policy = &adopted.terms.policy;
             warn!(
                 namespace.name = %name,
                 "namespace `{name}` was recorded as gone and is there: it is managed again, under policy `{policy}`"
             );
         }
-        Fact::Adopted(adopted) => {
+        Event::Adopted(adopted) => {
             info!(namespace.name = %name, "namespace `{name}` is managed now, under policy `{}`", adopted.terms.policy);
         }
-        Fact::StatusChanged(change) => {
+        Event::StatusChanged(change) => {
             let to = change.to;
             info!(namespace.name = %name, status = %to, "namespace `{name}` is now {to}: {}", change.reason);
         }
@@ -26,38 +26,38 @@ pub(crate) fn log(record: &Record, fact: &Fact) {
 }
 
 /// What an entry says of its namespace, the rest of a sentence.
-fn words(fact: &Fact) -> String {
+fn words(fact: &Event) -> String {
     match fact {
-        Fact::PolicyChanged(terms) => format!("is under policy `{}` as it is now", terms.policy),
-        Fact::StatusShown(_) => "shows its status".to_owned(),
-        Fact::StatusNotShown(it) => format!("cannot show its status: {}", it.why),
-        Fact::DeadlineMoved(moved) => match &moved.deadline {
+        Event::PolicyChanged(terms) => format!("is under policy `{}` as it is now", terms.policy),
+        Event::StatusShown(_) => "shows its status".to_owned(),
+        Event::StatusNotShown(it) => format!("cannot show its status: {}", it.why),
+        Event::DeadlineMoved(moved) => match &moved.deadline {
             Some(deadline) => format!("now lives until {}", human_text(deadline.at)),
             None => "has no end any more".to_owned(),
         },
-        Fact::Kept(kept) => match kept.until {
+        Event::Kept(kept) => match kept.until {
             Some(until) => format!("is kept until {}", human_text(until)),
             None => "is no longer kept".to_owned(),
         },
-        Fact::Protected(protected) if protected.on => "is protected".to_owned(),
-        Fact::Protected(_) => "is no longer protected".to_owned(),
-        Fact::DeletionStalled(it) => format!("is still there, though its deletion was accepted: {it}"),
-        Fact::MarkMismatched(it) => format!("is not deleted: {}", it.why),
-        Fact::MarkTrusted(_) => "has an annotation `record` that somebody said to be right".to_owned(),
-        Fact::Gone(_) => "is gone".to_owned(),
-        Fact::Released(released) => format!("is no longer managed: {}", released.why),
-        Fact::Adopted(_)
-        | Fact::StatusChanged(_)
-        | Fact::NoticeIntended(_)
-        | Fact::NoticeSent(_)
-        | Fact::NoticeUndeliverable(_)
-        | Fact::NoticeSkipped(_)
-        | Fact::ActionIntended(_)
-        | Fact::ActionDone(_)
-        | Fact::ActionSkipped(_)
-        | Fact::ActionFailed(_)
-        | Fact::WouldHave(_)
-        | Fact::Unrecognised { .. } => format!("has an entry `{}`", fact.kind()),
+        Event::Protected(protected) if protected.on => "is protected".to_owned(),
+        Event::Protected(_) => "is no longer protected".to_owned(),
+        Event::DeletionStalled(it) => format!("is still there, though its deletion was accepted: {it}"),
+        Event::RecordMarkerMismatched(it) => format!("is not deleted: {}", it.why),
+        Event::RecordMarkerTrusted(_) => "has an annotation `record` that somebody said to be right".to_owned(),
+        Event::Gone(_) => "is gone".to_owned(),
+        Event::Released(released) => format!("is no longer managed: {}", released.why),
+        Event::Adopted(_)
+        | Event::StatusChanged(_)
+        | Event::NoticeIntended(_)
+        | Event::NoticeSent(_)
+        | Event::NoticeUndeliverable(_)
+        | Event::NoticeSkipped(_)
+        | Event::ActionIntended(_)
+        | Event::ActionDone(_)
+        | Event::ActionSkipped(_)
+        | Event::ActionFailed(_)
+        | Event::DryRun(_)
+        | Event::Unrecognised { .. } => format!("has an entry `{}`", fact.kind()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a collector counts: at its own port while it lives, and in its beats, so that the API shows it too.
 
-use common::{beats, context::Context};
+use common::{context::Context, heartbeat};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Truth, time::between};
 use prometheus_client::metrics::{counter::Counter, family::Family};
@@ -28,9 +28,13 @@ impl Checks {
         let contested = Family::<Vec<(&'static str, String)>, Counter>::default();
         let of_owner = contested.get_or_create(&vec![("owner", context.instance.clone())]).clone();
         let all = Self { known: of("success"), unknown: of("failure"), contested: of_owner };
-        context.vitals.register(|registry| {
-            registry.register("namespace_manager_ns_check", beats::Checks::HELP, family);
-            registry.register("namespace_manager_annotations_contested", beats::Checks::CONTESTED_HELP, contested);
+        context.liveness.register(|registry| {
+            registry.register("namespace_manager_ns_check", heartbeat::CheckCounts::HELP, family);
+            registry.register(
+                "namespace_manager_annotations_contested",
+                heartbeat::CheckCounts::CONTESTED_HELP,
+                contested,
+            );
         });
         all
     }
@@ -51,8 +55,8 @@ impl Checks {
     }
 
     /// As a beat tells of them.
-    pub(crate) fn so_far(&self) -> beats::Checks {
-        beats::Checks { known: self.known.get(), unknown: self.unknown.get(), contested: self.contested.get() }
+    pub(crate) fn so_far(&self) -> heartbeat::CheckCounts {
+        heartbeat::CheckCounts { known: self.known.get(), unknown: self.unknown.get(), contested: self.contested.get() }
     }
 }
 
@@ -66,7 +70,7 @@ mod tests {
         checks.count(Truth::True, 1);
         checks.count(Truth::False, 2);
         checks.count(Truth::Unknown, 4);
-        assert_eq!(checks.so_far(), beats::Checks { known: 3, unknown: 4, contested: 0 });
+        assert_eq!(checks.so_far(), heartbeat::CheckCounts { known: 3, unknown: 4, contested: 0 });
     }
 
     #[test]

@@ -11,17 +11,17 @@ use std::{
 };
 
 use common::{
-    beats::{CollectorBody, Outage},
     config::{CiSettings, Gone, Settings},
     context::Context,
+    heartbeat::{CollectorBody, Outage},
 };
-use evidence::pipelines::{self, Known, Look, Source, Sources};
+use evidence::ci::{self, Known, Look, Source, Sources};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Namespace, Record, Status, Uid,
-    confirmation::Proof,
-    pipeline::{CiSystem, Kind, Links, Origin},
-    supersession::Group,
+    Check, Condition, Namespace, Record, Status, Uid,
+    ci_verification::Verification,
+    pipeline::{CiObjectKind, CiObjectRef, CiSystem, Links},
+    supersession::DeploymentGroup,
     time::between,
 };
 use tokio::time::Instant;
@@ -44,11 +44,11 @@ pub(crate) struct Pipelines {
 
 #[derive(Debug, Default)]
 struct State {
-    all: BTreeMap<Origin, Wanted>,
+    all: BTreeMap<CiObjectRef, Wanted>,
     /// When which is to be asked for.
     due: BTreeMap<CiSystem, Due>,
     /// What each namespace goes with.
-    made: BTreeMap<Uid, Vec<Origin>>,
+    made: BTreeMap<Uid, Vec<CiObjectRef>>,
     outages: BTreeMap<CiSystem, Outage>,
     /// Projects that are closed to us, and since when and why.
     closed: BTreeMap<(CiSystem, String), (Timestamp, String)>,
@@ -68,7 +68,7 @@ struct Wanted {
 /// A question to be asked.
 #[derive(Debug)]
 pub(crate) struct Question {
-    pub(crate) pipeline: Origin,
+    pub(crate) pipeline: CiObjectRef,
     source: Arc<Source>,
     before: Option<Known>,
     written: Option<Known>,
@@ -78,7 +78,7 @@ pub(crate) struct Question {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    pub(crate) pipeline: Origin,
+    pub(crate) pipeline: CiObjectRef,
     look: Look,
     written: Option<Known>,
     is_recalled: bool,
@@ -91,11 +91,16 @@ impl Pipelines {
 
     /// What is known of the pipeline of a namespace, and of its merge request; they are asked for from now on, and these
     /// jobs.
-    pub(crate) fn checked(&self, settings: &Settings, namespace: &Namespace, jobs: Vec<Origin>) -> Checked<Condition> {
+    pub(crate) fn checked(
+        &self,
+        settings: &Settings,
+        namespace: &Namespace,
+        jobs: Vec<CiObjectRef>,
+    ) -> Check<Condition> {
         let policy = settings.policies.for_namespace(namespace);
         let links = policy.map(|policy| Links::of(namespace, policy)).unwrap_or_default();
         let mut state = self.state();
-        let checked = pipelines::verdict(&links, &settings.ci, |origin| state.told(origin));
+        let checked = ci::verdict(&links, &settings.ci, |origin| state.told(origin));
         state.want(&namespace.uid, links.origins().cloned().chain(jobs).collect());
         checked
     }
@@ -103,14 +108,20 @@ impl Pipelines {
     /// Whether the newer of two jobs deployed what the group is of, and the namespace's own the same, as far as is known.
     /// Where one is being asked for, the answer is this namespace's too from here on: it may come before the turn says what
     /// all it wants to be known.
-    pub(crate) fn proof(&self, uid: &Uid, group: &Group, newer: &Origin, own: &Origin) -> Proof {
+    pub(crate) fn proof(
+        &self,
+        uid: &Uid,
+        group: &DeploymentGroup,
+        newer: &CiObjectRef,
+        own: &CiObjectRef,
+    ) -> Verification {
         let mut state = self.state();
         for job in [newer, own] {
             if let Some(wanted) = state.all.get_mut(job) {
                 wanted.by.insert(uid.clone());
             }
         }
-        pipelines::proof(group, (newer, state.told(newer)), (own, state.told(own)))
+        ci::proof(group, (newer, state.told(newer)), (own, state.told(own)))
     }
 
     /// Another CI system is another source: what the former said counts no more.
@@ -135,7 +146,7 @@ impl Pipelines {
     }
 
     /// Something happened to this, somebody says: if anybody wants it to be known, it is asked for as soon as may be.
-    pub(crate) fn hurry(&self, origin: &Origin) {
+    pub(crate) fn hurry(&self, origin: &CiObjectRef) {
         let mut state = self.state();
         if state.all.contains_key(origin)
             && let Some(due) = state.due.get_mut(&origin.system)
@@ -219,7 +230,7 @@ impl Question {
             }
         }
         let before = before.or_else(|| written.clone());
-        let look = source.look_now(&pipeline, before, &context.clock, &context.web).await;
+        let look = source.look_now(&pipeline, before, &context.clock, &context.http).await;
         if let Some(known) = look.known.as_ref().filter(|_| look.trouble.is_none()) {
             let stands = |old: &Known| old.says_the_same(known) && between(old.at, known.at) < WRITTEN_FOR;
             if !written.as_ref().is_some_and(stands) && source.remember(&pipeline, known, store).await {
@@ -232,12 +243,12 @@ impl Question {
 
 impl State {
     /// What was told of this.
-    fn told(&self, origin: &Origin) -> Option<&Look> {
+    fn told(&self, origin: &CiObjectRef) -> Option<&Look> {
         self.all.get(origin)?.last.as_ref()
     }
 
     /// A namespace wants these to be known, and no others.
-    fn want(&mut self, uid: &Uid, wanted: Vec<Origin>) {
+    fn want(&mut self, uid: &Uid, wanted: Vec<CiObjectRef>) {
         if *self.made.get(uid).unwrap_or(&Vec::new()) == wanted {
             return;
         }
@@ -261,14 +272,14 @@ impl State {
 
     /// Of the namespaces that want this pipeline to be known, forgets those of which this is not so; and where none is
     /// left, the pipeline.
-    fn keep_those(&mut self, pipeline: &Origin, is_there: impl Fn(&Uid) -> bool) {
+    fn keep_those(&mut self, pipeline: &CiObjectRef, is_there: impl Fn(&Uid) -> bool) {
         let Some(wanted) = self.all.get_mut(pipeline) else { return };
         for gone in wanted.by.extract_if(.., |uid| !is_there(uid)) {
             self.made.remove(&gone);
         }
         if wanted.by.is_empty() {
             self.all.remove(pipeline);
-            let first = Origin { kind: Kind::Pipeline, id: 0, ..pipeline.clone() };
+            let first = CiObjectRef { kind: CiObjectKind::Pipeline, id: 0, ..pipeline.clone() };
             let is_wanted = self.all.range(first..).next().is_some_and(|(other, _)| other.project == pipeline.project);
             if !is_wanted {
                 self.closed.remove(&(pipeline.system, pipeline.project.clone()));
@@ -277,7 +288,7 @@ impl State {
     }
 
     /// Whose trouble it is: that of the whole system, that of a project, or nobody's.
-    fn tell_apart(&mut self, pipeline: &Origin, look: &Look) {
+    fn tell_apart(&mut self, pipeline: &CiObjectRef, look: &Look) {
         let (system, name, at) = (pipeline.system, pipeline.system.name(), look.at);
         let project = (system, pipeline.project.clone());
         let Some(trouble) = &look.trouble else {
@@ -315,10 +326,11 @@ pub(crate) fn is_news(record: Option<&Record>, answered: &Answered, is_new: bool
     let Answered { pipeline, look, .. } = answered;
     match (pipeline.kind, record.status) {
         // It may be taken back by it, or be known no more while its time is over.
-        (Kind::Pipeline | Kind::MergeRequest, Status::Cancelled) | (Kind::Job, Status::Superseded) => true,
+        (CiObjectKind::Pipeline | CiObjectKind::MergeRequest, Status::Cancelled)
+        | (CiObjectKind::Job, Status::Superseded) => true,
         _ if look.trouble.is_some() => false,
         // It may replace others now, or no more.
-        (Kind::Job, _) => true,
+        (CiObjectKind::Job, _) => true,
         (_, Status::Stale | Status::Superseded) => false,
         // Of a pipeline and a merge request one says what the other means.
         (_, Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Failed) => {
@@ -330,10 +342,10 @@ pub(crate) fn is_news(record: Option<&Record>, answered: &Answered, is_new: bool
 #[cfg(test)]
 mod tests {
     use common::config::Source as Configuration;
-    use evidence::pipelines::{Sequel, There, Trouble};
+    use evidence::ci::{CiError, Sequel, There};
     use lifecycle::{
         Truth,
-        supersession::{By, Terms, When},
+        supersession::{GroupBy, SupersedeRules, Trigger},
     };
 
     use super::*;
@@ -355,7 +367,7 @@ mod tests {
     }
 
     /// What is known of the pipeline of a namespace that this one made.
-    fn checked(pipelines: &Pipelines, settings: &Settings, uid: &str, id: &str) -> Checked<Condition> {
+    fn checked(pipelines: &Pipelines, settings: &Settings, uid: &str, id: &str) -> Check<Condition> {
         let namespace = namespace(settings, uid, id);
         pipelines.checked(settings, &namespace, Vec::new())
     }
@@ -382,12 +394,12 @@ mod tests {
     }
 
     fn cancelled(id: u64) -> Answered {
-        let answered = answered(Kind::Pipeline, Truth::True);
-        Answered { pipeline: Origin { id, ..answered.pipeline }, ..answered }
+        let answered = answered(CiObjectKind::Pipeline, Truth::True);
+        Answered { pipeline: CiObjectRef { id, ..answered.pipeline }, ..answered }
     }
 
     /// An answer about one of this kind: it was cancelled, it runs, or there is none.
-    fn answered(kind: Kind, truth: Truth) -> Answered {
+    fn answered(kind: CiObjectKind, truth: Truth) -> Answered {
         let at = Timestamp::UNIX_EPOCH;
         let there = There {
             status: if truth == Truth::True { "canceled" } else { "running" }.to_owned(),
@@ -395,9 +407,9 @@ mod tests {
             sequel: (truth == Truth::True).then_some(Sequel::Nothing),
             ..There::default()
         };
-        let trouble = (truth == Truth::Unknown).then(Trouble::default);
+        let trouble = (truth == Truth::Unknown).then(CiError::default);
         let known = trouble.is_none().then(|| Known::there(at, there, None));
-        let pipeline = Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
+        let pipeline = CiObjectRef { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
         Answered { pipeline, look: Look { at, known, trouble }, written: None, is_recalled: true }
     }
 
@@ -405,16 +417,16 @@ mod tests {
     async fn what_one_pipeline_made_is_asked_for_once() {
         let (pipelines, settings) = (Pipelines::default(), settings(true));
         for uid in ["a", "b"] {
-            assert_eq!(checked(&pipelines, &settings, uid, "46"), Checked::Unseen);
+            assert_eq!(checked(&pipelines, &settings, uid, "46"), Check::Pending);
         }
         assert_eq!(asked(&pipelines, &settings, &["a", "b"]), [46]);
         assert_eq!(pipelines.next(&settings), None, "it is being asked for");
         let about = pipelines.take(&settings, &cancelled(46));
         assert_eq!(about, (["a", "b"].map(Uid::new).to_vec(), true));
-        assert!(matches!(checked(&pipelines, &settings, "b", "46"), Checked::Seen(condition) if condition.is_true()));
+        assert!(matches!(checked(&pipelines, &settings, "b", "46"), Check::Observed(condition) if condition.is_true()));
         assert!(pipelines.next(&settings).is_some_and(|next| next > Instant::now()));
         // Who comes later knows at once.
-        assert!(matches!(checked(&pipelines, &settings, "c", "46"), Checked::Seen(_)));
+        assert!(matches!(checked(&pipelines, &settings, "c", "46"), Check::Observed(_)));
         assert_eq!(asked(&pipelines, &settings, &["a", "b", "c"]), [0; 0]);
     }
 
@@ -424,7 +436,7 @@ mod tests {
         checked(&pipelines, &settings, "gone", "46");
         checked(&pipelines, &settings, "other", "47");
         checked(&pipelines, &settings, "other", "48");
-        assert_eq!(checked(&pipelines, &settings, "nobodys", "none"), Checked::Off);
+        assert_eq!(checked(&pipelines, &settings, "nobodys", "none"), Check::Disabled);
         assert_eq!(asked(&pipelines, &settings, &["other", "nobodys"]), [48]);
         assert_eq!(pipelines.state().all.len(), 1);
         // One that comes back is asked for.
@@ -436,18 +448,20 @@ mod tests {
     async fn what_somebody_says_happened_is_asked_for_again_if_anybody_wants_it_known() {
         let (pipelines, settings) = (Pipelines::default(), settings(true));
         checked(&pipelines, &settings, "a", "46");
-        let origin = |kind, id| Origin { kind, id, ..cancelled(id).pipeline };
+        let origin = |kind, id| CiObjectRef { kind, id, ..cancelled(id).pipeline };
         assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
         pipelines.take(&settings, &cancelled(46));
-        for nobodys in [origin(Kind::Pipeline, 47), origin(Kind::Job, 46), origin(Kind::MergeRequest, 46)] {
+        for nobodys in
+            [origin(CiObjectKind::Pipeline, 47), origin(CiObjectKind::Job, 46), origin(CiObjectKind::MergeRequest, 46)]
+        {
             pipelines.hurry(&nobodys);
         }
         assert_eq!(asked(&pipelines, &settings, &["a"]), [0; 0]);
-        pipelines.hurry(&origin(Kind::Pipeline, 46));
+        pipelines.hurry(&origin(CiObjectKind::Pipeline, 46));
         assert!(pipelines.next(&settings).is_some_and(|next| next <= Instant::now()));
         assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
         // What is hurried while it is asked for may have been answered before.
-        pipelines.hurry(&origin(Kind::Pipeline, 46));
+        pipelines.hurry(&origin(CiObjectKind::Pipeline, 46));
         pipelines.take(&settings, &cancelled(46));
         assert_eq!(asked(&pipelines, &settings, &["a"]), [46]);
     }
@@ -473,7 +487,7 @@ mod tests {
         assert!(!pipelines.refresh(&with));
         assert!(pipelines.refresh(&without));
         assert_eq!(pipelines.take(&without, &cancelled(46)).0, [], "an answer that comes late is nobody's");
-        assert_eq!((checked(&pipelines, &without, "a", "46"), pipelines.next(&without)), (Checked::Off, None));
+        assert_eq!((checked(&pipelines, &without, "a", "46"), pipelines.next(&without)), (Check::Disabled, None));
     }
 
     #[test]
@@ -481,7 +495,7 @@ mod tests {
         let news = |truth, status, is_new| {
             let mut record = Record::new(Uid::new("a"));
             record.status = status;
-            is_news(Some(&record), &answered(Kind::Pipeline, truth), is_new)
+            is_news(Some(&record), &answered(CiObjectKind::Pipeline, truth), is_new)
         };
         assert!(news(Truth::True, Status::Ok, false) && news(Truth::False, Status::Cancelled, false));
         assert!(news(Truth::False, Status::Ok, true), "it may say which merge request is the right one");
@@ -498,46 +512,47 @@ mod tests {
     fn whatever_is_said_of_a_job_is_news_to_those_it_may_replace() {
         let record = Record::new(Uid::new("a"));
         for (truth, expected) in [(Truth::True, true), (Truth::False, true), (Truth::Unknown, false)] {
-            assert_eq!(is_news(Some(&record), &answered(Kind::Job, truth), false), expected);
+            assert_eq!(is_news(Some(&record), &answered(CiObjectKind::Job, truth), false), expected);
         }
     }
 
     #[tokio::test]
     async fn a_job_is_asked_for_on_behalf_of_those_it_may_replace() {
         let (pipelines, settings) = (Pipelines::default(), settings(true));
-        let job = Origin { kind: Kind::Job, ..cancelled(50).pipeline };
+        let job = CiObjectRef { kind: CiObjectKind::Job, ..cancelled(50).pipeline };
         let old = namespace(&settings, "old", "46");
-        assert_eq!(pipelines.checked(&settings, &old, vec![job.clone()]), Checked::Unseen);
+        assert_eq!(pipelines.checked(&settings, &old, vec![job.clone()]), Check::Pending);
         assert_eq!(asked(&pipelines, &settings, &["old"]), [46, 50]);
-        let answer = Answered { pipeline: job.clone(), ..answered(Kind::Job, Truth::Unknown) };
+        let answer = Answered { pipeline: job.clone(), ..answered(CiObjectKind::Job, Truth::Unknown) };
         assert_eq!(pipelines.take(&settings, &answer).0, [Uid::new("old")]);
         // What is said of the job is nothing to the namespace's own pipeline.
-        assert_eq!(pipelines.checked(&settings, &old, vec![job]), Checked::Unseen);
+        assert_eq!(pipelines.checked(&settings, &old, vec![job]), Check::Pending);
         pipelines.take(&settings, &cancelled(46));
         assert!(
-            matches!(pipelines.checked(&settings, &old, Vec::new()), Checked::Seen(condition) if condition.is_true())
+            matches!(pipelines.checked(&settings, &old, Vec::new()), Check::Observed(condition) if condition.is_true())
         );
     }
 
     #[tokio::test]
     async fn an_answer_that_comes_while_a_turn_is_being_taken_is_news_to_it() {
         let (pipelines, settings) = (Pipelines::default(), settings(true));
-        let job = Origin { kind: Kind::Job, ..cancelled(50).pipeline };
+        let job = CiObjectRef { kind: CiObjectKind::Job, ..cancelled(50).pipeline };
         let first = namespace(&settings, "first", "46");
         pipelines.checked(&settings, &first, vec![job.clone()]);
         assert_eq!(asked(&pipelines, &settings, &["first"]), [46, 50]);
         let proof = pipelines.proof(&Uid::new("second"), &group(&settings), &job, &job);
-        assert!(matches!(proof, Proof::Unknown(_)), "{proof:?}");
+        assert!(matches!(proof, Verification::Unknown(_)), "{proof:?}");
         // The second one's turn has yet to say that it wants the job to be known.
-        let answer = Answered { pipeline: job, ..answered(Kind::Job, Truth::Unknown) };
+        let answer = Answered { pipeline: job, ..answered(CiObjectKind::Job, Truth::Unknown) };
         assert_eq!(pipelines.take(&settings, &answer).0, ["first", "second"].map(Uid::new));
     }
 
-    fn group(settings: &Settings) -> Group {
+    fn group(settings: &Settings) -> DeploymentGroup {
         let keys = &settings.policies.keys;
-        let terms = Terms { by: vec![By::Branch], when: When::NewerReady, confirm: Some(CiSystem::Gitlab) };
+        let terms =
+            SupersedeRules { by: vec![GroupBy::Branch], when: Trigger::NewerReady, confirm: Some(CiSystem::Gitlab) };
         let labels = [("projectId", "7"), ("job", "deploy"), ("jobId", "49"), ("branch", "main")];
         let labels = labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into();
-        Group::of(&Namespace { labels, ..namespace(settings, "any", "46") }, &terms, keys).unwrap()
+        DeploymentGroup::of(&Namespace { labels, ..namespace(settings, "any", "46") }, &terms, keys).unwrap()
     }
 }

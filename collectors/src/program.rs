@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use common::{
-    beats::COLLECTOR,
+    heartbeat::COLLECTOR,
     process::{self, Lasts},
     timings::Timings,
 };

@@ -64,8 +64,8 @@ mod tests {
         store::{SharedStore, open},
     };
     use lifecycle::{
-        Actor, Fact, Mode, Record, Status, Uid,
-        entry::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
+        Actor, Event, Mode, Record, Status, Uid,
+        event::{ActionDone, ActionIntended, Adopted, Gone, NoticeState, PolicyRef},
     };
     use tempfile::TempDir;
 
@@ -90,12 +90,12 @@ mod tests {
     /// `ci-a` lived from one minute to the other; we deleted it, or somebody else did.
     async fn lived(store: &dyn Store, uid: &str, minutes: (i64, i64), by_us: bool) {
         let mut record = Record::new(Uid::new(uid));
-        let terms = Terms { policy: "ci".into(), policy_hash: "h".into(), mode: Mode::Enforce };
+        let terms = PolicyRef { policy: "ci".into(), policy_hash: "h".into(), mode: Mode::Enforce };
         let (created, ci) = (at(minutes.0), Vec::new());
         let adopted = Adopted { terms, created, ci, deadline: None, again: false, deleted_before: 0 };
         let intended = ActionIntended {
             action: Action::Delete,
-            due_to: 1,
+            cause_seq: 1,
             attempt: 1,
             holder: "action/a".to_owned(),
             until: at(minutes.1),
@@ -105,15 +105,15 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: at(minutes.1),
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: Told::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         let deleted =
-            [Fact::ActionIntended(Box::new(intended)), Fact::ActionDone(ActionDone { of: 2, observed: false })];
-        let ending = deleted.into_iter().filter(|_| by_us).chain([Fact::Gone(Gone {})]);
-        let facts = [(created, Fact::Adopted(adopted))].into_iter().chain(ending.map(|fact| (at(minutes.1), fact)));
+            [Event::ActionIntended(Box::new(intended)), Event::ActionDone(ActionDone { of: 2, observed: false })];
+        let ending = deleted.into_iter().filter(|_| by_us).chain([Event::Gone(Gone {})]);
+        let facts = [(created, Event::Adopted(adopted))].into_iter().chain(ending.map(|fact| (at(minutes.1), fact)));
         for (time, fact) in facts {
             append_named(store, &mut record, "ci-a", &Actor::person("me"), fact, time).await.unwrap();
         }

@@ -18,19 +18,19 @@ const PAGE: u32 = 250;
 
 /// What the watch brings.
 #[derive(Debug)]
-pub(crate) enum Watched {
+pub(crate) enum NamespaceEvent {
     /// A namespace as it is now.
-    There(Namespace),
+    Applied(Namespace),
     /// A namespace that is another collector's, or was.
-    Elsewhere(Uid),
+    OtherShard(Uid),
     /// A namespace that is no longer there: the apiserver said so.
-    Vanished(Uid),
+    Deleted(Uid),
     /// A list began: before it is complete, nothing shows which cluster it is of.
     Listing,
     /// A list came through whole. A list that broke off leads to none of these.
-    Complete(Listed),
+    Synced(Listed),
     /// Nothing came; the watch goes on by itself, with backoff.
-    Broken(String),
+    Failed(String),
 }
 
 /// A list that came through whole.
@@ -44,7 +44,11 @@ pub(crate) struct Listed {
 
 /// Watches all namespaces, cut down to what the configuration refers to. Those of other shards are named,
 /// so that nobody takes them for gone.
-pub(crate) fn namespaces(cluster: &Cluster, settings: Arc<Settings>, shard: Shard) -> BoxStream<'static, Watched> {
+pub(crate) fn namespaces(
+    cluster: &Cluster,
+    settings: Arc<Settings>,
+    shard: Shard,
+) -> BoxStream<'static, NamespaceEvent> {
     let config = watcher::Config::default().page_size(PAGE);
     translate(watch(cluster.lean_namespaces(), config, cluster.watch_timeout), settings, shard).boxed()
 }
@@ -53,18 +57,18 @@ fn translate(
     events: impl Stream<Item = watcher::Result<Event<NamespaceMeta>>> + Send + 'static,
     settings: Arc<Settings>,
     shard: Shard,
-) -> impl Stream<Item = Watched> + Send {
+) -> impl Stream<Item = NamespaceEvent> + Send {
     let mut listed = Listed::default();
     events.filter_map(move |event| {
         let policies = &settings.policies;
         let there = |namespace: Namespace| match shard.holds(&namespace, &policies.keys) {
-            true => Watched::There(namespace),
-            false => Watched::Elsewhere(namespace.uid),
+            true => NamespaceEvent::Applied(namespace),
+            false => NamespaceEvent::OtherShard(namespace.uid),
         };
         let watched = match event {
             Ok(Event::Init) => {
                 listed = Listed::default();
-                Some(Watched::Listing)
+                Some(NamespaceEvent::Listing)
             }
             Ok(Event::InitApply(object)) => {
                 if let Some(cluster) = identity::named_by(&object.metadata) {
@@ -74,16 +78,16 @@ fn translate(
                 listed.all.extend(found.iter().map(|namespace| namespace.uid.clone()));
                 found.map(there)
             }
-            Ok(Event::InitDone) => Some(Watched::Complete(std::mem::take(&mut listed))),
+            Ok(Event::InitDone) => Some(NamespaceEvent::Synced(std::mem::take(&mut listed))),
             Ok(Event::Apply(object)) => facts_of(object, policies).map(there),
             Ok(Event::Delete(object)) => {
                 let uid = object.metadata.uid.clone().map(Uid::new);
                 match facts(object.metadata, policies).map(there) {
-                    Some(elsewhere @ Watched::Elsewhere(_)) => Some(elsewhere),
-                    _ => uid.map(Watched::Vanished),
+                    Some(elsewhere @ NamespaceEvent::OtherShard(_)) => Some(elsewhere),
+                    _ => uid.map(NamespaceEvent::Deleted),
                 }
             }
-            Err(error) => Some(Watched::Broken(told(&error))),
+            Err(error) => Some(NamespaceEvent::Failed(told(&error))),
         };
         std::future::ready(watched)
     })
@@ -125,15 +129,15 @@ mod tests {
         let words: Vec<_> = futures::executor::block_on(watched)
             .into_iter()
             .map(|watched| match watched {
-                Watched::There(namespace) => format!("there:{}", namespace.uid),
-                Watched::Elsewhere(uid) => format!("elsewhere:{uid}"),
-                Watched::Vanished(uid) => format!("vanished:{uid}"),
-                Watched::Listing => "listing".to_owned(),
-                Watched::Complete(Listed { all, cluster }) => {
+                NamespaceEvent::Applied(namespace) => format!("there:{}", namespace.uid),
+                NamespaceEvent::OtherShard(uid) => format!("elsewhere:{uid}"),
+                NamespaceEvent::Deleted(uid) => format!("vanished:{uid}"),
+                NamespaceEvent::Listing => "listing".to_owned(),
+                NamespaceEvent::Synced(Listed { all, cluster }) => {
                     let all = all.iter().map(Uid::as_str).collect::<Vec<_>>().join("+");
                     cluster.map_or_else(|| format!("complete:{all}"), |cluster| format!("complete:{all}@{cluster}"))
                 }
-                Watched::Broken(_) => "broken".to_owned(),
+                NamespaceEvent::Failed(_) => "broken".to_owned(),
             })
             .collect();
         assert_eq!(words.join(" "), expected);
@@ -189,7 +193,7 @@ mod tests {
         let refused = Err(watcher::Error::InitialListFailed(kube::Error::Api(status.boxed())));
         let watched = translate(stream::iter([refused]), settings(), Shard::WHOLE).collect::<Vec<_>>();
         let watched = futures::executor::block_on(watched);
-        let [Watched::Broken(why)] = watched.as_slice() else { panic!("{watched:?}") };
+        let [NamespaceEvent::Failed(why)] = watched.as_slice() else { panic!("{watched:?}") };
         assert_eq!(*why, format!("the apiserver answered 403: {message}"));
     }
 

@@ -10,11 +10,11 @@ use common::{
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Condition, Entry, Fact, Mode, Record, Status, Truth, Uid,
-    entry::{Adopted, Pair, StatusChanged, Terms},
+    Actor, Condition, Entry, Event, Mode, Record, Status, Truth, Uid,
+    event::{Adopted, Pair, PolicyRef, StatusChanged},
     keys::CI_LABELS,
+    overrides::{Deadline, DeadlineBy},
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy},
 };
 use tempfile::TempDir;
 use testbed::{MongoOptions, MongoServer};
@@ -85,8 +85,12 @@ fn dawn() -> Timestamp {
 fn entry(uid: &str, seq: u64) -> Entry {
     let at = saturating_add(dawn(), SignedDuration::from_secs(i64::try_from(seq).unwrap_or(i64::MAX)));
     let fact = if seq == 1 {
-        Fact::Adopted(Adopted {
-            terms: Terms { policy: "ci".to_owned(), policy_hash: "0123456789abcdef".to_owned(), mode: Mode::Enforce },
+        Event::Adopted(Adopted {
+            terms: PolicyRef {
+                policy: "ci".to_owned(),
+                policy_hash: "0123456789abcdef".to_owned(),
+                mode: Mode::Enforce,
+            },
             created: dawn(),
             ci: CI_LABELS.iter().map(|k| Pair { k: (*k).to_owned(), v: format!("some-{k}") }).collect(),
             deadline: Some(Deadline {
@@ -100,7 +104,7 @@ fn entry(uid: &str, seq: u64) -> Entry {
     } else {
         let reason = "it has lived for 30m of the 1h that policy `ci` gives it".to_owned();
         let evidence = Condition { truth: Truth::False, reason: reason.clone(), observed_at: at };
-        Fact::StatusChanged(StatusChanged {
+        Event::StatusChanged(StatusChanged {
             from: Status::Unknown,
             to: Status::Ok,
             reason,
@@ -116,7 +120,7 @@ fn entry(uid: &str, seq: u64) -> Entry {
         actor: Actor::role("collector", "bench"),
         name: format!("ci-{uid}"),
         token: token(),
-        fact,
+        event: fact,
     }
 }
 

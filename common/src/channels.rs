@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::{
     config::ChannelSettings,
-    controls::{self, Decree},
-    store::{ClaimKind, Inserted, Note, Result, Store},
+    controls::{self, ControlRecord},
+    store::{ClaimKind, Inserted, Result, SourceCacheEntry, Store},
 };
 
 /// What is stored of a channel. Where another address is configured, that is another channel.
@@ -38,7 +38,7 @@ pub struct Change {
 
 /// That a notice was refused which is tried again: for its form, or because its recipient is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct ChannelRefusal {
     /// When that was, the last time.
     pub at: Timestamp,
     /// What happened, and what was answered.
@@ -98,13 +98,13 @@ pub async fn failed(
     let address = &settings.address;
     let (about, body) = match until {
         _ if failure.scope.is_of_one_notice() => {
-            let refusal = Refusal { at: now, why: failure.text(), until };
+            let refusal = ChannelRefusal { at: now, why: failure.text(), until };
             (of_notice(settings, notice), serde_json::json!({"address": address, "refusal": refusal}))
         }
         Some(until) => (group(settings), serde_json::json!({"address": address, "until": until})),
         None => return Ok(()),
     };
-    store.put_note(&Note { about, at: now, body }).await
+    store.put_note(&SourceCacheEntry { about, at: now, body }).await
 }
 
 /// Whether a notice is not tried now, because its receiver asked to be left alone: with all of them, or with this one.
@@ -128,7 +128,7 @@ pub async fn is_left_alone(
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn refusal(store: &dyn Store, settings: &ChannelSettings, notice: &str) -> Result<Option<Refusal>> {
+pub async fn refusal(store: &dyn Store, settings: &ChannelSettings, notice: &str) -> Result<Option<ChannelRefusal>> {
     let body = note(store, settings, &of_notice(settings, notice)).await?;
     // One that cannot be read, of a later version, costs a request.
     Ok(body.and_then(|mut body| serde_json::from_value(body["refusal"].take()).ok()))
@@ -149,7 +149,7 @@ async fn note(store: &dyn Store, settings: &ChannelSettings, about: &str) -> Res
 /// What is known, and the number under which it stands in the log.
 async fn last(store: &dyn Store, settings: &ChannelSettings) -> Result<(u64, Channel)> {
     let last = store.last_claim(ClaimKind::Controls, &group(settings)).await?;
-    let Some(Decree { number, body, .. }) = last.map(controls::read::<Stored>).transpose()? else {
+    let Some(ControlRecord { number, body, .. }) = last.map(controls::read::<Stored>).transpose()? else {
         return Ok((0, Channel::default()));
     };
     let is_it = body.address == settings.address;
@@ -170,7 +170,7 @@ mod tests {
     use lifecycle::{
         Status,
         channel::{ChannelState, FailureScope},
-        entry::NoticeIntended,
+        event::NoticeIntended,
         policy::OnUndeliverable,
         record,
     };
@@ -330,10 +330,13 @@ mod tests {
         assert_eq!(last().await, None);
         asks_for_a_minute(&store, FailureScope::Message).await;
         let why = "it answered 400 Bad Request: invalid_payload".to_owned();
-        assert_eq!(last().await, Some(Refusal { at: at(0), why, until: Some(at(60)) }));
+        assert_eq!(last().await, Some(ChannelRefusal { at: at(0), why, until: Some(at(60)) }));
         let gone = Failure { why: "it answered 410 Gone".to_owned(), answer: None, ..failure(FailureScope::Recipient) };
         failed(&*store, &webhook("a"), &TERMS, "u:3", &gone, at(60)).await.unwrap();
-        assert_eq!(last().await, Some(Refusal { at: at(60), why: "it answered 410 Gone".to_owned(), until: None }));
+        assert_eq!(
+            last().await,
+            Some(ChannelRefusal { at: at(60), why: "it answered 410 Gone".to_owned(), until: None })
+        );
         assert_eq!(refusal(&*store, &webhook("b"), "u:3").await.unwrap(), None);
     }
 

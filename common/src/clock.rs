@@ -13,12 +13,13 @@ use lifecycle::{
 };
 use tokio::time::{Duration, Instant};
 
-/// The most that our clock and the apiserver's may differ before nothing is decided on time (safety.md section 2).
+/// The most that our clock and the apiserver's may differ before nothing is decided on time (docs/design/protocol.md
+/// section 2).
 pub const MAX_SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long a comparison is good for. A jump of our clock shows at once against the monotonic one; this bounds how
 /// long a jump of the apiserver's can stay unseen.
-const GOOD_FOR: Duration = Duration::from_secs(600);
+const VALID_FOR: Duration = Duration::from_secs(600);
 
 /// Where a role gets the time from.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ impl Clock {
 
     /// One that is told, for tests.
     #[must_use]
-    pub fn told(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+    pub fn from_fn(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(move || cut_to_millis(tell())))
     }
 
@@ -80,7 +81,7 @@ impl ApiClock {
     pub fn now(&self) -> Option<Timestamp> {
         let sight = (*lock(&self.sight))?;
         let since = sight.at.elapsed();
-        (since <= GOOD_FOR).then(|| saturating_add(sight.date, SignedDuration::try_from(since).unwrap_or_default()))
+        (since <= VALID_FOR).then(|| saturating_add(sight.date, SignedDuration::try_from(since).unwrap_or_default()))
     }
 
     /// Whether our time agrees with the apiserver's.

@@ -1,15 +1,15 @@
 //! The cluster: a client that tries once, knows the apiserver's time, and never waits for ever.
 
-mod answer;
+mod api_error;
+mod auth;
 mod binding;
 mod fence;
 mod kubeconfig;
 mod login;
 mod metadata;
 mod namespaces;
-mod patience;
-mod refusal;
-mod review;
+mod timeout;
+mod watch_error;
 mod watching;
 
 use std::{path::Path, time::Duration};
@@ -25,15 +25,15 @@ use kube::{
 use tokio::{task::spawn_blocking, time::timeout};
 use tower::{BoxError, Service, layer::layer_fn, service_fn, util::MapResponseLayer};
 
-pub use answer::{Answer, Trouble, told, within};
+pub use api_error::{ApiError, ApiOutcome, told, within};
+pub use auth::{GROUP, bearer, may};
 pub use binding::{bind, unbind};
 pub use fence::{Fenced, fence};
-pub use metadata::{NamespaceMeta, lean};
+pub use metadata::{NamespaceMeta, trimmed};
 pub use namespaces::{facts, facts_of, look, patch_annotations};
-pub use review::{GROUP, bearer, may};
 pub use watching::watch;
 
-use self::{kubeconfig::Found, login::Login, patience::Patient};
+use self::{kubeconfig::Found, login::Login, timeout::WithTimeout};
 use crate::{
     clock::{ApiClock, Clock},
     proxies::Proxies,
@@ -144,15 +144,15 @@ impl Cluster {
     ///
     /// # Errors
     /// When it did not answer within [`REQUEST_TIMEOUT`].
-    pub async fn ask_time(&self) -> Result<(), Trouble> {
-        answer::within("ask the apiserver for the time", self.client.apiserver_version()).await.map(|_| ())
+    pub async fn ask_time(&self) -> Result<(), ApiError> {
+        api_error::within("ask the apiserver for the time", self.client.apiserver_version()).await.map(|_| ())
     }
 }
 
 /// A client that tries once.
 fn client(mut config: kube::Config, clock: &ApiClock) -> anyhow::Result<Client> {
     // kube repeats requests on 429, 503 and 504 unless told otherwise. A repeated DELETE could outlive the fence
-    // of its intent (safety.md section 2, step 7).
+    // of its intent (docs/design/protocol.md section 2, step 7).
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let builder =
@@ -174,7 +174,7 @@ where
         clock.see(response.headers());
         response
     });
-    builder.with_layer(&sees).with_layer(&layer_fn(Patient)).build()
+    builder.with_layer(&sees).with_layer(&layer_fn(WithTimeout)).build()
 }
 
 impl std::fmt::Debug for Cluster {

@@ -6,8 +6,8 @@ use lifecycle::Actor;
 use tokio::sync::watch;
 
 use crate::{
-    clock::Clock, cluster::Cluster, config::Settings, queue::SharedQueue, store::SharedStore, timings::Timings,
-    vitals::Vitals, web::Web,
+    clock::Clock, cluster::Cluster, config::Settings, http_client::HttpClient, liveness::Liveness, queue::SharedQueue,
+    store::SharedStore, timings::Timings,
 };
 
 /// The edges of a role: the ports, the cluster, the time, and the configuration as it is now.
@@ -17,8 +17,8 @@ pub struct Context {
     pub queue: SharedQueue,
     pub cluster: Cluster,
     pub clock: Clock,
-    pub web: Web,
-    pub vitals: Vitals,
+    pub http: HttpClient,
+    pub liveness: Liveness,
     pub settings: watch::Receiver<Arc<Settings>>,
     /// Tells this process from every other, in the history: see [`crate::process::instance`].
     pub instance: String,

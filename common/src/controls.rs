@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Record, Uid, keys::Lineage, record::Phase, time::saturating_add};
+use lifecycle::{Actor, Record, Uid, keys::StoreIdentity, record::Phase, time::saturating_add};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    beats,
+    heartbeat,
     history::token,
     store::{Claim, ClaimKind, Inserted, Result, Store, StoreError},
 };
@@ -18,16 +18,16 @@ const STOP: &str = "stop";
 const APPROVAL: &str = "approval";
 const CONFIG: &str = "config";
 const EPOCH: &str = "epoch";
-const DOUBT: &str = "doubt";
-const VOUCH: &str = "vouch";
-const MISMATCH: &str = "mismatch";
+const STORE_MISMATCH: &str = "store-mismatch";
+const TRUST: &str = "trust";
+const MARKER_MISMATCH: &str = "marker-mismatch";
 const CLUSTER: &str = "cluster";
 
 const PAGE: usize = 1_000;
 
 /// One decree, with its number in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decree<T> {
+pub struct ControlRecord<T> {
     pub number: u64,
     pub at: Timestamp,
     pub actor: Actor,
@@ -41,7 +41,7 @@ pub struct Stop {
     pub reason: Option<String>,
 }
 
-/// What was not foretold may be deleted beyond the wave, until then.
+/// What was not foretold may be deleted beyond the unannounced, until then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub until: Timestamp,
@@ -60,25 +60,24 @@ struct Epoch {
 
 /// A namespace carries a mark that does not belong to this store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Doubt {
+pub struct StoreMismatch {
     pub namespace: String,
     pub why: String,
 }
 
 /// Somebody knows that this store is the right one, whatever was marked before this epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Vouch {
+struct Trust {
     before: u64,
-    /// The last doubt that is answered by it.
-    doubt: u64,
-    /// The last report of a mark that is answered by it.
-    #[serde(default)]
-    mismatch: u64,
+    /// The last store mismatch that is answered by it.
+    store_mismatch: u64,
+    /// The last report of a record marker that is answered by it.
+    marker_mismatch: u64,
 }
 
 /// A namespace that was there before the present epoch began carries a mark that does not agree with its history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkReport {
+pub struct MarkerReport {
     pub uid: Uid,
     pub namespace: String,
 }
@@ -92,9 +91,9 @@ struct KnownCluster {
 
 /// What somebody answered by vouching for this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vouched {
+pub struct Trusted {
     /// The doubt about the whole store.
-    pub doubt: Option<Decree<Doubt>>,
+    pub mismatch: Option<ControlRecord<StoreMismatch>>,
     /// The namespaces whose marks did not agree with their histories.
     pub namespaces: Vec<String>,
 }
@@ -102,7 +101,7 @@ pub struct Vouched {
 /// How many namespaces have to tell that this store lost entries before the whole of it is in doubt, of so many that are
 /// managed: 3, or 1 % where that is more. What stands on fewer may be somebody's doing.
 #[must_use]
-pub fn doubted_from(managed: u64) -> u64 {
+pub fn mismatch_limit(managed: u64) -> u64 {
     managed.div_ceil(100).max(3)
 }
 
@@ -110,8 +109,8 @@ pub fn doubted_from(managed: u64) -> u64 {
 ///
 /// # Errors
 /// When the store is out of reach: then nothing destructive may be done either.
-pub async fn stopped(store: &dyn Store) -> Result<Option<Decree<Stop>>> {
-    Ok(last::<Stop>(store, STOP).await?.filter(|decree| decree.body.on))
+pub async fn stopped(store: &dyn Store) -> Result<Option<ControlRecord<Stop>>> {
+    Ok(last::<Stop>(store, STOP).await?.filter(|control| control.body.on))
 }
 
 /// Throws the stop, or takes it back.
@@ -126,8 +125,8 @@ pub async fn set_stop(store: &dyn Store, actor: &Actor, stop: &Stop, now: Timest
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn approval(store: &dyn Store, now: Timestamp) -> Result<Option<Decree<Approval>>> {
-    Ok(last::<Approval>(store, APPROVAL).await?.filter(|decree| now < decree.body.until))
+pub async fn approval(store: &dyn Store, now: Timestamp) -> Result<Option<ControlRecord<Approval>>> {
+    Ok(last::<Approval>(store, APPROVAL).await?.filter(|control| now < control.body.until))
 }
 
 /// Approves, for a length of time from `now`, that what was not foretold is deleted beyond the wave.
@@ -144,7 +143,7 @@ pub async fn approve(store: &dyn Store, actor: &Actor, period: SignedDuration, n
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn config(store: &dyn Store) -> Result<Option<Decree<Config>>> {
+pub async fn config(store: &dyn Store) -> Result<Option<ControlRecord<Config>>> {
     last(store, CONFIG).await
 }
 
@@ -153,7 +152,7 @@ pub async fn config(store: &dyn Store) -> Result<Option<Decree<Config>>> {
 /// # Errors
 /// When it is not known to be durable.
 pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Timestamp) -> Result<()> {
-    if config(store).await?.is_some_and(|decree| decree.body.hash == hash) {
+    if config(store).await?.is_some_and(|control| control.body.hash == hash) {
         return Ok(());
     }
     log(store, CONFIG, actor, &Config { hash: hash.to_owned() }, now).await.map(|_| ())
@@ -162,7 +161,7 @@ pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Ti
 /// A configuration in force that is another one than one's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherInForce {
-    pub decree: Decree<Config>,
+    pub control: ControlRecord<Config>,
     /// The last heartbeat of whoever put it in force; `None`: there is none, or none any more.
     pub heard: Option<Timestamp>,
 }
@@ -172,10 +171,11 @@ pub struct OtherInForce {
 /// # Errors
 /// When the store is out of reach.
 pub async fn other_in_force(store: &dyn Store, hash: &str) -> Result<Option<OtherInForce>> {
-    let Some(decree) = config(store).await?.filter(|decree| decree.body.hash != hash) else { return Ok(None) };
-    let beats = store.beats(beats::MOST).await?;
-    let heard = beats.into_iter().find(|beat| beat.id == decree.actor.as_str()).map(|beat| beat.at);
-    Ok(Some(OtherInForce { decree, heard }))
+    let Some(control) = config(store).await?.filter(|control| control.body.hash != hash) else { return Ok(None) };
+    let heartbeats = store.heartbeats(heartbeat::MAX_HEARTBEATS).await?;
+    let heard =
+        heartbeats.into_iter().find(|heartbeat| heartbeat.id == control.actor.as_str()).map(|heartbeat| heartbeat.at);
+    Ok(Some(OtherInForce { control, heard }))
 }
 
 /// Begins an epoch, higher than every one this store has had. It starts from the seconds since 1970, so that two
@@ -184,7 +184,7 @@ pub async fn other_in_force(store: &dyn Store, hash: &str) -> Result<Option<Othe
 /// # Errors
 /// When it is not known to be durable.
 pub async fn begin_epoch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<u64> {
-    let last = last::<Epoch>(store, EPOCH).await?.map_or(0, |decree| decree.body.epoch);
+    let last = last::<Epoch>(store, EPOCH).await?.map_or(0, |control| control.body.epoch);
     let epoch = u64::try_from(now.as_second()).unwrap_or(0).max(last + 1);
     log(store, EPOCH, actor, &Epoch { epoch }, now).await?;
     Ok(epoch)
@@ -196,37 +196,37 @@ pub async fn begin_epoch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Re
 /// When the store is out of reach.
 pub async fn previous_start(store: &dyn Store) -> Result<Option<Timestamp>> {
     let all = all::<Epoch>(store, EPOCH).await?;
-    Ok(all.iter().rev().nth(1).map(|decree| decree.at))
+    Ok(all.iter().rev().nth(1).map(|control| control.at))
 }
 
 /// What this store may have marked.
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn lineage(store: &dyn Store) -> Result<Lineage> {
+pub async fn store_identity(store: &dyn Store) -> Result<StoreIdentity> {
     let all = all::<Epoch>(store, EPOCH).await?;
-    let began = all.last().map(|decree| decree.at);
-    let epochs = all.into_iter().map(|decree| decree.body.epoch).collect();
-    let vouched_before = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.before);
-    Ok(Lineage { epochs, began, vouched_before })
+    let began = all.last().map(|control| control.at);
+    let epochs = all.into_iter().map(|control| control.body.epoch).collect();
+    let vouched_before = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.before);
+    Ok(StoreIdentity { epochs, began, trusted_before_epoch: vouched_before })
 }
 
 /// The last doubt about this store that nobody answered yet.
 ///
 /// # Errors
 /// When the store is out of reach.
-pub async fn doubt(store: &dyn Store) -> Result<Option<Decree<Doubt>>> {
-    let answered = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.doubt);
-    Ok(last::<Doubt>(store, DOUBT).await?.filter(|decree| decree.number > answered))
+pub async fn store_mismatch(store: &dyn Store) -> Result<Option<ControlRecord<StoreMismatch>>> {
+    let answered = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.store_mismatch);
+    Ok(last::<StoreMismatch>(store, STORE_MISMATCH).await?.filter(|control| control.number > answered))
 }
 
 /// Records a doubt, unless one stands already.
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn raise_doubt(store: &dyn Store, actor: &Actor, doubted: &Doubt, now: Timestamp) -> Result<()> {
-    if doubt(store).await?.is_none() {
-        log(store, DOUBT, actor, doubted, now).await?;
+pub async fn report_mismatch(store: &dyn Store, actor: &Actor, mismatch: &StoreMismatch, now: Timestamp) -> Result<()> {
+    if store_mismatch(store).await?.is_none() {
+        log(store, STORE_MISMATCH, actor, mismatch, now).await?;
     }
     Ok(())
 }
@@ -237,12 +237,17 @@ pub async fn raise_doubt(store: &dyn Store, actor: &Actor, doubted: &Doubt, now:
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn report_mark(store: &dyn Store, actor: &Actor, report: &MarkReport, now: Timestamp) -> Result<Vec<String>> {
-    let answered = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.mismatch);
-    let reported: Vec<_> = from::<MarkReport>(store, MISMATCH, answered + 1).await?;
+pub async fn report_marker(
+    store: &dyn Store,
+    actor: &Actor,
+    report: &MarkerReport,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let answered = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.marker_mismatch);
+    let reported: Vec<_> = from::<MarkerReport>(store, MARKER_MISMATCH, answered + 1).await?;
     let mut namespaces: BTreeMap<_, _> = reported.into_iter().map(|it| (it.body.uid, it.body.namespace)).collect();
     if namespaces.insert(report.uid.clone(), report.namespace.clone()).is_none() {
-        log(store, MISMATCH, actor, report, now).await?;
+        log(store, MARKER_MISMATCH, actor, report, now).await?;
     }
     let mut standing = Vec::new();
     for (uid, namespace) in namespaces {
@@ -258,23 +263,23 @@ pub async fn report_mark(store: &dyn Store, actor: &Actor, report: &MarkReport, 
 ///
 /// # Errors
 /// When it is not known to be durable.
-pub async fn vouch(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Vouched>> {
-    let doubt = doubt(store).await?;
+pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<Option<Trusted>> {
+    let mismatch = store_mismatch(store).await?;
     let namespaces = mismatched(store).await?;
-    if doubt.is_none() && namespaces.is_empty() {
+    if mismatch.is_none() && namespaces.is_empty() {
         return Ok(None);
     }
-    let answered = last::<Doubt>(store, DOUBT).await?.map_or(0, |decree| decree.number);
-    let mismatch = last::<MarkReport>(store, MISMATCH).await?.map_or(0, |decree| decree.number);
+    let store_mismatch = last::<StoreMismatch>(store, STORE_MISMATCH).await?.map_or(0, |control| control.number);
+    let marker_mismatch = last::<MarkerReport>(store, MARKER_MISMATCH).await?.map_or(0, |control| control.number);
     // A new epoch, so that what this store marks from now on is told from what was vouched for.
     let before = begin_epoch(store, actor, now).await?;
-    log(store, VOUCH, actor, &Vouch { before, doubt: answered, mismatch }, now).await?;
-    Ok(Some(Vouched { doubt, namespaces }))
+    log(store, TRUST, actor, &Trust { before, store_mismatch, marker_mismatch }, now).await?;
+    Ok(Some(Trusted { mismatch, namespaces }))
 }
 
 /// The namespaces whose marks do not agree with their histories, by their snapshots, where nobody vouched for that.
 async fn mismatched(store: &dyn Store) -> Result<Vec<String>> {
-    let vouched_before = last::<Vouch>(store, VOUCH).await?.map_or(0, |decree| decree.body.before);
+    let vouched_before = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.before);
     let mut namespaces = Vec::new();
     let mut after: Option<Uid> = None;
     loop {
@@ -296,7 +301,7 @@ async fn mismatched(store: &dyn Store) -> Result<Vec<String>> {
 /// # Errors
 /// When the store is out of reach.
 pub async fn cluster(store: &dyn Store) -> Result<Option<Uid>> {
-    Ok(last::<KnownCluster>(store, CLUSTER).await?.map(|decree| decree.body.uid))
+    Ok(last::<KnownCluster>(store, CLUSTER).await?.map(|control| control.body.uid))
 }
 
 /// Has a store that knows no cluster know this one. Returns the one it knows: of two at once one comes first.
@@ -321,16 +326,16 @@ pub async fn approve_cluster(store: &dyn Store, actor: &Actor, uid: &Uid, now: T
     Ok(former)
 }
 
-pub(crate) async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<Decree<T>>> {
+pub(crate) async fn last<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Option<ControlRecord<T>>> {
     store.last_claim(ClaimKind::Controls, group).await?.map(read).transpose()
 }
 
-async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<Decree<T>>> {
+async fn all<T: DeserializeOwned>(store: &dyn Store, group: &str) -> Result<Vec<ControlRecord<T>>> {
     from(store, group, 1).await
 }
 
 /// The whole of a log, from a number on.
-async fn from<T: DeserializeOwned>(store: &dyn Store, group: &str, mut from: u64) -> Result<Vec<Decree<T>>> {
+async fn from<T: DeserializeOwned>(store: &dyn Store, group: &str, mut from: u64) -> Result<Vec<ControlRecord<T>>> {
     let mut found = Vec::new();
     loop {
         let page = store.claims(ClaimKind::Controls, group, from, PAGE).await?;
@@ -362,18 +367,18 @@ pub(crate) fn claim(group: &str, number: u64, actor: &Actor, body: &impl Seriali
     Claim { kind: ClaimKind::Controls, group, number, at, actor, token: token(), body }
 }
 
-pub(crate) fn read<T: DeserializeOwned>(claim: Claim) -> Result<Decree<T>> {
+pub(crate) fn read<T: DeserializeOwned>(claim: Claim) -> Result<ControlRecord<T>> {
     let Claim { group, number, at, actor, body, .. } = claim;
     let body = serde_json::from_value(body).map_err(|error| StoreError::Damaged {
         doing: format!("read `{group}` number {number}"),
         why: error.to_string(),
     })?;
-    Ok(Decree { number, at, actor, body })
+    Ok(ControlRecord { number, at, actor, body })
 }
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::{Namespace, entry::MarkMismatched, keys::Mismatch};
+    use lifecycle::{Namespace, event::RecordMarkerMismatched, keys::Mismatch};
 
     use super::*;
     use crate::store::temporary;
@@ -386,7 +391,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn marked(mark: &str) -> Namespace {
+    fn marked(marker: &str) -> Namespace {
         Namespace {
             uid: lifecycle::Uid::new("u"),
             name: "a".into(),
@@ -395,7 +400,7 @@ mod tests {
             deleted: None,
             ending: None,
             labels: Default::default(),
-            annotations: [("manager.cicd.skao.int/record".to_owned(), mark.to_owned())].into(),
+            annotations: [("manager.cicd.skao.int/record".to_owned(), marker.to_owned())].into(),
         }
     }
 
@@ -436,15 +441,15 @@ mod tests {
         accept_config(&*store, &holder, "theirs", at(0)).await.unwrap();
         assert_eq!(heard("theirs").await, None);
         assert_eq!(heard("ours").await, Some(None));
-        let beat = |id: String, second| crate::store::Heartbeat {
+        let heartbeat = |id: String, second| crate::store::Heartbeat {
             id,
             role: "collect-controller".into(),
             started: at(0),
             at: at(second),
             body: serde_json::Value::Null,
         };
-        store.beat(&beat("collect-controller/ours".into(), 40)).await.unwrap();
-        store.beat(&beat(holder.to_string(), 30)).await.unwrap();
+        store.heartbeat(&heartbeat("collect-controller/ours".into(), 40)).await.unwrap();
+        store.heartbeat(&heartbeat(holder.to_string(), 30)).await.unwrap();
         assert_eq!(heard("ours").await, Some(Some(at(30))));
     }
 
@@ -463,43 +468,44 @@ mod tests {
         begin_epoch(&*store, &me(), at(2_000)).await.unwrap();
         let keys = lifecycle::Keys::default();
         let record = Record { head: 4, ..Record::new(Uid::new("u")) };
-        let check = |lineage: &Lineage, mark: &str| lineage.check(&marked(mark), &keys, &record);
+        let check =
+            |store_identity: &StoreIdentity, marker: &str| store_identity.check(&marked(marker), &keys, &record);
 
-        let lineage_before = lineage(&*store).await.unwrap();
+        let lineage_before = store_identity(&*store).await.unwrap();
         assert_eq!(check(&lineage_before, "2000.4"), Ok(()));
         assert_eq!(check(&lineage_before, "2000.5"), Err(Mismatch::Behind { marked: 5, head: 4 }));
         assert_eq!(check(&lineage_before, "1500.1"), Err(Mismatch::OtherStore(1_500)));
         assert_eq!(check(&lineage_before, "mine"), Err(Mismatch::Unreadable));
-        assert_eq!(vouch(&*store, &me(), at(2_100)).await.unwrap(), None, "nobody doubted it");
+        assert_eq!(trust_store(&*store, &me(), at(2_100)).await.unwrap(), None, "nobody doubted it");
 
-        let doubted = Doubt { namespace: "a".into(), why: "for a test".into() };
-        raise_doubt(&*store, &me(), &doubted, at(2_200)).await.unwrap();
-        raise_doubt(&*store, &me(), &doubted, at(2_201)).await.unwrap();
-        assert_eq!(doubt(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
-        let vouched = vouch(&*store, &me(), at(2_300)).await.unwrap().unwrap();
-        assert_eq!((vouched.doubt.unwrap().number, vouched.namespaces), (1, Vec::new()));
+        let mismatch = StoreMismatch { namespace: "a".into(), why: "for a test".into() };
+        report_mismatch(&*store, &me(), &mismatch, at(2_200)).await.unwrap();
+        report_mismatch(&*store, &me(), &mismatch, at(2_201)).await.unwrap();
+        assert_eq!(store_mismatch(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
+        let trusted = trust_store(&*store, &me(), at(2_300)).await.unwrap().unwrap();
+        assert_eq!((trusted.mismatch.unwrap().number, trusted.namespaces), (1, Vec::new()));
 
-        assert_eq!(doubt(&*store).await.unwrap(), None);
-        let lineage_after = lineage(&*store).await.unwrap();
+        assert_eq!(store_mismatch(&*store).await.unwrap(), None);
+        let lineage_after = store_identity(&*store).await.unwrap();
         assert_eq!(check(&lineage_after, "1500.9"), Ok(()));
         assert_eq!(check(&lineage_after, "2000.9"), Ok(()));
         assert_eq!(check(&lineage_after, "2300.9"), Err(Mismatch::Behind { marked: 9, head: 4 }));
         assert_eq!(check(&lineage_after, "9999.1"), Err(Mismatch::OtherStore(9_999)));
-        raise_doubt(&*store, &me(), &doubted, at(2_400)).await.unwrap();
-        assert!(doubt(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
+        report_mismatch(&*store, &me(), &mismatch, at(2_400)).await.unwrap();
+        assert!(store_mismatch(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
     }
 
     #[tokio::test]
     async fn who_vouches_answers_the_marks_of_single_namespaces_too() {
         let (_directory, store) = temporary().await;
         let epoch = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
-        let mismatch = MarkMismatched { mark: "9.9.u".into(), why: "for a test".into(), epoch };
+        let mismatch = RecordMarkerMismatched { marker: "9.9.u".into(), why: "for a test".into(), epoch };
         let record = Record { name: "a".into(), mismatch: Some(mismatch), ..Record::new(Uid::new("u")) };
         store.put_snapshot(&record).await.unwrap();
-        let vouched = vouch(&*store, &me(), at(1_001)).await.unwrap().unwrap();
-        assert_eq!((vouched.doubt, vouched.namespaces), (None, vec!["a".to_owned()]));
-        assert!(lineage(&*store).await.unwrap().vouched_before > epoch);
-        assert_eq!(vouch(&*store, &me(), at(1_002)).await.unwrap(), None, "that is answered");
+        let trusted = trust_store(&*store, &me(), at(1_001)).await.unwrap().unwrap();
+        assert_eq!((trusted.mismatch, trusted.namespaces), (None, vec!["a".to_owned()]));
+        assert!(store_identity(&*store).await.unwrap().trusted_before_epoch > epoch);
+        assert_eq!(trust_store(&*store, &me(), at(1_002)).await.unwrap(), None, "that is answered");
     }
 
     #[tokio::test]
@@ -507,14 +513,14 @@ mod tests {
         let (_directory, store) = temporary().await;
         begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
         let report = async |uid: &str| {
-            let report = MarkReport { uid: Uid::new(uid), namespace: uid.into() };
-            report_mark(&*store, &me(), &report, at(1_001)).await.unwrap().len()
+            let report = MarkerReport { uid: Uid::new(uid), namespace: uid.into() };
+            report_marker(&*store, &me(), &report, at(1_001)).await.unwrap().len()
         };
         assert_eq!((report("a").await, report("b").await, report("a").await), (1, 2, 2));
-        raise_doubt(&*store, &me(), &Doubt { namespace: "a".into(), why: "for a test".into() }, at(1_002))
+        report_mismatch(&*store, &me(), &StoreMismatch { namespace: "a".into(), why: "for a test".into() }, at(1_002))
             .await
             .unwrap();
-        vouch(&*store, &me(), at(1_003)).await.unwrap().unwrap();
+        trust_store(&*store, &me(), at(1_003)).await.unwrap().unwrap();
         assert_eq!(report("c").await, 1);
         store.put_snapshot(&Record { phase: Phase::Gone, head: 1, ..Record::new(Uid::new("c")) }).await.unwrap();
         assert_eq!(report("d").await, 1, "one of them has gone");
@@ -522,7 +528,7 @@ mod tests {
 
     #[test]
     fn three_namespaces_or_a_hundredth_of_all_put_the_store_in_doubt() {
-        let of = |managed: &[u64]| managed.iter().map(|managed| doubted_from(*managed)).collect::<Vec<_>>();
+        let of = |managed: &[u64]| managed.iter().map(|managed| mismatch_limit(*managed)).collect::<Vec<_>>();
         assert_eq!(of(&[0, 2, 300, 301, 10_000]), [3, 3, 3, 4, 100]);
     }
 

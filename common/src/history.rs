@@ -1,7 +1,7 @@
 //! Reading a namespace's record, and appending to its history.
 
 use jiff::Timestamp;
-use lifecycle::{Actor, Entry, Fact, Record, Uid, entry::MAX_ENTRY_BYTES, time::cut_to_millis};
+use lifecycle::{Actor, Entry, Event, Record, Uid, event::MAX_ENTRY_BYTES, time::cut_to_millis};
 
 use crate::store::{Inserted, Result, Store};
 
@@ -48,7 +48,7 @@ pub async fn append(
     store: &dyn Store,
     record: &mut Record,
     actor: &Actor,
-    fact: Fact,
+    fact: Event,
     now: Timestamp,
 ) -> Result<Appended> {
     let name = record.name.clone();
@@ -64,7 +64,7 @@ pub async fn append_named(
     record: &mut Record,
     name: &str,
     actor: &Actor,
-    fact: Fact,
+    fact: Event,
     now: Timestamp,
 ) -> Result<Appended> {
     let entry = Entry {
@@ -74,7 +74,7 @@ pub async fn append_named(
         actor: actor.clone(),
         name: name.to_owned(),
         token: token(),
-        fact,
+        event: fact,
     };
     debug_assert!(serde_json::to_vec(&entry).is_ok_and(|json| json.len() <= MAX_ENTRY_BYTES), "{entry:?}");
     match store.append(&entry).await? {
@@ -110,16 +110,16 @@ pub fn token() -> String {
 
 #[cfg(test)]
 mod tests {
-    use lifecycle::entry::{Gone, Released};
+    use lifecycle::event::{Gone, Released};
 
     use super::*;
     use crate::store::{SharedStore, temporary};
 
-    fn released() -> Fact {
-        Fact::Released(Released { why: "for a test".into() })
+    fn released() -> Event {
+        Event::Released(Released { why: "for a test".into() })
     }
 
-    async fn write(store: &SharedStore, record: &mut Record, fact: Fact) -> Appended {
+    async fn write(store: &SharedStore, record: &mut Record, fact: Event) -> Appended {
         let actor = Actor::person("me");
         append_named(&**store, record, "a", &actor, fact, Timestamp::UNIX_EPOCH).await.unwrap()
     }
@@ -131,7 +131,7 @@ mod tests {
         let (mut first, mut second) = (Record::new(uid.clone()), Record::new(uid.clone()));
         assert_eq!(write(&store, &mut first, released()).await, Appended::Written);
         let before = second.clone();
-        assert_eq!(write(&store, &mut second, Fact::Gone(Gone {})).await, Appended::Conflict);
+        assert_eq!(write(&store, &mut second, Event::Gone(Gone {})).await, Appended::Conflict);
         assert_eq!(second, before);
         assert_eq!(load(&*store, &uid).await.unwrap(), first);
     }

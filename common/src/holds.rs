@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lifecycle::{Actor, hold::Hold};
 
 use crate::{
-    controls::{self, Decree},
+    controls::{self, ControlRecord},
     store::{Inserted, Result, Store},
 };
 
@@ -16,7 +16,7 @@ const GROUP: &str = "hold";
 ///
 /// # Errors
 /// When the store is out of reach or damaged.
-pub async fn last(store: &dyn Store) -> Result<Option<Decree<Hold>>> {
+pub async fn last(store: &dyn Store) -> Result<Option<ControlRecord<Hold>>> {
     controls::last(store, GROUP).await
 }
 
@@ -24,8 +24,8 @@ pub async fn last(store: &dyn Store) -> Result<Option<Decree<Hold>>> {
 ///
 /// # Errors
 /// When the store is out of reach: then nothing destructive may be done either.
-pub async fn in_force(store: &dyn Store) -> Result<Option<Decree<Hold>>> {
-    Ok(last(store).await?.filter(|decree| decree.body.stands()))
+pub async fn in_force(store: &dyn Store) -> Result<Option<ControlRecord<Hold>>> {
+    Ok(last(store).await?.filter(|control| control.body.stands()))
 }
 
 /// Writes the next word, which follows on the one of this number (0: on none). [`Inserted::Taken`]: somebody else wrote
@@ -41,8 +41,8 @@ pub async fn follow(store: &dyn Store, actor: &Actor, after: u64, hold: &Hold, n
 mod tests {
     use lifecycle::{
         Uid,
-        ending::SharedCause,
         hold::{HeldBy, HoldEnd},
+        termination::SharedCause,
     };
 
     use super::*;

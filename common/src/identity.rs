@@ -17,11 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    beats,
     clock::Clock,
-    cluster::{Answer, Cluster, Trouble, within},
+    cluster::{ApiError, ApiOutcome, Cluster, within},
     context::Context,
-    controls,
+    controls, heartbeat,
     identity::kinship::Kinship,
     store::{Heartbeat, Store, StoreError},
 };
@@ -30,20 +29,20 @@ use crate::{
 const SYSTEM: &str = "kube-system";
 
 /// How long an apiserver that does not answer is left alone, at first and at most.
-const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// The uid that stands for a cluster; `None` where we may not read it.
 ///
 /// # Errors
 /// When it is not known: the apiserver did not answer, or has yet to make the namespace.
-pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, Trouble> {
+pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, ApiError> {
     let doing = format!("read the uid of namespace `{SYSTEM}`, which stands for the cluster");
     match within(&doing, cluster.lean_namespaces().get(SYSTEM)).await {
         Ok(object) => match object.metadata.uid {
             Some(uid) => Ok(Some(Uid::new(uid))),
-            None => Err(Trouble { doing, answer: Answer::Unclear, why: "the answer lacks it".to_owned() }),
+            None => Err(ApiError { doing, answer: ApiOutcome::Unclear, why: "the answer lacks it".to_owned() }),
         },
-        Err(trouble) if trouble.answer == Answer::Refused => Ok(None),
+        Err(trouble) if trouble.answer == ApiOutcome::Refused => Ok(None),
         Err(trouble) => Err(trouble),
     }
 }
@@ -124,7 +123,7 @@ pub async fn belong_together(
     clock: &Clock,
     cancel: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let (mut rest, mut is_told) = (REST.0, false);
+    let (mut rest, mut is_told) = (RETRY_BACKOFF.0, false);
     loop {
         match of_cluster(cluster).await {
             Ok(Some(uid)) => match is_known_or_kin(store, cluster).await? {
@@ -158,14 +157,14 @@ pub async fn belong_together(
             }
         }
         tokio::select! {
-            () = sleep(rest) => rest = (rest * 2).min(REST.1),
+            () = sleep(rest) => rest = (rest * 2).min(RETRY_BACKOFF.1),
             () = cancel.cancelled() => bail!("it was asked to end before it was known which cluster it is"),
         }
     }
 }
 
 /// Whether a store knows a cluster, or has its histories of this one.
-async fn is_known_or_kin(store: &dyn Store, cluster: &Cluster) -> anyhow::Result<Result<(), Trouble>> {
+async fn is_known_or_kin(store: &dyn Store, cluster: &Cluster) -> anyhow::Result<Result<(), ApiError>> {
     if controls::cluster(store).await?.is_some() {
         return Ok(Ok(()));
     }
@@ -187,31 +186,31 @@ async fn is_known_or_kin(store: &dyn Store, cluster: &Cluster) -> anyhow::Result
 /// When there is one, or the store is out of reach.
 pub async fn is_alone(context: &Context, role: &'static str, installation: &str) -> anyhow::Result<()> {
     let (store, now) = (&*context.store, context.clock.now());
-    let (id, body) = (beats::id(context, role), json!({"installation": installation}));
-    store.beat(&Heartbeat { id: id.clone(), role: role.to_owned(), started: now, at: now, body }).await?;
-    let beats = store.beats(beats::MOST).await?;
-    let Some((other, beat)) = other_installation(&beats, &id, installation, now) else { return Ok(()) };
-    store.forget_beat(&id).await?;
+    let (id, body) = (heartbeat::id(context, role), json!({"installation": installation}));
+    store.heartbeat(&Heartbeat { id: id.clone(), role: role.to_owned(), started: now, at: now, body }).await?;
+    let heartbeats = store.heartbeats(heartbeat::MAX_HEARTBEATS).await?;
+    let Some((other, heartbeat)) = other_installation(&heartbeats, &id, installation, now) else { return Ok(()) };
+    store.remove_heartbeat(&id).await?;
     bail!(
         "the installation `{other}` works on this store since {} (`{}`, last heard of at {}), and this one is \
          `{installation}`; give each a database of its own (`store.url`); if that one has gone without a word, wait until it \
          was not heard of for {} s",
-        beat.started,
-        beat.id,
-        beat.at,
-        beats::DEAD_AFTER.as_secs()
+        heartbeat.started,
+        heartbeat.id,
+        heartbeat.at,
+        heartbeat::DEAD_AFTER.as_secs()
     )
 }
 
 /// Another installation that was heard of lately, and the beat that tells of it.
 fn other_installation<'a>(
-    beats: &'a [Heartbeat],
+    heartbeats: &'a [Heartbeat],
     own: &str,
     installation: &str,
     now: Timestamp,
 ) -> Option<(&'a str, &'a Heartbeat)> {
-    let others = beats.iter().filter(|beat| beat.id != own && beats::is_alive(beat.at, now));
-    let mut named = others.filter_map(|beat| Some((beat.body.get("installation")?.as_str()?, beat)));
+    let others = heartbeats.iter().filter(|heartbeat| heartbeat.id != own && heartbeat::is_alive(heartbeat.at, now));
+    let mut named = others.filter_map(|heartbeat| Some((heartbeat.body.get("installation")?.as_str()?, heartbeat)));
     named.find(|(other, _)| *other != installation)
 }
 

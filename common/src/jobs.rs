@@ -1,28 +1,28 @@
 //! The job runner: starts jobs by name and arguments, and tells how they are. It knows nothing of what they do.
 
-mod every;
+mod cron;
 mod kubernetes;
 mod local;
 mod outcome;
 mod pending;
-mod slot;
+mod time_slot;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 pub use self::{
-    every::Every,
+    cron::CronInterval,
     kubernetes::{KubernetesJobs, Place},
     local::{LocalJobs, Program},
     outcome::Outcome,
     pending::{BEGINS_WITHIN, Pending},
-    slot::Slot,
+    time_slot::TimeSlot,
 };
 
 /// The most letters of a job's name: with the name of the installation before it, and what a CronJob hangs on to it, it
 /// is one that Kubernetes takes (63; 52 for a CronJob).
-pub const LONGEST_NAME: usize = 30;
+pub const MAX_NAME_LENGTH: usize = 30;
 
 /// What kind of job it is: each has its own program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +53,7 @@ pub struct Schedule {
     pub kind: JobKind,
     /// As [`JobSpec::args`].
     pub args: Vec<String>,
-    pub every: Every,
+    pub every: CronInterval,
     /// Each run is ended after this long.
     pub deadline: Duration,
 }
@@ -141,13 +141,13 @@ pub type SharedJobs = Arc<dyn JobRunner>;
 
 /// The name of a job's nth try, from 0 on.
 #[must_use]
-pub fn turn_name(name: &str, turn: u32) -> String {
+pub fn attempt_name(name: &str, turn: u32) -> String {
     if turn == 0 { name.to_owned() } else { format!("{name}-{turn}") }
 }
 
 /// Which try of the job `base` this name is of; `None`: of another job.
 #[must_use]
-pub fn turn_of(base: &str, name: &str) -> Option<u32> {
+pub fn attempt_of(base: &str, name: &str) -> Option<u32> {
     match name.strip_prefix(base)? {
         "" => Some(0),
         rest => rest.strip_prefix('-')?.parse().ok().filter(|turn| *turn > 0),
@@ -178,7 +178,7 @@ impl JobKind {
 /// Refuses what could not be a job's name everywhere.
 fn check_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_name = (1..=LONGEST_NAME).contains(&name.len())
+    let is_name = (1..=MAX_NAME_LENGTH).contains(&name.len())
         && name.chars().all(|c| plain(c) || c == '-')
         && name.starts_with(plain)
         && name.ends_with(plain);
@@ -187,7 +187,7 @@ fn check_name(name: &str) -> Result<()> {
     }
     Err(JobError {
         doing: format!("start job `{name}`"),
-        why: format!("a name is 1 to {LONGEST_NAME} lower case letters, digits and inner dashes"),
+        why: format!("a name is 1 to {MAX_NAME_LENGTH} lower case letters, digits and inner dashes"),
     })
 }
 
@@ -198,10 +198,10 @@ mod tests {
     #[test]
     fn a_name_tells_its_turn() {
         for turn in [0, 1, 12] {
-            assert_eq!(turn_of("collector-0-1", &turn_name("collector-0-1", turn)), Some(turn));
+            assert_eq!(attempt_of("collector-0-1", &attempt_name("collector-0-1", turn)), Some(turn));
         }
         for other in ["collector-0", "collector-0-1-", "collector-0-1-x", "collector-0-1-0", "collector-0-12"] {
-            assert_eq!(turn_of("collector-0-1", other), None, "{other}");
+            assert_eq!(attempt_of("collector-0-1", other), None, "{other}");
         }
     }
 }

@@ -26,12 +26,12 @@ use self::{
     watchdog::Watchdog,
 };
 use crate::{
+    liveness::{Liveness, Ticker},
     process::Running,
-    vitals::{Turns, Vitals},
 };
 
 /// How often in the length of a lease it is looked at, by the leader and by those who wait.
-const LOOKS: u32 = 5;
+const MAX_READS: u32 = 5;
 
 /// The part of a lease for which who acquired it waits before it leads. A candidate that saw the Lease expired when we
 /// did, and whose patch comes later than this, knows by its own watch that it was late.
@@ -50,13 +50,13 @@ where
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let leads = Gauge::<i64>::default();
-    let vitals = running.context.vitals.clone();
-    vitals.register(|registry| {
+    let liveness = running.context.liveness.clone();
+    liveness.register(|registry| {
         registry.register("namespace_manager_leader", "Whether this process leads", leads.clone());
     });
     let cancel = running.cancel.clone();
     let mut election = Election::new(role, &running.context);
-    let turns = vitals.watch("election", election.lease);
+    let turns = liveness.watch("election", election.lease);
     let won = tokio::select! {
         biased;
         () = cancel.cancelled() => None,
@@ -74,7 +74,7 @@ where
     let ended = tokio::select! {
         biased;
         ended = tasks.join_next() => ended,
-        why = keep(&mut election, won, &turns, &vitals) => {
+        why = keep(&mut election, won, &turns, &liveness) => {
             leads.set(0);
             bail!("`{}` no longer leads: {why}", election.holder);
         }
@@ -92,12 +92,12 @@ where
 }
 
 /// Waits until we lead. Returns since when, at the latest, others know that.
-async fn win(election: &mut Election, turns: &Turns) -> Instant {
+async fn win(election: &mut Election, turns: &Ticker) -> Instant {
     // Since when the lease names us, and how long it must.
     let mut ours: Option<(Instant, Duration)> = None;
     let mut trouble = false;
     loop {
-        turns.turned();
+        turns.tick();
         let asked = Instant::now();
         let answer = election.ask().await;
         let (settling, took) = (election.lease / SETTLING, asked.elapsed());
@@ -120,14 +120,14 @@ async fn win(election: &mut Election, turns: &Turns) -> Instant {
                 if holder.is_empty() {
                     settling / 2
                 } else {
-                    election.lease / LOOKS
+                    election.lease / MAX_READS
                 }
             }
             Answer::Unknown(why) => {
                 if !was_trouble {
                     warn!("lease `{}` cannot be looked at, so nobody here leads: {why}", election.name);
                 }
-                election.lease / LOOKS
+                election.lease / MAX_READS
             }
         };
         sleep(wait).await;
@@ -135,15 +135,15 @@ async fn win(election: &mut Election, turns: &Turns) -> Instant {
 }
 
 /// Keeps the lease, until it is lost: returns why.
-async fn keep(election: &mut Election, won: Instant, turns: &Turns, vitals: &Vitals) -> String {
+async fn keep(election: &mut Election, won: Instant, turns: &Ticker, liveness: &Liveness) -> String {
     let lease = election.lease;
     let mut until = won + lease;
     let watchdog = Watchdog::start(until, lease / SETTLING);
     let mut trouble = false;
     loop {
-        turns.turned();
-        sleep_until(until.min(Instant::now() + lease / LOOKS)).await;
-        if let Some(stuck) = vitals.stuck() {
+        turns.tick();
+        sleep_until(until.min(Instant::now() + lease / MAX_READS)).await;
+        if let Some(stuck) = liveness.stuck() {
             return stuck.to_string();
         }
         let asked = Instant::now();

@@ -5,7 +5,8 @@
 //! by the scheme of a URL, and each adapter passes the contract suite of its port (`tests/contract`).
 
 pub mod admin;
-pub mod beats;
+pub mod annotations;
+pub mod budget;
 pub mod channels;
 pub mod clock;
 pub mod cluster;
@@ -14,21 +15,20 @@ pub mod context;
 pub mod controls;
 pub mod events;
 pub mod exposition;
+pub mod heartbeat;
 pub mod history;
 pub mod holds;
+pub mod http_client;
 pub mod identity;
 pub mod jobs;
 pub mod leadership;
-pub mod mirroring;
-pub mod nudge;
+pub mod liveness;
 pub mod process;
 pub mod proxies;
+pub mod publish;
 pub mod queue;
-pub mod ration;
 pub mod retention;
 pub mod status;
 pub mod stop;
 pub mod store;
 pub mod timings;
-pub mod vitals;
-pub mod web;

@@ -35,7 +35,7 @@ pub const REFUSED: u8 = 6;
 
 /// How long everything may take to end after a signal. An attempt that was begun is brought to its end within it where
 /// everybody answers; where somebody does not, it is cut off, and its intent is fenced once it has run out.
-const GRACE: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Threads that run tasks. Almost everything waits for somebody else's answer, and each thread keeps memory of its own.
 const WORKERS: usize = 2;
@@ -146,8 +146,8 @@ where
     };
     tasks.cancel.cancel();
     tokio::select! {
-        late = tasks.end(GRACE) => if !late.is_empty() {
-            warn!("cut off after {} s: {}; the next start goes on from the history", GRACE.as_secs(), late.join(", "));
+        late = tasks.end(SHUTDOWN_TIMEOUT) => if !late.is_empty() {
+            warn!("cut off after {} s: {}; the next start goes on from the history", SHUTDOWN_TIMEOUT.as_secs(), late.join(", "));
         },
         signal = signals.next() => warn!("{signal} again: cut off; the next start goes on from the history"),
     }

@@ -21,7 +21,7 @@ pub enum Route {
     Tasks,
     /// What to ask a CI system again: to everybody who listens at that time. The oldest make room where somebody does not
     /// keep up.
-    Hints,
+    CiEvents,
 }
 
 /// What is sent: a place to look, and nothing that could be believed.

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Record, Uid, record::Phase, time::saturating_add};
 
 use crate::{
-    beats::FORGOTTEN_AFTER,
+    budget::Window,
+    heartbeat::REMOVED_AFTER,
     history::load_and_mend,
-    ration::Window,
     store::{ClaimKind, Heartbeat, Result, Store},
     timings::Timings,
 };
@@ -19,7 +19,7 @@ use crate::{
 const PAGE: usize = 500;
 
 /// Whatever is configured, so long everything is remembered: nobody who judges or acts looks further back.
-const LEAST: SignedDuration = SignedDuration::from_hours(24);
+const MIN_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,12 +41,12 @@ pub struct Pruned {
 /// # Errors
 /// When the store is out of reach: the next time goes on.
 pub async fn prune(store: &dyn Store, retention: SignedDuration, now: Timestamp) -> Result<Pruned> {
-    let before = saturating_add(now, -retention.max(LEAST));
+    let before = saturating_add(now, -retention.max(MIN_RETENTION));
     Ok(Pruned {
         histories: histories(store, before).await?,
         slots: slots(store, before).await?,
-        heartbeats: heartbeats(store, saturating_add(now, -FORGOTTEN_AFTER)).await?,
-        notes: notes(store, saturating_add(now, -LEAST)).await?,
+        heartbeats: heartbeats(store, saturating_add(now, -REMOVED_AFTER)).await?,
+        notes: notes(store, saturating_add(now, -MIN_RETENTION)).await?,
     })
 }
 
@@ -86,7 +86,7 @@ async fn slots(store: &dyn Store, before: Timestamp) -> Result<u64> {
     // Whatever the length of a window: this long before, all of them are over.
     let before = Window::of(before, Timings::default().budget_window).start().to_string();
     let mut forgotten = 0;
-    for kind in [ClaimKind::Slots, ClaimKind::Waves] {
+    for kind in [ClaimKind::Slots, ClaimKind::Unannounced] {
         loop {
             let found = store.forget_claims(kind, &before, PAGE).await?;
             forgotten += found as u64;
@@ -113,13 +113,14 @@ async fn notes(store: &dyn Store, before: Timestamp) -> Result<u64> {
 async fn heartbeats(store: &dyn Store, before: Timestamp) -> Result<u64> {
     let mut forgotten = 0;
     loop {
-        let page = store.beats(PAGE).await?;
+        let page = store.heartbeats(PAGE).await?;
         // What a sweep left of itself is good until then.
-        let until = |beat: &Heartbeat| beat.body.get("until")?.as_str()?.parse::<Timestamp>().ok();
-        let is_dead = |beat: &&Heartbeat| beat.at < before && until(beat).is_none_or(|until| until < before);
+        let until = |heartbeat: &Heartbeat| heartbeat.body.get("until")?.as_str()?.parse::<Timestamp>().ok();
+        let is_dead =
+            |heartbeat: &&Heartbeat| heartbeat.at < before && until(heartbeat).is_none_or(|until| until < before);
         let dead: Vec<_> = page.iter().filter(is_dead).collect();
-        for beat in &dead {
-            store.forget_beat(&beat.id).await?;
+        for heartbeat in &dead {
+            store.remove_heartbeat(&heartbeat.id).await?;
         }
         forgotten += dead.len() as u64;
         if page.len() < PAGE || dead.is_empty() {

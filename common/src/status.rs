@@ -13,18 +13,20 @@ use lifecycle::{
     channel::ChannelState,
     hold::Hold,
     record::{Delivery, Phase},
-    stuck,
+    stalled,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
-    beats::{self, Checks, CollectorBody, ControllerBody, Doing, JobTrouble, Outage, WorkerBody, is_alive},
+    budget::{self, Window},
     channels,
     config::{Ration, Settings},
-    controls::{self, Approval, Decree, Doubt, Stop},
+    controls::{self, Approval, ControlRecord, Stop, StoreMismatch},
+    heartbeat::{
+        self, CheckCounts, CollectorBody, ControllerBody, CurrentTask, JobRetry, Outage, WorkerBody, is_alive,
+    },
     holds,
-    ration::{self, Window},
     store::{ClaimKind, Heartbeat, Result, Store},
 };
 
@@ -52,7 +54,7 @@ pub struct Overview {
     /// The approval in force.
     pub approval: Option<Decreed>,
     /// The doubt about this store that nobody answered.
-    pub doubt: Option<Decreed>,
+    pub mismatch: Option<Decreed>,
     /// The hold in force: deletions that were accepted do not end, for a reason that holds every namespace, so the rest
     /// waits.
     #[serde(default)]
@@ -69,7 +71,7 @@ pub struct Overview {
     pub channels: Vec<ChannelLine>,
     /// What came of the checks of single namespaces since each collector began, by its instance.
     #[serde(default, skip)]
-    pub checks: BTreeMap<String, Checks>,
+    pub checks: BTreeMap<String, CheckCounts>,
     /// Deletions that were accepted since the controller began that counts them, by its instance and the status that led
     /// to them.
     #[serde(default, skip)]
@@ -91,11 +93,11 @@ pub struct Overview {
     pub wait_for_evidence: u64,
     /// Namespaces whose marks do not agree with their histories: they are not deleted until somebody vouches for the store.
     #[serde(default)]
-    pub mark_mismatches: u64,
+    pub marker_mismatches: u64,
     /// Deletions in the present window.
     pub budget: Use,
     /// Deletions that nobody foretold in the present window.
-    pub waves: Use,
+    pub unannounced: Use,
 }
 
 /// The configuration in force.
@@ -124,19 +126,19 @@ pub struct Controller {
     /// The holder of the lease, where there is one.
     pub instance: String,
     pub since: Timestamp,
-    pub last_beat: Timestamp,
+    pub last_heartbeat: Timestamp,
     pub alive: bool,
     /// Jobs of its kind that run, and that there should be.
     pub running: u64,
     pub wanted: u64,
-    pub troubles: Vec<JobTrouble>,
+    pub retries: Vec<JobRetry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Collector {
     pub instance: String,
     pub since: Timestamp,
-    pub last_beat: Timestamp,
+    pub last_heartbeat: Timestamp,
     pub alive: bool,
     /// The shard and how many there are, where it told.
     pub shard: Option<u64>,
@@ -204,17 +206,17 @@ pub struct ChannelLine {
 pub struct WorkerLine {
     pub instance: String,
     pub since: Timestamp,
-    pub last_beat: Timestamp,
+    pub last_heartbeat: Timestamp,
     /// It was heard of lately.
     pub alive: bool,
     /// What it carries out; `None`: it waits.
-    pub doing: Option<Doing>,
+    pub doing: Option<CurrentTask>,
     pub done: u64,
     pub failed: u64,
     /// The hash of its configuration.
     pub config: String,
     /// Why it deletes nothing, whatever is due.
-    pub unarmed: Option<String>,
+    pub admission_error: Option<String>,
 }
 
 /// Every action worker that told of itself within the last hour, the oldest first.
@@ -222,9 +224,12 @@ pub struct WorkerLine {
 /// # Errors
 /// When the store is out of reach.
 pub async fn workers(store: &dyn Store, now: Timestamp) -> Result<Vec<WorkerLine>> {
-    let beats = store.beats(beats::MOST).await?;
-    let mut lines: Vec<_> =
-        beats.iter().filter(|beat| beat.role == beats::WORKER).map(|beat| line(beat, now)).collect();
+    let heartbeats = store.heartbeats(heartbeat::MAX_HEARTBEATS).await?;
+    let mut lines: Vec<_> = heartbeats
+        .iter()
+        .filter(|heartbeat| heartbeat.role == heartbeat::WORKER)
+        .map(|heartbeat| line(heartbeat, now))
+        .collect();
     lines.sort_by(|a, b| (a.since, &a.instance).cmp(&(b.since, &b.instance)));
     Ok(lines)
 }
@@ -234,7 +239,7 @@ pub async fn workers(store: &dyn Store, now: Timestamp) -> Result<Vec<WorkerLine
 /// # Errors
 /// When the store is out of reach.
 pub async fn outages(store: &dyn Store, now: Timestamp) -> Result<Vec<Outage>> {
-    Ok(outages_of(&store.beats(beats::MOST).await?, now))
+    Ok(outages_of(&store.heartbeats(heartbeat::MAX_HEARTBEATS).await?, now))
 }
 
 /// The whole, as it is now by the store. `now` is the time of whoever looks.
@@ -245,39 +250,40 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     let in_force = controls::config(store).await?;
     let stop = controls::stopped(store).await?;
     let approval = controls::approval(store, now).await?;
-    let doubt = controls::doubt(store).await?;
+    let mismatch = controls::store_mismatch(store).await?;
     let hold = holds::in_force(store).await?;
-    let beats = store.beats(beats::MOST).await?;
+    let heartbeats = store.heartbeats(heartbeat::MAX_HEARTBEATS).await?;
     let snapshots = Snapshots::read(store, settings, now).await?;
     let channels = channels(store, settings, &snapshots).await?;
     let window = Window::of(now, settings.timings.budget_window);
-    let controllers: Vec<_> = beats.iter().filter_map(|beat| controller(beat, now)).collect();
-    let leaders = beats.iter().filter(|beat| beat.role.ends_with(CONTROLLER) && is_alive(beat.at, now));
-    let leaders: Vec<_> = leaders.map(|beat| (instance(beat), body::<ControllerBody>(beat))).collect();
+    let controllers: Vec<_> = heartbeats.iter().filter_map(|heartbeat| controller(heartbeat, now)).collect();
+    let leaders =
+        heartbeats.iter().filter(|heartbeat| heartbeat.role.ends_with(CONTROLLER) && is_alive(heartbeat.at, now));
+    let leaders: Vec<_> = leaders.map(|heartbeat| (instance(heartbeat), body::<ControllerBody>(heartbeat))).collect();
     let backlog = leaders.iter().filter_map(|(_, body)| body.backlog).next_back();
     let deleted = leaders.into_iter().filter(|(_, body)| !body.deleted.is_empty());
     Ok(Overview {
         at: now,
         mode: settings.mode,
         configuration: Configuration {
-            since: in_force.as_ref().map(|decree| decree.at),
-            in_force: in_force.map(|decree| decree.body.hash),
+            since: in_force.as_ref().map(|control| control.at),
+            in_force: in_force.map(|control| control.body.hash),
             here: settings.hash.clone(),
         },
         stop: stop.map(Decreed::from),
         approval: approval.map(Decreed::from),
-        doubt: doubt.map(Decreed::from),
+        mismatch: mismatch.map(Decreed::from),
         hold: hold.map(Decreed::from),
         controllers,
-        collectors: beats.iter().filter_map(|beat| collector(beat, now)).collect(),
-        outages: outages_of(&beats, now),
+        collectors: heartbeats.iter().filter_map(|heartbeat| collector(heartbeat, now)).collect(),
+        outages: outages_of(&heartbeats, now),
         channels,
-        checks: living(&beats, now).map(|(beat, body)| (instance(beat), body.checks)).collect(),
+        checks: living(&heartbeats, now).map(|(heartbeat, body)| (instance(heartbeat), body.checks)).collect(),
         deleted: deleted.map(|(instance, body)| (instance, body.deleted)).collect(),
-        workers: count(&beats, now),
+        workers: count(&heartbeats, now),
         backlog,
         budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, window).await?,
-        waves: used(store, ClaimKind::Waves, settings.waves, snapshots.managed, window).await?,
+        unannounced: used(store, ClaimKind::Unannounced, settings.waves, snapshots.managed, window).await?,
         namespaces: snapshots.by_status,
         managed: snapshots.managed,
         under_way: snapshots.under_way,
@@ -285,31 +291,31 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         stuck: snapshots.stuck,
         stuck_in_all: snapshots.stuck_in_all,
         wait_for_evidence: snapshots.wait_for_evidence,
-        mark_mismatches: snapshots.mark_mismatches,
+        marker_mismatches: snapshots.marker_mismatches,
     })
 }
 
-impl From<Decree<Stop>> for Decreed {
-    fn from(stop: Decree<Stop>) -> Self {
+impl From<ControlRecord<Stop>> for Decreed {
+    fn from(stop: ControlRecord<Stop>) -> Self {
         Self { by: stop.actor, at: stop.at, why: stop.body.reason, until: None }
     }
 }
 
-impl From<Decree<Approval>> for Decreed {
-    fn from(approval: Decree<Approval>) -> Self {
+impl From<ControlRecord<Approval>> for Decreed {
+    fn from(approval: ControlRecord<Approval>) -> Self {
         Self { by: approval.actor, at: approval.at, why: None, until: Some(approval.body.until) }
     }
 }
 
-impl From<Decree<Doubt>> for Decreed {
-    fn from(doubt: Decree<Doubt>) -> Self {
-        let Doubt { namespace, why } = doubt.body;
-        Self { by: doubt.actor, at: doubt.at, why: Some(format!("namespace `{namespace}`: {why}")), until: None }
+impl From<ControlRecord<StoreMismatch>> for Decreed {
+    fn from(mismatch: ControlRecord<StoreMismatch>) -> Self {
+        let StoreMismatch { namespace, why } = mismatch.body;
+        Self { by: mismatch.actor, at: mismatch.at, why: Some(format!("namespace `{namespace}`: {why}")), until: None }
     }
 }
 
-impl From<Decree<Hold>> for Decreed {
-    fn from(hold: Decree<Hold>) -> Self {
+impl From<ControlRecord<Hold>> for Decreed {
+    fn from(hold: ControlRecord<Hold>) -> Self {
         Self { by: hold.actor, at: hold.at, why: Some(hold.body.to_string()), until: None }
     }
 }
@@ -324,7 +330,7 @@ struct Snapshots {
     stuck: Vec<StuckLine>,
     stuck_in_all: u64,
     wait_for_evidence: u64,
-    mark_mismatches: u64,
+    marker_mismatches: u64,
     /// Notices that are tried, and that could not be delivered, by their channel.
     notices: BTreeMap<String, (u64, u64)>,
 }
@@ -344,7 +350,7 @@ impl Snapshots {
     }
 
     fn add(&mut self, record: &Record, settings: &Settings, now: Timestamp) {
-        self.mark_mismatches += u64::from(record.mismatch.is_some());
+        self.marker_mismatches += u64::from(record.mismatch.is_some());
         if record.is_managed() {
             *self.by_status.entry(record.status).or_default() += 1;
             self.managed += 1;
@@ -368,7 +374,7 @@ impl Snapshots {
             }
         }
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-        if let Some(stuck) = stuck(policy, record).filter(|stuck| stuck.from <= now) {
+        if let Some(stuck) = stalled(policy, record).filter(|stuck| stuck.from <= now) {
             self.stuck_in_all += 1;
             if self.stuck.len() < LISTED {
                 let (since, why) = (stuck.from, stuck.why);
@@ -407,19 +413,21 @@ async fn channels(store: &dyn Store, settings: &Settings, snapshots: &Snapshots)
 }
 
 /// The collectors that were heard of lately, with what they tell.
-fn living(beats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbeat, CollectorBody)> {
-    let of_role = beats.iter().filter(move |beat| beat.role == beats::COLLECTOR);
-    let told =
-        of_role.filter_map(|beat| Some((beat, serde_json::from_value::<CollectorBody>(beat.body.clone()).ok()?)));
-    told.filter(move |(beat, body)| body.watches(beat.at, now))
+fn living(heartbeats: &[Heartbeat], now: Timestamp) -> impl Iterator<Item = (&Heartbeat, CollectorBody)> {
+    let of_role = heartbeats.iter().filter(move |heartbeat| heartbeat.role == heartbeat::COLLECTOR);
+    let told = of_role.filter_map(|heartbeat| {
+        Some((heartbeat, serde_json::from_value::<CollectorBody>(heartbeat.body.clone()).ok()?))
+    });
+    told.filter(move |(heartbeat, body)| body.watches(heartbeat.at, now))
 }
 
 /// The outages that collectors and workers tell of, each source once, since the first of them.
-fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
+fn outages_of(heartbeats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
     let mut found: BTreeMap<String, Outage> = BTreeMap::new();
-    let workers = beats.iter().filter(|beat| beat.role == beats::WORKER && is_alive(beat.at, now));
-    let of_workers = workers.flat_map(|beat| body::<WorkerBody>(beat).outages);
-    for outage in living(beats, now).flat_map(|(_, body)| body.outages).chain(of_workers) {
+    let workers =
+        heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::WORKER && is_alive(heartbeat.at, now));
+    let of_workers = workers.flat_map(|heartbeat| body::<WorkerBody>(heartbeat).outages);
+    for outage in living(heartbeats, now).flat_map(|(_, body)| body.outages).chain(of_workers) {
         match found.get(&outage.source) {
             Some(known) if known.since <= outage.since => {}
             Some(_) | None => {
@@ -430,58 +438,58 @@ fn outages_of(beats: &[Heartbeat], now: Timestamp) -> Vec<Outage> {
     found.into_values().collect()
 }
 
-fn line(beat: &Heartbeat, now: Timestamp) -> WorkerLine {
-    let WorkerBody { doing, done, failed, config, unarmed, outages: _ } = body(beat);
+fn line(heartbeat: &Heartbeat, now: Timestamp) -> WorkerLine {
+    let WorkerBody { current: doing, done, failed, config, admission_error, outages: _ } = body(heartbeat);
     WorkerLine {
-        instance: instance(beat),
-        since: beat.started,
-        last_beat: beat.at,
-        alive: is_alive(beat.at, now),
+        instance: instance(heartbeat),
+        since: heartbeat.started,
+        last_heartbeat: heartbeat.at,
+        alive: is_alive(heartbeat.at, now),
         doing,
         done,
         failed,
         config,
-        unarmed,
+        admission_error,
     }
 }
 
-fn controller(beat: &Heartbeat, now: Timestamp) -> Option<Controller> {
-    if !beat.role.ends_with(CONTROLLER) {
+fn controller(heartbeat: &Heartbeat, now: Timestamp) -> Option<Controller> {
+    if !heartbeat.role.ends_with(CONTROLLER) {
         return None;
     }
-    let ControllerBody { running, wanted, troubles, .. } = body(beat);
+    let ControllerBody { running, wanted, retries, .. } = body(heartbeat);
     Some(Controller {
-        role: beat.role.clone(),
-        instance: instance(beat),
-        since: beat.started,
-        last_beat: beat.at,
-        alive: is_alive(beat.at, now),
+        role: heartbeat.role.clone(),
+        instance: instance(heartbeat),
+        since: heartbeat.started,
+        last_heartbeat: heartbeat.at,
+        alive: is_alive(heartbeat.at, now),
         running,
         wanted,
-        troubles,
+        retries,
     })
 }
 
-fn collector(beat: &Heartbeat, now: Timestamp) -> Option<Collector> {
-    if beat.role != beats::COLLECTOR {
+fn collector(heartbeat: &Heartbeat, now: Timestamp) -> Option<Collector> {
+    if heartbeat.role != heartbeat::COLLECTOR {
         return None;
     }
-    let number = |key| beat.body.get(key).and_then(serde_json::Value::as_u64);
-    let told = serde_json::from_value::<CollectorBody>(beat.body.clone());
+    let number = |key| heartbeat.body.get(key).and_then(serde_json::Value::as_u64);
+    let told = serde_json::from_value::<CollectorBody>(heartbeat.body.clone());
     Some(Collector {
-        instance: instance(beat),
-        since: beat.started,
-        last_beat: beat.at,
-        alive: told.map_or_else(|_| is_alive(beat.at, now), |body| body.watches(beat.at, now)),
+        instance: instance(heartbeat),
+        since: heartbeat.started,
+        last_heartbeat: heartbeat.at,
+        alive: told.map_or_else(|_| is_alive(heartbeat.at, now), |body| body.watches(heartbeat.at, now)),
         shard: number("shard"),
         of: number("of"),
     })
 }
 
-fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
+fn count(heartbeats: &[Heartbeat], now: Timestamp) -> WorkerCount {
     let mut count = WorkerCount::default();
-    for beat in beats.iter().filter(|beat| beat.role == beats::WORKER) {
-        match (is_alive(beat.at, now), body::<WorkerBody>(beat).doing.is_some()) {
+    for heartbeat in heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::WORKER) {
+        match (is_alive(heartbeat.at, now), body::<WorkerBody>(heartbeat).current.is_some()) {
             (false, _) => count.dead += 1,
             (true, true) => count.working += 1,
             (true, false) => count.waiting += 1,
@@ -491,19 +499,19 @@ fn count(beats: &[Heartbeat], now: Timestamp) -> WorkerCount {
 }
 
 async fn used(store: &dyn Store, kind: ClaimKind, ration: Ration, managed: u64, window: Window) -> Result<Use> {
-    let (used, limit) = ration::used(store, kind, window).await?;
+    let (used, limit) = budget::used(store, kind, window).await?;
     Ok(Use { used, limit: limit.unwrap_or_else(|| ration.limit(managed)), next: window.end() })
 }
 
 /// What somebody told of himself; what cannot be read, of another version, reads as nothing.
-fn body<T: DeserializeOwned + Default>(beat: &Heartbeat) -> T {
-    serde_json::from_value(beat.body.clone()).unwrap_or_default()
+fn body<T: DeserializeOwned + Default>(heartbeat: &Heartbeat) -> T {
+    serde_json::from_value(heartbeat.body.clone()).unwrap_or_default()
 }
 
 /// The instance without its role.
-fn instance(beat: &Heartbeat) -> String {
-    let id = beat.id.strip_prefix(&beat.role).and_then(|id| id.strip_prefix('/'));
-    id.unwrap_or(&beat.id).to_owned()
+fn instance(heartbeat: &Heartbeat) -> String {
+    let id = heartbeat.id.strip_prefix(&heartbeat.role).and_then(|id| id.strip_prefix('/'));
+    id.unwrap_or(&heartbeat.id).to_owned()
 }
 
 #[cfg(test)]
@@ -532,17 +540,17 @@ mod tests {
         Source::new(None, variables).load().unwrap()
     }
 
-    async fn beat(store: &SharedStore, role: &str, id: &str, last: &str, body: Value) {
+    async fn heartbeat(store: &SharedStore, role: &str, id: &str, last: &str, body: Value) {
         let (id, role) = (format!("{role}/{id}"), role.to_owned());
-        store.beat(&Heartbeat { id, role, started: at("08:00:00"), at: at(last), body }).await.unwrap();
+        store.heartbeat(&Heartbeat { id, role, started: at("08:00:00"), at: at(last), body }).await.unwrap();
     }
 
     #[tokio::test]
     async fn workers_are_dead_or_alive_by_their_last_beat() {
         let (_directory, store) = temporary().await;
-        beat(&store, "action", "b", "09:59:00", json!({"done": 3})).await;
-        beat(&store, "action", "a", "09:58:29", json!("of a later version")).await;
-        beat(&store, "collector", "c", "09:59:00", json!({})).await;
+        heartbeat(&store, "action", "b", "09:59:00", json!({"done": 3})).await;
+        heartbeat(&store, "action", "a", "09:58:29", json!("of a later version")).await;
+        heartbeat(&store, "collector", "c", "09:59:00", json!({})).await;
         let lines = workers(&*store, at("10:00:00")).await.unwrap();
         let told: Vec<_> = lines.iter().map(|line| (line.instance.as_str(), line.alive, line.done)).collect();
         assert_eq!(told, [("a", false, 0), ("b", true, 3)]);
@@ -655,14 +663,14 @@ mod tests {
         let settings = settings();
         let trouble = json!({"reason": "refused", "what": "exceeded quota", "since": at("09:50:00"), "times": 4,
             "not_before": at("10:00:08")});
-        let told = json!({"backlog": 7, "running": 1, "wanted": 3, "troubles": [trouble]});
-        beat(&store, "action-controller", "p.1", "09:59:50", told).await;
+        let told = json!({"backlog": 7, "running": 1, "wanted": 3, "retries": [trouble]});
+        heartbeat(&store, "action-controller", "p.1", "09:59:50", told).await;
         let checks = json!({"known": 1, "unknown": 0, "contested": 2});
         let told = json!({"shard": 1, "of": 2, "slot": null, "watched": 1, "checks": checks});
-        beat(&store, "collector", "c.1", "09:59:50", told).await;
+        heartbeat(&store, "collector", "c.1", "09:59:50", told).await;
         let outage = json!({"source": "clock", "since": at("09:30:00"), "why": "it is behind"});
         let doing = json!({"task": "u/delete/2", "since": at("09:59:45")});
-        beat(&store, "action", "w.1", "09:59:50", json!({"doing": doing, "outages": [outage]})).await;
+        heartbeat(&store, "action", "w.1", "09:59:50", json!({"current": doing, "outages": [outage]})).await;
         let policy = settings.policies.iter().next().unwrap();
         let history = [
             (
@@ -698,7 +706,7 @@ mod tests {
         store.claim(&claim(1, json!({"uid": "x"}))).await.unwrap();
         let page = overview(&*store, &settings, at("10:00:00")).await.unwrap();
         let [leader] = page.controllers.as_slice() else { panic!("{:?}", page.controllers) };
-        assert_eq!((leader.instance.as_str(), leader.alive, leader.troubles[0].times), ("p.1", true, 4));
+        assert_eq!((leader.instance.as_str(), leader.alive, leader.retries[0].times), ("p.1", true, 4));
         assert_eq!((page.collectors[0].shard, page.collectors[0].of, page.backlog), (Some(1), Some(2), Some(7)));
         assert_eq!(page.workers, WorkerCount { working: 1, waiting: 0, dead: 0 });
         assert_eq!(page.namespaces, BTreeMap::from([(Status::Stale, 1)]));
@@ -708,14 +716,14 @@ mod tests {
         let text = metrics(&page, &settings);
         for line in [
             "stopped 0",
-            "store_doubted 0",
+            "store_mismatch 0",
             "configuration_differs 1",
             "managed 1",
             "under_way 0",
             "budget_used 1",
             "budget_limit 5",
-            "waves_used 0",
-            "waves_limit 10",
+            "unannounced_used 0",
+            "unannounced_limit 10",
             "collectors 1",
             "job_troubles{role=\"action-controller\"} 1",
             "job_troubles{role=\"collect-controller\"} 0",

@@ -1,5 +1,5 @@
 //! Throwing the stop: the switch in the store and the binding in the apiserver, then a fence for everything that may
-//! still be on its way, then the word that it holds (safety.md sections 2 and 3).
+//! still be on its way, then the word that it holds (docs/design/protocol.md sections 2 and 3).
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use futures::{
     stream,
 };
 use jiff::SignedDuration;
-use lifecycle::{Actor, Fact, Keys, Record, Uid, time::saturating_add};
+use lifecycle::{Actor, Event, Keys, Record, Uid, time::saturating_add};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     cluster::{Cluster, Fenced, bind, fence, unbind},
-    controls::{self, Decree, Stop},
+    controls::{self, ControlRecord, Stop},
     history::{Appended, append, load},
     identity,
-    store::{Place, Result, SharedStore, Store},
+    store::{EntryPosition, Result, SharedStore, Store},
 };
 
 /// How far back the histories are searched for open intents that no snapshot shows yet.
@@ -32,7 +32,7 @@ const PAGE: usize = 500;
 const TRIES: usize = 8;
 
 /// How many namespaces are fenced at the same time: a worker that was frozen may wake at any moment.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// How long each half of a stop may take, the way there included.
 const HALF_TIMEOUT: Duration = Duration::from_secs(13);
@@ -41,18 +41,18 @@ const HALF_TIMEOUT: Duration = Duration::from_secs(13);
 const STOP_TIMEOUT: Duration = Duration::from_millis(14_500);
 
 /// The way to the store or to the cluster: it is gone once, when there is something to do, and may lead nowhere.
-pub type Way<'a, T> = Shared<BoxFuture<'a, std::result::Result<T, String>>>;
+pub type Dependency<'a, T> = Shared<BoxFuture<'a, std::result::Result<T, String>>>;
 
 /// A way that was gone already.
-pub fn gone<'a, T: Clone + Send + 'a>(to: std::result::Result<T, String>) -> Way<'a, T> {
+pub fn gone<'a, T: Clone + Send + 'a>(to: std::result::Result<T, String>) -> Dependency<'a, T> {
     future::ready(to).boxed().shared()
 }
 
 /// Where a stop is thrown and taken back, and by whom. What is out of reach says why.
 #[derive(Debug)]
-pub struct Switchboard<'a> {
-    pub store: Way<'a, SharedStore>,
-    pub cluster: Way<'a, Cluster>,
+pub struct EmergencyStop<'a> {
+    pub store: Dependency<'a, SharedStore>,
+    pub cluster: Dependency<'a, Cluster>,
     pub keys: &'a Keys,
     /// The admission policy that refuses all deletions; `None` where no policy is installed.
     pub policy: Option<&'a str>,
@@ -64,7 +64,7 @@ pub struct Switchboard<'a> {
 
 /// A stop that holds, by the switch, by the binding, or by both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Thrown {
+pub struct Activated {
     /// What could not be done, and why: with this not empty the stop holds by one half alone, or what was under way is
     /// not known.
     pub failed: Vec<String>,
@@ -78,8 +78,8 @@ pub struct Thrown {
 
 /// What was in force before deletions went on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TakenBack {
-    pub stop: Option<Decree<Stop>>,
+pub struct Released {
+    pub stop: Option<ControlRecord<Stop>>,
     /// Whether the admission policy was bound.
     pub was_bound: bool,
 }
@@ -89,17 +89,17 @@ pub struct TakenBack {
 #[error("{0}")]
 pub struct Unchanged(String);
 
-impl Switchboard<'_> {
+impl EmergencyStop<'_> {
     /// Throws the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
-    /// accepted until the stop is taken back (safety.md S13). Safe to repeat. It takes less than 15 s, whatever hangs: what
-    /// took too long is named.
+    /// accepted until the stop is taken back (docs/design/protocol.md S13). Safe to repeat. It takes less than 15 s,
+    /// whatever hangs: what took too long is named.
     ///
     /// A worker that wrote its intent before the switch was thrown is found here and fenced; one that writes it
     /// afterwards reads the switch once more before it sends. One that does neither meets the binding.
     ///
     /// # Errors
     /// When neither half is known to hold.
-    pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Thrown, Unchanged> {
+    pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Activated, Unchanged> {
         let begin = Instant::now();
         let switching = async {
             let switched = in_time(begin + HALF_TIMEOUT, self.switch_on(reason)).await;
@@ -111,37 +111,37 @@ impl Switchboard<'_> {
             Some(in_time(begin + HALF_TIMEOUT, self.bind(policy)).await)
         };
         let (switched, bound) = tokio::join!(switching, binding);
-        let mut thrown = Thrown::default();
+        let mut activated = Activated::default();
         match (&switched, &bound) {
             (Err(why), Some(Ok(()))) => {
-                thrown.failed.push(format!(
+                activated.failed.push(format!(
                     "the switch is not known to be written, and what was under way was not looked for, so the stop \
                      rests on the admission policy alone: {why}"
                 ));
-                return Ok(thrown);
+                return Ok(activated);
             }
             (Err(why), None) => return Err(Unchanged(format!("nothing is known to be stopped: {why}"))),
             (Err(why), Some(Err(also))) => {
                 return Err(Unchanged(format!("nothing is known to be stopped: {why}; {also}")));
             }
             (Ok(_), Some(Err(why))) => {
-                thrown
+                activated
                     .failed
                     .push(format!("the apiserver does not refuse by itself, the stop rests on the switch: {why}"));
             }
             (Ok(_), None | Some(Ok(()))) => {}
         }
         if let Ok(store) = switched {
-            self.fence_all(&*store, &mut thrown, begin + STOP_TIMEOUT).await;
+            self.fence_all(&*store, &mut activated, begin + STOP_TIMEOUT).await;
         }
-        Ok(thrown)
+        Ok(activated)
     }
 
     /// Takes the stop back: the binding first, so that no worker runs into it. Safe to repeat.
     ///
     /// # Errors
     /// When deletions are not known to go on; what is left of the stop holds.
-    pub async fn take_back(&self, reason: Option<String>) -> std::result::Result<TakenBack, Unchanged> {
+    pub async fn release(&self, reason: Option<String>) -> std::result::Result<Released, Unchanged> {
         let stays = |why: String| Unchanged(format!("deletions stay stopped: {why}"));
         let store = self.store.clone().await.map_err(stays)?;
         let was_bound = match self.policy {
@@ -160,7 +160,7 @@ impl Switchboard<'_> {
             let off = Stop { on: false, reason };
             controls::set_stop(&*store, self.actor, &off, self.clock.now()).await.map_err(|error| failed(&error))?;
         }
-        Ok(TakenBack { stop, was_bound })
+        Ok(Released { stop, was_bound })
     }
 
     async fn switch_on(&self, reason: Option<String>) -> std::result::Result<SharedStore, String> {
@@ -175,28 +175,28 @@ impl Switchboard<'_> {
         bind(&cluster, policy).await.map_err(|error| error.to_string())
     }
 
-    async fn fence_all(&self, store: &dyn Store, thrown: &mut Thrown, until: Instant) {
+    async fn fence_all(&self, store: &dyn Store, activated: &mut Activated, until: Instant) {
         let open = async { open_intents(store, self.clock).await.map_err(|error| error.to_string()) };
         let open = match in_time(until, open).await {
             Ok(open) => open,
-            Err(why) => return thrown.failed.push(format!("what was under way is not known: {why}")),
+            Err(why) => return activated.failed.push(format!("what was under way is not known: {why}")),
         };
         let close = |record: Record| async move {
             let name = record.name.clone();
             let closed = in_time(until, self.close(store, record)).await;
             (name, closed)
         };
-        let mut closing = stream::iter(open).map(close).buffer_unordered(AT_ONCE);
+        let mut closing = stream::iter(open).map(close).buffer_unordered(CONCURRENCY);
         while let Some((name, closed)) = closing.next().await {
             match closed {
-                Ok(true) => thrown.accepted.push(name),
-                Ok(false) => thrown.fenced.push(name),
-                Err(why) => thrown.unfenced.push((name, why)),
+                Ok(true) => activated.accepted.push(name),
+                Ok(false) => activated.fenced.push(name),
+                Err(why) => activated.unfenced.push((name, why)),
             }
         }
-        thrown.accepted.sort();
-        thrown.fenced.sort();
-        thrown.unfenced.sort();
+        activated.accepted.sort();
+        activated.fenced.sort();
+        activated.unfenced.sort();
     }
 
     /// Fences an open intent and writes its outcome: whether its deletion had been accepted, or why it may still be
@@ -211,7 +211,7 @@ impl Switchboard<'_> {
             identity::still_answers(store, &cluster).await.map_err(|error| error.to_string())?;
         }
         let fact = proof.outcome(open.seq, &open.intended);
-        let accepted = matches!(fact, Fact::ActionDone(_));
+        let accepted = matches!(fact, Event::ActionDone(_));
         for _ in 0..TRIES {
             if record.open.as_ref().is_none_or(|still| still.seq != open.seq) {
                 break;
@@ -254,13 +254,13 @@ async fn open_intents(store: &dyn Store, clock: &Clock) -> Result<Vec<Record>> {
         }
     }
     let from = saturating_add(clock.now(), -SEARCHED);
-    let mut after: Option<Place> = None;
+    let mut after: Option<EntryPosition> = None;
     loop {
         let page = store.tail(from, after.as_ref(), PAGE).await?;
-        let begun = page.iter().filter(|entry| matches!(entry.fact, Fact::ActionIntended(_)));
+        let begun = page.iter().filter(|entry| matches!(entry.event, Event::ActionIntended(_)));
         candidates.extend(begun.map(|entry| entry.uid.clone()));
         match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(Place::of(last)),
+            Some(last) if page.len() == PAGE => after = Some(EntryPosition::of(last)),
             _ => break,
         }
     }
@@ -283,9 +283,12 @@ mod tests {
     use crate::store::temporary;
 
     /// What comes of a stop where the cluster hangs, and the store too if there is none, after how many seconds.
-    async fn throw(store: Option<SharedStore>, policy: Option<&str>) -> (std::result::Result<Thrown, Unchanged>, u64) {
+    async fn throw(
+        store: Option<SharedStore>,
+        policy: Option<&str>,
+    ) -> (std::result::Result<Activated, Unchanged>, u64) {
         let (keys, actor, clock) = (Keys::default(), Actor::person("me"), Clock::system());
-        let board = Switchboard {
+        let board = EmergencyStop {
             store: store.map_or_else(|| future::pending().boxed().shared(), |store| gone(Ok(store))),
             cluster: future::pending().boxed().shared(),
             keys: &keys,
@@ -296,9 +299,9 @@ mod tests {
         };
         tokio::time::pause();
         let begin = Instant::now();
-        let thrown = board.throw(None).await;
+        let activated = board.throw(None).await;
         assert!(board.switched.is_cancelled(), "whoever waits for the switch waits no longer");
-        (thrown, begin.elapsed().as_secs())
+        (activated, begin.elapsed().as_secs())
     }
 
     const LATE: &str = "it took too long and was given up";
@@ -306,18 +309,18 @@ mod tests {
     #[tokio::test]
     async fn a_cluster_that_hangs_is_named_and_the_switch_is_written() {
         let (_directory, store) = temporary().await;
-        let (thrown, seconds) = throw(Some(store.clone()), Some("guard")).await;
+        let (activated, seconds) = throw(Some(store.clone()), Some("guard")).await;
         let expected = format!("the apiserver does not refuse by itself, the stop rests on the switch: {LATE}");
-        assert_eq!(thrown.unwrap().failed, [expected]);
+        assert_eq!(activated.unwrap().failed, [expected]);
         assert!(seconds < 15, "{seconds}");
         assert!(controls::stopped(&*store).await.unwrap().is_some());
     }
 
     #[tokio::test]
     async fn where_both_hang_nothing_is_known_to_be_stopped() {
-        let (thrown, seconds) = throw(None, Some("guard")).await;
+        let (activated, seconds) = throw(None, Some("guard")).await;
         let expected = Unchanged(format!("nothing is known to be stopped: {LATE}; {LATE}"));
-        assert_eq!((thrown, seconds), (Err(expected), 13));
+        assert_eq!((activated, seconds), (Err(expected), 13));
     }
 
     #[tokio::test]
@@ -328,9 +331,9 @@ mod tests {
             "policy": "ci", "policy_hash": "0", "mode": "enforce", "created": now, "ci": [], "deadline": null,
         });
         let intended = json!({
-            "action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
-            "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "wave": null,
-            "config": "h", "mode": "enforce", "told": "no_channel",
+            "action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
+            "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "unannounced": null,
+            "config": "h", "mode": "enforce", "notice": "no_channel",
         });
         for (seq, kind, data) in [(1, "Adopted", adopted), (2, "ActionIntended", intended)] {
             let entry: Entry = serde_json::from_value(json!({
@@ -340,8 +343,8 @@ mod tests {
             .unwrap();
             store.append(&entry).await.unwrap();
         }
-        let (thrown, seconds) = throw(Some(store), None).await;
-        assert_eq!(thrown.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
+        let (activated, seconds) = throw(Some(store), None).await;
+        assert_eq!(activated.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
         assert!(seconds < 15, "{seconds}");
     }
 }

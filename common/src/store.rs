@@ -2,7 +2,8 @@
 //!
 //! One operation carries all safety: to insert a document under an id nobody used before. It is the same for entries
 //! (`<uid>:<number>`) and claims (`<kind>:<group>:<number>`), needs no transaction, and every adapter proves by the
-//! contract suite that of any number of writers exactly one gets the id (architecture.md section 3).
+//! contract suite that of any number of writers exactly one gets the id (ARCHITECTURE.md "One namespace, start to
+//! finish").
 
 pub mod hold;
 mod mongo;
@@ -52,7 +53,7 @@ pub enum ClaimKind {
     /// The deletion budget.
     Slots,
     /// Deletions that were not foretold.
-    Waves,
+    Unannounced,
     /// Stop, approvals, configurations and epochs, each a log.
     Controls,
 }
@@ -88,7 +89,7 @@ pub struct Observed {
 /// What a source said last of something that is no namespace, so that others need not ask it for the same. Losing one
 /// costs requests and restarts timers, and never ends one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
+pub struct SourceCacheEntry {
     /// What it is about, such as a pipeline: unique.
     pub about: String,
     pub at: Timestamp,
@@ -104,7 +105,7 @@ pub enum StoreError {
     /// What is there is not what this program wrote. A person has to look.
     #[error("cannot {doing}: the store is damaged: {why}")]
     Damaged { doing: String, why: String },
-    /// The caller asks for what no store keeps, such as an entry beyond [`lifecycle::entry::MAX_ENTRY_BYTES`]. Nothing
+    /// The caller asks for what no store keeps, such as an entry beyond [`lifecycle::event::MAX_ENTRY_BYTES`]. Nothing
     /// was written, and another try ends alike.
     #[error("cannot {doing}: {why}")]
     Refused { doing: String, why: String },
@@ -140,13 +141,13 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// One place in the history of all namespaces, ordered by `(at, uid, seq)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EntryPosition {
     pub at: Timestamp,
     pub uid: Uid,
     pub seq: u64,
 }
 
-impl Place {
+impl EntryPosition {
     /// The place of an entry.
     #[must_use]
     pub fn of(entry: &Entry) -> Self {
@@ -164,7 +165,7 @@ pub trait Store: Debug + Send + Sync {
     async fn history(&self, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>>;
 
     /// Entries of all namespaces with `at` in `from..`, strictly after `after` where given, ordered by place.
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>>;
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>>;
 
     /// The uids whose histories bear this name, the one that began last first, at most `limit`.
     async fn uids_named(&self, name: &str, limit: usize) -> Result<Vec<Uid>>;
@@ -188,10 +189,10 @@ pub trait Store: Debug + Send + Sync {
     async fn observation(&self, uid: &Uid) -> Result<Option<Observed>>;
 
     /// Keeps a note, whatever was there.
-    async fn put_note(&self, note: &Note) -> Result<()>;
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()>;
 
     /// The note about something, if there is one that can be read.
-    async fn note(&self, about: &str) -> Result<Option<Note>>;
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>>;
 
     /// Removes notes of before an instant, at most `limit`. Returns how many there were: fewer than `limit` means that none
     /// is left.
@@ -207,13 +208,13 @@ pub trait Store: Debug + Send + Sync {
     async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>>;
 
     /// Keeps the last beat of an instance, whatever was there.
-    async fn beat(&self, beat: &Heartbeat) -> Result<()>;
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()>;
 
     /// The last beats by id, at most `limit`, whoever is dead.
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>>;
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>>;
 
     /// Removes the last beat of an instance, if there is one.
-    async fn forget_beat(&self, id: &str) -> Result<()>;
+    async fn remove_heartbeat(&self, id: &str) -> Result<()>;
 
     /// Removes everything about a namespace that is gone: its history, what was observed, and then its snapshot. Safe to repeat. Where it
     /// ends half way, the history is shorter, has no gap, and a snapshot that was there still says how it ended.
@@ -279,7 +280,7 @@ impl ClaimKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Slots => "slots",
-            Self::Waves => "waves",
+            Self::Unannounced => "unannounced",
             Self::Controls => "controls",
         }
     }

@@ -7,30 +7,32 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use lifecycle::{
-    duration::{self, NotADuration, Pause},
+    duration::{self, NonNegativeDuration, NotADuration},
     guards::PROMISE_MARGIN,
-    stuck::PATIENCE,
+    stalled::STALLED_AFTER,
 };
 
 use crate::cluster::REQUEST_TIMEOUT;
 
-/// The longest time from an intent to its request (safety.md S4).
+/// The longest time from an intent to its request (docs/design/protocol.md S4).
 const MAX_HAND_OVER: Duration = Duration::from_secs(20);
 
 /// Intervals and timeouts, in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
-    /// Time from what the owner was promised to the deletion. Default: 60 s, for clocks may differ (safety.md S9).
+    /// Time from what the owner was promised to the deletion. Default: 60 s, for clocks may differ
+    /// (docs/design/protocol.md S9).
     pub promise_margin: Duration,
     /// Time for which an intent is its holder's. Default: 45 s: [`Timings::hand_over`], [`REQUEST_TIMEOUT`], and some to
-    /// write down the outcome (safety.md S4).
+    /// write down the outcome (docs/design/protocol.md S4).
     pub intent_lease: Duration,
     /// Interval of the planner's reads of the tail of the history. Default: 30 s, the longest delay of what no event
-    /// announced (architecture.md).
+    /// announced (ARCHITECTURE.md "One namespace, start to finish").
     pub tail_interval: Duration,
     /// Interval between two offers of a task that is still due. Default: 30 s, longer than a task takes.
     pub reoffer_interval: Duration,
-    /// Length of a window of the budget and of its limit for unannounced deletions. Default: 600 s (safety.md S6, S7).
+    /// Length of a window of the budget and of its limit for unannounced deletions. Default: 600 s
+    /// (docs/design/protocol.md S6, S7).
     pub budget_window: Duration,
     /// Time for residents to begin before anything else is scheduled. Default: 60 s, longer than a pod takes to start.
     pub schedule_grace: Duration,
@@ -49,7 +51,7 @@ pub struct Timings {
     /// Time for a pod to start before its failure is looked up. Default: 20 s, in which images are pulled.
     pub pod_start_grace: Duration,
     /// Time from a deletion's acceptance to when it counts as stalled, and is looked at for what holds it. Default: 900 s
-    /// (safety.md L3).
+    /// (docs/design/protocol.md L3).
     pub stalled_after: Duration,
 }
 
@@ -114,7 +116,7 @@ impl Default for Timings {
             config_retry_interval: Duration::from_secs(30),
             admission_retry_interval: Duration::from_secs(15),
             pod_start_grace: Duration::from_secs(20),
-            stalled_after: PATIENCE.unsigned_abs(),
+            stalled_after: STALLED_AFTER.unsigned_abs(),
         }
     }
 }
@@ -136,7 +138,7 @@ impl Timings {
                 return Err(InvalidTimings::Twice { name });
             }
             set.push(name);
-            let parsed = match Pause::parse(&value) {
+            let parsed = match NonNegativeDuration::parse(&value) {
                 Ok(parsed) => parsed.get().unsigned_abs(),
                 Err(why) => return Err(InvalidTimings::NotADuration { name, value, why }),
             };
@@ -236,7 +238,8 @@ mod tests {
         refused("tail_interval=2s,tail_interval=3s", &["`tail_interval` is set twice"]);
     }
 
-    /// Hand over, wait for the answer, write it down: all of it within the lease, whatever the lease is (safety.md S4).
+    /// Hand over, wait for the answer, write it down: all of it within the lease, whatever the lease is
+    /// (docs/design/protocol.md S4).
     #[test]
     fn an_intent_is_its_holders_until_its_outcome_can_be_written() {
         assert_eq!(Timings::default().hand_over(), Duration::from_secs(20));

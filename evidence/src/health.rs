@@ -5,13 +5,13 @@
 use common::{
     cluster::Cluster,
     config::{HealthSettings, Settings},
-    web::Web,
+    http_client::HttpClient,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Namespace, Policy, Truth,
-    health::{Checkup, Look},
-    policy::{HealthSource, HealthTerms},
+    Check, Condition, Namespace, Policy, Truth,
+    health::{HealthCheck, HealthSample},
+    policy::{HealthRules, HealthSource},
     time::saturating_add,
 };
 use serde_json::json;
@@ -38,7 +38,12 @@ pub struct Rounds {
 
 /// Looks once at all namespaces; what their workloads say at that instant is known already. What cannot be looked at is
 /// Unknown, and no error.
-pub async fn look(settings: HealthSettings, web: Web, workloads: Option<workloads::Look>, at: Timestamp) -> Rounds {
+pub async fn look(
+    settings: HealthSettings,
+    web: HttpClient,
+    workloads: Option<workloads::Look>,
+    at: Timestamp,
+) -> Rounds {
     let every = SignedDuration::try_from(settings.every).unwrap_or(SignedDuration::MAX);
     let prometheus = match settings.prometheus {
         Some(prometheus) => Some(Prometheus::new(prometheus, web).look(at).await),
@@ -52,7 +57,7 @@ pub async fn look_at(
     settings: &Settings,
     policy: Option<&Policy>,
     namespace: &Namespace,
-    (cluster, web): (&Cluster, &Web),
+    (cluster, web): (&Cluster, &HttpClient),
     at: Timestamp,
 ) -> Option<Rounds> {
     let terms = policy?.health?;
@@ -75,16 +80,16 @@ pub async fn look_at(
 pub fn checkup(
     policy: Option<&Policy>,
     rounds: Option<&Rounds>,
-    (episode, since): (u64, Option<Timestamp>),
+    (status_generation, since): (u64, Option<Timestamp>),
     namespace: &Namespace,
-) -> Checked<Checkup> {
-    let Some(terms) = policy.and_then(|policy| policy.health) else { return Checked::Off };
+) -> Check<HealthCheck> {
+    let Some(terms) = policy.and_then(|policy| policy.health) else { return Check::Disabled };
     // What was looked at before there was this namespace says nothing of it. Its creation is told in whole seconds.
     let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
-    let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Checked::Unseen };
-    let episode = (episode, since.unwrap_or(rounds.at));
+    let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Check::Pending };
+    let status_generation = (status_generation, since.unwrap_or(rounds.at));
     let look = rounds.of(&terms, &namespace.name, namespace.created);
-    Checked::Seen(Checkup { look, episode, every: rounds.every })
+    Check::Observed(HealthCheck { look, status_generation, every: rounds.every })
 }
 
 impl Rounds {
@@ -122,7 +127,7 @@ impl Rounds {
 
     /// What is said by these terms of the namespace of this name that was created then.
     #[must_use]
-    pub fn of(&self, terms: &HealthTerms, name: &str, created: Timestamp) -> Look {
+    pub fn of(&self, terms: &HealthRules, name: &str, created: Timestamp) -> HealthSample {
         let alerts = || self.prometheus.as_ref().map(|look| by_alerts(look, name, created));
         let workloads = || self.workloads.as_ref().map(|look| by_workloads(look, name, created, terms.not_ready_after));
         let found = match terms.source {
@@ -139,25 +144,25 @@ impl Rounds {
         };
         found.unwrap_or_else(|| {
             let (truth, reason) = (Truth::Unknown, "no source of its health was read".to_owned());
-            Look { condition: Condition { truth, reason, observed_at: self.at }, failing: Vec::new() }
+            HealthSample { condition: Condition { truth, reason, observed_at: self.at }, failing: Vec::new() }
         })
     }
 }
 
 /// What the workloads say where it is not known what the alerts do.
-fn instead(alerts: &Look, workloads: Look) -> Look {
-    let Look { condition: Condition { truth, reason, observed_at }, failing } = workloads;
+fn instead(alerts: &HealthSample, workloads: HealthSample) -> HealthSample {
+    let HealthSample { condition: Condition { truth, reason, observed_at }, failing } = workloads;
     let reason = format!("{reason} (by its workloads; of Prometheus is not known: {})", alerts.condition.reason);
-    Look { condition: Condition { truth, reason, observed_at }, failing }
+    HealthSample { condition: Condition { truth, reason, observed_at }, failing }
 }
 
-fn by_alerts(look: &prometheus::Look, name: &str, created: Timestamp) -> Look {
+fn by_alerts(look: &prometheus::Look, name: &str, created: Timestamp) -> HealthSample {
     let found = look.of(name, created);
     let mut failing: Vec<_> = found.failing.iter().map(|alert| json!(alert)).collect();
     if found.cut > 0 {
         failing.push(json!({ "cut": format!("and {} more", found.cut) }));
     }
-    Look { condition: found.condition, failing }
+    HealthSample { condition: found.condition, failing }
 }
 
 fn by_workloads(
@@ -165,11 +170,11 @@ fn by_workloads(
     name: &str,
     created: Timestamp,
     not_ready_after: Option<SignedDuration>,
-) -> Look {
+) -> HealthSample {
     let found = look.of(name, created, not_ready_after);
     let mut failing: Vec<_> = found.failing.iter().map(|name| json!(name)).collect();
     if found.cut > 0 {
         failing.push(json!(format!("and {} more", found.cut)));
     }
-    Look { condition: found.condition, failing }
+    HealthSample { condition: found.condition, failing }
 }

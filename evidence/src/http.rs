@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// The most that is told of what a stranger said, in bytes.
-const LONGEST: usize = 256;
+const MAX_TEXT_LENGTH: usize = 256;
 
 /// A client for a source of this name, which goes by the proxies of the environment.
 ///
@@ -131,5 +131,5 @@ fn cause(error: &reqwest::Error) -> String {
 
 /// A text cut to what is told of it, at the end of a character.
 pub(crate) fn bounded(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST)]
+    &text[..text.floor_char_boundary(MAX_TEXT_LENGTH)]
 }

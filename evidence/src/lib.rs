@@ -4,11 +4,11 @@
 //! alike. Each source yields a [`lifecycle::Reading`] whose conditions have three values; a source that could not be
 //! read is not an error of the judgement but an Unknown in it.
 //!
-//! The sources so far are [`age`], [`prometheus`], the [`workloads`] and [`pipelines`].
+//! The sources so far are [`namespace`], [`prometheus`], the [`workloads`] and [`ci`].
 
-pub mod age;
+pub mod ci;
 pub mod health;
 mod http;
-pub mod pipelines;
+pub mod namespace;
 pub mod prometheus;
 pub mod workloads;

@@ -1,5 +1,5 @@
-//! The alerts of Prometheus: which namespaces something fires for, in one request for all of them (lifecycle.md
-//! section 3).
+//! The alerts of Prometheus: which namespaces something fires for, in one request for all of them
+//! (docs/design/lifecycle.md section 3).
 //!
 //! Nothing here fails: whatever is wrong with Prometheus or its answer is Unknown. An answer without alerts is no proof
 //! of health by itself, for so answers a Prometheus that has lost its rules, or only just begun to evaluate them. A
@@ -8,13 +8,13 @@
 mod alert;
 mod answer;
 mod ask;
+mod filter;
 mod look;
-mod sift;
 
 #[cfg(test)]
 mod tests;
 
-use common::{config::PrometheusSettings, web::Web};
+use common::{config::PrometheusSettings, http_client::HttpClient};
 use jiff::Timestamp;
 
 pub use self::{
@@ -26,12 +26,12 @@ pub use self::{
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     settings: PrometheusSettings,
-    web: Web,
+    web: HttpClient,
 }
 
 impl Prometheus {
     #[must_use]
-    pub fn new(settings: PrometheusSettings, web: Web) -> Self {
+    pub fn new(settings: PrometheusSettings, web: HttpClient) -> Self {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { settings, web }

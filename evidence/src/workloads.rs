@@ -1,4 +1,4 @@
-//! The workloads in namespaces: what should be ready and is not (lifecycle.md section 3).
+//! The workloads in namespaces: what should be ready and is not (docs/design/lifecycle.md section 3).
 //!
 //! Who stays watches all kinds in the whole cluster and keeps a trace of what fails alone, so that nothing is listed at
 //! rest; who acts lists one namespace afresh. Both judge by the same functions. Nothing here fails: while one kind cannot
@@ -10,9 +10,9 @@
 mod kinds;
 mod list;
 mod look;
-mod slim;
-mod traces;
+mod partial_object;
 mod watch;
+mod workload_state;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +20,6 @@ mod tests;
 pub use self::{
     list::list,
     look::{Finding, Look},
-    traces::Traces,
     watch::{Event, watch},
+    workload_state::WorkloadStates,
 };

@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, hint::black_box};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Checked, Condition, Entry, Fresh, Keys, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
-    Truth, Uid, absorb, decide,
+    Actor, Check, Condition, Entry, Keys, LiveObject, Mode, Namespace, Observation, Policies, Policy, Reading, Record,
+    Truth, Uid, annotations, decide,
     guards::{PROMISE_MARGIN, guards, object_guards},
-    health::{Checkup, Look},
-    keys::{CI_LABELS, Lineage},
-    mirror,
+    health::{HealthCheck, HealthSample},
+    keys::{CI_LABELS, StoreIdentity},
+    observe,
     pipeline::CiSystem,
     plan,
     policy::{Common, HealthSources, RawPolicy},
@@ -47,15 +47,15 @@ impl Case {
                 reason: "our clock agrees with the apiserver's to within 30s".to_owned(),
                 observed_at: now,
             },
-            health: Checked::Seen(Checkup {
-                look: Look { condition: no("nothing of it fails", now), failing: Vec::new() },
-                episode: (1, now),
+            health: Check::Observed(HealthCheck {
+                look: HealthSample { condition: no("nothing of it fails", now), failing: Vec::new() },
+                status_generation: (1, now),
                 every: SignedDuration::from_mins(1),
             }),
-            succession: Checked::Off,
-            pipeline: Checked::Seen(no("pipeline 46 of project group/app-7 has the status `success`", now)),
+            supersession: Check::Disabled,
+            pipeline: Check::Observed(no("pipeline 46 of project group/app-7 has the status `success`", now)),
         };
-        let seen = absorb(None, reading.clone(), now);
+        let seen = observe(None, reading.clone(), now);
         let record = settled(&policies, Record::new(seen.namespace.uid.clone()), &seen, now);
         Self { policies, reading, seen, record, now }
     }
@@ -126,7 +126,7 @@ fn settled(policies: &Policies, mut record: Record, seen: &Observation, now: Tim
             actor: Actor::role("collector", "bench"),
             name: seen.namespace.name.clone(),
             token: String::new(),
-            fact,
+            event: fact,
         });
     }
     record
@@ -144,10 +144,10 @@ fn functions(criterion: &mut Criterion) {
 /// What a collector calls whenever something of a namespace changes, where nothing follows from it.
 fn of_everyday(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     let Case { policies, reading, seen, record, now } = case;
-    group.bench_function("absorb", |bencher| {
+    group.bench_function("observe", |bencher| {
         bencher.iter_batched(
             || (Some(seen.clone()), reading.clone()),
-            |(seen, reading)| absorb(seen, reading, *now),
+            |(seen, reading)| observe(seen, reading, *now),
             criterion::BatchSize::SmallInput,
         );
     });
@@ -165,7 +165,7 @@ fn of_everyday(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     group.bench_function("plan: not yet", |bencher| {
         bencher.iter(|| plan(Some(policy), black_box(record), *now));
     });
-    group.bench_function("mirror", |bencher| bencher.iter(|| mirror(black_box(record), black_box(seen))));
+    group.bench_function("mirror", |bencher| bencher.iter(|| annotations(black_box(record), black_box(seen))));
 }
 
 /// What is called once its time is over.
@@ -178,8 +178,8 @@ fn of_the_end(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     group.bench_function("guards: on the record", |bencher| {
         bencher.iter(|| guards(policy, black_box(record), *now));
     });
-    let lineage = Lineage::default();
-    let fresh = Fresh { namespace: &seen.namespace, policy: Some(policy), lineage: &lineage };
+    let store_identity = StoreIdentity::default();
+    let fresh = LiveObject { namespace: &seen.namespace, policy: Some(policy), store_identity: &store_identity };
     group.bench_function("guards: on the object", |bencher| {
         bencher.iter(|| object_guards(policy, black_box(record), black_box(&fresh), *now));
     });

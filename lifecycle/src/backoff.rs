@@ -1,4 +1,4 @@
-//! How long to wait after an attempt that brought nothing (safety.md section 2).
+//! How long to wait after an attempt that brought nothing (docs/design/protocol.md section 2).
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,5 +1,5 @@
 //! The channels by which owners are told: what a try says of a channel as a whole, and what follows for the notice
-//! (safety.md section 2, "Notices").
+//! (docs/design/protocol.md section 2, "Notices").
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -247,7 +247,7 @@ pub fn is_held(terms: &Undeliverable, notice: &Notice, until: Timestamp, now: Ti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Status, entry::NoticeIntended, record};
+    use crate::{Status, event::NoticeIntended, record};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()

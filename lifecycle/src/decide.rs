@@ -1,31 +1,31 @@
-//! The next entry of a namespace's history, and when to ask again (lifecycle.md section 4).
+//! The next entry of a namespace's history, and when to ask again (docs/design/lifecycle.md section 4).
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Checked, Condition, Fact, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
-    entry::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, Protected, Released, StatusChanged, StatusShown, Terms},
+    Check, Condition, Event, Keys, Namespace, Observation, Policy, Record, Status, Truth, duration,
+    event::{Adopted, DeadlineMoved, Kept, MovedBy, Pair, PolicyRef, Protected, Released, StatusChanged, StatusShown},
     health::Step,
     keys::{CI_LABELS, STATUS, STATUS_TIMESTAMP},
+    overrides::{self, Deadline},
     pipeline,
     record::Phase,
-    supersession::Succession,
+    supersession::Supersession,
     time::{annotation_text, between, cut_to_millis, saturating_add},
-    wishes::{self, Deadline},
 };
 
-/// How far apart two clocks can be that the apiserver's agrees with (safety.md section 2, step 2). What is over by the one
-/// is then not over by the other for so long, and two collectors would take turns at a namespace.
+/// How far apart two clocks can be that the apiserver's agrees with (docs/design/protocol.md section 2, step 2). What
+/// is over by the one is then not over by the other for so long, and two collectors would take turns at a namespace.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long what is superseded stands so before it is deleted (lifecycle.md section 4).
+/// How long what is superseded stands so before it is deleted (docs/design/lifecycle.md section 4).
 const SUPERSEDED_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// What [`decide`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// What is to be appended. Fold it and ask again: one step per evaluation.
-    pub entry: Option<Fact>,
+    pub entry: Option<Event>,
     /// When time alone may change the answer.
     pub due: Option<Timestamp>,
     /// When another look at the health may change the answer, if it finds what the last one found.
@@ -36,7 +36,7 @@ pub struct Decision {
 /// it is seen; `None`: none does.
 ///
 /// Wishes of the owner are recorded while an intent is open. Everything else waits for its outcome, so that no recovery
-/// is recorded that a request under way could still contradict (safety.md S4).
+/// is recorded that a request under way could still contradict (docs/design/protocol.md S4).
 ///
 /// While the clock cannot be trusted, only what needs none is recorded: a protection, a wish withdrawn, a release. All
 /// else either tells an age or starts a timer: how long a keep may last, since when a deadline was foretold.
@@ -71,9 +71,9 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if !is_timed {
         return Decision::default();
     }
-    let terms = Terms::of(policy);
+    let terms = PolicyRef::of(policy);
     if record.terms.as_ref() != Some(&terms) {
-        return Decision::of(Fact::PolicyChanged(terms));
+        return Decision::of(Event::PolicyChanged(terms));
     }
     if let Some(fact) = moved_deadline(policy, record, namespace, now) {
         return Decision::of(fact);
@@ -86,23 +86,23 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
 }
 
 /// That the status is seen on the namespace, where a deletion waits for that and it was not recorded: from then on
-/// `visible_for` counts, whoever takes it off again (lifecycle.md section 5).
+/// `visible_for` counts, whoever takes it off again (docs/design/lifecycle.md section 5).
 #[must_use]
-pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Fact> {
+pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Event> {
     let is_waited_for = policy.requires_visible(record.status) && record.shown_at.is_none() && record.open.is_none();
     let since = record.since.filter(|_| is_waited_for && record.uid == namespace.uid)?;
     let carries = |key: &str, value: &str| policy.keys.read(namespace, key) == Some(value);
     (carries(STATUS, record.status.as_str()) && carries(STATUS_TIMESTAMP, &annotation_text(since)))
-        .then_some(Fact::StatusShown(StatusShown { of: record.episode }))
+        .then_some(Event::StatusShown(StatusShown { of: record.status_generation }))
 }
 
 impl Decision {
-    const fn of(fact: Fact) -> Self {
+    const fn of(fact: Event) -> Self {
         Self { entry: Some(fact), due: None, look: None }
     }
 }
 
-impl Terms {
+impl PolicyRef {
     /// The terms a policy sets.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
@@ -112,18 +112,18 @@ impl Terms {
 
 fn release(record: &Record) -> Decision {
     if record.phase == Phase::Managed && record.open.is_none() {
-        Decision::of(Fact::Released(Released { why: "no policy applies to it any more".to_owned() }))
+        Decision::of(Event::Released(Released { why: "no policy applies to it any more".to_owned() }))
     } else {
         Decision::default()
     }
 }
 
-fn adopt(policy: &Policy, namespace: &Namespace, again: bool, now: Timestamp) -> Fact {
-    Fact::Adopted(Adopted {
-        terms: Terms::of(policy),
+fn adopt(policy: &Policy, namespace: &Namespace, again: bool, now: Timestamp) -> Event {
+    Event::Adopted(Adopted {
+        terms: PolicyRef::of(policy),
         created: namespace.created,
         ci: ci_labels(namespace, &policy.keys),
-        deadline: wishes::deadline(namespace, policy, &policy.keys, None, now),
+        deadline: overrides::deadline(namespace, policy, &policy.keys, None, now),
         again,
         deleted_before: 0,
     })
@@ -138,18 +138,18 @@ fn ci_labels(namespace: &Namespace, keys: &Keys) -> Vec<Pair> {
 ///
 /// How long a keep may last counts from `now`, so only a timed one is recorded: a clock behind by more than `max_keep`
 /// would end it in the past. Until then the object itself speaks for it (`object-keep`).
-fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Fact> {
-    let protected = wishes::is_protected(namespace, &policy.keys);
+fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Event> {
+    let protected = overrides::is_protected(namespace, &policy.keys);
     if protected != record.protected {
-        return Some(Fact::Protected(Protected { on: protected }));
+        return Some(Event::Protected(Protected { on: protected }));
     }
-    let wished = wishes::keep(namespace, &policy.keys);
+    let wished = overrides::keep(namespace, &policy.keys);
     let known = record.kept.as_ref();
     if wished.as_ref().map(|wish| &wish.text) == known.and_then(|kept| kept.wish.as_ref()) {
         return None;
     }
     let Some(wish) = wished else {
-        return Some(Fact::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
+        return Some(Event::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
     };
     if !is_timed {
         return None;
@@ -159,8 +159,8 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
         .filter(|kept| kept.until.is_some_and(|until| now < until))
         .and_then(|kept| kept.first_seen)
         .map_or(now, |first_seen| first_seen.min(now));
-    Some(Fact::Kept(Kept {
-        until: Some(wishes::keep_end(&wish, first_seen, policy.max_keep)),
+    Some(Event::Kept(Kept {
+        until: Some(overrides::keep_end(&wish, first_seen, policy.max_keep)),
         wish: Some(wish.text),
         first_seen: Some(first_seen),
         by: wish.by,
@@ -168,8 +168,8 @@ fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp,
     }))
 }
 
-fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Fact> {
-    let deadline = wishes::deadline(namespace, policy, &policy.keys, record.deadline.as_ref(), now);
+fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Option<Event> {
+    let deadline = overrides::deadline(namespace, policy, &policy.keys, record.deadline.as_ref(), now);
     if deadline == record.deadline {
         return None;
     }
@@ -180,9 +180,9 @@ fn moved_deadline(policy: &Policy, record: &Record, namespace: &Namespace, now: 
     let cap = policy.max_ttl.map(|max| saturating_add(namespace.created, max));
     let is_capped = deadline.as_ref().is_some_and(|it| it.owners_word().is_some() && Some(it.at) == cap);
     let is_mistake = deadline.as_ref().is_some_and(|it| it.unreadable.is_some());
-    let is_cut = (is_capped || is_mistake) && wishes::is_earlier(deadline.as_ref(), record.deadline.as_ref());
+    let is_cut = (is_capped || is_mistake) && overrides::is_earlier(deadline.as_ref(), record.deadline.as_ref());
     let why = if has_other_words && !is_cut { MovedBy::Owner } else { MovedBy::Policy };
-    Some(Fact::DeadlineMoved(DeadlineMoved { deadline, why }))
+    Some(Event::DeadlineMoved(DeadlineMoved { deadline, why }))
 }
 
 /// What follows on a status that leads to a deletion of its own: nothing, but where it is not known whether it is so still, and
@@ -196,8 +196,8 @@ fn rest_or_stale(expired: bool, evidence: Option<&Condition>) -> Step {
 fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
     let deadline = record.deadline.as_ref();
     let expired = deadline.is_some_and(|deadline| now >= deadline.at);
-    let succession = seen.succession.seen().filter(|_| policy.superseded.is_some());
-    let is_replaced = succession.is_some_and(|it| it.condition.is_true());
+    let supersession = seen.supersession.seen().filter(|_| policy.superseded.is_some());
+    let is_replaced = supersession.is_some_and(|it| it.condition.is_true());
     let pipeline = pipeline::condition(policy, seen);
     let is_cancelled = pipeline.is_some_and(Condition::is_true);
     let step = match (record.status, expired) {
@@ -213,7 +213,7 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
         }
         (Status::Superseded, _) if is_taken_back(policy, record, seen) => Step::To(Status::Unknown),
         (Status::Superseded, _) if policy.deletes(Status::Superseded) => {
-            rest_or_stale(expired, succession.map(|it| &it.condition))
+            rest_or_stale(expired, supersession.map(|it| &it.condition))
         }
         (Status::Stale, true) => Step::Rest,
         (_, true) if record.status.may_become(Status::Stale) => Step::To(Status::Stale),
@@ -233,23 +233,23 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     };
     let age = age(record, deadline, expired, now);
     let health = seen.health.seen().filter(|_| policy.health.is_some()).map(|health| &health.look.condition);
-    Decision::of(Fact::StatusChanged(StatusChanged {
+    Decision::of(Event::StatusChanged(StatusChanged {
         from: record.status,
         to,
-        reason: reason(record, to, &age, health, succession, pipeline, now),
+        reason: reason(record, to, &age, health, supersession, pipeline, now),
         evidence: [
             Some(age),
             Some(seen.clock.clone()),
             health.cloned(),
-            succession.map(|it| it.condition.clone()),
+            supersession.map(|it| it.condition.clone()),
             pipeline.cloned(),
         ]
         .into_iter()
         .flatten()
         .collect(),
         finalize_at: finalize_at(policy, deadline, to, cut_to_millis(now)),
-        successors: match (to, succession) {
-            (Status::Superseded, Some(succession)) => succession.successors.clone(),
+        successors: match (to, supersession) {
+            (Status::Superseded, Some(supersession)) => supersession.successors.clone(),
             _ => Vec::new(),
         },
     }))
@@ -258,10 +258,10 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
 /// Rule 4: where nothing is checked, nothing is failing.
 fn by_health(policy: &Policy, record: &Record, seen: &Observation) -> Step {
     match (&policy.health, &seen.health) {
-        (None, _) | (_, Checked::Off) if record.status == Status::Ok => Step::Rest,
-        (None, _) | (_, Checked::Off) => Step::To(Status::Ok),
-        (Some(_), Checked::Unseen) => Step::Rest,
-        (Some(terms), Checked::Seen(health)) => health.step(terms, record),
+        (None, _) | (_, Check::Disabled) if record.status == Status::Ok => Step::Rest,
+        (None, _) | (_, Check::Disabled) => Step::To(Status::Ok),
+        (Some(_), Check::Pending) => Step::Rest,
+        (Some(terms), Check::Observed(health)) => health.step(terms, record),
     }
 }
 
@@ -285,11 +285,11 @@ fn reason(
     to: Status,
     age: &Condition,
     health: Option<&Condition>,
-    succession: Option<&Succession>,
+    supersession: Option<&Supersession>,
     pipeline: Option<&Condition>,
     now: Timestamp,
 ) -> String {
-    let found = health.map_or_else(|| "its health is not checked".into(), |health| wishes::shorten(&health.reason));
+    let found = health.map_or_else(|| "its health is not checked".into(), |health| overrides::shorten(&health.reason));
     let stood = || {
         let seconds = record.since.map_or(0, |since| between(since, now).as_secs());
         format!("it has been {} for {}: {found}", record.status, duration::text(SignedDuration::from_secs(seconds)))
@@ -297,12 +297,12 @@ fn reason(
     match to {
         Status::Ok | Status::Unstable => found.into_owned(),
         Status::Failing | Status::Failed => stood(),
-        Status::Superseded => succession.map_or_else(String::new, |it| it.condition.reason.clone()),
+        Status::Superseded => supersession.map_or_else(String::new, |it| it.condition.reason.clone()),
         Status::Cancelled => pipeline.map_or_else(String::new, |it| it.reason.clone()),
         Status::Unknown if record.status == Status::Cancelled => {
             pipeline.map_or_else(|| "its pipeline is not checked any more".to_owned(), |it| it.reason.clone())
         }
-        Status::Unknown if record.status == Status::Superseded => match succession.map(|it| &it.condition) {
+        Status::Unknown if record.status == Status::Superseded => match supersession.map(|it| &it.condition) {
             Some(condition) if condition.is_true() => "what replaced it does so no more, but another does".to_owned(),
             Some(condition) => condition.reason.clone(),
             None => "newer deployments replace nothing".to_owned(),
@@ -316,20 +316,20 @@ fn reason(
 /// Before it is deleted those are looked at that the history names. Were they replaced in turn, or gone, and the history
 /// did not name whoever came after them, it would never be.
 fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
-    match (&policy.superseded, &seen.succession) {
-        (None, _) | (Some(_), Checked::Off) => true,
-        (Some(_), Checked::Unseen) => false,
-        (Some(_), Checked::Seen(Succession { condition, successors, .. })) if condition.is_true() => {
+    match (&policy.superseded, &seen.supersession) {
+        (None, _) | (Some(_), Check::Disabled) => true,
+        (Some(_), Check::Pending) => false,
+        (Some(_), Check::Observed(Supersession { condition, successors, .. })) if condition.is_true() => {
             let is_named = |successor| record.successors.contains(successor);
             !successors.is_empty() && !successors.iter().any(is_named)
         }
-        (Some(_), Checked::Seen(succession)) => !succession.holds && succession.condition.truth == Truth::False,
+        (Some(_), Check::Observed(supersession)) => !supersession.holds && supersession.condition.truth == Truth::False,
     }
 }
 
 /// Whether the end was moved since it came, or lies further ahead than clocks can be apart.
 fn is_clearly_early(record: &Record, now: Timestamp) -> bool {
-    let moved = record.deadline_set_by > record.episode;
+    let moved = record.deadline_set_by > record.status_generation;
     moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > CLOCKS_APART)
 }
 
@@ -340,7 +340,7 @@ fn age(record: &Record, deadline: Option<&Deadline>, expired: bool, now: Timesta
     let reason = match deadline {
         None => format!("it has lived for {lived} and nothing sets an end"),
         Some(deadline) => {
-            let allowed = duration::text(wishes::lifetime(created, deadline));
+            let allowed = duration::text(overrides::lifetime(created, deadline));
             let by = match deadline.owners_word() {
                 Some(text) if deadline.unreadable.is_some() => {
                     format!("its owner's annotation `{text}`, which cannot be read,")

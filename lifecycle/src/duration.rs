@@ -1,5 +1,5 @@
-//! Durations as people write them in a configuration or an annotation, and as we write them back (lifecycle.md
-//! section 6).
+//! Durations as people write them in a configuration or an annotation, and as we write them back
+//! (docs/design/lifecycle.md section 6).
 
 use std::{borrow::Cow, fmt};
 
@@ -14,15 +14,15 @@ const DAY: f64 = 24.0 * HOUR;
 const WEEK: f64 = 7.0 * DAY;
 
 /// The longest duration that is taken, 1,000 years: beyond it arithmetic with instants means nothing.
-const LONGEST: f64 = 1_000.0 * 365.0 * DAY;
+const MAX_SECONDS: f64 = 1_000.0 * 365.0 * DAY;
 
 /// A length of time longer than zero, written with units: `1h30m`, `0.5h`, `2w`, `5 min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Period(SignedDuration);
+pub struct PositiveDuration(SignedDuration);
 
 /// A length of time that may be zero, written like a [`Period`] or as `0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Pause(SignedDuration);
+pub struct NonNegativeDuration(SignedDuration);
 
 /// Why a text is no duration. The text itself is not repeated: the caller names where it stood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,7 @@ pub enum NotADuration {
     TooLong,
 }
 
-impl Period {
+impl PositiveDuration {
     /// Parses `(\d+(\.\d+)?)([smhdw])`, case-insensitive but for `M`, spaces ignored, concatenable.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Period {
     }
 }
 
-impl Pause {
+impl NonNegativeDuration {
     pub const ZERO: Self = Self(SignedDuration::ZERO);
 
     /// Parses like [`Period::parse`]; `0` and `0s` are taken too.
@@ -136,10 +136,10 @@ fn parse_millis(text: &str) -> Result<SignedDuration, NotADuration> {
         seconds += number_value * unit_seconds(number, unit)?;
         rest = next;
     }
-    if seconds > LONGEST {
+    if seconds > MAX_SECONDS {
         return Err(NotADuration::TooLong);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "bounded by LONGEST, far below i64::MAX milliseconds")]
+    #[expect(clippy::cast_possible_truncation, reason = "bounded by MAX_SECONDS, far below i64::MAX milliseconds")]
     let millis = (seconds * 1000.0).round() as i64;
     Ok(SignedDuration::from_millis(millis))
 }
@@ -186,13 +186,13 @@ fn compact_text(duration: SignedDuration) -> String {
     out
 }
 
-impl fmt::Display for Period {
+impl fmt::Display for PositiveDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&compact_text(self.0))
     }
 }
 
-impl fmt::Display for Pause {
+impl fmt::Display for NonNegativeDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&compact_text(self.0))
     }
@@ -243,8 +243,8 @@ macro_rules! written_as_text {
 }
 
 written_as_text!(
-    Period,
-    Period::parse,
+    PositiveDuration,
+    PositiveDuration::parse,
     {
         "type": "string",
         "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*([A-LN-Za-z][A-Za-z]*|M[A-Za-z]+)\s*)+$",
@@ -252,8 +252,8 @@ written_as_text!(
     }
 );
 written_as_text!(
-    Pause,
-    Pause::parse,
+    NonNegativeDuration,
+    NonNegativeDuration::parse,
     {
         // YAML makes a bare 0 a number; the bounds are for that, the pattern is for texts.
         "type": ["string", "integer"],
@@ -270,12 +270,12 @@ mod tests {
 
     #[track_caller]
     fn parses(text: &str, seconds: f64) {
-        assert_eq!(Period::parse(text).map(|p| p.get().as_secs_f64()), Ok(seconds), "{text}");
+        assert_eq!(PositiveDuration::parse(text).map(|p| p.get().as_secs_f64()), Ok(seconds), "{text}");
     }
 
     #[track_caller]
     fn refuses(text: &str, why: NotADuration) {
-        assert_eq!(Period::parse(text), Err(why), "{text}");
+        assert_eq!(PositiveDuration::parse(text), Err(why), "{text}");
     }
 
     #[track_caller]
@@ -322,16 +322,16 @@ mod tests {
             refuses(text, NotADuration::Calendar(unit.into()));
         }
         assert_eq!(
-            Pause::parse("1M").unwrap_err().to_string(),
+            NonNegativeDuration::parse("1M").unwrap_err().to_string(),
             "`M` is no unit: `m` is minutes, and there are no months or years; write for example `30d`"
         );
     }
 
     #[test]
     fn a_pause_may_be_zero() {
-        assert_eq!(Pause::parse("0"), Ok(Pause::ZERO));
-        assert_eq!(Pause::parse("0s"), Ok(Pause::ZERO));
-        assert_eq!(Pause::parse("5"), Err(NotADuration::NoUnit("5".into())));
+        assert_eq!(NonNegativeDuration::parse("0"), Ok(NonNegativeDuration::ZERO));
+        assert_eq!(NonNegativeDuration::parse("0s"), Ok(NonNegativeDuration::ZERO));
+        assert_eq!(NonNegativeDuration::parse("5"), Err(NotADuration::NoUnit("5".into())));
     }
 
     #[test]
@@ -350,10 +350,10 @@ mod tests {
     #[test]
     fn what_is_written_reads_back() {
         for text in ["1h30m", "2w", "1w1d3h", "5.5s", "90s"] {
-            let period = Period::parse(text).unwrap();
-            assert_eq!(Period::parse(&period.to_string()), Ok(period));
+            let period = PositiveDuration::parse(text).unwrap();
+            assert_eq!(PositiveDuration::parse(&period.to_string()), Ok(period));
         }
-        assert_eq!(Pause::ZERO.to_string(), "0");
-        assert_eq!(Period::from_secs(90 * 60).to_string(), "1h30m");
+        assert_eq!(NonNegativeDuration::ZERO.to_string(), "0");
+        assert_eq!(PositiveDuration::from_secs(90 * 60).to_string(), "1h30m");
     }
 }

@@ -1,4 +1,4 @@
-//! What is seen of a namespace, in three values: a check can fail to run (lifecycle.md section 3).
+//! What is seen of a namespace, in three values: a check can fail to run (docs/design/lifecycle.md section 3).
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::{
     Namespace,
-    health::{Checkup, Health},
-    supersession::Succession,
+    health::{Health, HealthCheck},
+    supersession::Supersession,
 };
 
 /// Whether something holds. `Unknown` is a value: it moves nothing.
@@ -32,24 +32,24 @@ pub struct Condition {
 
 /// What is known of something that a policy may leave unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Checked<T> {
+pub enum Check<T> {
     /// No policy asks for it.
-    Off,
+    Disabled,
     /// Nobody looked yet.
-    Unseen,
-    Seen(T),
+    Pending,
+    Observed(T),
 }
 
 /// What one look at a namespace brought: its facts, and whether the clock can be trusted to tell its age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub namespace: Namespace,
-    /// True: our clock agrees with the apiserver's (safety.md section 2, step 2).
+    /// True: our clock agrees with the apiserver's (docs/design/protocol.md section 2, step 2).
     pub clock: Condition,
-    pub health: Checked<Checkup>,
-    pub succession: Checked<Succession>,
+    pub health: Check<HealthCheck>,
+    pub supersession: Check<Supersession>,
     /// True: the pipeline that made it was cancelled, or is gone.
-    pub pipeline: Checked<Condition>,
+    pub pipeline: Check<Condition>,
 }
 
 /// What is seen of a namespace by now.
@@ -57,10 +57,10 @@ pub struct Reading {
 pub struct Observation {
     pub namespace: Namespace,
     pub clock: Condition,
-    pub health: Checked<Health>,
-    pub succession: Checked<Succession>,
+    pub health: Check<Health>,
+    pub supersession: Check<Supersession>,
     /// True: the pipeline that made it was cancelled, or is gone.
-    pub pipeline: Checked<Condition>,
+    pub pipeline: Check<Condition>,
 }
 
 impl Condition {
@@ -98,15 +98,15 @@ impl fmt::Display for Truth {
 /// looks at the clock the later one counts, unless it lies in the future: then the clock was set back since. Of two looks
 /// at the health likewise.
 #[must_use]
-pub fn absorb(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
-    let Reading { namespace, clock, health, succession, pipeline } = reading;
+pub fn observe(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
+    let Reading { namespace, clock, health, supersession, pipeline } = reading;
     let seen = seen.filter(|seen| seen.namespace.uid == namespace.uid);
     let (clock_before, health_before) = seen.map(|seen| (seen.clock, seen.health)).unzip();
     Observation {
-        succession,
+        supersession,
         pipeline: match pipeline {
-            Checked::Seen(condition) => Checked::Seen(not_from_the_future(condition, "pipeline", now)),
-            Checked::Off | Checked::Unseen => pipeline,
+            Check::Observed(condition) => Check::Observed(not_from_the_future(condition, "pipeline", now)),
+            Check::Disabled | Check::Pending => pipeline,
         },
         namespace,
         clock: absorb_clock(clock_before, clock, now),
@@ -122,22 +122,22 @@ fn absorb_clock(seen: Option<Condition>, clock: Condition, now: Timestamp) -> Co
     }
 }
 
-fn absorb_health(seen: Option<Checked<Health>>, checked: Checked<Checkup>, now: Timestamp) -> Checked<Health> {
+fn absorb_health(seen: Option<Check<Health>>, checked: Check<HealthCheck>, now: Timestamp) -> Check<Health> {
     let checkup = match checked {
-        Checked::Off => return Checked::Off,
-        Checked::Unseen => {
+        Check::Disabled => return Check::Disabled,
+        Check::Pending => {
             return match seen {
-                Some(seen @ Checked::Seen(_)) => seen,
-                Some(Checked::Off | Checked::Unseen) | None => Checked::Unseen,
+                Some(seen @ Check::Observed(_)) => seen,
+                Some(Check::Disabled | Check::Pending) | None => Check::Pending,
             };
         }
-        Checked::Seen(checkup) => checkup,
+        Check::Observed(checkup) => checkup,
     };
     let before = match seen {
-        Some(Checked::Seen(before)) => Some(before),
-        Some(Checked::Off | Checked::Unseen) | None => None,
+        Some(Check::Observed(before)) => Some(before),
+        Some(Check::Disabled | Check::Pending) | None => None,
     };
-    Checked::Seen(Health::after(before, checkup, now))
+    Check::Observed(Health::after(before, checkup, now))
 }
 
 /// A look whose instant has yet to come tells nothing.
@@ -152,13 +152,13 @@ pub(crate) fn not_from_the_future(look: Condition, at_what: &str, now: Timestamp
     }
 }
 
-impl<T> Checked<T> {
+impl<T> Check<T> {
     /// What was seen, if anybody looked.
     #[must_use]
     pub const fn seen(&self) -> Option<&T> {
         match self {
-            Self::Seen(seen) => Some(seen),
-            Self::Off | Self::Unseen => None,
+            Self::Observed(seen) => Some(seen),
+            Self::Disabled | Self::Pending => None,
         }
     }
 
@@ -166,8 +166,8 @@ impl<T> Checked<T> {
     #[must_use]
     pub fn into_seen(self) -> Option<T> {
         match self {
-            Self::Seen(seen) => Some(seen),
-            Self::Off | Self::Unseen => None,
+            Self::Observed(seen) => Some(seen),
+            Self::Disabled | Self::Pending => None,
         }
     }
 }

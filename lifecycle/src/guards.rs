@@ -4,15 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Mode, Namespace, Policy, Record, Status, channel,
-    keys::Lineage,
+    keys::StoreIdentity,
+    overrides,
     policy::OnUndeliverable,
     record::{Damage, Delivery, Notice, Phase},
     time::{human_text, saturating_add},
-    wishes,
 };
 
 /// How much later than promised a deletion may come at the earliest: the clocks of ours and of the reader may differ
-/// (safety.md S9). A policy has it from [`crate::policy::Common`].
+/// (docs/design/protocol.md S9). A policy has it from [`crate::policy::Common`].
 pub const PROMISE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// The way out where a mark does not agree with the history.
@@ -70,7 +70,7 @@ kinds! {
         Protect: "protect",
         Keep: "keep",
         Visible: "visible",
-        Told: "told",
+        Notice: "notice",
         Promise: "promise",
         Intent: "intent",
         Backoff: "backoff",
@@ -82,7 +82,7 @@ impl GuardKind {
     #[must_use]
     pub const fn is_of_the_mode(self) -> bool {
         match self {
-            Self::Mode | Self::Told => true,
+            Self::Mode | Self::Notice => true,
             Self::History
             | Self::Managed
             | Self::Policy
@@ -105,7 +105,7 @@ kinds! {
         Match: "match",
         Protect: "object-protect",
         Keep: "object-keep",
-        Mark: "mark",
+        RecordMarker: "marker",
     }
 }
 
@@ -131,12 +131,12 @@ pub enum Verdict {
 
 /// A namespace as it was just read, with what its cluster and its store say of it.
 #[derive(Clone, Debug)]
-pub struct Fresh<'a> {
+pub struct LiveObject<'a> {
     pub namespace: &'a Namespace,
     /// The policy that applies to it now.
     pub policy: Option<&'a Policy>,
     /// What this store may have marked.
-    pub lineage: &'a Lineage,
+    pub store_identity: &'a StoreIdentity,
 }
 
 impl<K> Guard<K> {
@@ -159,7 +159,7 @@ pub fn guards(policy: &Policy, record: &Record, now: Timestamp) -> Guards {
             GuardKind::Protect => protected(record),
             GuardKind::Keep => kept(record, now),
             GuardKind::Visible => visible(policy, record, now),
-            GuardKind::Told => told(policy, record),
+            GuardKind::Notice => told(policy, record),
             GuardKind::Promise => promise(policy, record, now),
             GuardKind::Intent => intent(record, now),
             GuardKind::Backoff => backoff(record, now),
@@ -170,7 +170,7 @@ pub fn guards(policy: &Policy, record: &Record, now: Timestamp) -> Guards {
 
 /// Asks every guard on the object that was just read.
 #[must_use]
-pub fn object_guards(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: Timestamp) -> ObjectGuards {
+pub fn object_guards(policy: &Policy, record: &Record, fresh: &LiveObject<'_>, now: Timestamp) -> ObjectGuards {
     ObjectGuardKind::ALL.map(|kind| {
         let (verdict, why) = match kind {
             ObjectGuardKind::Identity => identity(record, fresh),
@@ -178,7 +178,7 @@ pub fn object_guards(policy: &Policy, record: &Record, fresh: &Fresh<'_>, now: T
             ObjectGuardKind::Match => matches(policy, fresh),
             ObjectGuardKind::Protect => object_protect(policy, fresh.namespace),
             ObjectGuardKind::Keep => object_keep(policy, record, fresh.namespace, now),
-            ObjectGuardKind::Mark => mark(policy, record, fresh),
+            ObjectGuardKind::RecordMarker => marker(policy, record, fresh),
         };
         Guard { kind, verdict, why }
     })
@@ -199,7 +199,7 @@ pub struct Deletion {
 /// when its time to live is over.
 #[must_use]
 pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
-    let (of_life, of_status) = ends_in_sight(record);
+    let (of_life, of_status) = expected_ends(record);
     match of_status.filter(|_| policy.deletes(record.status)) {
         Some(at) => Some(Deletion { about: record.status, at }),
         None => of_life.filter(|_| policy.deletes(Status::Stale)).map(|at| Deletion { about: Status::Stale, at }),
@@ -207,7 +207,7 @@ pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
 }
 
 /// When a deletion would fall due by the time to live, and by the status, each not before a wish to keep is over.
-pub(crate) fn ends_in_sight(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
+pub(crate) fn expected_ends(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
     let kept = record.kept.as_ref().and_then(|kept| kept.until);
     let held = |end: Timestamp| kept.map_or(end, |kept| end.max(kept));
     let of_status = has_end_of_its_own(record.status).then(|| record.finalize_at.or(record.since)).flatten();
@@ -413,7 +413,7 @@ fn backoff(record: &Record, now: Timestamp) -> Judged {
     }
 }
 
-fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
+fn identity(record: &Record, fresh: &LiveObject<'_>) -> Judged {
     let found = &fresh.namespace.uid;
     if *found == record.uid {
         clear("it is the namespace the history is about")
@@ -422,14 +422,14 @@ fn identity(record: &Record, fresh: &Fresh<'_>) -> Judged {
     }
 }
 
-fn active(fresh: &Fresh<'_>) -> Judged {
+fn active(fresh: &LiveObject<'_>) -> Judged {
     match fresh.namespace.deleted {
         None => clear("nobody is deleting it"),
         Some(at) => refuses(format!("its deletion began at {}", human_text(at))),
     }
 }
 
-fn matches(policy: &Policy, fresh: &Fresh<'_>) -> Judged {
+fn matches(policy: &Policy, fresh: &LiveObject<'_>) -> Judged {
     match fresh.policy {
         Some(found) if found.name == policy.name => clear(format!("policy `{}` applies", policy.name)),
         Some(found) => waits(None, format!("policy `{}` applies to it now", found.name)),
@@ -438,7 +438,7 @@ fn matches(policy: &Policy, fresh: &Fresh<'_>) -> Judged {
 }
 
 fn object_protect(policy: &Policy, namespace: &Namespace) -> Judged {
-    if wishes::is_protected(namespace, &policy.keys) {
+    if overrides::is_protected(namespace, &policy.keys) {
         refuses("it carries `protect`")
     } else {
         clear("it carries no `protect`")
@@ -446,12 +446,13 @@ fn object_protect(policy: &Policy, namespace: &Namespace) -> Judged {
 }
 
 fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Judged {
-    let Some(wish) = wishes::keep(namespace, &policy.keys) else {
+    let Some(wish) = overrides::keep(namespace, &policy.keys) else {
         return clear("it carries no `keep_until`");
     };
     let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&wish.text));
     // Where nobody recorded this wish yet, its time has only begun.
-    let until = recorded.and_then(|kept| kept.until).unwrap_or_else(|| wishes::keep_end(&wish, now, policy.max_keep));
+    let until =
+        recorded.and_then(|kept| kept.until).unwrap_or_else(|| overrides::keep_end(&wish, now, policy.max_keep));
     if now < until {
         waits(Some(until), format!("it carries `keep_until: {}`", wish.text))
     } else {
@@ -459,8 +460,8 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
     }
 }
 
-fn mark(policy: &Policy, record: &Record, fresh: &Fresh<'_>) -> Judged {
-    match fresh.lineage.check(fresh.namespace, &policy.keys, record) {
+fn marker(policy: &Policy, record: &Record, fresh: &LiveObject<'_>) -> Judged {
+    match fresh.store_identity.check(fresh.namespace, &policy.keys, record) {
         Ok(()) => clear("its annotation `record` agrees with the history"),
         Err(why) => refuses(format!("{why}; {APPROVE_STORE}")),
     }
@@ -473,9 +474,9 @@ mod tests {
     use super::*;
     use crate::{
         Uid,
-        entry::{Kept, NoticeIntended},
+        event::{Kept, NoticeIntended},
         fixture,
-        wishes::{Deadline, DeadlineBy},
+        overrides::{Deadline, DeadlineBy},
     };
 
     #[test]

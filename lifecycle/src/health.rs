@@ -1,5 +1,5 @@
-//! The health of a namespace over time: what holds since when, and how much of that time counts (lifecycle.md
-//! section 4, rule 4).
+//! The health of a namespace over time: what holds since when, and how much of that time counts
+//! (docs/design/lifecycle.md section 4, rule 4).
 //!
 //! Time counts from one known look to the next. What lies between looks of which one could not be taken, or that lie too
 //! far apart, counts for nothing: the instants that timers start from move ahead by it.
@@ -11,16 +11,16 @@ use serde_json::Value;
 use crate::{
     Condition, Record, Status, Truth,
     evidence::not_from_the_future,
-    policy::HealthTerms,
+    policy::HealthRules,
     time::{between, saturating_add},
 };
 
 /// How many periods may lie between two looks for the time between to count: one look may be late, none may be missing.
-const LOOKS_APART: i32 = 2;
+const MAX_MISSED_INTERVALS: i32 = 2;
 
 /// What one look at the health of a namespace found. True: something fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct HealthSample {
     pub condition: Condition,
     /// What fails, as the annotation `failing_resources` shows it: objects for alerts, names for resources.
     pub failing: Vec<Value>,
@@ -28,10 +28,10 @@ pub struct Look {
 
 /// A look, and what its time is counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checkup {
-    pub look: Look,
+pub struct HealthCheck {
+    pub look: HealthSample,
     /// The number of the entry that brought the status of now, and its instant.
-    pub episode: (u64, Timestamp),
+    pub status_generation: (u64, Timestamp),
     /// How often is looked.
     pub every: SignedDuration,
 }
@@ -41,13 +41,13 @@ pub struct Checkup {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streak {
     /// The number of the entry that brought the status whose time is counted.
-    pub episode: u64,
+    pub status_generation: u64,
     /// What the last known look said.
     pub fails: bool,
     /// Since when known looks say so.
     pub since: Timestamp,
     /// Since when the status stands.
-    pub standing: Timestamp,
+    pub status_since: Timestamp,
     /// The last look, known or not.
     pub looked_at: Timestamp,
     /// Whether the last look brought an answer.
@@ -57,7 +57,7 @@ pub struct Streak {
 /// What is seen of the health of a namespace by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    pub look: Look,
+    pub look: HealthSample,
     pub streak: Streak,
 }
 
@@ -73,17 +73,17 @@ pub(crate) enum Step {
 /// Whether a look of `at` follows on one of `last` without a break, where is looked so often.
 #[must_use]
 pub fn follows(last: Timestamp, at: Timestamp, every: SignedDuration) -> bool {
-    between(last, at) <= every.saturating_mul(LOOKS_APART)
+    between(last, at) <= every.saturating_mul(MAX_MISSED_INTERVALS)
 }
 
 impl Health {
     /// What is seen after another look, if `before` it was seen already. Of two looks the later one counts, unless it
     /// lies in the future: then the clock was set back since, and its timers start again.
     #[must_use]
-    pub fn after(before: Option<Self>, mut checkup: Checkup, now: Timestamp) -> Self {
+    pub fn after(before: Option<Self>, mut checkup: HealthCheck, now: Timestamp) -> Self {
         if checkup.look.condition.observed_at > now {
             let condition = not_from_the_future(checkup.look.condition, "health", now);
-            checkup.look = Look { condition, failing: Vec::new() };
+            checkup.look = HealthSample { condition, failing: Vec::new() };
         }
         let before = before.filter(|before| before.streak.looked_at <= now);
         let streak = Streak::follow(before.as_ref().map(|before| &before.streak), &checkup);
@@ -103,7 +103,7 @@ impl Health {
     /// What follows for a namespace of this record, whose health alone decides. Nothing, where the streak is of a later look
     /// than the last that is at hand, by somebody else, and this one does not say the same: what is told has to be what was
     /// seen.
-    pub(crate) fn step(&self, terms: &HealthTerms, record: &Record) -> Step {
+    pub(crate) fn step(&self, terms: &HealthRules, record: &Record) -> Step {
         if self.look.condition.truth.known() != Some(self.streak.fails) {
             return Step::Rest;
         }
@@ -114,36 +114,47 @@ impl Health {
 impl Streak {
     /// Takes in the next look.
     #[must_use]
-    pub(crate) fn follow(before: Option<&Self>, checkup: &Checkup) -> Self {
+    pub(crate) fn follow(before: Option<&Self>, checkup: &HealthCheck) -> Self {
         let condition = &checkup.look.condition;
         let at = condition.observed_at;
         let fails = condition.truth.known();
-        let (episode, began) = checkup.episode;
+        let (status_generation, began) = checkup.status_generation;
         let Some(before) = before else {
             let fails = fails.unwrap_or(false);
             let is_known = condition.truth != Truth::Unknown;
-            return Self { episode, fails, since: at, standing: begins(began, at), looked_at: at, is_known };
+            return Self {
+                status_generation,
+                fails,
+                since: at,
+                status_since: begins(began, at),
+                looked_at: at,
+                is_known,
+            };
         };
         if at <= before.looked_at {
             // Nothing new was seen; the status may have changed since.
-            let standing = if before.episode == episode { before.standing } else { before.looked_at.max(began) };
-            return Self { episode, standing, ..before.clone() };
+            let standing = if before.status_generation == status_generation {
+                before.status_since
+            } else {
+                before.looked_at.max(began)
+            };
+            return Self { status_generation, status_since: standing, ..before.clone() };
         }
         let gap = between(before.looked_at, at);
         let counts = before.is_known && fails.is_some() && follows(before.looked_at, at, checkup.every);
         let lost = if counts { SignedDuration::ZERO } else { gap };
-        let standing = match (before.episode == episode, counts) {
-            (true, _) => saturating_add(before.standing, lost),
+        let standing = match (before.status_generation == status_generation, counts) {
+            (true, _) => saturating_add(before.status_since, lost),
             // The look may be older than the status: whoever wrote it down was slow, or another.
             (false, true) if began <= at => began.max(before.looked_at),
             (false, true | false) => begins(began, at),
         };
         let is_other = fails.is_some_and(|fails| fails != before.fails);
         Self {
-            episode,
+            status_generation,
             fails: fails.unwrap_or(before.fails),
             since: if is_other { at } else { saturating_add(before.since, lost) },
-            standing,
+            status_since: standing,
             looked_at: at,
             is_known: fails.is_some(),
         }
@@ -152,12 +163,16 @@ impl Streak {
     /// Takes in that somebody looked without a break until then, and always got an answer: what one collector saw counts
     /// for the next. `episode` is the number of the entry that brought the status of now, and its instant.
     #[must_use]
-    pub fn looked_until(self, at: Timestamp, episode: (u64, Timestamp)) -> Self {
+    pub fn looked_until(self, at: Timestamp, status_generation: (u64, Timestamp)) -> Self {
         if !self.is_known || at <= self.looked_at {
             return self;
         }
-        let standing = if self.episode == episode.0 { self.standing } else { episode.1.max(self.looked_at) };
-        Self { episode: episode.0, standing, looked_at: at, ..self }
+        let standing = if self.status_generation == status_generation.0 {
+            self.status_since
+        } else {
+            status_generation.1.max(self.looked_at)
+        };
+        Self { status_generation: status_generation.0, status_since: standing, looked_at: at, ..self }
     }
 
     /// Whether another says the same, whenever was looked last: then it need not be written down again.
@@ -183,11 +198,15 @@ impl Streak {
 
     /// How long the status has stood, as far as that is known.
     fn stood(&self, record: &Record) -> SignedDuration {
-        if self.episode == record.episode { between(self.standing, self.looked_at) } else { SignedDuration::ZERO }
+        if self.status_generation == record.status_generation {
+            between(self.status_since, self.looked_at)
+        } else {
+            SignedDuration::ZERO
+        }
     }
 
     /// What follows from that alone.
-    fn step(&self, terms: &HealthTerms, record: &Record) -> Step {
+    fn step(&self, terms: &HealthRules, record: &Record) -> Step {
         if !self.is_known {
             return Step::Rest;
         }
@@ -230,18 +249,25 @@ mod tests {
     #[track_caller]
     fn check(before: Option<Streak>, expected: i64) {
         let condition = Condition { truth: Truth::True, reason: String::new(), observed_at: at(10) };
-        let look = Look { condition, failing: Vec::new() };
-        let checkup = Checkup { look, episode: (2, at(15)), every: SignedDuration::from_secs(10) };
-        assert_eq!(Streak::follow(before.as_ref(), &checkup).standing, at(expected));
+        let look = HealthSample { condition, failing: Vec::new() };
+        let checkup = HealthCheck { look, status_generation: (2, at(15)), every: SignedDuration::from_secs(10) };
+        assert_eq!(Streak::follow(before.as_ref(), &checkup).status_since, at(expected));
     }
 
     #[test]
     fn a_status_does_not_stand_before_it_began() {
         check(None, 15);
         for is_known in [true, false] {
-            let before = Streak { episode: 1, fails: true, since: at(0), standing: at(0), looked_at: at(5), is_known };
+            let before = Streak {
+                status_generation: 1,
+                fails: true,
+                since: at(0),
+                status_since: at(0),
+                looked_at: at(5),
+                is_known,
+            };
             check(Some(before.clone()), 15);
-            assert_eq!(before.looked_until(at(10), (2, at(15))).standing, at(if is_known { 15 } else { 0 }));
+            assert_eq!(before.looked_until(at(10), (2, at(15))).status_since, at(if is_known { 15 } else { 0 }));
         }
     }
 }

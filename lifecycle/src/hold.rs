@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Record, Uid,
-    ending::{SharedCause, quoted},
     record::Phase,
+    termination::{SharedCause, quoted},
     time::saturating_add,
 };
 
@@ -24,7 +24,7 @@ const MAX_NAMED: usize = 20;
 
 /// A deletion that was accepted and does not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unended {
+pub struct UnfinishedDeletion {
     pub name: String,
     pub accepted: Timestamp,
     /// What holds it and every other namespace.
@@ -63,7 +63,7 @@ pub enum HoldEnd {
     Cleared(String),
 }
 
-impl Unended {
+impl UnfinishedDeletion {
     /// The deletion of a namespace that did not end in time; `None`: there is none.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
@@ -92,7 +92,7 @@ impl Hold {
 #[must_use]
 pub fn next(
     last: Option<(&Hold, Timestamp)>,
-    unended: &BTreeMap<Uid, Unended>,
+    unended: &BTreeMap<Uid, UnfinishedDeletion>,
     patience: SignedDuration,
     now: Timestamp,
 ) -> Option<Hold> {
@@ -105,7 +105,7 @@ pub fn next(
     }
 }
 
-fn ended(hold: &Hold, unended: &BTreeMap<Uid, Unended>) -> Option<HoldEnd> {
+fn ended(hold: &Hold, unended: &BTreeMap<Uid, UnfinishedDeletion>) -> Option<HoldEnd> {
     hold.namespaces.iter().find_map(|by| match unended.get(&by.uid) {
         None => Some(HoldEnd::Gone(by.name.clone())),
         Some(it) => (!it.causes.contains(&hold.cause)).then(|| HoldEnd::Cleared(by.name.clone())),
@@ -113,8 +113,8 @@ fn ended(hold: &Hold, unended: &BTreeMap<Uid, Unended>) -> Option<HoldEnd> {
 }
 
 /// The hold by the reason that holds most of those that count, where that is enough.
-fn begun(unended: &BTreeMap<Uid, Unended>, counts: impl Fn(&Unended) -> bool) -> Option<Hold> {
-    let mut by_cause: BTreeMap<&SharedCause, Vec<(&Uid, &Unended)>> = BTreeMap::new();
+fn begun(unended: &BTreeMap<Uid, UnfinishedDeletion>, counts: impl Fn(&UnfinishedDeletion) -> bool) -> Option<Hold> {
+    let mut by_cause: BTreeMap<&SharedCause, Vec<(&Uid, &UnfinishedDeletion)>> = BTreeMap::new();
     for (uid, it) in unended.iter().filter(|(_, it)| counts(it)) {
         it.causes.iter().for_each(|cause| by_cause.entry(cause).or_default().push((uid, it)));
     }
@@ -122,7 +122,7 @@ fn begun(unended: &BTreeMap<Uid, Unended>, counts: impl Fn(&Unended) -> bool) ->
     let (cause, held) = by_cause.into_iter().rev().max_by_key(|(_, held)| held.len())?;
     let (_, first) = held.first().filter(|_| held.len() >= HELD_FROM)?;
     let message = first.messages.get(&cause.condition).cloned().unwrap_or_default();
-    let by = |(uid, it): &(&Uid, &Unended)| HeldBy { uid: (*uid).clone(), name: it.name.clone() };
+    let by = |(uid, it): &(&Uid, &UnfinishedDeletion)| HeldBy { uid: (*uid).clone(), name: it.name.clone() };
     let namespaces = held.iter().take(MAX_NAMED).map(by).collect();
     Some(Hold { cause: cause.clone(), message, namespaces, ended: None })
 }

@@ -1,4 +1,4 @@
-//! The keys on a namespace: what we write, and what its owner may write for us (lifecycle.md section 1).
+//! The keys on a namespace: what we write, and what its owner may write for us (docs/design/lifecycle.md section 1).
 
 use std::collections::BTreeSet;
 
@@ -110,7 +110,7 @@ impl Keys {
 
 /// The mark `<epoch>.<number>.<uid>` that a mirror leaves on the namespace: whose record it shows, and up to which entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct RecordMarker {
     pub epoch: u64,
     pub seq: u64,
     /// The namespace it was left on; `None`: an earlier version left it, which did not say.
@@ -120,7 +120,7 @@ pub struct Mark {
 /// The longest text that is read as a mark, in bytes: many times what a mark takes.
 const MAX_MARK_BYTES: usize = 256;
 
-impl Mark {
+impl RecordMarker {
     /// What is kept on record of the text of a mark: its beginning. Whoever may annotate may write more than an entry holds.
     #[must_use]
     pub fn on_record(text: &str) -> &str {
@@ -143,7 +143,7 @@ impl Mark {
     /// Whether a namespace carries a mark of its own, in the present form.
     #[must_use]
     pub fn is_on(namespace: &Namespace, keys: &Keys) -> bool {
-        Self::of(namespace, keys).flatten().is_some_and(|mark| mark.uid.as_ref() == Some(&namespace.uid))
+        Self::of(namespace, keys).flatten().is_some_and(|marker| marker.uid.as_ref() == Some(&namespace.uid))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -163,13 +163,13 @@ impl Mark {
 
 /// Which marks this store may have left: it tells a store that was restored, emptied or exchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lineage {
+pub struct StoreIdentity {
     /// Every epoch of this store.
     pub epochs: BTreeSet<u64>,
     /// When the last of them began.
     pub began: Option<Timestamp>,
     /// A person vouched for whatever was marked in an epoch before this one.
-    pub vouched_before: u64,
+    pub trusted_before_epoch: u64,
 }
 
 /// Why a mark and a history do not belong together.
@@ -186,25 +186,26 @@ pub enum Mismatch {
 /// What stands in the mark of a collector that ran before any controller did. It tells no store from another.
 const NO_EPOCH: u64 = 0;
 
-impl Lineage {
+impl StoreIdentity {
     /// Compares the mark on a namespace with the history this store has of it. A mark of another namespace says nothing.
     ///
     /// # Errors
-    /// When the two do not belong together: nothing destructive may be done to it (safety.md section 2, step 1).
+    /// When the two do not belong together: nothing destructive may be done to it (docs/design/protocol.md section 2,
+    /// step 1).
     pub fn check(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
         let Some(text) = keys.read(namespace, RECORD) else { return Ok(()) };
-        let is_trusted = record.trusted_mark.as_deref() == Some(Mark::on_record(text));
-        let mark = match Mark::parse(text) {
-            Some(mark) => mark,
+        let is_trusted = record.trusted_marker.as_deref() == Some(RecordMarker::on_record(text));
+        let marker = match RecordMarker::parse(text) {
+            Some(marker) => marker,
             None if is_trusted => return Ok(()),
             None => return Err(Mismatch::Unreadable),
         };
-        if mark.is_of_another(namespace) || is_trusted || mark.epoch < self.vouched_before {
+        if marker.is_of_another(namespace) || is_trusted || marker.epoch < self.trusted_before_epoch {
             Ok(())
-        } else if mark.epoch != NO_EPOCH && !self.epochs.contains(&mark.epoch) {
-            Err(Mismatch::OtherStore(mark.epoch))
-        } else if mark.seq > record.head {
-            Err(Mismatch::Behind { marked: mark.seq, head: record.head })
+        } else if marker.epoch != NO_EPOCH && !self.epochs.contains(&marker.epoch) {
+            Err(Mismatch::OtherStore(marker.epoch))
+        } else if marker.seq > record.head {
+            Err(Mismatch::Behind { marked: marker.seq, head: record.head })
         } else {
             Ok(())
         }
@@ -217,7 +218,7 @@ impl Lineage {
     }
 }
 
-impl std::fmt::Display for Mark {
+impl std::fmt::Display for RecordMarker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.epoch, self.seq)?;
         self.uid.as_ref().map_or(Ok(()), |uid| write!(f, ".{uid}"))
@@ -233,17 +234,17 @@ mod tests {
     /// What a store with the epochs 2 and 3, of which a person vouched for all before 2, says of this mark on the namespace
     /// `a`, whose history ends at entry 7.
     #[track_caller]
-    fn check(mark: Option<&str>, expected: Result<(), Mismatch>) {
-        check_with(None, mark, expected);
+    fn check(marker: Option<&str>, expected: Result<(), Mismatch>) {
+        check_with(None, marker, expected);
     }
 
     #[track_caller]
-    fn check_with(trusted: Option<&str>, mark: Option<&str>, expected: Result<(), Mismatch>) {
-        let lineage = Lineage { epochs: BTreeSet::from([2, 3]), began: None, vouched_before: 2 };
-        assert_eq!(compare(&lineage, trusted, mark), expected, "{mark:?}");
+    fn check_with(trusted: Option<&str>, marker: Option<&str>, expected: Result<(), Mismatch>) {
+        let store_identity = StoreIdentity { epochs: BTreeSet::from([2, 3]), began: None, trusted_before_epoch: 2 };
+        assert_eq!(compare(&store_identity, trusted, marker), expected, "{marker:?}");
     }
 
-    fn compare(lineage: &Lineage, trusted: Option<&str>, mark: Option<&str>) -> Result<(), Mismatch> {
+    fn compare(store_identity: &StoreIdentity, trusted: Option<&str>, marker: Option<&str>) -> Result<(), Mismatch> {
         let keys = Keys::default();
         let namespace = Namespace {
             uid: Uid::new("a"),
@@ -253,11 +254,11 @@ mod tests {
             deleted: None,
             ending: None,
             labels: BTreeMap::new(),
-            annotations: mark.map(|mark| (keys.ours(RECORD), mark.to_owned())).into_iter().collect(),
+            annotations: marker.map(|marker| (keys.ours(RECORD), marker.to_owned())).into_iter().collect(),
         };
-        let trusted_mark = trusted.map(str::to_owned);
-        let record = Record { head: 7, trusted_mark, ..Record::new(Uid::new("a")) };
-        lineage.check(&namespace, &keys, &record)
+        let trusted_marker = trusted.map(str::to_owned);
+        let record = Record { head: 7, trusted_marker, ..Record::new(Uid::new("a")) };
+        store_identity.check(&namespace, &keys, &record)
     }
 
     #[test]
@@ -266,7 +267,7 @@ mod tests {
         check(Some(""), Ok(()));
         check(Some("2.7.a"), Ok(()));
         check(Some("3.1.a"), Ok(()));
-        check(Some(&Mark { epoch: 3, seq: 7, uid: Some(Uid::new("a")) }.to_string()), Ok(()));
+        check(Some(&RecordMarker { epoch: 3, seq: 7, uid: Some(Uid::new("a")) }.to_string()), Ok(()));
     }
 
     #[test]
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_mark_from_before_any_controller_is_compared_by_its_number_alone() {
-        let found = |mark| compare(&Lineage::default(), None, Some(mark));
+        let found = |marker| compare(&StoreIdentity::default(), None, Some(marker));
         assert_eq!(found("0.7.a"), Ok(()));
         assert_eq!(found("0.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         assert_eq!(found("5.1.a"), Err(Mismatch::OtherStore(5)));
@@ -293,8 +294,8 @@ mod tests {
 
     #[test]
     fn the_mark_of_another_namespace_says_nothing() {
-        for mark in ["2.8.b", "3.99.b", "4.1.b", "2.1.b"] {
-            check(Some(mark), Ok(()));
+        for marker in ["2.8.b", "3.99.b", "4.1.b", "2.1.b"] {
+            check(Some(marker), Ok(()));
         }
     }
 
@@ -312,10 +313,10 @@ mod tests {
         check_with(Some("garbage"), Some("more garbage"), Err(Mismatch::Unreadable));
         let [long, too] = ["x", "y"].map(|end| "0".repeat(100_000) + "2.7.a" + end);
         check(Some(&long), Err(Mismatch::Unreadable));
-        assert_eq!(Mark::on_record(&long).len(), MAX_MARK_BYTES);
-        check_with(Some(Mark::on_record(&long)), Some(&long), Ok(()));
-        check_with(Some(Mark::on_record(&long)), Some(&too), Ok(()));
-        assert_eq!(Mark::on_record(&"ü".repeat(200)).len(), MAX_MARK_BYTES);
+        assert_eq!(RecordMarker::on_record(&long).len(), MAX_MARK_BYTES);
+        check_with(Some(RecordMarker::on_record(&long)), Some(&long), Ok(()));
+        check_with(Some(RecordMarker::on_record(&long)), Some(&too), Ok(()));
+        assert_eq!(RecordMarker::on_record(&"ü".repeat(200)).len(), MAX_MARK_BYTES);
     }
 
     #[test]

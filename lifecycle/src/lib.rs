@@ -7,20 +7,21 @@
 //! - [`decide`]: the next entry of a namespace's history, and when to ask again;
 //! - [`plan`]: what is to be done about it, and when to ask again;
 //! - [`guards`]: why not yet, one truth for the planner, the worker and `nsm why`;
-//! - [`mirror`]: what the namespace should carry for people and tools to read.
+//! - [`annotations`]: what the namespace should carry for people and tools to read.
 //!
 //! What is absent here matters most: no clock, no file, no socket, no environment, no async. Nothing in this crate
 //! can fail on what it is given, and nothing panics; bad input of a configuration is an [`policy::Invalid`], bad
 //! input of a stranger's annotation counts as the longest its owner could have meant.
 
+pub mod annotations;
 pub mod backoff;
 pub mod channel;
-pub mod confirmation;
+pub mod ci_verification;
 pub mod decide;
 pub mod duration;
-pub mod ending;
-pub mod entry;
+pub mod event;
 pub mod evidence;
+pub mod exclusions;
 #[cfg(test)]
 mod fixture;
 pub mod guards;
@@ -28,30 +29,29 @@ pub mod health;
 pub mod hold;
 pub mod keys;
 pub mod matching;
-pub mod mirror;
 pub mod namespace;
+pub mod overrides;
 pub mod ownership;
 pub mod patterns;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod stalled;
 pub mod status;
-pub mod stuck;
 pub mod supersession;
-pub mod system;
+pub mod termination;
 pub mod time;
-pub mod wishes;
 
+pub use annotations::annotations;
 pub use decide::{Decision, decide};
-pub use entry::{Action, Actor, Entry, Fact};
-pub use evidence::{Checked, Condition, Observation, Reading, Truth, absorb};
-pub use guards::{Fresh, Guard, GuardKind, ObjectGuardKind, Verdict, guards, object_guards};
+pub use event::{Action, Actor, Entry, Event};
+pub use evidence::{Check, Condition, Observation, Reading, Truth, observe};
+pub use guards::{Guard, GuardKind, LiveObject, ObjectGuardKind, Verdict, guards, object_guards};
 pub use keys::Keys;
-pub use mirror::mirror;
 pub use namespace::{Namespace, Uid};
 pub use plan::{Plan, Task, plan};
 pub use policy::{Mode, Policies, Policy};
 pub use record::Record;
+pub use stalled::{StalledAction, stalled};
 pub use status::Status;
-pub use stuck::{Stuck, stuck};

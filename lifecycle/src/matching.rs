@@ -1,4 +1,4 @@
-//! Which policy a namespace falls under (lifecycle.md section 2).
+//! Which policy a namespace falls under (docs/design/lifecycle.md section 2).
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::ending::Ending;
+use crate::termination::Termination;
 
 /// Identifies one namespace for ever. Names come back; uids do not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -52,13 +52,13 @@ pub struct Namespace {
     /// Set as soon as a deletion was accepted, by whomever.
     pub deleted: Option<Timestamp>,
     /// What it says of its end, where it is being deleted.
-    pub ending: Option<Box<Ending>>,
+    pub ending: Option<Box<Termination>>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Namespace {
-    /// A label's value; an empty one counts as absent (lifecycle.md section 1).
+    /// A label's value; an empty one counts as absent (docs/design/lifecycle.md section 1).
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str).filter(|value| !value.is_empty())

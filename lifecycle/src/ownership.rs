@@ -1,5 +1,5 @@
-//! Whose a namespace is: found in what CI systems and admission write on it, in an order that is configured (lifecycle.md
-//! section 1). It is for people to know whom to ask; nothing is decided on it.
+//! Whose a namespace is: found in what CI systems and admission write on it, in an order that is configured
+//! (docs/design/lifecycle.md section 1). It is for people to know whom to ask; nothing is decided on it.
 //!
 //! Strangers write these values: what cannot be read is named, and the next one is looked at.
 
@@ -13,20 +13,20 @@ use utoipa::ToSchema;
 
 use crate::{
     Keys, Namespace, Record,
-    wishes::{Malformed, shorten},
+    overrides::{Malformed, shorten},
 };
 
 /// The longest value that is read, in bytes: a longer one counts as none, however it begins.
-pub const LONGEST: usize = 4 * 1024;
+pub const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 /// The longest name, in bytes.
-const LONGEST_NAME: usize = 256;
+const MAX_NAME_LENGTH: usize = 256;
 
 /// The longest address of mail, in bytes (RFC 5321 section 4.5.3.1.3).
-const LONGEST_EMAIL: usize = 254;
+const MAX_EMAIL_LENGTH: usize = 254;
 
 /// The longest id of a member of Slack, in bytes: several times what they have.
-const LONGEST_ID: usize = 64;
+const MAX_ID_LENGTH: usize = 64;
 
 /// Whoever encoded it may have padded it or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -143,8 +143,8 @@ pub(crate) fn reads_annotation(keys: &Keys, key: &str) -> bool {
 
 /// Cuts a value that is too long to be read, so that it takes no more memory than one that can be; it stays too long.
 pub(crate) fn cut(value: &mut String) {
-    if value.len() > LONGEST {
-        value.truncate(value.ceil_char_boundary(LONGEST + 1));
+    if value.len() > MAX_TEXT_BYTES {
+        value.truncate(value.ceil_char_boundary(MAX_TEXT_BYTES + 1));
         value.shrink_to_fit();
     }
 }
@@ -178,7 +178,7 @@ struct Written {
 }
 
 fn read(source: Source, text: &str) -> Option<Written> {
-    if text.len() > LONGEST {
+    if text.len() > MAX_TEXT_BYTES {
         return None;
     }
     let named =
@@ -197,7 +197,7 @@ fn address(text: &str) -> Option<Written> {
     let text = String::from_utf8(BASE64.decode(packed).ok()?).ok()?;
     let (name, id) = text.rsplit_once("::")?;
     let (name, id) = (name.trim(), id.trim());
-    let is_id = (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_id = (1..=MAX_ID_LENGTH).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let name = if name.is_empty() { id } else { name };
     (is_id && is_name(name)).then(|| Written { name: name.to_owned(), email: None, slack: Some(id.to_owned()) })
 }
@@ -214,7 +214,7 @@ fn is_name(text: &str) -> bool {
         !c.is_control()
             && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    (1..=LONGEST_NAME).contains(&text.len()) && text.chars().all(is_legible)
+    (1..=MAX_NAME_LENGTH).contains(&text.len()) && text.chars().all(is_legible)
 }
 
 /// Whether it can be an address of mail. Only who sends to it learns whether it is one.
@@ -222,7 +222,7 @@ fn is_email(text: &str) -> bool {
     let parts = text.split_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
     let has_two = parts.is_some_and(|(_, domain)| !domain.contains('@') && !domain.starts_with('.'));
     let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '\\');
-    has_two && text.len() <= LONGEST_EMAIL && is_name(text) && text.chars().all(is_plain)
+    has_two && text.len() <= MAX_EMAIL_LENGTH && is_name(text) && text.chars().all(is_plain)
 }
 
 fn malformed(source: Source, key: String, text: &str) -> Malformed {
@@ -371,13 +371,13 @@ mod tests {
         for character in ["A", "ä", "\u{1f4a5}"] {
             let mut value = character.repeat(1_000_000);
             cut(&mut value);
-            assert!(value.len() > LONGEST && value.len() < LONGEST + 5, "{}", value.len());
+            assert!(value.len() > MAX_TEXT_BYTES && value.len() < MAX_TEXT_BYTES + 5, "{}", value.len());
             check(&[("notificationAddress", &value), ("mrAssignees", &value), ("author", &value)], "nobody");
         }
         // However well it begins.
-        check(&[("mrAssignees", &"anna, ".repeat(LONGEST))], "nobody");
-        let mut value = "A".repeat(LONGEST);
+        check(&[("mrAssignees", &"anna, ".repeat(MAX_TEXT_BYTES))], "nobody");
+        let mut value = "A".repeat(MAX_TEXT_BYTES);
         cut(&mut value);
-        assert_eq!(value.len(), LONGEST);
+        assert_eq!(value.len(), MAX_TEXT_BYTES);
     }
 }

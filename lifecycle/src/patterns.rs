@@ -6,7 +6,7 @@ use regex_syntax::{
     hir::{Class, Hir, HirKind, literal::Extractor},
 };
 
-use crate::system::is_always_system;
+use crate::exclusions::is_always_system;
 
 /// Compiles a pattern that must match the whole of a name.
 ///

@@ -1,5 +1,5 @@
 //! The pipeline that made a namespace, and the merge request it belongs to: which they are, by the labels that the pipeline
-//! wrote, and what follows when they are over (lifecycle.md section 4, rule 1).
+//! wrote, and what follows when they are over (docs/design/lifecycle.md section 4, rule 1).
 
 use std::{fmt, str::FromStr};
 
@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checked, Condition, Keys, Namespace, Observation, Policy, Record, Truth};
+use crate::{Check, Condition, Keys, Namespace, Observation, Policy, Record, Truth};
 
 /// The most digits an id has: all of them fit into 64 bits.
-const MOST_DIGITS: usize = 18;
+const MAX_DIGITS: usize = 18;
 
 /// Where pipelines run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,17 +38,17 @@ pub enum PipelineSource {
 /// What a CI system is asked for: a pipeline, a merge request or a job of a project. Whoever wrote the labels, it is safe to
 /// write into an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
+pub struct CiObjectRef {
     pub system: CiSystem,
     /// As the system's API takes it.
     pub project: String,
-    pub kind: Kind,
+    pub kind: CiObjectKind,
     pub id: u64,
 }
 
 /// What a CI system is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum CiObjectKind {
     /// The pipeline, or workflow run, that made it.
     Pipeline,
     /// The merge request, or pull request, that it is for.
@@ -62,7 +62,7 @@ pub enum Kind {
 pub struct Links {
     /// The pipeline, or workflow run, that made it. Where only the merge request counts it is asked for, too: it says which
     /// merge request is the right one.
-    pub pipeline: Option<Origin>,
+    pub pipeline: Option<CiObjectRef>,
     /// Whether it counts that the pipeline was cancelled, or is gone.
     pub goes_with_pipeline: bool,
     /// The merge request, or pull request, that it is for.
@@ -76,7 +76,7 @@ pub struct Links {
 /// A merge request by the labels of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergeRequest {
-    pub origin: Origin,
+    pub object: CiObjectRef,
     /// Whether a label names its project: then number and project are the whole identity. Otherwise its number may count in
     /// another project than that of the pipeline.
     pub names_project: bool,
@@ -108,7 +108,7 @@ impl CiSystem {
     }
 }
 
-impl Kind {
+impl CiObjectKind {
     /// One word, for keys and tools.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -126,10 +126,11 @@ impl Links {
     pub fn of(namespace: &Namespace, policy: &Policy) -> Self {
         let keys = &policy.keys;
         let merge_request = policy.merged.and_then(|system| MergeRequest::of(namespace, system, keys));
-        let is_needed = merge_request.as_ref().map(|it| it.origin.system);
+        let is_needed = merge_request.as_ref().map(|it| it.object.system);
         let system = policy.pipeline.or(is_needed);
-        let pipeline =
-            system.and_then(|system| Origin::of(namespace, (Kind::Pipeline, "pipelineId"), "project", system, keys));
+        let pipeline = system.and_then(|system| {
+            CiObjectRef::of(namespace, (CiObjectKind::Pipeline, "pipelineId"), "project", system, keys)
+        });
         let is_github = system == Some(CiSystem::Github);
         let repository_id = namespace.label(&keys.of_ci("projectId")).and_then(number).filter(|_| is_github);
         let goes_with_pipeline = policy.pipeline.is_some();
@@ -137,25 +138,25 @@ impl Links {
     }
 
     /// All that is to be asked for.
-    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
-        self.pipeline.iter().chain(self.merge_request.iter().map(|it| &it.origin))
+    pub fn origins(&self) -> impl Iterator<Item = &CiObjectRef> {
+        self.pipeline.iter().chain(self.merge_request.iter().map(|it| &it.object))
     }
 }
 
 impl MergeRequest {
     fn of(namespace: &Namespace, system: CiSystem, keys: &Keys) -> Option<Self> {
-        let of = |project| Origin::of(namespace, (Kind::MergeRequest, "mrId"), project, system, keys);
-        let named = of("mrProject").map(|origin| Self { origin, names_project: true });
-        named.or_else(|| Some(Self { origin: of("project")?, names_project: false }))
+        let of = |project| CiObjectRef::of(namespace, (CiObjectKind::MergeRequest, "mrId"), project, system, keys);
+        let named = of("mrProject").map(|origin| Self { object: origin, names_project: true });
+        named.or_else(|| Some(Self { object: of("project")?, names_project: false }))
     }
 }
 
-impl Origin {
+impl CiObjectRef {
     /// Of one kind, whose id has this label; `None`: the labels name none. `project` is what the label of the project begins
     /// with: GitLab's is its id, GitHub's the path of the repository.
     fn of(
         namespace: &Namespace,
-        (kind, id): (Kind, &str),
+        (kind, id): (CiObjectKind, &str),
         project: &str,
         system: CiSystem,
         keys: &Keys,
@@ -171,7 +172,7 @@ impl Origin {
     /// What a CI system tells of: a project of GitLab by its number, one of GitHub as `owner/name`. `None`: no namespace's
     /// labels could name it.
     #[must_use]
-    pub fn told(system: CiSystem, project: &str, kind: Kind, id: u64) -> Option<Self> {
+    pub fn told(system: CiSystem, project: &str, kind: CiObjectKind, id: u64) -> Option<Self> {
         let project = match system {
             CiSystem::Gitlab => number(project)?.to_string(),
             CiSystem::Github => {
@@ -192,40 +193,42 @@ impl Origin {
 /// A text that is no [`Origin::key`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it names no pipeline, merge request or job")]
-pub struct NoOrigin;
+pub struct InvalidCiObjectRef;
 
-impl FromStr for Origin {
-    type Err = NoOrigin;
+impl FromStr for CiObjectRef {
+    type Err = InvalidCiObjectRef;
 
-    fn from_str(key: &str) -> Result<Self, NoOrigin> {
+    fn from_str(key: &str) -> Result<Self, InvalidCiObjectRef> {
         let parse = || {
             let (system, rest) = key.split_once('/')?;
             let (rest, id) = rest.rsplit_once('/')?;
             let (project, kind) = rest.rsplit_once('/')?;
             let system = [CiSystem::Gitlab, CiSystem::Github].into_iter().find(|one| one.as_str() == system)?;
-            let kind = [Kind::Pipeline, Kind::MergeRequest, Kind::Job].into_iter().find(|one| one.as_str() == kind)?;
+            let kind = [CiObjectKind::Pipeline, CiObjectKind::MergeRequest, CiObjectKind::Job]
+                .into_iter()
+                .find(|one| one.as_str() == kind)?;
             Self::told(system, project, kind, number(id)?)
         };
-        parse().ok_or(NoOrigin)
+        parse().ok_or(InvalidCiObjectRef)
     }
 }
 
-impl Origin {
+impl CiObjectRef {
     /// What it is for people, who call its project so.
     #[must_use]
     pub fn of_project(&self, project: &str) -> String {
         let id = self.id;
         match (self.system, self.kind) {
-            (CiSystem::Gitlab, Kind::Pipeline) => format!("pipeline {id} of project {project}"),
-            (CiSystem::Gitlab, Kind::MergeRequest) => format!("merge request {id} of project {project}"),
-            (CiSystem::Gitlab, Kind::Job) => format!("job {id} of project {project}"),
-            (CiSystem::Github, Kind::Pipeline | Kind::Job) => format!("workflow run {id} of {project}"),
-            (CiSystem::Github, Kind::MergeRequest) => format!("pull request {id} of {project}"),
+            (CiSystem::Gitlab, CiObjectKind::Pipeline) => format!("pipeline {id} of project {project}"),
+            (CiSystem::Gitlab, CiObjectKind::MergeRequest) => format!("merge request {id} of project {project}"),
+            (CiSystem::Gitlab, CiObjectKind::Job) => format!("job {id} of project {project}"),
+            (CiSystem::Github, CiObjectKind::Pipeline | CiObjectKind::Job) => format!("workflow run {id} of {project}"),
+            (CiSystem::Github, CiObjectKind::MergeRequest) => format!("pull request {id} of {project}"),
         }
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for CiObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.of_project(&self.project))
     }
@@ -233,7 +236,7 @@ impl fmt::Display for Origin {
 
 /// An id as digits alone. Whatever else somebody writes into a label is none: it goes into an address.
 pub(crate) fn number(text: &str) -> Option<u64> {
-    let is_number = text.len() <= MOST_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_number && *number > 0)
 }
 
@@ -255,17 +258,17 @@ fn full_name(owner: &str, name: &str) -> Option<String> {
 /// What follows of all that a namespace may go with: it goes with the first that is over, and stays only where that is
 /// known of none.
 #[must_use]
-pub fn together(all: impl IntoIterator<Item = Checked<Condition>>) -> Checked<Condition> {
-    all.into_iter().fold(Checked::Off, |one, other| match (one, other) {
-        (Checked::Off, it) | (it, Checked::Off) => it,
-        (Checked::Seen(it), _) | (_, Checked::Seen(it)) if it.is_true() => Checked::Seen(it),
-        (Checked::Unseen, _) | (_, Checked::Unseen) => Checked::Unseen,
-        (Checked::Seen(it), Checked::Seen(other)) if it.truth == Truth::False => match other.truth {
+pub fn together(all: impl IntoIterator<Item = Check<Condition>>) -> Check<Condition> {
+    all.into_iter().fold(Check::Disabled, |one, other| match (one, other) {
+        (Check::Disabled, it) | (it, Check::Disabled) => it,
+        (Check::Observed(it), _) | (_, Check::Observed(it)) if it.is_true() => Check::Observed(it),
+        (Check::Pending, _) | (_, Check::Pending) => Check::Pending,
+        (Check::Observed(it), Check::Observed(other)) if it.truth == Truth::False => match other.truth {
             // What is known of both is as old as the older of both.
-            Truth::False => Checked::Seen(Condition { observed_at: it.observed_at.min(other.observed_at), ..it }),
-            Truth::True | Truth::Unknown => Checked::Seen(other),
+            Truth::False => Check::Observed(Condition { observed_at: it.observed_at.min(other.observed_at), ..it }),
+            Truth::True | Truth::Unknown => Check::Observed(other),
         },
-        (it @ Checked::Seen(_), Checked::Seen(_)) => it,
+        (it @ Check::Observed(_), Check::Observed(_)) => it,
     })
 }
 
@@ -281,9 +284,9 @@ pub(crate) fn condition<'a>(policy: &Policy, seen: &'a Observation) -> Option<&'
 pub(crate) fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
     match &seen.pipeline {
         _ if !policy.asks_ci() => true,
-        Checked::Off => true,
-        Checked::Unseen => false,
-        Checked::Seen(condition) => {
+        Check::Disabled => true,
+        Check::Pending => false,
+        Check::Observed(condition) => {
             let is_later = record.since.is_none_or(|since| since < condition.observed_at);
             condition.truth == Truth::False && is_later
         }
@@ -316,7 +319,7 @@ mod tests {
             labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
             annotations: BTreeMap::new(),
         };
-        Origin::of(&namespace, (Kind::Pipeline, "pipelineId"), "project", system, &keys)
+        CiObjectRef::of(&namespace, (CiObjectKind::Pipeline, "pipelineId"), "project", system, &keys)
             .map(|pipeline| pipeline.to_string())
     }
 
@@ -354,7 +357,8 @@ mod tests {
 
     #[test]
     fn what_a_ci_system_tells_of_is_what_labels_name() {
-        let told = |system, project, id| Some(Origin::told(system, project, Kind::Pipeline, id)?.to_string());
+        let told =
+            |system, project, id| Some(CiObjectRef::told(system, project, CiObjectKind::Pipeline, id)?.to_string());
         let check = |system, project, id, expected: Option<&str>| {
             assert_eq!(told(system, project, id).as_deref(), expected, "{project} {id}");
         };
@@ -375,16 +379,19 @@ mod tests {
     #[test]
     fn a_key_is_read_back_and_nothing_else_is_one() {
         for (system, project) in [(CiSystem::Gitlab, "7"), (CiSystem::Github, "octo/a.b")] {
-            for kind in [Kind::Pipeline, Kind::MergeRequest, Kind::Job] {
-                let origin = Origin::told(system, project, kind, 46).unwrap();
+            for kind in [CiObjectKind::Pipeline, CiObjectKind::MergeRequest, CiObjectKind::Job] {
+                let origin = CiObjectRef::told(system, project, kind, 46).unwrap();
                 assert_eq!(origin.key().parse(), Ok(origin));
             }
         }
-        assert_eq!(Origin::told(CiSystem::Github, "octo/a", Kind::Job, 4).unwrap().key(), "github/octo/a/job/4");
+        assert_eq!(
+            CiObjectRef::told(CiSystem::Github, "octo/a", CiObjectKind::Job, 4).unwrap().key(),
+            "github/octo/a/job/4"
+        );
         for other in
             ["", "gitlab/7/pipeline", "gitlab/7/pipeline/", "gitlab/7/pipeline/0", "gitlab/a/job/4", "gitea/7/job/4"]
         {
-            assert_eq!(other.parse::<Origin>(), Err(NoOrigin), "{other}");
+            assert_eq!(other.parse::<CiObjectRef>(), Err(InvalidCiObjectRef), "{other}");
         }
     }
 
@@ -392,18 +399,18 @@ mod tests {
     #[track_caller]
     fn check_together(all: &str, expected: char) {
         let condition =
-            |truth| Checked::Seen(Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH });
+            |truth| Check::Observed(Condition { truth, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH });
         let found = together(all.chars().map(|one| match one {
             '+' => condition(Truth::True),
             '-' => condition(Truth::False),
             '?' => condition(Truth::Unknown),
-            '.' => Checked::Unseen,
-            _ => Checked::Off,
+            '.' => Check::Pending,
+            _ => Check::Disabled,
         }));
         let found = match found {
-            Checked::Off => ' ',
-            Checked::Unseen => '.',
-            Checked::Seen(condition) => match condition.truth {
+            Check::Disabled => ' ',
+            Check::Pending => '.',
+            Check::Observed(condition) => match condition.truth {
                 Truth::True => '+',
                 Truth::False => '-',
                 Truth::Unknown => '?',
@@ -432,7 +439,7 @@ mod tests {
     }
 
     /// Whether what was cancelled in second 10 is taken back by this.
-    fn is_back(pipeline: Checked<Condition>, ci: &[CiSystem]) -> bool {
+    fn is_back(pipeline: Check<Condition>, ci: &[CiSystem]) -> bool {
         let raw = serde_json::json!({ "name": "a", "match": { "names": ["a"] } });
         let (mode, keys) = (Mode::Enforce, Keys::default());
         let common = Common {
@@ -458,8 +465,8 @@ mod tests {
             annotations: BTreeMap::new(),
         };
         let clock = Condition { truth: Truth::True, reason: String::new(), observed_at: Timestamp::UNIX_EPOCH };
-        let (health, succession) = (Checked::Off, Checked::Off);
-        let seen = Observation { namespace, clock, health, succession, pipeline };
+        let (health, supersession) = (Check::Disabled, Check::Disabled);
+        let seen = Observation { namespace, clock, health, supersession, pipeline };
         is_taken_back(policies.iter().next().unwrap(), &record, &seen)
     }
 
@@ -467,7 +474,7 @@ mod tests {
     fn only_what_was_seen_since_takes_it_back() {
         let at = |truth, second| {
             let observed_at = Timestamp::from_second(second).unwrap();
-            Checked::Seen(Condition { truth, reason: String::new(), observed_at })
+            Check::Observed(Condition { truth, reason: String::new(), observed_at })
         };
         let asks = [CiSystem::Gitlab];
         assert!(is_back(at(Truth::False, 11), &asks));
@@ -475,8 +482,8 @@ mod tests {
             assert!(!is_back(no.clone(), &asks), "{no:?}");
             assert!(is_back(no, &[]), "nobody asks");
         }
-        assert!(!is_back(Checked::Unseen, &asks));
-        assert!(is_back(Checked::Off, &asks));
+        assert!(!is_back(Check::Pending, &asks));
+        assert!(is_back(Check::Disabled, &asks));
     }
 
     /// The merge request of a namespace with these labels, and whether they name its project.
@@ -492,7 +499,7 @@ mod tests {
             labels: labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect(),
             annotations: BTreeMap::new(),
         };
-        MergeRequest::of(&namespace, system, &keys).map(|it| (it.origin.to_string(), it.names_project))
+        MergeRequest::of(&namespace, system, &keys).map(|it| (it.object.to_string(), it.names_project))
     }
 
     #[test]

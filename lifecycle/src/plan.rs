@@ -1,4 +1,4 @@
-//! What is to be done about a namespace, and when to ask again (lifecycle.md section 5).
+//! What is to be done about a namespace, and when to ask again (docs/design/lifecycle.md section 5).
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,17 @@ use crate::{
     time::{between, cut_to_millis, saturating_add},
 };
 
-/// A deadline counts as foretold when it stood for this long before it fell due, or for half the ttl (safety.md S7).
+/// A deadline counts as foretold when it stood for this long before it fell due, or for half the ttl
+/// (docs/design/protocol.md S7).
 const FORETOLD_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// One thing to do. Its identity never changes, however often it is offered (safety.md section 2).
+/// One thing to do. Its identity never changes, however often it is offered (docs/design/protocol.md section 2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Task {
     pub uid: Uid,
     pub action: Action,
     /// The number of the entry that made it due.
-    pub due_to: u64,
+    pub cause_seq: u64,
 }
 
 /// What [`plan`] found.
@@ -44,7 +45,7 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
     if let Some(open) = &record.open {
         // An attempt that ran out is somebody's to fence, whatever the policy says by now.
         let ran_out = now >= open.intended.until;
-        let task = Task { uid: record.uid.clone(), action: open.intended.action, due_to: open.intended.due_to };
+        let task = Task { uid: record.uid.clone(), action: open.intended.action, cause_seq: open.intended.cause_seq };
         return Plan {
             tasks: if ran_out { vec![task] } else { Vec::new() },
             due: (!ran_out).then_some(open.intended.until),
@@ -57,8 +58,8 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
     let mut plan = delete(policy, record, &all);
     if let Some(notice) = notify(policy, record, &all, now) {
         match notice {
-            Notify::Now(due_to) => {
-                plan.tasks.push(Task { uid: record.uid.clone(), action: Action::Notify, due_to });
+            Notify::Now(cause_seq) => {
+                plan.tasks.push(Task { uid: record.uid.clone(), action: Action::Notify, cause_seq });
             }
             Notify::At(at) => plan.due = Some(plan.due.map_or(at, |due| due.min(at))),
         }
@@ -68,7 +69,7 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
 
 /// Whether the deletion that the record leads to was foretold: its deadline, or an earlier one, stood for an hour or
 /// half its ttl before it fell due, and where there is a channel its owner was told of it. What was not foretold is
-/// rationed in waves (safety.md S7).
+/// rationed in waves (docs/design/protocol.md S7).
 #[must_use]
 pub fn is_foretold(policy: &Policy, record: &Record) -> bool {
     let is_told = policy.warning.is_none() || notice_of(policy, record).is_some_and(Notice::is_delivered);
@@ -88,31 +89,32 @@ impl Task {
     /// The task's id on the wire, `<uid>/<action>/<number>`.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}/{}/{}", self.uid, self.action, self.due_to)
+        format!("{}/{}/{}", self.uid, self.action, self.cause_seq)
     }
 
     /// Reads an id; `None` where it is not one of ours.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
         let mut parts = id.rsplitn(3, '/');
-        let due_to = parts.next()?.parse().ok()?;
+        let cause_seq = parts.next()?.parse().ok()?;
         let action = match parts.next()? {
             "delete" => Action::Delete,
             "notify" => Action::Notify,
             _ => return None,
         };
         let uid = parts.next().filter(|uid| !uid.is_empty())?;
-        Some(Self { uid: Uid::new(uid), action, due_to })
+        Some(Self { uid: Uid::new(uid), action, cause_seq })
     }
 }
 
-/// How soon after a notice about a status another one about it is sent, at the earliest (safety.md section 4).
+/// How soon after a notice about a status another one about it is sent, at the earliest (docs/design/protocol.md
+/// section 4).
 const FLAPPING: SignedDuration = SignedDuration::from_mins(30);
 
 /// The instant of the notice that stands for a new one about this status: the owner was told within half an hour, and
 /// has not asked for an earlier end since.
 #[must_use]
-pub fn told_lately(record: &Record, about: Status, now: Timestamp) -> Option<Timestamp> {
+pub fn recently_notified(record: &Record, about: Status, now: Timestamp) -> Option<Timestamp> {
     let notice = record.notice(about).filter(|notice| notice.counts && notice.is_delivered())?;
     notice.sent_at.filter(|at| between(*at, now) < FLAPPING)
 }
@@ -135,7 +137,7 @@ pub fn offered_again(policy: Option<&Policy>, record: &Record, interval: SignedD
     if now < end { next.min(end) } else { next }
 }
 
-/// What a notice sent now can promise about this deletion (lifecycle.md section 5).
+/// What a notice sent now can promise about this deletion (docs/design/lifecycle.md section 5).
 #[must_use]
 pub fn promise(policy: &Policy, deletion: &Deletion, now: Timestamp) -> Timestamp {
     deletion.at.max(saturating_add(now, policy.grace(deletion.about)))
@@ -148,7 +150,7 @@ pub fn promise_of_try(policy: &Policy, notice: &Notice, now: Timestamp) -> Times
 }
 
 fn delete(policy: &Policy, record: &Record, guards: &Guards) -> Plan {
-    let observed_already = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
+    let observed_already = policy.mode == Mode::Observe && record.dry_run == Some(record.status_generation);
     let counts = |kind: GuardKind| policy.mode == Mode::Enforce || !kind.is_of_the_mode();
     let standing: Vec<_> = guards.iter().filter(|guard| counts(guard.kind)).map(|guard| guard.verdict).collect();
     if observed_already || standing.contains(&Verdict::Refuses) {
@@ -159,7 +161,7 @@ fn delete(policy: &Policy, record: &Record, guards: &Guards) -> Plan {
         .filter_map(|verdict| if let Verdict::Waits(until) = verdict { Some(until) } else { None })
         .collect();
     if waits.is_empty() {
-        let task = Task { uid: record.uid.clone(), action: Action::Delete, due_to: record.episode };
+        let task = Task { uid: record.uid.clone(), action: Action::Delete, cause_seq: record.status_generation };
         return Plan { tasks: vec![task], due: None };
     }
     // Where one of them waits for something other than time, that something will wake us.
@@ -180,7 +182,7 @@ const fn holds_a_notice(kind: GuardKind) -> bool {
         GuardKind::Status
         | GuardKind::Keep
         | GuardKind::Visible
-        | GuardKind::Told
+        | GuardKind::Notice
         | GuardKind::Promise
         | GuardKind::Backoff => false,
     }
@@ -200,9 +202,9 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
         return None;
     }
     let deletion = deletion(policy, record)?;
-    let due_to = match deletion.about {
+    let cause_seq = match deletion.about {
         Status::Stale => record.deadline_set_by,
-        _ => record.deadline_set_by.max(record.episode),
+        _ => record.deadline_set_by.max(record.status_generation),
     };
     if let Some(notice) = notice_of(policy, record) {
         let is_due = match notice.delivery {
@@ -213,13 +215,13 @@ fn notify(policy: &Policy, record: &Record, guards: &Guards, now: Timestamp) -> 
                 warning.undeliverable.then == OnUndeliverable::Wait && !notice.is_delivered()
             }
         };
-        return is_due.then_some(Notify::Now(due_to));
+        return is_due.then_some(Notify::Now(cause_seq));
     }
     let at = match deletion.about {
         Status::Stale => saturating_add(deletion.at, -warning.before(between(record.created?, deletion.at))),
         _ => Timestamp::MIN,
     };
-    Some(if now >= at { Notify::Now(due_to) } else { Notify::At(at) })
+    Some(if now >= at { Notify::Now(cause_seq) } else { Notify::At(at) })
 }
 
 #[cfg(test)]
@@ -228,18 +230,18 @@ mod tests {
 
     use super::*;
     use crate::{
-        Actor, Entry, Fact,
-        entry::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
+        Actor, Entry, Event,
+        event::{NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable},
         fixture,
+        overrides::{Deadline, DeadlineBy},
         policy::Undeliverable,
-        wishes::{Deadline, DeadlineBy},
     };
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
-    fn record(facts: Vec<Fact>) -> Record {
+    fn record(facts: Vec<Event>) -> Record {
         let uid = Uid::new("u");
         let entries: Vec<_> = (1..)
             .zip(facts)
@@ -250,40 +252,44 @@ mod tests {
                 actor: Actor::person("me"),
                 name: "a".into(),
                 token: String::new(),
-                fact,
+                event: fact,
             })
             .collect();
         Record::of(uid, &entries)
     }
 
-    fn intended() -> Fact {
+    fn intended() -> Event {
         let (about, channel) = (Status::Stale, "webhook".to_owned());
-        Fact::NoticeIntended(NoticeIntended { about, deadline: at(60), promise: at(60), channel })
+        Event::NoticeIntended(NoticeIntended { about, deadline: at(60), promise: at(60), channel })
     }
 
-    fn skipped() -> Fact {
+    fn skipped() -> Event {
         let why = "told lately".to_owned();
-        Fact::NoticeSkipped(NoticeSkipped { of: None, about: Status::Stale, deadline: at(90), why })
+        Event::NoticeSkipped(NoticeSkipped { of: None, about: Status::Stale, deadline: at(90), why })
     }
 
     #[test]
     fn who_was_told_is_not_told_again_within_half_an_hour() {
-        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None })]);
-        assert_eq!(told_lately(&told, Status::Stale, at(29)), Some(at(0)));
-        assert_eq!(told_lately(&told, Status::Stale, at(30)), None);
-        assert_eq!(told_lately(&record(vec![intended()]), Status::Stale, at(1)), None, "nobody knows that it was sent");
+        let told = record(vec![intended(), Event::NoticeSent(NoticeSent { of: 1, promise: None })]);
+        assert_eq!(recently_notified(&told, Status::Stale, at(29)), Some(at(0)));
+        assert_eq!(recently_notified(&told, Status::Stale, at(30)), None);
+        assert_eq!(
+            recently_notified(&record(vec![intended()]), Status::Stale, at(1)),
+            None,
+            "nobody knows that it was sent"
+        );
     }
 
     #[test]
     fn a_notice_that_stands_for_another_deadline_keeps_its_promise() {
-        let told = record(vec![intended(), Fact::NoticeSent(NoticeSent { of: 1, promise: None }), skipped()]);
+        let told = record(vec![intended(), Event::NoticeSent(NoticeSent { of: 1, promise: None }), skipped()]);
         let notice = told.notice(Status::Stale).unwrap();
         assert_eq!((notice.intended.deadline, notice.promise, notice.at), (at(90), at(60), at(0)));
     }
 
     #[test]
     fn what_stood_for_long_is_foretold_only_once_its_owner_heard_of_it() {
-        let foretold = |outcome: Option<Fact>, has_channel| {
+        let foretold = |outcome: Option<Event>, has_channel| {
             let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
             let policies = fixture::policies(raw, Mode::Enforce, has_channel);
             let (status, since) = (Status::Stale, Some(at(0)));
@@ -293,8 +299,8 @@ mod tests {
             is_foretold(policies.iter().next().unwrap(), &record)
         };
         let gone = NoticeUndeliverable { of: 1, promise: None, why: "it answered 410 Gone".to_owned() };
-        let gone = Fact::NoticeUndeliverable(gone);
-        assert!(foretold(Some(Fact::NoticeSent(NoticeSent { of: 1, promise: None })), true));
+        let gone = Event::NoticeUndeliverable(gone);
+        assert!(foretold(Some(Event::NoticeSent(NoticeSent { of: 1, promise: None })), true));
         assert!(!foretold(Some(gone.clone()), true), "the one address is gone");
         assert!(!foretold(None, true), "it is tried still");
         assert!(foretold(Some(gone), false), "nobody is to be told");
@@ -323,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_task_is_read_from_its_id_and_from_nothing_else() {
-        let task = Task { uid: Uid::new("a-b"), action: Action::Delete, due_to: 7 };
+        let task = Task { uid: Uid::new("a-b"), action: Action::Delete, cause_seq: 7 };
         assert_eq!(Task::from_id(&task.id()), Some(task));
         for id in ["", "a", "a/delete", "a/delete/x", "a/sleep/1", "/delete/1", "a/delete/-1"] {
             assert_eq!(Task::from_id(id), None, "{id}");

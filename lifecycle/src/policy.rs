@@ -12,20 +12,20 @@ use utoipa::ToSchema;
 
 use crate::{
     Keys, Namespace, Status,
-    duration::{Pause, Period},
+    duration::{NonNegativeDuration, PositiveDuration},
+    exclusions::Exclusions,
     keys,
     matching::{Match, RawMatch, Require},
     ownership,
     patterns::full_match,
     pipeline::{CiSystem, PipelineSource},
-    supersession::Terms,
-    system::OutOfBounds,
+    supersession::SupersedeRules,
 };
 
 pub use self::ci::{Confirm, RawSuperseded};
 
 /// The shortest ttl a policy may set, or cap an owner's at. Below it, nobody could have been told.
-pub const MIN_TTL: Period = Period::from_secs(10);
+pub const MIN_TTL: PositiveDuration = PositiveDuration::from_secs(10);
 
 /// Whether deletions are carried out or only recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
@@ -56,20 +56,20 @@ pub struct RawPolicy {
     /// How long a namespace may live after its creation. Without it only the owner's annotations `ttl` and
     /// `expires_at` set an end. At least 10s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<Period>,
+    pub ttl: Option<PositiveDuration>,
     /// The longest life an owner's `ttl` or `expires_at` can ask for. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_ttl: Option<Period>,
+    pub max_ttl: Option<PositiveDuration>,
     /// The longest that `keep_until` can hold, counted from the moment the wish was first seen.
     #[serde(default = "default_max_keep")]
-    pub max_keep: Period,
+    pub max_keep: PositiveDuration,
     /// How long a status that leads to a deletion stands on the namespace before the deletion, from when it was seen there; may be
     /// 0.
     #[serde(default = "default_visible_for")]
-    pub visible_for: Pause,
+    pub visible_for: NonNegativeDuration,
     /// How long before the deadline the owner is told; never more than half the ttl.
     #[serde(default = "default_warn_before")]
-    pub warn_before: Period,
+    pub warn_before: PositiveDuration,
     /// What is checked besides the age.
     #[serde(default, skip_serializing_if = "RawChecks::is_default")]
     pub checks: RawChecks,
@@ -86,13 +86,13 @@ pub struct RawChecks {
     pub health: HealthSource,
     /// How long a namespace is `unstable` before it is `failing`; may be 0. Time in which nothing was known does not
     /// count, here and below.
-    pub settling_period: Pause,
+    pub settling_period: NonNegativeDuration,
     /// How long a workload may be not ready, from its latest rollout on, before it counts as failing; may be 0. Default: as long as
     /// it has by itself, which is a Deployment's progress deadline, else 10 minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_ready_after: Option<Pause>,
+    pub not_ready_after: Option<NonNegativeDuration>,
     /// How long it is `failing` before it has `failed`; may be 0.
-    pub grace_period: Pause,
+    pub grace_period: NonNegativeDuration,
     /// After how many looks in a row that find something failing it is `unstable`; at least 1. Default: 1.
     #[schemars(range(min = 1))]
     pub fail_after: u32,
@@ -139,7 +139,7 @@ pub struct RawOnStatus {
     /// The least time between the notice and the deletion; may be 0. Default of `stale`: 0 where the ttl is at most an
     /// hour, else 10m; of `failed`: 10m; of `cancelled` and `superseded`: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grace: Option<Pause>,
+    pub grace: Option<NonNegativeDuration>,
     /// Whether the deletion waits until the status was seen on the namespace, from when on `visible_for` counts. `false`: it
     /// counts from when the status was recorded, also where others refuse our annotations. Default: `true`.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
@@ -199,7 +199,7 @@ pub struct HealthSources {
 
 /// By which rules the health of a namespace is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct HealthTerms {
+pub struct HealthRules {
     /// Where it is read; never [`HealthSource::Off`].
     pub source: HealthSource,
     /// How long it is unstable before it is failing.
@@ -225,16 +225,12 @@ pub struct Warning {
     /// The least time between the notice and the deletion of what is stale.
     grace: SignedDuration,
     /// The same of what has failed.
-    #[serde(skip)]
     failed_grace: SignedDuration,
     /// The same of what is superseded.
-    #[serde(skip)]
     superseded_grace: SignedDuration,
     /// The same of what was cancelled.
-    #[serde(skip)]
     cancelled_grace: SignedDuration,
     /// What follows where the owner cannot be told.
-    #[serde(skip)]
     pub undeliverable: Undeliverable,
 }
 
@@ -254,12 +250,12 @@ pub struct Policy {
     pub warning: Option<Warning>,
     /// Time from what an owner was promised to the deletion.
     pub promise_margin: SignedDuration,
-    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stuck::PATIENCE`].
+    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stalled::STALLED_AFTER`].
     pub stalled_after: SignedDuration,
     /// `None`: its health is not checked.
-    pub health: Option<HealthTerms>,
+    pub health: Option<HealthRules>,
     /// `None`: newer deployments replace nothing.
-    pub superseded: Option<Terms>,
+    pub superseded: Option<SupersedeRules>,
     /// Where is asked for the pipeline that made it; `None`: nowhere.
     pub pipeline: Option<CiSystem>,
     /// Where is asked for its merge request; `None`: nowhere.
@@ -274,7 +270,7 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub struct Policies {
     list: Vec<Policy>,
-    out_of_bounds: OutOfBounds,
+    out_of_bounds: Exclusions,
     pub keys: Keys,
 }
 
@@ -286,12 +282,12 @@ pub struct Invalid {
     pub why: String,
 }
 
-const fn default_max_keep() -> Period {
-    Period::from_secs(30 * 86_400)
+const fn default_max_keep() -> PositiveDuration {
+    PositiveDuration::from_secs(30 * 86_400)
 }
 
-const fn default_warn_before() -> Period {
-    Period::from_secs(3_600)
+const fn default_warn_before() -> PositiveDuration {
+    PositiveDuration::from_secs(3_600)
 }
 
 const fn yes() -> bool {
@@ -303,19 +299,19 @@ const fn is_yes(it: &bool) -> bool {
     *it
 }
 
-const fn default_visible_for() -> Pause {
-    Pause::from_secs(5)
+const fn default_visible_for() -> NonNegativeDuration {
+    NonNegativeDuration::from_secs(5)
 }
 
 /// The least time between a notice and the deletion unless the configuration says otherwise, of all but short lives.
-const GRACE: SignedDuration = SignedDuration::from_mins(10);
+const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 impl Default for RawChecks {
     fn default() -> Self {
         Self {
             health: HealthSource::Auto,
-            settling_period: Pause::from_secs(300),
-            grace_period: Pause::from_secs(3_600),
+            settling_period: NonNegativeDuration::from_secs(300),
+            grace_period: NonNegativeDuration::from_secs(3_600),
             fail_after: 1,
             recover_after: 2,
             not_ready_after: None,
@@ -411,7 +407,7 @@ impl Policies {
             }
         }
         if errors.is_empty() {
-            Ok(Self { list, out_of_bounds: OutOfBounds::with(exclude), keys: common.keys.clone() })
+            Ok(Self { list, out_of_bounds: Exclusions::with(exclude), keys: common.keys.clone() })
         } else {
             Err(errors)
         }
@@ -560,40 +556,44 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         (Mode::Observe, _) | (Mode::Enforce, Some(Mode::Observe)) => Mode::Observe,
     };
     let stale = raw.on.get(&Status::Stale);
-    let short_lived = raw.ttl.is_some_and(|ttl| ttl <= Period::from_secs(3_600));
+    let short_lived = raw.ttl.is_some_and(|ttl| ttl <= PositiveDuration::from_secs(3_600));
     let warning = common.has_channel.then(|| Warning {
         before: raw.warn_before.get(),
         grace: match stale.and_then(|on| on.grace) {
             Some(grace) => grace.get(),
             None if short_lived => SignedDuration::ZERO,
-            None => GRACE,
+            None => DEFAULT_GRACE,
         },
-        failed_grace: grace_on(raw, Status::Failed).unwrap_or(GRACE),
+        failed_grace: grace_on(raw, Status::Failed).unwrap_or(DEFAULT_GRACE),
         superseded_grace: grace_on(raw, Status::Superseded).unwrap_or(SignedDuration::ZERO),
-        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(GRACE),
+        cancelled_grace: grace_on(raw, Status::Cancelled).unwrap_or(DEFAULT_GRACE),
         undeliverable: Undeliverable::default(),
     });
     let is_deleted = |status: &Status| raw.on.get(status).is_none_or(|on| on.delete);
     let confirm = superseded.as_ref().and_then(|superseded| superseded.confirm);
-    let basis = (raw, mode, warning, &common.keys.prefix, &common.keys.former);
     Ok(Policy {
         name: raw.name.clone(),
-        // Where no health and no CI system is asked the hash is what it was before they could be.
-        hash: match (health, pipeline.or(merged), confirm) {
-            (None, None, None) => hash(&basis),
-            (Some(health), None, None) => hash(&(&basis, health)),
-            (health, Some(_), None) => hash(&(&basis, health, pipeline, merged)),
-            (health, _, Some(confirm)) => hash(&(&basis, health, pipeline, merged, confirm)),
-        },
+        hash: hash(&Basis {
+            version: 1,
+            policy: raw,
+            mode,
+            warning,
+            prefix: &common.keys.prefix,
+            former: &common.keys.former,
+            health,
+            pipeline,
+            merged,
+            confirm,
+        }),
         mode,
         applies_to,
-        ttl: raw.ttl.map(Period::get),
-        max_ttl: raw.max_ttl.map(Period::get),
+        ttl: raw.ttl.map(PositiveDuration::get),
+        max_ttl: raw.max_ttl.map(PositiveDuration::get),
         max_keep: raw.max_keep.get(),
         visible_for: raw.visible_for.get(),
         warning,
         promise_margin: common.promise_margin,
-        stalled_after: crate::stuck::PATIENCE,
+        stalled_after: crate::stalled::STALLED_AFTER,
         health,
         superseded,
         pipeline,
@@ -604,12 +604,32 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
     })
 }
 
+/// What a policy's hash is made of: what decides, and nothing that is not there, so that a check of a later version changes
+/// the hash of those policies alone that use it.
+#[derive(Serialize)]
+struct Basis<'a> {
+    version: u32,
+    policy: &'a RawPolicy,
+    mode: Mode,
+    warning: Option<Warning>,
+    prefix: &'a str,
+    former: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthRules>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<CiSystem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<CiSystem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<CiSystem>,
+}
+
 fn grace_on(raw: &RawPolicy, status: Status) -> Option<SignedDuration> {
-    raw.on.get(&status).and_then(|on| on.grace).map(Pause::get)
+    raw.on.get(&status).and_then(|on| on.grace).map(NonNegativeDuration::get)
 }
 
 /// By which rules health is judged; `None`: it is not.
-fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthTerms> {
+fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, String)) -> Option<HealthRules> {
     for (key, count, found) in [
         ("fail_after", raw.fail_after, "that find something failing it is `unstable`"),
         ("recover_after", raw.recover_after, "that find nothing failing it is `ok` again"),
@@ -640,13 +660,13 @@ fn health(raw: &RawChecks, common: &Common<'_>, refuse: &mut impl FnMut(&str, St
         refuse(".checks.health", why.to_owned());
         return None;
     }
-    Some(HealthTerms {
+    Some(HealthRules {
         source: raw.health,
         settling: raw.settling_period.get(),
         grace: raw.grace_period.get(),
         fail_after: raw.fail_after,
         recover_after: raw.recover_after,
-        not_ready_after: raw.not_ready_after.map(Pause::get),
+        not_ready_after: raw.not_ready_after.map(NonNegativeDuration::get),
         every: sources.every,
     })
 }

@@ -3,31 +3,31 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Action, Entry, Fact, Mode, Status, Uid,
-    ending::DeletionStalled,
-    entry::{
-        ActionIntended, FailReason, Kept, MarkMismatched, MovedBy, NoticeIntended, NoticeSkipped, Pair, SkipReason,
-        Terms, is_none,
+    Action, Entry, Event, Mode, Status, Uid,
+    event::{
+        ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, PolicyRef,
+        RecordMarkerMismatched, SkipReason, is_none,
     },
-    guards::ends_in_sight,
+    guards::expected_ends,
+    overrides::{self, Deadline, DeadlineBy, OnRecord},
     supersession::Successor,
+    termination::DeletionStalled,
     time::{between, saturating_add},
-    wishes::{self, Deadline, DeadlineBy, OnRecord},
 };
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
 /// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
 pub const REASON_COUNTS_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to be
-/// there: deleting it again and again helps nobody (safety.md section 2).
+/// there: deleting it again and again helps nobody (docs/design/protocol.md section 2).
 pub const RECREATED: u32 = 3;
 
 /// See [`RECREATED`].
@@ -41,7 +41,7 @@ pub struct Record {
     /// The number of the last entry folded; 0 before the first.
     pub head: u64,
     pub phase: Phase,
-    pub terms: Option<Terms>,
+    pub terms: Option<PolicyRef>,
     pub created: Option<Timestamp>,
     /// How many namespaces of its name were deleted within [`RECREATED_WITHIN`] before it was adopted.
     #[serde(default, skip_serializing_if = "is_none")]
@@ -51,7 +51,7 @@ pub struct Record {
     /// When the status was entered.
     pub since: Option<Timestamp>,
     /// The number of the entry that brought the status: it names the episode.
-    pub episode: u64,
+    pub status_generation: u64,
     pub reason: String,
     /// When the next step of the status falls due, as it was seen when the status was entered.
     pub finalize_at: Option<Timestamp>,
@@ -85,13 +85,13 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Box<Stalled>>,
     /// The last episode of which `WouldHave` was recorded.
-    pub would_have: Option<u64>,
+    pub dry_run: Option<u64>,
     /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mismatch: Option<MarkMismatched>,
+    pub mismatch: Option<RecordMarkerMismatched>,
     /// The mark that somebody vouched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trusted_mark: Option<String>,
+    pub trusted_marker: Option<String>,
     /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
     pub damage: Option<Damage>,
     /// When the entry was written that showed it.
@@ -171,36 +171,8 @@ pub struct Attempts {
     pub not_before: Option<Timestamp>,
     /// The reasons given for skipping, each with when it was given last. Those that name what is waited for are
     /// forgotten when an attempt ends otherwise.
-    #[serde(deserialize_with = "every_known")]
     pub skipped: Vec<Skipped>,
-    #[serde(deserialize_with = "if_known")]
     pub last: Option<AttemptEnd>,
-}
-
-/// What an earlier fold wrote in another form has to be read all the same, though nobody believes that record any more.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OrFormer<T> {
-    Known(T),
-    Former(IgnoredAny),
-}
-
-impl<T> OrFormer<T> {
-    fn known(self) -> Option<T> {
-        match self {
-            Self::Known(known) => Some(known),
-            Self::Former(IgnoredAny) => None,
-        }
-    }
-}
-
-fn every_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let all = Vec::<OrFormer<T>>::deserialize(deserializer)?;
-    Ok(all.into_iter().filter_map(OrFormer::known).collect())
-}
-
-fn if_known<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(Option::<OrFormer<T>>::deserialize(deserializer)?.and_then(OrFormer::known))
 }
 
 /// A reason given for skipping.
@@ -288,7 +260,7 @@ impl Record {
             ci: Vec::new(),
             status: Status::Unknown,
             since: None,
-            episode: 0,
+            status_generation: 0,
             reason: String::new(),
             finalize_at: None,
             successors: Vec::new(),
@@ -305,9 +277,9 @@ impl Record {
             attempts: Attempts::default(),
             done: None,
             stalled: None,
-            would_have: None,
+            dry_run: None,
             mismatch: None,
-            trusted_mark: None,
+            trusted_marker: None,
             damage: None,
             damaged_at: None,
         }
@@ -341,7 +313,7 @@ impl Record {
 
     /// What is on record of its owner's wishes.
     #[must_use]
-    pub fn wishes(&self) -> OnRecord<'_> {
+    pub fn overrides(&self) -> OnRecord<'_> {
         let kept_since = self.kept.as_ref().and_then(|kept| kept.first_seen);
         OnRecord { deadline: self.deadline.as_ref(), kept_since }
     }
@@ -363,8 +335,8 @@ impl Record {
         }
         self.head = entry.seq;
         self.name.clone_from(&entry.name);
-        match &entry.fact {
-            Fact::Adopted(adopted) => {
+        match &entry.event {
+            Event::Adopted(adopted) => {
                 if self.phase == Phase::Gone {
                     // Nothing told or promised before counts: what was restored from a backup is not what was told of.
                     self.notices.clear();
@@ -380,66 +352,66 @@ impl Record {
                 self.enter(Status::Unknown, entry, "adopted", None);
                 self.successors.clear();
             }
-            Fact::PolicyChanged(terms) => self.change_terms(terms, entry),
-            Fact::StatusChanged(change) => {
+            Event::PolicyChanged(terms) => self.change_terms(terms, entry),
+            Event::StatusChanged(change) => {
                 self.enter(change.to, entry, &change.reason, change.finalize_at);
                 self.successors.clone_from(&change.successors);
             }
-            Fact::StatusShown(shown) => {
-                if shown.of == self.episode {
+            Event::StatusShown(shown) => {
+                if shown.of == self.status_generation {
                     self.shown_at.get_or_insert(entry.at);
                 }
             }
-            Fact::StatusNotShown(not_shown) => {
-                if not_shown.of == self.episode {
+            Event::StatusNotShown(not_shown) => {
+                if not_shown.of == self.status_generation {
                     self.not_shown = Some(not_shown.why.clone());
                 }
             }
-            Fact::DeadlineMoved(moved) => {
-                let is_earlier = wishes::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
+            Event::DeadlineMoved(moved) => {
+                let is_earlier = overrides::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
                 if is_earlier {
                     self.foretold_since = Some(entry.at);
                 }
                 if moved.why == MovedBy::Owner && is_earlier {
-                    // The owner alone can take a promise back (lifecycle.md section 5).
+                    // The owner alone can take a promise back (docs/design/lifecycle.md section 5).
                     self.notices.retain(|notice| notice.intended.about != Status::Stale);
                 }
                 self.set_deadline(moved.deadline.clone(), entry);
             }
-            Fact::Kept(kept) => {
-                let before = ends_in_sight(self);
+            Event::Kept(kept) => {
+                let before = expected_ends(self);
                 self.kept = kept.wish.is_some().then(|| kept.clone());
-                if ends_in_sight(self) != before {
+                if expected_ends(self) != before {
                     self.deadline_set_by = entry.seq;
                 }
             }
-            Fact::Protected(protected) => self.protected = protected.on,
-            Fact::NoticeIntended(intended) => self.intend_notice(intended, entry),
-            Fact::NoticeSent(sent) => {
+            Event::Protected(protected) => self.protected = protected.on,
+            Event::NoticeIntended(intended) => self.intend_notice(intended, entry),
+            Event::NoticeSent(sent) => {
                 if let Some(about) = self.deliver(sent.of, Delivery::Sent, sent.promise, entry) {
                     self.notified = Some(Notified { about, at: entry.at });
                 }
             }
-            Fact::NoticeUndeliverable(failed) => {
+            Event::NoticeUndeliverable(failed) => {
                 self.deliver(failed.of, Delivery::Undeliverable, failed.promise, entry);
             }
-            Fact::NoticeSkipped(skipped) => match skipped.of {
+            Event::NoticeSkipped(skipped) => match skipped.of {
                 Some(of) => {
                     self.deliver(of, Delivery::Skipped, None, entry);
                 }
                 None => self.count_as_told(skipped),
             },
-            Fact::ActionIntended(intended) => {
+            Event::ActionIntended(intended) => {
                 self.attempts.begun += 1;
                 self.open = Some(Intent { seq: entry.seq, at: entry.at, intended: (**intended).clone() });
             }
-            Fact::ActionDone(done) => {
+            Event::ActionDone(done) => {
                 if let Some(intent) = self.close(done.of) {
                     let (action, cause) = (intent.intended.action, intent.intended.cause);
                     self.done = Some(Done { action, at: entry.at, cause, observed: done.observed });
                 }
             }
-            Fact::ActionSkipped(skipped) => {
+            Event::ActionSkipped(skipped) => {
                 if let Some(of) = skipped.of {
                     self.close(of);
                 }
@@ -453,7 +425,7 @@ impl Record {
                 self.attempts.not_before = skipped.not_before;
                 self.attempts.end(AttemptOutcome::Skipped(skipped.why), &skipped.detail, entry.at);
             }
-            Fact::ActionFailed(failed) => {
+            Event::ActionFailed(failed) => {
                 self.close(failed.of);
                 if failed.why == FailReason::Refused {
                     self.attempts.refused += 1;
@@ -464,16 +436,16 @@ impl Record {
                 self.attempts.waits_no_more();
                 self.attempts.end(AttemptOutcome::Failed(failed.why), &failed.detail, entry.at);
             }
-            Fact::DeletionStalled(what) => self.stalled = Some(Box::new(Stalled { at: entry.at, what: what.clone() })),
-            Fact::WouldHave(_) => self.would_have = Some(self.episode),
-            Fact::MarkMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
-            Fact::MarkTrusted(trusted) => {
+            Event::DeletionStalled(what) => self.stalled = Some(Box::new(Stalled { at: entry.at, what: what.clone() })),
+            Event::DryRun(_) => self.dry_run = Some(self.status_generation),
+            Event::RecordMarkerMismatched(mismatch) => self.mismatch = Some(mismatch.clone()),
+            Event::RecordMarkerTrusted(trusted) => {
                 self.mismatch = None;
-                self.trusted_mark = Some(trusted.mark.clone());
+                self.trusted_marker = Some(trusted.marker.clone());
             }
-            Fact::Gone(_) => self.phase = Phase::Gone,
-            Fact::Released(_) => self.phase = Phase::Released,
-            Fact::Unrecognised { kind, .. } => {
+            Event::Gone(_) => self.phase = Phase::Gone,
+            Event::Released(_) => self.phase = Phase::Released,
+            Event::Unrecognised { kind, .. } => {
                 self.damage.get_or_insert(Damage::Unrecognised { seq: entry.seq, kind: kind.clone() });
                 self.damaged_at.get_or_insert(entry.at);
             }
@@ -484,18 +456,19 @@ impl Record {
         self.status = status;
         self.finalize_at = finalize_at;
         self.since = Some(entry.at);
-        self.episode = entry.seq;
+        self.status_generation = entry.seq;
         reason.clone_into(&mut self.reason);
         (self.shown_at, self.not_shown) = (None, None);
         self.notified = None;
         self.attempts = Attempts::default();
     }
 
-    fn change_terms(&mut self, terms: &Terms, entry: &Entry) {
+    fn change_terms(&mut self, terms: &PolicyRef, entry: &Entry) {
         let began_to_enforce =
             terms.mode == Mode::Enforce && self.terms.as_ref().is_some_and(|old| old.mode == Mode::Observe);
         if began_to_enforce {
-            // Nothing that was recorded while observing counts as foretold or told (lifecycle.md section 5).
+            // Nothing that was recorded while observing counts as foretold or told (docs/design/lifecycle.md section
+            // 5).
             self.foretold_since = Some(entry.at);
             self.deadline_set_by = entry.seq;
             self.notices.iter_mut().for_each(|notice| notice.counts = false);
@@ -569,16 +542,16 @@ impl Attempts {
     /// missing is written again after anything else that was: what was written last is what people are shown, and a
     /// source may go away more than once. That is no flood, for the others come seldom.
     #[must_use]
-    pub fn tell_of(&self, why: SkipReason, now: Timestamp) -> bool {
+    pub fn is_news(&self, why: SkipReason, now: Timestamp) -> bool {
         let is_known = self.skipped.iter().any(|it| it.why == why && between(it.at, now) < REASON_COUNTS_FOR);
         let is_shown = match why {
             SkipReason::Evidence => self.missing_evidence().is_some(),
             SkipReason::Stopped
             | SkipReason::Budget
-            | SkipReason::Wave
+            | SkipReason::Unannounced
             | SkipReason::Busy
             | SkipReason::Changed
-            | SkipReason::Doubt
+            | SkipReason::Unverified
             | SkipReason::Abandoned
             | SkipReason::Held => true,
         };
@@ -681,12 +654,12 @@ mod tests {
     #[test]
     fn a_reason_to_wait_is_told_again_after_an_hour() {
         let mut attempts = Attempts::default();
-        assert!(!attempts.tell_of(SkipReason::Budget, at(0)));
+        assert!(!attempts.is_news(SkipReason::Budget, at(0)));
         attempts.skip(SkipReason::Budget, at(0));
-        assert!(attempts.tell_of(SkipReason::Budget, at(59)));
-        assert!(!attempts.tell_of(SkipReason::Budget, at(60)));
+        assert!(attempts.is_news(SkipReason::Budget, at(59)));
+        assert!(!attempts.is_news(SkipReason::Budget, at(60)));
         attempts.skip(SkipReason::Budget, at(60));
-        assert!(attempts.tell_of(SkipReason::Budget, at(119)));
+        assert!(attempts.is_news(SkipReason::Budget, at(119)));
         assert_eq!(attempts.waits_until(), Some(at(120)));
         assert_eq!(attempts.skipped.len(), 1, "it does not grow");
     }
@@ -696,15 +669,15 @@ mod tests {
         let mut attempts = Attempts::default();
         attempts.skip(SkipReason::Budget, at(0));
         attempts.skip(SkipReason::Busy, at(1));
-        assert_eq!((attempts.waits_until(), attempts.tell_of(SkipReason::Budget, at(2))), (None, false));
-        assert!(attempts.tell_of(SkipReason::Busy, at(2)));
+        assert_eq!((attempts.waits_until(), attempts.is_news(SkipReason::Budget, at(2))), (None, false));
+        assert!(attempts.is_news(SkipReason::Busy, at(2)));
     }
 
     /// The record after one deletion was allowed by entry 1, and this outcome was written.
     fn after(kind: &str, mut outcome: Value) -> Record {
-        let intended = json!({"action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": at(9),
+        let intended = json!({"action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": at(9),
             "resource_version": "7", "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": at(1),
-            "slot": "s/1", "config": "c", "mode": "enforce", "told": "no_channel"});
+            "slot": "s/1", "config": "c", "mode": "enforce", "notice": "no_channel"});
         outcome["action"] = json!("delete");
         let entries = [("ActionIntended", intended), (kind, outcome)];
         let entry = |(number, (kind, data)): (u64, (&str, Value))| -> Entry {
@@ -713,7 +686,7 @@ mod tests {
             .unwrap()
         };
         let history: Vec<_> = (1..).zip(entries).map(entry).collect();
-        assert!(!matches!(history[1].fact, Fact::Unrecognised { .. }), "{:?}", history[1]);
+        assert!(!matches!(history[1].event, Event::Unrecognised { .. }), "{:?}", history[1]);
         Record::of(Uid::new("u"), &history)
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What the judgement of a namespace says (lifecycle.md section 4). The names are a contract with users.
+/// What the judgement of a namespace says (docs/design/lifecycle.md section 4). The names are a contract with users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -48,7 +48,7 @@ impl Status {
         }
     }
 
-    /// The value of the gauge `namespace_manager_ns_status` (lifecycle.md section 7).
+    /// The value of the gauge `namespace_manager_ns_status` (docs/design/lifecycle.md section 7).
     #[must_use]
     pub const fn gauge(self) -> i64 {
         match self {
@@ -63,7 +63,7 @@ impl Status {
         }
     }
 
-    /// The statuses that may follow this one (lifecycle.md section 4, "Edges").
+    /// The statuses that may follow this one (docs/design/lifecycle.md section 4, "Edges").
     #[must_use]
     pub const fn followers(self) -> &'static [Self] {
         use Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable};

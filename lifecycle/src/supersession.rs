@@ -1,4 +1,5 @@
-//! Which namespace a newer deployment of the same branch or merge request replaces (lifecycle.md section 4).
+//! Which namespace a newer deployment of the same branch or merge request replaces (docs/design/lifecycle.md section
+//! 4).
 //!
 //! Namespaces of one project, one job and one branch (or merge request, or commit) are a *group*, in which those of one
 //! `jobId` are a *bucket*. One total order holds for all groups, and it is of single namespaces: an order that changed
@@ -13,18 +14,18 @@ use utoipa::ToSchema;
 
 use crate::{
     Condition, Keys, Namespace, Record, Status, Truth, Uid,
-    confirmation::{Proof, Ran},
-    pipeline::{CiSystem, Kind, Origin, number, repository},
+    ci_verification::{Ran, Verification},
+    pipeline::{CiObjectKind, CiObjectRef, CiSystem, number, repository},
     record::Phase,
 };
 
 /// How many namespaces that replace another are named.
-const MOST_SUCCESSORS: usize = 8;
+const MAX_SUCCESSORS: usize = 8;
 
 /// What deployments have to share, besides the project and the job, for a newer one to replace an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum GroupBy {
     /// The merge request, by the label `mrId`.
     Mr,
     /// The branch, by the label `branch`.
@@ -36,7 +37,7 @@ pub enum By {
 /// When a newer deployment replaces an older one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum When {
+pub enum Trigger {
     /// When all its namespaces are `ok`.
     #[default]
     NewerReady,
@@ -46,18 +47,18 @@ pub enum When {
 
 /// By which rules newer deployments replace older ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct SupersedeRules {
     /// Never empty.
-    pub by: Vec<By>,
-    pub when: When,
+    pub by: Vec<GroupBy>,
+    pub when: Trigger,
     /// Where is asked whether a newer deployment is what its labels say; `None`: they are believed.
     pub confirm: Option<CiSystem>,
 }
 
 /// Deployments of which the newest replaces the others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Group {
-    by: By,
+pub struct DeploymentGroup {
+    by: GroupBy,
     project: String,
     /// The project as GitHub is asked for it, where it is.
     repository: Option<String>,
@@ -67,23 +68,23 @@ pub struct Group {
 
 /// A namespace among those of its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct Deployment {
     pub uid: Uid,
     pub name: String,
     pub job_id: String,
     pub created: Timestamp,
-    pub standing: Standing,
+    pub standing: Readiness,
 }
 
 /// Whether a namespace can replace others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Readiness {
     /// It is managed, and `ok`.
     Ready,
     /// It is there, and may become so.
-    There,
+    Pending,
     /// It is itself replaced, cancelled, failed, going away, about to be deleted, or nobody's.
-    Out,
+    Excluded,
 }
 
 /// A namespace that replaces another.
@@ -95,7 +96,7 @@ pub struct Successor {
 
 /// Whether a namespace is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Succession {
+pub struct Supersession {
     /// True: a newer deployment replaces it now.
     pub condition: Condition,
     /// Whether one that replaced it may still do so: it is there, and has not failed.
@@ -104,10 +105,10 @@ pub struct Succession {
     pub successors: Vec<Successor>,
 }
 
-impl Group {
+impl DeploymentGroup {
     /// The group of a namespace, by the first of `terms.by` whose label it has; `None`: it is in none.
     #[must_use]
-    pub fn of(namespace: &Namespace, terms: &Terms, keys: &Keys) -> Option<Self> {
+    pub fn of(namespace: &Namespace, terms: &SupersedeRules, keys: &Keys) -> Option<Self> {
         let label = |key: &str| namespace.label(&keys.of_ci(key)).map(str::to_owned);
         let (project, job) = (label("projectId")?, label("job")?);
         label("jobId")?;
@@ -121,40 +122,40 @@ impl Group {
 
     /// The job of this id, as this CI system is asked for it; `None`: the labels name none.
     #[must_use]
-    pub fn job(&self, system: CiSystem, job_id: &str) -> Option<Origin> {
+    pub fn job(&self, system: CiSystem, job_id: &str) -> Option<CiObjectRef> {
         let project = match system {
             CiSystem::Gitlab => number(&self.project)?.to_string(),
             CiSystem::Github => self.repository.clone()?,
         };
-        Some(Origin { system, project, kind: Kind::Job, id: number(job_id)? })
+        Some(CiObjectRef { system, project, kind: CiObjectKind::Job, id: number(job_id)? })
     }
 
     /// Whether a newer job deployed what the group is of, and the older one the same.
     #[must_use]
-    pub fn proof(&self, newer: Ran<'_>, older: Ran<'_>) -> Proof {
+    pub fn proof(&self, newer: Ran<'_>, older: Ran<'_>) -> Verification {
         let (of, Ran { job, ran_for }) = (self.of.as_str(), newer);
         let is_it = match self.by {
-            By::Mr => number(of).is_some_and(|number| ran_for.is_merge_request(number)),
-            By::Branch => ran_for.is_branch(of),
-            By::Commit => ran_for.is_commit(of),
+            GroupBy::Mr => number(of).is_some_and(|number| ran_for.is_merge_request(number)),
+            GroupBy::Branch => ran_for.is_branch(of),
+            GroupBy::Commit => ran_for.is_commit(of),
         };
         let wanted = format!("{} {}", self.by.words(), shown(of));
-        Proof::of(job, &wanted, is_it, ran_for).and(|| newer.replaces(older)).and(|| self.is_own(older))
+        Verification::of(job, &wanted, is_it, ran_for).and(|| newer.replaces(older)).and(|| self.is_own(older))
     }
 
     /// Whether a job ran in the repository that the labels name. Its name may have been given again, and its id is not.
-    fn is_own(&self, Ran { job, ran_for }: Ran<'_>) -> Proof {
+    fn is_own(&self, Ran { job, ran_for }: Ran<'_>) -> Verification {
         let label = self.repository.as_ref().and_then(|_| number(&self.project));
         match label.zip(ran_for.project_id).filter(|(label, id)| label != id) {
-            None => Proof::Proven,
-            Some((label, id)) => Proof::Unknown(format!(
+            None => Verification::Confirmed,
+            Some((label, id)) => Verification::Unknown(format!(
                 "the repository of {job} has the id {id}, and the label `projectId` says {label}"
             )),
         }
     }
 }
 
-impl fmt::Display for Group {
+impl fmt::Display for DeploymentGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { by, project, of, job, repository: _ } = self;
         let what = by.words();
@@ -162,7 +163,7 @@ impl fmt::Display for Group {
     }
 }
 
-impl By {
+impl GroupBy {
     const fn label(self) -> &'static str {
         match self {
             Self::Mr => "mrId",
@@ -180,7 +181,7 @@ impl By {
     }
 }
 
-impl Member {
+impl Deployment {
     /// A namespace of a group, with its record.
     #[must_use]
     pub fn new(namespace: &Namespace, record: Option<&Record>, keys: &Keys) -> Option<Self> {
@@ -189,7 +190,7 @@ impl Member {
             name: namespace.name.clone(),
             job_id: namespace.label(&keys.of_ci("jobId"))?.to_owned(),
             created: namespace.created,
-            standing: Standing::of(namespace, record),
+            standing: Readiness::of(namespace, record),
         })
     }
 
@@ -209,11 +210,11 @@ fn digits(text: &str) -> Option<&str> {
     is_number.then(|| text.trim_start_matches('0'))
 }
 
-impl Standing {
+impl Readiness {
     /// How a namespace stands of which this is seen and recorded.
     #[must_use]
     pub fn of(namespace: &Namespace, record: Option<&Record>) -> Self {
-        let Some(record) = record else { return Self::Out };
+        let Some(record) = record else { return Self::Excluded };
         let is_out = namespace.deleted.is_some()
             || record.uid != namespace.uid
             || record.phase != Phase::Managed
@@ -221,10 +222,10 @@ impl Standing {
             || record.open.is_some()
             || record.damage.is_some();
         match record.status {
-            _ if is_out => Self::Out,
-            Status::Superseded | Status::Cancelled | Status::Failed => Self::Out,
+            _ if is_out => Self::Excluded,
+            Status::Superseded | Status::Cancelled | Status::Failed => Self::Excluded,
             Status::Ok => Self::Ready,
-            Status::Unknown | Status::Unstable | Status::Failing | Status::Stale => Self::There,
+            Status::Unknown | Status::Unstable | Status::Failing | Status::Stale => Self::Pending,
         }
     }
 }
@@ -235,45 +236,45 @@ impl Standing {
 /// deployment that is there, the newest first, until one that is proven replaces it: `prove(newer, own)`. One that is
 /// refuted replaces nobody; while it is not known, nothing changes.
 #[must_use]
-pub fn succession(
-    member: &Member,
-    group: &Group,
-    all: &[Member],
-    terms: &Terms,
-    mut prove: impl FnMut(Origin, Origin) -> Proof,
+pub fn supersession(
+    member: &Deployment,
+    group: &DeploymentGroup,
+    all: &[Deployment],
+    terms: &SupersedeRules,
+    mut prove: impl FnMut(CiObjectRef, CiObjectRef) -> Verification,
     now: Timestamp,
-) -> Succession {
+) -> Supersession {
     let what = group.by.words();
     let condition = |truth, reason| Condition { truth, reason, observed_at: now };
     let (mut holds, mut refuted, mut unknown) = (false, None, None);
     let newer = newer(member, all);
     for bucket in &newer {
         let newest = bucket[0];
-        let is_there = |it: &&Member| it.standing != Standing::Out;
+        let is_there = |it: &&Deployment| it.standing != Readiness::Excluded;
         let replaces = match terms.when {
-            When::NewerReady => bucket.iter().all(|it| it.standing == Standing::Ready),
-            When::NewerExists => bucket.iter().any(is_there),
+            Trigger::NewerReady => bucket.iter().all(|it| it.standing == Readiness::Ready),
+            Trigger::NewerExists => bucket.iter().any(is_there),
         };
         if !bucket.iter().any(is_there) {
             continue;
         }
         let proof = match terms.confirm {
-            None => Proof::Proven,
+            None => Verification::Confirmed,
             Some(system) => match (group.job(system, &newest.job_id), group.job(system, &member.job_id)) {
                 (Some(job), Some(own)) => prove(job, own),
                 (job, _) => {
                     let nameless = if job.is_some() { member } else { newest };
-                    Proof::Refuted(format!("job {} is none that could be asked for", shown(&nameless.job_id)))
+                    Verification::Rejected(format!("job {} is none that could be asked for", shown(&nameless.job_id)))
                 }
             },
         };
         match proof {
-            Proof::Proven => holds = true,
-            Proof::Refuted(why) => {
+            Verification::Confirmed => holds = true,
+            Verification::Rejected(why) => {
                 refuted.get_or_insert(why);
                 continue;
             }
-            Proof::Unknown(why) => {
+            Verification::Unknown(why) => {
                 holds = true;
                 if replaces {
                     unknown.get_or_insert((newest, why));
@@ -283,12 +284,12 @@ pub fn succession(
         }
         if replaces {
             let job = shown(&newest.job_id);
-            let ready = if terms.when == When::NewerReady { ", which is ok" } else { "" };
+            let ready = if terms.when == Trigger::NewerReady { ", which is ok" } else { "" };
             let reason = format!("job {job} deployed the same {what} later, as `{}`{ready}", newest.name);
             let successors = bucket.iter().filter(|it| is_there(it));
             let successors = successors.map(|it| Successor { uid: it.uid.clone(), name: it.name.clone() });
-            let successors = successors.take(MOST_SUCCESSORS).collect();
-            return Succession { condition: condition(Truth::True, reason), holds, successors };
+            let successors = successors.take(MAX_SUCCESSORS).collect();
+            return Supersession { condition: condition(Truth::True, reason), holds, successors };
         }
     }
     let condition = match (unknown, refuted) {
@@ -304,15 +305,15 @@ pub fn succession(
         }
         (None, None) => condition(Truth::False, format!("no newer deployment of its {what} replaces it")),
     };
-    Succession { condition, holds, successors: Vec::new() }
+    Supersession { condition, holds, successors: Vec::new() }
 }
 
 /// The deployments that are newer than this one, the newest first, and so in each.
-fn newer<'a>(member: &Member, all: &'a [Member]) -> Vec<Vec<&'a Member>> {
+fn newer<'a>(member: &Deployment, all: &'a [Deployment]) -> Vec<Vec<&'a Deployment>> {
     // A number is the same with zeros before it.
-    let job = |of: &'a Member| digits(&of.job_id).unwrap_or(&of.job_id);
+    let job = |of: &'a Deployment| digits(&of.job_id).unwrap_or(&of.job_id);
     let own = digits(&member.job_id).unwrap_or(&member.job_id);
-    let mut buckets: BTreeMap<&str, Vec<&Member>> = BTreeMap::new();
+    let mut buckets: BTreeMap<&str, Vec<&Deployment>> = BTreeMap::new();
     for other in all.iter().filter(|other| job(other) != own) {
         buckets.entry(job(other)).or_default().push(other);
     }
@@ -337,35 +338,41 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::confirmation::{RanFor, Reference};
+    use crate::ci_verification::{JobContext, Reference};
 
-    fn group() -> Group {
-        Group { by: By::Branch, project: "7".into(), repository: None, of: "main".into(), job: "deploy".into() }
+    fn group() -> DeploymentGroup {
+        DeploymentGroup {
+            by: GroupBy::Branch,
+            project: "7".into(),
+            repository: None,
+            of: "main".into(),
+            job: "deploy".into(),
+        }
     }
 
-    const fn terms(when: When, confirm: Option<CiSystem>) -> Terms {
-        Terms { by: Vec::new(), when, confirm }
+    const fn terms(when: Trigger, confirm: Option<CiSystem>) -> SupersedeRules {
+        SupersedeRules { by: Vec::new(), when, confirm }
     }
 
     /// Nobody is to be asked.
-    fn unasked(job: Origin, own: Origin) -> Proof {
+    fn unasked(job: CiObjectRef, own: CiObjectRef) -> Verification {
         panic!("{job} and {own} are to be proven, and nobody asked for that")
     }
 
     /// Members in words, `name@jobId` and how they stand (`+` ready, `?` there, `-` out), created one after another.
-    fn members(words: &str) -> Vec<Member> {
+    fn members(words: &str) -> Vec<Deployment> {
         let member = |(second, word): (i64, &str)| {
             let (name, rest) = word.split_once('@').unwrap();
             let (job_id, standing) = rest.split_at(rest.len() - 1);
-            Member {
+            Deployment {
                 uid: Uid::new(name),
                 name: name.to_owned(),
                 job_id: job_id.to_owned(),
                 created: Timestamp::from_second(second).unwrap(),
                 standing: match standing {
-                    "+" => Standing::Ready,
-                    "?" => Standing::There,
-                    _ => Standing::Out,
+                    "+" => Readiness::Ready,
+                    "?" => Readiness::Pending,
+                    _ => Readiness::Excluded,
                 },
             }
         };
@@ -374,10 +381,10 @@ mod tests {
 
     /// Which of these are replaced, each with the newest of those that replace it.
     #[track_caller]
-    fn check_when(when: When, words: &str, expected: &str) {
+    fn check_when(when: Trigger, words: &str, expected: &str) {
         let all = members(words);
         let found = all.iter().filter_map(|member| {
-            let found = succession(member, &group(), &all, &terms(when, None), unasked, Timestamp::UNIX_EPOCH);
+            let found = supersession(member, &group(), &all, &terms(when, None), unasked, Timestamp::UNIX_EPOCH);
             assert!(!found.condition.is_true() || found.holds, "what replaces it may do so");
             found.successors.first().map(|by| format!("{}<{}", member.name, by.name))
         });
@@ -386,7 +393,7 @@ mod tests {
 
     #[track_caller]
     fn check(words: &str, expected: &str) {
-        check_when(When::NewerReady, words, expected);
+        check_when(Trigger::NewerReady, words, expected);
     }
 
     #[test]
@@ -435,9 +442,9 @@ mod tests {
 
     #[test]
     fn where_it_is_enough_to_be_there_nobody_waits() {
-        check_when(When::NewerExists, "a@1+ b@2?", "a<b");
-        check_when(When::NewerExists, "a@1+ b@2-", "");
-        check_when(When::NewerExists, "a@1+ b@2- c@2?", "a<c");
+        check_when(Trigger::NewerExists, "a@1+ b@2?", "a<b");
+        check_when(Trigger::NewerExists, "a@1+ b@2-", "");
+        check_when(Trigger::NewerExists, "a@1+ b@2- c@2?", "a<c");
     }
 
     #[test]
@@ -446,9 +453,9 @@ mod tests {
         for words in ["a@1+ b@2+ c@3+", "a@x+ b@y+ c@x+ d@y+", "a@2+ b@x+ c@1+ d@x+ e@2+"] {
             let mut all = members(words);
             loop {
-                let is_replaced = |member: &Member| {
-                    let terms = terms(When::NewerReady, None);
-                    succession(member, &group(), &all, &terms, unasked, Timestamp::MIN).condition.is_true()
+                let is_replaced = |member: &Deployment| {
+                    let terms = terms(Trigger::NewerReady, None);
+                    supersession(member, &group(), &all, &terms, unasked, Timestamp::MIN).condition.is_true()
                 };
                 let Some(at) = all.iter().position(is_replaced) else { break };
                 all.remove(at);
@@ -461,7 +468,7 @@ mod tests {
     fn what_may_still_replace_it_holds() {
         let holds = |words: &str| {
             let all = members(words);
-            succession(&all[0], &group(), &all, &terms(When::NewerReady, None), unasked, Timestamp::MIN).holds
+            supersession(&all[0], &group(), &all, &terms(Trigger::NewerReady, None), unasked, Timestamp::MIN).holds
         };
         assert!(holds("a@1+ b@2?"));
         assert!(!holds("a@1+ b@2-"));
@@ -472,8 +479,8 @@ mod tests {
     #[test]
     fn a_group_is_of_one_project_one_job_and_the_first_label_that_is_asked_for() {
         let keys = Keys::default();
-        let group = |labels: &[(&str, &str)], by: &[By]| {
-            let terms = Terms { by: by.to_vec(), ..terms(When::NewerReady, None) };
+        let group = |labels: &[(&str, &str)], by: &[GroupBy]| {
+            let terms = SupersedeRules { by: by.to_vec(), ..terms(Trigger::NewerReady, None) };
             let labels = labels.iter().map(|(key, value)| (keys.of_ci(key), (*value).to_owned())).collect();
             let namespace = Namespace {
                 uid: Uid::new("u"),
@@ -485,13 +492,13 @@ mod tests {
                 labels,
                 annotations: BTreeMap::new(),
             };
-            Group::of(&namespace, &terms, &keys)
+            DeploymentGroup::of(&namespace, &terms, &keys)
         };
         let all = [("projectId", "7"), ("job", "deploy"), ("jobId", "1"), ("branch", "main"), ("mrId", "3")];
-        let usual = [By::Mr, By::Branch];
-        assert_eq!(group(&all, &usual).unwrap().by, By::Mr);
-        assert_eq!(group(&all[..4], &usual).unwrap().by, By::Branch);
-        assert_eq!(group(&all, &[By::Commit]), None);
+        let usual = [GroupBy::Mr, GroupBy::Branch];
+        assert_eq!(group(&all, &usual).unwrap().by, GroupBy::Mr);
+        assert_eq!(group(&all[..4], &usual).unwrap().by, GroupBy::Branch);
+        assert_eq!(group(&all, &[GroupBy::Commit]), None);
         for missing in 0..3 {
             let rest: Vec<_> = all.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, pair)| *pair).collect();
             assert_eq!(group(&rest, &usual), None, "{rest:?}");
@@ -502,27 +509,27 @@ mod tests {
 
     /// What becomes of the first of these where the CI system says so of the jobs: `+` proven, `-` refuted, `?` not known;
     /// whether it is replaced, what is known and whether it holds, and for which jobs a proof was asked.
-    fn asked(when: When, words: &str, says: &str) -> (Succession, String) {
+    fn asked(when: Trigger, words: &str, says: &str) -> (Supersession, String) {
         let says: BTreeMap<_, _> = says.split_whitespace().map(|word| word.split_at(word.len() - 1)).collect();
         let (all, mut jobs) = (members(words), Vec::new());
         let own_id = all[0].job_id.clone();
-        let prove = |job: Origin, own: Origin| {
+        let prove = |job: CiObjectRef, own: CiObjectRef| {
             assert_eq!(own.id.to_string(), own_id);
             let job_id = job.id.to_string();
             jobs.push(job_id.clone());
             match says.get(job_id.as_str()) {
-                Some(&"+") => Proof::Proven,
-                Some(&"-") => Proof::Refuted("it ran for another".to_owned()),
-                _ => Proof::Unknown("nobody answers".to_owned()),
+                Some(&"+") => Verification::Confirmed,
+                Some(&"-") => Verification::Rejected("it ran for another".to_owned()),
+                _ => Verification::Unknown("nobody answers".to_owned()),
             }
         };
         let terms = terms(when, Some(CiSystem::Gitlab));
-        let found = succession(&all[0], &group(), &all, &terms, prove, Timestamp::UNIX_EPOCH);
+        let found = supersession(&all[0], &group(), &all, &terms, prove, Timestamp::UNIX_EPOCH);
         (found, jobs.join(" "))
     }
 
     #[track_caller]
-    fn check_asked(when: When, words: &str, says: &str, truth: Truth, holds: bool, jobs: &str) {
+    fn check_asked(when: Trigger, words: &str, says: &str, truth: Truth, holds: bool, jobs: &str) {
         let (found, asked) = asked(when, words, says);
         let case = format!("{words}, {says}");
         assert_eq!((found.condition.truth, found.holds, asked.as_str()), (truth, holds, jobs), "{case}");
@@ -530,7 +537,7 @@ mod tests {
 
     #[test]
     fn only_what_is_proven_replaces_anybody() {
-        let check = |words, says, truth, holds, jobs| check_asked(When::NewerReady, words, says, truth, holds, jobs);
+        let check = |words, says, truth, holds, jobs| check_asked(Trigger::NewerReady, words, says, truth, holds, jobs);
         check("a@1+ b@2+", "2+", Truth::True, true, "2");
         check("a@1+ b@2+", "2-", Truth::False, false, "2");
         check("a@1+ b@2+", "2?", Truth::Unknown, true, "2");
@@ -548,13 +555,13 @@ mod tests {
         check("a@1+ b@next+", "", Truth::False, false, "");
         // What nobody can be asked for is not replaced either.
         check("a@one+ b@2+", "2+", Truth::False, false, "");
-        check_asked(When::NewerExists, "a@1+ b@2?", "2+", Truth::True, true, "2");
-        check_asked(When::NewerExists, "a@1+ b@2?", "2?", Truth::Unknown, true, "2");
+        check_asked(Trigger::NewerExists, "a@1+ b@2?", "2+", Truth::True, true, "2");
+        check_asked(Trigger::NewerExists, "a@1+ b@2?", "2?", Truth::Unknown, true, "2");
     }
 
     #[test]
     fn why_nobody_replaces_it_is_told() {
-        let reason = |says| asked(When::NewerReady, "a@1+ b@2+", says).0.condition.reason;
+        let reason = |says| asked(Trigger::NewerReady, "a@1+ b@2+", says).0.condition.reason;
         assert_eq!(reason("2-"), "no newer deployment of its branch replaces it: it ran for another");
         let unknown = "whether job `2` deployed the same branch later, as `b`, is not known: nobody answers";
         assert_eq!(reason("2?"), unknown);
@@ -562,12 +569,12 @@ mod tests {
 
     #[test]
     fn a_job_is_asked_for_by_numbers() {
-        let group = |project: &str, repository: Option<&str>| Group {
+        let group = |project: &str, repository: Option<&str>| DeploymentGroup {
             project: project.into(),
             repository: repository.map(str::to_owned),
             ..group()
         };
-        let job = |group: &Group, system, id| group.job(system, id).map(|job| job.to_string());
+        let job = |group: &DeploymentGroup, system, id| group.job(system, id).map(|job| job.to_string());
         assert_eq!(job(&group("7", None), CiSystem::Gitlab, "46").as_deref(), Some("job 46 of project 7"));
         let run = job(&group("7", Some("octo/hello")), CiSystem::Github, "46");
         assert_eq!(run.as_deref(), Some("workflow run 46 of octo/hello"));
@@ -578,55 +585,59 @@ mod tests {
 
     #[test]
     fn a_job_proves_what_it_ran_for() {
-        let ran_for = RanFor {
+        let ran_for = JobContext {
             branch: Some("main".to_owned()),
             commit: Some("a91957a858320c0e17f3a0eca7cfacbff50ea29a".to_owned()),
             merge_requests: vec![3],
             reference: Some(Reference::Branch("main".to_owned())),
             source_id: Some(7),
             name: Some("deploy".to_owned()),
-            ..RanFor::default()
+            ..JobContext::default()
         };
         let proof = |by, of: &str| {
-            let group = Group { by, of: of.to_owned(), ..group() };
+            let group = DeploymentGroup { by, of: of.to_owned(), ..group() };
             let [job, own] = ["46", "45"].map(|id| group.job(CiSystem::Gitlab, id).unwrap());
             group.proof(Ran { job: &job, ran_for: &ran_for }, Ran { job: &own, ran_for: &ran_for })
         };
-        for (by, of) in [(By::Branch, "main"), (By::Mr, "3"), (By::Mr, "03"), (By::Commit, "a91957a8")] {
-            assert_eq!(proof(by, of), Proof::Proven, "{of}");
+        for (by, of) in
+            [(GroupBy::Branch, "main"), (GroupBy::Mr, "3"), (GroupBy::Mr, "03"), (GroupBy::Commit, "a91957a8")]
+        {
+            assert_eq!(proof(by, of), Verification::Confirmed, "{of}");
         }
-        for (by, of) in [(By::Mr, "main"), (By::Mr, "4"), (By::Commit, "main"), (By::Commit, "b91957a8")] {
-            assert!(matches!(proof(by, of), Proof::Refuted(_)), "{of}");
+        for (by, of) in
+            [(GroupBy::Mr, "main"), (GroupBy::Mr, "4"), (GroupBy::Commit, "main"), (GroupBy::Commit, "b91957a8")]
+        {
+            assert!(matches!(proof(by, of), Verification::Rejected(_)), "{of}");
         }
         let why = "job 46 of project 7 ran for branch `main`, merge request 3, commit \
                    a91957a858320c0e17f3a0eca7cfacbff50ea29a, not for branch `other`";
-        assert_eq!(proof(By::Branch, "other"), Proof::Refuted(why.to_owned()));
+        assert_eq!(proof(GroupBy::Branch, "other"), Verification::Rejected(why.to_owned()));
     }
 
     #[test]
     fn a_repository_that_came_back_under_its_name_deployed_nothing_of_the_former_one() {
-        let group = Group { repository: Some("octo/hello".into()), ..group() };
+        let group = DeploymentGroup { repository: Some("octo/hello".into()), ..group() };
         let [job, own] = ["46", "45"].map(|id| group.job(CiSystem::Github, id).unwrap());
         let proof = |id| {
-            let ran_for = RanFor {
+            let ran_for = JobContext {
                 branch: Some("main".to_owned()),
                 reference: Some(Reference::Branch("main".to_owned())),
                 source_id: Some(id),
                 project_id: Some(id),
                 name: Some("9".to_owned()),
-                ..RanFor::default()
+                ..JobContext::default()
             };
             group.proof(Ran { job: &job, ran_for: &ran_for }, Ran { job: &own, ran_for: &ran_for })
         };
-        assert_eq!(proof(7), Proof::Proven);
+        assert_eq!(proof(7), Verification::Confirmed);
         let why = "the repository of workflow run 45 of octo/hello has the id 8, and the label `projectId` says 7";
-        assert_eq!(proof(8), Proof::Unknown(why.to_owned()));
+        assert_eq!(proof(8), Verification::Unknown(why.to_owned()));
     }
 
     #[test]
     fn of_github_the_repository_is_part_of_the_group() {
         let keys = Keys::default();
-        let terms = Terms { by: vec![By::Branch], ..terms(When::NewerReady, Some(CiSystem::Github)) };
+        let terms = SupersedeRules { by: vec![GroupBy::Branch], ..terms(Trigger::NewerReady, Some(CiSystem::Github)) };
         let group = |path: Option<&str>| {
             let labels = [("projectId", "7"), ("job", "deploy"), ("jobId", "1"), ("branch", "main")];
             let labels = labels.into_iter().chain(path.map(|path| ("projectPath", path)));
@@ -640,7 +651,7 @@ mod tests {
                 labels: labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).collect(),
                 annotations: BTreeMap::new(),
             };
-            Group::of(&namespace, &terms, &keys)
+            DeploymentGroup::of(&namespace, &terms, &keys)
         };
         assert_eq!(group(Some("Octo.hello")), group(Some("octo.Hello")));
         assert_ne!(group(Some("octo.hello")), group(Some("octo.other")));

@@ -6,7 +6,7 @@ use jiff::{
     tz::Offset,
 };
 
-/// Cuts an instant to milliseconds, the precision every store keeps (architecture.md section 3).
+/// Cuts an instant to milliseconds, the precision every store keeps (ARCHITECTURE.md "What always holds").
 #[must_use]
 pub fn cut_to_millis(at: Timestamp) -> Timestamp {
     let beyond = SignedDuration::from_nanos(i64::from(at.subsec_nanosecond() % 1_000_000));
@@ -26,7 +26,7 @@ pub fn between(from: Timestamp, to: Timestamp) -> SignedDuration {
 }
 
 /// An instant as annotations carry it: `2026-08-17T09:50:41.915000Z`, six digits of fraction, only when non-zero
-/// (lifecycle.md section 1).
+/// (docs/design/lifecycle.md section 1).
 #[must_use]
 pub fn annotation_text(at: Timestamp) -> String {
     let at = cut_to_millis(at);

@@ -80,7 +80,8 @@ pub struct ResponseStatus {
     pub reason: Option<String>,
 }
 
-/// A deletion of a namespace that really happened, by the words of the request (D in safety.md §1).
+/// A deletion of a namespace that really happened, by the words of the request (D in docs/design/protocol.md section
+/// 1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespaceDelete {
     pub audit_id: String,

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::audit_checker::Ledger;
 use crate::image::Image;
-use crate::oracle::Ledger;
 use crate::product::Timings;
 use crate::shared::{self, Part, Shared};
 use crate::{

@@ -20,7 +20,7 @@
 //!
 //! A [`Proxy`] is one for HTTP and SOCKS5, behind which every name leads to this machine.
 //!
-//! [`Process`] runs our own binaries, and the [`oracle`] judges what they did by the audit log and their store. Everything started here
+//! [`Process`] runs our own binaries, and the [`audit_checker`] judges what they did by the audit log and their store. Everything started here
 //! ends with the test process, even if that is killed ([`family`]).
 //!
 //! The examples of the documentation are found by [`pages`].
@@ -31,6 +31,7 @@
 
 mod admission;
 mod audit;
+pub mod audit_checker;
 pub mod bench;
 mod broker;
 mod certificates;
@@ -45,7 +46,6 @@ mod installation;
 mod kubeconfig;
 mod mongo;
 mod namespaces;
-pub mod oracle;
 pub mod pages;
 mod parsers;
 mod port;

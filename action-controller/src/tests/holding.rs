@@ -18,9 +18,9 @@ fn uid(number: usize) -> String {
 }
 
 async fn accepted(scene: &Scene, uid: &str) {
-    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "due_to": 2, "attempt": 1, "holder": "w",
+    let intended = json!({"kind": "ActionIntended", "data": {"action": "delete", "cause_seq": 2, "attempt": 1, "holder": "w",
         "until": at(-900), "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-        "evidence_at": at(-901), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"}});
+        "evidence_at": at(-901), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"}});
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     due(scene, uid).await;
     append(scene, uid, at(-900), &[intended, done]).await;

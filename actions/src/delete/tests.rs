@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lifecycle::{
     Action, Status,
-    entry::{ActionIntended, Protected, Told},
+    event::{ActionIntended, NoticeState, Protected},
 };
 use serde_json::json;
 
@@ -44,7 +44,7 @@ async fn what_is_new_shows_in_lists_and_is_told_and_nothing_else_is() {
 async fn what_is_no_longer_due_is_not_looked_at() {
     let scene = Scene::stale().await;
     assert_eq!(scene.carry_out_due_to(1).await, (String::new(), Vec::new()));
-    scene.append(Fact::Protected(Protected { on: true }), at(0)).await;
+    scene.append(Event::Protected(Protected { on: true }), at(0)).await;
     assert_eq!(scene.carry_out().await, ("Protected".to_owned(), Vec::new()));
 }
 
@@ -52,7 +52,7 @@ async fn what_is_no_longer_due_is_not_looked_at() {
 async fn in_mode_observe_it_is_recorded_once_and_nothing_is_asked() {
     let scene = Scene::with(&[("NSM__MODE", "observe")]).await;
     for _ in 0..2 {
-        assert_eq!(scene.carry_out().await, ("WouldHave".to_owned(), Vec::new()));
+        assert_eq!(scene.carry_out().await, ("DryRun".to_owned(), Vec::new()));
     }
 }
 
@@ -63,7 +63,7 @@ async fn when_it_stands_still_after_the_look(seconds: u64) -> String {
     scene.carry_out().await.0
 }
 
-/// At most 40 s after it was seen, and 20 s are left to hand the request over (safety.md S4).
+/// At most 40 s after it was seen, and 20 s are left to hand the request over (docs/design/protocol.md S4).
 #[tokio::test(start_paused = true)]
 async fn evidence_that_is_no_longer_fresh_allows_no_intent() {
     assert_eq!(when_it_stands_still_after_the_look(40).await, "intended done");
@@ -76,7 +76,7 @@ async fn when_the_intent_took(seconds: u64) -> (String, Vec<Asked>) {
     scene.carry_out().await
 }
 
-/// At most 20 s after its intent was begun (safety.md S4).
+/// At most 20 s after its intent was begun (docs/design/protocol.md S4).
 #[tokio::test(start_paused = true)]
 async fn a_request_that_could_not_be_handed_over_in_time_is_not_sent() {
     assert_eq!(when_the_intent_took(19).await, ("intended done".to_owned(), WHOLE.to_vec()));
@@ -97,7 +97,7 @@ async fn a_request_of_a_machine_that_slept_is_not_sent() {
     assert_eq!(what_it_slept(61).await, "intended skipped:abandoned");
 }
 
-/// It has not seen the intent, but whoever wrote that sees the stop (safety.md S13).
+/// It has not seen the intent, but whoever wrote that sees the stop (docs/design/protocol.md S13).
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_is_thrown_right_after_the_intent_holds_the_request_back() {
     let scene = Scene::stale().await;
@@ -131,18 +131,18 @@ async fn who_comes_second_with_its_intent_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn where_others_keep_writing_it_is_left_to_the_next() {
     let scene = Scene::stale().await;
-    for _ in 0..ROUNDS + 1 {
+    for _ in 0..MAX_ROUNDS + 1 {
         scene.store.before_intent(scene.somebody_writes());
     }
     let (written, asked) = scene.carry_out().await;
-    assert_eq!(written, ["Kept"; ROUNDS].join(" "));
+    assert_eq!(written, ["Kept"; MAX_ROUNDS].join(" "));
     assert!(!asked.contains(&Delete), "{asked:?}");
 }
 
-fn intent(until: Timestamp) -> Fact {
-    Fact::ActionIntended(Box::new(ActionIntended {
+fn intent(until: Timestamp) -> Event {
+    Event::ActionIntended(Box::new(ActionIntended {
         action: Action::Delete,
-        due_to: 2,
+        cause_seq: 2,
         attempt: 1,
         holder: "action/other".to_owned(),
         until,
@@ -152,10 +152,10 @@ fn intent(until: Timestamp) -> Fact {
         evidence: Vec::new(),
         evidence_at: at(0),
         slot: "s/1".to_owned(),
-        wave: None,
+        unannounced: None,
         config: "c".to_owned(),
         mode: Mode::Enforce,
-        told: Told::NoChannel,
+        notice: NoticeState::NoChannel,
     }))
 }
 

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use common::web::TIMEOUT;
+use common::http_client::TIMEOUT;
 
 use super::*;
 
@@ -114,11 +114,16 @@ async fn posted(does: Does, secret: Option<&str>) -> (Delivery, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (_directory, settings) =
         webhook(&format!("http://{}/hook?token=t0psecret", listener.local_addr().unwrap()), secret);
-    posted_by(&Web::system(), &settings, &listener, does).await
+    posted_by(&HttpClient::system(), &settings, &listener, does).await
 }
 
 /// The same by this way, at the end of which somebody listens.
-async fn posted_by(web: &Web, settings: &WebhookSettings, listener: &TcpListener, does: Does) -> (Delivery, String) {
+async fn posted_by(
+    web: &HttpClient,
+    settings: &WebhookSettings,
+    listener: &TcpListener,
+    does: Does,
+) -> (Delivery, String) {
     let receive = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut seen = Vec::new();
@@ -259,7 +264,7 @@ async fn a_receiver_that_stalls_is_left_after_ten_seconds() {
 /// What comes of a post to where nobody takes it.
 async fn unanswered(url: &str, secret_file: Option<&str>) -> Failure {
     let settings = WebhookSettings { url: url.to_owned(), secret_file: secret_file.map(Into::into) };
-    failure(deliver(&Web::system(), &settings, &message(), Timestamp::UNIX_EPOCH).await)
+    failure(deliver(&HttpClient::system(), &settings, &message(), Timestamp::UNIX_EPOCH).await)
 }
 
 #[tokio::test]

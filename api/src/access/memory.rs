@@ -9,10 +9,10 @@ use std::{
 use tokio::time::{Duration, Instant};
 
 /// How long an answer is good for: who loses a right keeps it for no longer.
-const GOOD_FOR: Duration = Duration::from_secs(10);
+const VALID_FOR: Duration = Duration::from_secs(10);
 
 /// How many answers are kept. With more askers than that, some are asked about again.
-const MOST: usize = 1_024;
+const CAPACITY: usize = 1_024;
 
 /// Answers by question.
 #[derive(Debug)]
@@ -27,15 +27,15 @@ impl<K, V> Default for Memory<K, V> {
 impl<K: Eq + Hash, V: Clone> Memory<K, V> {
     pub(super) fn recall(&self, question: &K) -> Option<V> {
         let answers = self.lock();
-        answers.get(question).filter(|(at, _)| at.elapsed() < GOOD_FOR).map(|(_, answer)| answer.clone())
+        answers.get(question).filter(|(at, _)| at.elapsed() < VALID_FOR).map(|(_, answer)| answer.clone())
     }
 
     pub(super) fn keep(&self, question: K, answer: V) {
         let mut answers = self.lock();
-        if answers.len() >= MOST {
-            answers.retain(|_, (at, _)| at.elapsed() < GOOD_FOR);
+        if answers.len() >= CAPACITY {
+            answers.retain(|_, (at, _)| at.elapsed() < VALID_FOR);
         }
-        if answers.len() >= MOST {
+        if answers.len() >= CAPACITY {
             answers.clear();
         }
         answers.insert(question, (Instant::now(), answer));
@@ -63,9 +63,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_is_kept_than_fits() {
         let memory = Memory::default();
-        for number in 0..10 * MOST {
+        for number in 0..10 * CAPACITY {
             memory.keep(number, number);
-            assert!(memory.lock().len() <= MOST);
+            assert!(memory.lock().len() <= CAPACITY);
             assert_eq!(memory.recall(&number), Some(number));
         }
     }

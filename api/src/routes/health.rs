@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use common::{beats::Outage, status};
+use common::{heartbeat::Outage, status};
 
 use crate::{
     Api,

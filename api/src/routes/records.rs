@@ -13,16 +13,16 @@ use utoipa::IntoParams;
 
 use crate::{
     Api,
-    answers::{
-        chronicle::{self, Page},
-        listing::{self, Asked, Listing},
+    problem::{Problem, Refusals},
+    queries::{
+        history::{self, Page},
+        listing::{self, ListQuery, Listing},
         why::{self, Why},
     },
-    fault::{Fault, Refusals},
 };
 
 /// The longest name or uid that is looked for, in bytes.
-const LONGEST: usize = 253;
+const MAX_NAME_LENGTH: usize = 253;
 
 /// Which namespaces, and how many.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -67,11 +67,11 @@ pub(crate) struct WhichEntries {
 pub(crate) async fn namespaces(
     State(api): State<Api>,
     query: Result<Query<WhichNamespaces>, QueryRejection>,
-) -> Result<Json<Listing>, Fault> {
+) -> Result<Json<Listing>, Problem> {
     let Query(WhichNamespaces { status, name, all, after, limit }) = query.map_err(unreadable_query)?;
-    let limit = limit_of(limit, listing::MOST)?;
+    let limit = limit_of(limit, listing::MAX_ITEMS)?;
     let [name, after] = [name, after].map(|text| text.map(bounded).transpose());
-    let (asked, after) = (Asked { status, name: name?, all }, after?.map(Uid::new));
+    let (asked, after) = (ListQuery { status, name: name?, all }, after?.map(Uid::new));
     let settings = api.settings.borrow().clone();
     let now = api.clock.now();
     Ok(Json(listing::listing(&*api.store, &settings, &asked, after.as_ref(), limit, now).await?))
@@ -88,7 +88,7 @@ pub(crate) async fn namespaces(
 pub(crate) async fn namespace(
     State(api): State<Api>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<Why>, Fault> {
+) -> Result<Json<Why>, Problem> {
     let namespace = name_in(path)?;
     let settings = api.settings.borrow().clone();
     Ok(Json(why::why(&*api.store, &settings, Ok(&api.cluster), &namespace, api.clock.now()).await?))
@@ -109,35 +109,37 @@ pub(crate) async fn history(
     State(api): State<Api>,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<WhichEntries>, QueryRejection>,
-) -> Result<Json<Page>, Fault> {
+) -> Result<Json<Page>, Problem> {
     let namespace = name_in(path)?;
     let Query(WhichEntries { after, limit }) = query.map_err(unreadable_query)?;
-    let limit = limit_of(limit, chronicle::MOST)?;
-    Ok(Json(chronicle::history(&*api.store, &namespace, after.unwrap_or_default(), limit).await?))
+    let limit = limit_of(limit, history::MAX_ENTRIES)?;
+    Ok(Json(history::history(&*api.store, &namespace, after.unwrap_or_default(), limit).await?))
 }
 
 /// How many are asked for.
-fn limit_of(asked: Option<usize>, most: usize) -> Result<usize, Fault> {
+fn limit_of(asked: Option<usize>, most: usize) -> Result<usize, Problem> {
     let limit = asked.unwrap_or(500);
     if (1..=most).contains(&limit) {
         Ok(limit)
     } else {
-        Err(Fault::unreadable(format!("`limit` is {limit}, and goes from 1 to {most}")))
+        Err(Problem::unreadable(format!("`limit` is {limit}, and goes from 1 to {most}")))
     }
 }
 
-fn name_in(path: Result<Path<String>, PathRejection>) -> Result<String, Fault> {
-    bounded(path.map_err(|rejection| Fault::unreadable(rejection.body_text()))?.0)
+fn name_in(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+    bounded(path.map_err(|rejection| Problem::unreadable(rejection.body_text()))?.0)
 }
 
-fn bounded(text: String) -> Result<String, Fault> {
-    if text.len() <= LONGEST && !text.chars().any(char::is_control) {
+fn bounded(text: String) -> Result<String, Problem> {
+    if text.len() <= MAX_NAME_LENGTH && !text.chars().any(char::is_control) {
         Ok(text)
     } else {
-        Err(Fault::unreadable(format!("no name or uid is longer than {LONGEST} bytes, or has control characters")))
+        Err(Problem::unreadable(format!(
+            "no name or uid is longer than {MAX_NAME_LENGTH} bytes, or has control characters"
+        )))
     }
 }
 
-fn unreadable_query(rejection: QueryRejection) -> Fault {
-    Fault::unreadable(rejection.body_text())
+fn unreadable_query(rejection: QueryRejection) -> Problem {
+    Problem::unreadable(rejection.body_text())
 }

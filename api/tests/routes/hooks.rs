@@ -58,7 +58,7 @@ fn pipeline() -> String {
 /// Has both systems tell this, and what the collectors hear of it.
 async fn tells(event: Option<&str>, body: &Value, expected: &[&str]) {
     let world = world().await;
-    let mut hints = world.queue.consume(Route::Hints).await.unwrap();
+    let mut hints = world.queue.consume(Route::CiEvents).await.unwrap();
     let body = body.to_string();
     let answer = match event {
         None => by_gitlab(&world, Some(SECRET), body.clone()).await,
@@ -123,7 +123,7 @@ async fn what_names_nothing_that_could_be_asked_for_is_ignored() {
 #[tokio::test]
 async fn who_does_not_show_the_secret_tells_nothing() {
     let world = world().await;
-    let mut hints = world.queue.consume(Route::Hints).await.unwrap();
+    let mut hints = world.queue.consume(Route::CiEvents).await.unwrap();
     for token in [None, Some(""), Some("open"), Some("open sesame!"), Some("Open sesame")] {
         assert_eq!(by_gitlab(&world, token, pipeline()).await.status, StatusCode::FORBIDDEN, "{token:?}");
     }
@@ -216,7 +216,7 @@ async fn what_came_of_them_is_counted() {
     by_gitlab(&world, None, pipeline()).await;
     world.write("github", "");
     by_github(&world, "ping", "", "{}").await;
-    let metrics = world.vitals.metrics(Format::Classic);
+    let metrics = world.liveness.metrics(Format::Classic);
     for (system, outcome, count) in
         [("gitlab", "accepted", 2), ("gitlab", "ignored", 1), ("gitlab", "refused", 1), ("github", "failed", 1)]
     {

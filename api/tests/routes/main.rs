@@ -139,14 +139,14 @@ async fn a_source_that_cannot_be_read_is_told_in_detail_and_makes_nothing_unread
     let told = async |verbose: &str| world.get(&format!("/readyz{verbose}"), "reader").await.text();
     assert_eq!(told("?verbose").await, "ok\nthe store answers\nno collector tells of a source that it cannot read\n");
     let since = "2026-08-17T12:50:00Z";
-    let beat = json!({
+    let heartbeat = json!({
         "id": "collector/c.1", "role": "collector", "started": since, "at": "2026-08-17T12:59:50Z",
         "body": {
             "shard": 0, "of": 1, "slot": null, "watched": 1,
             "outages": [{"source": "prometheus", "since": since, "why": "it does\nnot answer"}],
         },
     });
-    world.store.beat(&serde_json::from_value(beat).unwrap()).await.unwrap();
+    world.store.heartbeat(&serde_json::from_value(heartbeat).unwrap()).await.unwrap();
     let expected = format!("ok\nthe store answers\nprometheus tells nothing since {since}: it does not answer\n");
     assert_eq!(told("?verbose").await, expected);
     assert_eq!(told("?verbose=false&a").await, expected);
@@ -170,10 +170,10 @@ async fn a_decree_is_signed_by_who_the_cluster_knows() {
     let answer = world.ask(Method::POST, "/api/v1/resume", Some("operator"), "").await.json();
     assert_eq!((&answer["by"], &answer["ended"]["why"]), (&json!("person/jane"), &json!("storm")));
     let answer = world.ask(Method::POST, "/api/v1/approve", Some("operator"), r#"{"for": "2h"}"#).await.json();
-    assert_eq!((&answer["decree"], &answer["by"]), (&json!("approve"), &json!("person/jane")));
+    assert_eq!((&answer["control"], &answer["by"]), (&json!("approve"), &json!("person/jane")));
     assert!(controls::approval(&*world.store, world.now()).await.unwrap().is_some());
     let answer = world.ask(Method::POST, "/api/v1/approve", Some("operator"), r#"{"store": true}"#).await.json();
-    assert_eq!((&answer["decree"], &answer["doubt"]), (&json!("vouch"), &Value::Null));
+    assert_eq!((&answer["control"], &answer["mismatch"]), (&json!("trust_store"), &Value::Null));
 }
 
 #[tokio::test]

@@ -12,10 +12,10 @@ use common::{
     clock::Clock,
     config::Source,
     context::Context,
+    http_client::HttpClient,
+    liveness::Liveness,
     queue::{self, SharedQueue},
     store::{self, SharedStore},
-    vitals::Vitals,
-    web::Web,
 };
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) store: SharedStore,
     pub(crate) queue: SharedQueue,
     pub(crate) apiserver: Apiserver,
-    pub(crate) vitals: Vitals,
+    pub(crate) liveness: Liveness,
     router: Router,
     directory: TempDir,
 }
@@ -64,8 +64,8 @@ impl World {
         let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
         let settings = Source::new(Some(path), [("NSM__STORE__URL".to_owned(), url.clone())]).load().unwrap();
         let (store, apiserver) = (store::open(&url).await.unwrap(), Apiserver::default());
-        let (queue, vitals) = (queue::open(queue).await.unwrap(), Vitals::default());
-        let clock = Clock::told(now);
+        let (queue, liveness) = (queue::open(queue).await.unwrap(), Liveness::default());
+        let clock = Clock::from_fn(now);
         // The sender may go: what it said last stays.
         let (_, settings) = watch::channel(Arc::new(settings));
         let context = Context {
@@ -73,13 +73,13 @@ impl World {
             queue: queue.clone(),
             cluster: apiserver.cluster(),
             clock,
-            web: Web::system(),
-            vitals: vitals.clone(),
+            http: HttpClient::system(),
+            liveness: liveness.clone(),
             settings,
             instance: "a".to_owned(),
         };
         let router = api::router(Api::from(&context));
-        Self { store, queue, apiserver, vitals, router, directory }
+        Self { store, queue, apiserver, liveness, router, directory }
     }
 
     /// Writes a file that the configuration may name.

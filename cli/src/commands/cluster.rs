@@ -5,9 +5,9 @@ use lifecycle::{Actor, Uid};
 use serde::Serialize;
 
 use crate::{
+    context::{CliContext, local_user},
     failure::{Code, Failure},
-    reach::{Reach, local_user},
-    screen::Screen,
+    output::Output,
     view::results,
 };
 
@@ -18,7 +18,7 @@ struct Known {
     former: Option<Uid>,
 }
 
-pub(super) async fn approve(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
     if reach.remote()?.is_some() {
         let text =
             "the API serves one cluster; run this where the store and the cluster can be reached, without `--api`";

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use common::{
-    cluster::{Cluster, Trouble, facts, within},
+    cluster::{ApiError, Cluster, facts, within},
     config::{Settings, reference},
 };
 use kube::api::ListParams;
@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use crate::{
     args::ConfigCommand,
+    context::CliContext,
     failure::Failure,
-    reach::Reach,
-    screen::{Screen, print},
+    output::{Output, print},
     view::{
-        difference::{self, Difference},
+        describe,
+        diff::{self, Difference},
         effective::effective,
-        words,
     },
 };
 
@@ -28,7 +28,7 @@ const PAGE: u32 = 500;
 
 /// A configuration that is good.
 #[derive(Debug, Serialize)]
-struct Checked {
+struct CheckedConfig {
     /// Changes with anything that can change a decision.
     hash: String,
     mode: Mode,
@@ -40,7 +40,7 @@ struct Checked {
     difference: Option<Difference>,
 }
 
-pub(super) async fn config(reach: &Reach<'_>, screen: &Screen, command: ConfigCommand) -> Result<(), Failure> {
+pub(super) async fn config(reach: &CliContext<'_>, screen: &Output, command: ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Schema => print(&format!("{:#}\n", reference::schema())),
         ConfigCommand::Example => print(&reference::example()),
@@ -48,7 +48,7 @@ pub(super) async fn config(reach: &Reach<'_>, screen: &Screen, command: ConfigCo
     }
 }
 
-async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Result<(), Failure> {
+async fn check(reach: &CliContext<'_>, screen: &Output, older: Option<PathBuf>) -> Result<(), Failure> {
     let settings = reach.settings()?;
     let now = reach.now();
     let difference = match older {
@@ -56,16 +56,16 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
         Some(path) => {
             let old = reach.source_at(Some(path)).load()?;
             let namespaces = match pairs(reach, &old, &settings).await {
-                Ok(seen) => Some(difference::namespaces(seen, &old.policies, &settings.policies, now)),
+                Ok(seen) => Some(diff::namespaces(seen, &old.policies, &settings.policies, now)),
                 Err(why) => {
                     screen.note(&format!("what it changes for namespaces is not known: {why}"));
                     None
                 }
             };
-            Some(Difference { settings: difference::settings(&old, &settings), namespaces })
+            Some(Difference { settings: diff::settings(&old, &settings), namespaces })
         }
     };
-    let checked = Checked {
+    let checked = CheckedConfig {
         hash: settings.hash,
         mode: settings.mode,
         policies: settings.policies.iter().map(|policy| policy.name.clone()).collect(),
@@ -77,19 +77,19 @@ async fn check(reach: &Reach<'_>, screen: &Screen, older: Option<PathBuf>) -> Re
             [] => "no policies, so nothing is managed".to_owned(),
             names => format!("policies: {}", names.join(", ")),
         };
-        let head = format!("good (mode {}; {names}; hash {})\n", words::mode(checked.mode), checked.hash);
-        let rest = checked.difference.as_ref().map(|difference| difference::text(difference, now, width));
+        let head = format!("good (mode {}; {names}; hash {})\n", describe::mode(checked.mode), checked.hash);
+        let rest = checked.difference.as_ref().map(|difference| diff::text(difference, now, width));
         rest.map_or(head.clone(), |rest| format!("{head}\n{rest}"))
     })
 }
 
 /// Every namespace of the cluster, as the old and as the new policies see it.
-async fn pairs(reach: &Reach<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
+async fn pairs(reach: &CliContext<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
     let cluster = reach.cluster_if_near().await?;
     list(&cluster, old, new).await.map_err(|trouble| trouble.to_string())
 }
 
-async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, Trouble> {
+async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, ApiError> {
     let mut params = ListParams::default().limit(PAGE);
     let mut all = Vec::new();
     loop {

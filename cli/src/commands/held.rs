@@ -8,7 +8,7 @@ use std::{
 
 use common::{
     config::{Refused, Settings, former_default_store, is_default_store},
-    controls::{self, Stop},
+    controls::{self as records, Stop},
     store::{
         self, Access,
         hold::{self, Holder},
@@ -20,20 +20,20 @@ use lifecycle::Actor;
 use tokio::time::timeout;
 
 use crate::{
+    context::{CliContext, local_user},
     failure::{Code, Failure},
-    reach::{Reach, local_user},
-    screen::Screen,
+    output::Output,
 };
 
-use super::switch;
+use super::controls;
 
 /// How long a store may take that somebody holds locked: all are asked at once, so that `nsm stop` ends within its time.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stops all deletions of the present context, and of every default store that a live process holds.
-pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+pub(super) async fn stop(reach: &CliContext<'_>, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
     if let Some(api) = reach.remote()? {
-        return switch::stop_at(&api, screen, reason).await;
+        return controls::stop_at(&api, screen, reason).await;
     }
     let (settings, refused) = match reach.source().load_for_stop() {
         Ok(found) => found,
@@ -47,15 +47,19 @@ pub(super) async fn stop(reach: &Reach<'_>, screen: &Screen, reason: Option<Stri
     let is_held = others.iter().any(|(_, holder)| holder.is_some());
     let is_there = !is_held || settings.store.file().is_none_or(Path::exists);
     let (failed, own) = tokio::join!(stop_all(&others, reason.as_deref(), reach.now()), async {
-        if is_there { switch::stop(reach, (&settings, refused.as_ref()), screen, reason.clone()).await } else { Ok(()) }
+        if is_there {
+            controls::stop(reach, (&settings, refused.as_ref()), screen, reason.clone()).await
+        } else {
+            Ok(())
+        }
     });
     together(own, tell(screen, &others, &failed))
 }
 
 /// Stops what runs here without saying where its store is: where that is said, it is not known now.
 async fn stop_the_held(
-    reach: &Reach<'_>,
-    screen: &Screen,
+    reach: &CliContext<'_>,
+    screen: &Output,
     reason: Option<String>,
     refused: &Refused,
 ) -> Result<(), Failure> {
@@ -65,7 +69,7 @@ async fn stop_the_held(
 }
 
 /// Tells people where the stop holds besides. Returns where it does not.
-fn tell(screen: &Screen, others: &[(PathBuf, Option<Holder>)], failed: &[(PathBuf, String)]) -> Option<String> {
+fn tell(screen: &Output, others: &[(PathBuf, Option<Holder>)], failed: &[(PathBuf, String)]) -> Option<String> {
     for (store, holder) in others {
         if !failed.iter().any(|(other, _)| other == store) {
             let process = holder.map_or(String::new(), |it| format!(", of process {}", it.pid));
@@ -89,22 +93,22 @@ fn together(own: Result<(), Failure>, elsewhere: Option<String>) -> Result<(), F
 
 /// Takes the stop of the present context back, and names every other default store in use that is stopped: somebody may have
 /// meant that one alone.
-pub(super) async fn resume(reach: &Reach<'_>, screen: &Screen, reason: Option<String>) -> Result<(), Failure> {
+pub(super) async fn resume(reach: &CliContext<'_>, screen: &Output, reason: Option<String>) -> Result<(), Failure> {
     if let Some(api) = reach.remote()? {
-        return switch::resume_at(&api, screen, reason).await;
+        return controls::resume_at(&api, screen, reason).await;
     }
     let (settings, refused) = reach.source().load_for_stop().map_err(|refused| unknown_store(&refused, "resume"))?;
     if let Some(refused) = &refused {
         goes_on(screen, refused);
     }
     let others = others(reach, &settings);
-    let own = switch::resume(reach, (&settings, refused.as_ref()), screen, reason).await;
+    let own = controls::resume(reach, (&settings, refused.as_ref()), screen, reason).await;
     let stopped = join_all(others.iter().map(async |(path, _)| {
         let asking = async {
             let store = store::open_with(&url(path), &Access::default()).await.ok()?;
-            controls::stopped(&*store).await.ok()?
+            records::stopped(&*store).await.ok()?
         };
-        timeout(PATIENCE, asking).await.ok()?.map(|decree| (path, decree))
+        timeout(STOP_TIMEOUT, asking).await.ok()?.map(|control| (path, control))
     }));
     for (path, stop) in stopped.await.into_iter().flatten() {
         screen.note(&format!(
@@ -125,7 +129,7 @@ fn url(store: &Path) -> String {
 
 /// The default stores in use, but that of the present context: those that a live process holds, and that of earlier versions,
 /// which held no lock, where somebody has it open. None where it is said which store is meant.
-fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder>)> {
+fn others(reach: &CliContext<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder>)> {
     let mut held = if settings.store.is_default { held_by_default(reach) } else { Vec::new() };
     let own = settings.store.file();
     held.retain(|(store, _)| own != Some(store.as_path()));
@@ -138,13 +142,13 @@ fn others(reach: &Reach<'_>, settings: &Settings) -> Vec<(PathBuf, Option<Holder
 }
 
 /// All default stores that a live process holds.
-fn held_by_default(reach: &Reach<'_>) -> Vec<(PathBuf, Option<Holder>)> {
+fn held_by_default(reach: &CliContext<'_>) -> Vec<(PathBuf, Option<Holder>)> {
     let directory = reach.source().default_stores();
     directory.map_or_else(Vec::new, |directory| hold::held_in(&directory, is_default_store))
 }
 
 /// Tells what is wrong, where that does not matter here.
-fn goes_on(screen: &Screen, refused: &Refused) {
+fn goes_on(screen: &Output, refused: &Refused) {
     screen.note(&format!("{refused}\nThis does not concern where the store is, so the command goes on"));
 }
 
@@ -166,14 +170,15 @@ async fn stop_all(
 ) -> Vec<(PathBuf, String)> {
     let stop = Stop { on: true, reason: reason.map(str::to_owned) };
     let actor = Actor::person(&local_user());
-    let thrown = join_all(stores.iter().map(async |(path, _)| {
+    let activated = join_all(stores.iter().map(async |(path, _)| {
         let throwing = async {
             let store = store::open_with(&url(path), &Access::default()).await.map_err(|error| error.to_string())?;
-            controls::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
+            records::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
         };
-        let thrown = timeout(PATIENCE, throwing).await;
-        let thrown = thrown.unwrap_or_else(|_| Err(format!("it did not answer within {} s", PATIENCE.as_secs())));
-        thrown.err().map(|why| (path.clone(), why))
+        let activated = timeout(STOP_TIMEOUT, throwing).await;
+        let activated =
+            activated.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STOP_TIMEOUT.as_secs())));
+        activated.err().map(|why| (path.clone(), why))
     }));
-    thrown.await.into_iter().flatten().collect()
+    activated.await.into_iter().flatten().collect()
 }

@@ -1,20 +1,21 @@
 //! `nsm history`.
 
-use api::answers::chronicle::{self, Page};
+use api::queries::history::{self, Page};
 
 use crate::{
+    context::CliContext,
     failure::Failure,
-    reach::Reach,
-    screen::Screen,
-    view::chronicle::{Chronicle, text},
+    output::Output,
+    view::history::{Chronicle, text},
 };
 
-pub(super) async fn history(reach: &Reach<'_>, screen: &Screen, namespace: &str) -> Result<(), Failure> {
+pub(super) async fn history(reach: &CliContext<'_>, screen: &Output, namespace: &str) -> Result<(), Failure> {
     let all = match reach.remote()? {
         Some(api) => histories(namespace, async |which, after| api.history(which, after).await).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
-            let page = async |which: &str, after| Ok(chronicle::history(&*store, which, after, chronicle::MOST).await?);
+            let page =
+                async |which: &str, after| Ok(history::history(&*store, which, after, history::MAX_ENTRIES).await?);
             histories(namespace, page).await?
         }
     };

@@ -1,6 +1,6 @@
 //! `nsm ls`.
 
-use api::answers::listing::{self, Asked, Line, Listing};
+use api::queries::listing::{self, Line, ListQuery, Listing};
 use common::{
     config::Settings,
     store::{Store, StoreError},
@@ -10,16 +10,16 @@ use lifecycle::{Uid, record::Phase};
 
 use crate::{
     args::{Format, Which},
+    context::CliContext,
     failure::{Code, Failure},
-    reach::Reach,
-    screen::Screen,
+    output::Output,
     view::{
         listing::{Shape, names, table},
         results,
     },
 };
 
-pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, which: &Which) -> Result<(), Failure> {
+pub(super) async fn ls(reach: &CliContext<'_>, screen: &Output, which: &Which) -> Result<(), Failure> {
     let now = reach.now();
     let mut listing = read(reach, which.all, now).await?;
     listing.items.retain(|line| which.is_for(line));
@@ -47,13 +47,13 @@ pub(super) async fn ls(reach: &Reach<'_>, screen: &Screen, which: &Which) -> Res
     }
 }
 
-async fn read(reach: &Reach<'_>, all: bool, now: Timestamp) -> Result<Listing, Failure> {
+async fn read(reach: &CliContext<'_>, all: bool, now: Timestamp) -> Result<Listing, Failure> {
     match reach.remote()? {
         Some(api) => api.namespaces(all).await,
         None => {
             let settings = reach.settings()?;
             let store = reach.store(&settings).await?;
-            Ok(whole(&*store, &settings, &Asked { all, ..Asked::default() }, now).await?)
+            Ok(whole(&*store, &settings, &ListQuery { all, ..ListQuery::default() }, now).await?)
         }
     }
 }
@@ -78,11 +78,16 @@ impl Which {
 }
 
 /// Every page, as one.
-async fn whole(store: &dyn Store, settings: &Settings, asked: &Asked, now: Timestamp) -> Result<Listing, StoreError> {
+async fn whole(
+    store: &dyn Store,
+    settings: &Settings,
+    asked: &ListQuery,
+    now: Timestamp,
+) -> Result<Listing, StoreError> {
     let mut items = Vec::new();
     let mut after: Option<Uid> = None;
     loop {
-        let mut page = listing::listing(store, settings, asked, after.as_ref(), listing::MOST, now).await?;
+        let mut page = listing::listing(store, settings, asked, after.as_ref(), listing::MAX_ITEMS, now).await?;
         items.append(&mut page.items);
         match page.next {
             Some(next) => after = Some(Uid::new(next)),

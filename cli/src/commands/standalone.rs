@@ -4,12 +4,12 @@ use common::process;
 
 use crate::{
     args::Global,
+    context::CliContext,
     failure::Failure,
-    reach::Reach,
     standalone::{ClusterChoice, run},
 };
 
-pub(super) async fn standalone(reach: &Reach<'_>, global: &Global, mode: Option<String>) -> Result<(), Failure> {
+pub(super) async fn standalone(reach: &CliContext<'_>, global: &Global, mode: Option<String>) -> Result<(), Failure> {
     let mut source = reach.source();
     if let Some(mode) = mode {
         source = source.with_flag("--mode", "mode", mode);

@@ -2,9 +2,9 @@
 
 use common::status;
 
-use crate::{failure::Failure, reach::Reach, screen::Screen, view::page};
+use crate::{context::CliContext, failure::Failure, output::Output, view};
 
-pub(super) async fn status(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn status(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
     let overview = match reach.remote()? {
         Some(api) => api.status().await?,
         None => {
@@ -13,5 +13,5 @@ pub(super) async fn status(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fai
             status::overview(&*store, &settings, reach.now()).await?
         }
     };
-    screen.answer(&overview, |_| page::text(&overview, &reach.timings().budget_window_text()))
+    screen.answer(&overview, |_| view::status::text(&overview, &reach.timings().budget_window_text()))
 }

@@ -1,10 +1,10 @@
 //! `nsm why`.
 
-use api::answers::why;
+use api::queries::why;
 
-use crate::{failure::Failure, reach::Reach, screen::Screen, view::reasons};
+use crate::{context::CliContext, failure::Failure, output::Output, view};
 
-pub(super) async fn why(reach: &Reach<'_>, screen: &Screen, name_or_uid: &str, all: bool) -> Result<(), Failure> {
+pub(super) async fn why(reach: &CliContext<'_>, screen: &Output, name_or_uid: &str, all: bool) -> Result<(), Failure> {
     let now = reach.now();
     let answer = match reach.remote()? {
         Some(api) => api.why(name_or_uid).await?,
@@ -15,5 +15,5 @@ pub(super) async fn why(reach: &Reach<'_>, screen: &Screen, name_or_uid: &str, a
             why::why(&*store, &settings, cluster.as_ref().map_err(Clone::clone), name_or_uid, now).await?
         }
     };
-    screen.answer(&answer, |_| reasons::text(&answer, all, now))
+    screen.answer(&answer, |_| view::why::text(&answer, all, now))
 }

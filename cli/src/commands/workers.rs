@@ -2,9 +2,9 @@
 
 use common::status;
 
-use crate::{failure::Failure, reach::Reach, screen::Screen, view::crew};
+use crate::{context::CliContext, failure::Failure, output::Output, view::workers};
 
-pub(super) async fn workers(reach: &Reach<'_>, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn workers(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
     let now = reach.now();
     let lines = match reach.remote()? {
         Some(api) => api.workers().await?,
@@ -13,8 +13,10 @@ pub(super) async fn workers(reach: &Reach<'_>, screen: &Screen) -> Result<(), Fa
             status::workers(&*store, now).await?
         }
     };
-    screen
-        .answer(&lines, |width| if lines.is_empty() { String::new() } else { crew::table(&lines, now).text(width) })?;
+    screen.answer(
+        &lines,
+        |width| if lines.is_empty() { String::new() } else { workers::table(&lines, now).text(width) },
+    )?;
     if lines.is_empty() {
         screen.note("no worker is there; one is started when something is to be done");
     }

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 /// How long the last connection may take to put the log into the file, and how often that is looked at.
-const TO_CLOSE: Duration = Duration::from_secs(4);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Moves the former default store to its new place, where there is none yet and it is of this cluster.
@@ -61,7 +61,7 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
             "whose the former store `{shown}` is, is not known yet: {why:#}; try again, or name it in `store.url`"
         ),
     }
-    let closed = timeout(TO_CLOSE, async {
+    let closed = timeout(CLOSE_TIMEOUT, async {
         while hold::is_open(&former) {
             sleep(POLL).await;
         }

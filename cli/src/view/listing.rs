@@ -1,6 +1,6 @@
 //! The lines of `nsm ls`.
 
-use api::answers::listing::Line;
+use api::queries::listing::Line;
 use jiff::Timestamp;
 use lifecycle::{
     Status,
@@ -9,8 +9,8 @@ use lifecycle::{
 };
 
 use super::{
-    moment,
     table::{Cell, Table},
+    time_format,
 };
 
 /// A new namespace is of the status `unknown`, which nobody should take for something wrong.
@@ -35,7 +35,7 @@ pub(crate) fn table(lines: &[Line], shape: Shape, now: Timestamp) -> Table {
         Table::new(["NAME", "STATUS"].into_iter().chain(began).chain(["AGE", "OWNER"]).chain(more).chain(["NEXT"]));
     for line in lines {
         let or_none = |text: Option<&str>| Cell::from(text.unwrap_or("-"));
-        let age = line.created.map_or_else(|| "-".to_owned(), |created| moment::age(created, now));
+        let age = line.created.map_or_else(|| "-".to_owned(), |created| time_format::age(created, now));
         let status = match line.phase {
             Phase::Gone => Cell::dim("gone"),
             Phase::Released => Cell::dim("released"),
@@ -58,7 +58,7 @@ pub(crate) fn table(lines: &[Line], shape: Shape, now: Timestamp) -> Table {
 /// What happens next to a namespace, and what else is to be known at a glance.
 pub(crate) fn next(line: &Line, now: Timestamp) -> String {
     let mut next = match line.next.at {
-        Some(at) => format!("{} {}", line.next.what, moment::relative(at, now)),
+        Some(at) => format!("{} {}", line.next.what, time_format::relative(at, now)),
         None => line.next.what.clone(),
     };
     if line.phase == Phase::Managed {
@@ -83,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        super::told::{adopted, at, changed, policies, record},
+        super::fixtures::{adopted, at, changed, policies, record},
         *,
     };
 

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use api::answers::{decree::Decreed, listing::Listing};
+use api::queries::{controls::StopState, listing::Listing};
 use common::status::Decreed as Standing;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Uid, duration, time::human_text};
 
-use super::moment::both;
+use super::time_format::both;
 
 /// A namespace is kept, until then.
 pub(crate) fn kept(name: &str, until: Timestamp, now: Timestamp) -> String {
@@ -78,7 +78,7 @@ pub(crate) fn no_store(path: &Path) -> String {
     )
 }
 
-pub(crate) fn stopped(decreed: &Decreed) -> String {
+pub(crate) fn stopped(decreed: &StopState) -> String {
     let under_way = match decreed.fenced.as_slice() {
         [] => "none was under way".to_owned(),
         names => format!("what was under way was cut off: {}", names.join(", ")),
@@ -87,13 +87,13 @@ pub(crate) fn stopped(decreed: &Decreed) -> String {
 }
 
 /// What a stop did not reach, though it holds.
-pub(crate) fn stopped_in_part(decreed: &Decreed) -> String {
+pub(crate) fn stopped_in_part(decreed: &StopState) -> String {
     let uncut = |which: &String| format!("a deletion that was under way could not be cut off: {which}");
     let wrong: Vec<_> = decreed.failed.iter().cloned().chain(decreed.not_fenced.iter().map(uncut)).collect();
     format!("the stop holds, but:\n  {}", wrong.join("\n  "))
 }
 
-pub(crate) fn resumed(decreed: &Decreed) -> String {
+pub(crate) fn resumed(decreed: &StopState) -> String {
     match (&decreed.ended, decreed.unbound) {
         (Some(stop), _) => format!("deletions go on; {} had stopped them at {}\n", stop.by, both(stop.at, decreed.at)),
         (None, true) => "deletions go on; only the apiserver had refused them\n".to_owned(),
@@ -101,7 +101,7 @@ pub(crate) fn resumed(decreed: &Decreed) -> String {
     }
 }
 
-pub(crate) fn approved(decreed: &Decreed) -> String {
+pub(crate) fn approved(decreed: &StopState) -> String {
     let until = both(decreed.until.unwrap_or(decreed.at), decreed.at);
     format!("until {until} unannounced deletions may exceed their limit, within the budget\n")
 }
@@ -110,14 +110,14 @@ pub(crate) fn approved(decreed: &Decreed) -> String {
 pub(crate) const APPROVED_IN_VAIN: &str = "nothing is deleted all the same, for this store may not be the right one; once you know that it is, run \
      `nsm approve --store`";
 
-pub(crate) fn trusted(decreed: &Decreed) -> String {
-    match (&decreed.doubt, decreed.marks.as_slice()) {
-        (Some(doubt), _) => {
-            let why = doubt.why.as_deref().unwrap_or_default();
+pub(crate) fn trusted(decreed: &StopState) -> String {
+    match (&decreed.mismatch, decreed.markers.as_slice()) {
+        (Some(mismatch), _) => {
+            let why = mismatch.why.as_deref().unwrap_or_default();
             format!("this store counts as the right one from now on; what spoke against it: {why}\n")
         }
         (None, [_, ..]) => {
-            let names = decreed.marks.join(", ");
+            let names = decreed.markers.join(", ");
             format!("this store counts as the right one from now on; what spoke against it stood on these: {names}\n")
         }
         (None, []) => "nothing speaks against this store; nothing was changed\n".to_owned(),
@@ -163,7 +163,7 @@ pub(crate) fn halted(listing: &Listing, now: Timestamp) -> Vec<String> {
         .stop
         .iter()
         .map(|it| format!("all deletions are stopped, by {} at {}{}", it.by, both(it.at, now), why(it)));
-    let doubt = listing.doubt.iter().map(|it| {
+    let mismatch = listing.mismatch.iter().map(|it| {
         format!(
             "nothing is deleted, for this store may not be the right one, found at {}{}; once you know that it is, run `nsm \
              approve --store`",
@@ -172,5 +172,5 @@ pub(crate) fn halted(listing: &Listing, now: Timestamp) -> Vec<String> {
         )
     });
     let hold = listing.hold.iter().map(|it| format!("all deletions are held, since {}{}", both(it.at, now), why(it)));
-    stop.chain(doubt).chain(hold).collect()
+    stop.chain(mismatch).chain(hold).collect()
 }

@@ -29,9 +29,9 @@ async fn a_stop_names_what_it_could_not_cut_off() {
     let world = World::new().await;
     let now = jiff::Timestamp::from_second(4_000_000_000).unwrap();
     let intended = serde_json::json!({
-        "action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
-        "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "wave": null,
-        "config": "h", "mode": "enforce", "told": "no_channel",
+        "action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": now, "resource_version": "5",
+        "cause": "stale", "decision": "it is old", "evidence": [], "evidence_at": now, "slot": "w/1", "unannounced": null,
+        "config": "h", "mode": "enforce", "notice": "no_channel",
     });
     world.tell("ci-42", "u1", &[adopted(), ("2020-01-01T00:00:03Z", "ActionIntended", intended)]).await;
     let said = world.nsm("stop");

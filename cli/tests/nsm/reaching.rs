@@ -127,7 +127,7 @@ async fn a_stop_is_written_before_a_plugin_is_run_and_names_it() {
     assert_eq!(code, Some(1), "{said}");
     let names = "the stop rests on the switch: the login plugin `sh` of the kubeconfig did not answer within 10 s";
     assert!(said.contains(names), "{said}");
-    let reason = |stop: Option<controls::Decree<controls::Stop>>| stop.and_then(|stop| stop.body.reason);
+    let reason = |stop: Option<controls::ControlRecord<controls::Stop>>| stop.and_then(|stop| stop.body.reason);
     assert_eq!(reason(controls::stopped(&*world.store).await.unwrap()).as_deref(), Some("storm"));
     // As the store was when the plugin began.
     let then = common::store::open(&format!("sqlite:{}", world.path("then.db").display())).await.unwrap();

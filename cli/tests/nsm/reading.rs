@@ -1,7 +1,7 @@
 //! `nsm ls`, `nsm why` and `nsm history`: they read, and need no cluster.
 
 use common::{
-    controls::{self, Doubt},
+    controls::{self, StoreMismatch},
     store::Heartbeat,
 };
 use lifecycle::Actor;
@@ -54,9 +54,9 @@ async fn workers_and_status_are_read_from_the_store() {
     let empty = world.nsm("workers");
     assert!(empty.out.is_empty() && empty.err.contains("no worker is there"), "{empty:?}");
     let at = "2020-01-01T00:00:00Z".parse().unwrap();
-    let body = json!({"doing": {"task": "u1/delete/3", "namespace": "ci-42", "since": at}, "done": 2, "config": "c"});
-    let beat = Heartbeat { id: "action/pod-1.u".into(), role: "action".into(), started: at, at, body };
-    world.store.beat(&beat).await.unwrap();
+    let body = json!({"current": {"task": "u1/delete/3", "namespace": "ci-42", "since": at}, "done": 2, "config": "c"});
+    let heartbeat = Heartbeat { id: "action/pod-1.u".into(), role: "action".into(), started: at, at, body };
+    world.store.heartbeat(&heartbeat).await.unwrap();
     insta::assert_snapshot!("workers", world.nsm("workers -o json").done());
     let status: serde_json::Value = serde_json::from_str(&world.nsm("status -o json").done()).unwrap();
     assert_eq!(status["namespaces"], json!({"ok": 1, "unknown": 1}));
@@ -163,8 +163,8 @@ async fn a_store_that_may_be_another_holds_up_what_is_due_and_ls_says_so() {
     let stale = json!({"from": "unknown", "to": "stale", "reason": "it is old", "evidence": [], "finalize_at": null});
     world.tell("ci-1", "u1", &[adopted(), ("2020-01-02T00:00:00Z", "StatusChanged", stale)]).await;
     let now = "2020-01-03T00:00:00Z".parse().unwrap();
-    let doubt = Doubt { namespace: "ci-7".into(), why: "it is of another store".into() };
-    controls::raise_doubt(&*world.store, &Actor::role("collector", "a"), &doubt, now).await.unwrap();
+    let mismatch = StoreMismatch { namespace: "ci-7".into(), why: "it is of another store".into() };
+    controls::report_mismatch(&*world.store, &Actor::role("collector", "a"), &mismatch, now).await.unwrap();
     let said = world.nsm("ls");
     assert!(said.out.contains("it waits to be deleted: this store may not be the right one"), "{said:?}");
     assert!(

@@ -2,17 +2,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::{
-    beats,
     clock::Clock,
     cluster::Cluster,
     config::Source,
     context::Context,
     controls::{accept_config, config},
+    heartbeat,
+    http_client::HttpClient,
     jobs::{Job, JobKind, JobRunner, JobSpec, JobState, Result, Schedule, Started},
+    liveness::Liveness,
     queue,
     store::{self, Heartbeat},
-    vitals::Vitals,
-    web::Web,
 };
 use jiff::SignedDuration;
 use lifecycle::Actor;
@@ -45,7 +45,7 @@ fn check(looks: &str, gone: Option<usize>) {
             '=' | '.' => None,
             '-' => Some((7, None)),
             'A' => Some((8, Some(at(1)))),
-            beat => Some((7, Some(at(i64::from(u32::from(beat) - u32::from('a')) + 1)))),
+            heartbeat => Some((7, Some(at(i64::from(u32::from(heartbeat) - u32::from('a')) + 1)))),
         };
         in_force.has_gone(heard, began + HEARD_INTERVAL * u32::try_from(number).unwrap())
     });
@@ -130,9 +130,9 @@ impl Scene {
             store: store::open(&url).await.unwrap(),
             queue: queue::open("memory:").await.unwrap(),
             cluster: Cluster::new(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap(),
-            clock: Clock::told(move || at(0) + SignedDuration::try_from(began.elapsed()).unwrap()),
-            web: Web::system(),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(move || at(0) + SignedDuration::try_from(began.elapsed()).unwrap()),
+            http: HttpClient::system(),
+            liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),
         };
@@ -140,7 +140,7 @@ impl Scene {
     }
 
     /// Does something beside a controller whose jobs take so long.
-    async fn beside(&self, takes: Duration, deed: impl Future<Output = ()>) {
+    async fn while_running(&self, takes: Duration, deed: impl Future<Output = ()>) {
         tokio::select! {
             ended = run(self.context.clone(), Arc::new(Slow(takes)), CancellationToken::new()) => panic!("{ended:?}"),
             () = deed => {}
@@ -148,7 +148,7 @@ impl Scene {
     }
 
     async fn hash_in_force(&self) -> Option<String> {
-        config(&*self.context.store).await.unwrap().map(|decree| decree.body.hash)
+        config(&*self.context.store).await.unwrap().map(|control| control.body.hash)
     }
 
     /// Waits until the controller's configuration is in force. Returns how long that took.
@@ -160,10 +160,10 @@ impl Scene {
         began.elapsed()
     }
 
-    async fn beat(&self, of: &Actor) {
+    async fn heartbeat(&self, of: &Actor) {
         let (id, at) = (of.to_string(), self.context.clock.now());
-        let beat = Heartbeat { id, role: ROLE.to_owned(), started: at, at, body: Value::Null };
-        self.context.store.beat(&beat).await.unwrap();
+        let heartbeat = Heartbeat { id, role: ROLE.to_owned(), started: at, at, body: Value::Null };
+        self.context.store.heartbeat(&heartbeat).await.unwrap();
     }
 }
 
@@ -178,12 +178,12 @@ async fn a_configuration_is_in_force_again_within_a_minute_after_the_one_that_ca
         for pause in [10, 10, 30, 10, 30, 20, 30, 10, 10] {
             sleep(Duration::from_secs(pause)).await;
             assert_eq!(scene.hash_in_force().await, theirs);
-            scene.beat(&other).await;
+            scene.heartbeat(&other).await;
         }
         let took = scene.is_in_force().await;
         assert!(took <= Duration::from_secs(60), "{took:?}");
     };
-    scene.beside(Duration::ZERO, deed).await;
+    scene.while_running(Duration::ZERO, deed).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ async fn it_is_also_where_the_other_died_before_its_first_heartbeat() {
         let took = scene.is_in_force().await;
         assert!(took <= Duration::from_secs(60), "{took:?}");
     };
-    scene.beside(Duration::ZERO, deed).await;
+    scene.while_running(Duration::ZERO, deed).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,10 +206,15 @@ async fn a_controller_is_heard_of_while_its_jobs_cannot_be_asked_for() {
         let mut heard = Vec::new();
         for pause in [15, 20, 20] {
             sleep(Duration::from_secs(pause)).await;
-            let beats = scene.context.store.beats(beats::MOST).await.unwrap();
-            heard.extend(beats.into_iter().filter(|beat| beat.id == own).map(|beat| beat.at.as_second()));
+            let heartbeats = scene.context.store.heartbeats(heartbeat::MAX_HEARTBEATS).await.unwrap();
+            heard.extend(
+                heartbeats
+                    .into_iter()
+                    .filter(|heartbeat| heartbeat.id == own)
+                    .map(|heartbeat| heartbeat.at.as_second()),
+            );
         }
         assert_eq!(heard, [10, 30, 50]);
     };
-    scene.beside(Duration::from_secs(600), deed).await;
+    scene.while_running(Duration::from_secs(600), deed).await;
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lifecycle::pipeline::Origin;
+use lifecycle::pipeline::CiObjectRef;
 use tokio::time::Instant;
 
 /// What is to be asked of one CI system, and when. What is being asked is not in it.
@@ -12,14 +12,14 @@ pub(super) struct Due {
     regular: Line,
     hurried: Line,
     /// In which of both each one is, and since or from when.
-    places: BTreeMap<Origin, Place>,
+    places: BTreeMap<CiObjectRef, Place>,
     /// They were hurried while they were asked for: the answer may be older than the hint.
-    again: BTreeSet<Origin>,
+    again: BTreeSet<CiObjectRef>,
     /// The last one that was taken was hurried.
     was_hurried: bool,
 }
 
-type Line = BTreeSet<(Instant, Origin)>;
+type Line = BTreeSet<(Instant, CiObjectRef)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -29,7 +29,7 @@ enum Place {
 
 impl Due {
     /// One is due then, and not before, unless it was hurried since it was taken.
-    pub(super) fn add(&mut self, origin: &Origin, at: Instant, now: Instant) {
+    pub(super) fn add(&mut self, origin: &CiObjectRef, at: Instant, now: Instant) {
         if self.again.remove(origin) {
             self.hurried.insert((now, origin.clone()));
             self.places.insert(origin.clone(), Place::Hurried);
@@ -40,7 +40,7 @@ impl Due {
     }
 
     /// One of those that were added is to be asked for at once; what is hurried already is not hurried twice.
-    pub(super) fn hurry(&mut self, origin: &Origin, now: Instant) {
+    pub(super) fn hurry(&mut self, origin: &CiObjectRef, now: Instant) {
         match self.places.get(origin) {
             Some(Place::Hurried) => {}
             Some(Place::Regular(at)) => {
@@ -61,7 +61,7 @@ impl Due {
     }
 
     /// Takes the next one that is due by now.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Origin> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<CiObjectRef> {
         let is_due = self.regular.first().is_some_and(|(at, _)| *at <= now);
         let is_turn = !(is_due && self.was_hurried);
         self.was_hurried = is_turn && !self.hurried.is_empty();
@@ -79,7 +79,7 @@ impl Due {
 mod tests {
     use std::time::Duration;
 
-    use lifecycle::pipeline::{CiSystem, Kind};
+    use lifecycle::pipeline::{CiObjectKind, CiSystem};
 
     use super::*;
 
@@ -115,8 +115,8 @@ mod tests {
         }
     }
 
-    fn origin(id: u64) -> Origin {
-        Origin::told(CiSystem::Gitlab, "7", Kind::Pipeline, id).unwrap()
+    fn origin(id: u64) -> CiObjectRef {
+        CiObjectRef::told(CiSystem::Gitlab, "7", CiObjectKind::Pipeline, id).unwrap()
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The binding of an admission policy: what puts it in force, and takes it out again (safety.md section 3).
+//! The binding of an admission policy: what puts it in force, and takes it out again (docs/design/protocol.md section
+//! 3).
 
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use kube::{
@@ -7,7 +8,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Answer, Cluster, FIELD_MANAGER, Trouble, answer::within};
+use super::{ApiError, ApiOutcome, Cluster, FIELD_MANAGER, api_error::within};
 
 /// Puts a policy in force by a binding of the same name. Safe to repeat.
 ///
@@ -15,7 +16,7 @@ use super::{Answer, Cluster, FIELD_MANAGER, Trouble, answer::within};
 ///
 /// # Errors
 /// When the binding is not known to be there, or it is, and binds nothing because there is no such policy.
-pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
+pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), ApiError> {
     let binding = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
@@ -28,9 +29,9 @@ pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
     within(&doing, bindings.patch(policy, &params, &Patch::Apply(binding))).await?;
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster.client.clone());
     match within(&doing, policies.get(policy)).await {
-        Err(trouble) if trouble.answer == Answer::NotFound => {
+        Err(trouble) if trouble.answer == ApiOutcome::NotFound => {
             let why = "the cluster has no such policy, so the binding refuses nothing; install the chart again";
-            Err(Trouble { why: why.to_owned(), ..trouble })
+            Err(ApiError { why: why.to_owned(), ..trouble })
         }
         // It is bound, which is what counts; who cannot look does not know better.
         Ok(_) | Err(_) => Ok(()),
@@ -41,14 +42,14 @@ pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// When the binding is not known to be gone.
-pub async fn unbind(cluster: &Cluster, policy: &str) -> Result<bool, Trouble> {
+pub async fn unbind(cluster: &Cluster, policy: &str) -> Result<bool, ApiError> {
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(cluster.client.clone());
     let doing = format!("remove the binding of the admission policy `{policy}`");
     #[expect(clippy::disallowed_methods, reason = "no namespace is deleted, and a repeated removal does no harm")]
     let removed = within(&doing, bindings.delete(policy, &DeleteParams::default())).await;
     match removed {
         Ok(_) => Ok(true),
-        Err(trouble) if trouble.answer == Answer::NotFound => Ok(false),
+        Err(trouble) if trouble.answer == ApiOutcome::NotFound => Ok(false),
         Err(trouble) => Err(trouble),
     }
 }

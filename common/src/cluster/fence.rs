@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use lifecycle::{
     Keys, Uid,
-    entry::{ActionDone, ActionFailed, ActionIntended, FailReason},
+    event::{ActionDone, ActionFailed, ActionIntended, FailReason},
     keys::FENCE,
 };
 
-use super::{Answer, Cluster, Trouble, patch_annotations};
+use super::{ApiError, ApiOutcome, Cluster, patch_annotations};
 
-/// What the fence's answer proves (safety.md section 2).
+/// What the fence's answer proves (docs/design/protocol.md section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fenced {
     /// The namespace is terminating: a deletion was accepted.
@@ -33,7 +33,7 @@ pub async fn fence(
     keys: &Keys,
     intent: u64,
     intended: &ActionIntended,
-) -> Result<Fenced, Trouble> {
+) -> Result<Fenced, ApiError> {
     // A value used before would move nothing: the apiserver drops a PATCH that changes nothing.
     let value = format!("{intent}.{:016x}", rand::random::<u64>());
     let annotations = BTreeMap::from([(keys.ours(FENCE), Some(value))]);
@@ -43,14 +43,14 @@ pub async fn fence(
         Ok(meta) if meta.resource_version.as_deref().is_some_and(|now| now != intended.resource_version) => {
             Ok(Fenced::Dead)
         }
-        Ok(_) => Err(Trouble {
+        Ok(_) => Err(ApiError {
             doing: format!("fence namespace `{name}`"),
-            answer: Answer::Unclear,
+            answer: ApiOutcome::Unclear,
             why: "its resourceVersion did not move".to_owned(),
         }),
         Err(trouble) => match trouble.answer {
-            Answer::NotFound | Answer::OtherUid => Ok(Fenced::Gone),
-            Answer::Moved | Answer::Refused | Answer::TooManyRequests | Answer::Unclear => Err(trouble),
+            ApiOutcome::NotFound | ApiOutcome::OtherUid => Ok(Fenced::Gone),
+            ApiOutcome::Moved | ApiOutcome::Refused | ApiOutcome::TooManyRequests | ApiOutcome::Unclear => Err(trouble),
         },
     }
 }
@@ -58,10 +58,10 @@ pub async fn fence(
 impl Fenced {
     /// The entry that closes the intent by what the fence proved.
     #[must_use]
-    pub fn outcome(&self, intent: u64, intended: &ActionIntended) -> lifecycle::Fact {
+    pub fn outcome(&self, intent: u64, intended: &ActionIntended) -> lifecycle::Event {
         match self {
-            Self::Terminating | Self::Gone => lifecycle::Fact::ActionDone(ActionDone { of: intent, observed: true }),
-            Self::Dead => lifecycle::Fact::ActionFailed(ActionFailed {
+            Self::Terminating | Self::Gone => lifecycle::Event::ActionDone(ActionDone { of: intent, observed: true }),
+            Self::Dead => lifecycle::Event::ActionFailed(ActionFailed {
                 of: intent,
                 action: intended.action,
                 why: FailReason::Fenced,
@@ -79,13 +79,13 @@ mod tests {
     use http::{Request, Response};
     use jiff::Timestamp;
     use kube::client::Body;
-    use lifecycle::{Action, Mode, Status, entry::Told};
+    use lifecycle::{Action, Mode, Status, event::NoticeState};
     use serde_json::{Value, json};
 
     use super::*;
 
     /// What a fence proves where the apiserver answers so to its PATCH; the intent was for resourceVersion 7 of uid `u`.
-    async fn fenced(code: u16, answer: Value) -> Result<Fenced, Answer> {
+    async fn fenced(code: u16, answer: Value) -> Result<Fenced, ApiOutcome> {
         let service = tower::service_fn(move |_: Request<Body>| {
             let body = Body::from(serde_json::to_vec(&answer).unwrap());
             std::future::ready(Ok::<_, Infallible>(Response::builder().status(code).body(body).unwrap()))
@@ -93,7 +93,7 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         let intended = ActionIntended {
             action: Action::Delete,
-            due_to: 2,
+            cause_seq: 2,
             attempt: 1,
             holder: "action/a".to_owned(),
             until: at,
@@ -103,10 +103,10 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: at,
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: Told::NoChannel,
+            notice: NoticeState::NoChannel,
         };
         let (uid, keys) = (Uid::new("u"), Keys::default());
         fence(&Cluster::through(service), "ci-1", &uid, &keys, 3, &intended).await.map_err(|trouble| trouble.answer)
@@ -132,10 +132,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_refused_otherwise_proves_nothing() {
-        assert_eq!(fenced(422, refusal(422, "Invalid", "metadata.annotations")).await, Err(Answer::Refused));
-        assert_eq!(fenced(403, refusal(403, "Forbidden", "metadata.uid")).await, Err(Answer::Refused));
-        assert_eq!(fenced(500, refusal(500, "InternalError", "")).await, Err(Answer::Unclear));
-        assert_eq!(fenced(200, object("u", "7")).await, Err(Answer::Unclear), "the resourceVersion did not move");
+        assert_eq!(fenced(422, refusal(422, "Invalid", "metadata.annotations")).await, Err(ApiOutcome::Refused));
+        assert_eq!(fenced(403, refusal(403, "Forbidden", "metadata.uid")).await, Err(ApiOutcome::Refused));
+        assert_eq!(fenced(500, refusal(500, "InternalError", "")).await, Err(ApiOutcome::Unclear));
+        assert_eq!(fenced(200, object("u", "7")).await, Err(ApiOutcome::Unclear), "the resourceVersion did not move");
     }
 
     #[tokio::test]

@@ -113,14 +113,14 @@ impl Login {
     async fn with(plugin: Plugin, config: kube::Config, (clock, seen): (Clock, ApiClock)) -> Result<Self, LoginFailed> {
         let (sender, mut state) = watch::channel(State::default());
         let refused = watch::Sender::new(0);
-        let (name, mut keeper) = (plugin.name.clone(), JoinSet::new());
+        let (name, mut reconciler) = (plugin.name.clone(), JoinSet::new());
         let keep = Keeper { plugin, config, clock: clock.clone(), seen, state: sender, refused: refused.subscribe() };
-        keeper.spawn(keep.run());
+        reconciler.spawn(keep.run());
         let first = state.wait_for(|state| state.session.is_some() || state.failed.is_some()).await;
         let failed = first.map_or_else(|_| Some(LoginFailed::ended(&name)), |state| state.failed.clone());
         match failed {
             Some(failed) => Err(failed),
-            None => Ok(Self { plugin: name, clock, state, refused: Arc::new(refused), _keeper: Arc::new(keeper) }),
+            None => Ok(Self { plugin: name, clock, state, refused: Arc::new(refused), _keeper: Arc::new(reconciler) }),
         }
     }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 /// there its conditions say what holds it.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct NamespaceMeta {
-    #[serde(default, deserialize_with = "lean")]
+    #[serde(default, deserialize_with = "trimmed")]
     pub metadata: ObjectMeta,
     #[serde(default)]
     pub spec: Option<NamespaceSpec>,
@@ -42,7 +42,7 @@ struct Lean {
 ///
 /// # Errors
 /// When it is no metadata.
-pub fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+pub fn trimmed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let Lean {
         uid,
         name,

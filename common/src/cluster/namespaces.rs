@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use lifecycle::{
     Namespace, Policies, Uid,
-    ending::{EndCondition, Ending},
+    termination::{Termination, TerminationCondition},
     time::cut_to_millis,
 };
 use serde_json::{Value, json};
 
-use super::{Cluster, FIELD_MANAGER, NamespaceMeta, Trouble, answer::within};
+use super::{ApiError, Cluster, FIELD_MANAGER, NamespaceMeta, api_error::within};
 
 /// The facts that anything can be decided on, without what strangers wrote for others to read: memory stays bounded
 /// by what policies refer to. `None` where the apiserver left out what every object has.
@@ -40,14 +40,14 @@ pub fn facts_of(object: NamespaceMeta, policies: &Policies) -> Option<Namespace>
     let is_deleted = metadata.deletion_timestamp.is_some();
     let ending = is_deleted.then(|| {
         let conditions = status.and_then(|status| status.conditions).unwrap_or_default();
-        let conditions = conditions.into_iter().filter(|it| it.status == "True").map(|it| EndCondition {
+        let conditions = conditions.into_iter().filter(|it| it.status == "True").map(|it| TerminationCondition {
             condition: it.type_,
             reason: it.reason.unwrap_or_default(),
             message: it.message.unwrap_or_default(),
         });
         let own = metadata.finalizers.take().unwrap_or_default();
         let of_the_content = spec.and_then(|spec| spec.finalizers).unwrap_or_default();
-        Box::new(Ending::new(conditions, own.into_iter().chain(of_the_content)))
+        Box::new(Termination::new(conditions, own.into_iter().chain(of_the_content)))
     });
     facts(metadata, policies).map(|namespace| Namespace { ending, ..namespace })
 }
@@ -56,15 +56,15 @@ pub fn facts_of(object: NamespaceMeta, policies: &Policies) -> Option<Namespace>
 ///
 /// # Errors
 /// When it is not known.
-pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<Option<Namespace>, Trouble> {
+pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<Option<Namespace>, ApiError> {
     let doing = format!("read namespace `{name}`");
     match within(&doing, cluster.lean_namespaces().get(name)).await {
-        Ok(object) => facts_of(object, policies).map(Some).ok_or_else(|| Trouble {
+        Ok(object) => facts_of(object, policies).map(Some).ok_or_else(|| ApiError {
             doing,
-            answer: super::Answer::Unclear,
+            answer: super::ApiOutcome::Unclear,
             why: "the answer lacks a uid, a name, a creation or a resourceVersion".to_owned(),
         }),
-        Err(trouble) if trouble.answer == super::Answer::NotFound => Ok(None),
+        Err(trouble) if trouble.answer == super::ApiOutcome::NotFound => Ok(None),
         Err(trouble) => Err(trouble),
     }
 }
@@ -79,7 +79,7 @@ pub async fn patch_annotations(
     name: &str,
     uid: &Uid,
     annotations: &BTreeMap<String, Option<String>>,
-) -> Result<NamespaceMeta, Trouble> {
+) -> Result<NamespaceMeta, ApiError> {
     let values: serde_json::Map<String, Value> =
         annotations.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     // The uid in the body makes the apiserver refuse when the name was taken over by another namespace.

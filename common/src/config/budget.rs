@@ -1,4 +1,4 @@
-//! The sections `budget` and `waves`: how many deletions are allowed.
+//! The section `budget`: how many deletions are allowed.
 
 use lifecycle::policy::Invalid;
 use schemars::JsonSchema;
@@ -15,58 +15,61 @@ pub struct RawBudget {
     /// A share of all namespaces that are managed, from 0 to 1. Default: 0.25. Variable: `NSM__BUDGET__SHARE`.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub share: f64,
+    /// How many of them may be deletions that were not announced in time, without an approval.
+    pub unannounced: RawUnannounced,
 }
 
-/// How many deletions that nobody could foresee are allowed in 10 minutes without an approval.
+/// How many deletions that were not announced in time are allowed in 10 minutes without an approval: the larger of its two
+/// numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct RawWaves {
-    /// A number of namespaces. Default: 10. Variable: `NSM__WAVES__AT_LEAST`.
+pub struct RawUnannounced {
+    /// A number of namespaces. Default: 10. Variable: `NSM__BUDGET__UNANNOUNCED__AT_LEAST`.
     pub at_least: u64,
-    /// A share of all namespaces that are managed, from 0 to 1. Default: 0.1. Variable: `NSM__WAVES__SHARE`.
+    /// A share of all namespaces that are managed, from 0 to 1. Default: 0.1. Variable: `NSM__BUDGET__UNANNOUNCED__SHARE`.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub share: f64,
 }
 
 /// How many of something are allowed: the larger of a number, and a share of the namespaces that are managed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ration {
+pub struct RateLimit {
     at_least: u64,
     /// From 0 to 1.
     share: f64,
 }
 
-// safety.md S6.
+// docs/design/protocol.md S6.
 impl Default for RawBudget {
     fn default() -> Self {
-        Self { at_least: 20, share: 0.25 }
+        Self { at_least: 20, share: 0.25, unannounced: RawUnannounced::default() }
     }
 }
 
-// safety.md S7.
-impl Default for RawWaves {
+// docs/design/protocol.md S7.
+impl Default for RawUnannounced {
     fn default() -> Self {
         Self { at_least: 10, share: 0.1 }
     }
 }
 
 impl RawBudget {
-    pub(super) fn check(&self) -> Result<Ration, Vec<Invalid>> {
+    pub(super) fn check(&self) -> Result<RateLimit, Vec<Invalid>> {
         if self.at_least == 0 && self.share == 0.0 {
             let why = "both of its numbers are 0, so nothing would ever be deleted; say so with `mode: observe`";
             return Err(vec![invalid("budget", why)]);
         }
-        ration("budget", self.at_least, self.share)
+        limit("budget", self.at_least, self.share)
     }
 }
 
-impl RawWaves {
-    pub(super) fn check(&self) -> Result<Ration, Vec<Invalid>> {
-        ration("waves", self.at_least, self.share)
+impl RawUnannounced {
+    pub(super) fn check(&self) -> Result<RateLimit, Vec<Invalid>> {
+        limit("budget.unannounced", self.at_least, self.share)
     }
 }
 
-impl Ration {
+impl RateLimit {
     /// How many are allowed where so many are managed.
     #[must_use]
     pub fn limit(self, managed: u64) -> u64 {
@@ -81,9 +84,9 @@ impl Ration {
     }
 }
 
-fn ration(section: &str, at_least: u64, share: f64) -> Result<Ration, Vec<Invalid>> {
+fn limit(section: &str, at_least: u64, share: f64) -> Result<RateLimit, Vec<Invalid>> {
     if (0.0..=1.0).contains(&share) {
-        Ok(Ration { at_least, share })
+        Ok(RateLimit { at_least, share })
     } else {
         let why = format!("`{share}` is not a share; write a number from 0 to 1, such as `0.25` for a quarter");
         fail(&format!("{section}.share"), why)

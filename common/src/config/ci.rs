@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use lifecycle::{
-    duration::{Pause, Period},
+    duration::{NonNegativeDuration, PositiveDuration},
     keys::DEFAULT_CI_PREFIX,
     pipeline::CiSystem,
     policy::Invalid,
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::prometheus::{Trust, goes_into};
 
 /// The least time between two questions about the same pipeline.
-const LEAST_EVERY: Period = Period::from_secs(1);
+const LEAST_EVERY: PositiveDuration = PositiveDuration::from_secs(1);
 
 /// The labels that CI systems write on namespaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -99,7 +99,7 @@ macro_rules! ci_section {
             pub insecure: bool,
             $(#[$check_every])*
             #[serde(default = "super::ci::check_every")]
-            pub check_every: lifecycle::duration::Period,
+            pub check_every: lifecycle::duration::PositiveDuration,
             $(#[$requests])*
             #[serde(default = "requests_per_minute")]
             #[schemars(range(min = 1))]
@@ -109,7 +109,7 @@ macro_rules! ci_section {
             pub gone: super::ci::RawGone,
             $(#[$gone_confirm_after])*
             #[serde(default = "super::ci::gone_confirm_after")]
-            pub gone_confirm_after: lifecycle::duration::Pause,
+            pub gone_confirm_after: lifecycle::duration::NonNegativeDuration,
             $(#[$webhook_secret_file])*
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub webhook_secret_file: Option<String>,
@@ -152,10 +152,10 @@ pub(super) struct Said<'a> {
     pub(super) token_file: Option<&'a String>,
     pub(super) ca_file: Option<&'a String>,
     pub(super) insecure: bool,
-    pub(super) check_every: Period,
+    pub(super) check_every: PositiveDuration,
     pub(super) requests_per_minute: u32,
     pub(super) gone: RawGone,
-    pub(super) gone_confirm_after: Pause,
+    pub(super) gone_confirm_after: NonNegativeDuration,
     pub(super) webhook_secret_file: Option<&'a String>,
 }
 
@@ -236,10 +236,10 @@ fn address(text: &str, section: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-pub(super) const fn check_every() -> Period {
-    Period::from_secs(60)
+pub(super) const fn check_every() -> PositiveDuration {
+    PositiveDuration::from_secs(60)
 }
 
-pub(super) const fn gone_confirm_after() -> Pause {
-    Pause::from_secs(10 * 60)
+pub(super) const fn gone_confirm_after() -> NonNegativeDuration {
+    NonNegativeDuration::from_secs(10 * 60)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{duration::Period, policy::Invalid};
+use lifecycle::{duration::PositiveDuration, policy::Invalid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use super::{PrometheusSettings, Sweep, check::invalid, jobs::RawJobs};
 pub struct RawHealth {
     /// How often is looked, for all namespaces at once; at least `1s`. With `jobs.sweep: cron` no more often than that
     /// sweeps. Default: `30s`. Variable: `NSM__HEALTH__CHECK_EVERY`.
-    pub check_every: Period,
+    pub check_every: PositiveDuration,
     /// Whether the workloads in the cluster may be read for it: what should be ready and is not, in all namespaces. With
     /// `false`, `checks.health: auto` reads the alerts of Prometheus alone, and the chart grants no right to read workloads.
     /// Default: true. Variable: `NSM__HEALTH__KUBERNETES`.
@@ -32,7 +32,7 @@ pub struct HealthSettings {
 
 impl Default for RawHealth {
     fn default() -> Self {
-        Self { check_every: Period::from_secs(30), kubernetes: true }
+        Self { check_every: PositiveDuration::from_secs(30), kubernetes: true }
     }
 }
 
@@ -40,7 +40,7 @@ impl RawHealth {
     /// How often health is looked at: one that sweeps looks once in each sweep.
     pub(super) fn check(&self, jobs: &RawJobs) -> Result<Duration, Vec<Invalid>> {
         const LEAST: Duration = Duration::from_secs(1);
-        let every = |period: Period| period.get().unsigned_abs();
+        let every = |period: PositiveDuration| period.get().unsigned_abs();
         let asked = every(self.check_every);
         if asked < LEAST {
             let why =

@@ -4,14 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use lifecycle::{
-    duration::{self, Period},
+    duration::{self, PositiveDuration},
     policy::Invalid,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::invalid;
-use crate::{jobs::Every, timings::signed};
+use crate::{jobs::CronInterval, timings::signed};
 
 /// The jobs that watch and judge namespaces, and keep house.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,20 +22,20 @@ pub struct RawJobs {
     pub sweep: Sweep,
     /// How long a resident job stays before another relieves it, 2 minutes to 1 day. Within one process nobody is
     /// relieved. Default: `30m`. Variable: `NSM__JOBS__RESIDENT_FOR`.
-    pub resident_for: Period,
+    pub resident_for: PositiveDuration,
     /// Among how many jobs the namespaces are shared out, 1 to 100: one serves thousands. Default: 1. Variable:
     /// `NSM__JOBS__SHARDS`.
     #[schemars(range(min = 1, max = 100))]
     pub shards: u32,
     /// How often all namespaces are looked at with `sweep: cron`: a period that comes out the same every hour and every
     /// day, such as `1m`, `5m`, `1h` or `1d`. Default: `1m`. Variable: `NSM__JOBS__SWEEP_EVERY`.
-    pub sweep_every: Period,
+    pub sweep_every: PositiveDuration,
     /// How often histories are removed that are older than `retention`: a period like `sweep_every`. Default: `1d`.
     /// Variable: `NSM__JOBS__PRUNE_EVERY`.
-    pub prune_every: Period,
+    pub prune_every: PositiveDuration,
     /// How long the history of a namespace is kept after its end. Default: `57w1d`, which is 400 days. Variable:
     /// `NSM__JOBS__RETENTION`.
-    pub retention: Period,
+    pub retention: PositiveDuration,
     /// The directory with the templates of the jobs' pods, `collector.yaml` and `action.yaml`. The chart mounts it.
     /// Default: none, for one process that needs no pods. Takes hold at the next start. Variable:
     /// `NSM__JOBS__TEMPLATES`.
@@ -61,8 +61,8 @@ pub struct JobSettings {
     pub resident_for: Duration,
     /// 1 to 100.
     pub shards: u32,
-    pub sweep_every: Every,
-    pub prune_every: Every,
+    pub sweep_every: CronInterval,
+    pub prune_every: CronInterval,
     pub retention: SignedDuration,
     pub templates: Option<PathBuf>,
 }
@@ -72,11 +72,11 @@ impl Default for RawJobs {
         const DAY: u32 = 86_400;
         Self {
             sweep: Sweep::Resident,
-            resident_for: Period::from_secs(30 * 60),
+            resident_for: PositiveDuration::from_secs(30 * 60),
             shards: 1,
-            sweep_every: Period::from_secs(60),
-            prune_every: Period::from_secs(DAY),
-            retention: Period::from_secs(400 * DAY),
+            sweep_every: PositiveDuration::from_secs(60),
+            prune_every: PositiveDuration::from_secs(DAY),
+            retention: PositiveDuration::from_secs(400 * DAY),
             templates: None,
         }
     }
@@ -98,8 +98,8 @@ impl RawJobs {
             let why = format!("`{}` is not a number from 1 to {MOST_SHARDS}; one job serves thousands", self.shards);
             errors.push(invalid("jobs.shards", why));
         }
-        let mut every = |key, period: Period| {
-            let every = Every::of(period.get().unsigned_abs());
+        let mut every = |key, period: PositiveDuration| {
+            let every = CronInterval::of(period.get().unsigned_abs());
             if every.is_none() {
                 let why = "no cron expression says it exactly; write what divides an hour into minutes or a day into hours, \
                        such as `1m`, `5m`, `1h`, `6h`, or `1d` or `1w`";

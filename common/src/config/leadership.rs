@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{duration::Period, policy::Invalid};
+use lifecycle::{duration::PositiveDuration, policy::Invalid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 32;
 pub struct RawLeadership {
     /// How long a leader that is not heard of stays the leader, from `3s` to `5m`, in whole seconds: after twice this
     /// time another leads. Default: `10s`. Takes hold at the next start. Variable: `NSM__LEADERSHIP__LEASE`.
-    pub lease: Period,
+    pub lease: PositiveDuration,
     /// What begins the names of the leases, and tells this installation from others in its namespace: at most 32 small
     /// letters, digits and dashes. Default: `namespace-manager`. Takes hold at the next start. Variable:
     /// `NSM__LEADERSHIP__NAME`.
@@ -37,7 +37,7 @@ pub struct LeadershipSettings {
 
 impl Default for RawLeadership {
     fn default() -> Self {
-        Self { lease: Period::from_secs(10), name: "namespace-manager".to_owned() }
+        Self { lease: PositiveDuration::from_secs(10), name: "namespace-manager".to_owned() }
     }
 }
 

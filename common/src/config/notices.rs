@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lifecycle::{
-    duration::Period,
+    duration::PositiveDuration,
     policy::{self, Invalid, OnUndeliverable, Undeliverable},
 };
 use schemars::JsonSchema;
@@ -20,9 +20,9 @@ pub struct RawNotices {
     pub webhook: Option<RawWebhook>,
     /// How long a notice is tried that does not arrive, while its deletion waits. Default: `1h`. Variable:
     /// `NSM__NOTICES__UNDELIVERABLE_AFTER`.
-    pub undeliverable_after: Period,
+    pub undeliverable_after: PositiveDuration,
     /// What follows then, and where the receiver refuses a notice for good: `proceed` deletes the namespace as one whose
-    /// deletion nobody could foresee, so that `waves` limits it; `wait` goes on trying, and deletes nothing before the
+    /// deletion nobody could foresee, so that `budget.unannounced` limits it; `wait` goes on trying, and deletes nothing before the
     /// notice was delivered. Default: `proceed`. Variable: `NSM__NOTICES__ON_UNDELIVERABLE`.
     pub on_undeliverable: OnUndeliverable,
 }
@@ -65,7 +65,7 @@ pub struct WebhookSettings {
 impl Default for RawNotices {
     fn default() -> Self {
         let on_undeliverable = OnUndeliverable::Proceed;
-        Self { webhook: None, undeliverable_after: Period::from_secs(3_600), on_undeliverable }
+        Self { webhook: None, undeliverable_after: PositiveDuration::from_secs(3_600), on_undeliverable }
     }
 }
 
@@ -93,7 +93,7 @@ impl RawNotices {
 }
 
 impl NoticeSettings {
-    /// Every channel that is configured.
+    /// CronInterval channel that is configured.
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelSettings> {
         self.webhook.iter().map(WebhookSettings::channel).collect()

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::SignedDuration;
-use lifecycle::{duration::Pause, policy::Invalid};
+use lifecycle::{duration::NonNegativeDuration, policy::Invalid};
 use reqwest::{
     Url,
     header::{self, HeaderName, HeaderValue},
@@ -68,7 +68,7 @@ pub struct RawPrometheus {
     /// have fired before, leaves its namespace unknown until it fires or ends. May be `0s`. Default: `5m`. Variable:
     /// `NSM__PROMETHEUS__WARM_UP`.
     #[serde(default = "warm_up")]
-    pub warm_up: Pause,
+    pub warm_up: NonNegativeDuration,
     /// Headers that each request carries, such as `X-Scope-OrgID` for the tenant of Mimir, Cortex or Thanos. Default:
     /// none. Variable: `NSM__PROMETHEUS__HEADERS`.
     #[serde(default)]
@@ -337,8 +337,8 @@ fn watchdog() -> String {
     "Watchdog".to_owned()
 }
 
-const fn warm_up() -> Pause {
-    Pause::from_secs(5 * 60)
+const fn warm_up() -> NonNegativeDuration {
+    NonNegativeDuration::from_secs(5 * 60)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub use super::{
     admin::RawAdmin,
     annotations::RawAnnotations,
     api::{RawApi, RawTls, Readable},
-    budget::{RawBudget, RawWaves},
+    budget::RawBudget,
     ci::RawCi,
     github::RawGithub,
     gitlab::RawGitlab,
@@ -61,9 +61,6 @@ pub struct Raw {
     pub github: Option<RawGithub>,
     /// How many deletions are allowed in 10 minutes: the larger of its two numbers.
     pub budget: RawBudget,
-    /// How many deletions that nobody could foresee are allowed in 10 minutes without an approval (`nsm approve`):
-    /// the larger of its two numbers.
-    pub waves: RawWaves,
     /// How owners are told what is about to happen. Default: no channel, so that nobody is told and nothing waits.
     pub notices: RawNotices,
     /// The jobs that watch and judge namespaces, and keep house.

@@ -140,9 +140,14 @@ impl Failed {
     }
 }
 
+/// Keys that had another name, at the top.
+const MOVED: [(&str, &str); 1] = [("waves", "budget.unannounced")];
+
 /// What is said of a key or a word that does not exist, beside those that do.
 fn unknown(said: &str, word: &str, known: &[&'static str]) -> String {
-    let meant = nearest(word, known.iter().copied());
+    let moved =
+        || MOVED.iter().find(|(old, new)| *old == word && known.iter().any(|key| new.starts_with(&format!("{key}."))));
+    let meant = moved().map(|(_, new)| *new).or_else(|| nearest(word, known.iter().copied()));
     let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
     format!("{said}{meant} (known: {})", known.join(", "))
 }

@@ -9,13 +9,17 @@ use lifecycle::{
     pipeline::CiSystem,
     policy::{self, Common, HealthSource, HealthSources, Invalid},
 };
+use serde::Serialize;
 
 use super::{
     admin::AdminSettings,
+    annotations::RawAnnotations,
     api::ApiSettings,
-    budget::Ration,
+    budget::RateLimit,
+    budget::RawBudget,
     check::Take as _,
     ci::CiSettings,
+    ci::RawCi,
     guard::GuardSettings,
     health::HealthSettings,
     jobs::JobSettings,
@@ -43,9 +47,9 @@ pub struct Settings {
     /// The CI systems that are asked for pipelines.
     pub ci: BTreeMap<CiSystem, CiSettings>,
     /// Deletions per window (safety.md S6).
-    pub budget: Ration,
+    pub budget: RateLimit,
     /// Deletions per window that were not foretold (safety.md S7).
-    pub waves: Ration,
+    pub unannounced: RateLimit,
     pub notices: NoticeSettings,
     pub jobs: JobSettings,
     pub workers: WorkerSettings,
@@ -74,7 +78,7 @@ impl Settings {
         let gitlab = errors.take(raw.gitlab.as_ref().map(RawGitlab::check).transpose());
         let github = errors.take(raw.github.as_ref().map(RawGithub::check).transpose());
         let budget = errors.take(raw.budget.check());
-        let waves = errors.take(raw.waves.check());
+        let unannounced = errors.take(raw.budget.unannounced.check());
         let notices = errors.take(raw.notices.check());
         let jobs = errors.take(raw.jobs.check(timings.hand_over_overlap));
         let workers = errors.take(raw.workers.check());
@@ -93,7 +97,9 @@ impl Settings {
             return Err(errors);
         };
         let (Some(prometheus), Some(gitlab), Some(github)) = (prometheus, gitlab, github) else { return Err(errors) };
-        let (Some(budget), Some(waves), Some(notices)) = (budget, waves, notices) else { return Err(errors) };
+        let (Some(budget), Some(unannounced), Some(notices)) = (budget, unannounced, notices) else {
+            return Err(errors);
+        };
         let (Some(jobs), Some(workers), Some(api), Some(guard)) = (jobs, workers, api, guard) else {
             return Err(errors);
         };
@@ -113,7 +119,7 @@ impl Settings {
                 .filter_map(|(system, settings)| Some((system, settings?)))
                 .collect(),
             budget,
-            waves,
+            unannounced,
             notices,
             jobs,
             workers,
@@ -194,6 +200,27 @@ fn policies(
     Ok(policies.with_undeliverable(undeliverable).with_stalled_after(signed(timings.stalled_after)))
 }
 
+/// What the hash is made of: what is not configured is not there, so that a section of a later version changes the hash of
+/// those configurations alone that have it.
+#[derive(Serialize)]
+struct Basis<'a> {
+    version: u32,
+    mode: Mode,
+    annotations: &'a RawAnnotations,
+    ci: &'a RawCi,
+    exclude: &'a [String],
+    written: &'a [RawPolicy],
+    checked: Vec<&'a str>,
+    budget: &'a RawBudget,
+    reads_workloads: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prometheus: Option<&'a RawPrometheus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gitlab: Option<&'a RawGitlab>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    github: Option<&'a RawGithub>,
+}
+
 /// Everything that can change a decision, and nothing else: where things are kept and logged does not.
 fn hash(raw: &Raw, policies: &Policies) -> String {
     let Raw {
@@ -205,22 +232,24 @@ fn hash(raw: &Raw, policies: &Policies) -> String {
         exclude,
         policies: written,
         budget,
-        waves,
         prometheus,
         health,
         gitlab,
         github,
         ..
     } = raw;
-    let checked: Vec<_> = policies.iter().map(|policy| &policy.hash).collect();
-    let basis = (mode, annotations, ci, exclude, written, checked, budget, waves, health.kubernetes);
-    let of_gitlab = match (prometheus, gitlab) {
-        (None, None) => policy::hash(&basis),
-        (Some(prometheus), None) => policy::hash(&(basis, prometheus)),
-        (prometheus, Some(gitlab)) => policy::hash(&(basis, prometheus, gitlab)),
-    };
-    match github {
-        None => of_gitlab,
-        Some(github) => policy::hash(&(of_gitlab, github)),
-    }
+    policy::hash(&Basis {
+        version: 1,
+        mode: *mode,
+        annotations,
+        ci,
+        exclude,
+        written,
+        checked: policies.iter().map(|policy| policy.hash.as_str()).collect(),
+        budget,
+        reads_workloads: health.kubernetes,
+        prometheus: prometheus.as_ref(),
+        gitlab: gitlab.as_ref(),
+        github: github.as_ref(),
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{duration::Period, policy::Invalid};
+use lifecycle::{duration::PositiveDuration, policy::Invalid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct RawWorkers {
     #[schemars(range(min = 1))]
     pub max: u32,
     /// How long one waits for work before it ends, where more than `min` are there. Default: `30s`. Variable: `NSM__WORKERS__IDLE_FOR`.
-    pub idle_for: Period,
+    pub idle_for: PositiveDuration,
 }
 
 /// How many workers there are, checked.
@@ -37,7 +37,7 @@ pub struct WorkerSettings {
 
 impl Default for RawWorkers {
     fn default() -> Self {
-        Self { min: 0, max: 4, idle_for: Period::from_secs(30) }
+        Self { min: 0, max: 4, idle_for: PositiveDuration::from_secs(30) }
     }
 }
 

@@ -6,7 +6,7 @@ use kube::api::ListParams;
 use lifecycle::{Uid, record::Phase};
 
 use crate::{
-    cluster::{Cluster, Trouble, within},
+    cluster::{ApiError, Cluster, within},
     history::load,
     store::{Store, StoreError},
 };
@@ -29,7 +29,7 @@ pub enum Kinship {
 ///
 /// # Errors
 /// When the store is out of reach; or, within, when the cluster does not list its namespaces.
-pub async fn of(store: &dyn Store, cluster: &Cluster) -> Result<Result<Kinship, Trouble>, StoreError> {
+pub async fn of(store: &dyn Store, cluster: &Cluster) -> Result<Result<Kinship, ApiError>, StoreError> {
     let mut page = store.uids(None, PAGE).await?;
     if page.is_empty() {
         return Ok(Ok(Kinship::Nothing));
@@ -65,7 +65,7 @@ async fn stranger(store: &dyn Store) -> Result<Option<String>, StoreError> {
 }
 
 /// The uids of all namespaces of a cluster.
-async fn namespaces(cluster: &Cluster) -> Result<BTreeSet<Uid>, Trouble> {
+async fn namespaces(cluster: &Cluster) -> Result<BTreeSet<Uid>, ApiError> {
     let (api, mut there) = (cluster.lean_namespaces(), BTreeSet::new());
     let mut params = ListParams::default().limit(PAGE.try_into().unwrap_or(u32::MAX));
     loop {
@@ -86,8 +86,8 @@ mod tests {
     use jiff::Timestamp;
     use kube::client::Body;
     use lifecycle::{
-        Action, Actor, Fact, Mode, Record, Status,
-        entry::{ActionDone, ActionIntended, Adopted, Gone, Terms, Told},
+        Action, Actor, Event, Mode, Record, Status,
+        event::{ActionDone, ActionIntended, Adopted, Gone, NoticeState, PolicyRef},
     };
     use serde_json::json;
     use tokio_util::sync::CancellationToken;
@@ -123,10 +123,10 @@ mod tests {
     }
 
     /// A deletion that was accepted.
-    fn deleted(until: Timestamp) -> Vec<Fact> {
+    fn deleted(until: Timestamp) -> Vec<Event> {
         let intended = ActionIntended {
             action: Action::Delete,
-            due_to: 1,
+            cause_seq: 1,
             attempt: 1,
             holder: "a".to_owned(),
             until,
@@ -136,12 +136,12 @@ mod tests {
             evidence: Vec::new(),
             evidence_at: until,
             slot: String::new(),
-            wave: None,
+            unannounced: None,
             config: String::new(),
             mode: Mode::Enforce,
-            told: Told::NoChannel,
+            notice: NoticeState::NoChannel,
         };
-        vec![Fact::ActionIntended(Box::new(intended)), Fact::ActionDone(ActionDone { of: 2, observed: false })]
+        vec![Event::ActionIntended(Box::new(intended)), Event::ActionDone(ActionDone { of: 2, observed: false })]
     }
 
     /// How a history ends.
@@ -157,17 +157,17 @@ mod tests {
 
     /// Gives a store the history of a namespace, by its uid.
     async fn knows(store: &SharedStore, uid: &str, ends: Ends) {
-        let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
+        let terms = PolicyRef { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
         let created = Timestamp::UNIX_EPOCH;
         let adopted = Adopted { terms, created, ci: Vec::new(), deadline: None, again: false, deleted_before: 0 };
         let end = match ends {
             Ends::Open => Vec::new(),
             Ends::Sent => deleted(created)[..1].to_vec(),
             Ends::Deleted => deleted(created),
-            Ends::Gone => vec![Fact::Gone(Gone {})],
+            Ends::Gone => vec![Event::Gone(Gone {})],
         };
         let mut record = Record::new(Uid::new(uid));
-        for fact in [Fact::Adopted(adopted)].into_iter().chain(end) {
+        for fact in [Event::Adopted(adopted)].into_iter().chain(end) {
             append_named(&**store, &mut record, "ci-0", &me(), fact, created).await.unwrap();
         }
         store.put_snapshot(&record).await.unwrap();

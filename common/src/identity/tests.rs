@@ -14,13 +14,13 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::{
-    beats::{ControllerBody, DEAD_AFTER, Pulse},
     config::Source,
+    heartbeat::{ControllerBody, DEAD_AFTER, Publisher},
+    http_client::HttpClient,
+    liveness::Liveness,
     process::captured,
     queue,
     store::{SharedStore, temporary},
-    vitals::Vitals,
-    web::Web,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -56,19 +56,20 @@ async fn of_two_clusters_at_once_one_has_the_store() {
 
 #[test]
 fn another_installation_is_known_for_as_long_as_it_is_heard_of() {
-    let beat = |id: &str, body| Heartbeat {
+    let heartbeat = |id: &str, body| Heartbeat {
         id: id.into(),
         role: "collect-controller".into(),
         started: at(0),
         at: at(100),
         body,
     };
-    let beats = [
-        beat("own", json!({"installation": "b"})),
-        beat("worker", json!({})),
-        beat("other", json!({"installation": "a"})),
+    let heartbeats = [
+        heartbeat("own", json!({"installation": "b"})),
+        heartbeat("worker", json!({})),
+        heartbeat("other", json!({"installation": "a"})),
     ];
-    let other = |own, installation, second| other_installation(&beats, own, installation, at(second)).map(|it| it.0);
+    let other =
+        |own, installation, second| other_installation(&heartbeats, own, installation, at(second)).map(|it| it.0);
     assert_eq!(other("own", "b", 101), Some("a"));
     assert_eq!(other("own", "a", 101), None, "the other replica of the same");
     assert_eq!(other("x", "a", 101), Some("b"));
@@ -95,7 +96,7 @@ fn cluster_with(right: &Arc<AtomicBool>) -> Cluster {
 async fn who_may_not_read_which_cluster_it_is_waits_says_so_once_and_goes_on_with_the_right() {
     let (_directory, store) = temporary().await;
     let (log, _guard) = captured();
-    let (right, clock) = (Arc::new(AtomicBool::new(false)), Clock::told(|| at(1)));
+    let (right, clock) = (Arc::new(AtomicBool::new(false)), Clock::from_fn(|| at(1)));
     let (cluster, me, cancel) = (cluster_with(&right), Actor::person("me"), CancellationToken::new());
     let mut beginning = Box::pin(belong_together(&*store, &cluster, &me, &clock, &cancel));
     assert!(timeout(Duration::from_secs(3_600), &mut beginning).await.is_err(), "it began");
@@ -109,14 +110,14 @@ async fn who_may_not_read_which_cluster_it_is_waits_says_so_once_and_goes_on_wit
     right.store(true, Ordering::Relaxed);
     let began = Instant::now();
     beginning.await.unwrap();
-    assert!(began.elapsed() <= REST.1, "it noticed after {:?}", began.elapsed());
+    assert!(began.elapsed() <= RETRY_BACKOFF.1, "it noticed after {:?}", began.elapsed());
     assert_eq!(controls::cluster(&*store).await.unwrap(), Some(Uid::new("here")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_the_right_can_be_asked_to_end() {
     let (_directory, store) = temporary().await;
-    let (clock, cancel) = (Clock::told(|| at(1)), CancellationToken::new());
+    let (clock, cancel) = (Clock::from_fn(|| at(1)), CancellationToken::new());
     let (cluster, me) = (cluster_with(&Arc::default()), Actor::person("me"));
     let ending = async {
         sleep(Duration::from_secs(60)).await;
@@ -136,9 +137,9 @@ async fn controller(store: &SharedStore, instance: &str) -> Context {
         store: store.clone(),
         queue: queue::open("memory:").await.unwrap(),
         cluster: cluster_with(&Arc::default()),
-        clock: Clock::told(move || at(0) + jiff::SignedDuration::try_from(began.elapsed()).unwrap()),
-        web: Web::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
-        vitals: Vitals::default(),
+        clock: Clock::from_fn(move || at(0) + jiff::SignedDuration::try_from(began.elapsed()).unwrap()),
+        http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+        liveness: Liveness::default(),
         settings: tokio::sync::watch::channel(Arc::new(settings)).1,
         instance: instance.to_owned(),
     }
@@ -158,7 +159,7 @@ async fn another_installation_begins_once_the_first_was_not_heard_of_for_long() 
     sleep(Duration::from_secs(60)).await;
     // It goes on as controllers do.
     let told = ControllerBody { installation: Some("one/nsm".to_owned()), ..ControllerBody::default() };
-    Pulse::new(ROLE, &first).beat(&first, serde_json::to_value(told).unwrap()).await;
+    Publisher::new(ROLE, &first).heartbeat(&first, serde_json::to_value(told).unwrap()).await;
     let dead_after = Duration::try_from(DEAD_AFTER).unwrap();
     sleep(dead_after).await;
     let refused = begins(&other, "two/nsm").await.unwrap_err();

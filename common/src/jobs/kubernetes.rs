@@ -7,8 +7,8 @@
 //! The rights it needs in its namespace: `create`, `list`, `watch`, `delete` on `jobs`; `create`, `update`, `list`,
 //! `watch`, `delete` on `cronjobs` for who has schedules; `list` on `pods` and `events`, to tell why one does not start.
 
-mod ailment;
-mod board;
+mod job_cache;
+mod pod_failure;
 mod render;
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -26,13 +26,13 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
 use self::{
-    ailment::Ailments,
-    board::{Board, Kept as _, Scheduled, Seen, follow},
+    job_cache::{CachedJob, JobCache, Kept as _, Scheduled, follow},
+    pod_failure::PodFailures,
     render::Render,
 };
 use super::{Job, JobError, JobKind, JobRunner, JobSpec, JobState, Result, Schedule, Started, check_name};
 use crate::{
-    cluster::{Answer, FIELD_MANAGER, REQUEST_TIMEOUT, Trouble},
+    cluster::{ApiError, ApiOutcome, FIELD_MANAGER, REQUEST_TIMEOUT},
     timings::Timings,
 };
 
@@ -52,10 +52,10 @@ pub struct KubernetesJobs {
     jobs: Api<KubeJob>,
     cron_jobs: Api<CronJob>,
     render: Render,
-    seen: Arc<Board<Seen>>,
-    scheduled: Arc<Board<Scheduled>>,
+    seen: Arc<JobCache<CachedJob>>,
+    scheduled: Arc<JobCache<Scheduled>>,
     changed: Arc<Notify>,
-    ailments: Ailments,
+    ailments: PodFailures,
     /// What fills the boards.
     _following: JoinSet<()>,
 }
@@ -69,13 +69,13 @@ impl KubernetesJobs {
         let pods: Api<Pod> = Api::namespaced(client.clone(), &place.namespace);
         let events: Api<Event> = Api::namespaced(client.clone(), &place.namespace);
         let changed = Arc::new(Notify::new());
-        let seen = Arc::new(Board::new("jobs", Arc::clone(&changed)));
-        let scheduled = Arc::new(Board::new("cron jobs", Arc::clone(&changed)));
+        let seen = Arc::new(JobCache::new("jobs", Arc::clone(&changed)));
+        let scheduled = Arc::new(JobCache::new("cron jobs", Arc::clone(&changed)));
         let render = Render::new(place.installation, place.templates);
         let mut following = JoinSet::new();
         following.spawn(follow(jobs.clone(), render.selector(), Arc::clone(&seen), timings.watch_timeout));
         following.spawn(follow(cron_jobs.clone(), render.selector(), Arc::clone(&scheduled), timings.watch_timeout));
-        let ailments = Ailments::new(pods, events, timings.pod_start_grace);
+        let ailments = PodFailures::new(pods, events, timings.pod_start_grace);
         Self { jobs, cron_jobs, render, seen, scheduled, changed, ailments, _following: following }
     }
 
@@ -88,7 +88,7 @@ impl KubernetesJobs {
         let Some(found) = found else {
             return Err(JobError { doing, why: format!("the Job `{name}` that was in its way is gone") });
         };
-        let seen = Seen::of(found).filter(|(_, seen)| seen.installation == self.render.installation());
+        let seen = CachedJob::of(found).filter(|(_, seen)| seen.installation == self.render.installation());
         let Some((_, seen)) = seen else {
             return Err(JobError { doing, why: format!("a Job `{name}` exists that is none of this installation's") });
         };
@@ -97,7 +97,7 @@ impl KubernetesJobs {
     }
 
     /// How a job is, with what it said last.
-    async fn state_of(&self, name: &str, seen: &Seen) -> JobState {
+    async fn state_of(&self, name: &str, seen: &CachedJob) -> JobState {
         match &seen.state {
             JobState::Failed(why) => JobState::Failed(self.ailments.last_words(name, seen, why).await),
             state @ (JobState::Running | JobState::Complete) => state.clone(),
@@ -138,7 +138,7 @@ impl JobRunner for KubernetesJobs {
         let doing = format!("start job `{}`", spec.name);
         match timeout(REQUEST_TIMEOUT, self.jobs.create(&params(), &job)).await {
             Ok(Ok(created)) => {
-                if let Some((name, seen)) = Seen::of(created) {
+                if let Some((name, seen)) = CachedJob::of(created) {
                     self.seen.put(&name, seen);
                 }
                 Ok(Started::Now)
@@ -147,13 +147,15 @@ impl JobRunner for KubernetesJobs {
                 self.existing(spec, &name).await
             }
             Ok(Err(error)) => {
-                let trouble = Trouble::of(doing, &error);
+                let trouble = ApiError::of(doing, &error);
                 match trouble.answer {
-                    Answer::Refused | Answer::TooManyRequests => Ok(Started::Refused(trouble.why)),
-                    Answer::NotFound | Answer::OtherUid | Answer::Moved | Answer::Unclear => Err(job_error(trouble)),
+                    ApiOutcome::Refused | ApiOutcome::TooManyRequests => Ok(Started::Refused(trouble.why)),
+                    ApiOutcome::NotFound | ApiOutcome::OtherUid | ApiOutcome::Moved | ApiOutcome::Unclear => {
+                        Err(job_error(trouble))
+                    }
                 }
             }
-            Err(_) => Err(job_error(Trouble::timed_out(doing))),
+            Err(_) => Err(job_error(ApiError::timed_out(doing))),
         }
     }
 
@@ -239,7 +241,7 @@ where
     match removed {
         Ok(_) => Ok(()),
         // Whoever has its name now is another.
-        Err(trouble) if matches!(trouble.answer, Answer::NotFound | Answer::OtherUid) => Ok(()),
+        Err(trouble) if matches!(trouble.answer, ApiOutcome::NotFound | ApiOutcome::OtherUid) => Ok(()),
         Err(trouble) => Err(job_error(trouble)),
     }
 }
@@ -248,10 +250,10 @@ where
 async fn ask<T>(
     doing: &str,
     request: impl Future<Output = std::result::Result<T, kube::Error>>,
-) -> std::result::Result<T, Trouble> {
+) -> std::result::Result<T, ApiError> {
     crate::cluster::within(doing, request).await
 }
 
-fn job_error(trouble: Trouble) -> JobError {
+fn job_error(trouble: ApiError) -> JobError {
     JobError { doing: trouble.doing, why: trouble.why }
 }

@@ -28,7 +28,7 @@ use super::{Job, JobKind, JobRunner, JobSpec, JobState, PerKind, Result, Schedul
 pub type Program = Arc<dyn Fn(Vec<String>, CancellationToken) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
 /// Between being told to end and being cut off: Kubernetes' default `terminationGracePeriodSeconds`.
-const GRACE: Duration = Duration::from_secs(30);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long after being cut off a job may take to yield.
 const CUT_OFF: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ pub struct LocalJobs(Arc<Inner>);
 struct Inner {
     limits: PerKind<usize>,
     programs: PerKind<Program>,
-    board: Board,
+    board: JobTable,
     tasks: TaskTracker,
     /// The parent of every job's token.
     stop: CancellationToken,
@@ -62,7 +62,7 @@ struct Inner {
 
 /// What is known of each job.
 #[derive(Debug, Default)]
-struct Board {
+struct JobTable {
     jobs: Mutex<Jobs>,
     ended: Notify,
 }
@@ -94,7 +94,7 @@ impl LocalJobs {
         Self(Arc::new(Inner {
             limits,
             programs,
-            board: Board::default(),
+            board: JobTable::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             cut_off: CancellationToken::new(),
@@ -281,7 +281,7 @@ async fn repeat(inner: Arc<Inner>, schedule: Schedule, end: CancellationToken) {
     }
 }
 
-impl Board {
+impl JobTable {
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -343,7 +343,7 @@ async fn run(program: Program, args: Vec<String>, deadline: Option<Duration>, st
         late = over => late,
     };
     stop.cancel();
-    let outcome = timeout(GRACE, work).await;
+    let outcome = timeout(SHUTDOWN_TIMEOUT, work).await;
     match (late, outcome) {
         (Some(deadline), _) => JobState::Failed(format!("it ran longer than its deadline of {deadline:?}")),
         (None, Ok(outcome)) => state_of(outcome),

@@ -7,7 +7,7 @@ use lifecycle::time::saturating_add;
 use tokio::time::Instant;
 
 use super::{Job, JobState, Outcome};
-use crate::beats::JobTrouble;
+use crate::heartbeat::JobRetry;
 
 /// How long a job whose program does not begin is left alone: an image may take as long to fetch.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(300);
@@ -45,9 +45,9 @@ impl Pending {
 
     /// For people.
     #[must_use]
-    pub fn told(&self) -> Vec<JobTrouble> {
+    pub fn told(&self) -> Vec<JobRetry> {
         let within = SignedDuration::try_from(BEGINS_WITHIN).unwrap_or(SignedDuration::MAX);
-        let told = |(name, waits): (&String, &Waits)| JobTrouble {
+        let told = |(name, waits): (&String, &Waits)| JobRetry {
             reason: Outcome::Pending.as_str().to_owned(),
             what: format!("job `{name}` has not begun: {}", waits.why),
             since: waits.since,

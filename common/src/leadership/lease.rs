@@ -20,11 +20,11 @@ use crate::{
     process,
 };
 
-/// How long one call may take (architecture.md section 5), and at most a third of the lease.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one call may take (ARCHITECTURE.md "What always holds"), and at most a third of the lease.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest lease that anybody can have configured.
-const LONGEST: Duration = Duration::from_secs(300);
+const MAX_LEASE: Duration = Duration::from_secs(300);
 
 /// A candidate's view of a role's Lease.
 pub(super) struct Election {
@@ -121,7 +121,7 @@ impl Election {
     }
 
     fn patience(&self) -> Duration {
-        PATIENCE.min(self.lease / 3)
+        REQUEST_TIMEOUT.min(self.lease / 3)
     }
 
     /// A Lease that names nobody is free, and so is one that nobody renews for long, whatever it says: of a leader whose
@@ -136,7 +136,7 @@ impl Election {
             Some((seen, since)) if *seen == now => {
                 let theirs = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds);
                 let theirs = Duration::from_secs(theirs.and_then(|seconds| seconds.try_into().ok()).unwrap_or(0));
-                if since.elapsed() > theirs.min(LONGEST).max(self.lease) * 3 / 2 {
+                if since.elapsed() > theirs.min(MAX_LEASE).max(self.lease) * 3 / 2 {
                     warn!("lease `{}` was not renewed for {} s and is freed", self.name, since.elapsed().as_secs());
                     self.mend().await;
                 }

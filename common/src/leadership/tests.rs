@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, queue, store, web::Web};
+use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, http_client::HttpClient, queue, store};
 
 const LEASE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);
@@ -103,7 +103,7 @@ struct Candidate {
     tasks: JoinSet<anyhow::Result<()>>,
     cancel: CancellationToken,
     leads: Arc<Mutex<bool>>,
-    vitals: Vitals,
+    liveness: Liveness,
 }
 
 impl Candidate {
@@ -131,15 +131,15 @@ impl Candidate {
                 queue: queue::open("memory:").await.unwrap(),
                 cluster: Cluster::through(service),
                 clock: Clock::system(),
-                web: Web::system(),
-                vitals: Vitals::default(),
+                http: HttpClient::system(),
+                liveness: Liveness::default(),
                 settings: tokio::sync::watch::channel(Arc::new(settings)).1,
                 instance: instance.to_owned(),
             },
             cancel: CancellationToken::new(),
         };
         let (cancel, leads) = (running.cancel.clone(), Arc::new(Mutex::new(false)));
-        let vitals = running.context.vitals.clone();
+        let liveness = running.context.liveness.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(lead("tester", running, {
             let leads = Arc::clone(&leads);
@@ -150,7 +150,7 @@ impl Candidate {
                 Ok(())
             }
         }));
-        Self { tasks, cancel, leads, vitals }
+        Self { tasks, cancel, leads, liveness }
     }
 
     fn leads(&self) -> bool {
@@ -209,7 +209,7 @@ async fn another_leads_within_two_leases_after_the_leader_died() {
         let one = Candidate::start(&server, "one").await;
         pass_until(|| one.leads()).await;
         let two = Candidate::start(&server, "two").await;
-        sleep(LEASE + LEASE / LOOKS / 5 * part).await;
+        sleep(LEASE + LEASE / MAX_READS / 5 * part).await;
         assert!(one.leads() && !two.leads());
         drop(one);
         let waited = pass_until(|| two.leads()).await;
@@ -259,9 +259,9 @@ async fn a_renewal_that_comes_back_with_another_holder_is_no_renewal() {
     pass_until(|| one.leads()).await;
     // It reads its own name, is slow to renew, and meanwhile another writes over it.
     server.with(|state| state.delay = Duration::from_millis(1_000));
-    sleep(LEASE / LOOKS + Duration::from_millis(500)).await;
+    sleep(LEASE / MAX_READS + Duration::from_millis(500)).await;
     server.is_taken_by("two");
-    assert!(pass_until(|| !one.leads()).await <= LEASE / LOOKS * 2);
+    assert!(pass_until(|| !one.leads()).await <= LEASE / MAX_READS * 2);
     assert_eq!(one.ends().await, Err("`one` no longer leads: `two` does".to_owned()));
     assert_eq!(server.holder(), "two");
 }
@@ -314,6 +314,6 @@ async fn a_leader_with_a_loop_that_is_stuck_lets_another_lead() {
     let server = Server::default();
     let mut one = Candidate::start(&server, "one").await;
     pass_until(|| one.leads()).await;
-    let _stuck = one.vitals.watch("planner", Duration::from_secs(30));
+    let _stuck = one.liveness.watch("planner", Duration::from_secs(30));
     assert_eq!(one.ends().await, Err("`one` no longer leads: the planner has not turned for 91 s".to_owned()));
 }

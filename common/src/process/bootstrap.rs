@@ -17,38 +17,39 @@ use crate::{
     cluster::Cluster,
     config::{self, Settings, Source, variable},
     context::Context,
-    history, identity,
+    history,
+    http_client::HttpClient,
+    identity,
     jobs::{KubernetesJobs, Place, SharedJobs},
+    liveness::Liveness,
     queue,
     store::{self, OpenError, SharedStore},
-    vitals::Vitals,
-    web::Web,
 };
 
 /// How long a store that is out of reach is left alone, at first and at most.
-const REST: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// Makes a role's context, and starts what serves it: the admin server first, so that a pod that waits is seen to.
 pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mut Tasks) -> Result<Context, Failure> {
-    let (vitals, opened) = <(Vitals, StoreOnceOpen)>::default();
+    let (liveness, opened) = <(Liveness, StoreOnceOpen)>::default();
     if let Some(address) = settings.admin.listen {
-        let served = admin::serve(address, vitals.clone(), opened.clone(), tasks.cancel.clone()).await?;
+        let served = admin::serve(address, liveness.clone(), opened.clone(), tasks.cancel.clone()).await?;
         tasks.spawn("admin server", async { served.await.context("cannot serve") });
     }
     let cluster = Cluster::connect(None, None).await.map_err(configuration)?;
     let cluster = cluster.with_watch_timeout(settings.timings.watch_timeout);
     let queue = queue::open_with(&settings.queue).await.map_err(configuration)?;
-    vitals.register(|registry| queue.register(registry));
+    liveness.register(|registry| queue.register(registry));
     let store = open(&settings).await?;
     let store = OnceLock::get_or_init(&opened, || store).clone();
     let settings = tasks.follow(source, settings);
-    let (clock, web) = (Clock::system(), Web::system());
-    Ok(Context { store, queue, cluster, clock, web, settings, vitals, instance: instance() })
+    let (clock, web) = (Clock::system(), HttpClient::system());
+    Ok(Context { store, queue, cluster, clock, http: web, settings, liveness: liveness, instance: instance() })
 }
 
 /// Opens the store, and waits for it where it is out of reach.
 async fn open(settings: &Settings) -> Result<SharedStore, Failure> {
-    let mut rest = REST.0;
+    let mut rest = RETRY_BACKOFF.0;
     let mut waited = false;
     loop {
         match store::open_with(&settings.store.url, &settings.store.access).await {
@@ -69,7 +70,7 @@ async fn open(settings: &Settings) -> Result<SharedStore, Failure> {
             }
         }
         sleep(rest).await;
-        rest = (rest * 2).min(REST.1);
+        rest = (rest * 2).min(RETRY_BACKOFF.1);
     }
 }
 

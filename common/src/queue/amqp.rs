@@ -13,11 +13,11 @@
 //! subscription does not outlive such a queue as one that hears nothing, `silence.rs` sees to.
 
 mod address;
-mod counts;
-mod inbox;
-mod link;
-mod outbox;
-mod pause;
+mod backoff;
+mod connection;
+mod consumer;
+mod metrics;
+mod publisher;
 mod silence;
 mod topology;
 
@@ -26,11 +26,13 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 
-use self::{address::Address, counts::Counts, inbox::Inbox, outbox::Outbox, silence::Told, topology::Topology};
+use self::{
+    address::Address, consumer::Subscription, metrics::Counts, publisher::Publisher, silence::Told, topology::Topology,
+};
 use super::{Consumer, Message, OpenError, Queue, QueueError, QueueSettings, Result, Route};
 
 /// How long a call may take in all: the port promises 5 s.
-const PATIENCE: Duration = Duration::from_millis(4_500);
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 /// The topic of an event of which no more is known than the namespace.
 const SOMETHING: &str = "changed";
@@ -40,9 +42,9 @@ const SOMETHING: &str = "changed";
 #[derive(Debug)]
 pub(super) struct AmqpQueue {
     broker: Arc<Broker>,
-    outbox: Outbox,
-    events: Inbox,
-    tasks: Inbox,
+    outbox: Publisher,
+    events: Subscription,
+    tasks: Subscription,
     counts: Counts,
 }
 
@@ -60,9 +62,9 @@ impl AmqpQueue {
         let counts = Counts::default();
         let address = Address::new(settings)?;
         let broker = Arc::new(Broker { address, topology: Topology::new(&settings.prefix), counts: counts.clone() });
-        let inbox = |route| Inbox::new(Arc::clone(&broker), route);
+        let inbox = |route| Subscription::new(Arc::clone(&broker), route);
         let (events, tasks) = (inbox(Route::Events), inbox(Route::Tasks));
-        Ok(Self { events, tasks, outbox: Outbox::new(Arc::clone(&broker)), broker, counts })
+        Ok(Self { events, tasks, outbox: Publisher::new(Arc::clone(&broker)), broker, counts })
     }
 }
 
@@ -81,9 +83,9 @@ impl Queue for AmqpQueue {
         let inbox = match route {
             Route::Events => &self.events,
             Route::Tasks => &self.tasks,
-            Route::Hints => {
+            Route::CiEvents => {
                 // Nobody shares it, so it need not be kept: the consumer does.
-                hints = Inbox::new(Arc::clone(&self.broker), route);
+                hints = Subscription::new(Arc::clone(&self.broker), route);
                 &hints
             }
         };
@@ -101,9 +103,9 @@ impl Queue for AmqpQueue {
 
 /// Why something did not work, in words without credentials.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum LinkError {
     #[error("{0}")]
-    Link(String),
+    BrokerConnection(String),
     #[error("no answer within {} ms", .0.as_millis())]
     Late(Duration),
     #[error("the broker takes nothing, as it is short of memory or disk")]
@@ -118,12 +120,12 @@ enum Trouble {
     Deaf(Duration, Told),
 }
 
-impl Trouble {
+impl LinkError {
     /// What a caller is told, who was `doing` something.
     fn told(self, doing: &str) -> QueueError {
         match self {
             Self::Full => QueueError::Full,
-            why @ (Self::Link(_)
+            why @ (Self::BrokerConnection(_)
             | Self::Late(_)
             | Self::Blocked
             | Self::Resting(_)
@@ -133,8 +135,8 @@ impl Trouble {
     }
 }
 
-impl From<lapin::Error> for Trouble {
+impl From<lapin::Error> for LinkError {
     fn from(error: lapin::Error) -> Self {
-        Self::Link(error.to_string())
+        Self::BrokerConnection(error.to_string())
     }
 }

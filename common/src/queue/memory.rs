@@ -15,7 +15,7 @@ use super::{Consumer, Delivery, Message, Queue, QueueError, Result, Route};
 const CAPACITY: usize = 10_000;
 
 /// Hints that wait for one consumer; as many as a broker keeps.
-const MOST_HINTS: usize = 1_000;
+const MAX_CI_EVENTS: usize = 1_000;
 
 /// Dead letters that are kept to be looked at; all are counted.
 const DEAD_LETTERS_KEPT: usize = 100;
@@ -66,7 +66,7 @@ impl MemoryQueue {
         match route {
             Route::Events => Some(&self.events),
             Route::Tasks => Some(&self.tasks),
-            Route::Hints => None,
+            Route::CiEvents => None,
         }
     }
 
@@ -90,7 +90,7 @@ impl Queue for MemoryQueue {
 
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
         let line = self.line(route).map_or_else(Arc::default, Arc::clone);
-        if route == Route::Hints {
+        if route == Route::CiEvents {
             self.hints().push(Arc::downgrade(&line));
         }
         Ok(Box::new(MemoryConsumer(line)))
@@ -176,7 +176,7 @@ impl Line {
             return;
         }
         messages.waiting.push_back(message.clone());
-        if messages.waiting.len() > MOST_HINTS
+        if messages.waiting.len() > MAX_CI_EVENTS
             && let Some(oldest) = messages.waiting.pop_front()
         {
             messages.known.remove(&oldest);

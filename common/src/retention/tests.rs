@@ -1,6 +1,6 @@
 use lifecycle::{
-    Actor, Entry, Fact, Mode,
-    entry::{Adopted, Gone, Protected, Terms},
+    Actor, Entry, Event, Mode,
+    event::{Adopted, Gone, PolicyRef, Protected},
     record::{FOLD_VERSION, Snapshot},
 };
 use serde_json::json;
@@ -18,21 +18,22 @@ fn day(day: i32) -> Timestamp {
     "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + DAYS * day
 }
 
-fn adopted() -> Fact {
-    let terms = Terms { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
-    Fact::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 })
+fn adopted() -> Event {
+    let terms = PolicyRef { policy: "p".into(), policy_hash: "h".into(), mode: Mode::Enforce };
+    Event::Adopted(Adopted { terms, created: day(0), ci: Vec::new(), deadline: None, again: false, deleted_before: 0 })
 }
 
-fn gone() -> Fact {
-    Fact::Gone(Gone {})
+fn gone() -> Event {
+    Event::Gone(Gone {})
 }
 
 /// Writes a history, each entry a day after the one before it, and the snapshot of it.
-async fn history(store: &SharedStore, uid: &str, from: i32, facts: Vec<Fact>) -> Record {
+async fn history(store: &SharedStore, uid: &str, from: i32, facts: Vec<Event>) -> Record {
     let mut record = Record::new(Uid::new(uid));
     for (fact, at) in facts.into_iter().zip(from..) {
         let (actor, seq) = (Actor::role("collector", "test"), record.head + 1);
-        let entry = Entry { uid: Uid::new(uid), seq, at: day(at), actor, name: uid.to_owned(), token: token(), fact };
+        let entry =
+            Entry { uid: Uid::new(uid), seq, at: day(at), actor, name: uid.to_owned(), token: token(), event: fact };
         assert_eq!(store.append(&entry).await.unwrap(), Inserted::Written);
         record.fold(&entry);
     }
@@ -72,7 +73,7 @@ async fn who_is_gone_for_longer_is_forgotten_and_nobody_else() {
 #[tokio::test]
 async fn what_cannot_be_read_is_left_to_a_person() {
     let (_directory, store) = temporary().await;
-    let later = Fact::Unrecognised { kind: "Slept".into(), data: json!({}) };
+    let later = Event::Unrecognised { kind: "Slept".into(), data: json!({}) };
     history(&store, "later", 0, vec![adopted(), later, gone()]).await;
     assert_eq!(pruned(&store).await.histories, 0);
     assert_eq!(uids(&store).await, ["later"]);
@@ -82,7 +83,7 @@ async fn what_cannot_be_read_is_left_to_a_person() {
 #[tokio::test]
 async fn what_was_cut_short_is_finished() {
     let (_directory, store) = temporary().await;
-    let record = history(&store, "u", 0, vec![adopted(), Fact::Protected(Protected { on: true }), gone()]).await;
+    let record = history(&store, "u", 0, vec![adopted(), Event::Protected(Protected { on: true }), gone()]).await;
     store.forget(&record.uid).await.unwrap();
     history(&store, "u", 0, vec![adopted()]).await;
     store.put_snapshot(&record).await.unwrap();
@@ -140,7 +141,7 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
     for number in 0..700 {
         store.claim(&claim(ClaimKind::Slots, day(1), number)).await.unwrap();
     }
-    for kind in [ClaimKind::Slots, ClaimKind::Waves, ClaimKind::Controls] {
+    for kind in [ClaimKind::Slots, ClaimKind::Unannounced, ClaimKind::Controls] {
         store.claim(&claim(kind, day(2), 1)).await.unwrap();
         store.claim(&claim(kind, day(95), 1)).await.unwrap();
     }
@@ -152,7 +153,7 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
             .unwrap()
             .is_some()
     };
-    for kind in [ClaimKind::Slots, ClaimKind::Waves, ClaimKind::Controls] {
+    for kind in [ClaimKind::Slots, ClaimKind::Unannounced, ClaimKind::Controls] {
         assert!(last(kind, day(95)).await, "{kind:?}");
         assert_eq!(last(kind, day(2)).await, kind == ClaimKind::Controls, "{kind:?}");
     }
@@ -161,16 +162,16 @@ async fn windows_that_are_over_are_forgotten_and_decrees_never() {
 #[tokio::test]
 async fn heartbeats_of_the_dead_go_also_beyond_a_page_of_them() {
     let (_directory, store) = temporary().await;
-    let beat = |id: String, at| Heartbeat { id, role: "r".into(), started: at, at, body: json!({}) };
+    let heartbeat = |id: String, at| Heartbeat { id, role: "r".into(), started: at, at, body: json!({}) };
     for number in 0..600 {
-        store.beat(&beat(format!("dead-{number}"), day(98))).await.unwrap();
+        store.heartbeat(&heartbeat(format!("dead-{number}"), day(98))).await.unwrap();
     }
-    store.beat(&beat("zoe".into(), day(100))).await.unwrap();
-    let sweeps = Heartbeat { body: json!({"until": day(101)}), ..beat("sweep-0".into(), day(98)) };
-    store.beat(&sweeps).await.unwrap();
+    store.heartbeat(&heartbeat("zoe".into(), day(100))).await.unwrap();
+    let sweeps = Heartbeat { body: json!({"until": day(101)}), ..heartbeat("sweep-0".into(), day(98)) };
+    store.heartbeat(&sweeps).await.unwrap();
     assert_eq!(pruned(&store).await.heartbeats, 600);
-    let left = store.beats(9).await.unwrap();
-    assert_eq!(left.iter().map(|beat| beat.id.as_str()).collect::<Vec<_>>(), ["sweep-0", "zoe"]);
+    let left = store.heartbeats(9).await.unwrap();
+    assert_eq!(left.iter().map(|heartbeat| heartbeat.id.as_str()).collect::<Vec<_>>(), ["sweep-0", "zoe"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 use super::{ChannelLine, Overview};
-use crate::{beats::Checks, timings::Timings};
+use crate::{heartbeat::CheckCounts, timings::Timings};
 
 /// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
 pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
@@ -22,22 +22,22 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     gauge("stopped", "Whether all deletions are stopped", page.stop.is_some().into());
     let help = "Whether deletions wait because those that were accepted do not end, for a reason that holds all";
     gauge("deletions_held", help, page.hold.is_some().into());
-    gauge("store_doubted", "Whether the store may be another one than before", page.doubt.is_some().into());
+    gauge("store_mismatch", "Whether the store may be another one than before", page.mismatch.is_some().into());
     gauge(
-        "mark_mismatches",
+        "marker_mismatches",
         "Namespaces whose mark does not agree with their history, and which are therefore not deleted",
-        page.mark_mismatches,
+        page.marker_mismatches,
     );
     gauge("configuration_differs", "Whether another configuration is in force than the one here", differs.into());
     gauge("managed", "Namespaces that are managed", page.managed);
     gauge("under_way", "Deletions under way", page.under_way_in_all);
     gauge("budget_used", &format!("Deletions in these {window}"), page.budget.used);
     gauge("budget_limit", &format!("Deletions that are allowed in these {window}"), page.budget.limit);
-    gauge("waves_used", &format!("Deletions that nobody foretold in these {window}"), page.waves.used);
+    gauge("unannounced_used", &format!("Deletions that nobody foretold in these {window}"), page.unannounced.used);
     gauge(
-        "waves_limit",
+        "unannounced_limit",
         &format!("Deletions that nobody foretold and that are allowed in these {window}"),
-        page.waves.limit,
+        page.unannounced.limit,
     );
     let collectors = page.collectors.iter().filter(|it| it.alive).count();
     gauge("collectors", "Collectors that were heard of lately", collectors.try_into().unwrap_or(u64::MAX));
@@ -68,13 +68,13 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
             checks.get_or_create(&labels).inc_by(count);
         }
     }
-    registry.register("namespace_manager_ns_check", Checks::HELP, checks);
+    registry.register("namespace_manager_ns_check", CheckCounts::HELP, checks);
 
     let contested = Family::<Vec<(&str, String)>, Counter>::default();
     for (owner, of_owner) in &page.checks {
         contested.get_or_create(&vec![("owner", owner.clone())]).inc_by(of_owner.contested);
     }
-    registry.register("namespace_manager_annotations_contested", Checks::CONTESTED_HELP, contested);
+    registry.register("namespace_manager_annotations_contested", CheckCounts::CONTESTED_HELP, contested);
 
     let deleted = Family::<Vec<(&str, String)>, Counter>::default();
     for (owner, of_owner) in &page.deleted {
@@ -85,13 +85,13 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     let help = "Deletions that were accepted, by the status that led to them";
     registry.register("namespace_manager_ns_delete", help, deleted);
 
-    let troubles = Family::<Vec<(&str, &str)>, Gauge>::default();
+    let retries = Family::<Vec<(&str, &str)>, Gauge>::default();
     for role in ["collect-controller", "action-controller"] {
         let of_role = page.controllers.iter().filter(|it| it.role == role && it.alive);
-        let count = of_role.map(|it| it.troubles.len()).sum::<usize>().try_into().unwrap_or(u64::MAX);
-        troubles.get_or_create(&vec![("role", role)]).set(whole(count));
+        let count = of_role.map(|it| it.retries.len()).sum::<usize>().try_into().unwrap_or(u64::MAX);
+        retries.get_or_create(&vec![("role", role)]).set(whole(count));
     }
-    registry.register("namespace_manager_job_troubles", "What keeps Jobs from being as they should", troubles);
+    registry.register("namespace_manager_job_troubles", "What keeps Jobs from being as they should", retries);
 }
 
 fn whole(value: u64) -> i64 {

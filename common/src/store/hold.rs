@@ -94,7 +94,7 @@ pub fn held_in(directory: &Path, is_store: impl Fn(&str) -> bool) -> Vec<(PathBu
 /// Whether somebody has a store's file open, or left it in the middle of something. Earlier versions hold no lock.
 #[must_use]
 pub fn is_open(store: &Path) -> bool {
-    BESIDE.iter().any(|suffix| beside(store, suffix).exists())
+    BESIDE.iter().any(|suffix| while_running(store, suffix).exists())
 }
 
 /// The stores of a directory, by their names, in order; none where it cannot be read.
@@ -124,10 +124,10 @@ fn read(file: &mut File) -> Option<Holder> {
 }
 
 fn lock_of(store: &Path) -> PathBuf {
-    beside(store, SUFFIX)
+    while_running(store, SUFFIX)
 }
 
-fn beside(store: &Path, suffix: &str) -> PathBuf {
+fn while_running(store: &Path, suffix: &str) -> PathBuf {
     let mut path = store.as_os_str().to_owned();
     path.push(suffix);
     path.into()

@@ -4,10 +4,10 @@
 //! (claims), `workers` (heartbeats), `meta` (the layout). Everything rests on one thing alone, the insert under an id of the writer's
 //! choice: no transaction, no update that decides, no index that is unique besides the one on `_id`.
 
+mod connection;
 mod documents;
 mod failure;
-mod layout;
-mod link;
+mod schema;
 
 use std::{future::Future, time::Duration};
 
@@ -26,10 +26,10 @@ use mongodb::{
 };
 use tokio::time::timeout;
 
-use self::{failure::Failure, link::Link};
+use self::{connection::MongoConnection, failure::Failure};
 use super::{
-    Access, Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
-    first_millisecond,
+    Access, Claim, ClaimKind, EntryPosition, Heartbeat, Inserted, Observed, OpenError, Result, SourceCacheEntry, Store,
+    StoreError, first_millisecond,
 };
 
 /// The port's: every call ends within it.
@@ -54,15 +54,15 @@ const META: &str = "meta";
 /// A store in a database of a server.
 #[derive(Debug)]
 pub(super) struct MongoStore {
-    link: Link,
+    link: MongoConnection,
 }
 
 impl MongoStore {
     /// Connects, and lays out the database where nothing is in it.
     pub(super) async fn open(url: &str, access: &Access) -> std::result::Result<Self, OpenError> {
-        let link = Link::connect(url, access).await?;
+        let link = MongoConnection::connect(url, access).await?;
         let place = link.place().to_owned();
-        layout::prepare(&link.database().await).await.map_err(|failure| failure.while_opening(place))?;
+        schema::prepare(&link.database().await).await.map_err(|failure| failure.while_opening(place))?;
         Ok(Self { link })
     }
 
@@ -117,7 +117,7 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>> {
         let doing = || format!("read what was appended since {from}");
         let filter = tail_filter(from, after);
         self.call(doing, |database| {
@@ -216,7 +216,7 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn put_note(&self, note: &Note) -> Result<()> {
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()> {
         let doing = || format!("keep the note about `{}`", note.about);
         let place = self.link.place();
         let document =
@@ -225,7 +225,7 @@ impl Store for MongoStore {
         self.call(doing, |database| put(database.collection(NOTES), filter.clone(), document.clone())).await
     }
 
-    async fn note(&self, about: &str) -> Result<Option<Note>> {
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>> {
         let doing = || format!("read the note about `{about}`");
         self.call(doing, |database| async move {
             let found = database.collection::<Document>(NOTES).find_one(doc! { "_id": about }).await?;
@@ -280,26 +280,27 @@ impl Store for MongoStore {
         .await
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
-        let doing = || format!("keep the heartbeat of `{}`", beat.id);
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        let doing = || format!("keep the heartbeat of `{}`", heartbeat.id);
         let place = self.link.place();
         let document =
-            documents::of_beat(beat).map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
-        self.call(doing, |database| put(database.collection(BEATS), doc! { "_id": &beat.id }, document.clone())).await
+            documents::of_beat(heartbeat).map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
+        self.call(doing, |database| put(database.collection(BEATS), doc! { "_id": &heartbeat.id }, document.clone()))
+            .await
     }
 
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
         self.call(
             || "read heartbeats".to_owned(),
             |database| async move {
-                let beats = database.collection::<Document>(BEATS);
-                read(beats.find(doc! {}).sort(doc! { "_id": 1 }), limit, documents::to_beat).await
+                let heartbeats = database.collection::<Document>(BEATS);
+                read(heartbeats.find(doc! {}).sort(doc! { "_id": 1 }), limit, documents::to_beat).await
             },
         )
         .await
     }
 
-    async fn forget_beat(&self, id: &str) -> Result<()> {
+    async fn remove_heartbeat(&self, id: &str) -> Result<()> {
         let doing = || format!("forget the heartbeat of `{id}`");
         self.call(doing, |database| async move {
             database.collection::<Document>(BEATS).delete_one(doc! { "_id": id }).await?;
@@ -355,7 +356,7 @@ fn claims_of(database: &Database, kind: ClaimKind) -> Collection<Document> {
             let options = CollectionOptions::builder().read_concern(ReadConcern::linearizable()).build();
             database.collection_with_options(kind.as_str(), options)
         }
-        ClaimKind::Slots | ClaimKind::Waves => database.collection(kind.as_str()),
+        ClaimKind::Slots | ClaimKind::Unannounced => database.collection(kind.as_str()),
     }
 }
 
@@ -444,7 +445,7 @@ async fn forget_traces(database: Database, uid: &Uid) -> std::result::Result<(),
 }
 
 /// Entries from an instant on, and after a place; of the two bounds the later one says it all.
-fn tail_filter(from: Timestamp, after: Option<&Place>) -> Document {
+fn tail_filter(from: Timestamp, after: Option<&EntryPosition>) -> Document {
     let from = first_millisecond(from);
     match after {
         Some(place) if place.at.as_millisecond() >= from => {

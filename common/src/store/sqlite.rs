@@ -2,13 +2,13 @@
 //!
 //! Several processes may use one file at the same time; it has to be on a local disk.
 
-mod changes;
 mod failure;
 mod file;
 mod queries;
 mod readers;
 mod schema;
 mod writer;
+mod writes;
 
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use lifecycle::{Entry, Record, Uid};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use self::{changes::Change, failure::Failure, file::StoreFile, readers::Readers, writer::Writer};
+use self::{failure::Failure, file::StoreFile, readers::Readers, writer::Writer, writes::StoreWrite};
 use super::{
-    Claim, ClaimKind, Heartbeat, Inserted, Note, Observed, OpenError, Place, Result, Store, StoreError,
-    first_millisecond,
+    Claim, ClaimKind, EntryPosition, Heartbeat, Inserted, Observed, OpenError, Result, SourceCacheEntry, Store,
+    StoreError, first_millisecond,
 };
 
 /// The port's: every call ends within it.
@@ -66,7 +66,7 @@ impl SqliteStore {
     async fn write(
         &self,
         doing: impl FnOnce() -> String,
-        change: std::result::Result<Change, Failure>,
+        change: std::result::Result<StoreWrite, Failure>,
     ) -> Result<Inserted> {
         let written = match change {
             Ok(change) => within_deadline(self.writer.write(change)).await,
@@ -83,7 +83,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn append(&self, entry: &Entry) -> Result<Inserted> {
-        self.write(|| format!("append entry {} of `{}`", entry.seq, entry.uid), Change::entry(entry)).await
+        self.write(|| format!("append entry {} of `{}`", entry.seq, entry.uid), StoreWrite::entry(entry)).await
     }
 
     async fn history(&self, uid: &Uid, after: u64, limit: usize) -> Result<Vec<Entry>> {
@@ -92,7 +92,7 @@ impl Store for SqliteStore {
         self.read(doing, move |connection| queries::history(connection, &uid, after, limit)).await
     }
 
-    async fn tail(&self, from: Timestamp, after: Option<&Place>, limit: usize) -> Result<Vec<Entry>> {
+    async fn tail(&self, from: Timestamp, after: Option<&EntryPosition>, limit: usize) -> Result<Vec<Entry>> {
         let doing = || format!("read what was appended since {from}");
         let after = after.cloned();
         let from = first_millisecond(from);
@@ -106,7 +106,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_snapshot(&self, record: &Record) -> Result<()> {
-        self.write(|| format!("put the snapshot of `{}`", record.uid), Change::snapshot(record)).await.map(drop)
+        self.write(|| format!("put the snapshot of `{}`", record.uid), StoreWrite::snapshot(record)).await.map(drop)
     }
 
     async fn snapshot(&self, uid: &Uid) -> Result<Option<Record>> {
@@ -131,7 +131,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_observation(&self, uid: &Uid, observed: &Observed) -> Result<()> {
-        let change = Change::observation(uid, observed);
+        let change = StoreWrite::observation(uid, observed);
         self.write(|| format!("keep what was observed of `{uid}`"), change).await.map(drop)
     }
 
@@ -141,11 +141,11 @@ impl Store for SqliteStore {
         self.read(doing, move |connection| queries::observation(connection, &uid)).await
     }
 
-    async fn put_note(&self, note: &Note) -> Result<()> {
-        self.write(|| format!("keep the note about `{}`", note.about), Change::note(note)).await.map(drop)
+    async fn put_note(&self, note: &SourceCacheEntry) -> Result<()> {
+        self.write(|| format!("keep the note about `{}`", note.about), StoreWrite::note(note)).await.map(drop)
     }
 
-    async fn note(&self, about: &str) -> Result<Option<Note>> {
+    async fn note(&self, about: &str) -> Result<Option<SourceCacheEntry>> {
         let doing = || format!("read the note about `{about}`");
         let about = about.to_owned();
         self.read(doing, move |connection| queries::note(connection, &about)).await
@@ -156,12 +156,12 @@ impl Store for SqliteStore {
         let before = first_millisecond(before);
         let about = self.read(doing, move |connection| queries::notes_before(connection, before, limit)).await?;
         let found = about.len();
-        self.write(doing, Ok(Change::ForgetNotes { about, before })).await.map(|_| found)
+        self.write(doing, Ok(StoreWrite::ForgetNotes { about, before })).await.map(|_| found)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Inserted> {
         let doing = || format!("claim {} `{}` number {}", claim.kind.as_str(), claim.group, claim.number);
-        self.write(doing, Change::claim(claim)).await
+        self.write(doing, StoreWrite::claim(claim)).await
     }
 
     async fn claims(&self, kind: ClaimKind, group: &str, from: u64, limit: usize) -> Result<Vec<Claim>> {
@@ -176,21 +176,23 @@ impl Store for SqliteStore {
         self.read(doing, move |connection| queries::last_claim(connection, kind, &group)).await
     }
 
-    async fn beat(&self, beat: &Heartbeat) -> Result<()> {
-        self.write(|| format!("keep the heartbeat of `{}`", beat.id), Change::beat(beat)).await.map(drop)
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        self.write(|| format!("keep the heartbeat of `{}`", heartbeat.id), StoreWrite::heartbeat(heartbeat))
+            .await
+            .map(drop)
     }
 
-    async fn beats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
-        self.read(|| "read heartbeats".to_owned(), move |connection| queries::beats(connection, limit)).await
+    async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
+        self.read(|| "read heartbeats".to_owned(), move |connection| queries::heartbeats(connection, limit)).await
     }
 
-    async fn forget_beat(&self, id: &str) -> Result<()> {
-        let change = Change::ForgetBeat { id: id.to_owned() };
+    async fn remove_heartbeat(&self, id: &str) -> Result<()> {
+        let change = StoreWrite::ForgetBeat { id: id.to_owned() };
         self.write(|| format!("forget the heartbeat of `{id}`"), Ok(change)).await.map(drop)
     }
 
     async fn forget(&self, uid: &Uid) -> Result<()> {
-        let change = Change::Forget { uid: uid.as_str().to_owned() };
+        let change = StoreWrite::Forget { uid: uid.as_str().to_owned() };
         self.write(|| format!("forget `{uid}`"), Ok(change)).await.map(drop)
     }
 
@@ -203,11 +205,11 @@ impl Store for SqliteStore {
         let group = before.to_owned();
         let ids = self.read(doing, move |connection| queries::claims_before(connection, kind, &group, limit)).await?;
         let found = ids.len();
-        self.write(doing, Ok(Change::forget_claims(kind, ids))).await.map(|_| found)
+        self.write(doing, Ok(StoreWrite::forget_claims(kind, ids))).await.map(|_| found)
     }
 
     async fn ping(&self) -> Result<()> {
-        self.write(|| "write".to_owned(), Ok(Change::Ping)).await.map(drop)
+        self.write(|| "write".to_owned(), Ok(StoreWrite::Ping)).await.map(drop)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The store's suite.
 
-mod beats;
 mod claims;
 mod crashes;
 mod decrees;
 mod forgetting;
+mod heartbeats;
 mod histories;
 mod mongo;
 mod notes;
@@ -19,7 +19,7 @@ use common::{
     store::{self, Access, Claim, Inserted, OpenError, SharedStore, Store},
 };
 use jiff::{Timestamp, ToSpan};
-use lifecycle::{Actor, Entry, Fact, Uid, entry::Protected};
+use lifecycle::{Actor, Entry, Event, Uid, event::Protected};
 use serde_json::Value;
 
 /// A new, empty store, and what a later version of this program might have put into it.
@@ -86,7 +86,7 @@ macro_rules! suite {
                 the_last_note_is_read_as_it_was_put
                 old_notes_are_forgotten_by_pages
             }
-            beats {
+            heartbeats {
                 the_last_beat_of_each_instance_is_kept
                 a_beat_is_forgotten_and_may_come_again
             }
@@ -144,8 +144,16 @@ fn actor() -> Actor {
 
 /// Some entry, of an own writer.
 fn entry(uid: &str, seq: u64) -> Entry {
-    let fact = Fact::Protected(Protected { on: seq % 2 == 1 });
-    Entry { uid: Uid::new(uid), seq, at: at(seq), actor: actor(), name: format!("name-of-{uid}"), token: token(), fact }
+    let fact = Event::Protected(Protected { on: seq % 2 == 1 });
+    Entry {
+        uid: Uid::new(uid),
+        seq,
+        at: at(seq),
+        actor: actor(),
+        name: format!("name-of-{uid}"),
+        token: token(),
+        event: fact,
+    }
 }
 
 async fn append(store: &dyn Store, entries: &[Entry]) {

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 /// The longest value that is kept, in bytes: a name of Kubernetes has at most 253.
-const LONGEST: usize = 256;
+const MAX_TEXT_LENGTH: usize = 256;
 
 /// The most labels that are kept. Alerts have about ten.
-const MOST_LABELS: usize = 32;
+const MAX_LABELS: usize = 32;
 
 /// Kept whatever else is: who reads them looks for these.
 const FIRST: [&str; 3] = ["alertname", "namespace", "severity"];
 
-/// An alert that fires, as the annotation `failing_resources` tells it (lifecycle.md section 1).
+/// An alert that fires, as the annotation `failing_resources` tells it (docs/design/lifecycle.md section 1).
 ///
 /// The order is that of the labels, so that the same alerts are always told in the same order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -26,10 +26,11 @@ pub struct Failing {
 
 impl Failing {
     pub(super) fn new(labels: &HashMap<String, String>, annotations: &HashMap<String, String>) -> Self {
-        let mut names: Vec<_> = labels.keys().filter(|name| name.len() <= LONGEST).collect();
+        let mut names: Vec<_> = labels.keys().filter(|name| name.len() <= MAX_TEXT_LENGTH).collect();
         names.sort_unstable_by_key(|name| (!FIRST.contains(&name.as_str()), *name));
-        names.truncate(MOST_LABELS);
-        let short = |name: &&str| annotations.get(*name).is_some_and(|text| text.len() <= LONGEST && !text.is_empty());
+        names.truncate(MAX_LABELS);
+        let short =
+            |name: &&str| annotations.get(*name).is_some_and(|text| text.len() <= MAX_TEXT_LENGTH && !text.is_empty());
         // A cut address leads nowhere, and one that is no address of the web is none to click on.
         let is_safe = |name: &&str| {
             let is_web = |text: &String| text.starts_with("https://") || text.starts_with("http://");
@@ -50,5 +51,5 @@ impl Failing {
 
 /// A text cut to what is kept of it, at the end of a character.
 pub(super) fn bounded(text: &str) -> &str {
-    &text[..text.floor_char_boundary(LONGEST)]
+    &text[..text.floor_char_boundary(MAX_TEXT_LENGTH)]
 }

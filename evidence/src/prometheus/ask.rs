@@ -5,7 +5,7 @@
 
 use common::{
     config::{Content, Header, Login, PrometheusSettings},
-    web::Web,
+    http_client::HttpClient,
 };
 use reqwest::{
     RequestBuilder, Response, StatusCode, Url,
@@ -22,11 +22,11 @@ const NAME: &str = "Prometheus";
 const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Asks, and returns the body of the answer, or why there is none: for people, and without secrets.
-pub(super) async fn ask(settings: &PrometheusSettings, web: &Web) -> Result<Vec<u8>, String> {
+pub(super) async fn ask(settings: &PrometheusSettings, web: &HttpClient) -> Result<Vec<u8>, String> {
     tokio::time::timeout(LIMIT, fetch(settings, web)).await.unwrap_or_else(|_| Err(late(NAME)))
 }
 
-async fn fetch(settings: &PrometheusSettings, web: &Web) -> Result<Vec<u8>, String> {
+async fn fetch(settings: &PrometheusSettings, web: &HttpClient) -> Result<Vec<u8>, String> {
     let url = address(settings);
     let answer = web.get(&url, HeaderMap::new(), send(settings, &url)).await?;
     if answer.status() != StatusCode::OK {

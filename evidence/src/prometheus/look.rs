@@ -9,7 +9,7 @@ use lifecycle::{Condition, Truth};
 use super::{
     alert::Failing,
     answer,
-    sift::{Sifted, sift},
+    filter::{Sifted, sift},
 };
 
 /// How many alerts a reason names.

@@ -21,15 +21,15 @@ pub(super) use self::{
 };
 
 /// How long something may take to become ready that sets no deadline of its own: what a Deployment has by default.
-pub(super) const PATIENCE: SignedDuration = SignedDuration::from_secs(600);
+pub(super) const START_TIMEOUT: SignedDuration = SignedDuration::from_secs(600);
 
 /// The longest message of a stranger's that is kept, in characters.
-const LONGEST: usize = 160;
+const MAX_TEXT_LENGTH: usize = 160;
 
 /// What an object says about itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Said {
+struct StatusCondition {
     #[serde(rename = "type")]
     of: String,
     status: String,
@@ -40,11 +40,11 @@ struct Said {
 }
 
 /// What it says of something; `None`: nothing.
-fn said<'a>(all: &'a [Said], of: &str) -> Option<&'a Said> {
+fn said<'a>(all: &'a [StatusCondition], of: &str) -> Option<&'a StatusCondition> {
     all.iter().find(|said| said.of == of)
 }
 
-impl Said {
+impl StatusCondition {
     fn is(&self, status: &str) -> bool {
         self.status == status
     }
@@ -64,8 +64,8 @@ fn told(reason: Option<&str>, message: Option<&str>) -> String {
     let parts = [reason, message].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
     let whole = parts.collect::<Vec<_>>().join(": ");
     let plain = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
-    let mut text: String = whole.chars().take(LONGEST).map(plain).collect();
-    if whole.chars().nth(LONGEST).is_some() {
+    let mut text: String = whole.chars().take(MAX_TEXT_LENGTH).map(plain).collect();
+    if whole.chars().nth(MAX_TEXT_LENGTH).is_some() {
         text.push('…');
     }
     text

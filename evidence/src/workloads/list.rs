@@ -1,6 +1,6 @@
 //! The workloads of one namespace, read afresh: what somebody looks at who is about to act.
 
-use common::cluster::{Cluster, Trouble, within};
+use common::cluster::{ApiError, Cluster, within};
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Resource, api::ListParams};
@@ -8,14 +8,14 @@ use kube::{Api, Resource, api::ListParams};
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
-    slim::Judged,
-    traces::Traces,
+    partial_object::PartialObject,
     watch::{Change, Event, PAGE, UNFINISHED, place},
+    workload_state::WorkloadStates,
 };
 
 /// Lists what is in a namespace, page by page. What cannot be listed is Unknown.
 pub async fn list(cluster: &Cluster, namespace: &str, now: Timestamp) -> Look {
-    let mut traces = Traces::default();
+    let mut traces = WorkloadStates::default();
     let read = async {
         in_namespace::<Deployment>(cluster, namespace, &mut traces).await?;
         in_namespace::<StatefulSet>(cluster, namespace, &mut traces).await?;
@@ -33,14 +33,14 @@ pub async fn list(cluster: &Cluster, namespace: &str, now: Timestamp) -> Look {
     }
 }
 
-async fn in_namespace<K>(cluster: &Cluster, namespace: &str, traces: &mut Traces) -> Result<(), Trouble>
+async fn in_namespace<K>(cluster: &Cluster, namespace: &str, traces: &mut WorkloadStates) -> Result<(), ApiError>
 where
-    K: Judged + Resource<Scope = NamespaceResourceScope>,
+    K: PartialObject + Resource<Scope = NamespaceResourceScope>,
 {
     all::<K>(Api::namespaced(cluster.client.clone(), namespace), traces).await
 }
 
-async fn all<K: Judged>(api: Api<K>, traces: &mut Traces) -> Result<(), Trouble> {
+async fn all<K: PartialObject>(api: Api<K>, traces: &mut WorkloadStates) -> Result<(), ApiError> {
     let kind = K::KIND;
     let mut take = |change| traces.take(Event { kind, change });
     take(Change::Begins);

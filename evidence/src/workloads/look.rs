@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Condition, Truth, time::saturating_add};
 
 use super::{
-    kinds::PATIENCE,
-    traces::{Begins, Failure, Kind, Lack, Part, Trace, Traces},
+    kinds::START_TIMEOUT,
+    workload_state::{Begins, Failure, Kind, Lack, Part, Trace, WorkloadStates},
 };
 
 /// How many resources a reason names.
 const NAMED: usize = 3;
 
 /// How many names of a namespace are told.
-const MOST: usize = 50;
+const MAX_FAILING: usize = 50;
 
 /// One look at the workloads of all namespaces.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Failing {
 impl Look {
     /// What is kept says this at that instant.
     #[must_use]
-    pub fn of_all(traces: &Traces, at: Timestamp) -> Self {
+    pub fn of_all(traces: &WorkloadStates, at: Timestamp) -> Self {
         let waiting: BTreeSet<_> = traces.of(Kind::Class).map(|(_, name, ..)| name).collect();
         let mut last_good: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for (.., trace) in traces.of(Kind::Job) {
@@ -120,8 +120,8 @@ impl Look {
             return Finding { condition, failing: Vec::new(), cut: 0 };
         }
         let names: BTreeSet<_> = failing.iter().map(|it| it.name.as_str()).collect();
-        let cut = names.len().saturating_sub(MOST);
-        Finding { condition, failing: names.into_iter().take(MOST).map(str::to_owned).collect(), cut }
+        let cut = names.len().saturating_sub(MAX_FAILING);
+        Finding { condition, failing: names.into_iter().take(MAX_FAILING).map(str::to_owned).collect(), cut }
     }
 
     /// What fails in that namespace.
@@ -147,7 +147,7 @@ impl Failing {
     fn fails(&self, at: Timestamp, not_ready_after: Option<SignedDuration>) -> bool {
         match self.failure.lacks {
             Some(Lack::OfRollout { lacks, is_over }) => {
-                let patience = not_ready_after.unwrap_or(PATIENCE);
+                let patience = not_ready_after.unwrap_or(START_TIMEOUT);
                 let need_not_be = |part: &&Part| match part {
                     Part::Held => true,
                     Part::Unready { since, is_late: true } => at < saturating_add(*since, patience),

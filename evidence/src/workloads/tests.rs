@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
-    slim::Judged,
-    traces::{Kind, Traces},
+    partial_object::PartialObject,
     watch::{Change, Event, place},
+    workload_state::{Kind, WorkloadStates},
 };
 
 /// When everything here was created.
@@ -25,7 +25,7 @@ fn minute(number: i64) -> Timestamp {
 }
 
 /// One object of namespace `ns`, with what is told of it.
-fn object<K: Judged>(name: &str, told: &Value) -> K {
+fn object<K: PartialObject>(name: &str, told: &Value) -> K {
     let mut object = json!({"metadata": {"name": name, "namespace": "ns", "creationTimestamp": created()}});
     for (key, value) in told.as_object().unwrap() {
         match key.as_str() {
@@ -37,8 +37,8 @@ fn object<K: Judged>(name: &str, told: &Value) -> K {
 }
 
 /// Traces in which all kinds were read, and held this.
-fn read(objects: &[(Kind, super::traces::Place)]) -> Traces {
-    let mut traces = Traces::default();
+fn read(objects: &[(Kind, super::workload_state::Place)]) -> WorkloadStates {
+    let mut traces = WorkloadStates::default();
     for kind in Kind::ALL {
         traces.take(Event { kind, change: Change::Begins });
         for (_, place) in objects.iter().filter(|(of, _)| *of == kind) {
@@ -49,17 +49,17 @@ fn read(objects: &[(Kind, super::traces::Place)]) -> Traces {
     traces
 }
 
-fn of<K: Judged>(name: &str, told: &Value) -> (Kind, super::traces::Place) {
+fn of<K: PartialObject>(name: &str, told: &Value) -> (Kind, super::workload_state::Place) {
     (K::KIND, place(&object::<K>(name, told), false).unwrap())
 }
 
 /// What a namespace with these says in this minute: why it fails, or nothing.
-fn said(objects: &[(Kind, super::traces::Place)], at: i64) -> Option<String> {
+fn said(objects: &[(Kind, super::workload_state::Place)], at: i64) -> Option<String> {
     said_by(None, objects, at)
 }
 
 /// The same by a policy that says for how many minutes something may be not ready.
-fn said_by(not_ready_after: Option<i64>, objects: &[(Kind, super::traces::Place)], at: i64) -> Option<String> {
+fn said_by(not_ready_after: Option<i64>, objects: &[(Kind, super::workload_state::Place)], at: i64) -> Option<String> {
     let not_ready_after = not_ready_after.map(SignedDuration::from_mins);
     let finding = Look::of_all(&read(objects), minute(at)).of("ns", created(), not_ready_after);
     match finding.condition.truth {
@@ -77,7 +77,7 @@ fn said_by(not_ready_after: Option<i64>, objects: &[(Kind, super::traces::Place)
 
 /// One object alone, in these minutes: from the first on in which it fails it says this.
 #[track_caller]
-fn check<K: Judged>(told: &Value, well: &[i64], fails: &[i64], why: &str) {
+fn check<K: PartialObject>(told: &Value, well: &[i64], fails: &[i64], why: &str) {
     let objects = [of::<K>("it", told)];
     for at in well {
         assert_eq!(said(&objects, *at), None, "in minute {at}: {told}");
@@ -335,7 +335,7 @@ fn a_claim_fails_unless_it_waits_for_its_first_pod() {
     assert_eq!(said(&[of::<Claim>("it", &used), class("WaitForFirstConsumer")], 99), fails);
 }
 
-fn lacking(name: &str) -> (Kind, super::traces::Place) {
+fn lacking(name: &str) -> (Kind, super::workload_state::Place) {
     of::<StatefulSet>(name, &json!({}))
 }
 
@@ -369,14 +369,14 @@ fn another_namespace_and_a_former_one_of_its_name_are_others() {
 
 #[test]
 fn nothing_is_known_before_all_was_read_and_while_something_cannot_be() {
-    let truth = |traces: &Traces| {
+    let truth = |traces: &WorkloadStates| {
         let look = Look::of_all(traces, minute(10));
         (look.of("ns", created(), None).condition.truth, look.outage().map(str::to_owned))
     };
-    let (unknown, outage) = truth(&Traces::default());
+    let (unknown, outage) = truth(&WorkloadStates::default());
     assert_eq!((unknown, outage.as_deref()), (Truth::Unknown, Some("Deployments were not read yet")));
     let mut traces = read(&[lacking("s")]);
-    assert!(traces.is_settled() && !Traces::default().is_settled());
+    assert!(traces.is_settled() && !WorkloadStates::default().is_settled());
     assert_eq!(truth(&traces), (Truth::True, None));
     let mut change = |kind, change| traces.take(Event { kind, change });
     change(Kind::Job, Change::Broke("forbidden".to_owned()));
@@ -393,9 +393,10 @@ fn nothing_is_known_before_all_was_read_and_while_something_cannot_be() {
 #[test]
 fn what_a_list_does_not_name_is_gone_and_so_is_what_is_being_deleted() {
     let mut traces = read(&[lacking("s")]);
-    let change = |traces: &mut Traces, change| traces.take(Event { kind: Kind::StatefulSet, change });
-    let fails =
-        |traces: &Traces| Look::of_all(traces, minute(10)).of("ns", created(), None).condition.truth == Truth::True;
+    let change = |traces: &mut WorkloadStates, change| traces.take(Event { kind: Kind::StatefulSet, change });
+    let fails = |traces: &WorkloadStates| {
+        Look::of_all(traces, minute(10)).of("ns", created(), None).condition.truth == Truth::True
+    };
     change(&mut traces, Change::Begins);
     assert!(fails(&traces), "the new list has not come through yet");
     change(&mut traces, Change::Complete);

@@ -15,15 +15,15 @@ use tokio::time::sleep;
 
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
-    slim::Judged,
-    traces::{Kind, Place},
+    partial_object::PartialObject,
+    workload_state::{Kind, Place},
 };
 
 /// How many objects one page of a list holds.
 pub(super) const PAGE: u32 = 250;
 
 /// How long a kind that cannot be read is left alone, at first and at most.
-const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// What a watch brought.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub fn watch(cluster: &Cluster) -> BoxStream<'static, Event> {
 /// Which pods are read: those that came to a good end are nobody's trouble, and pile up.
 pub(super) const UNFINISHED: &str = "status.phase!=Succeeded";
 
-fn of<K: Judged>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
+fn of<K: PartialObject>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
     let api = Api::<K>::all(cluster.client.clone());
     let timeout = cluster.watch_timeout;
     begun_again(move || cluster::watch(api.clone(), config.clone().page_size(PAGE), timeout).boxed()).boxed()
@@ -74,7 +74,7 @@ fn of<K: Judged>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event>
 
 /// A watch that begins with a list again after each error. By itself it would go on where it was, and say nothing where
 /// nothing changes: nobody could tell that from a watch that is broken still.
-fn begun_again<K: Judged>(
+fn begun_again<K: PartialObject>(
     begin: impl Fn() -> BoxStream<'static, watcher::Result<Watched<K>>> + Send + 'static,
 ) -> impl Stream<Item = Event> + Send {
     struct State<S, F> {
@@ -82,12 +82,12 @@ fn begun_again<K: Judged>(
         stream: Option<S>,
         rest: Duration,
     }
-    let state = State { stream: Some(begin()), begin, rest: REST.0 };
+    let state = State { stream: Some(begin()), begin, rest: RETRY_BACKOFF.0 };
     stream::unfold(state, async |mut state| {
         loop {
             let Some(stream) = &mut state.stream else {
                 sleep(state.rest).await;
-                state.rest = (state.rest * 2).min(REST.1);
+                state.rest = (state.rest * 2).min(RETRY_BACKOFF.1);
                 state.stream = Some((state.begin)());
                 continue;
             };
@@ -98,7 +98,7 @@ fn begun_again<K: Judged>(
                     None => continue,
                 },
                 Some(Ok(Watched::InitDone)) => {
-                    state.rest = REST.0;
+                    state.rest = RETRY_BACKOFF.0;
                     Change::Complete
                 }
                 Some(Ok(Watched::Apply(object))) => match place(&object, false) {
@@ -124,7 +124,7 @@ fn begun_again<K: Judged>(
 }
 
 /// Where an object is kept, and what of it. What is being deleted is nobody's trouble any more.
-pub(super) fn place<K: Judged>(object: &K, is_gone: bool) -> Option<Place> {
+pub(super) fn place<K: PartialObject>(object: &K, is_gone: bool) -> Option<Place> {
     let meta = object.meta();
     let trace = match (is_gone, &meta.deletion_timestamp) {
         (true, _) => None,

@@ -3,26 +3,26 @@
 use super::*;
 use crate::{
     Status,
-    ending::{DISCOVERY_FAILURE, EndCondition, Ending, GROUP_VERSION_FAILURE, PodsLeft},
     record::{Done, Stalled},
+    termination::{DISCOVERY_FAILURE, GROUP_VERSION_FAILURE, RemainingPods, Termination, TerminationCondition},
 };
 
-const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()
 }
 
-fn discovery(group: &str) -> EndCondition {
+fn discovery(group: &str) -> TerminationCondition {
     let message = format!(
         "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: {group}/v1: \
          stale GroupVersion discovery: {group}/v1"
     );
-    EndCondition { condition: DISCOVERY_FAILURE.to_owned(), reason: "DiscoveryFailed".to_owned(), message }
+    TerminationCondition { condition: DISCOVERY_FAILURE.to_owned(), reason: "DiscoveryFailed".to_owned(), message }
 }
 
-fn finalizers() -> EndCondition {
-    EndCondition {
+fn finalizers() -> TerminationCondition {
+    TerminationCondition {
         condition: "NamespaceFinalizersRemaining".to_owned(),
         reason: "SomeFinalizersRemain".to_owned(),
         message: "Some content in the namespace has finalizers remaining: a/b in 1 resource instances".to_owned(),
@@ -30,9 +30,9 @@ fn finalizers() -> EndCondition {
 }
 
 /// Namespace `ci-NUMBER`, whose deletion was accepted at this minute and which is held by these.
-fn record(number: usize, accepted: i64, conditions: &[EndCondition]) -> Record {
-    let what = Ending::new(conditions.to_vec(), ["example.org/never".to_owned()])
-        .with(PodsLeft::Counted { first: Vec::new(), in_all: 0 });
+fn record(number: usize, accepted: i64, conditions: &[TerminationCondition]) -> Record {
+    let what = Termination::new(conditions.to_vec(), ["example.org/never".to_owned()])
+        .with(RemainingPods::Counted { first: Vec::new(), in_all: 0 });
     Record {
         name: format!("ci-{number}"),
         phase: Phase::Managed,
@@ -46,17 +46,17 @@ fn uid(number: usize) -> Uid {
     Uid::new(format!("u{number}"))
 }
 
-fn unended(records: impl IntoIterator<Item = Record>) -> BTreeMap<Uid, Unended> {
-    records.into_iter().filter_map(|record| Some((record.uid.clone(), Unended::of(&record)?))).collect()
+fn unended(records: impl IntoIterator<Item = Record>) -> BTreeMap<Uid, UnfinishedDeletion> {
+    records.into_iter().filter_map(|record| Some((record.uid.clone(), UnfinishedDeletion::of(&record)?))).collect()
 }
 
 /// So many that were accepted at minute 0, and are held by these.
-fn all(count: usize, conditions: &[EndCondition]) -> BTreeMap<Uid, Unended> {
+fn all(count: usize, conditions: &[TerminationCondition]) -> BTreeMap<Uid, UnfinishedDeletion> {
     unended((0..count).map(|number| record(number, 0, conditions)))
 }
 
-fn first(unended: &BTreeMap<Uid, Unended>, minute: i64) -> Option<Hold> {
-    next(None, unended, PATIENCE, at(minute))
+fn first(unended: &BTreeMap<Uid, UnfinishedDeletion>, minute: i64) -> Option<Hold> {
+    next(None, unended, STALLED_AFTER, at(minute))
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn they_have_a_quarter_of_an_hour_to_end() {
 #[test]
 fn finalizers_and_what_is_left_hold_nobody_else() {
     assert_eq!(first(&all(99, &[finalizers()]), 9_999), None);
-    let content = EndCondition { condition: "NamespaceContentRemaining".to_owned(), ..finalizers() };
+    let content = TerminationCondition { condition: "NamespaceContentRemaining".to_owned(), ..finalizers() };
     assert_eq!(first(&all(99, &[content, finalizers()]), 9_999), None);
     assert_eq!(first(&all(99, &[]), 9_999), None);
 }
@@ -95,7 +95,7 @@ fn reasons_are_counted_apart() {
     assert_eq!(first(&unended((0..8).map(|number| record(number, 0, &of(number)))), 60), None);
     let hold = first(&unended((0..9).map(|number| record(number, 0, &of(number)))), 60).unwrap();
     assert_eq!(hold.cause.group.as_deref(), Some("b.example.org"));
-    let unread = EndCondition {
+    let unread = TerminationCondition {
         condition: GROUP_VERSION_FAILURE.to_owned(),
         reason: "GroupVersionParsingFailed".to_owned(),
         message: "unexpected GroupVersion string: a/b/c".to_owned(),
@@ -116,9 +116,9 @@ fn only_deletions_of_ours_that_are_not_over_count() {
 }
 
 /// What is known after a hold of minute 20, with these unended at this minute.
-fn then(unended: &BTreeMap<Uid, Unended>, minute: i64) -> Option<HoldEnd> {
+fn then(unended: &BTreeMap<Uid, UnfinishedDeletion>, minute: i64) -> Option<HoldEnd> {
     let hold = first(&all(6, &[discovery("a.example.org")]), 20).unwrap();
-    next(Some((&hold, at(20))), unended, PATIENCE, at(minute)).map(|next| {
+    next(Some((&hold, at(20))), unended, STALLED_AFTER, at(minute)).map(|next| {
         assert_eq!((&next.cause, &next.namespaces), (&hold.cause, &hold.namespaces));
         next.ended.unwrap()
     })
@@ -146,9 +146,9 @@ fn after_it_was_taken_back_the_others_have_a_quarter_of_an_hour_once_more() {
     let reason = [discovery("a.example.org")];
     let hold = first(&all(6, &reason), 20).unwrap();
     let left = all(5, &reason);
-    let over = next(Some((&hold, at(20))), &left, PATIENCE, at(30)).unwrap();
+    let over = next(Some((&hold, at(20))), &left, STALLED_AFTER, at(30)).unwrap();
     assert!(!over.stands());
-    let again = |minute| next(Some((&over, at(30))), &left, PATIENCE, at(minute));
+    let again = |minute| next(Some((&over, at(30))), &left, STALLED_AFTER, at(minute));
     assert_eq!(again(44), None);
     assert!(again(45).unwrap().stands());
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Common, RawChecks};
 use crate::{
     pipeline::{CiSystem, PipelineSource},
-    supersession::{By, Terms, When},
+    supersession::{GroupBy, SupersedeRules, Trigger},
 };
 
 /// Whether a newer deployment replaces a namespace, by the labels that its pipeline wrote: `projectId`, `job`, `jobId`.
@@ -15,9 +15,9 @@ use crate::{
 pub struct RawSuperseded {
     /// What both have to share besides the project and the job: `mr`, `branch`, `commit`; of several the first whose label
     /// the namespace has. Default: `mr`, then `branch`.
-    pub by: Vec<By>,
+    pub by: Vec<GroupBy>,
     /// When the newer one replaces the older: `newer-ready` once all its namespaces are `ok`, `newer-exists` at once.
-    pub when: When,
+    pub when: Trigger,
     /// Whether the newer one counts only once the CI system says that its job ran for that merge request, branch or commit of
     /// that project: `ci`, or `off` to believe the labels. Default: `ci` where it is known which CI system to ask.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub enum Confirm {
 
 impl Default for RawSuperseded {
     fn default() -> Self {
-        Self { by: vec![By::Mr, By::Branch], when: When::NewerReady, confirm: None }
+        Self { by: vec![GroupBy::Mr, GroupBy::Branch], when: Trigger::NewerReady, confirm: None }
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn superseded(
     pipeline: Option<CiSystem>,
     common: &Common<'_>,
     refuse: &mut impl FnMut(&str, String),
-) -> Option<Terms> {
+) -> Option<SupersedeRules> {
     let superseded = raw.superseded.as_ref()?;
     if superseded.by.is_empty() {
         refuse(".checks.superseded.by", "it is empty; write for example `[mr, branch]`, or leave it out".to_owned());
@@ -110,5 +110,5 @@ pub(super) fn superseded(
                    `checks.pipeline`; or choose `off`";
         refuse(".checks.superseded.confirm", why.to_owned());
     }
-    Some(Terms { by: superseded.by.clone(), when: superseded.when, confirm })
+    Some(SupersedeRules { by: superseded.by.clone(), when: superseded.when, confirm })
 }

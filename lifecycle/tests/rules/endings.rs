@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Entry, Fact, Record, Uid,
-    ending::{DISCOVERY_FAILURE, EndCondition, Ending, PodsLeft},
-    hold::{HELD_FROM, HoldEnd, Unended, next},
+    Action, Entry, Event, Record, Uid,
+    hold::{HELD_FROM, HoldEnd, UnfinishedDeletion, next},
     plan,
-    stuck::{PATIENCE, stuck},
+    stalled::{STALLED_AFTER, stalled},
+    termination::{DISCOVERY_FAILURE, RemainingPods, Termination, TerminationCondition},
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn at(minute: i64) -> Timestamp {
 
 /// What holds one of them: each letter of `abrf` is a group that cannot be discovered (`a`, `b`), content that is left, or a
 /// finalizer on what is left.
-fn conditions(held_by: &str) -> Vec<EndCondition> {
+fn conditions(held_by: &str) -> Vec<TerminationCondition> {
     let condition = |letter| {
         let (condition, reason, message) = match letter {
             'a' | 'b' => (
@@ -41,7 +41,7 @@ fn conditions(held_by: &str) -> Vec<EndCondition> {
                 "Some content in the namespace has finalizers remaining: a/b in 1 resource instances".to_owned(),
             ),
         };
-        EndCondition { condition: condition.to_owned(), reason: reason.to_owned(), message }
+        TerminationCondition { condition: condition.to_owned(), reason: reason.to_owned(), message }
     };
     held_by.chars().map(condition).collect()
 }
@@ -49,8 +49,8 @@ fn conditions(held_by: &str) -> Vec<EndCondition> {
 /// A deletion that was accepted at this minute and does not end, as its history tells; with its end, where it came.
 fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record {
     let uid = format!("u{number}");
-    let stalled = Ending::new(conditions(held_by), ["example.org/never".to_owned()])
-        .with(PodsLeft::Counted { first: Vec::new(), in_all: 0 });
+    let stalled = Termination::new(conditions(held_by), ["example.org/never".to_owned()])
+        .with(RemainingPods::Counted { first: Vec::new(), in_all: 0 });
     let facts = [
         (
             "Adopted",
@@ -59,10 +59,10 @@ fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record
         ),
         (
             "ActionIntended",
-            json!({"action": "delete", "due_to": 1, "attempt": 1, "holder": "action/a", "until": at(accepted),
+            json!({"action": "delete", "cause_seq": 1, "attempt": 1, "holder": "action/a", "until": at(accepted),
             "resource_version": "1", "cause": "stale", "decision": "it is stale", "evidence": [],
-            "evidence_at": at(accepted), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce",
-            "told": "no_channel"}),
+            "evidence_at": at(accepted), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce",
+            "notice": "no_channel"}),
         ),
         ("ActionDone", json!({"of": 2, "observed": false})),
         ("DeletionStalled", serde_json::to_value(stalled).unwrap()),
@@ -75,7 +75,7 @@ fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record
         .unwrap()
     };
     let entries: Vec<_> = (1..).zip(facts.into_iter().chain(end)).map(entry).collect();
-    assert!(!entries.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. })), "{entries:?}");
+    assert!(!entries.iter().any(|entry| matches!(entry.event, Event::Unrecognised { .. })), "{entries:?}");
     Record::of(Uid::new(uid.clone()), &entries)
 }
 
@@ -88,8 +88,8 @@ fn records(case: &Case) -> Vec<Record> {
     case.iter().enumerate().map(record).collect()
 }
 
-fn unended(records: &[Record]) -> BTreeMap<Uid, Unended> {
-    records.iter().filter_map(|record| Some((record.uid.clone(), Unended::of(record)?))).collect()
+fn unended(records: &[Record]) -> BTreeMap<Uid, UnfinishedDeletion> {
+    records.iter().filter_map(|record| Some((record.uid.clone(), UnfinishedDeletion::of(record)?))).collect()
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -109,7 +109,7 @@ proptest! {
         };
         let expected = ['a', 'b'].into_iter().any(|group| counts(group) >= HELD_FROM);
         let records = records(&case);
-        let hold = next(None, &unended(&records), PATIENCE, at(now));
+        let hold = next(None, &unended(&records), STALLED_AFTER, at(now));
         prop_assert_eq!(hold.is_some(), expected);
         if let Some(hold) = hold {
             let group = hold.cause.group.clone().unwrap_or_default();
@@ -122,15 +122,15 @@ proptest! {
     #[test]
     fn a_hold_is_over_with_the_first_that_ends(count in HELD_FROM..12, which in any::<proptest::sample::Index>()) {
         let mut case: Case = (0..count).map(|_| (0, "a", false)).collect();
-        let hold = next(None, &unended(&records(&case)), PATIENCE, at(15)).unwrap();
-        let stands = |case: &Case, minute| next(Some((&hold, at(15))), &unended(&records(case)), PATIENCE, at(minute));
+        let hold = next(None, &unended(&records(&case)), STALLED_AFTER, at(15)).unwrap();
+        let stands = |case: &Case, minute| next(Some((&hold, at(15))), &unended(&records(case)), STALLED_AFTER, at(minute));
         prop_assert_eq!(stands(&case, 9_999), None);
         let index = which.index(count);
         case[index].2 = true;
         let over = stands(&case, 16).unwrap();
         prop_assert_eq!(over.ended.clone(), Some(HoldEnd::Gone(format!("ci-{index}"))));
         let left = unended(&records(&case));
-        let again = |minute| next(Some((&over, at(16))), &left, PATIENCE, at(minute)).is_some();
+        let again = |minute| next(Some((&over, at(16))), &left, STALLED_AFTER, at(minute)).is_some();
         prop_assert!(!again(30));
         prop_assert_eq!(again(31), count > HELD_FROM);
     }
@@ -140,7 +140,7 @@ proptest! {
 #[test]
 fn a_deletion_that_does_not_end_is_stuck_and_is_not_repeated() {
     let record = history(1, 0, "arf", false);
-    let found = stuck(None, &record).unwrap();
+    let found = stalled(None, &record).unwrap();
     assert_eq!(found.from, at(0) + SignedDuration::from_mins(15));
     for words in ["NamespaceDeletionDiscoveryFailure", "configmaps. has 1 resource instances", "`example.org/never`"] {
         assert!(found.why.contains(words), "no `{words}` in: {}", found.why);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use jiff::SignedDuration;
 use lifecycle::{
-    Action, Decision, Fact, Mode, Status,
+    Action, Decision, Event, Mode, Status,
     Status::{Cancelled, Failed, Failing, Ok, Stale, Superseded, Unknown, Unstable},
     Truth,
     time::{annotation_text, saturating_add},
@@ -26,7 +26,7 @@ const SHORTER: i64 = 30 * MINUTE;
 /// The end of the owner's keep.
 const KEPT: i64 = 90 * MINUTE;
 
-/// The edges of the page (lifecycle.md section 4), word for word.
+/// The edges of the page (docs/design/lifecycle.md section 4), word for word.
 const EDGES: [(Status, &[Status]); 8] = [
     (Unknown, &[Ok, Unstable, Cancelled, Superseded, Stale]),
     (Ok, &[Unstable, Cancelled, Superseded, Stale]),
@@ -205,7 +205,7 @@ fn differs(world: &mut World, model: &mut Model) -> Option<String> {
     let taken: Vec<_> = world.history[before..]
         .iter()
         .filter_map(
-            |entry| if let Fact::StatusChanged(change) = &entry.fact { Some((change.from, change.to)) } else { None },
+            |entry| if let Event::StatusChanged(change) = &entry.event { Some((change.from, change.to)) } else { None },
         )
         .collect();
     let at = |millis| saturating_add(dawn(), SignedDuration::from_millis(millis));

@@ -8,13 +8,14 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Fact, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
+    Check, Condition, Event, Keys, Mode, Observation, Policies, Policy, Reading, Record, Status,
     Status::{Failed, Failing, Ok, Unknown, Unstable},
-    Truth, absorb, decide,
-    entry::{Entry, StatusChanged},
+    Truth, decide,
+    event::{Entry, StatusChanged},
     guards::PROMISE_MARGIN,
-    health::{Checkup, Look, Streak},
-    policy::{Common, HealthTerms},
+    health::{HealthCheck, HealthSample, Streak},
+    observe,
+    policy::{Common, HealthRules},
     time::saturating_add,
 };
 use serde_json::{Value, json};
@@ -72,22 +73,22 @@ impl Patient {
             _ => panic!("`{found}` is no look"),
         };
         let condition = |truth| Condition { truth, reason: "a look".to_owned(), observed_at: self.now };
-        let look = Look { condition: condition(truth), failing: Vec::new() };
-        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
-        let health = Checked::Seen(Checkup { look, episode, every: MINUTE });
+        let look = HealthSample { condition: condition(truth), failing: Vec::new() };
+        let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
+        let health = Check::Observed(HealthCheck { look, status_generation, every: MINUTE });
         let reading = Reading {
             namespace: namespace("a", dawn()),
             clock: condition(Truth::True),
             health,
-            succession: Checked::Off,
-            pipeline: Checked::Off,
+            supersession: Check::Disabled,
+            pipeline: Check::Disabled,
         };
-        let seen = absorb(self.seen.take(), reading, self.now);
+        let seen = observe(self.seen.take(), reading, self.now);
         for round in 0.. {
             let decision = decide(Some(self.policy()), &self.record, &seen, self.now);
             self.look_at = decision.look;
             let Some(fact) = decision.entry else { break };
-            if let Fact::StatusChanged(change) = &fact {
+            if let Event::StatusChanged(change) = &fact {
                 self.had.push(change.to);
             }
             let seq = self.record.head + 1;
@@ -109,8 +110,8 @@ impl Patient {
 
     fn streak(&mut self) -> &mut Streak {
         match &mut self.seen.as_mut().expect("somebody looked").health {
-            Checked::Seen(health) => &mut health.streak,
-            Checked::Off | Checked::Unseen => panic!("nobody looked"),
+            Check::Observed(health) => &mut health.streak,
+            Check::Disabled | Check::Pending => panic!("nobody looked"),
         }
     }
 
@@ -257,8 +258,8 @@ fn what_one_saw_without_a_break_counts_for_the_next() {
     let later = saturating_add(now, SignedDuration::from_mins(60));
     patient.now = later;
     let mut alone = patient.clone();
-    let episode = (patient.record.episode, patient.record.since.unwrap());
-    *patient.streak() = before.clone().looked_until(later, episode);
+    let status_generation = (patient.record.status_generation, patient.record.since.unwrap());
+    *patient.streak() = before.clone().looked_until(later, status_generation);
     patient.look('-');
     assert_eq!(patient.had(), "unstable failing failed");
     // Whoever does not know that starts the timer again.
@@ -266,7 +267,7 @@ fn what_one_saw_without_a_break_counts_for_the_next() {
     assert_eq!(alone.had(), "unstable failing");
     // And after an outage there was no such time.
     let unknown = Streak { is_known: false, ..before };
-    assert_eq!(unknown.clone().looked_until(later, episode), unknown);
+    assert_eq!(unknown.clone().looked_until(later, status_generation), unknown);
 }
 
 #[test]
@@ -284,9 +285,9 @@ fn what_was_seen_of_the_time_in_another_status_counts_for_that_alone() {
     assert_eq!(patient.record.status, Failing);
 }
 
-fn changed(from: Status, to: Status) -> Fact {
+fn changed(from: Status, to: Status) -> Event {
     let (reason, evidence) = ("so it is".to_owned(), Vec::new());
-    Fact::StatusChanged(lifecycle::entry::StatusChanged {
+    Event::StatusChanged(lifecycle::event::StatusChanged {
         from,
         to,
         reason,
@@ -313,16 +314,20 @@ fn a_look_that_was_overtaken_says_nothing_new() {
     // It is taken in now, and was taken a minute before the last.
     let seen = late.seen.clone().unwrap();
     let condition = Condition { truth: Truth::False, reason: "late".to_owned(), observed_at: late.now };
-    let look = Look { condition: condition.clone(), failing: Vec::new() };
-    let health = Checked::Seen(Checkup { look, episode: (patient.record.episode, patient.now), every: MINUTE });
+    let look = HealthSample { condition: condition.clone(), failing: Vec::new() };
+    let health = Check::Observed(HealthCheck {
+        look,
+        status_generation: (patient.record.status_generation, patient.now),
+        every: MINUTE,
+    });
     let reading = Reading {
         namespace: seen.namespace.clone(),
         clock: seen.clock.clone(),
         health,
-        succession: Checked::Off,
-        pipeline: Checked::Off,
+        supersession: Check::Disabled,
+        pipeline: Check::Disabled,
     };
-    assert_eq!(absorb(Some(seen.clone()), reading, patient.now), seen);
+    assert_eq!(observe(Some(seen.clone()), reading, patient.now), seen);
 }
 
 /// What should be true, counted in looks. Written from the page alone.
@@ -337,7 +342,7 @@ struct Model {
 }
 
 impl Model {
-    fn look(&mut self, found: Option<bool>, terms: &HealthTerms) -> Vec<Status> {
+    fn look(&mut self, found: Option<bool>, terms: &HealthRules) -> Vec<Status> {
         const LONG: u32 = 9;
         let counts = self.known && found.is_some();
         self.known = found.is_some();
@@ -356,7 +361,7 @@ impl Model {
         had
     }
 
-    fn next(&self, fails: bool, terms: &HealthTerms) -> Option<Status> {
+    fn next(&self, fails: bool, terms: &HealthRules) -> Option<Status> {
         let minutes = |time: SignedDuration| u32::try_from(time.as_mins()).unwrap();
         let (to, is_due) = match (self.status, fails) {
             (Unknown | Ok, true) => (Unstable, self.held + 1 >= terms.fail_after),
@@ -385,7 +390,7 @@ fn an_older_look_takes_back_nothing_that_a_newer_one_brought() {
             finalize_at: None,
             successors: Vec::new(),
         };
-        let entry = entries([(patient.now, Fact::StatusChanged(change))]).remove(0);
+        let entry = entries([(patient.now, Event::StatusChanged(change))]).remove(0);
         patient.record.fold(&Entry { seq: patient.record.head + 1, ..entry });
         let seen = patient.seen.as_ref().expect("somebody looked");
         assert_eq!(decide(Some(patient.policy()), &patient.record, seen, patient.now).entry, None, "{look}");
@@ -414,8 +419,9 @@ fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
         assert_eq!(last(&patient), status, "{looks}{own}");
         // Right after that it takes over what the other saw for a long time.
         let (looked_at, since) = (patient.now, saturating_add(patient.now, -MINUTE * 9));
-        let episode = patient.record.episode;
-        *patient.streak() = Streak { episode, fails: others == '-', since, standing: since, looked_at, is_known: true };
+        let status_generation = patient.record.status_generation;
+        *patient.streak() =
+            Streak { status_generation, fails: others == '-', since, status_since: since, looked_at, is_known: true };
         let seen = patient.seen.as_ref().expect("somebody looked");
         let decision = decide(Some(patient.policy()), &patient.record, seen, patient.now);
         assert_eq!((decision.entry, decision.look), (None, None), "{looks}{own}, and another saw {others}");

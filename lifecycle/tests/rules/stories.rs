@@ -48,7 +48,8 @@ fn difference(expected: &str, found: &str) -> String {
     let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
     let same = expected.iter().zip(&found).take_while(|(one, other)| one == other).count();
     let end = expected[same..].iter().rev().zip(found[same..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let lines = |mark: &str, lines: &[&str]| lines.iter().map(|line| format!("{mark} {line}\n")).collect::<String>();
+    let lines =
+        |marker: &str, lines: &[&str]| lines.iter().map(|line| format!("{marker} {line}\n")).collect::<String>();
     lines(" ", &expected[..same])
         + &lines("-", &expected[same..expected.len() - end])
         + &lines("+", &found[same..found.len() - end])

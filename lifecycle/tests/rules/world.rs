@@ -9,20 +9,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Actor, Checked, Condition, Decision, Entry, Fact, Fresh, Mode, Namespace, Observation, Plan, Policies,
-    Policy, Reading, Record, Task, Truth, Uid, Verdict, absorb,
+    Action, Actor, Check, Condition, Decision, Entry, Event, LiveObject, Mode, Namespace, Observation, Plan, Policies,
+    Policy, Reading, Record, Task, Truth, Uid, Verdict, annotations,
     channel::Channel,
     decide,
     decide::shown,
-    entry::{StatusNotShown, Terms},
+    event::{PolicyRef, StatusNotShown},
     guards::{PROMISE_MARGIN, guards, object_guards},
-    health::{Checkup, Look},
-    keys::Lineage,
-    mirror,
-    pipeline::{CiSystem, Kind, Links, Origin, together},
+    health::{HealthCheck, HealthSample},
+    keys::StoreIdentity,
+    observe,
+    pipeline::{CiObjectKind, CiObjectRef, CiSystem, Links, together},
     plan,
     policy::{Common, HealthSources, RawPolicy, Undeliverable},
-    supersession::{Succession, Successor},
+    supersession::{Successor, Supersession},
     time::{cut_to_millis, saturating_add},
 };
 
@@ -89,7 +89,7 @@ pub(crate) fn every(every: Option<SignedDuration>) -> HealthSources {
 
 /// What happened, for whoever tells it.
 #[derive(Clone, Debug)]
-pub(crate) enum Event {
+pub(crate) enum Logged {
     Appended(Box<Entry>),
     Mirrored(BTreeMap<&'static str, Option<String>>),
     Offered(Vec<Task>),
@@ -119,10 +119,10 @@ pub(crate) struct World {
     pub(crate) channel: Channel,
     /// Notices about other namespaces that were tried on it.
     others: u32,
-    looked: Option<Look>,
+    looked: Option<HealthSample>,
     look_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
-    pub(crate) log: Vec<(Timestamp, Event)>,
+    pub(crate) log: Vec<(Timestamp, Logged)>,
     offered: Vec<Task>,
     vanished: bool,
 }
@@ -196,37 +196,37 @@ impl World {
         };
         let clock = Condition { truth: self.clock, reason: reason.to_owned(), observed_at: self.now };
         let health = self.check_up();
-        let (succession, pipeline) = (self.succession(), self.pipeline());
-        let reading = Reading { namespace: self.namespace.clone(), clock, health, succession, pipeline };
-        let seen = absorb(self.seen.take(), reading, self.now);
+        let (supersession, pipeline) = (self.supersession(), self.pipeline());
+        let reading = Reading { namespace: self.namespace.clone(), clock, health, supersession, pipeline };
+        let seen = observe(self.seen.take(), reading, self.now);
         self.seen = Some(seen.clone());
         seen
     }
 
-    fn pipeline(&self) -> Checked<Condition> {
+    fn pipeline(&self) -> Check<Condition> {
         let links = self.applies().map(|policy| Links::of(&self.namespace, policy)).unwrap_or_default();
-        let counts = |origin: &&Origin| links.goes_with_pipeline || origin.kind == Kind::MergeRequest;
+        let counts = |origin: &&CiObjectRef| links.goes_with_pipeline || origin.kind == CiObjectKind::MergeRequest;
         together(links.origins().filter(counts).map(|origin| {
             let (truth, over, on) = match origin.kind {
-                Kind::Pipeline => (self.pipeline, "was cancelled", "running"),
-                Kind::MergeRequest => (self.merged, "was merged", "opened"),
-                Kind::Job => return Checked::Off,
+                CiObjectKind::Pipeline => (self.pipeline, "was cancelled", "running"),
+                CiObjectKind::MergeRequest => (self.merged, "was merged", "opened"),
+                CiObjectKind::Job => return Check::Disabled,
             };
-            let Some(truth) = truth else { return Checked::Unseen };
+            let Some(truth) = truth else { return Check::Pending };
             let reason = match truth {
                 Truth::True => format!("{origin} {over}"),
                 Truth::False => format!("{origin} has the status `{on}`"),
                 Truth::Unknown => format!("{} does not answer", origin.system.name()),
             };
-            Checked::Seen(Condition { truth, reason, observed_at: self.now })
+            Check::Observed(Condition { truth, reason, observed_at: self.now })
         }))
     }
 
-    fn succession(&self) -> Checked<Succession> {
+    fn supersession(&self) -> Check<Supersession> {
         if self.applies().is_none_or(|policy| policy.superseded.is_none()) {
-            return Checked::Off;
+            return Check::Disabled;
         }
-        self.replaced.map_or(Checked::Unseen, |(is_replaced, holds)| {
+        self.replaced.map_or(Check::Pending, |(is_replaced, holds)| {
             let job = self.successor;
             let (truth, reason) = match is_replaced {
                 true => (Truth::True, format!("job `{job}` deployed the same branch later, as `review-{job}`")),
@@ -235,14 +235,14 @@ impl World {
             let condition = Condition { truth, reason, observed_at: self.now };
             let successor = Successor { uid: Uid::new(format!("uid-{job}")), name: format!("review-{job}") };
             let successors = if is_replaced { vec![successor] } else { Vec::new() };
-            Checked::Seen(Succession { condition, holds, successors })
+            Check::Observed(Supersession { condition, holds, successors })
         })
     }
 
     /// A look at the health where one is due, and else the last one.
-    fn check_up(&mut self) -> Checked<Checkup> {
+    fn check_up(&mut self) -> Check<HealthCheck> {
         let Some(every) = self.applies().and_then(|policy| policy.health).map(|terms| terms.every) else {
-            return Checked::Off;
+            return Check::Disabled;
         };
         let is_due = self.looked.as_ref().is_none_or(|look| self.next_look(look, every) <= self.now);
         if let Some(truth) = self.health.filter(|_| is_due) {
@@ -252,13 +252,15 @@ impl World {
                 Truth::Unknown => ("Prometheus does not answer", Vec::new()),
             };
             let condition = Condition { truth, reason: reason.to_owned(), observed_at: self.now };
-            self.looked = Some(Look { condition, failing });
+            self.looked = Some(HealthSample { condition, failing });
         }
-        let episode = (self.record.episode, self.record.since.unwrap_or(self.now));
-        self.looked.clone().map_or(Checked::Unseen, |look| Checked::Seen(Checkup { look, episode, every }))
+        let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
+        self.looked
+            .clone()
+            .map_or(Check::Pending, |look| Check::Observed(HealthCheck { look, status_generation, every }))
     }
 
-    fn next_look(&self, last: &Look, every: SignedDuration) -> Timestamp {
+    fn next_look(&self, last: &HealthSample, every: SignedDuration) -> Timestamp {
         let next = saturating_add(last.condition.observed_at, every);
         self.look_at.map_or(next, |at| at.min(next))
     }
@@ -282,8 +284,8 @@ impl World {
 
     /// The guards as the worker sees them at its last look.
     pub(crate) fn guards(&self) -> Vec<Standing> {
-        let lineage = Lineage::default();
-        let fresh = Fresh { namespace: &self.namespace, policy: self.applies(), lineage: &lineage };
+        let store_identity = StoreIdentity::default();
+        let fresh = LiveObject { namespace: &self.namespace, policy: self.applies(), store_identity: &store_identity };
         let Some(policy) = self.standing() else { return Vec::new() };
         let on_record = guards(policy, &self.record, self.now).into_iter();
         let on_record = on_record.map(|guard| Standing { name: guard.name(), verdict: guard.verdict, why: guard.why });
@@ -303,7 +305,7 @@ impl World {
         let plan = self.plan();
         if plan.tasks != self.offered {
             self.offered.clone_from(&plan.tasks);
-            self.log.push((self.now, Event::Offered(plan.tasks)));
+            self.log.push((self.now, Logged::Offered(plan.tasks)));
         }
         due.into_iter().chain(plan.due).min()
     }
@@ -323,23 +325,23 @@ impl World {
             rounds += 1;
             assert!(rounds <= SETTLES_WITHIN, "no rest after {rounds} entries: {:?}", self.history);
         };
-        let wanted = mirror(&self.record, &seen);
+        let wanted = annotations(&self.record, &seen);
         let keys = self.policies.keys.clone();
         let differs: BTreeMap<_, _> =
             wanted.into_iter().filter(|(key, value)| keys.read(&self.namespace, key) != value.as_deref()).collect();
         if !differs.is_empty() && self.refuses {
             let is_waited_for = self.applies().is_some_and(|policy| policy.requires_visible(self.record.status));
             if is_waited_for && self.record.shown_at.is_none() && self.record.not_shown.is_none() {
-                let (of, why) = (self.record.episode, "the apiserver answered 422: not here".to_owned());
-                self.append("collector", Fact::StatusNotShown(StatusNotShown { of, why }));
+                let (of, why) = (self.record.status_generation, "the apiserver answered 422: not here".to_owned());
+                self.append("collector", Event::StatusNotShown(StatusNotShown { of, why }));
             }
         } else if !differs.is_empty() {
             for (key, value) in &differs {
                 self.annotate(&keys.ours(key), value.as_deref());
             }
-            self.log.push((self.now, Event::Mirrored(differs)));
+            self.log.push((self.now, Logged::Mirrored(differs)));
             // The answer to the write shows it.
-            let policy = self.applies().filter(|policy| self.record.terms.as_ref() == Some(&Terms::of(policy)));
+            let policy = self.applies().filter(|policy| self.record.terms.as_ref() == Some(&PolicyRef::of(policy)));
             let fact = policy.filter(|_| seen.clock.is_true()).and_then(|it| shown(it, &self.record, &self.namespace));
             if let Some(fact) = fact {
                 self.append("collector", fact);
@@ -362,7 +364,7 @@ impl World {
         panic!("{WAKES} turns fell due within {by:#}: {:?}", self.history.last());
     }
 
-    pub(crate) fn append(&mut self, who: &str, fact: Fact) {
+    pub(crate) fn append(&mut self, who: &str, fact: Event) {
         let entry = Entry {
             uid: self.record.uid.clone(),
             seq: self.record.head + 1,
@@ -370,11 +372,11 @@ impl World {
             actor: Actor::role(who, "a"),
             name: self.namespace.name.clone(),
             token: format!("{:032x}", self.record.head + 1),
-            fact,
+            event: fact,
         };
         self.record.fold(&entry);
         self.history.push(entry.clone());
-        self.log.push((self.now, Event::Appended(Box::new(entry))));
+        self.log.push((self.now, Logged::Appended(Box::new(entry))));
     }
 
     fn annotate(&mut self, key: &str, value: Option<&str>) {

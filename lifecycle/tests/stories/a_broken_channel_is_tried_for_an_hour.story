@@ -9,14 +9,14 @@ namespace review-1
 +0s     a try is refused by the channel
 +30s    a try is not answered
 +30m    a try is refused by the channel
-+0s     expect guard told waits
++0s     expect guard notice waits
 +29m    expect stale
 +29s    expect not stuck
 +0s     a try is refused by the channel
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     expect worker turns back
 +1s     a try is refused by the channel
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect unforetold
 +0s     expect guard promise waits
 +10m59s expect no task

@@ -9,7 +9,7 @@ namespace review-1
 +1s     another notice is refused for its form
 +1s     a try is refused for its form
 +0s     expect task notify
-+0s     expect guard told waits
++0s     expect guard notice waits
 +59m57s a try is refused for its form
 +0s     expect task notify
 +1s     a try is refused for its form

@@ -8,7 +8,7 @@ namespace review-1
 +0s     a try is refused by the channel
 +59m30s a try is accepted
 +30s    expect stale
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect foretold
 +0s     expect guard promise waits
 +10m29s expect no task

@@ -4,7 +4,7 @@
 policy review ttl=1h
 namespace review-1
 
-+1m     its mark is beyond its history
++1m     its marker is beyond its history
 +0s     owner ttl=30m
 +1h     expect no task
 +0s     expect guard history refuses

@@ -8,7 +8,7 @@ namespace review-1
 +0s     a try is refused for its form
 +0s     expect no task
 +1h     expect stale
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect unforetold
 +59s    expect no task
 +1s     expect task delete

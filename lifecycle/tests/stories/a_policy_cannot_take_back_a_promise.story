@@ -8,7 +8,7 @@ namespace review-1
 +0s     the notice is sent
 +31m    policy review ttl=2h warn_before=1h
 +0s     expect stale
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     a notice is intended
 +0s     the notice is sent
 +28m59s expect guard promise waits

@@ -8,7 +8,7 @@ namespace review-1
 +0s     a try finds no recipient
 +0s     expect channel failing
 +1h     expect stale
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect unforetold
 
 ---

@@ -11,12 +11,12 @@ namespace review-1
 +1s     a try finds no recipient
 +0s     expect channel broken
 +0s     expect task notify
-+0s     expect guard told waits
++0s     expect guard notice waits
 +59m57s a try finds no recipient
 +0s     expect task notify
 +1s     a try finds no recipient
 +0s     expect no task
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect unforetold
 
 ---

@@ -7,14 +7,14 @@ namespace review-1
 +3h     expect task notify
 +0s     config no-channel
 +0s     expect no task
-+1h     expect guard told clear
++1h     expect guard notice clear
 +0s     expect task delete
 +0s     config channel
-+0s     expect guard told waits
++0s     expect guard notice waits
 +1s     a notice is intended
 +0s     the notice is sent
 +1m     config no-channel
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect guard promise waits
 +9m     expect no task
 +1m     expect task delete

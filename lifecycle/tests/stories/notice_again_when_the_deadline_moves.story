@@ -14,7 +14,7 @@ namespace review-1
 +0s     the notice is sent
 +1m     owner keep_until=@8h
 +2h59m  expect task notify
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     a notice is intended
 +0s     the notice is sent
 +1h     expect no task

@@ -6,7 +6,7 @@ namespace review-1 created=@-1d
 
 +0s     expect stale
 +0s     expect task notify
-+10m    expect guard told waits
++10m    expect guard notice waits
 +0s     a notice is intended
 +0s     the notice is undeliverable
 +10m59.999s expect no task

@@ -10,12 +10,12 @@ namespace review-1
 +0s     expect stale
 +0s     expect task notify
 +0s     a notice is intended
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect guard promise waits
 +1m     policy review ttl=205m warn_before=1h visible_for=0
 +0s     expect task notify
 +0s     a notice is intended
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     the notice is sent
 +30m    expect no task
 +1m     expect task delete

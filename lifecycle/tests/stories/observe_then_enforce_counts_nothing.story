@@ -11,7 +11,7 @@ namespace review-1
 +0s     expect foretold
 +0s     config enforce
 +0s     expect unforetold
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     expect task notify
 +1s     a notice is intended
 +0s     the notice is sent

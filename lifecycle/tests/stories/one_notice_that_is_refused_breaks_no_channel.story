@@ -13,7 +13,7 @@ namespace review-1
 +0s     expect channel failing
 +0s     expect no task
 +1h     expect stale
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect unforetold
 
 ---

@@ -10,7 +10,7 @@ namespace review-1
 +1m     a try is refused for its form
 +2m     a try is refused for its form
 +0s     expect channel failing
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     expect task notify
 +1s     another notice is accepted
 +0s     expect channel working

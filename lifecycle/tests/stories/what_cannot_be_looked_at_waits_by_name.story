@@ -13,9 +13,9 @@ namespace review-1
 +20m    expect not stuck
 +0s     expect failed
 +0s     expect task delete
-+0s     a worker waits for wave
++0s     a worker waits for unannounced
 +30s    a worker waits for evidence
-+30s    a worker waits for wave
++30s    a worker waits for unannounced
 +0s     health fails
 +30s    a worker intends
 +1s     it is done
@@ -33,7 +33,7 @@ namespace review-1
      1:15:30 6. the status of entry 5 is seen
      1:15:35    offers delete due to 5
      1:15:35 7. attempt none skipped, evidence
-     1:36:05 8. attempt none skipped, wave
+     1:36:05 8. attempt none skipped, unannounced
      1:36:35 9. attempt none skipped, evidence
      1:37:35 10. delete intended, attempt 1 of 5, until @1:38:20
      1:37:35    offers nothing

@@ -13,7 +13,7 @@ namespace review-1
 +0s     it is gone
 +1h     expect no task
 +0s     it is there again
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     expect task notify
 
 ---

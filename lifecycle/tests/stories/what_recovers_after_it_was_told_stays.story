@@ -15,7 +15,7 @@ namespace review-1
 +1m     health fails
 +30s    expect failed
 +0s     a notice is intended
-+0s     expect guard told clear
++0s     expect guard notice clear
 +10m    expect guard promise clear
 +0s     expect task delete
 

@@ -6,13 +6,13 @@ namespace review-1
 
 +3h     a notice is intended
 +0s     a try finds no recipient
-+1h     expect guard told clear
++1h     expect guard notice clear
 +0s     config on_undeliverable=wait
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     expect task notify
 +0s     a notice is intended
 +0s     a try is accepted
-+0s     expect guard told clear
++0s     expect guard notice clear
 +0s     expect foretold
 
 ---

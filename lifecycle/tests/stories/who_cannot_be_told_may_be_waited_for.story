@@ -11,7 +11,7 @@ namespace review-1
 +15m59s expect not stuck
 +1s     expect stuck
 +4d     a try is refused by the channel
-+0s     expect guard told waits
++0s     expect guard notice waits
 +0s     expect task notify
 +0s     a try is accepted
 +0s     expect foretold

@@ -11,7 +11,7 @@ use super::requests::{Verbs, Window};
 use super::scene::{MANAGER, Manager, Scene};
 use super::usage::Memory;
 use super::{crowd, ledger};
-use crate::oracle::Entry;
+use crate::audit_checker::Entry;
 use crate::{AuditEvent, User, accepted_namespace_deletes};
 
 /// How many expire.

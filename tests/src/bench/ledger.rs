@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
 use super::scene::{Manager, Scene};
-use crate::oracle::Entry;
+use crate::audit_checker::Entry;
 
 /// The error of every time that is found by looking. A look takes less than a tenth of it.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -13,7 +13,7 @@ mod proxies;
 mod real;
 mod server;
 
-use common::{config::RawPrometheus, web::Web};
+use common::{config::RawPrometheus, http_client::HttpClient};
 use evidence::prometheus::{Look, Prometheus};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::Truth;
@@ -30,7 +30,7 @@ fn way(url: &str, more: Value) -> Prometheus {
     let mut section = json!({"url": url});
     section.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let settings = serde_json::from_value::<RawPrometheus>(section).unwrap().check().unwrap();
-    Prometheus::new(settings, Web::system())
+    Prometheus::new(settings, HttpClient::system())
 }
 
 /// What is said of a namespace that has been there for years, and why.

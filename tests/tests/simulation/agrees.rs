@@ -2,12 +2,12 @@
 
 use std::fmt::Debug;
 
-use common::store::{Claim, ClaimKind, Heartbeat, Place, SharedStore, Store, open};
+use common::store::{Claim, ClaimKind, EntryPosition, Heartbeat, SharedStore, Store, open};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::{Actor, Entry, Fact, Record, Uid, entry::Protected, record::Phase};
+use lifecycle::{Actor, Entry, Event, Record, Uid, event::Protected, record::Phase};
 use serde_json::json;
 
-use crate::{chance::Dice, shelf::Shelf};
+use crate::{chance::Dice, memory_store::MemoryStore};
 
 /// How many questions are asked, in each of so many orders.
 const QUESTIONS: u64 = 300;
@@ -18,10 +18,11 @@ async fn the_stories_store_answers_as_the_embedded_one() {
     for order in 0..ORDERS {
         let directory = tempfile::tempdir().unwrap();
         let sqlite = open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();
-        let (shelf, mut dice): (SharedStore, _) = (std::sync::Arc::new(Shelf::default()), Dice::new(order, "agrees"));
+        let (memory_store, mut dice): (SharedStore, _) =
+            (std::sync::Arc::new(MemoryStore::default()), Dice::new(order, "agrees"));
         for number in 0..QUESTIONS {
             let question = Question::of(&mut dice);
-            let (ours, theirs) = (question.ask(&*shelf).await, question.ask(&*sqlite).await);
+            let (ours, theirs) = (question.ask(&*memory_store).await, question.ask(&*sqlite).await);
             assert_eq!(ours, theirs, "question {number} of order {order}: {question:?}");
         }
     }
@@ -31,7 +32,7 @@ async fn the_stories_store_answers_as_the_embedded_one() {
 enum Question {
     Append(Box<Entry>),
     History(Uid, u64, usize),
-    Tail(Timestamp, Option<Place>, usize),
+    Tail(Timestamp, Option<EntryPosition>, usize),
     Named(String, usize),
     Put(Box<Record>),
     Snapshot(Uid),
@@ -53,7 +54,7 @@ impl Question {
         let seq = dice.between(1, 12);
         let at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(dice.one_of(&[0, 3, 5, 5, 8, 13]));
         let limit = dice.one_of(&[1, 2, 3, 6]);
-        let kind = dice.one_of(&[ClaimKind::Slots, ClaimKind::Waves, ClaimKind::Controls]);
+        let kind = dice.one_of(&[ClaimKind::Slots, ClaimKind::Unannounced, ClaimKind::Controls]);
         let group = dice.one_of(&["x", "y"]).to_owned();
         // Few tokens, so that some writes are another's and some one's own again.
         let token = dice.one_of(&["t", "u", "v"]).to_owned();
@@ -61,12 +62,12 @@ impl Question {
         let actor = Actor::person("me");
         match dice.below(19) {
             0..4 => {
-                let fact = Fact::Protected(Protected { on: seq.is_multiple_of(2) });
-                Self::Append(Box::new(Entry { uid, seq, at, actor, name, token, fact }))
+                let fact = Event::Protected(Protected { on: seq.is_multiple_of(2) });
+                Self::Append(Box::new(Entry { uid, seq, at, actor, name, token, event: fact }))
             }
             4 => Self::History(uid, dice.below(12), limit),
             5 => {
-                let after = dice.happens(500).then_some(Place { at, uid, seq });
+                let after = dice.happens(500).then_some(EntryPosition { at, uid, seq });
                 Self::Tail(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(5), after, limit)
             }
             6 => Self::Named(name, limit),
@@ -102,9 +103,9 @@ impl Question {
             Self::Claim(claim) => told(store.claim(claim).await),
             Self::Claims(kind, group, from, limit) => told(store.claims(*kind, group, *from, *limit).await),
             Self::Last(kind, group) => told(store.last_claim(*kind, group).await),
-            Self::Beat(beat) => told(store.beat(beat).await),
-            Self::Beats(limit) => told(store.beats(*limit).await),
-            Self::ForgetBeat(id) => told(store.forget_beat(id).await),
+            Self::Beat(heartbeat) => told(store.heartbeat(heartbeat).await),
+            Self::Beats(limit) => told(store.heartbeats(*limit).await),
+            Self::ForgetBeat(id) => told(store.remove_heartbeat(id).await),
             Self::Forget(uid) => told(store.forget(uid).await),
             // What is refused says where, which differs.
             Self::ForgetClaims(kind, before, limit) => told(store.forget_claims(*kind, before, *limit).await.ok()),

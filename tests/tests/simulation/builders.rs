@@ -5,14 +5,14 @@ use std::sync::Arc;
 use lifecycle::Keys;
 
 use crate::{
-    people::whole,
-    plot::{Act, Deploy},
+    scenario::{Act, Deploy},
+    users::whole,
     world::World,
 };
 
 /// Lets the act of this place happen.
 pub(crate) fn perform(world: &Arc<World>, place: usize) {
-    let Some(asked) = &world.plot.pipelines else { return };
+    let Some(asked) = &world.scenario.pipelines else { return };
     let Some(act) = asked.acts.get(place) else { return };
     world.tell(asked.system.as_str(), &format!("{act:?}"));
     let now = world.now();
@@ -34,7 +34,7 @@ pub(crate) fn perform(world: &Arc<World>, place: usize) {
 
 /// The namespace of this place in the cast, as it is there now.
 fn uid(world: &World, who: Option<usize>) -> Option<String> {
-    let name = &world.plot.cast.get(who?)?.name;
+    let name = &world.scenario.cast.get(who?)?.name;
     world.cluster().get(name).ok().map(|object| object.uid.clone())
 }
 
@@ -45,7 +45,7 @@ fn deploy(world: &Arc<World>, deploy: &Deploy) {
     }
     let keys = Keys::default();
     let labels = || deploy.labels.iter().map(|(key, value)| (keys.of_ci(key), value.clone()));
-    let name = &world.plot.cast[deploy.into].name;
+    let name = &world.scenario.cast[deploy.into].name;
     let there = world.cluster().get(name).ok().cloned();
     let uid = match there {
         // Nothing can be made in one that is going away.

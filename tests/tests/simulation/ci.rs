@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::pipeline::CiSystem;
 
-use crate::plot::{Begin, Deploy, Remover, Request, Source};
+use crate::scenario::{Begin, Deploy, Remover, Request, Source};
 
 pub(crate) use self::gitlab::BY_HAND;
 pub(crate) use self::{

@@ -9,14 +9,14 @@ use std::{
 };
 
 use common::{
-    beats,
     clock::Clock,
     config::Settings,
     context::Context,
-    controls, identity,
+    controls, heartbeat,
+    http_client::HttpClient,
+    identity,
     jobs::{LocalJobs, PerKind, Program, SharedJobs},
-    vitals::Vitals,
-    web::Web,
+    liveness::Liveness,
 };
 use futures::future::BoxFuture;
 use lifecycle::Actor;
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Dice,
-    edges::{Edge, elsewhere, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
+    fault_injection::{Edge, elsewhere, jobs::JobsEdge, network, queue::QueueEdge, store::StoreEdge, web::web},
     pods::Pods,
     world::{Who, World, lock},
 };
@@ -46,7 +46,7 @@ pub(crate) async fn run(world: Arc<World>, number: usize) {
         let end = live(&world, number, life, &token).await;
         token.cancel();
         world.tell(&name, &format!("ends: {end}"));
-        let mut dice = Dice::new(world.plot.seed, ("rest", number, life));
+        let mut dice = Dice::new(world.scenario.seed, ("rest", number, life));
         sleep(Duration::from_millis(dice.between(500, 20_000))).await;
     }
 }
@@ -62,16 +62,16 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         store: Arc::new(StoreEdge { edge: edge.clone(), inner: world.store.clone() }),
         queue: Arc::new(QueueEdge { edge: edge.clone(), inner: world.queue.clone() }),
         cluster: if away_until.is_some() { elsewhere::cluster(edge.clone()) } else { network::cluster(edge.clone()) },
-        clock: Clock::told({
+        clock: Clock::from_fn({
             let world = world.clone();
             move || world.clock(number)
         }),
-        web: web(edge.clone(), "nobody"),
-        vitals: Vitals::default(),
+        http: web(edge.clone(), "nobody"),
+        liveness: Liveness::default(),
         settings: watch::channel(first.clone()).1,
         instance: format!("machine-{number}.{life}"),
     };
-    if world.plot.moves() {
+    if world.scenario.moves() {
         // As each program begins.
         let Context { store, cluster, clock, .. } = &context;
         let actor = Actor::role("machine", &context.instance);
@@ -98,8 +98,8 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             move |args, cancel| {
                 let (pod, what) = (pods.next(), args.first().cloned().unwrap_or_default());
                 let instance = pod.instance();
-                let web = web_of(beats::COLLECTOR, &instance);
-                let context = Context { instance, web, settings: settings.another(), ..collect.clone() };
+                let web = web_of(heartbeat::COLLECTOR, &instance);
+                let context = Context { instance, http: web, settings: settings.another(), ..collect.clone() };
                 let work = collectors::run_job(context, args, cancel);
                 Box::pin(pod.lives(what, work))
             }
@@ -108,13 +108,13 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
             let worker = AtomicU64::new(0);
             move |_, cancel| {
                 let instance = format!("{}.{}", act.instance, worker.fetch_add(1, Ordering::Relaxed));
-                let web = web_of(beats::WORKER, &instance);
-                let work = actions::run(Context { instance, web, ..act.clone() }, cancel);
+                let web = web_of(heartbeat::WORKER, &instance);
+                let work = actions::run(Context { instance, http: web, ..act.clone() }, cancel);
                 Box::pin(pods.next().lives("work".to_owned(), work))
             }
         }),
     };
-    let jobs: SharedJobs = if world.plot.pods.is_some() {
+    let jobs: SharedJobs = if world.scenario.pods.is_some() {
         let limits = PerKind { collector: MOST_COLLECTORS, action: 2 };
         Arc::new(JobsEdge { edge, inner: Arc::new(LocalJobs::new(limits, programs)) })
     } else {
@@ -153,7 +153,7 @@ async fn passes(at: Option<Instant>) {
 }
 
 /// The web as each role reaches it, so that it is known who asks.
-fn as_each(edge: Edge) -> impl Fn(&str, &str) -> Web + Clone + Send + Sync {
+fn as_each(edge: Edge) -> impl Fn(&str, &str) -> HttpClient + Clone + Send + Sync {
     move |role, instance| web(edge.clone(), Actor::role(role, instance).as_str())
 }
 

@@ -1,10 +1,10 @@
 //! Stories about the real roles, told from seeds in no time, 300 in every run and thousands in `make chaos`: everything that can go
-//! wrong around them does, and a judge who sees all says whether a property of safety.md section 1 broke.
+//! wrong around them does, and a judge who sees all says whether a property of docs/design/protocol.md section 1 broke.
 //!
 //! The roles, their queue, job runner and clocks are the product's own. Under them lies a world in one thread with paused
 //! time: an apiserver without a socket ([`apiserver`], [`edges::network`]), a Prometheus ([`alerts`]) and a GitLab or a GitHub ([`ci`]) likewise, a store
-//! ([`shelf`], or SQLite), owners and an operator ([`people`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
-//! seed ([`plot`]), and so the story of a seed can be told again:
+//! ([`memory_store`], or SQLite), owners and an operator ([`users`]), machines that die, freeze and come back ([`machine`]). What happens in a story follows from its
+//! seed ([`scenario`]), and so the story of a seed can be told again:
 //!
 //! ```text
 //! NSM_SEED=17 cargo test -p tests --test simulation retell -- --ignored --nocapture
@@ -18,15 +18,15 @@ mod apiserver;
 mod builders;
 mod chance;
 mod ci;
-mod edges;
-mod judge;
+mod counts;
+mod fault_injection;
+mod invariants;
 mod machine;
-mod people;
-mod plot;
+mod memory_store;
 mod pods;
-mod shelf;
+mod scenario;
 mod story;
-mod tally;
+mod users;
 mod world;
 
 use std::{
@@ -37,8 +37,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use counts::Tally;
 use story::{Shelved, Told, tell};
-use tally::Tally;
 
 /// The seeds of the stories that every run tells, besides the [`REMEMBERED`].
 const FIXED: std::ops::Range<u64> = 0..204;
@@ -105,7 +105,7 @@ const MUST_HAPPEN: [&str; 112] = [
     "entry: DeadlineMoved",
     "entry: Gone",
     "entry: Kept",
-    "entry: MarkMismatched",
+    "entry: RecordMarkerMismatched",
     "entry: NoticeSent",
     "entry: NoticeSkipped",
     "entry: NoticeUndeliverable",
@@ -114,7 +114,7 @@ const MUST_HAPPEN: [&str; 112] = [
     "entry: Released",
     "entry: StatusNotShown",
     "entry: StatusShown",
-    "entry: WouldHave",
+    "entry: DryRun",
     "fault: Alerts answered 429",
     "fault: Alerts answered 500",
     "fault: Alerts hangs",
@@ -243,7 +243,7 @@ fn on_all_cores(seeds: impl Iterator<Item = u64> + Send, goes_on: impl Fn() -> b
 }
 
 fn fail(told: &Told) -> ! {
-    let seed = told.plot.seed;
+    let seed = told.scenario.seed;
     told.log.iter().for_each(|line| eprintln!("{line}"));
     eprintln!("\nThe story of seed {seed} breaks:");
     for violation in &told.violations {

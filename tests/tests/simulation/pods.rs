@@ -37,8 +37,8 @@ impl Pods {
     /// One that is about to begin.
     pub(crate) fn next(&self) -> Pod {
         let name = format!("{}.p{}", self.machine, self.born.fetch_add(1, Ordering::Relaxed));
-        let within = self.world.plot.pods.as_ref().and_then(|pods| pods.die_within);
-        let mut dice = Dice::new(self.world.plot.seed, ("pod", &name));
+        let within = self.world.scenario.pods.as_ref().and_then(|pods| pods.die_within);
+        let mut dice = Dice::new(self.world.scenario.seed, ("pod", &name));
         let dies_after = within.map(|within| Duration::from_millis(dice.between(1, within * 1_000)));
         Pod { world: self.world.clone(), machine: self.machine.clone(), name, dies_after }
     }
@@ -46,7 +46,7 @@ impl Pods {
 
 impl Pod {
     fn is_pod(&self) -> bool {
-        self.world.plot.pods.is_some()
+        self.world.scenario.pods.is_some()
     }
 
     /// As whom a collector acts.

@@ -13,12 +13,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     chance::Dice,
-    edges::{alerts, ci},
-    judge::Violation,
-    machine, people,
-    plot::Plot,
-    shelf::Shelf,
-    tally::Tally,
+    counts::Tally,
+    fault_injection::{alerts, ci},
+    invariants::Violation,
+    machine,
+    memory_store::MemoryStore,
+    scenario::Scenario,
+    users,
     world::{World, lock},
 };
 
@@ -39,7 +40,7 @@ pub(crate) enum Shelved {
 /// What came of a story.
 #[derive(Debug)]
 pub(crate) struct Told {
-    pub(crate) plot: Plot,
+    pub(crate) scenario: Scenario,
     pub(crate) violations: Vec<Violation>,
     pub(crate) log: Vec<String>,
     pub(crate) tally: Tally,
@@ -52,49 +53,51 @@ pub(crate) fn tell(seed: u64, shelved: Shelved) -> Told {
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without sockets can be built");
-    runtime.block_on(play(Plot::of(seed), shelved))
+    runtime.block_on(play(Scenario::of(seed), shelved))
 }
 
-async fn play(plot: Plot, shelved: Shelved) -> Told {
-    let settings = (0..plot.variants.len()).map(|place| configure(&plot, place)).collect();
+async fn play(scenario: Scenario, shelved: Shelved) -> Told {
+    let settings = (0..scenario.variants.len()).map(|place| configure(&scenario, place)).collect();
     let directory = tempfile::tempdir().expect("a directory can be made");
     let store: SharedStore = match shelved {
-        Shelved::InMemory => Arc::new(Shelf::default()),
+        Shelved::InMemory => Arc::new(MemoryStore::default()),
         Shelved::InSqlite => {
             let url = format!("sqlite:{}", directory.path().join("nsm.db").display());
             store::open(&url).await.expect("a new store can be made")
         }
     };
     let queue = queue::open("memory:").await.expect("a queue in memory can be made");
-    let world = Arc::new(World::new(plot, settings, store, queue));
-    world.tell("world", &format!("{:?}", world.plot));
-    for scene in world.plot.pipelines.iter().flat_map(|pipelines| &pipelines.scenes) {
+    let world = Arc::new(World::new(scenario, settings, store, queue));
+    world.tell("world", &format!("{:?}", world.scenario));
+    for scene in world.scenario.pipelines.iter().flat_map(|pipelines| &pipelines.scenes) {
         world.count(&format!("scene: {scene}"));
     }
-    for who in 0..world.plot.cast.len() {
-        if world.plot.cast[who].age > 0 {
-            people::create(&world, who);
+    for who in 0..world.scenario.cast.len() {
+        if world.scenario.cast[who].age > 0 {
+            users::create(&world, who);
         }
     }
-    for number in 0..world.plot.machines {
+    for number in 0..world.scenario.machines {
         world.tasks.spawn(machine::run(world.clone(), number));
     }
-    for who in (0..world.plot.cast.len()).filter(|who| !world.plot.cast[*who].comes_later) {
-        sleep(Duration::from_secs(Dice::new(world.plot.seed, ("arrival", who)).below(20))).await;
-        people::create(&world, who);
+    for who in (0..world.scenario.cast.len()).filter(|who| !world.scenario.cast[*who].comes_later) {
+        sleep(Duration::from_secs(Dice::new(world.scenario.seed, ("arrival", who)).below(20))).await;
+        users::create(&world, who);
     }
     trouble(&world).await;
     calm(&world).await;
     let (violations, log) = (world.judge().violations().to_vec(), world.take_log());
     let tally = lock(&world.tally).clone();
-    Told { plot: world.plot.clone(), violations, log, tally, steps: world.turn() }
+    Told { scenario: world.scenario.clone(), violations, log, tally, steps: world.turn() }
 }
 
 /// The part in which things go wrong.
 async fn trouble(world: &Arc<World>) {
     loop {
         let elapsed = world.elapsed();
-        let Some(left) = world.plot.troubled_for.checked_sub(elapsed).filter(|left| !left.is_zero()) else { return };
+        let Some(left) = world.scenario.troubled_for.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
+            return;
+        };
         if is_chase(world) {
             return;
         }
@@ -109,17 +112,17 @@ async fn calm(world: &Arc<World>) {
     world.tell("world", "all faults end");
     world.calm();
     world.thaw();
-    (0..world.plot.machines).for_each(|machine| world.set_clock(machine, 0));
+    (0..world.scenario.machines).for_each(|machine| world.set_clock(machine, 0));
     let variant = *world.configured[0].borrow();
     for configured in &world.configured {
         configured.send_replace(variant);
     }
-    let variant = world.plot.variants[variant].clone();
+    let variant = world.scenario.variants[variant].clone();
     let patience = world.judge().patience(world);
     let settled = timeout(patience, async {
         loop {
             if controls::stopped(&*world.store).await.is_ok_and(|stop| stop.is_some()) {
-                people::operate(world, people::Order::Resume);
+                users::operate(world, users::Order::Resume);
             }
             sleep(LOOK).await;
             if is_chase(world) || world.judge().unsettled(world, &variant).is_empty() {
@@ -143,22 +146,22 @@ fn is_chase(world: &World) -> bool {
 }
 
 /// The configuration at a place, as the product reads it.
-fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
-    let variant = &plot.variants[place];
+fn configure(scenario: &Scenario, place: usize) -> Arc<Settings> {
+    let variant = &scenario.variants[place];
     let mut checks = json!({});
     let mut on = json!({ "stale": { "delete": true, "grace": format!("{}s", variant.grace) } });
-    if let Some(health) = &plot.health {
+    if let Some(health) = &scenario.health {
         checks["settling_period"] = json!(format!("{}s", health.settling));
         checks["grace_period"] = json!(format!("{}s", health.grace));
         checks["fail_after"] = json!(health.fail_after);
         checks["recover_after"] = json!(health.recover_after);
         on["failed"] = json!({ "delete": health.deletes, "grace": format!("{}s", health.told_for) });
     }
-    if let Some(deployments) = &plot.deployments {
+    if let Some(deployments) = &scenario.deployments {
         checks["superseded"] = json!({ "when": if deployments.are_ready { "newer-ready" } else { "newer-exists" } });
         on["superseded"] = json!({ "delete": deployments.deletes, "grace": format!("{}s", deployments.told_for) });
     }
-    if let Some(asked) = &plot.pipelines {
+    if let Some(asked) = &scenario.pipelines {
         checks["merged"] = json!(asked.merged);
         on["cancelled"] = json!({ "delete": asked.deletes, "grace": format!("{}s", asked.told_for) });
     }
@@ -184,25 +187,25 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
         ("NSM__POLICIES", policies.to_string()),
         ("NSM__BUDGET__AT_LEAST", variant.budget.to_string()),
         ("NSM__BUDGET__SHARE", "0".to_owned()),
-        ("NSM__WAVES__AT_LEAST", variant.wave.to_string()),
+        ("NSM__WAVES__AT_LEAST", variant.unannounced.to_string()),
         ("NSM__WAVES__SHARE", "0".to_owned()),
         ("NSM__HEALTH__KUBERNETES", "false".to_owned()),
     ];
     if variant.tells {
-        let on_undeliverable = if plot.undeliverable.waits { "wait" } else { "proceed" };
+        let on_undeliverable = if scenario.undeliverable.waits { "wait" } else { "proceed" };
         variables.extend([
             ("NSM__NOTICES__WEBHOOK__URL", "http://owners.test/hook".to_owned()),
-            ("NSM__NOTICES__UNDELIVERABLE_AFTER", format!("{}s", plot.undeliverable.after)),
+            ("NSM__NOTICES__UNDELIVERABLE_AFTER", format!("{}s", scenario.undeliverable.after)),
             ("NSM__NOTICES__ON_UNDELIVERABLE", on_undeliverable.to_owned()),
         ]);
     }
-    if let Some(health) = &plot.health {
+    if let Some(health) = &scenario.health {
         variables.extend([
             ("NSM__PROMETHEUS__URL", format!("http://{}", alerts::HOST)),
             ("NSM__HEALTH__CHECK_EVERY", format!("{}s", health.check_every)),
         ]);
     }
-    if let Some(asked) = &plot.pipelines {
+    if let Some(asked) = &scenario.pipelines {
         let [url, token, every, gone, paced] = match asked.system {
             CiSystem::Gitlab => [
                 "NSM__GITLAB__URL",
@@ -227,7 +230,7 @@ fn configure(plot: &Plot, place: usize) -> Arc<Settings> {
             (paced, asked.per_minute.to_string()),
         ]);
     }
-    if let Some(pods) = &plot.pods {
+    if let Some(pods) = &scenario.pods {
         variables.extend([
             ("NSM__JOBS__SHARDS", pods.shards[place].to_string()),
             ("NSM__JOBS__SWEEP", if pods.sweeps[place] { "cron" } else { "resident" }.to_owned()),

@@ -22,10 +22,10 @@ use crate::{
     alerts::Prometheus,
     apiserver::Apiserver,
     ci::Ci,
-    judge::Judge,
-    people,
-    plot::{Deed, Moment, Plot, Way, When},
-    tally::Tally,
+    counts::Tally,
+    invariants::Judge,
+    scenario::{Moment, Scenario, ScenarioStep, Way, When},
+    users,
 };
 
 /// Who does something.
@@ -37,7 +37,7 @@ pub(crate) enum Who {
 }
 
 pub(crate) struct World {
-    pub(crate) plot: Plot,
+    pub(crate) scenario: Scenario,
     pub(crate) settings: Vec<Arc<Settings>>,
     /// What each machine is configured with now, by its place in `settings`.
     pub(crate) configured: Vec<watch::Sender<usize>>,
@@ -57,7 +57,7 @@ pub(crate) struct World {
     calm: AtomicBool,
     clocks: Mutex<Vec<Vec<(Duration, i64)>>>,
     counts: Mutex<BTreeMap<Moment, u64>>,
-    deeds: Mutex<Vec<(When, Deed)>>,
+    deeds: Mutex<Vec<(When, ScenarioStep)>>,
     lives: Mutex<Vec<CancellationToken>>,
     frozen: Mutex<Vec<Option<Instant>>>,
     /// Until when watches hear of nothing.
@@ -66,16 +66,21 @@ pub(crate) struct World {
     away: Mutex<Vec<Option<Instant>>>,
     turns: AtomicU64,
     /// When something went wrong for each machine.
-    troubles: Mutex<Vec<Vec<Duration>>>,
+    retries: Mutex<Vec<Vec<Duration>>>,
 }
 
 impl World {
-    pub(crate) fn new(plot: Plot, settings: Vec<Arc<Settings>>, store: SharedStore, queue: SharedQueue) -> Self {
-        let machines = plot.machines;
-        let system = plot.pipelines.as_ref().map_or(CiSystem::Gitlab, |asked| asked.system);
+    pub(crate) fn new(
+        scenario: Scenario,
+        settings: Vec<Arc<Settings>>,
+        store: SharedStore,
+        queue: SharedQueue,
+    ) -> Self {
+        let machines = scenario.machines;
+        let system = scenario.pipelines.as_ref().map_or(CiSystem::Gitlab, |asked| asked.system);
         Self {
             configured: (0..machines).map(|_| watch::channel(0).0).collect(),
-            judge: Mutex::new(Judge::new(&plot, &settings)),
+            judge: Mutex::new(Judge::new(&scenario, &settings)),
             settings,
             store,
             queue,
@@ -90,14 +95,14 @@ impl World {
             calm: AtomicBool::new(false),
             clocks: Mutex::new(vec![vec![(Duration::ZERO, 0)]; machines]),
             counts: Mutex::default(),
-            deeds: Mutex::new(plot.deeds.clone()),
+            deeds: Mutex::new(scenario.deeds.clone()),
             lives: Mutex::new((0..machines).map(|_| CancellationToken::new()).collect()),
             frozen: Mutex::new(vec![None; machines]),
             lags: Mutex::new(None),
             away: Mutex::new(vec![None; machines]),
             turns: AtomicU64::new(0),
-            troubles: Mutex::new(vec![Vec::new(); machines]),
-            plot,
+            retries: Mutex::new(vec![Vec::new(); machines]),
+            scenario,
         }
     }
 
@@ -112,7 +117,7 @@ impl World {
     }
 
     pub(crate) fn at(&self, elapsed: Duration) -> Timestamp {
-        saturating_add(self.plot.began, SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX))
+        saturating_add(self.scenario.began, SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX))
     }
 
     /// What a machine's clock shows.
@@ -149,11 +154,11 @@ impl World {
             return 0;
         }
         match way {
-            Way::Alerts => self.plot.health.as_ref().map_or(0, |health| health.rate),
-            Way::Ci => self.plot.pipelines.as_ref().map_or(0, |pipelines| pipelines.rate),
+            Way::Alerts => self.scenario.health.as_ref().map_or(0, |health| health.rate),
+            Way::Ci => self.scenario.pipelines.as_ref().map_or(0, |pipelines| pipelines.rate),
             Way::Apiserver | Way::Store | Way::Queue | Way::Owners => {
                 let at = Way::ALL.iter().position(|one| *one == way);
-                at.map_or(0, |at| self.plot.weather.rates[at])
+                at.map_or(0, |at| self.scenario.weather.rates[at])
             }
         }
     }
@@ -202,7 +207,7 @@ impl World {
             due
         };
         for (_, deed) in due {
-            people::perform(self, about, deed);
+            users::perform(self, about, deed);
         }
     }
 
@@ -249,12 +254,12 @@ impl World {
 
     /// Something goes wrong for a machine, or it stands still.
     pub(crate) fn trouble(&self, machine: usize) {
-        lock(&self.troubles)[machine].push(self.elapsed());
+        lock(&self.retries)[machine].push(self.elapsed());
     }
 
     /// Whether something went wrong for a machine from then on.
     pub(crate) fn has_troubled(&self, machine: usize, since: Duration) -> bool {
-        lock(&self.troubles)[machine].last().is_some_and(|last| *last >= since)
+        lock(&self.retries)[machine].last().is_some_and(|last| *last >= since)
     }
 
     /// A number nobody else got.
@@ -285,7 +290,7 @@ impl World {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "World({})", self.plot.seed)
+        write!(f, "World({})", self.scenario.seed)
     }
 }
 

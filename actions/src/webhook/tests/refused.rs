@@ -28,7 +28,7 @@ async fn a_certificate_that_is_not_trusted_concerns_the_channel_and_is_named() {
         // Up to the end of the handshake, which does not come to it.
         self_signed().complete_io(&mut stream)
     });
-    let (web, message) = (Web::system(), message());
+    let (web, message) = (HttpClient::system(), message());
     let delivery = deliver(&web, &settings, &message, Timestamp::UNIX_EPOCH).await;
     receive.await.unwrap().unwrap_err();
     let failure = failure(delivery);
@@ -37,10 +37,10 @@ async fn a_certificate_that_is_not_trusted_concerns_the_channel_and_is_named() {
 }
 
 /// The way by a proxy on loopback that wants a login, and has got a wrong one.
-async fn by_proxy(variable: &str) -> (Web, TcpListener) {
+async fn by_proxy(variable: &str) -> (HttpClient, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://me:pr0xy-pass@{}", listener.local_addr().unwrap());
-    (Web::by(Proxies::of(|name| (name == variable).then(|| url.clone()))), listener)
+    (HttpClient::by(Proxies::of(|name| (name == variable).then(|| url.clone()))), listener)
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_receiver_that_repeats_what_it_was_sent_shows_no_secret() {
         let url = format!("http://anna:passw0rd@{address}/hook/T0PSECRET?token=s3cret-t0ken");
         let (_directory, settings) = webhook(&url, Some("whsec_dDBwLXNlY3JldA=="));
         let repeats = Does::Repeats("401 Unauthorized", begin);
-        let (delivery, seen) = posted_by(&Web::system(), &settings, &listener, repeats).await;
+        let (delivery, seen) = posted_by(&HttpClient::system(), &settings, &listener, repeats).await;
         assert!(seen.contains("authorization: Basic YW5uYTpwYXNzdzByZA=="), "{seen}");
         assert_eq!(failure(delivery).answer, Some(format!("you sent {shown}")));
     }

@@ -1,15 +1,15 @@
 //! What `nsm history` says of each entry.
 
 use lifecycle::{
-    Action, Fact,
-    entry::{FailReason, MovedBy, SkipReason},
+    Action, Event,
+    event::{FailReason, MovedBy, SkipReason},
 };
 use serde_json::{Value, json};
 
 use super::{
     super::{
-        told::{at, entry},
-        words,
+        describe,
+        fixtures::{at, entry},
     },
     Part,
 };
@@ -25,7 +25,7 @@ fn told(kind: &str, data: Value) -> Lines {
 }
 
 fn told_of(state: &str, kind: &str, data: Value) -> Lines {
-    vec![(state.to_owned(), words::words(&entry(7, "09:00:00", kind, data)))]
+    vec![(state.to_owned(), describe::words(&entry(7, "09:00:00", kind, data)))]
 }
 
 fn entries() -> Lines {
@@ -61,69 +61,69 @@ fn entries() -> Lines {
     };
     let condition = json!({"condition": "NamespaceContentRemaining", "reason": "SomeResourcesRemain",
         "message": "Some resources are remaining: configmaps. has 1 resource instances"});
-    every!(Fact {
-        Fact::Adopted(_) => [
+    every!(Event {
+        Event::Adopted(_) => [
             told("Adopted", adopted(false, &deadline)),
             told_of("Adopted, without an end", "Adopted", adopted(false, &Value::Null)),
             told_of("Adopted, again", "Adopted", adopted(true, &deadline)),
         ].concat(),
-        Fact::PolicyChanged(_) => told("PolicyChanged", terms.clone()),
-        Fact::StatusChanged(_) => told("StatusChanged", json!({"from": "ok", "to": "stale", "reason": "REASON", "evidence": [],
+        Event::PolicyChanged(_) => told("PolicyChanged", terms.clone()),
+        Event::StatusChanged(_) => told("StatusChanged", json!({"from": "ok", "to": "stale", "reason": "REASON", "evidence": [],
             "finalize_at": null})),
-        Fact::StatusShown(_) => told("StatusShown", json!({"of": 4})),
-        Fact::StatusNotShown(_) => told("StatusNotShown", json!({"of": 4, "why": "WHY"})),
-        Fact::DeadlineMoved(_) => every!(MovedBy {
+        Event::StatusShown(_) => told("StatusShown", json!({"of": 4})),
+        Event::StatusNotShown(_) => told("StatusNotShown", json!({"of": 4, "why": "WHY"})),
+        Event::DeadlineMoved(_) => every!(MovedBy {
             MovedBy::Owner => moved(MovedBy::Owner, json!({"source": "ttl", "text": "4h"}), "its owner"),
             MovedBy::Policy => moved(MovedBy::Policy, json!({"source": "policy"}), "the policy"),
         }),
-        Fact::Kept(_) => [
+        Event::Kept(_) => [
             kept(Some("2026-08-17T12:00:00Z"), "Kept"),
             kept(Some("2027-08-17T12:00:00Z"), "Kept, for less than was asked"),
             kept(Some("soon"), "Kept, by a text that cannot be read"),
             kept(None, "Kept, no longer"),
         ].concat(),
-        Fact::Protected(_) => [
+        Event::Protected(_) => [
             told("Protected", json!({"on": true})),
             told_of("Protected, no longer", "Protected", json!({"on": false})),
         ].concat(),
-        Fact::NoticeIntended(_) => told("NoticeIntended", json!({"about": "stale", "deadline": at("12:00:00"),
+        Event::NoticeIntended(_) => told("NoticeIntended", json!({"about": "stale", "deadline": at("12:00:00"),
             "promise": at("12:00:00"), "channel": "webhook"})),
-        Fact::NoticeSent(_) => told("NoticeSent", json!({"of": 6})),
-        Fact::NoticeUndeliverable(_) => told("NoticeUndeliverable", json!({"of": 6, "why": "WHY"})),
-        Fact::NoticeSkipped(_) => told("NoticeSkipped", json!({"of": null, "about": "stale", "deadline": at("12:00:00"),
+        Event::NoticeSent(_) => told("NoticeSent", json!({"of": 6})),
+        Event::NoticeUndeliverable(_) => told("NoticeUndeliverable", json!({"of": 6, "why": "WHY"})),
+        Event::NoticeSkipped(_) => told("NoticeSkipped", json!({"of": null, "about": "stale", "deadline": at("12:00:00"),
             "why": "WHY"})),
-        Fact::ActionIntended(_) => told("ActionIntended", json!({"action": "delete", "due_to": 3, "attempt": 2,
+        Event::ActionIntended(_) => told("ActionIntended", json!({"action": "delete", "cause_seq": 3, "attempt": 2,
             "holder": "action/a", "until": at("09:00:20"), "resource_version": "5", "cause": "stale", "decision": "REASON",
-            "evidence": [], "evidence_at": at("09:00:00"), "slot": "w/1", "wave": null, "config": "h", "mode": "enforce",
-            "told": "no_channel"})),
-        Fact::ActionDone(_) => [
+            "evidence": [], "evidence_at": at("09:00:00"), "slot": "w/1", "unannounced": null, "config": "h", "mode": "enforce",
+            "notice": "no_channel"})),
+        Event::ActionDone(_) => [
             told("ActionDone", json!({"of": 6, "observed": false})),
             told_of("ActionDone, seen later", "ActionDone", json!({"of": 6, "observed": true})),
         ].concat(),
-        Fact::ActionSkipped(_) => every!(SkipReason {
+        Event::ActionSkipped(_) => every!(SkipReason {
             SkipReason::Stopped => skipped(SkipReason::Stopped, None),
             SkipReason::Budget => skipped(SkipReason::Budget, None),
-            SkipReason::Wave => skipped(SkipReason::Wave, None),
+            SkipReason::Unannounced => skipped(SkipReason::Unannounced, None),
             SkipReason::Busy => skipped(SkipReason::Busy, Some(6)),
             SkipReason::Evidence => skipped(SkipReason::Evidence, None),
             SkipReason::Changed => skipped(SkipReason::Changed, Some(6)),
-            SkipReason::Doubt => skipped(SkipReason::Doubt, None),
+            SkipReason::Unverified => skipped(SkipReason::Unverified, None),
             SkipReason::Abandoned => skipped(SkipReason::Abandoned, Some(6)),
             SkipReason::Held => skipped(SkipReason::Held, None),
         }),
-        Fact::ActionFailed(_) => every!(FailReason {
+        Event::ActionFailed(_) => every!(FailReason {
             FailReason::Refused => failed(FailReason::Refused, "refused"),
             FailReason::TooManyRequests => failed(FailReason::TooManyRequests, "too many requests"),
             FailReason::Fenced => failed(FailReason::Fenced, "fenced"),
             FailReason::Gone => failed(FailReason::Gone, "gone"),
         }),
-        Fact::DeletionStalled(_) => told("DeletionStalled", json!({"pods": {"counted": {"first": ["web-0"], "in_all": 3}},
+        Event::DeletionStalled(_) => told("DeletionStalled", json!({"pods": {"counted": {"first": ["web-0"], "in_all": 3}},
             "conditions": [condition], "finalizers": ["example.org/never"]})),
-        Fact::WouldHave(_) => told("WouldHave", json!({"action": "delete", "decision": "REASON"})),
-        Fact::MarkMismatched(_) => told("MarkMismatched", json!({"mark": "2.9.u", "why": "WHY", "epoch": 2})),
-        Fact::MarkTrusted(_) => told("MarkTrusted", json!({"mark": "2.9.u"})),
-        Fact::Gone(_) => told("Gone", json!({})),
-        Fact::Released(_) => told("Released", json!({"why": "WHY"})),
-        Fact::Unrecognised { .. } => told("Painted", json!({"blue": true})),
+        Event::DryRun(_) => told("DryRun", json!({"action": "delete", "decision": "REASON"})),
+        Event::RecordMarkerMismatched(_) => told("RecordMarkerMismatched", json!({"marker": "2.9.u", "why": "WHY", "epoch": 2})),
+        Event::RecordMarkerTrusted(_) => told("RecordMarkerTrusted", json!({"marker": "2.9.u"})),
+        Event::Gone(_) => told("Gone", json!({})),
+        Event::Released(_) => told("Released", json!({"why": "WHY"})),
+        Event::Unrecognised { .. } => told("Painted", json!({"blue": true})),
     })
 }

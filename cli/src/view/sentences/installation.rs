@@ -1,32 +1,32 @@
 //! What `nsm status` and `nsm workers` say.
 
 use common::{
-    beats::{Doing, JobTrouble, Outage},
+    heartbeat::{CurrentTask, JobRetry, Outage},
     status::{ChannelLine, Decreed, Overview, StuckLine, UnderWay, Use, WorkerLine},
 };
 use lifecycle::{Actor, Mode, Uid, channel::ChannelState};
 
 use super::{
-    super::{crew, page, told::at},
+    super::{fixtures::at, status, workers},
     Part,
 };
 
 pub(super) fn parts() -> Vec<Part> {
     vec![
-        Part { title: "nsm status: a calm day", lines: vec![("all is well".to_owned(), text(&page::tests::calm()))] },
+        Part { title: "nsm status: a calm day", lines: vec![("all is well".to_owned(), text(&status::tests::calm()))] },
         Part { title: "nsm status: the lines that change", lines: states() },
         Part { title: "nsm workers", lines: workers() },
     ]
 }
 
 fn text(page: &Overview) -> String {
-    anstream::adapter::strip_str(&page::text(page, "ten minutes")).to_string()
+    anstream::adapter::strip_str(&status::text(page, "ten minutes")).to_string()
 }
 
 /// The lines of a day that a calm one does not have.
 fn changed(change: impl FnOnce(&mut Overview)) -> String {
-    let calm = text(&page::tests::calm());
-    let mut day = page::tests::calm();
+    let calm = text(&status::tests::calm());
+    let mut day = status::tests::calm();
     change(&mut day);
     let lines: Vec<_> =
         text(&day).lines().filter(|line| !calm.lines().any(|it| it == *line)).map(str::to_owned).collect();
@@ -48,7 +48,7 @@ fn states() -> Vec<(String, String)> {
         configuration: _,
         stop: _,
         approval: _,
-        doubt: _,
+        mismatch: _,
         hold: _,
         controllers: _,
         collectors: _,
@@ -65,10 +65,10 @@ fn states() -> Vec<(String, String)> {
         stuck: _,
         stuck_in_all: _,
         wait_for_evidence: _,
-        mark_mismatches: _,
+        marker_mismatches: _,
         budget: _,
-        waves: _,
-    } = page::tests::calm();
+        unannounced: _,
+    } = status::tests::calm();
     say("mode observe", |day| day.mode = Mode::Observe);
     say("no configuration in force", |day| day.configuration.in_force = None);
     say("another configuration in force", |day| day.configuration.here = "decaf".to_owned());
@@ -88,7 +88,7 @@ fn states() -> Vec<(String, String)> {
         day.outages = vec![Outage { source, since: at("10:01:00"), why }];
     });
     say("deletions that wait for evidence", |day| day.wait_for_evidence = 2);
-    say("a namespace whose record does not agree", |day| day.mark_mismatches = 1);
+    say("a namespace whose record does not agree", |day| day.marker_mismatches = 1);
     say("dead workers", |day| day.workers.dead = 2);
     say("a backlog that nobody knows", |day| day.backlog = None);
     say("nothing managed", |day| {
@@ -97,7 +97,7 @@ fn states() -> Vec<(String, String)> {
     });
     say("a budget that is used up", |day| {
         day.budget = Use { used: 20, limit: 20, next: at("10:10:00") };
-        day.waves = Use { used: 10, limit: 10, next: at("10:10:00") };
+        day.unannounced = Use { used: 10, limit: 10, next: at("10:10:00") };
     });
     say("an attempt under way, and more than are listed", |day| {
         let (namespace, uid, holder) = ("ci-1".to_owned(), Uid::new("u1"), "action/pod-w.1".to_owned());
@@ -112,7 +112,7 @@ fn states() -> Vec<(String, String)> {
     });
     lines.push(("a stop".to_owned(), changed(|day| day.stop = Some(decreed(Actor::person("bob"), "maintenance")))));
     let other = "namespace `ci-7`: its annotation `record` is of another store (epoch 2)";
-    lines.push(("a store that may be another".to_owned(), changed(|day| day.doubt = Some(decreed(role(), other)))));
+    lines.push(("a store that may be another".to_owned(), changed(|day| day.mismatch = Some(decreed(role(), other)))));
     let hold = "the deletions of `ci-1` were accepted and do not end";
     lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(decreed(role(), hold)))));
     for (reason, what) in [
@@ -121,14 +121,14 @@ fn states() -> Vec<(String, String)> {
         ("pending", "job `action-1` has not begun: no image"),
         ("unreachable", "the apiserver does not answer"),
     ] {
-        let trouble = JobTrouble {
+        let trouble = JobRetry {
             reason: reason.to_owned(),
             what: what.to_owned(),
             since: at("09:54:00"),
             times: 4,
             not_before: at("10:04:08"),
         };
-        lines.push((format!("jobs {reason}"), changed(|day| day.controllers[0].troubles = vec![trouble])));
+        lines.push((format!("jobs {reason}"), changed(|day| day.controllers[0].retries = vec![trouble])));
     }
     let channel = |state: ChannelState, name: &str| {
         let why = (state != ChannelState::Working).then(|| "it answered 401 Unauthorized".to_owned());
@@ -147,18 +147,19 @@ fn states() -> Vec<(String, String)> {
 }
 
 fn workers() -> Vec<(String, String)> {
-    let line = |alive, doing, unarmed| WorkerLine {
+    let line = |alive, doing, admission_error| WorkerLine {
         instance: "pod-w.1".to_owned(),
         since: at("09:00:00"),
-        last_beat: at("09:59:50"),
+        last_heartbeat: at("09:59:50"),
         alive,
         doing,
         done: 12,
         failed: 1,
         config: "c".to_owned(),
-        unarmed,
+        admission_error,
     };
-    let doing = Doing { task: "u1/delete/3".to_owned(), namespace: Some("ci-1".to_owned()), since: at("09:59:48") };
+    let doing =
+        CurrentTask { task: "u1/delete/3".to_owned(), namespace: Some("ci-1".to_owned()), since: at("09:59:48") };
     let why = "the admission policy `nsm-mark` is not in force".to_owned();
     [
         ("busy", line(true, Some(doing), None)),
@@ -166,6 +167,6 @@ fn workers() -> Vec<(String, String)> {
         ("without its admission policy", line(true, None, Some(why))),
         ("dead", line(false, None, None)),
     ]
-    .map(|(state, line)| (state.to_owned(), crew::table(&[line], at("10:00:00")).text(None)))
+    .map(|(state, line)| (state.to_owned(), workers::table(&[line], at("10:00:00")).text(None)))
     .into()
 }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use api::answers::{
+use api::queries::{
     listing::Line,
-    outlook::Halt,
+    next_step::Halt,
     why::{GoesWith, Shown, Stands, Why},
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Fresh, GuardKind, Keys, Mode, Namespace, ObjectGuardKind, Policies, Record, Status, Uid, Verdict,
-    entry::{FailReason, SkipReason},
+    GuardKind, Keys, LiveObject, Mode, Namespace, ObjectGuardKind, Policies, Record, Status, Uid, Verdict,
+    event::{FailReason, SkipReason},
     guards::{PROMISE_MARGIN, guards, object_guards},
-    keys::Lineage,
+    keys::StoreIdentity,
     pipeline::CiSystem,
     policy::{Common, HealthSources, RawPolicy},
     record::{Damage, Phase},
@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        listing, reasons,
-        told::{adopted, at, changed, namespace, record},
+        fixtures::{adopted, at, changed, namespace, record},
+        listing, why,
     },
     Part,
 };
@@ -132,7 +132,7 @@ fn states() -> Vec<(String, String)> {
         ("deleted", with(&[intended(4), ("12:59:01", "ActionDone", json!({"of": 4, "observed": false}))])),
         ("observed already", {
             let policies = under(Mode::Observe, &json!({}));
-            let would = ("12:30:00", "WouldHave", json!({"action": "delete", "decision": "d"}));
+            let would = ("12:30:00", "DryRun", json!({"action": "delete", "decision": "d"}));
             next(&policies, &[into(&policies, Status::Stale, "12:00:00"), vec![would]].concat(), None, at(NOW))
         }),
     ]);
@@ -158,11 +158,11 @@ fn attempts() -> Vec<(String, String)> {
     let mut lines = every!(SkipReason {
         SkipReason::Stopped => skipped(SkipReason::Stopped),
         SkipReason::Budget => skipped(SkipReason::Budget),
-        SkipReason::Wave => skipped(SkipReason::Wave),
+        SkipReason::Unannounced => skipped(SkipReason::Unannounced),
         SkipReason::Busy => skipped(SkipReason::Busy),
         SkipReason::Evidence => skipped(SkipReason::Evidence),
         SkipReason::Changed => skipped(SkipReason::Changed),
-        SkipReason::Doubt => skipped(SkipReason::Doubt),
+        SkipReason::Unverified => skipped(SkipReason::Unverified),
         SkipReason::Abandoned => skipped(SkipReason::Abandoned),
         SkipReason::Held => skipped(SkipReason::Held),
     });
@@ -208,8 +208,8 @@ fn checks() -> Vec<(String, String)> {
         ("Released", json!({"why": "no policy applies"})),
         ("Painted", json!({})),
         (
-            "MarkMismatched",
-            json!({"mark": "2.9.u1", "why": "its annotation `record` is of another store (epoch 2)", "epoch": 3}),
+            "RecordMarkerMismatched",
+            json!({"marker": "2.9.u1", "why": "its annotation `record` is of another store (epoch 2)", "epoch": 3}),
         ),
     ] {
         see(&plain, &with(&plain, &[("12:30:00", kind, data)]), NOW);
@@ -247,11 +247,11 @@ fn object_checks() -> Vec<(String, String)> {
     let policies = under(Mode::Enforce, &json!({}));
     let policy = policies.iter().next().unwrap();
     let record = record(&into(&policies, Status::Stale, "12:00:00"));
-    let lineage = Lineage { epochs: [3].into(), began: None, vouched_before: 0 };
+    let store_identity = StoreIdentity { epochs: [3].into(), began: None, trusted_before_epoch: 0 };
     let well = namespace(&policies.keys, &[]);
     let mut found: BTreeSet<(ObjectGuardKind, u8, String)> = BTreeSet::new();
     let mut see = |namespace: &Namespace, policy_now| {
-        let fresh = Fresh { namespace, policy: policy_now, lineage: &lineage };
+        let fresh = LiveObject { namespace, policy: policy_now, store_identity: &store_identity };
         for guard in object_guards(policy, &record, &fresh, at(NOW)) {
             found.insert((guard.kind, order(guard.verdict), said(&Shown::from(guard), NOW)));
         }
@@ -284,7 +284,7 @@ fn pages() -> Vec<(String, String)> {
     let policy = policies.iter().next().unwrap();
     let page = |entries: &[(&str, &str, Value)], all: bool, now: &str| {
         let record = record(entries);
-        let next = api::answers::outlook::outlook(Some(policy), &record, None, at(now));
+        let next = api::queries::next_step::outlook(Some(policy), &record, None, at(now));
         let mut why = Why::of(&record, &policies.keys, Vec::new(), next, at(now));
         if record.phase == Phase::Managed {
             why.guards = guards(policy, &record, at(now)).into_iter().map(Shown::from).collect();
@@ -294,7 +294,7 @@ fn pages() -> Vec<(String, String)> {
                 answered_at: Some(at("08:00:05")),
             }];
         }
-        reasons::text(&why, all, at(now))
+        why::text(&why, all, at(now))
     };
     let stale = into(&policies, Status::Stale, "12:00:00");
     let gone = [stale.clone(), vec![("12:30:00", "Gone", json!({}))]].concat();
@@ -342,7 +342,7 @@ fn said(guard: &Shown, now: &str) -> String {
         Stands::Waits => "waits",
         Stands::Refuses => "refuses",
     };
-    let line = reasons::shown(guard, at(now));
+    let line = why::shown(guard, at(now));
     let line = anstream::adapter::strip_str(&line).to_string();
     let text = line.split_once(&guard.name).map_or(line.clone(), |(_, text)| text.trim().to_owned());
     format!("{sign:<8}{text}")
@@ -364,8 +364,8 @@ fn keep(time: &'static str, until: &str) -> (&'static str, &'static str, Value) 
 
 /// Entry 4, by which a deletion is under way until 12:59:45.
 fn intended(attempt: u64) -> (&'static str, &'static str, Value) {
-    let data = json!({"action": "delete", "due_to": 2, "attempt": attempt - 3, "holder": "action/pod-w.1",
+    let data = json!({"action": "delete", "cause_seq": 2, "attempt": attempt - 3, "holder": "action/pod-w.1",
         "until": at("12:59:45"), "resource_version": "7", "cause": "stale", "decision": "it is old", "evidence": [],
-        "evidence_at": at("12:59:00"), "slot": "s/1", "wave": null, "config": "c", "mode": "enforce", "told": "no_channel"});
+        "evidence_at": at("12:59:00"), "slot": "s/1", "unannounced": null, "config": "c", "mode": "enforce", "notice": "no_channel"});
     ("12:59:00", "ActionIntended", data)
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use api::answers::{
-    Unanswered,
-    decree::{Decreed, Kind},
+use api::queries::{
+    QueryError,
+    controls::{Kind, StopState},
     listing::Listing,
 };
 use common::{
-    cluster::{Answer, Trouble},
+    cluster::{ApiError, ApiOutcome},
     config::Source,
     status::Decreed as Standing,
     store::{OpenError, StoreError},
@@ -17,16 +17,16 @@ use jiff::SignedDuration;
 use lifecycle::{Actor, Uid};
 
 use super::{
-    super::{results, told::at},
+    super::{fixtures::at, results},
     Part,
 };
 use crate::failure::{Code, Failure};
 
 pub(super) fn parts() -> Vec<Part> {
     vec![
-        Part { title: "nsm keep, unkeep, protect, unprotect", lines: wishes() },
+        Part { title: "nsm keep, unkeep, protect, unprotect", lines: overrides() },
         Part { title: "nsm stop, resume, approve", lines: decrees() },
-        Part { title: "nsm ls: beside the list", lines: beside() },
+        Part { title: "nsm ls: beside the list", lines: while_running() },
         Part { title: "errors", lines: errors() },
     ]
 }
@@ -35,7 +35,7 @@ fn named<const N: usize>(lines: [(&str, String); N]) -> Vec<(String, String)> {
     lines.map(|(state, said)| (state.to_owned(), said)).into()
 }
 
-fn wishes() -> Vec<(String, String)> {
+fn overrides() -> Vec<(String, String)> {
     let (until, now) = (at("14:00:00"), at("10:00:00"));
     named([
         ("keep --for", results::kept_for("ci-42", SignedDuration::from_hours(4), until)),
@@ -60,35 +60,35 @@ fn standing(why: &str) -> Standing {
 }
 
 fn decrees() -> Vec<(String, String)> {
-    let decreed = |decree: Kind| Decreed::new(decree, &Actor::person("alice"), at("10:00:00"));
+    let decreed = |control: Kind| StopState::new(control, &Actor::person("alice"), at("10:00:00"));
     let of = |state: &str, said: String| (state.to_owned(), said);
     let uid = Uid::new("1b4e28ba");
     let mut lines = every!(Kind {
         Kind::Stop => [
             of("stop", results::stopped(&decreed(Kind::Stop))),
-            of("stop, with a deletion under way", results::stopped(&Decreed { fenced: vec!["ci-1".into()], ..decreed(Kind::Stop) })),
-            of("stop, in part", results::stopped_in_part(&Decreed {
+            of("stop, with a deletion under way", results::stopped(&StopState { fenced: vec!["ci-1".into()], ..decreed(Kind::Stop) })),
+            of("stop, in part", results::stopped_in_part(&StopState {
                 failed: vec!["the stop rests on the switch: the apiserver does not answer".into()],
                 not_fenced: vec!["ci-1: its deletion had been accepted before the stop".into()],
                 ..decreed(Kind::Stop)
             })),
         ],
         Kind::Resume => [
-            of("resume", results::resumed(&Decreed { ended: Some(standing("maintenance")), ..decreed(Kind::Resume) })),
-            of("resume, of the apiserver alone", results::resumed(&Decreed { unbound: true, ..decreed(Kind::Resume) })),
+            of("resume", results::resumed(&StopState { ended: Some(standing("maintenance")), ..decreed(Kind::Resume) })),
+            of("resume, of the apiserver alone", results::resumed(&StopState { unbound: true, ..decreed(Kind::Resume) })),
             of("resume, without a stop", results::resumed(&decreed(Kind::Resume))),
         ],
         Kind::Approve => [
-            of("approve", results::approved(&Decreed { until: Some(at("11:00:00")), ..decreed(Kind::Approve) })),
+            of("approve", results::approved(&StopState { until: Some(at("11:00:00")), ..decreed(Kind::Approve) })),
             of("approve, in vain", results::APPROVED_IN_VAIN.to_owned()),
         ],
         Kind::Vouch => [
-            of("approve --store", results::trusted(&Decreed {
-                doubt: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
+            of("approve --store", results::trusted(&StopState {
+                mismatch: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
                 ..decreed(Kind::Vouch)
             })),
-            of("approve --store, over single namespaces", results::trusted(&Decreed {
-                marks: vec!["ci-7".into(), "ci-8".into()],
+            of("approve --store, over single namespaces", results::trusted(&StopState {
+                markers: vec!["ci-7".into(), "ci-8".into()],
                 ..decreed(Kind::Vouch)
             })),
             of("approve --store, without need", results::trusted(&decreed(Kind::Vouch))),
@@ -102,14 +102,14 @@ fn decrees() -> Vec<(String, String)> {
     lines
 }
 
-fn beside() -> Vec<(String, String)> {
+fn while_running() -> Vec<(String, String)> {
     let halted = |change: fn(&mut Listing)| {
-        let mut listing = Listing { items: Vec::new(), next: None, stop: None, doubt: None, hold: None };
+        let mut listing = Listing { items: Vec::new(), next: None, stop: None, mismatch: None, hold: None };
         change(&mut listing);
         results::halted(&listing, at("10:00:00")).join("\n")
     };
-    let Listing { items: _, next: _, stop: _, doubt: _, hold: _ } =
-        Listing { items: Vec::new(), next: None, stop: None, doubt: None, hold: None };
+    let Listing { items: _, next: _, stop: _, mismatch: _, hold: _ } =
+        Listing { items: Vec::new(), next: None, stop: None, mismatch: None, hold: None };
     named([
         ("nothing managed", results::nothing_listed(Some(0))),
         ("one namespace whose policy vanished", results::nothing_listed(Some(1))),
@@ -121,7 +121,7 @@ fn beside() -> Vec<(String, String)> {
         (
             "a store that may be another",
             halted(|listing| {
-                listing.doubt =
+                listing.mismatch =
                     Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)"))
             }),
         ),
@@ -172,22 +172,22 @@ fn errors() -> Vec<(String, String)> {
         OpenError::Foreign { .. } => open("a store of others", OpenError::Foreign { place: "`nsm.db`".into(), why: "it is no database".into() }),
         OpenError::Store(_) => Vec::new(),
     }));
-    let answer = |state: &str, answer: Answer, why: &str| {
-        [failed(state, Trouble { doing: "read namespace `ci-42`".into(), answer, why: why.into() }.into())]
+    let answer = |state: &str, answer: ApiOutcome, why: &str| {
+        [failed(state, ApiError { doing: "read namespace `ci-42`".into(), answer, why: why.into() }.into())]
     };
-    lines.extend(every!(Answer {
-        Answer::NotFound => answer("a namespace that is gone", Answer::NotFound, "the apiserver answered 404"),
-        Answer::OtherUid => answer("a namespace that was made anew", Answer::OtherUid, "the name belongs to another one"),
-        Answer::Refused => answer("a right that is missing", Answer::Refused, "the apiserver answered 403"),
-        Answer::Moved => answer("a namespace that was changed meanwhile", Answer::Moved, "the apiserver answered 409"),
-        Answer::TooManyRequests => answer("an apiserver that has too much to do", Answer::TooManyRequests, "the apiserver answered 429"),
-        Answer::Unclear => answer("an apiserver out of reach", Answer::Unclear, "the apiserver did not answer within 3 s"),
+    lines.extend(every!(ApiOutcome {
+        ApiOutcome::NotFound => answer("a namespace that is gone", ApiOutcome::NotFound, "the apiserver answered 404"),
+        ApiOutcome::OtherUid => answer("a namespace that was made anew", ApiOutcome::OtherUid, "the name belongs to another one"),
+        ApiOutcome::Refused => answer("a right that is missing", ApiOutcome::Refused, "the apiserver answered 403"),
+        ApiOutcome::Moved => answer("a namespace that was changed meanwhile", ApiOutcome::Moved, "the apiserver answered 409"),
+        ApiOutcome::TooManyRequests => answer("an apiserver that has too much to do", ApiOutcome::TooManyRequests, "the apiserver answered 429"),
+        ApiOutcome::Unclear => answer("an apiserver out of reach", ApiOutcome::Unclear, "the apiserver did not answer within 3 s"),
     }));
-    lines.extend(every!(Unanswered {
-        Unanswered::NotFound(_) => [failed("a name that is not on record", Unanswered::NotFound(
-            api::answers::nothing_recorded("ci-24", Some("ci-42"))).into())],
-        Unanswered::Store(_) => Vec::new(),
-        Unanswered::Cluster(_) => Vec::new(),
+    lines.extend(every!(QueryError {
+        QueryError::NotFound(_) => [failed("a name that is not on record", QueryError::NotFound(
+            api::queries::nothing_recorded("ci-24", Some("ci-42"))).into())],
+        QueryError::Store(_) => Vec::new(),
+        QueryError::Cluster(_) => Vec::new(),
     }));
     lines
 }

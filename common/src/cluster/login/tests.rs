@@ -141,7 +141,7 @@ async fn each_token_that_is_refused_is_renewed() {
 #[tokio::test]
 async fn a_token_that_has_ended_is_not_sent() {
     static SECOND: AtomicI64 = AtomicI64::new(0);
-    let clock = Clock::told(|| Timestamp::from_second(SECOND.load(Ordering::SeqCst)).unwrap());
+    let clock = Clock::from_fn(|| Timestamp::from_second(SECOND.load(Ordering::SeqCst)).unwrap());
     let (script, server) = (
         Script::new(
             r#"echo run >> "$DIR/runs"; n=$(wc -l < "$DIR/runs")
@@ -168,7 +168,7 @@ async fn a_plugin_that_hangs_is_given_up() {
 #[tokio::test]
 async fn a_plugin_that_hangs_when_the_token_has_ended_is_blamed_by_each_request() {
     static SECOND: AtomicI64 = AtomicI64::new(0);
-    let clock = Clock::told(|| Timestamp::from_second(SECOND.load(Ordering::SeqCst)).unwrap());
+    let clock = Clock::from_fn(|| Timestamp::from_second(SECOND.load(Ordering::SeqCst)).unwrap());
     let script = Script::new(
         r#"test ! -e "$DIR/once" || sleep 600; touch "$DIR/once"
         echo '{"status": {"token": "a", "expirationTimestamp": "1970-01-01T00:10:00Z"}}'"#,

@@ -108,7 +108,7 @@ fn words(root: &Value, schema: &Value) -> String {
         return names.join(" or ");
     }
     let is = |name: &str| root.pointer(&format!("/$defs/{name}")).is_some_and(|known| known == schema);
-    if is("Period") || is("Pause") {
+    if is("PositiveDuration") || is("NonNegativeDuration") {
         return "duration".to_owned();
     }
     let kind = schema.get("type");

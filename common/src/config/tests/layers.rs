@@ -225,13 +225,13 @@ fn a_section_has_a_place_too() {
 fn a_layer_that_is_refused_hides_no_mistake_of_another() {
     refused(
         &[("a.yaml", "mode: [\n"), ("b.yaml", "workers: {max: 0}\nmode: delete\n"), ("c.yaml", "")],
-        &[("NSM__EXCLUDE", "[a"), ("NSM__WAVES__SHARE", "half")],
+        &[("NSM__EXCLUDE", "[a"), ("NSM__BUDGET__UNANNOUNCED__SHARE", "half")],
         "it has 5 mistakes:\n  \
          DIR/a.yaml:1: it is not YAML: unclosed bracket '['; mend the line, or the one above it\n  \
          DIR/b.yaml:2: `mode`: it cannot be `delete` (known: observe, enforce)\n  \
          DIR/c.yaml: it is empty; write at least one setting in it, or remove it\n  \
          environment variable NSM__EXCLUDE: `exclude`: it is not YAML: unclosed bracket '['; mend the line, or the one above it\n  \
-         environment variable NSM__WAVES__SHARE: `waves.share`: it must be a number and is the text `half`",
+         environment variable NSM__BUDGET__UNANNOUNCED__SHARE: `budget.unannounced.share`: it must be a number and is the text `half`",
     );
 }
 

@@ -1,4 +1,4 @@
-//! Every way to write a configuration wrongly, and the words in which it is refused.
+//! CronInterval way to write a configuration wrongly, and the words in which it is refused.
 
 use super::{load, policy};
 
@@ -29,6 +29,10 @@ fn shorten(text: &str) -> String {
 #[test]
 fn an_unknown_key_is_refused_wherever_it_stands() {
     check("polices: []\n", "@:1: `polices`: there is no such key; did you mean `policies`? (known: SECTIONS)");
+    check(
+        "waves: {share: 0.2}\n",
+        "@:1: `waves`: there is no such key; did you mean `budget.unannounced`? (known: SECTIONS)",
+    );
     check(
         "mode: observe\nbudget:\n  atleast: 3\n",
         "@:3: `budget.atleast`: there is no such key; did you mean `at_least`? (known: at_least, share)",
@@ -166,8 +170,8 @@ fn what_can_never_hold_is_refused() {
         "@:1: `budget.share`: `25` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
     );
     check(
-        "waves: {share: -0.1}\n",
-        "@:1: `waves.share`: `-0.1` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
+        "budget: {unannounced: {share: -0.1}}\n",
+        "@:1: `budget.unannounced.share`: `-0.1` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
     );
     check(
         "budget: {at_least: 0, share: 0}\n",
@@ -285,10 +289,10 @@ fn every_mistake_is_named_at_once_in_the_order_of_the_lines() {
          @:7: `budget.shaer`: there is no such key; did you mean `share`? (known: at_least, share)",
     );
     check(
-        "exclude: [\"(\"]\nwaves: {share: 2}\nworkers: {max: 0}\n",
+        "exclude: [\"(\"]\nbudget: {unannounced: {share: 2}}\nworkers: {max: 0}\n",
         "it has 3 mistakes:\n  \
          @:1: `exclude[0]`: `(` is not a regular expression: unclosed group\n  \
-         @:2: `waves.share`: `2` is not a share; write a number from 0 to 1, such as `0.25` for a quarter\n  \
+         @:2: `budget.unannounced.share`: `2` is not a share; write a number from 0 to 1, such as `0.25` for a quarter\n  \
          @:3: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`",
     );
 }

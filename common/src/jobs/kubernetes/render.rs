@@ -30,7 +30,7 @@ const CLEARED_AFTER: Duration = Duration::from_secs(600);
 const STARTING_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The longest an installation's name stands before a job's: 63 letters in all, 52 for a CronJob.
-const LONGEST_PREFIX: usize = 32;
+const MAX_PREFIX_LENGTH: usize = 32;
 
 /// What objects of one installation look like.
 #[derive(Clone, Debug)]
@@ -148,10 +148,10 @@ async fn read(path: &Path) -> std::result::Result<PodTemplateSpec, String> {
 /// What stands before a job's name. A long name of an installation is cut, and told from others by a few digits.
 fn prefix(installation: &str) -> String {
     const DIGITS: usize = 7;
-    if installation.len() < LONGEST_PREFIX {
+    if installation.len() < MAX_PREFIX_LENGTH {
         return format!("{installation}-");
     }
-    let kept = installation.get(..LONGEST_PREFIX - DIGITS - 2).unwrap_or_default().trim_end_matches('-');
+    let kept = installation.get(..MAX_PREFIX_LENGTH - DIGITS - 2).unwrap_or_default().trim_end_matches('-');
     format!("{kept}-{}-", &hash(&installation)[..DIGITS])
 }
 
@@ -162,7 +162,7 @@ fn seconds(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::LONGEST_NAME;
+    use crate::jobs::MAX_NAME_LENGTH;
 
     #[test]
     fn a_short_name_stands_before_a_jobs_as_it_is() {
@@ -177,9 +177,9 @@ mod tests {
     fn long_names_are_cut_and_told_apart() {
         let long = |end: &str| prefix(&format!("{}{end}", "n".repeat(62)));
         let cut = long("a");
-        assert!(cut.len() <= LONGEST_PREFIX && cut.starts_with("nnnnnnnn") && cut.ends_with('-'), "{cut}");
+        assert!(cut.len() <= MAX_PREFIX_LENGTH && cut.starts_with("nnnnnnnn") && cut.ends_with('-'), "{cut}");
         assert_ne!(cut, long("b"));
-        assert!(cut.len() + LONGEST_NAME <= 63);
+        assert!(cut.len() + MAX_NAME_LENGTH <= 63);
         assert!(!prefix(&format!("{}{}b", "n".repeat(20), "-".repeat(12))).contains("--"));
     }
 }

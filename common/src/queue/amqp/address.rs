@@ -12,7 +12,7 @@ use lapin::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::Trouble;
+use super::LinkError;
 use crate::queue::{OpenError, QueueSettings};
 
 /// How often each side shows that it is there, in seconds. A broker that is silent for twice as long is given up.
@@ -45,7 +45,7 @@ impl Address {
     }
 
     /// What a connection is made with now: the URL with credentials, and TLS where the URL wants it.
-    pub(super) async fn now(&self) -> Result<(AMQPUri, Option<RustlsConnector>), Trouble> {
+    pub(super) async fn now(&self) -> Result<(AMQPUri, Option<RustlsConnector>), LinkError> {
         let mut uri = self.uri.clone();
         if let Some(file) = &self.username_file {
             uri.authority.userinfo.username = line(file).await?;
@@ -62,12 +62,14 @@ impl Address {
 
     /// TLS that trusts those whom the file names, and nobody else: what the library makes of certificates by itself
     /// depends on how it was built.
-    async fn tls(&self) -> Result<RustlsConnector, Trouble> {
+    async fn tls(&self) -> Result<RustlsConnector, LinkError> {
         let Some(file) = &self.ca_file else {
-            return Err(Trouble::Link("nobody is named who may have signed the broker's certificate".to_owned()));
+            return Err(LinkError::BrokerConnection(
+                "nobody is named who may have signed the broker's certificate".to_owned(),
+            ));
         };
         let trouble = |error: &dyn fmt::Display| {
-            Trouble::Link(format!("cannot take certificates from `{}`: {error}", file.display()))
+            LinkError::BrokerConnection(format!("cannot take certificates from `{}`: {error}", file.display()))
         };
         let text = read(file).await?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
@@ -95,11 +97,11 @@ impl fmt::Debug for Address {
     }
 }
 
-async fn line(file: &Path) -> Result<String, Trouble> {
+async fn line(file: &Path) -> Result<String, LinkError> {
     Ok(read(file).await?.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-async fn read(file: &Path) -> Result<String, Trouble> {
+async fn read(file: &Path) -> Result<String, LinkError> {
     let text = tokio::fs::read_to_string(file).await;
-    text.map_err(|error| Trouble::Link(format!("cannot read `{}`: {error}", file.display())))
+    text.map_err(|error| LinkError::BrokerConnection(format!("cannot read `{}`: {error}", file.display())))
 }

@@ -10,13 +10,13 @@ use super::silence::Told;
 use crate::queue::Route;
 
 /// Messages that wait in one queue. A message beyond them is refused, so that its publisher knows.
-const MOST: i64 = 10_000;
+const MAX_MESSAGES: i64 = 10_000;
 
 /// Dead letters that are kept to be looked at; the oldest make room.
-const MOST_DEAD: i64 = 1_000;
+const MAX_DEAD_LETTERS: i64 = 1_000;
 
 /// Hints that wait for one consumer; the oldest make room.
-const MOST_HINTS: i64 = 1_000;
+const MAX_CI_EVENTS: i64 = 1_000;
 
 /// How long a hint waits, in milliseconds. By then whatever it is about may have been asked for anyway.
 const HINT_LASTS: i64 = 60_000;
@@ -59,7 +59,7 @@ impl Topology {
         match route {
             Route::Events => (&self.events, format!("namespace.{topic}")),
             Route::Tasks => (&self.tasks, TASK.to_owned()),
-            Route::Hints => (&self.hints, String::new()),
+            Route::CiEvents => (&self.hints, String::new()),
         }
     }
 
@@ -76,7 +76,7 @@ impl Topology {
         match route {
             Route::Events => Some(&self.plan),
             Route::Tasks => Some(&self.actions),
-            Route::Hints => None,
+            Route::CiEvents => None,
         }
     }
 
@@ -85,7 +85,7 @@ impl Topology {
     async fn listen(&self, channel: &Channel) -> lapin::Result<ShortString> {
         let queue = ShortString::from(format!("{}.{:032x}", self.hints, rand::random::<u128>()));
         let mut arguments = FieldTable::default();
-        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MOST_HINTS));
+        arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_CI_EVENTS));
         arguments.insert("x-overflow".into(), text("drop-head"));
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(HINT_LASTS));
         let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
@@ -106,7 +106,7 @@ impl Topology {
             let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
             channel.exchange_declare(exchange.as_str().into(), kind, options, FieldTable::default()).await?;
         }
-        let dead = [("x-max-length", AMQPValue::LongLongInt(MOST_DEAD)), ("x-overflow", text("drop-head"))];
+        let dead = [("x-max-length", AMQPValue::LongLongInt(MAX_DEAD_LETTERS)), ("x-overflow", text("drop-head"))];
         declare(channel, &self.dead, dead).await?;
         for (queue, exchange, key) in [(&self.plan, &self.events, ANY_EVENT), (&self.actions, &self.tasks, TASK)] {
             self.declare_shared(channel, queue).await?;
@@ -133,7 +133,7 @@ impl Topology {
 
     async fn declare_shared(&self, channel: &Channel, queue: &str) -> lapin::Result<usize> {
         let arguments = [
-            ("x-max-length", AMQPValue::LongLongInt(MOST)),
+            ("x-max-length", AMQPValue::LongLongInt(MAX_MESSAGES)),
             ("x-overflow", text("reject-publish")),
             ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERIES)),
             ("x-dead-letter-exchange", text("")),

@@ -4,13 +4,13 @@
 //! that whatever a later version writes is kept to the byte.
 
 use jiff::Timestamp;
-use lifecycle::{Entry, Record, Uid, entry::MAX_ENTRY_BYTES, record::Snapshot};
+use lifecycle::{Entry, Record, Uid, event::MAX_ENTRY_BYTES, record::Snapshot};
 use mongodb::bson::{Bson, DateTime, Document};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Number, Value};
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Note, Observed};
+use crate::store::{Claim, ClaimKind, Heartbeat, Observed, SourceCacheEntry};
 
 /// An entry's document, of a weight that a store takes.
 pub(super) fn of_entry(entry: &Entry) -> Result<Document, Failure> {
@@ -29,8 +29,8 @@ pub(super) fn of_claim(claim: &Claim) -> Result<Document, Failure> {
     of(&claim_id(claim.kind, &claim.group, claim.number), json(claim)?, &[("at", claim.at)])
 }
 
-pub(super) fn of_beat(beat: &Heartbeat) -> Result<Document, Failure> {
-    let mut document = of(&beat.id, json(beat)?, &[("at", beat.at), ("started", beat.started)])?;
+pub(super) fn of_beat(heartbeat: &Heartbeat) -> Result<Document, Failure> {
+    let mut document = of(&heartbeat.id, json(heartbeat)?, &[("at", heartbeat.at), ("started", heartbeat.started)])?;
     document.remove("id");
     Ok(document)
 }
@@ -39,7 +39,7 @@ pub(super) fn of_observation(uid: &Uid, observed: &Observed) -> Result<Document,
     of(uid.as_str(), json(observed)?, &[])
 }
 
-pub(super) fn of_note(note: &Note) -> Result<Document, Failure> {
+pub(super) fn of_note(note: &SourceCacheEntry) -> Result<Document, Failure> {
     of(&note.about, json(note)?, &[("at", note.at)])
 }
 
@@ -71,14 +71,14 @@ pub(super) fn to_claim(kind: ClaimKind) -> impl Fn(Document) -> Result<Claim, Fa
 pub(super) fn to_beat(mut document: Document) -> Result<Heartbeat, Failure> {
     let id = document.get("_id").cloned().unwrap_or(Bson::Null);
     document.insert("id", id);
-    to(document, "a heartbeat").map(|(_, beat)| beat)
+    to(document, "a heartbeat").map(|(_, heartbeat)| heartbeat)
 }
 
 pub(super) fn to_observation(document: Document) -> Result<Observed, Failure> {
     to(document, "an observation").map(|(_, observed)| observed)
 }
 
-pub(super) fn to_note(document: Document) -> Result<Note, Failure> {
+pub(super) fn to_note(document: Document) -> Result<SourceCacheEntry, Failure> {
     to(document, "a note").map(|(_, note)| note)
 }
 

@@ -13,7 +13,7 @@ const DUPLICATE_KEY: i32 = 11_000;
 const NOT_LET_IN: [i32; 3] = [13, 11, 18];
 
 /// So much of what the driver says is told.
-const MOST: usize = 400;
+const MAX_TEXT_LENGTH: usize = 400;
 
 /// A failure inside of the adapter, before it is told what was attempted. No text holds a credential: the driver names
 /// servers and what they answered.
@@ -89,7 +89,7 @@ fn is_denied(error: &Error) -> bool {
 
 fn words(error: &Error) -> String {
     let text = error.kind.to_string();
-    match text.char_indices().nth(MOST) {
+    match text.char_indices().nth(MAX_TEXT_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

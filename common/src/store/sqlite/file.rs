@@ -18,10 +18,10 @@ use super::{
 };
 
 /// How long a lock of another process is waited for, so that the caller is told of it before its deadline of 4 s.
-pub(super) const PATIENCE: Duration = Duration::from_millis(3_500);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(3_500);
 
 /// How long the writer waits at a time before it looks whose patience ended.
-const WRITER_PATIENCE: Duration = Duration::from_millis(200);
+const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How often a lock is tried. SQLite's own backoff sleeps up to 100 ms and starves beside a busy writer.
 const LOCK_POLL: Duration = Duration::from_millis(1);
@@ -57,7 +57,7 @@ impl StoreFile {
         create(path)?;
         let identity = Identity::of(path).map_err(|error| trouble(path, &error))?;
         let file = Self { path: path.to_owned(), identity };
-        let mut connection = file.connect(PATIENCE)?;
+        let mut connection = file.connect(BUSY_TIMEOUT)?;
         lay_out(&mut connection)?;
         add_what_lacks(&mut connection)?;
         file.prepare_writer(&mut connection)?;
@@ -67,7 +67,7 @@ impl StoreFile {
 
     /// A connection to write with.
     pub(super) fn writer(&self) -> Result<Connection, Failure> {
-        let mut connection = self.connect(WRITER_PATIENCE)?;
+        let mut connection = self.connect(WRITER_BUSY_TIMEOUT)?;
         match look(&mut connection)? {
             Content::Store => {}
             Content::Nothing => return Err(Failure::Damaged("the file was emptied".to_owned())),
@@ -78,7 +78,7 @@ impl StoreFile {
 
     /// A connection to read with.
     pub(super) fn reader(&self) -> Result<Connection, Failure> {
-        let connection = self.connect(PATIENCE)?;
+        let connection = self.connect(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", READER_CACHE)?;
         Ok(connection)
@@ -122,7 +122,7 @@ impl StoreFile {
                 "the file system cannot carry a write-ahead log (SQLite says `{mode}`); use a local disk"
             )));
         }
-        connection.busy_handler(Some(wait_for_locks(WRITER_PATIENCE)))?;
+        connection.busy_handler(Some(wait_for_locks(WRITER_BUSY_TIMEOUT)))?;
         Ok(())
     }
 }
@@ -165,7 +165,7 @@ fn lay_out(connection: &mut Connection) -> Result<(), Failure> {
     if let Content::Store = look(connection)? {
         return Ok(());
     }
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + BUSY_TIMEOUT;
     loop {
         // SQLite does not wait for a lock where two connections that wait for each other could never end.
         match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
@@ -200,9 +200,9 @@ fn look(connection: &mut Connection) -> Result<Content, Failure> {
 
 /// What a file holds. It reads twice, so the caller holds a transaction.
 fn content(connection: &Connection) -> Result<Content, Failure> {
-    let mark = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-    let id = mark("application_id").map_err(unless_sqlite)?;
-    let version = mark("user_version")?;
+    let marker = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+    let id = marker("application_id").map_err(unless_sqlite)?;
+    let version = marker("user_version")?;
     let things: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (id, version, things) {
         (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(Content::Store),

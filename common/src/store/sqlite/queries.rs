@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 
 use super::failure::Failure;
-use crate::store::{Claim, ClaimKind, Heartbeat, Note, Observed, Place};
+use crate::store::{Claim, ClaimKind, EntryPosition, Heartbeat, Observed, SourceCacheEntry};
 
 const HISTORY: &str = "SELECT uid, seq, document FROM entries WHERE uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
 const TAIL_FROM: &str = "SELECT uid, seq, document FROM entries WHERE at >= ?1 ORDER BY at, uid, seq LIMIT ?2";
@@ -36,7 +36,7 @@ pub(super) fn history(connection: &Connection, uid: &Uid, after: u64, limit: usi
 pub(super) fn tail(
     connection: &Connection,
     from: i64,
-    after: Option<&Place>,
+    after: Option<&EntryPosition>,
     limit: usize,
 ) -> Result<Vec<Entry>, Failure> {
     // Of the two bounds the later one says it all.
@@ -90,7 +90,7 @@ pub(super) fn observation(connection: &Connection, uid: &Uid) -> Result<Option<O
 }
 
 /// A note that cannot be read is as good as none.
-pub(super) fn note(connection: &Connection, about: &str) -> Result<Option<Note>, Failure> {
+pub(super) fn note(connection: &Connection, about: &str) -> Result<Option<SourceCacheEntry>, Failure> {
     let mut query = connection.prepare_cached(NOTE)?;
     let found = query.query_row([about], document).optional()?;
     Ok(found.and_then(|document| serde_json::from_str(&document).ok()))
@@ -124,7 +124,7 @@ pub(super) fn last_claim(connection: &Connection, kind: ClaimKind, group: &str) 
     found.map(|document| claim(group, &document)).transpose()
 }
 
-pub(super) fn beats(connection: &Connection, limit: usize) -> Result<Vec<Heartbeat>, Failure> {
+pub(super) fn heartbeats(connection: &Connection, limit: usize) -> Result<Vec<Heartbeat>, Failure> {
     let mut query = connection.prepare_cached(BEATS)?;
     let mut rows = query.query([count(limit)])?;
     let mut found = Vec::new();

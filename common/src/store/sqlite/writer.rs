@@ -17,14 +17,14 @@ use tokio::{
 };
 
 use super::{
-    changes::Change,
     failure::{Failure, is_busy},
-    file::{PATIENCE, StoreFile},
+    file::{BUSY_TIMEOUT, StoreFile},
+    writes::StoreWrite,
 };
 use crate::store::Inserted;
 
 /// Writes that may wait; whoever comes later waits to wait. At most 16 KiB each.
-const ROOM: usize = 4_096;
+const CAPACITY: usize = 4_096;
 
 /// Writes in one transaction: enough to make the sync cheap, few enough that other processes get their turn.
 const BATCH: usize = 512;
@@ -48,7 +48,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct Write {
-    change: Change,
+    change: StoreWrite,
     /// Until when it waits for a lock of another process.
     patience: Instant,
     answer: oneshot::Sender<Answer>,
@@ -59,17 +59,17 @@ impl Writer {
     pub(super) fn new(file: Arc<StoreFile>, connection: Connection) -> Self {
         Self {
             file,
-            room: Arc::new(Semaphore::new(ROOM)),
+            room: Arc::new(Semaphore::new(CAPACITY)),
             queue: Mutex::default(),
             connection: Mutex::new(Some(connection)),
         }
     }
 
     /// Makes a change durable. When nobody waits for the answer any more, it may be made all the same.
-    pub(super) async fn write(self: &Arc<Self>, change: Change) -> Answer {
+    pub(super) async fn write(self: &Arc<Self>, change: StoreWrite) -> Answer {
         let room = Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
         let (answer, answered) = oneshot::channel();
-        let write = Write { change, patience: Instant::now() + PATIENCE, answer, _room: room };
+        let write = Write { change, patience: Instant::now() + BUSY_TIMEOUT, answer, _room: room };
         if let Some(drain) = self.enqueue(write) {
             // Nobody has to wait for it: it ends with the queue, and each of its writes is waited for.
             drop(spawn_blocking(move || drain.run()));

@@ -398,7 +398,7 @@ fn minutely() -> Schedule {
         name: "sweep-0".to_owned(),
         kind: JobKind::Collector,
         args: vec!["end".to_owned(), "with these arguments".to_owned()],
-        every: common::jobs::Every::of(Duration::from_secs(60)).unwrap(),
+        every: common::jobs::CronInterval::of(Duration::from_secs(60)).unwrap(),
         deadline: Duration::from_secs(30),
     }
 }

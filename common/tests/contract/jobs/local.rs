@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{bail, ensure};
 use common::jobs::{
-    Every, JobKind, JobRunner, JobSpec, JobState, LocalJobs, PerKind, Program, Schedule, SharedJobs, Started,
+    CronInterval, JobKind, JobRunner, JobSpec, JobState, LocalJobs, PerKind, Program, Schedule, SharedJobs, Started,
 };
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -204,7 +204,7 @@ fn minutely(args: &[&str]) -> Schedule {
         name: "tick".to_owned(),
         kind: JobKind::Collector,
         args: job("", args).args,
-        every: Every::of(Duration::from_secs(60)).unwrap(),
+        every: CronInterval::of(Duration::from_secs(60)).unwrap(),
         deadline: Duration::from_secs(150),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::jobs::{Every, JobKind, Schedule};
+use common::jobs::{CronInterval, JobKind, Schedule};
 
 use super::{Bench, LONG};
 
@@ -11,7 +11,7 @@ fn schedule(name: &str, args: &[&str]) -> Schedule {
         name: name.to_owned(),
         kind: JobKind::Collector,
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        every: Every::of(Duration::from_secs(3_600)).unwrap(),
+        every: CronInterval::of(Duration::from_secs(3_600)).unwrap(),
         deadline: LONG,
     }
 }

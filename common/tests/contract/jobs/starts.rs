@@ -1,6 +1,6 @@
 //! Starts: one job of a name, until that is cleared away.
 
-use common::jobs::{JobKind, JobSpec, JobState, LONGEST_NAME, Started, turn_name};
+use common::jobs::{JobKind, JobSpec, JobState, MAX_NAME_LENGTH, Started, attempt_name};
 use futures::future::join_all;
 
 use super::{Bench, end, job, start, until};
@@ -25,7 +25,7 @@ pub(crate) async fn an_ended_job_exists_and_the_next_try_has_a_name_of_its_own(b
     let ended = end(&*jobs, "a").await;
     assert_eq!(jobs.start(&job("a", &["stay"])).await.unwrap(), Started::Exists(ended));
     assert!(jobs.running(JobKind::Action).await.unwrap().is_empty());
-    start(&*jobs, &job(&turn_name("a", 1), &["stay"])).await;
+    start(&*jobs, &job(&attempt_name("a", 1), &["stay"])).await;
     assert_eq!(jobs.running(JobKind::Action).await.unwrap(), ["a-1"]);
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn a_stopped_job_ends_and_leaves_nothing(bench: &impl Bench) {
 
 pub(crate) async fn a_name_is_one_that_kubernetes_takes(bench: &impl Bench) {
     let jobs = bench.open().await;
-    let longest = "a".repeat(LONGEST_NAME);
+    let longest = "a".repeat(MAX_NAME_LENGTH);
     for name in [longest.as_str(), "action-0", "0"] {
         start(&*jobs, &job(name, &["stay"])).await;
         assert_eq!(jobs.state(name).await.unwrap(), Some(JobState::Running));

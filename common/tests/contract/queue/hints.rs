@@ -6,8 +6,8 @@ use super::{Bench, about, drain, publish, take, waiting};
 
 pub(crate) async fn each_consumer_has_every_hint(bench: &impl Bench) {
     let queue = bench.open().await;
-    let mut one = queue.consume(Route::Hints).await.unwrap();
-    let mut other = queue.consume(Route::Hints).await.unwrap();
+    let mut one = queue.consume(Route::CiEvents).await.unwrap();
+    let mut other = queue.consume(Route::CiEvents).await.unwrap();
     hint(&*queue, &["a", "b"]).await;
     for consumer in [&mut one, &mut other] {
         for expected in ["a", "b"] {
@@ -17,39 +17,39 @@ pub(crate) async fn each_consumer_has_every_hint(bench: &impl Bench) {
         }
     }
     drop(other);
-    assert_eq!(drain(&*queue, Route::Hints, &mut *one).await, [""; 0]);
+    assert_eq!(drain(&*queue, Route::CiEvents, &mut *one).await, [""; 0]);
 }
 
 pub(crate) async fn a_hint_to_nobody_is_taken_and_waits_for_nobody(bench: &impl Bench) {
     let queue = bench.open().await;
     hint(&*queue, &["a"]).await;
-    assert_eq!(queue.backlog(Route::Hints).await.unwrap(), 0);
-    assert!(waiting(&*queue, Route::Hints).await.is_empty());
+    assert_eq!(queue.backlog(Route::CiEvents).await.unwrap(), 0);
+    assert!(waiting(&*queue, Route::CiEvents).await.is_empty());
 }
 
 pub(crate) async fn hints_are_apart_from_the_other_routes(bench: &impl Bench) {
     let queue = bench.open().await;
-    let mut hints = queue.consume(Route::Hints).await.unwrap();
+    let mut hints = queue.consume(Route::CiEvents).await.unwrap();
     publish(&*queue, &["task"]).await;
     queue.publish(Route::Events, &Message::about("event")).await.unwrap();
     hint(&*queue, &["hint"]).await;
-    assert_eq!(drain(&*queue, Route::Hints, &mut *hints).await, ["hint"]);
+    assert_eq!(drain(&*queue, Route::CiEvents, &mut *hints).await, ["hint"]);
     assert_eq!(waiting(&*queue, Route::Tasks).await, ["task"]);
     assert_eq!(waiting(&*queue, Route::Events).await, ["event"]);
 }
 
 pub(crate) async fn a_consumer_that_went_holds_up_no_hint(bench: &impl Bench) {
     let queue = bench.open().await;
-    drop(queue.consume(Route::Hints).await.unwrap());
-    let mut stays = queue.consume(Route::Hints).await.unwrap();
+    drop(queue.consume(Route::CiEvents).await.unwrap());
+    let mut stays = queue.consume(Route::CiEvents).await.unwrap();
     hint(&*queue, &["a"]).await;
-    assert_eq!(drain(&*queue, Route::Hints, &mut *stays).await, ["a"]);
+    assert_eq!(drain(&*queue, Route::CiEvents, &mut *stays).await, ["a"]);
 }
 
 /// A thousand wait, and the one that is on its way already.
 pub(crate) async fn of_too_many_hints_the_last_are_there(bench: &impl Bench) {
     let queue = bench.open().await;
-    let mut hints = queue.consume(Route::Hints).await.unwrap();
+    let mut hints = queue.consume(Route::CiEvents).await.unwrap();
     for number in 0..1_100 {
         hint(&*queue, &[&number.to_string()]).await;
     }
@@ -65,6 +65,6 @@ pub(crate) async fn of_too_many_hints_the_last_are_there(bench: &impl Bench) {
 
 async fn hint(queue: &dyn Queue, hints: &[&str]) {
     for about in hints {
-        queue.publish(Route::Hints, &Message::about(*about)).await.unwrap();
+        queue.publish(Route::CiEvents, &Message::about(*about)).await.unwrap();
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn a_repeated_claim_was_made(bench: &impl Bench) {
 pub(crate) async fn groups_and_kinds_are_apart(bench: &impl Bench) {
     let store = bench.open().await;
     for (kind, group) in
-        [(ClaimKind::Slots, "w"), (ClaimKind::Waves, "w"), (ClaimKind::Controls, "w"), (ClaimKind::Slots, "v")]
+        [(ClaimKind::Slots, "w"), (ClaimKind::Unannounced, "w"), (ClaimKind::Controls, "w"), (ClaimKind::Slots, "v")]
     {
         let made = claim(kind, group, 1);
         assert_eq!(store.claim(&made).await.unwrap(), Inserted::Written);
@@ -51,10 +51,10 @@ pub(crate) async fn groups_and_kinds_are_apart(bench: &impl Bench) {
 pub(crate) async fn claims_are_read_by_number_and_by_pages(bench: &impl Bench) {
     let store = bench.open().await;
     for number in [11, 2, 10, 1, 9] {
-        store.claim(&claim(ClaimKind::Waves, "w", number)).await.unwrap();
+        store.claim(&claim(ClaimKind::Unannounced, "w", number)).await.unwrap();
     }
     let page = async |from, limit| {
-        let claims = store.claims(ClaimKind::Waves, "w", from, limit).await.unwrap();
+        let claims = store.claims(ClaimKind::Unannounced, "w", from, limit).await.unwrap();
         claims.into_iter().map(|claim| claim.number).collect::<Vec<_>>()
     };
     assert_eq!(page(0, 9).await, [1, 2, 9, 10, 11]);

@@ -1,11 +1,11 @@
 //! What is decreed, in each store alike: whose cluster it is, and which marks stand against it.
 
 use common::{
-    controls::{self, MarkReport},
+    controls::{self, MarkerReport},
     history::{Appended, append_named},
     identity::hold_to,
 };
-use lifecycle::{Fact, Record, Uid, entry::MarkMismatched};
+use lifecycle::{Event, Record, Uid, event::RecordMarkerMismatched};
 
 use super::{Bench, actor, at};
 
@@ -26,16 +26,17 @@ pub(crate) async fn a_store_knows_one_cluster(bench: &impl Bench) {
 pub(crate) async fn a_mark_is_reported_once_and_answered_by_whoever_vouches(bench: &impl Bench) {
     let (store, me) = (bench.open().await, actor());
     let epoch = controls::begin_epoch(&*store, &me, at(0)).await.unwrap();
-    let report = MarkReport { uid: Uid::new("u"), namespace: "ci-1".to_owned() };
+    let report = MarkerReport { uid: Uid::new("u"), namespace: "ci-1".to_owned() };
     for _ in 0..2 {
-        assert_eq!(controls::report_mark(&*store, &me, &report, at(1)).await.unwrap(), ["ci-1"]);
+        assert_eq!(controls::report_marker(&*store, &me, &report, at(1)).await.unwrap(), ["ci-1"]);
     }
     let mut record = Record::new(Uid::new("u"));
-    let mismatch = MarkMismatched { mark: "9.9.u".to_owned(), why: "this store lost entries".to_owned(), epoch };
-    let fact = Fact::MarkMismatched(mismatch);
+    let mismatch =
+        RecordMarkerMismatched { marker: "9.9.u".to_owned(), why: "this store lost entries".to_owned(), epoch };
+    let fact = Event::RecordMarkerMismatched(mismatch);
     assert_eq!(append_named(&*store, &mut record, "ci-1", &me, fact, at(2)).await.unwrap(), Appended::Written);
     store.put_snapshot(&record).await.unwrap();
-    let vouched = controls::vouch(&*store, &me, at(3)).await.unwrap().unwrap();
-    assert_eq!((vouched.doubt, vouched.namespaces), (None, vec!["ci-1".to_owned()]));
-    assert_eq!(controls::vouch(&*store, &me, at(4)).await.unwrap(), None);
+    let trusted = controls::trust_store(&*store, &me, at(3)).await.unwrap().unwrap();
+    assert_eq!((trusted.mismatch, trusted.namespaces), (None, vec!["ci-1".to_owned()]));
+    assert_eq!(controls::trust_store(&*store, &me, at(4)).await.unwrap(), None);
 }

@@ -71,18 +71,19 @@ pub(crate) async fn windows_that_are_over_are_forgotten_by_pages(bench: &impl Be
         (ClaimKind::Slots, 0, 1),
         (ClaimKind::Slots, 10, 11),
         (ClaimKind::Slots, 20, 0),
-        (ClaimKind::Waves, 0, 0),
+        (ClaimKind::Unannounced, 0, 0),
     ] {
         let made = claim(kind, &window(minute), number);
         assert_eq!(store.claim(&made).await.unwrap(), Inserted::Written);
-        if kind == ClaimKind::Waves || minute == 20 {
+        if kind == ClaimKind::Unannounced || minute == 20 {
             kept.push(made);
         }
     }
     let forget = async |limit| store.forget_claims(ClaimKind::Slots, &window(20), limit).await.unwrap();
     assert_eq!([forget(2).await, forget(2).await, forget(2).await], [2, 1, 0]);
     let mut left: Vec<Claim> = Vec::new();
-    for (kind, minute) in [(ClaimKind::Slots, 0), (ClaimKind::Slots, 10), (ClaimKind::Slots, 20), (ClaimKind::Waves, 0)]
+    for (kind, minute) in
+        [(ClaimKind::Slots, 0), (ClaimKind::Slots, 10), (ClaimKind::Slots, 20), (ClaimKind::Unannounced, 0)]
     {
         left.extend(store.claims(kind, &window(minute), 0, 9).await.unwrap());
     }

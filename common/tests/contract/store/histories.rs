@@ -2,8 +2,8 @@
 
 use common::store::{Inserted, StoreError};
 use lifecycle::{
-    Entry, Fact, Mode, Uid,
-    entry::{Adopted, Kept, MAX_ENTRY_BYTES, Pair, Released, Terms},
+    Entry, Event, Mode, Uid,
+    event::{Adopted, Kept, MAX_ENTRY_BYTES, Pair, PolicyRef, Released},
 };
 use serde_json::{Value, json};
 
@@ -11,11 +11,12 @@ use super::{Bench, NONE, append, at, entry, history, places, seqs};
 
 pub(crate) async fn an_entry_is_read_as_it_was_written(bench: &impl Bench) {
     let store = bench.open().await;
-    let terms = Terms { policy: "reviews".to_owned(), policy_hash: "abc".to_owned(), mode: Mode::Enforce };
+    let terms = PolicyRef { policy: "reviews".to_owned(), policy_hash: "abc".to_owned(), mode: Mode::Enforce };
     let ci = vec![Pair { k: "a.b/$c".to_owned(), v: "ä \u{0} \"quoted\" \n".to_owned() }];
-    let adopted = Fact::Adopted(Adopted { terms, created: at(0), ci, deadline: None, again: false, deleted_before: 0 });
-    let kept = Fact::Kept(Kept { wish: None, until: Some(at(9)), first_seen: None, by: None, reason: None });
-    let entries = [Entry { fact: adopted, ..entry("u", 1) }, Entry { fact: kept, ..entry("u", 2) }];
+    let adopted =
+        Event::Adopted(Adopted { terms, created: at(0), ci, deadline: None, again: false, deleted_before: 0 });
+    let kept = Event::Kept(Kept { wish: None, until: Some(at(9)), first_seen: None, by: None, reason: None });
+    let entries = [Entry { event: adopted, ..entry("u", 1) }, Entry { event: kept, ..entry("u", 2) }];
     append(&*store, &entries).await;
     assert_eq!(history(&*store, "u").await, entries);
 }
@@ -66,10 +67,10 @@ pub(crate) async fn a_kind_of_a_later_version_is_kept_to_the_byte(bench: &impl B
         "woke": null, "numbers": [0, -1, i64::MAX, i64::MIN, 0.5, 1e300], "text": "ä\u{0}\u{10ffff}\\\"",
         "nested": {"": [], "empty": {}}, "yes": true,
     });
-    let fact = Fact::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
-    append(&*store, &[Entry { fact, ..entry("u", 1) }]).await;
-    match history(&*store, "u").await.remove(0).fact {
-        Fact::Unrecognised { kind, data: read } => {
+    let fact = Event::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
+    append(&*store, &[Entry { event: fact, ..entry("u", 1) }]).await;
+    match history(&*store, "u").await.remove(0).event {
+        Event::Unrecognised { kind, data: read } => {
             assert_eq!((kind.as_str(), read.to_string()), ("Slept", data.to_string()));
         }
         other => panic!("{other:?}"),
@@ -90,8 +91,8 @@ pub(crate) async fn an_entry_may_weigh_so_much_and_no_more(bench: &impl Bench) {
     let store = bench.open().await;
     let of_weight = |weight: usize| {
         let of_words = |words: usize| {
-            let fact = Fact::Released(Released { why: "x".repeat(words) });
-            Entry { fact, token: "t".to_owned(), ..entry("u", 1) }
+            let fact = Event::Released(Released { why: "x".repeat(words) });
+            Entry { event: fact, token: "t".to_owned(), ..entry("u", 1) }
         };
         of_words(weight - serde_json::to_vec(&of_words(0)).unwrap().len())
     };

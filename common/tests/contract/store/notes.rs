@@ -1,12 +1,12 @@
 //! What sources said last of what is no namespace.
 
-use common::store::Note;
+use common::store::SourceCacheEntry;
 use serde_json::json;
 
 use super::{Bench, at};
 
-fn note(about: &str, second: u64) -> Note {
-    Note { about: about.to_owned(), at: at(second), body: json!({"state": {"a.b": second}, "$etag": null}) }
+fn note(about: &str, second: u64) -> SourceCacheEntry {
+    SourceCacheEntry { about: about.to_owned(), at: at(second), body: json!({"state": {"a.b": second}, "$etag": null}) }
 }
 
 pub(crate) async fn the_last_note_is_read_as_it_was_put(bench: &impl Bench) {

@@ -8,7 +8,7 @@ use super::{Bench, at};
 fn observed(second: u64) -> Observed {
     let (fails, is_known) = (second.is_multiple_of(2), true);
     let (since, standing, looked_at) = (at(second), at(second + 1), at(second + 2));
-    let health = Some(Streak { episode: second, fails, since, standing, looked_at, is_known });
+    let health = Some(Streak { status_generation: second, fails, since, status_since: standing, looked_at, is_known });
     Observed { health, repaired_at: Some(looked_at), malformed: Some(i64::MIN), pods_listed_at: Some(looked_at) }
 }
 

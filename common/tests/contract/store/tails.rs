@@ -1,6 +1,6 @@
 //! The tail: the histories of all namespaces, by time.
 
-use common::store::Place;
+use common::store::EntryPosition;
 use lifecycle::{Entry, Uid};
 
 use super::{Bench, NONE, append, at, entry, places, seqs};
@@ -9,8 +9,8 @@ fn of(uid: &str, seq: u64, second: u64) -> Entry {
     Entry { at: at(second), ..entry(uid, seq) }
 }
 
-fn place(uid: &str, seq: u64, second: u64) -> Place {
-    Place { at: at(second), uid: Uid::new(uid), seq }
+fn place(uid: &str, seq: u64, second: u64) -> EntryPosition {
+    EntryPosition { at: at(second), uid: Uid::new(uid), seq }
 }
 
 pub(crate) async fn the_tail_is_ordered_by_place(bench: &impl Bench) {
@@ -29,7 +29,7 @@ pub(crate) async fn the_tail_goes_on_after_a_place_among_equal_instants(bench: &
     loop {
         let page = store.tail(at(5), after.as_ref(), 2).await.unwrap();
         let Some(last) = page.last() else { break };
-        after = Some(Place { at: last.at, uid: last.uid.clone(), seq: last.seq });
+        after = Some(EntryPosition { at: last.at, uid: last.uid.clone(), seq: last.seq });
         seen.extend(page);
         assert!(seen.len() <= entries.len(), "it turns in circles: {seen:?}");
     }

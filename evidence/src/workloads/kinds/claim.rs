@@ -4,10 +4,10 @@ use k8s_openapi::api::{core::v1::PersistentVolumeClaim as Kube, storage::v1::Sto
 use lifecycle::time::saturating_add;
 use serde::Deserialize;
 
-use super::PATIENCE;
+use super::START_TIMEOUT;
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Trace},
+    partial_object::{PartialObject, Parts, Slim},
+    workload_state::{Failure, Kind, Trace},
 };
 
 /// Written by the scheduler once a pod uses the claim.
@@ -38,7 +38,7 @@ impl Parts for ClaimParts {
     type Status = Status;
 }
 
-impl Judged for Claim {
+impl PartialObject for Claim {
     const KIND: Kind = Kind::Claim;
 
     fn trace(&self) -> Option<Trace> {
@@ -51,7 +51,7 @@ impl Judged for Claim {
                     .as_ref()
                     .is_some_and(|annotations| annotations.contains_key(SELECTED_NODE));
                 let class = self.spec.storage_class_name.clone().filter(|_| !is_used);
-                let from = saturating_add(self.created(), PATIENCE);
+                let from = saturating_add(self.created(), START_TIMEOUT);
                 Some(Trace::Pends(Failure::from(from, "gets no volume"), class))
             }
             _ => None,
@@ -59,7 +59,7 @@ impl Judged for Claim {
     }
 }
 
-impl Judged for Class {
+impl PartialObject for Class {
     const KIND: Kind = Kind::Class;
 
     fn trace(&self) -> Option<Trace> {

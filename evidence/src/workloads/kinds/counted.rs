@@ -5,10 +5,10 @@ use k8s_openapi::api::apps::v1::{
 };
 use serde::Deserialize;
 
-use super::{PATIENCE, Said, few, said};
+use super::{START_TIMEOUT, StatusCondition, few, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim, judged},
-    traces::{Failure, Kind, Lack, Trace},
+    partial_object::{PartialObject, Parts, Slim, judged},
+    workload_state::{Failure, Kind, Lack, Trace},
 };
 
 pub(in crate::workloads) type StatefulSet = Slim<StatefulSetParts>;
@@ -34,7 +34,7 @@ pub(in crate::workloads) struct Replicas {
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::workloads) struct Ready {
     ready_replicas: Option<i32>,
-    conditions: Vec<Said>,
+    conditions: Vec<StatusCondition>,
 }
 
 /// A DaemonSet wants a pod on each node that fits.
@@ -67,7 +67,7 @@ impl Parts for ReplicaSetParts {
     type Status = Ready;
 }
 
-impl Judged for StatefulSet {
+impl PartialObject for StatefulSet {
     const KIND: Kind = Kind::StatefulSet;
 
     fn trace(&self) -> Option<Trace> {
@@ -75,7 +75,7 @@ impl Judged for StatefulSet {
     }
 }
 
-impl Judged for DaemonSet {
+impl PartialObject for DaemonSet {
     const KIND: Kind = Kind::DaemonSet;
 
     fn trace(&self) -> Option<Trace> {
@@ -83,7 +83,7 @@ impl Judged for DaemonSet {
     }
 }
 
-impl Judged for ReplicaSet {
+impl PartialObject for ReplicaSet {
     const KIND: Kind = Kind::ReplicaSet;
 
     fn trace(&self) -> Option<Trace> {
@@ -100,7 +100,7 @@ impl Judged for ReplicaSet {
     }
 }
 
-fn lacks(object: &impl Judged, ready: i32, wanted: i32) -> Option<Trace> {
-    let failure = || Failure::unready(object.created(), PATIENCE, few(ready, wanted));
+fn lacks(object: &impl PartialObject, ready: i32, wanted: i32) -> Option<Trace> {
+    let failure = || Failure::unready(object.created(), START_TIMEOUT, few(ready, wanted));
     (ready < wanted).then(|| Trace::Fails(failure().lacking(Lack::OfCount { lacks: wanted - ready, wanted })))
 }

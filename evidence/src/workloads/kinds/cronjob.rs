@@ -4,8 +4,8 @@ use k8s_openapi::api::batch::v1::CronJob as Kube;
 use serde::Deserialize;
 
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Kind, Trace},
+    partial_object::{PartialObject, Parts, Slim},
+    workload_state::{Kind, Trace},
 };
 
 pub(in crate::workloads) type CronJob = Slim<CronJobParts>;
@@ -29,7 +29,7 @@ impl Parts for CronJobParts {
     type Status = Status;
 }
 
-impl Judged for CronJob {
+impl PartialObject for CronJob {
     const KIND: Kind = Kind::CronJob;
 
     fn trace(&self) -> Option<Trace> {

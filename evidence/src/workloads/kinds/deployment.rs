@@ -5,14 +5,14 @@ use k8s_openapi::api::apps::v1::Deployment as Kube;
 use lifecycle::time::saturating_add;
 use serde::Deserialize;
 
-use super::{PATIENCE, Said, few, said};
+use super::{START_TIMEOUT, StatusCondition, few, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Lack, Trace},
+    partial_object::{PartialObject, Parts, Slim},
+    workload_state::{Failure, Kind, Lack, Trace},
 };
 
 /// How much later than its deadline a rollout may be told to be over it.
-const LATE: SignedDuration = SignedDuration::from_secs(60);
+const LAG_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(in crate::workloads) type Deployment = Slim<DeploymentParts>;
 
@@ -31,7 +31,7 @@ pub(in crate::workloads) struct Spec {
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::workloads) struct Status {
     ready_replicas: Option<i32>,
-    conditions: Vec<Said>,
+    conditions: Vec<StatusCondition>,
 }
 
 impl Parts for DeploymentParts {
@@ -40,7 +40,7 @@ impl Parts for DeploymentParts {
     type Status = Status;
 }
 
-impl Judged for Deployment {
+impl PartialObject for Deployment {
     const KIND: Kind = Kind::Deployment;
 
     fn trace(&self) -> Option<Trace> {
@@ -61,7 +61,8 @@ impl Judged for Deployment {
         // Without a deadline it says nothing of its rollouts.
         let is_over = progress.is_none_or(|said| said.is("True") && said.reason() == "NewReplicaSetAvailable");
         let lacks = Lack::OfRollout { lacks: (wanted - ready).max(0), is_over };
-        let deadline = self.spec.progress_deadline_seconds.map_or(PATIENCE, |it| SignedDuration::from_secs(it.into()));
+        let deadline =
+            self.spec.progress_deadline_seconds.map_or(START_TIMEOUT, |it| SignedDuration::from_secs(it.into()));
         // When the rollout told of itself last.
         let told = progress.and_then(|said| said.last_update_time.as_ref()).map_or(self.created(), |at| at.0);
         let told = told.max(self.created());
@@ -84,7 +85,7 @@ impl Judged for Deployment {
                 Failure::unready(told, SignedDuration::ZERO, why)
             }
             // A rollout that goes on is ended by whoever runs it, unless nobody does.
-            Some(_) => Failure::unready(told, deadline.saturating_add(LATE), why),
+            Some(_) => Failure::unready(told, deadline.saturating_add(LAG_TOLERANCE), why),
             None => Failure::unready(self.created(), deadline, why),
         };
         Some(Trace::Fails(failure.lacking(lacks)))

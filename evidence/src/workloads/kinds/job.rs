@@ -3,10 +3,10 @@
 use k8s_openapi::{api::batch::v1::Job as Kube, apimachinery::pkg::apis::meta::v1::Time};
 use serde::Deserialize;
 
-use super::{Said, said};
+use super::{StatusCondition, said};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim},
-    traces::{Failure, Kind, Trace},
+    partial_object::{PartialObject, Parts, Slim},
+    workload_state::{Failure, Kind, Trace},
 };
 
 pub(in crate::workloads) type Job = Slim<JobParts>;
@@ -22,7 +22,7 @@ pub(in crate::workloads) struct Spec {}
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::workloads) struct Status {
     start_time: Option<Time>,
-    conditions: Vec<Said>,
+    conditions: Vec<StatusCondition>,
 }
 
 impl Parts for JobParts {
@@ -31,7 +31,7 @@ impl Parts for JobParts {
     type Status = Status;
 }
 
-impl Judged for Job {
+impl PartialObject for Job {
     const KIND: Kind = Kind::Job;
 
     fn trace(&self) -> Option<Trace> {

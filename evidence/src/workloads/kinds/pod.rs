@@ -8,17 +8,17 @@ use k8s_openapi::{
 use lifecycle::time::saturating_add;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{PATIENCE, Said, said, told};
+use super::{START_TIMEOUT, StatusCondition, said, told};
 use crate::workloads::{
-    slim::{Judged, Parts, Slim, judged},
-    traces::{Failure, Kind, Part, Trace},
+    partial_object::{PartialObject, Parts, Slim, judged},
+    workload_state::{Failure, Kind, Part, Trace},
 };
 
 /// What a container may wait for without anything being wrong.
 const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 /// How long a pod may wait for its node before that is more than usual.
-const TO_SCHEDULE: SignedDuration = SignedDuration::from_secs(60);
+const SCHEDULE_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
 /// The label by which the name of a ReplicaSet differs from that of its Deployment.
 const HASH: &str = "pod-template-hash";
@@ -43,7 +43,7 @@ pub(in crate::workloads) struct Status {
     phase: String,
     reason: Option<String>,
     message: Option<String>,
-    conditions: Vec<Said>,
+    conditions: Vec<StatusCondition>,
     init_container_statuses: Vec<Container>,
     container_statuses: Vec<Container>,
 }
@@ -89,7 +89,7 @@ impl Parts for PodParts {
     type Status = Status;
 }
 
-impl Judged for Pod {
+impl PartialObject for Pod {
     const KIND: Kind = Kind::Pod;
 
     fn trace(&self) -> Option<Trace> {
@@ -169,7 +169,7 @@ impl Pod {
 
     /// It fails unless it becomes ready in time.
     fn fails_later(&self, why: &str) -> Trace {
-        Trace::Fails(Failure::unready(self.begun_at(), PATIENCE, why))
+        Trace::Fails(Failure::unready(self.begun_at(), START_TIMEOUT, why))
     }
 
     /// Since when it may become ready: since it got its node, or was made.
@@ -189,7 +189,7 @@ impl Pod {
             return knows_no_rollout(of).then(|| Part::Ready { made: self.created() });
         }
         let since = self.begun_at();
-        Some(Part::Unready { since, is_late: since > saturating_add(self.created(), TO_SCHEDULE) })
+        Some(Part::Unready { since, is_late: since > saturating_add(self.created(), SCHEDULE_TIMEOUT) })
     }
 
     /// The workload that is judged for it: of a ReplicaSet that a Deployment made, the Deployment.

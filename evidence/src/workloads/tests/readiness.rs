@@ -6,7 +6,7 @@ use super::{
     Claim, DaemonSet, Deployment, Job, Kind, Pod, ReplicaSet, StatefulSet, deployment, ended, held, minute, of, owned,
     progress, said, said_by, waiting,
 };
-use crate::workloads::traces::Place;
+use crate::workloads::workload_state::Place;
 
 /// A pod `NAME` of the workload `it` of this kind that was made in that minute, and is so.
 fn pod(kind: &str, name: &str, made: i64, so: &str) -> (Kind, Place) {

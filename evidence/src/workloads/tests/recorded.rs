@@ -9,12 +9,12 @@ use lifecycle::{Truth, time::saturating_add};
 use super::super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     look::Look,
-    slim::Judged,
-    traces::Traces,
+    partial_object::PartialObject,
     watch::{Change, Event, place},
+    workload_state::WorkloadStates,
 };
 
-fn take<K: Judged>(traces: &mut Traces) -> Timestamp {
+fn take<K: PartialObject>(traces: &mut WorkloadStates) -> Timestamp {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/workloads/tests/recorded");
     let text = std::fs::read_to_string(directory.join(format!("{}.json", K::plural(&())))).unwrap();
     let listed: ObjectList<K> = serde_json::from_str(&text).unwrap();
@@ -22,12 +22,12 @@ fn take<K: Judged>(traces: &mut Traces) -> Timestamp {
     take(Change::Begins);
     listed.items.iter().for_each(|object| take(Change::Listed(place(object, false).unwrap())));
     take(Change::Complete);
-    listed.items.iter().map(Judged::created).max().unwrap_or(Timestamp::MIN)
+    listed.items.iter().map(PartialObject::created).max().unwrap_or(Timestamp::MIN)
 }
 
 /// What was recorded, and when the last of it was made.
-fn recorded() -> (Traces, Timestamp) {
-    let mut traces = Traces::default();
+fn recorded() -> (WorkloadStates, Timestamp) {
+    let mut traces = WorkloadStates::default();
     let made = [
         take::<Deployment>(&mut traces),
         take::<StatefulSet>(&mut traces),
@@ -43,7 +43,7 @@ fn recorded() -> (Traces, Timestamp) {
 }
 
 /// Why each fails at that instant, without what differs from one recording to the next. A pod is called after its owner.
-fn failures(traces: &Traces, at: Timestamp) -> BTreeMap<String, String> {
+fn failures(traces: &WorkloadStates, at: Timestamp) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for it in Look::of_all(traces, at).failing("recorded", Timestamp::MIN, None) {
         let (kind, why) = (it.kind, &it.failure.why);

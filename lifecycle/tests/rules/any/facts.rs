@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lifecycle::{
-    Action, Actor, Entry, Fact, Mode, Policies, Policy, Status, Uid,
-    ending::{DeletionStalled, PodsLeft},
-    entry::{
-        ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
-        Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
+    Action, Actor, Entry, Event, Mode, Policies, Policy, Status, Uid,
+    event::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, DryRun, FailReason, Gone,
+        Kept, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeState, NoticeUndeliverable, Pair, PolicyRef,
+        Protected, RecordMarkerMismatched, RecordMarkerTrusted, Released, SkipReason, StatusChanged, StatusNotShown,
+        StatusShown,
     },
+    overrides::{Deadline, DeadlineBy, Unreadable},
+    termination::{DeletionStalled, RemainingPods},
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy, Unreadable},
 };
 use proptest::{
     collection::vec,
@@ -28,9 +29,9 @@ fn status() -> impl Strategy<Value = Status> {
     prop_oneof![2 => Just(Status::Stale), 3 => select(Status::ALL.to_vec())]
 }
 
-fn terms() -> impl Strategy<Value = Terms> {
+fn terms() -> impl Strategy<Value = PolicyRef> {
     let mode = select(vec![Mode::Observe, Mode::Enforce]);
-    mode.prop_map(|mode| Terms { policy: "review".to_owned(), policy_hash: "other".to_owned(), mode })
+    mode.prop_map(|mode| PolicyRef { policy: "review".to_owned(), policy_hash: "other".to_owned(), mode })
 }
 
 fn deadline() -> impl Strategy<Value = Option<Deadline>> {
@@ -64,13 +65,13 @@ fn notice() -> impl Strategy<Value = NoticeIntended> {
     })
 }
 
-fn intended() -> impl Strategy<Value = Fact> {
-    let told = prop_oneof![Just(Told::NoChannel), instant().prop_map(Told::Promised)];
+fn intended() -> impl Strategy<Value = Event> {
+    let told = prop_oneof![Just(NoticeState::NoChannel), instant().prop_map(NoticeState::Promised)];
     (instant(), status(), number(), vec(condition(), 0..2), of(text()), told).prop_map(
-        |(until, cause, due_to, evidence, wave, told)| {
-            Fact::ActionIntended(Box::new(ActionIntended {
+        |(until, cause, cause_seq, evidence, unannounced, told)| {
+            Event::ActionIntended(Box::new(ActionIntended {
                 action: Action::Delete,
-                due_to,
+                cause_seq: cause_seq,
                 attempt: 1,
                 holder: "action/a".to_owned(),
                 until,
@@ -80,81 +81,82 @@ fn intended() -> impl Strategy<Value = Fact> {
                 evidence,
                 evidence_at: until,
                 slot: "1/1".to_owned(),
-                wave,
+                unannounced,
                 config: "c".to_owned(),
                 mode: Mode::Enforce,
-                told,
+                notice: told,
             }))
         },
     )
 }
 
 /// The adoption by a policy.
-pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Deadline>) -> Fact {
+pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Deadline>) -> Event {
     let ci = vec![Pair { k: "author".to_owned(), v: "anna".to_owned() }];
-    Fact::Adopted(Adopted { terms: Terms::of(policy), created, ci, deadline, again: false, deleted_before: 0 })
+    Event::Adopted(Adopted { terms: PolicyRef::of(policy), created, ci, deadline, again: false, deleted_before: 0 })
 }
 
 /// Any fact that a program like this one writes.
-pub(crate) fn fact() -> BoxedStrategy<Fact> {
-    let skips = [SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Wave, SkipReason::Abandoned];
+pub(crate) fn fact() -> BoxedStrategy<Event> {
+    let skips =
+        [SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Unannounced, SkipReason::Abandoned];
     let skips = skips.into_iter().chain([SkipReason::Evidence]).collect::<Vec<_>>();
     let fails = vec![FailReason::Refused, FailReason::TooManyRequests, FailReason::Fenced, FailReason::Gone];
     let (action, detail) = (Action::Delete, "so it is".to_owned());
     let (skip_detail, fail_detail) = (detail.clone(), detail);
     prop_oneof![
         1 => (terms(), instant(), deadline()).prop_map(|(terms, created, deadline)| {
-            Fact::Adopted(Adopted { terms, created, ci: Vec::new(), deadline, again: false, deleted_before: 0 })
+            Event::Adopted(Adopted { terms, created, ci: Vec::new(), deadline, again: false, deleted_before: 0 })
         }),
-        1 => terms().prop_map(Fact::PolicyChanged),
+        1 => terms().prop_map(Event::PolicyChanged),
         2 => (status(), status(), text(), vec(condition(), 0..3), of(instant())).prop_map(
             |(from, to, reason, evidence, finalize_at)| {
-                Fact::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at, successors: Vec::new() })
+                Event::StatusChanged(StatusChanged { from, to, reason, evidence, finalize_at, successors: Vec::new() })
             }
         ),
-        2 => number().prop_map(|of| Fact::StatusShown(StatusShown { of })),
-        1 => number().prop_map(|of| Fact::StatusNotShown(StatusNotShown { of, why: "no".to_owned() })),
+        2 => number().prop_map(|of| Event::StatusShown(StatusShown { of })),
+        1 => number().prop_map(|of| Event::StatusNotShown(StatusNotShown { of, why: "no".to_owned() })),
         2 => (deadline(), select(vec![MovedBy::Owner, MovedBy::Policy]))
-            .prop_map(|(deadline, why)| Fact::DeadlineMoved(DeadlineMoved { deadline, why })),
-        2 => kept().prop_map(Fact::Kept),
-        2 => any::<bool>().prop_map(|on| Fact::Protected(Protected { on })),
-        2 => notice().prop_map(Fact::NoticeIntended),
-        1 => number().prop_map(|of| Fact::NoticeSent(NoticeSent { of, promise: None })),
-        1 => number().prop_map(|of| Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise: None, why: String::new() })),
+            .prop_map(|(deadline, why)| Event::DeadlineMoved(DeadlineMoved { deadline, why })),
+        2 => kept().prop_map(Event::Kept),
+        2 => any::<bool>().prop_map(|on| Event::Protected(Protected { on })),
+        2 => notice().prop_map(Event::NoticeIntended),
+        1 => number().prop_map(|of| Event::NoticeSent(NoticeSent { of, promise: None })),
+        1 => number().prop_map(|of| Event::NoticeUndeliverable(NoticeUndeliverable { of, promise: None, why: String::new() })),
         1 => (of(number()), status(), instant()).prop_map(|(of, about, deadline)| {
-            Fact::NoticeSkipped(NoticeSkipped { of, about, deadline, why: String::new() })
+            Event::NoticeSkipped(NoticeSkipped { of, about, deadline, why: String::new() })
         }),
         2 => intended(),
-        2 => (number(), any::<bool>()).prop_map(|(of, observed)| Fact::ActionDone(ActionDone { of, observed })),
+        2 => (number(), any::<bool>()).prop_map(|(of, observed)| Event::ActionDone(ActionDone { of, observed })),
         2 => (of(number()), select(skips), of(instant())).prop_map(move |(of, why, not_before)| {
-            Fact::ActionSkipped(ActionSkipped { of, action, why, detail: skip_detail.clone(), not_before })
+            Event::ActionSkipped(ActionSkipped { of, action, why, detail: skip_detail.clone(), not_before })
         }),
         2 => (number(), select(fails), of(instant())).prop_map(move |(of, why, not_before)| {
-            Fact::ActionFailed(ActionFailed { of, action, why, detail: fail_detail.clone(), not_before })
+            Event::ActionFailed(ActionFailed { of, action, why, detail: fail_detail.clone(), not_before })
         }),
         1 => number().prop_map(|in_all| {
-            let pods = PodsLeft::Counted { first: Vec::new(), in_all };
-            Fact::DeletionStalled(DeletionStalled { pods, conditions: Vec::new(), finalizers: Vec::new() })
+            let pods = RemainingPods::Counted { first: Vec::new(), in_all };
+            Event::DeletionStalled(DeletionStalled { pods, conditions: Vec::new(), finalizers: Vec::new() })
         }),
-        1 => text().prop_map(move |decision| Fact::WouldHave(WouldHave { action, decision })),
-        1 => text().prop_map(|mark| {
-            Fact::MarkMismatched(MarkMismatched { mark, why: "entries are missing".to_owned(), epoch: 1 })
+        1 => text().prop_map(move |decision| Event::DryRun(DryRun { action, decision })),
+        1 => text().prop_map(|marker| {
+            Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: "entries are missing".to_owned(), epoch: 1 })
         }),
-        2 => text().prop_map(|mark| Fact::MarkTrusted(MarkTrusted { mark })),
-        1 => Just(Fact::Gone(Gone {})),
-        1 => text().prop_map(|why| Fact::Released(Released { why })),
+        2 => text().prop_map(|marker| Event::RecordMarkerTrusted(RecordMarkerTrusted { marker })),
+        1 => Just(Event::Gone(Gone {})),
+        1 => text().prop_map(|why| Event::Released(Released { why })),
     ]
     .boxed()
 }
 
 /// Any fact at all, those of later versions included.
-pub(crate) fn any_fact() -> impl Strategy<Value = Fact> {
+pub(crate) fn any_fact() -> impl Strategy<Value = Event> {
     let unknown =
-        text().prop_map(|kind| Fact::Unrecognised { kind: format!("Later{kind}"), data: json!({ "a": [1] }) });
+        text().prop_map(|kind| Event::Unrecognised { kind: format!("Later{kind}"), data: json!({ "a": [1] }) });
     prop_oneof![15 => fact(), 1 => unknown]
 }
 
-fn entry(seq: u64, at: Timestamp, fact: Fact) -> Entry {
+fn entry(seq: u64, at: Timestamp, fact: Event) -> Entry {
     Entry {
         uid: Uid::new("uid-1"),
         seq,
@@ -162,17 +164,17 @@ fn entry(seq: u64, at: Timestamp, fact: Fact) -> Entry {
         actor: Actor::role("test", "a"),
         name: "review-1".to_owned(),
         token: format!("{seq:032x}"),
-        fact,
+        event: fact,
     }
 }
 
 /// A history of these facts, numbered without gaps.
-pub(crate) fn entries(facts: impl IntoIterator<Item = (Timestamp, Fact)>) -> Vec<Entry> {
+pub(crate) fn entries(facts: impl IntoIterator<Item = (Timestamp, Event)>) -> Vec<Entry> {
     (1..).zip(facts).map(|(seq, (at, fact))| entry(seq, at, fact)).collect()
 }
 
 /// What any history is made of: an adoption most of the time, then anything, each with the step to its number.
-type Loose = (Option<(Timestamp, Option<Deadline>)>, Vec<(Timestamp, Fact, u64)>);
+type Loose = (Option<(Timestamp, Option<Deadline>)>, Vec<(Timestamp, Event, u64)>);
 
 fn loose() -> impl Strategy<Value = Loose> {
     let step = prop_oneof![30 => Just(1_u64), 1 => select(vec![0, 2, u64::MAX / 4])];
@@ -228,10 +230,10 @@ pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<En
         let notice = NoticeIntended { about, deadline: deadline.at, promise, channel: "chat".to_owned() };
         let base = [
             (minutes(0), adopted(first(&policies), minutes(0), Some(deadline))),
-            (minutes(30), Fact::NoticeIntended(notice)),
-            (minutes(30), Fact::NoticeSent(NoticeSent { of: 2, promise: None })),
-            (minutes(end), Fact::StatusChanged(stale)),
-            (minutes(end), Fact::StatusShown(StatusShown { of: 4 })),
+            (minutes(30), Event::NoticeIntended(notice)),
+            (minutes(30), Event::NoticeSent(NoticeSent { of: 2, promise: None })),
+            (minutes(end), Event::StatusChanged(stale)),
+            (minutes(end), Event::StatusShown(StatusShown { of: 4 })),
         ];
         let history = entries(base.into_iter().chain(more));
         (policies, history)

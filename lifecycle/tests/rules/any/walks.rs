@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use lifecycle::{Policies, Truth, entry::SkipReason};
+use lifecycle::{Policies, Truth, event::SkipReason};
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select};
 
 use super::{OLD, minutes, policies, text};
@@ -52,10 +52,10 @@ fn step() -> impl Strategy<Value = Step> {
         8 => length().prop_map(|held_for| Step::Intend { held_for }),
         1 => Just(Step::Done),
         1 => (select(skips), pause()).prop_map(|(why, not_before)| Step::Skip { why, not_before }),
-        1 => select(vec![SkipReason::Wave, SkipReason::Evidence]).prop_map(|why| Step::Wait { why }),
+        1 => select(vec![SkipReason::Unannounced, SkipReason::Evidence]).prop_map(|why| Step::Wait { why }),
         1 => length().prop_map(|not_before| Step::Refused { not_before }),
         2 => Just(Step::Fence),
-        1 => Just(Step::WouldHave),
+        1 => Just(Step::DryRun),
     ]
 }
 

@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Checked, Condition, Decision, Entry, Fact, Observation, Policies, Policy, Reading, Record, Status, Truth, Uid,
-    absorb, decide,
-    entry::{Adopted, MAX_ENTRY_BYTES},
-    health::{Checkup, Look},
+    Check, Condition, Decision, Entry, Event, Observation, Policies, Policy, Reading, Record, Status, Truth, Uid,
+    decide,
+    event::{Adopted, MAX_ENTRY_BYTES},
+    health::{HealthCheck, HealthSample},
+    observe,
     record::Phase,
 };
 use proptest::{prelude::*, sample::select};
@@ -33,10 +34,10 @@ impl Case {
         self.decide_at(self.now)
     }
 
-    fn fold(&mut self, fact: Fact) {
+    fn fold(&mut self, fact: Event) {
         let Entry { uid, actor, name, token, .. } = entries([(self.now, fact.clone())]).remove(0);
         let seq = self.record.head + 1;
-        self.record.fold(&Entry { uid, seq, at: self.now, actor, name, token, fact });
+        self.record.fold(&Entry { uid, seq, at: self.now, actor, name, token, event: fact });
     }
 
     /// Folds what is decided until nothing is.
@@ -67,7 +68,7 @@ proptest! {
     fn a_status_takes_an_edge_of_the_machine_from_where_it_is(mut case in case()) {
         for _ in 0..SETTLES_WITHIN {
             let Some(fact) = case.decide().entry else { break };
-            if let Fact::StatusChanged(change) = &fact {
+            if let Event::StatusChanged(change) = &fact {
                 prop_assert_eq!(change.from, case.record.status);
                 prop_assert!(change.from.may_become(change.to), "{} -> {}", change.from, change.to);
             }
@@ -113,8 +114,8 @@ proptest! {
         case.seen.clock.truth = if is_off { Truth::False } else { Truth::Unknown };
         let decision = case.decide();
         let is_timeless = match &decision.entry {
-            None | Some(Fact::Protected(_) | Fact::Released(_)) => true,
-            Some(Fact::Kept(kept)) => kept.wish.is_none(),
+            None | Some(Event::Protected(_) | Event::Released(_)) => true,
+            Some(Event::Kept(kept)) => kept.wish.is_none(),
             Some(_) => false,
         };
         prop_assert!(is_timeless, "{decision:?}");
@@ -124,12 +125,12 @@ proptest! {
     fn what_is_not_known_of_the_health_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
         // Safety.md S8. The clock may move it all the same.
         match &mut case.seen.health {
-            Checked::Seen(health) if !nobody_looked => health.streak.is_known = false,
-            health => *health = Checked::Unseen,
+            Check::Observed(health) if !nobody_looked => health.streak.is_known = false,
+            health => *health = Check::Pending,
         }
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|policy| policy.health.is_some());
         let decision = case.decide();
-        if let Some(Fact::StatusChanged(change)) = &decision.entry && is_checked {
+        if let Some(Event::StatusChanged(change)) = &decision.entry && is_checked {
             let may = matches!(change.to, Status::Stale | Status::Unknown | Status::Superseded | Status::Cancelled);
             prop_assert!(may, "{decision:?}");
         }
@@ -138,9 +139,9 @@ proptest! {
 
     #[test]
     fn what_is_not_known_of_newer_deployments_moves_nothing(mut case in case()) {
-        case.seen.succession = Checked::Unseen;
+        case.seen.supersession = Check::Pending;
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|it| it.superseded.is_some());
-        if let Some(Fact::StatusChanged(change)) = case.decide().entry && is_checked {
+        if let Some(Event::StatusChanged(change)) = case.decide().entry && is_checked {
             prop_assert_ne!(change.to, Status::Superseded);
             prop_assert!(change.from != Status::Superseded || change.to == Status::Stale, "{change:?}");
         }
@@ -149,13 +150,13 @@ proptest! {
     #[test]
     fn what_is_not_known_of_the_pipeline_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
         match &mut case.seen.pipeline {
-            Checked::Seen(condition) if !nobody_looked => condition.truth = Truth::Unknown,
-            pipeline => *pipeline = Checked::Unseen,
+            Check::Observed(condition) if !nobody_looked => condition.truth = Truth::Unknown,
+            pipeline => *pipeline = Check::Pending,
         }
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(Policy::asks_ci);
         for _ in 0..SETTLES_WITHIN {
             let Some(fact) = case.decide().entry else { break };
-            if let Fact::StatusChanged(change) = &fact && is_checked {
+            if let Event::StatusChanged(change) = &fact && is_checked {
                 prop_assert_ne!(change.to, Status::Cancelled);
                 prop_assert!(change.from != Status::Cancelled || change.to == Status::Stale, "{change:?}");
             }
@@ -166,22 +167,22 @@ proptest! {
     #[test]
     fn no_look_at_the_health_can_make_it_panic(
         seen in observation(), looked in instant(), truth in select(vec![Truth::True, Truth::False, Truth::Unknown]),
-        episode in (0..9_u64, instant()), now in instant(), mut case in case(),
+        status_generation in (0..9_u64, instant()), now in instant(), mut case in case(),
     ) {
         let condition = Condition { truth, reason: "a look".to_owned(), observed_at: looked };
-        let checkup = Checkup {
-            look: Look { condition, failing: Vec::new() },
-            episode,
+        let checkup = HealthCheck {
+            look: HealthSample { condition, failing: Vec::new() },
+            status_generation,
             every: jiff::SignedDuration::from_secs(30),
         };
         let reading = Reading {
-            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Checked::Seen(checkup), succession: Checked::Off,
-            pipeline: Checked::Unseen,
+            namespace: seen.namespace.clone(), clock: seen.clock.clone(), health: Check::Observed(checkup), supersession: Check::Disabled,
+            pipeline: Check::Pending,
         };
-        case.seen = absorb(Some(seen), reading.clone(), now);
+        case.seen = observe(Some(seen), reading.clone(), now);
         let _decision = case.decide();
         // And the same look once more says nothing new.
-        let again = absorb(Some(case.seen.clone()), reading, now);
+        let again = observe(Some(case.seen.clone()), reading, now);
         prop_assert_eq!(again.health.seen().map(|health| &health.streak), case.seen.health.seen().map(|health| &health.streak));
     }
 
@@ -189,7 +190,7 @@ proptest! {
     fn while_an_intent_is_open_only_wishes_are_written(case in case()) {
         let decision = case.decide();
         if case.record.open.is_some() {
-            prop_assert!(matches!(decision.entry, None | Some(Fact::Kept(_) | Fact::Protected(_))), "{decision:?}");
+            prop_assert!(matches!(decision.entry, None | Some(Event::Kept(_) | Event::Protected(_))), "{decision:?}");
         }
     }
 
@@ -207,7 +208,7 @@ proptest! {
             prop_assert_eq!(decision, Decision::default());
         } else if is_back {
             prop_assert!(
-                matches!(&decision.entry, None | Some(Fact::Adopted(Adopted { again: true, .. }))),
+                matches!(&decision.entry, None | Some(Event::Adopted(Adopted { again: true, .. }))),
                 "{decision:?}"
             );
         }
@@ -235,9 +236,9 @@ proptest! {
     ) {
         let (mut seen, mut again) = (seen, again);
         (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
-        let health = Checked::Off;
-        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, succession: Checked::Off, pipeline: Checked::Off };
-        let found = absorb(Some(seen.clone()), reading, now);
+        let health = Check::Disabled;
+        let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, supersession: Check::Disabled, pipeline: Check::Disabled };
+        let found = observe(Some(seen.clone()), reading, now);
         prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
         let is_same = seen.namespace.uid == again.namespace.uid;
         let expected = if is_same && looked < before && before <= now {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use lifecycle::{
     duration,
-    duration::{Pause, Period},
+    duration::{NonNegativeDuration, PositiveDuration},
     time::annotation_text,
     time::{human_text, parse},
 };
@@ -28,14 +28,14 @@ proptest! {
     #[test]
     fn a_length_written_reads_back(millis in millis()) {
         let length = SignedDuration::from_millis(millis);
-        let pause: Pause = serde_json::from_value(format!("{}.{:03}s", millis / 1000, millis % 1000).into()).unwrap();
+        let pause: NonNegativeDuration = serde_json::from_value(format!("{}.{:03}s", millis / 1000, millis % 1000).into()).unwrap();
         prop_assert_eq!(pause.get(), length);
-        prop_assert_eq!(Pause::parse(&pause.to_string()), Ok(pause));
-        prop_assert_eq!(serde_json::from_value::<Pause>(serde_json::to_value(pause).unwrap()).unwrap(), pause);
-        let period = Period::parse(&pause.to_string());
+        prop_assert_eq!(NonNegativeDuration::parse(&pause.to_string()), Ok(pause));
+        prop_assert_eq!(serde_json::from_value::<NonNegativeDuration>(serde_json::to_value(pause).unwrap()).unwrap(), pause);
+        let period = PositiveDuration::parse(&pause.to_string());
         prop_assert_eq!(period.as_ref().ok().map(|period| period.get()), (millis > 0).then_some(length));
         if let Ok(period) = period {
-            prop_assert_eq!(Period::parse(&period.to_string()), Ok(period));
+            prop_assert_eq!(PositiveDuration::parse(&period.to_string()), Ok(period));
         }
     }
 
@@ -49,13 +49,13 @@ proptest! {
             let unit = if *upper && *unit != "m" { unit.to_uppercase() } else { (*unit).to_owned() };
             format!("{space}{count}{space}{unit}{space}")
         }).collect();
-        prop_assert_eq!(Pause::parse(&text).map(Pause::get), Ok(SignedDuration::from_secs(total)), "{}", text);
-        prop_assert_eq!(Period::parse(&text).is_ok(), total > 0);
+        prop_assert_eq!(NonNegativeDuration::parse(&text).map(NonNegativeDuration::get), Ok(SignedDuration::from_secs(total)), "{}", text);
+        prop_assert_eq!(PositiveDuration::parse(&text).is_ok(), total > 0);
     }
 
     #[test]
     fn any_text_is_a_length_or_says_why_not(text in text()) {
-        match Period::parse(&text) {
+        match PositiveDuration::parse(&text) {
             Ok(period) => prop_assert!(period.get().is_positive()),
             Err(why) => prop_assert!(!why.to_string().is_empty()),
         }

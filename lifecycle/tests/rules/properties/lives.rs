@@ -1,7 +1,7 @@
 //! What holds through any life that owners, workers, operators and clocks can lead a namespace.
 
 use jiff::SignedDuration;
-use lifecycle::{Action, Entry, Fact, Mode, Record, Status, entry::MovedBy, time::saturating_add};
+use lifecycle::{Action, Entry, Event, Mode, Record, Status, event::MovedBy, time::saturating_add};
 use proptest::prelude::*;
 
 use crate::{
@@ -9,18 +9,18 @@ use crate::{
     world::{Step, World},
 };
 
-/// The latest promise that binds at the end of this history (safety.md S9).
+/// The latest promise that binds at the end of this history (docs/design/protocol.md S9).
 fn promised(history: &[Entry]) -> Option<jiff::Timestamp> {
     let mut end = None;
-    history.iter().fold(None, |promised, entry| match &entry.fact {
-        Fact::NoticeIntended(notice) => promised.max(Some(notice.promise)),
-        Fact::NoticeSent(sent) => promised.max(sent.promise),
-        Fact::NoticeUndeliverable(failed) => promised.max(failed.promise),
-        Fact::Adopted(adopted) => {
+    history.iter().fold(None, |promised, entry| match &entry.event {
+        Event::NoticeIntended(notice) => promised.max(Some(notice.promise)),
+        Event::NoticeSent(sent) => promised.max(sent.promise),
+        Event::NoticeUndeliverable(failed) => promised.max(failed.promise),
+        Event::Adopted(adopted) => {
             end = adopted.deadline.clone();
             promised
         }
-        Fact::DeadlineMoved(moved) => {
+        Event::DeadlineMoved(moved) => {
             let before = std::mem::replace(&mut end, moved.deadline.clone());
             let is_earlier = end.as_ref().is_some_and(|end| before.is_none_or(|before| end.at < before.at));
             if moved.why == MovedBy::Owner && is_earlier { None } else { promised }
@@ -29,7 +29,7 @@ fn promised(history: &[Entry]) -> Option<jiff::Timestamp> {
     })
 }
 
-/// What must be true whenever an intent was just written: safety.md S1, S2, S3, S5 and S9.
+/// What must be true whenever an intent was just written: docs/design/protocol.md S1, S2, S3, S5 and S9.
 fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     let policy = world.applies().expect("it matches a policy");
     prop_assert_eq!(policy.mode, Mode::Enforce);
@@ -44,8 +44,8 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
             prop_assert!(!is_wished || is_over, "{text}");
         }
     }
-    let due = world.record.open.as_ref().expect("it is open").intended.due_to;
-    prop_assert_eq!(due, before.episode);
+    let due = world.record.open.as_ref().expect("it is open").intended.cause_seq;
+    prop_assert_eq!(due, before.status_generation);
     if let Some(promised) = promised(&world.history) {
         prop_assert!(world.now >= saturating_add(promised, SignedDuration::from_secs(60)));
     } else {
@@ -56,9 +56,9 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
 
 /// Safety.md S4: whether a recovery is recorded before the intent is closed.
 fn recovers_first(after: &[Entry]) -> bool {
-    let closes = |fact: &Fact| matches!(fact, Fact::ActionDone(_) | Fact::ActionFailed(_) | Fact::ActionSkipped(_));
-    let recovers = |fact: &Fact| matches!(fact, Fact::StatusChanged(_) | Fact::Released(_) | Fact::Adopted(_));
-    after.iter().map(|entry| &entry.fact).take_while(|fact| !closes(fact)).any(recovers)
+    let closes = |fact: &Event| matches!(fact, Event::ActionDone(_) | Event::ActionFailed(_) | Event::ActionSkipped(_));
+    let recovers = |fact: &Event| matches!(fact, Event::StatusChanged(_) | Event::Released(_) | Event::Adopted(_));
+    after.iter().map(|entry| &entry.event).take_while(|fact| !closes(fact)).any(recovers)
 }
 
 /// Safety.md S2 and S10: no gap, every edge one of the machine, and at most one deletion.
@@ -66,14 +66,14 @@ fn is_a_history(history: &[Entry]) -> Result<(), TestCaseError> {
     prop_assert!(is_in_order(history));
     let (mut status, mut deletions) = (Status::Unknown, 0);
     for entry in history {
-        match &entry.fact {
-            Fact::Adopted(_) => status = Status::Unknown,
-            Fact::StatusChanged(change) => {
+        match &entry.event {
+            Event::Adopted(_) => status = Status::Unknown,
+            Event::StatusChanged(change) => {
                 prop_assert_eq!(change.from, status);
                 prop_assert!(status.may_become(change.to), "{status} -> {}", change.to);
                 status = change.to;
             }
-            Fact::ActionDone(_) => deletions += 1,
+            Event::ActionDone(_) => deletions += 1,
             _ => {}
         }
     }
@@ -91,7 +91,7 @@ proptest! {
             let before = world.record.clone();
             made.make(&mut world);
             let after = &world.history[usize::try_from(before.head).unwrap()..];
-            if after.iter().any(|entry| matches!(entry.fact, Fact::ActionIntended(_))) {
+            if after.iter().any(|entry| matches!(entry.event, Event::ActionIntended(_))) {
                 is_rightful(&world, &before)?;
             }
             prop_assert!(before.open.is_none() || !recovers_first(after), "{after:?}");
@@ -116,7 +116,7 @@ proptest! {
         let Some(policy) = world.standing().cloned() else { return Ok(()) };
         let record = &world.record;
         let is_over = record.done.is_some() || !policy.deletes(Status::Stale) || !record.is_managed();
-        let is_recorded = policy.mode == Mode::Observe && record.would_have == Some(record.episode);
+        let is_recorded = policy.mode == Mode::Observe && record.dry_run == Some(record.status_generation);
         let blocking: Vec<_> = world.guards().into_iter().filter(|guard| !guard.is_clear()).collect();
         prop_assert!(
             is_over || is_recorded || world.offers(Action::Delete).is_some(),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lifecycle::{
     Keys, Namespace,
+    exclusions::{Exclusions, SYSTEM_NAMESPACES},
     matching::{Match, RawMatch, RawSelector, Require},
-    system::{OutOfBounds, SYSTEM_NAMESPACES},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -95,7 +95,7 @@ proptest! {
             _ => name == *pattern,
         });
         prop_assert!(expected || !keep);
-        prop_assert_eq!(OutOfBounds::default().holds(&name), expected);
+        prop_assert_eq!(Exclusions::default().holds(&name), expected);
     }
 }
 

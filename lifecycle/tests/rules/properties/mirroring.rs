@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use lifecycle::{Keys, Record, Status, Uid, duration, mirror, record::Phase, time::annotation_text, time::between};
+use lifecycle::{
+    Keys, Record, Status, Uid, annotations, duration, record::Phase, time::annotation_text, time::between,
+};
 use proptest::prelude::*;
 
-use crate::any::{annotations, any_history, cases, observation};
+use crate::any::{any_annotations, any_history, cases, observation};
 
 fn record() -> impl Strategy<Value = Record> {
     any_history().prop_map(|(_, history)| Record::of(Uid::new("uid-1"), &history))
@@ -17,12 +19,12 @@ proptest! {
 
     #[test]
     fn what_a_namespace_carries_decides_nothing_of_what_it_should(
-        record in record(), mut seen in observation(), other in annotations(),
+        record in record(), mut seen in observation(), other in any_annotations(),
     ) {
-        let wanted = mirror(&record, &seen);
+        let wanted = annotations(&record, &seen);
         seen.namespace.annotations = other;
         seen.namespace.labels = BTreeMap::new();
-        prop_assert_eq!(&mirror(&record, &seen), &wanted);
+        prop_assert_eq!(&annotations(&record, &seen), &wanted);
         // And once it is written, nothing differs.
         let keys = Keys::default();
         for (key, value) in &wanted {
@@ -31,7 +33,7 @@ proptest! {
                 None => seen.namespace.annotations.remove(&keys.ours(key)),
             };
         }
-        for (key, value) in mirror(&record, &seen) {
+        for (key, value) in annotations(&record, &seen) {
             prop_assert_eq!(keys.read(&seen.namespace, key), value.as_deref());
         }
     }
@@ -44,7 +46,7 @@ proptest! {
             || seen.namespace.deleted.is_some()
             || seen.namespace.uid != record.uid
             || matches!(record.phase, Phase::New | Phase::Gone);
-        let wanted = mirror(&record, &seen);
+        let wanted = annotations(&record, &seen);
         prop_assert_eq!(wanted.is_empty(), is_left_alone);
         if record.phase == Phase::Released {
             prop_assert!(wanted.values().all(Option::is_none));
@@ -54,7 +56,7 @@ proptest! {
     #[test]
     fn the_values_are_those_of_the_page(record in record(), mut seen in observation()) {
         seen.namespace.uid = record.uid.clone();
-        let wanted = mirror(&record, &seen);
+        let wanted = annotations(&record, &seen);
         if record.phase != Phase::Managed || wanted.is_empty() {
             return Ok(());
         }

@@ -4,10 +4,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Action, Entry, Fact, Fresh, Guard, Mode, Namespace, ObjectGuardKind, Plan, Policy, Record, Status, Uid, Verdict,
-    guards,
+    Action, Entry, Event, Guard, LiveObject, Mode, Namespace, ObjectGuardKind, Plan, Policy, Record, Status, Uid,
+    Verdict, guards,
     guards::{Deletion, deletion},
-    keys::Lineage,
+    keys::StoreIdentity,
     object_guards, plan,
     plan::{is_foretold, promise},
     time::{between, saturating_add},
@@ -17,26 +17,26 @@ use proptest::prelude::*;
 use crate::any::{any_history, cases, first, folded, instant, is_in_order, namespace, near, nearly_deletable};
 
 /// What the owner was told and promised, and what came of attempts, as the history says it.
-struct Oracle<'a> {
+struct AuditChecker<'a> {
     policy: &'a Policy,
     history: &'a [Entry],
     now: Timestamp,
 }
 
-impl<'a> Oracle<'a> {
-    fn last<T: 'a>(&self, find: impl Fn(&'a Fact) -> Option<T>) -> Option<(&'a Entry, T)> {
-        self.history.iter().rev().find_map(|entry| find(&entry.fact).map(|found| (entry, found)))
+impl<'a> AuditChecker<'a> {
+    fn last<T: 'a>(&self, find: impl Fn(&'a Event) -> Option<T>) -> Option<(&'a Entry, T)> {
+        self.history.iter().rev().find_map(|entry| find(&entry.event).map(|found| (entry, found)))
     }
 
     fn is_whole(&self) -> bool {
-        is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.fact, Fact::Unrecognised { .. }))
+        is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.event, Event::Unrecognised { .. }))
     }
 
     /// Whether no mark tells of lost entries, or somebody vouched for the store since.
     fn is_trusted(&self) -> bool {
         let stands = self.last(|fact| match fact {
-            Fact::MarkMismatched(_) => Some(true),
-            Fact::MarkTrusted(_) => Some(false),
+            Event::RecordMarkerMismatched(_) => Some(true),
+            Event::RecordMarkerTrusted(_) => Some(false),
             _ => None,
         });
         !stands.is_some_and(|(_, stands)| stands)
@@ -46,18 +46,18 @@ impl<'a> Oracle<'a> {
     fn attempts(&self) -> (Option<&'a Entry>, bool) {
         let (mut open, mut is_done): (Option<&Entry>, _) = (None, false);
         for entry in self.history {
-            let closes = match &entry.fact {
-                Fact::ActionIntended(_) => {
+            let closes = match &entry.event {
+                Event::ActionIntended(_) => {
                     open = Some(entry);
                     continue;
                 }
-                Fact::ActionDone(done) => Some(done.of),
-                Fact::ActionSkipped(skipped) => skipped.of,
-                Fact::ActionFailed(failed) => Some(failed.of),
+                Event::ActionDone(done) => Some(done.of),
+                Event::ActionSkipped(skipped) => skipped.of,
+                Event::ActionFailed(failed) => Some(failed.of),
                 _ => None,
             };
             if closes.is_some() && open.map(|open| open.seq) == closes {
-                is_done |= matches!(entry.fact, Fact::ActionDone(_));
+                is_done |= matches!(entry.event, Event::ActionDone(_));
                 open = None;
             }
         }
@@ -66,8 +66,8 @@ impl<'a> Oracle<'a> {
 
     fn is_managed(&self) -> bool {
         let phase = self.last(|fact| match fact {
-            Fact::Adopted(_) => Some(true),
-            Fact::Released(_) | Fact::Gone(_) => Some(false),
+            Event::Adopted(_) => Some(true),
+            Event::Released(_) | Event::Gone(_) => Some(false),
             _ => None,
         });
         phase.is_some_and(|(_, is_managed)| is_managed) && !self.attempts().1
@@ -75,8 +75,8 @@ impl<'a> Oracle<'a> {
 
     fn is_judged_under_the_policy(&self) -> bool {
         let terms = self.last(|fact| match fact {
-            Fact::Adopted(adopted) => Some(&adopted.terms),
-            Fact::PolicyChanged(terms) => Some(terms),
+            Event::Adopted(adopted) => Some(&adopted.terms),
+            Event::PolicyChanged(terms) => Some(terms),
             _ => None,
         });
         terms.is_some_and(|(_, terms)| terms.policy == self.policy.name && terms.policy_hash == self.policy.hash)
@@ -85,21 +85,21 @@ impl<'a> Oracle<'a> {
     /// The status, and the entry that brought it.
     fn status(&self) -> Option<(&'a Entry, Status)> {
         self.last(|fact| match fact {
-            Fact::Adopted(_) => Some(Status::Unknown),
-            Fact::StatusChanged(change) => Some(change.to),
+            Event::Adopted(_) => Some(Status::Unknown),
+            Event::StatusChanged(change) => Some(change.to),
             _ => None,
         })
     }
 
     fn kept(&self) -> Option<Option<Timestamp>> {
-        let wish = self.last(|fact| if let Fact::Kept(kept) = fact { Some(kept) } else { None });
+        let wish = self.last(|fact| if let Event::Kept(kept) = fact { Some(kept) } else { None });
         wish.filter(|(_, kept)| kept.wish.is_some()).map(|(_, kept)| kept.until)
     }
 
     fn deadline(&self) -> Option<Timestamp> {
         let deadline = self.last(|fact| match fact {
-            Fact::Adopted(adopted) => Some(&adopted.deadline),
-            Fact::DeadlineMoved(moved) => Some(&moved.deadline),
+            Event::Adopted(adopted) => Some(&adopted.deadline),
+            Event::DeadlineMoved(moved) => Some(&moved.deadline),
             _ => None,
         });
         deadline.and_then(|(_, deadline)| deadline.as_ref()).map(|deadline| deadline.at)
@@ -115,7 +115,7 @@ impl<'a> Oracle<'a> {
 
     fn end_of_status(&self) -> Option<Timestamp> {
         let (since, status) = self.status()?;
-        let Fact::StatusChanged(change) = &since.fact else { return None };
+        let Event::StatusChanged(change) = &since.event else { return None };
         let is_one = matches!(status, Status::Failed | Status::Cancelled | Status::Superseded);
         is_one.then(|| change.finalize_at.unwrap_or(since.at))
     }
@@ -124,13 +124,13 @@ impl<'a> Oracle<'a> {
     fn notices(&self, about: Status) -> Vec<&'a Entry> {
         let (mut notices, mut end) = (Vec::new(), None);
         for entry in self.history {
-            match &entry.fact {
-                Fact::NoticeIntended(notice) if notice.about == about => notices.push(entry),
-                Fact::Adopted(adopted) => end = adopted.deadline.as_ref().map(|deadline| deadline.at),
-                Fact::DeadlineMoved(moved) => {
+            match &entry.event {
+                Event::NoticeIntended(notice) if notice.about == about => notices.push(entry),
+                Event::Adopted(adopted) => end = adopted.deadline.as_ref().map(|deadline| deadline.at),
+                Event::DeadlineMoved(moved) => {
                     let to = moved.deadline.as_ref().map(|deadline| deadline.at);
                     let is_earlier = to.is_some_and(|to| end.is_none_or(|end| to < end));
-                    if is_earlier && about == Status::Stale && moved.why == lifecycle::entry::MovedBy::Owner {
+                    if is_earlier && about == Status::Stale && moved.why == lifecycle::event::MovedBy::Owner {
                         notices.clear();
                     }
                     end = to;
@@ -144,17 +144,17 @@ impl<'a> Oracle<'a> {
     /// Safety.md S9: the promise of every notice that binds, and a minute.
     fn promises_are_over(&self, about: Status) -> bool {
         let is_over = |promise| self.now >= saturating_add(promise, SignedDuration::from_secs(60));
-        self.notices(about).into_iter().all(|entry| match &entry.fact {
-            Fact::NoticeIntended(notice) => is_over(notice.promise) && self.late(entry.seq).is_none_or(is_over),
+        self.notices(about).into_iter().all(|entry| match &entry.event {
+            Event::NoticeIntended(notice) => is_over(notice.promise) && self.late(entry.seq).is_none_or(is_over),
             _ => true,
         })
     }
 
     /// What the last try of the notice of this entry promised, where that was later than was intended.
     fn late(&self, seq: u64) -> Option<Timestamp> {
-        let late = self.history.iter().filter_map(|entry| match &entry.fact {
-            Fact::NoticeSent(sent) if sent.of == seq => sent.promise,
-            Fact::NoticeUndeliverable(failed) if failed.of == seq => failed.promise,
+        let late = self.history.iter().filter_map(|entry| match &entry.event {
+            Event::NoticeSent(sent) if sent.of == seq => sent.promise,
+            Event::NoticeUndeliverable(failed) if failed.of == seq => failed.promise,
             _ => None,
         });
         late.max()
@@ -163,26 +163,26 @@ impl<'a> Oracle<'a> {
     fn is_told(&self, about: Status) -> bool {
         let deletion = self.deletion().map(|end| self.kept().flatten().map_or(end, |kept| kept.max(end)));
         let Some(entry) = self.notices(about).into_iter().next_back() else { return false };
-        let Fact::NoticeIntended(notice) = &entry.fact else { return false };
+        let Event::NoticeIntended(notice) = &entry.event else { return false };
         let after = || self.history.iter().filter(|later| later.seq > entry.seq);
-        let is_settled = after().any(|later| match &later.fact {
-            Fact::NoticeSent(sent) => sent.of == entry.seq,
-            Fact::NoticeUndeliverable(failed) => failed.of == entry.seq,
-            Fact::NoticeSkipped(skipped) => skipped.of == Some(entry.seq),
+        let is_settled = after().any(|later| match &later.event {
+            Event::NoticeSent(sent) => sent.of == entry.seq,
+            Event::NoticeUndeliverable(failed) => failed.of == entry.seq,
+            Event::NoticeSkipped(skipped) => skipped.of == Some(entry.seq),
             _ => false,
         });
         // Or it stands for a deadline that moved since, of which no notice of its own was due so soon.
         let stands_for = self.last(|fact| match fact {
-            Fact::NoticeSkipped(skipped) if skipped.of.is_none() && skipped.about == about => Some(skipped.deadline),
+            Event::NoticeSkipped(skipped) if skipped.of.is_none() && skipped.about == about => Some(skipped.deadline),
             _ => None,
         });
         let stands_for = stands_for.filter(|(later, _)| later.seq > entry.seq).map(|(_, deadline)| deadline);
         let began_to_enforce = after().any(|later| {
-            let Fact::PolicyChanged(terms) = &later.fact else { return false };
+            let Event::PolicyChanged(terms) = &later.event else { return false };
             let before = self.history.iter().filter(|earlier| earlier.seq < later.seq).rev();
-            let mode = before.into_iter().find_map(|earlier| match &earlier.fact {
-                Fact::Adopted(adopted) => Some(adopted.terms.mode),
-                Fact::PolicyChanged(terms) => Some(terms.mode),
+            let mode = before.into_iter().find_map(|earlier| match &earlier.event {
+                Event::Adopted(adopted) => Some(adopted.terms.mode),
+                Event::PolicyChanged(terms) => Some(terms.mode),
                 _ => None,
             });
             terms.mode == Mode::Enforce && mode == Some(Mode::Observe)
@@ -195,8 +195,8 @@ impl<'a> Oracle<'a> {
     /// Whether its status stood on the namespace for long enough, or in the record where that is all that is asked for.
     fn is_seen(&self, since: &Entry, status: Status) -> bool {
         let long_enough = |from: Timestamp| self.now >= saturating_add(from, self.policy.visible_for);
-        let shown = self.history.iter().find(|entry| match &entry.fact {
-            Fact::StatusShown(shown) => entry.seq > since.seq && shown.of == since.seq,
+        let shown = self.history.iter().find(|entry| match &entry.event {
+            Event::StatusShown(shown) => entry.seq > since.seq && shown.of == since.seq,
             _ => false,
         });
         if !self.policy.requires_visible(status) {
@@ -211,18 +211,19 @@ impl<'a> Oracle<'a> {
             return false;
         }
         if let Some(open) = self.attempts().0 {
-            return matches!(&open.fact, Fact::ActionIntended(intended) if self.now >= intended.until);
+            return matches!(&open.event, Event::ActionIntended(intended) if self.now >= intended.until);
         }
         let Some((since, status)) = self.status() else { return false };
-        let episode = || self.history.iter().rev().take_while(|entry| entry.seq > since.seq);
+        let status_generation = || self.history.iter().rev().take_while(|entry| entry.seq > since.seq);
         let may = match self.policy.mode {
             Mode::Enforce => self.policy.warning.is_none() || self.is_told(status),
-            Mode::Observe => !episode().any(|entry| matches!(entry.fact, Fact::WouldHave(_))),
+            Mode::Observe => !status_generation().any(|entry| matches!(entry.event, Event::DryRun(_))),
         };
-        let protected = self.last(|fact| if let Fact::Protected(protected) = fact { Some(protected.on) } else { None });
-        let pause = episode().find_map(|entry| match &entry.fact {
-            Fact::ActionSkipped(skipped) => Some(skipped.not_before),
-            Fact::ActionFailed(failed) => Some(failed.not_before),
+        let protected =
+            self.last(|fact| if let Event::Protected(protected) = fact { Some(protected.on) } else { None });
+        let pause = status_generation().find_map(|entry| match &entry.event {
+            Event::ActionSkipped(skipped) => Some(skipped.not_before),
+            Event::ActionFailed(failed) => Some(failed.not_before),
             _ => None,
         });
         may && self.is_trusted()
@@ -262,7 +263,7 @@ proptest! {
         (policy, history) in case(), now in near(),
     ) {
         let offered = offers_deletion(&plan(Some(&policy), &record(&history), now));
-        prop_assert_eq!(offered, Oracle { policy: &policy, history: &history, now }.deletes());
+        prop_assert_eq!(offered, AuditChecker { policy: &policy, history: &history, now }.deletes());
     }
 
     #[test]
@@ -301,15 +302,15 @@ proptest! {
         (policy, history) in case(), object in namespace(), now in near(),
     ) {
         let record = record(&history);
-        let lineage = Lineage { epochs: [1].into(), ..Lineage::default() };
-        let fresh = Fresh { namespace: &object, policy: Some(&policy), lineage: &lineage };
+        let store_identity = StoreIdentity { epochs: [1].into(), ..StoreIdentity::default() };
+        let fresh = LiveObject { namespace: &object, policy: Some(&policy), store_identity: &store_identity };
         let (recorded, looked) = (guards(&policy, &record, now), object_guards(&policy, &record, &fresh, now));
         for guard in &looked {
             let expected = match guard.kind {
                 ObjectGuardKind::Identity => object.uid == record.uid,
                 ObjectGuardKind::Active => object.deleted.is_none(),
                 ObjectGuardKind::Protect => !is_protected(&object, &policy),
-                ObjectGuardKind::Mark => lineage.check(&object, &policy.keys, &record).is_ok(),
+                ObjectGuardKind::RecordMarker => store_identity.check(&object, &policy.keys, &record).is_ok(),
                 ObjectGuardKind::Match | ObjectGuardKind::Keep => continue,
             };
             prop_assert_eq!(guard.is_clear(), expected, "{:?}", guard);
@@ -328,8 +329,8 @@ proptest! {
         (policy, history) in case(), object in namespace(), now in instant(),
     ) {
         let record = record(&history);
-        let lineage = Lineage::default();
-        let fresh = Fresh { namespace: &object, policy: None, lineage: &lineage };
+        let store_identity = StoreIdentity::default();
+        let fresh = LiveObject { namespace: &object, policy: None, store_identity: &store_identity };
         prop_assert!(object_guards(&policy, &record, &fresh, now).iter().any(|guard| !guard.is_clear()));
         let _recorded = guards(&policy, &record, now);
         let (_foretold, _tasks) = (is_foretold(&policy, &record), plan(Some(&policy), &record, now));

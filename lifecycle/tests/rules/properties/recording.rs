@@ -1,7 +1,7 @@
 //! What holds of entries and of their fold, whatever they say and in whatever order they come.
 
 use lifecycle::{
-    Entry, Fact, Record, Uid,
+    Entry, Event, Record, Uid,
     record::{Damage, Snapshot},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -54,8 +54,8 @@ proptest! {
             "kind": kind, "data": data,
         });
         let entry: Entry = serde_json::from_value(stored.clone()).unwrap();
-        prop_assert_eq!(entry.fact.kind(), &kind);
-        if matches!(entry.fact, Fact::Unrecognised { .. }) {
+        prop_assert_eq!(entry.event.kind(), &kind);
+        if matches!(entry.event, Event::Unrecognised { .. }) {
             prop_assert_eq!(serde_json::to_value(&entry).unwrap(), stored);
         }
     }
@@ -80,9 +80,9 @@ proptest! {
     #[test]
     fn what_is_missing_or_unreadable_shows_and_stays(history in history()) {
         let known = folded(history.clone());
-        let expected = (1_u64..).zip(&known).find_map(|(seq, entry)| match &entry.fact {
+        let expected = (1_u64..).zip(&known).find_map(|(seq, entry)| match &entry.event {
             _ if entry.seq > seq => Some(Damage::Gap(seq)),
-            Fact::Unrecognised { kind, .. } => Some(Damage::Unrecognised { seq, kind: kind.clone() }),
+            Event::Unrecognised { kind, .. } => Some(Damage::Unrecognised { seq, kind: kind.clone() }),
             _ => None,
         });
         let found = record(&history);

@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Namespace, Policies, Policy,
-    duration::Period,
+    duration::PositiveDuration,
+    overrides,
+    overrides::{Deadline, DeadlineBy, KeepRequest, OnRecord, Unreadable},
     time::{annotation_text, cut_to_millis, parse, saturating_add},
-    wishes,
-    wishes::{Deadline, DeadlineBy, KeepWish, OnRecord, Unreadable},
 };
 use proptest::{collection::vec, option::of, prelude::*, sample::select};
 use serde_json::json;
@@ -48,7 +48,7 @@ proptest! {
         let key = |key: &str| policy.keys.ours(key);
         namespace.annotations.extend(ttl.clone().map(|text| (key("ttl"), text)));
         let end = |namespace: &Namespace, recorded: Option<&Deadline>, now| {
-            wishes::deadline(namespace, &policy, &policy.keys, recorded, now)
+            overrides::deadline(namespace, &policy, &policy.keys, recorded, now)
         };
         let after = |length: SignedDuration| saturating_add(created, length);
         let cap = policy.max_ttl.map(after);
@@ -56,7 +56,7 @@ proptest! {
         // The end that is wished, where it can be read.
         let written = |text: Option<String>| text.filter(|text| !text.is_empty());
         let without = match written(ttl) {
-            Some(text) => up_to_the_cap(Period::parse(&text).ok().map(|ttl| after(ttl.get()))),
+            Some(text) => up_to_the_cap(PositiveDuration::parse(&text).ok().map(|ttl| after(ttl.get()))),
             None => policy.ttl.map(after),
         };
         prop_assert_eq!(end(&namespace, recorded.as_ref(), now).map(|it| it.at), without);
@@ -97,7 +97,7 @@ proptest! {
         let mut namespace = namespace("review-1", dawn());
         let mut expected = Vec::new();
         let is_instant = |text: &str| parse(text).is_some();
-        let reads = |key: &str, text: &str| if key == "ttl" { Period::parse(text).is_ok() } else { is_instant(text) };
+        let reads = |key: &str, text: &str| if key == "ttl" { PositiveDuration::parse(text).is_ok() } else { is_instant(text) };
         let names = ["ttl", "expires_at", "keep_until", "Protected", "TTL", "expires-at", "keepUntil"];
         for (key, text) in names.into_iter().zip(texts) {
             let Some(text) = text else { continue };
@@ -113,7 +113,7 @@ proptest! {
         }
         let on_record = OnRecord { deadline: recorded.as_ref(), kept_since: Some(dawn()) };
         for policy in [None, Some(&policy)] {
-            let found = wishes::malformed(&namespace, keys, policy, on_record, now);
+            let found = overrides::malformed(&namespace, keys, policy, on_record, now);
             for malformed in &found {
                 prop_assert!(malformed.to_string().len() < 1024, "{malformed}");
             }
@@ -125,10 +125,10 @@ proptest! {
     fn a_keep_holds_for_what_it_asks_up_to_the_cap(
         until in of(instant()), first_seen in instant(), hours in 1_i64..2_000,
     ) {
-        let wish = KeepWish { text: String::new(), until, by: None, reason: None };
+        let wish = KeepRequest { text: String::new(), until, by: None, reason: None };
         let max_keep = SignedDuration::from_hours(hours);
         let cap = saturating_add(first_seen, max_keep);
-        prop_assert_eq!(wishes::keep_end(&wish, first_seen, max_keep), until.map_or(cap, |until| until.min(cap)));
+        prop_assert_eq!(overrides::keep_end(&wish, first_seen, max_keep), until.map_or(cap, |until| until.min(cap)));
     }
 
     #[test]
@@ -161,7 +161,7 @@ proptest! {
         let names = [keys.ours("keep_until"), keys.ours("keep-until"), format!("{}KeepUntil", crate::any::OLD)];
         namespace.annotations.extend(names.into_iter().zip(texts.clone()));
         let longest = texts.iter().filter(|text| !text.is_empty()).map(|text| parse(text).unwrap_or(Timestamp::MAX)).max();
-        let found = wishes::keep(&namespace, &keys).map(|wish| wish.until.unwrap_or(Timestamp::MAX));
+        let found = overrides::keep(&namespace, &keys).map(|wish| wish.until.unwrap_or(Timestamp::MAX));
         prop_assert_eq!(found, longest);
     }
 
@@ -174,10 +174,10 @@ proptest! {
         let mut namespace = namespace("review-1", dawn());
         namespace.annotations.insert(name.to_owned(), other.clone());
         namespace.annotations.insert(format!("stranger.example/{name}"), other);
-        prop_assert!(!wishes::is_protected(&namespace, &keys));
+        prop_assert!(!overrides::is_protected(&namespace, &keys));
         let prefix = if is_former { crate::any::OLD } else { &keys.prefix };
         namespace.annotations.insert(format!("{prefix}{name}"), value);
-        prop_assert!(wishes::is_protected(&namespace, &keys));
-        prop_assert_eq!(wishes::written(&namespace, &keys, &["protect"]), [format!("{prefix}{name}")]);
+        prop_assert!(overrides::is_protected(&namespace, &keys));
+        prop_assert_eq!(overrides::written(&namespace, &keys, &["protect"]), [format!("{prefix}{name}")]);
     }
 }

@@ -20,12 +20,12 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Action, Mode, Namespace, Policies, Status, Truth, Verdict,
     channel::{Delivery, Failure, FailureScope},
-    duration::Pause,
-    entry::SkipReason,
+    duration::NonNegativeDuration,
+    event::SkipReason,
     pipeline::CiSystem,
     plan::is_foretold,
     policy::{OnUndeliverable, RawPolicy},
-    stuck,
+    stalled,
     time::{annotation_text, saturating_add},
 };
 use serde_json::{Value, json};
@@ -42,10 +42,10 @@ pub(super) struct Line {
     pub(super) number: usize,
     pub(super) text: String,
     pub(super) after: SignedDuration,
-    deed: Deed,
+    deed: ScenarioStep,
 }
 
-enum Deed {
+enum ScenarioStep {
     /// Nothing but the turn that every line brings.
     Look,
     Steps(Vec<Step>),
@@ -105,16 +105,18 @@ impl Line {
         if !self.after.is_zero() {
             world.pass(self.after);
         }
-        if let Deed::Steps(steps) = &self.deed {
+        if let ScenarioStep::Steps(steps) = &self.deed {
             steps.iter().try_for_each(|step| world.apply(step))?;
         }
         world.turn();
         let found = match &self.deed {
-            Deed::Look | Deed::Steps(_) => return Ok(()),
-            Deed::Status(status) => (world.record.status == *status, world.record.status.to_string()),
-            Deed::Offered(None) => (world.plan().tasks.is_empty(), format!("{:?}", world.plan().tasks)),
-            Deed::Offered(Some(action)) => (world.offers(*action).is_some(), format!("{:?}", world.plan().tasks)),
-            Deed::Guard { name, verdict } => {
+            ScenarioStep::Look | ScenarioStep::Steps(_) => return Ok(()),
+            ScenarioStep::Status(status) => (world.record.status == *status, world.record.status.to_string()),
+            ScenarioStep::Offered(None) => (world.plan().tasks.is_empty(), format!("{:?}", world.plan().tasks)),
+            ScenarioStep::Offered(Some(action)) => {
+                (world.offers(*action).is_some(), format!("{:?}", world.plan().tasks))
+            }
+            ScenarioStep::Guard { name, verdict } => {
                 let guard = world.guards().into_iter().find(|guard| guard.name == name).ok_or("no such guard")?;
                 let found = match guard.verdict {
                     Verdict::Clear => "clear",
@@ -123,21 +125,21 @@ impl Line {
                 };
                 (found == verdict, format!("{found}: {}", guard.why))
             }
-            Deed::Foretold(foretold) => (
+            ScenarioStep::Foretold(foretold) => (
                 world.standing().is_some_and(|policy| is_foretold(policy, &world.record)) == *foretold,
                 "the contrary".to_owned(),
             ),
-            Deed::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
-            Deed::Stuck(expected) => {
-                let stuck = stuck(world.standing(), &world.record);
-                let is_stuck = stuck.as_ref().is_some_and(|stuck| stuck.from <= world.now);
-                (is_stuck == *expected, format!("{stuck:?}"))
+            ScenarioStep::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
+            ScenarioStep::Stuck(expected) => {
+                let stalled = stalled(world.standing(), &world.record);
+                let is_stalled = stalled.as_ref().is_some_and(|stalled| stalled.from <= world.now);
+                (is_stalled == *expected, format!("{stalled:?}"))
             }
-            Deed::Channel(state) => {
+            ScenarioStep::Channel(state) => {
                 let found = world.channel.state.as_str();
                 (found == state, found.to_owned())
             }
-            Deed::TurnsBack => {
+            ScenarioStep::TurnsBack => {
                 let held_for = SignedDuration::from_secs(45);
                 let tried = world.clone().apply(&Step::Intend { held_for });
                 (tried.is_err(), "it writes its intent".to_owned())
@@ -237,13 +239,13 @@ fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
     serde_json::from_value(policy).map_err(|error| error.to_string())
 }
 
-fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<Deed> {
+fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<ScenarioStep> {
     if configure(text, settings, raw)? {
-        return Ok(Deed::Steps(vec![Step::Configure(settings.policies(raw))]));
+        return Ok(ScenarioStep::Steps(vec![Step::Configure(settings.policies(raw))]));
     }
     let words: Vec<_> = text.split_whitespace().collect();
     let step = match words[..] {
-        ["look"] => return Ok(Deed::Look),
+        ["look"] => return Ok(ScenarioStep::Look),
         ["expect", ref words @ ..] => return expectation(words),
         ["owner", "removes", key] => Step::Annotate(key.to_owned(), None),
         ["owner", ..] => {
@@ -276,7 +278,7 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["nobody", "looks", "at", "health"] => Step::Health(None),
         ["clock", "jumps", by] => Step::Jump(signed(by)?),
         ["clock", "jumps", by, "and", "is", "off"] => {
-            return Ok(Deed::Steps(vec![Step::Jump(signed(by)?), Step::Clock(Truth::False)]));
+            return Ok(ScenarioStep::Steps(vec![Step::Jump(signed(by)?), Step::Clock(Truth::False)]));
         }
         ["somebody", "deletes", "it"] => Step::Terminate,
         ["it", "is", "gone"] => Step::Vanish,
@@ -289,7 +291,7 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["another", "notice", ref what @ ..] => Step::TryAnother(failed(what)?),
         ["the", "same", "other", "notice", ref what @ ..] => Step::TrySame(failed(what)?),
         ["a", "worker", "waits", "for", why] => {
-            let whys = [SkipReason::Stopped, SkipReason::Budget, SkipReason::Wave, SkipReason::Evidence];
+            let whys = [SkipReason::Stopped, SkipReason::Budget, SkipReason::Unannounced, SkipReason::Evidence];
             let why = *whys.iter().find(|known| known.as_str() == why).ok_or("what does it wait for?")?;
             Step::Wait { why }
         }
@@ -303,17 +305,17 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
             Step::Skip { why, not_before }
         }
         ["it", "is", "fenced"] => Step::Fence,
-        ["a", "worker", "would", "have"] => Step::WouldHave,
+        ["a", "worker", "would", "have"] => Step::DryRun,
         ["a", "later", "version", "writes"] => Step::Foreign,
         ["an", "entry", "is", "lost"] => Step::Lose,
-        ["its", "mark", "is", "beyond", "its", "history"] => Step::Mismatch,
+        ["its", "marker", "is", "beyond", "its", "history"] => Step::Mismatch,
         ["it", "is", "there", "again"] => Step::Return,
         ["others", "refuse", "our", "annotations"] => Step::Refuse(true),
         ["others", "allow", "our", "annotations"] => Step::Refuse(false),
         ["somebody", "vouches", "for", "the", "store"] => Step::Vouch,
         _ => return Err(format!("nobody knows how to do `{text}`")),
     };
-    Ok(Deed::Steps(vec![step]))
+    Ok(ScenarioStep::Steps(vec![step]))
 }
 
 /// A try that came to nothing.
@@ -328,20 +330,20 @@ fn failed(what: &[&str]) -> Parsed<Delivery> {
     Ok(Delivery::Failed(Failure { scope, why: why.to_owned(), answer: None, wait: None }))
 }
 
-fn expectation(words: &[&str]) -> Parsed<Deed> {
+fn expectation(words: &[&str]) -> Parsed<ScenarioStep> {
     Ok(match words {
-        ["no", "task"] => Deed::Offered(None),
-        ["task", "delete"] => Deed::Offered(Some(Action::Delete)),
-        ["task", "notify"] => Deed::Offered(Some(Action::Notify)),
-        ["foretold"] => Deed::Foretold(true),
-        ["unforetold"] => Deed::Foretold(false),
-        ["worker", "turns", "back"] => Deed::TurnsBack,
-        ["stuck"] => Deed::Stuck(true),
-        ["not", "stuck"] => Deed::Stuck(false),
-        ["nothing", "after", head] => Deed::Head(head.parse().map_err(|_| "not the number of an entry")?),
-        ["channel", state] => Deed::Channel((*state).to_owned()),
-        ["guard", name, verdict] => Deed::Guard { name: (*name).to_owned(), verdict: (*verdict).to_owned() },
-        [name] => Deed::Status(
+        ["no", "task"] => ScenarioStep::Offered(None),
+        ["task", "delete"] => ScenarioStep::Offered(Some(Action::Delete)),
+        ["task", "notify"] => ScenarioStep::Offered(Some(Action::Notify)),
+        ["foretold"] => ScenarioStep::Foretold(true),
+        ["unforetold"] => ScenarioStep::Foretold(false),
+        ["worker", "turns", "back"] => ScenarioStep::TurnsBack,
+        ["stuck"] => ScenarioStep::Stuck(true),
+        ["not", "stuck"] => ScenarioStep::Stuck(false),
+        ["nothing", "after", head] => ScenarioStep::Head(head.parse().map_err(|_| "not the number of an entry")?),
+        ["channel", state] => ScenarioStep::Channel((*state).to_owned()),
+        ["guard", name, verdict] => ScenarioStep::Guard { name: (*name).to_owned(), verdict: (*verdict).to_owned() },
+        [name] => ScenarioStep::Status(
             Status::ALL.into_iter().find(|status| status.as_str() == *name).ok_or(format!("`{name}` is no status"))?,
         ),
         _ => return Err(format!("`{}` cannot be expected", words.join(" "))),
@@ -349,7 +351,7 @@ fn expectation(words: &[&str]) -> Parsed<Deed> {
 }
 
 fn length(text: &str) -> Parsed<SignedDuration> {
-    Pause::parse(text).map(Pause::get).map_err(|why| format!("`{text}`: {why}"))
+    NonNegativeDuration::parse(text).map(NonNegativeDuration::get).map_err(|why| format!("`{text}`: {why}"))
 }
 
 /// `+1h`, `-1h` or `1h`.

@@ -4,20 +4,20 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use lifecycle::{
-    Entry, Fact, Mode, Task,
-    entry::{MovedBy, Terms},
+    Entry, Event, Mode, Task,
+    event::{MovedBy, PolicyRef},
+    overrides::{Deadline, DeadlineBy},
     time::{between, parse},
-    wishes::{Deadline, DeadlineBy},
 };
 
-use crate::world::{Event, dawn};
+use crate::world::{Logged, dawn};
 
-pub(super) fn tell(log: &[(Timestamp, Event)]) -> String {
+pub(super) fn tell(log: &[(Timestamp, Logged)]) -> String {
     let mut told = String::new();
     for (at, event) in log {
         let line = match event {
-            Event::Appended(entry) => format!("{}. {}", entry.seq, appended(entry)),
-            Event::Mirrored(changes) => {
+            Logged::Appended(entry) => format!("{}. {}", entry.seq, appended(entry)),
+            Logged::Mirrored(changes) => {
                 let change = |(key, value): (&&str, &Option<String>)| match value {
                     Some(value) => {
                         format!("{key}={}", parse(value).map_or(value.clone(), |at| format!("@{}", when(at))))
@@ -26,9 +26,9 @@ pub(super) fn tell(log: &[(Timestamp, Event)]) -> String {
                 };
                 format!("   writes {}", changes.iter().map(change).collect::<Vec<_>>().join(", "))
             }
-            Event::Offered(tasks) if tasks.is_empty() => "   offers nothing".to_owned(),
-            Event::Offered(tasks) => {
-                let task = |task: &Task| format!("{} due to {}", task.action, task.due_to);
+            Logged::Offered(tasks) if tasks.is_empty() => "   offers nothing".to_owned(),
+            Logged::Offered(tasks) => {
+                let task = |task: &Task| format!("{} due to {}", task.action, task.cause_seq);
                 format!("   offers {}", tasks.iter().map(task).collect::<Vec<_>>().join(", "))
             }
         };
@@ -52,27 +52,27 @@ fn promised(promise: Option<Timestamp>) -> String {
 }
 
 fn appended(entry: &Entry) -> String {
-    match &entry.fact {
-        Fact::Adopted(adopted) if adopted.again => "is there again, and is adopted".to_owned(),
-        Fact::Adopted(adopted) => {
+    match &entry.event {
+        Event::Adopted(adopted) if adopted.again => "is there again, and is adopted".to_owned(),
+        Event::Adopted(adopted) => {
             let ci = adopted.ci.iter().map(|pair| format!(", {} {}", pair.k, pair.v)).collect::<String>();
             format!("adopted under {}; {}{ci}", terms(&adopted.terms), deadline(adopted.deadline.as_ref()))
         }
-        Fact::PolicyChanged(changed) => format!("policy is now {}", terms(changed)),
-        Fact::StatusChanged(change) => {
+        Event::PolicyChanged(changed) => format!("policy is now {}", terms(changed)),
+        Event::StatusChanged(change) => {
             let finalize_at = change.finalize_at.map_or(String::new(), |at| format!(" [@{}]", when(at)));
             format!("{} -> {}{finalize_at}: {}", change.from, change.to, change.reason)
         }
-        Fact::StatusShown(shown) => format!("the status of entry {} is seen", shown.of),
-        Fact::StatusNotShown(it) => format!("the status of entry {} is not written: {}", it.of, it.why),
-        Fact::DeadlineMoved(moved) => {
+        Event::StatusShown(shown) => format!("the status of entry {} is seen", shown.of),
+        Event::StatusNotShown(it) => format!("the status of entry {} is not written: {}", it.of, it.why),
+        Event::DeadlineMoved(moved) => {
             let by = match moved.why {
                 MovedBy::Owner => "its owner",
                 MovedBy::Policy => "its policy",
             };
             format!("moved by {by}: {}", deadline(moved.deadline.as_ref()))
         }
-        Fact::Kept(kept) => match (&kept.wish, kept.until) {
+        Event::Kept(kept) => match (&kept.wish, kept.until) {
             (None, _) => "is no longer to be kept".to_owned(),
             (Some(wish), until) => {
                 let note = |word: &str, note: &Option<String>| {
@@ -83,46 +83,46 @@ fn appended(entry: &Entry) -> String {
                 format!("kept until {until} (wished `{wish}`){}{}", note("by", &kept.by), note("for", &kept.reason))
             }
         },
-        Fact::Protected(protected) if protected.on => "protected".to_owned(),
-        Fact::Protected(_) => "no longer protected".to_owned(),
-        Fact::NoticeIntended(intended) => format!(
+        Event::Protected(protected) if protected.on => "protected".to_owned(),
+        Event::Protected(_) => "no longer protected".to_owned(),
+        Event::NoticeIntended(intended) => format!(
             "notice about {} on {}: deletion @{}, promised not before @{}",
             intended.about,
             intended.channel,
             when(intended.deadline),
             when(intended.promise)
         ),
-        Fact::NoticeSent(sent) => format!("notice {} sent{}", sent.of, promised(sent.promise)),
-        Fact::NoticeUndeliverable(failed) => {
+        Event::NoticeSent(sent) => format!("notice {} sent{}", sent.of, promised(sent.promise)),
+        Event::NoticeUndeliverable(failed) => {
             format!("notice {} undeliverable{}: {}", failed.of, promised(failed.promise), failed.why)
         }
-        Fact::NoticeSkipped(skipped) => {
+        Event::NoticeSkipped(skipped) => {
             format!("notice about {} skipped, deletion @{}: {}", skipped.about, when(skipped.deadline), skipped.why)
         }
-        Fact::ActionIntended(intended) => format!(
+        Event::ActionIntended(intended) => format!(
             "{} intended, attempt {} of {}, until @{}",
             intended.action,
             intended.attempt,
-            intended.due_to,
+            intended.cause_seq,
             when(intended.until)
         ),
-        Fact::ActionDone(done) => format!("attempt {} done", done.of),
-        Fact::ActionSkipped(skipped) => format!(
+        Event::ActionDone(done) => format!("attempt {} done", done.of),
+        Event::ActionSkipped(skipped) => format!(
             "attempt {} skipped, {}{}",
             skipped.of.map_or("none".to_owned(), |of| of.to_string()),
             skipped.why.as_str(),
             again(skipped.not_before)
         ),
-        Fact::ActionFailed(failed) => {
+        Event::ActionFailed(failed) => {
             format!("attempt {} failed, {:?}{}", failed.of, failed.why, again(failed.not_before))
         }
-        Fact::DeletionStalled(stalled) => format!("its deletion does not end: {stalled}"),
-        Fact::WouldHave(would) => format!("would {}: {}", would.action, would.decision),
-        Fact::MarkMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
-        Fact::MarkTrusted(_) => "its mark is trusted".to_owned(),
-        Fact::Gone(_) => "gone".to_owned(),
-        Fact::Released(released) => format!("released: {}", released.why),
-        Fact::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),
+        Event::DeletionStalled(stalled) => format!("its deletion does not end: {stalled}"),
+        Event::DryRun(would) => format!("would {}: {}", would.action, would.decision),
+        Event::RecordMarkerMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
+        Event::RecordMarkerTrusted(_) => "its mark is trusted".to_owned(),
+        Event::Gone(_) => "gone".to_owned(),
+        Event::Released(released) => format!("released: {}", released.why),
+        Event::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),
     }
 }
 
@@ -130,7 +130,7 @@ fn again(not_before: Option<Timestamp>) -> String {
     not_before.map_or(String::new(), |at| format!(", again @{}", when(at)))
 }
 
-fn terms(terms: &Terms) -> String {
+fn terms(terms: &PolicyRef) -> String {
     let mode = match terms.mode {
         Mode::Observe => "observe",
         Mode::Enforce => "enforce",

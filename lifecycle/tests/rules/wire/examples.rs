@@ -2,16 +2,17 @@
 
 use jiff::Timestamp;
 use lifecycle::{
-    Action, Actor, Condition, Entry, Fact, Mode, Status, Truth, Uid,
-    ending::{DeletionStalled, EndCondition, PodsLeft},
-    entry::{
-        ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, FailReason, Gone, Kept,
-        MarkMismatched, MarkTrusted, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, Pair,
-        Protected, Released, SkipReason, StatusChanged, StatusNotShown, StatusShown, Terms, Told, WouldHave,
+    Action, Actor, Condition, Entry, Event, Mode, Status, Truth, Uid,
+    event::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, Adopted, DeadlineMoved, DryRun, FailReason, Gone,
+        Kept, MovedBy, NoticeIntended, NoticeSent, NoticeSkipped, NoticeState, NoticeUndeliverable, Pair, PolicyRef,
+        Protected, RecordMarkerMismatched, RecordMarkerTrusted, Released, SkipReason, StatusChanged, StatusNotShown,
+        StatusShown,
     },
+    overrides::{Deadline, DeadlineBy},
     supersession::Successor,
+    termination::{DeletionStalled, RemainingPods, TerminationCondition},
     time::saturating_add,
-    wishes::{Deadline, DeadlineBy},
 };
 use serde_json::json;
 
@@ -21,8 +22,8 @@ fn at(minutes: i64) -> Timestamp {
     saturating_add(dawn(), jiff::SignedDuration::from_mins(minutes))
 }
 
-fn terms(mode: Mode) -> Terms {
-    Terms { policy: "review".to_owned(), policy_hash: "0123456789abcdef".to_owned(), mode }
+fn terms(mode: Mode) -> PolicyRef {
+    PolicyRef { policy: "review".to_owned(), policy_hash: "0123456789abcdef".to_owned(), mode }
 }
 
 fn deadline(minutes: i64, by: DeadlineBy) -> Option<Deadline> {
@@ -48,14 +49,14 @@ pub(super) fn examples() -> Vec<(&'static str, Entry)> {
                 actor,
                 name: "review-1".to_owned(),
                 token: format!("{seq:032x}"),
-                fact,
+                event: fact,
             };
             (name, entry)
         })
         .collect()
 }
 
-fn facts() -> Vec<(&'static str, Fact)> {
+fn facts() -> Vec<(&'static str, Event)> {
     let text = str::to_owned;
     let delete = Action::Delete;
     let adopted = Adopted {
@@ -100,11 +101,11 @@ fn facts() -> Vec<(&'static str, Fact)> {
         promise: at(100),
         channel: text(channel),
     };
-    let moved = |minutes, by, why| Fact::DeadlineMoved(DeadlineMoved { deadline: deadline(minutes, by), why });
-    let intended = |wave, told| {
-        Fact::ActionIntended(Box::new(ActionIntended {
+    let moved = |minutes, by, why| Event::DeadlineMoved(DeadlineMoved { deadline: deadline(minutes, by), why });
+    let intended = |unannounced, told| {
+        Event::ActionIntended(Box::new(ActionIntended {
             action: delete,
-            due_to: 3,
+            cause_seq: 3,
             attempt: 1,
             holder: text("action/b"),
             until: at(62),
@@ -114,21 +115,25 @@ fn facts() -> Vec<(&'static str, Fact)> {
             evidence: vec![seen(Truth::True, "it is old")],
             evidence_at: at(61),
             slot: text("2026-01-05T01:00:00Z/3"),
-            wave,
+            unannounced,
             config: text("fedcba9876543210"),
             mode: Mode::Enforce,
-            told,
+            notice: told,
         }))
     };
     let skipped = |of, why, not_before| {
-        Fact::ActionSkipped(ActionSkipped { of, action: delete, why, detail: text("later"), not_before })
+        Event::ActionSkipped(ActionSkipped { of, action: delete, why, detail: text("later"), not_before })
     };
-    let mismatched = |mark: &str| {
-        Fact::MarkMismatched(MarkMismatched { mark: text(mark), why: text("this store lost entries"), epoch: 2 })
+    let mismatched = |marker: &str| {
+        Event::RecordMarkerMismatched(RecordMarkerMismatched {
+            marker: text(marker),
+            why: text("this store lost entries"),
+            epoch: 2,
+        })
     };
     let stalled = DeletionStalled {
-        pods: PodsLeft::Counted { first: vec![text("web-0")], in_all: 2 },
-        conditions: vec![EndCondition {
+        pods: RemainingPods::Counted { first: vec![text("web-0")], in_all: 2 },
+        conditions: vec![TerminationCondition {
             condition: text("NamespaceContentRemaining"),
             reason: text("SomeResourcesRemain"),
             message: text("Some resources are remaining: configmaps. has 1 resource instances"),
@@ -136,54 +141,54 @@ fn facts() -> Vec<(&'static str, Fact)> {
         finalizers: vec![text("example.org/never")],
     };
     let failed = |of, why| {
-        Fact::ActionFailed(ActionFailed { of, action: delete, why, detail: text("no"), not_before: Some(at(65)) })
+        Event::ActionFailed(ActionFailed { of, action: delete, why, detail: text("no"), not_before: Some(at(65)) })
     };
     vec![
-        ("adopted", Fact::Adopted(adopted)),
-        ("policy_changed", Fact::PolicyChanged(terms(Mode::Enforce))),
-        ("status_changed", Fact::StatusChanged(changed)),
+        ("adopted", Event::Adopted(adopted)),
+        ("policy_changed", Event::PolicyChanged(terms(Mode::Enforce))),
+        ("status_changed", Event::StatusChanged(changed)),
         ("deadline_moved_by_ttl", moved(80, DeadlineBy::Ttl(text("80m")), MovedBy::Owner)),
         ("deadline_moved_by_expires_at", moved(85, DeadlineBy::ExpiresAt(text("@85m")), MovedBy::Owner)),
         ("deadline_moved_by_policy", moved(90, DeadlineBy::Policy, MovedBy::Policy)),
-        ("kept", Fact::Kept(kept.clone())),
-        ("kept_withdrawn", Fact::Kept(withdrawn)),
-        ("protected", Fact::Protected(Protected { on: true })),
-        ("notice_intended", Fact::NoticeIntended(notice("chat"))),
+        ("kept", Event::Kept(kept.clone())),
+        ("kept_withdrawn", Event::Kept(withdrawn)),
+        ("protected", Event::Protected(Protected { on: true })),
+        ("notice_intended", Event::NoticeIntended(notice("chat"))),
         (
             "notice_undeliverable",
-            Fact::NoticeUndeliverable(NoticeUndeliverable { of: 10, promise: None, why: text("nobody") }),
+            Event::NoticeUndeliverable(NoticeUndeliverable { of: 10, promise: None, why: text("nobody") }),
         ),
         (
             "notice_skipped",
-            Fact::NoticeSkipped(NoticeSkipped {
+            Event::NoticeSkipped(NoticeSkipped {
                 of: None,
                 about: Status::Stale,
                 deadline: at(90),
                 why: text("snoozed"),
             }),
         ),
-        ("notice_intended_again", Fact::NoticeIntended(notice("mail"))),
-        ("notice_sent", Fact::NoticeSent(NoticeSent { of: 13, promise: None })),
-        ("would_have", Fact::WouldHave(WouldHave { action: delete, decision: text("it is stale") })),
-        ("action_skipped_unbegun", skipped(None, SkipReason::Wave, None)),
-        ("action_intended_unforetold", intended(Some(text("2026-01-05T01:00:00Z/1")), Told::NoChannel)),
+        ("notice_intended_again", Event::NoticeIntended(notice("mail"))),
+        ("notice_sent", Event::NoticeSent(NoticeSent { of: 13, promise: None })),
+        ("dry_run", Event::DryRun(DryRun { action: delete, decision: text("it is stale") })),
+        ("action_skipped_unbegun", skipped(None, SkipReason::Unannounced, None)),
+        ("action_intended_unforetold", intended(Some(text("2026-01-05T01:00:00Z/1")), NoticeState::NoChannel)),
         ("action_skipped", skipped(Some(17), SkipReason::Busy, Some(at(64)))),
-        ("action_intended", intended(None, Told::Promised(at(60)))),
+        ("action_intended", intended(None, NoticeState::Promised(at(60)))),
         ("action_failed", failed(19, FailReason::Refused)),
-        ("action_intended_again", intended(None, Told::Promised(at(60)))),
-        ("action_done", Fact::ActionDone(ActionDone { of: 21, observed: true })),
-        ("kept_again", Fact::Kept(kept)),
-        ("action_intended_open", intended(None, Told::NoChannel)),
-        ("released", Fact::Released(Released { why: text("no policy applies to it any more") })),
-        ("gone", Fact::Gone(Gone {})),
-        ("unrecognised", Fact::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
-        ("status_changed_superseded", Fact::StatusChanged(superseded)),
+        ("action_intended_again", intended(None, NoticeState::Promised(at(60)))),
+        ("action_done", Event::ActionDone(ActionDone { of: 21, observed: true })),
+        ("kept_again", Event::Kept(kept)),
+        ("action_intended_open", intended(None, NoticeState::NoChannel)),
+        ("released", Event::Released(Released { why: text("no policy applies to it any more") })),
+        ("gone", Event::Gone(Gone {})),
+        ("unrecognised", Event::Unrecognised { kind: text("Slept"), data: json!({ "until": "tomorrow" }) }),
+        ("status_changed_superseded", Event::StatusChanged(superseded)),
         ("action_skipped_for_evidence", skipped(None, SkipReason::Evidence, None)),
-        ("mark_mismatched", mismatched("2.40.uid-1")),
-        ("mark_trusted", Fact::MarkTrusted(MarkTrusted { mark: text("2.40.uid-1") })),
-        ("status_not_shown", Fact::StatusNotShown(StatusNotShown { of: 28, why: text("422") })),
-        ("status_shown", Fact::StatusShown(StatusShown { of: 28 })),
-        ("mark_mismatched_again", mismatched("3.50.uid-1")),
-        ("deletion_stalled", Fact::DeletionStalled(stalled)),
+        ("record_marker_mismatched", mismatched("2.40.uid-1")),
+        ("record_marker_trusted", Event::RecordMarkerTrusted(RecordMarkerTrusted { marker: text("2.40.uid-1") })),
+        ("status_not_shown", Event::StatusNotShown(StatusNotShown { of: 28, why: text("422") })),
+        ("status_shown", Event::StatusShown(StatusShown { of: 28 })),
+        ("record_marker_mismatched_again", mismatched("3.50.uid-1")),
+        ("deletion_stalled", Event::DeletionStalled(stalled)),
     ]
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use lifecycle::{
-    Action, Fact, Mode, Policies, Record, Truth,
+    Action, Event, Mode, Policies, Record, Truth,
     channel::{self, Delivery, Outcome},
-    entry::{
-        ActionDone, ActionFailed, ActionIntended, ActionSkipped, FailReason, Gone, MarkMismatched, MarkTrusted,
-        NoticeIntended, NoticeSent, NoticeSkipped, NoticeUndeliverable, SkipReason, Told, WouldHave,
+    event::{
+        ActionDone, ActionFailed, ActionIntended, ActionSkipped, DryRun, FailReason, Gone, NoticeIntended, NoticeSent,
+        NoticeSkipped, NoticeState, NoticeUndeliverable, RecordMarkerMismatched, RecordMarkerTrusted, SkipReason,
     },
     guards::deletion,
-    plan::{promise, promise_of_try, told_lately},
+    plan::{promise, promise_of_try, recently_notified},
     record::{self, Notice},
     time::saturating_add,
 };
@@ -69,7 +69,7 @@ pub(crate) enum Step {
         not_before: SignedDuration,
     },
     Fence,
-    WouldHave,
+    DryRun,
     /// A later version of the program writes.
     Foreign,
     /// The entry before the last is lost, and the record is loaded again.
@@ -108,12 +108,12 @@ impl World {
             Step::Terminate => self.namespace.deleted = Some(self.now),
             Step::Vanish => {
                 self.vanished = true;
-                self.append("collector", Fact::Gone(Gone {}));
+                self.append("collector", Event::Gone(Gone {}));
             }
             Step::Configure(policies) => self.policies = policies.clone(),
             Step::Foreign => {
                 let data = serde_json::json!({ "from": "a later version" });
-                self.append("collector", Fact::Unrecognised { kind: "Slept".to_owned(), data });
+                self.append("collector", Event::Unrecognised { kind: "Slept".to_owned(), data });
             }
             Step::Lose => {
                 let lost = self.history.len().checked_sub(2).ok_or("there is too little to lose")?;
@@ -122,13 +122,16 @@ impl World {
             }
             Step::Mismatch => {
                 let head = self.record.head;
-                let mark = format!("1.{}.{}", head + 5, self.record.uid);
+                let marker = format!("1.{}.{}", head + 5, self.record.uid);
                 let why = format!("it was marked at entry {}, but the history ends at {head}", head + 5);
-                self.append("collector", Fact::MarkMismatched(MarkMismatched { mark, why, epoch: 1 }));
+                self.append(
+                    "collector",
+                    Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why, epoch: 1 }),
+                );
             }
             Step::Vouch => {
-                let mark = self.record.mismatch.as_ref().ok_or("its mark agrees")?.mark.clone();
-                self.append("collector", Fact::MarkTrusted(MarkTrusted { mark }));
+                let marker = self.record.mismatch.as_ref().ok_or("its mark agrees")?.marker.clone();
+                self.append("collector", Event::RecordMarkerTrusted(RecordMarkerTrusted { marker }));
             }
             Step::TryAnother(delivery) => {
                 self.others += 1;
@@ -139,20 +142,20 @@ impl World {
                 return self.notify(step);
             }
             Step::Intend { held_for } => return self.intend(*held_for),
-            Step::WouldHave => {
+            Step::DryRun => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
                 if self.standing().is_some_and(|policy| policy.mode == Mode::Enforce) {
                     return Err("the mode is not observe");
                 }
                 let decision = self.record.reason.clone();
-                self.append("action", Fact::WouldHave(WouldHave { action: Action::Delete, decision }));
+                self.append("action", Event::DryRun(DryRun { action: Action::Delete, decision }));
             }
             Step::Wait { why } => {
                 self.offers(Action::Delete).ok_or("no deletion is offered")?;
-                if !self.record.attempts.tell_of(*why, self.now) {
+                if !self.record.attempts.is_news(*why, self.now) {
                     let (action, detail) = (Action::Delete, "not this time".to_owned());
                     let skipped = ActionSkipped { of: None, action, why: *why, detail, not_before: None };
-                    self.append("action", Fact::ActionSkipped(skipped));
+                    self.append("action", Event::ActionSkipped(skipped));
                 }
             }
             Step::Done | Step::Skip { .. } | Step::Refused { .. } | Step::Fence => {
@@ -171,9 +174,9 @@ impl World {
             let deadline = deletion.at;
             let promise = promise(policy, &deletion, self.now);
             let (channel, why) = ("chat".to_owned(), "its owner was told lately".to_owned());
-            let fact = match told_lately(&self.record, about, self.now) {
-                Some(_) => Fact::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why }),
-                None => Fact::NoticeIntended(NoticeIntended { about, deadline, promise, channel }),
+            let fact = match recently_notified(&self.record, about, self.now) {
+                Some(_) => Event::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why }),
+                None => Event::NoticeIntended(NoticeIntended { about, deadline, promise, channel }),
             };
             self.append("action", fact);
             return Ok(());
@@ -192,9 +195,9 @@ impl World {
             _ => Outcome::Undeliverable("nobody is known".to_owned()),
         };
         match outcome {
-            Outcome::Sent => self.append("action", Fact::NoticeSent(NoticeSent { of, promise })),
+            Outcome::Sent => self.append("action", Event::NoticeSent(NoticeSent { of, promise })),
             Outcome::Undeliverable(why) => {
-                self.append("action", Fact::NoticeUndeliverable(NoticeUndeliverable { of, promise, why }));
+                self.append("action", Event::NoticeUndeliverable(NoticeUndeliverable { of, promise, why }));
             }
             Outcome::Retry => {}
         }
@@ -216,13 +219,13 @@ impl World {
         }
         let mode = self.standing().map_or(Mode::Observe, |policy| policy.mode);
         let told = match self.record.notice(self.record.status) {
-            Some(notice) if notice.is_delivered() => Told::Promised(notice.promise),
-            Some(notice) => Told::Undelivered(notice.promise),
-            None => Told::NoChannel,
+            Some(notice) if notice.is_delivered() => NoticeState::Promised(notice.promise),
+            Some(notice) => NoticeState::Undelivered(notice.promise),
+            None => NoticeState::NoChannel,
         };
         let intended = ActionIntended {
             action: Action::Delete,
-            due_to: task.due_to,
+            cause_seq: task.cause_seq,
             attempt: self.record.attempts.begun + 1,
             holder: "action/a".to_owned(),
             until: saturating_add(self.now, held_for),
@@ -232,12 +235,12 @@ impl World {
             evidence: Vec::new(),
             evidence_at: self.now,
             slot: "1/1".to_owned(),
-            wave: None,
+            unannounced: None,
             config: "c".to_owned(),
             mode,
-            told,
+            notice: told,
         };
-        self.append("action", Fact::ActionIntended(Box::new(intended)));
+        self.append("action", Event::ActionIntended(Box::new(intended)));
         Ok(())
     }
 
@@ -247,14 +250,14 @@ impl World {
         let at = |by: SignedDuration| saturating_add(self.now, by);
         let skipped = |why, not_before: Option<SignedDuration>| {
             let detail = "not this time".to_owned();
-            Fact::ActionSkipped(ActionSkipped { of: Some(of), action, why, detail, not_before: not_before.map(at) })
+            Event::ActionSkipped(ActionSkipped { of: Some(of), action, why, detail, not_before: not_before.map(at) })
         };
         let failed = |why, not_before: Option<SignedDuration>| {
             let detail = "not this time".to_owned();
-            Fact::ActionFailed(ActionFailed { of, action, why, detail, not_before: not_before.map(at) })
+            Event::ActionFailed(ActionFailed { of, action, why, detail, not_before: not_before.map(at) })
         };
         let fact = match step {
-            Step::Done => Fact::ActionDone(ActionDone { of, observed: false }),
+            Step::Done => Event::ActionDone(ActionDone { of, observed: false }),
             Step::Skip { why, not_before } => skipped(*why, *not_before),
             Step::Refused { not_before } => failed(FailReason::Refused, Some(*not_before)),
             _ => failed(FailReason::Fenced, None),

@@ -9,11 +9,11 @@ use kube::{Api, ResourceExt};
 use testbed::receiver::Post;
 use testbed::{ControlPlane, NamespaceDelete, User, accepted_namespace_deletes, eventually};
 
-use crate::cast::{CAST, Fate};
+use crate::actors::{CAST, Fate};
+use crate::fixture::{MANAGER, Stage};
 use crate::nsm::{Entry, together};
 use crate::play::Life;
 use crate::screen::Ink;
-use crate::stage::{MANAGER, Stage};
 
 /// The audit log lags behind the answers by milliseconds.
 const SOON: Duration = Duration::from_secs(10);
@@ -31,8 +31,8 @@ pub(crate) struct Check {
 
 impl std::fmt::Display for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mark = if self.holds { Ink::Green.paint("✓") } else { Ink::Red.paint("✗") };
-        write!(f, "{mark} {}; seen: {}", self.expected, self.seen)
+        let marker = if self.holds { Ink::Green.paint("✓") } else { Ink::Red.paint("✗") };
+        write!(f, "{marker} {}; seen: {}", self.expected, self.seen)
     }
 }
 

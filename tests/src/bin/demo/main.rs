@@ -1,11 +1,11 @@
 //! Shows what Namespace Manager does to namespaces, on a control plane of its own, and checks that it did that and nothing else.
 
-mod cast;
+mod actors;
 mod checks;
+mod fixture;
 mod nsm;
 mod play;
 mod screen;
-mod stage;
 mod view;
 
 use std::process::ExitCode;
@@ -16,11 +16,11 @@ use testbed::{ControlPlane, User};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
-use cast::CAST;
+use actors::CAST;
+use fixture::{Access, LABEL, PREFIX, Stage};
 use nsm::together;
 use play::Company;
 use screen::{Ink, Screen};
-use stage::{Access, LABEL, PREFIX, Stage};
 
 /// For the whole show: six times what it takes.
 const LONGEST: Duration = Duration::from_secs(480);

@@ -12,10 +12,10 @@ use serde_json::json;
 use testbed::{ControlPlane, User};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::cast::{CAST, Fate, KUBE_SYSTEM, Member, PROJECT};
+use crate::actors::{CAST, Fate, KUBE_SYSTEM, Member, PROJECT};
+use crate::fixture::{OWNER, PIPELINE, PREFIX, Stage};
 use crate::nsm::{Entry, Listed};
 use crate::screen::{Ink, Screen};
-use crate::stage::{OWNER, PIPELINE, PREFIX, Stage};
 use crate::view;
 
 /// Between two looks.

@@ -75,19 +75,19 @@ async fn every_answer_is_the_same_through_the_api() {
             let arguments = [arguments, &["-o", format]].concat();
             // What is decreed twice is told otherwise: the first of both is looked at.
             if arguments[0] == "resume" {
-                world.beside(&["stop"]).await;
+                world.while_running(&["stop"]).await;
             }
             let through = world.through(&arguments, &operator).await;
             if arguments[0] == "resume" {
-                world.beside(&["stop"]).await;
+                world.while_running(&["stop"]).await;
             }
-            let beside = world.beside(&arguments).await;
-            assert_eq!(through.code, beside.code, "{arguments:?}: {through:?} {beside:?}");
+            let while_running = world.while_running(&arguments).await;
+            assert_eq!(through.code, while_running.code, "{arguments:?}: {through:?} {while_running:?}");
             if through.code == Some(0) && format == "json" {
-                let [mut through, mut beside] = [settled(&through.out), settled(&beside.out)];
+                let [mut through, mut while_running] = [settled(&through.out), settled(&while_running.out)];
                 // Who had stopped, and when, is different; until when it is approved, too.
-                for value in [&mut through, &mut beside] {
-                    if let Some(object) = value.as_object_mut().filter(|object| object.contains_key("decree")) {
+                for value in [&mut through, &mut while_running] {
+                    if let Some(object) = value.as_object_mut().filter(|object| object.contains_key("control")) {
                         object.remove("ended");
                         object.remove("until");
                     }
@@ -96,10 +96,10 @@ async fn every_answer_is_the_same_through_the_api() {
                         object.remove("waves");
                     }
                 }
-                assert_eq!(through, beside, "{arguments:?}");
+                assert_eq!(through, while_running, "{arguments:?}");
             }
             if through.code != Some(0) {
-                assert_eq!((through.out, through.err), (beside.out, beside.err), "{arguments:?}");
+                assert_eq!((through.out, through.err), (while_running.out, while_running.err), "{arguments:?}");
             }
         }
     }

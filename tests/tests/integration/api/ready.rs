@@ -17,7 +17,7 @@ async fn an_outage_is_told_to_whoever_may_read_the_status_and_leaves_it_ready() 
     let outage = json!({"source": "prometheus", "since": since, "why": "Prometheus cannot be reached"});
     let body = json!({"shard": 0, "of": 1, "slot": null, "watched": 3, "outages": [outage]});
     let (id, role) = ("collector/c.1".to_owned(), "collector".to_owned());
-    store.beat(&Heartbeat { id, role, started: since, at: now, body }).await.unwrap();
+    store.heartbeat(&Heartbeat { id, role, started: since, at: now, body }).await.unwrap();
 
     let said = async |path: &str, token| {
         let answer = world.ask(Method::GET, path, token).await.unwrap();

@@ -15,7 +15,7 @@ async fn after_a_stop_the_apiserver_refuses_the_workers_until_resume() {
     for _ in 0..2 {
         let answer = world.ask(Method::POST, "/api/v1/stop", Some(&operator)).await.unwrap();
         let answer: Value = answer.json_of().await;
-        assert_eq!((&answer["decree"], answer["failed"].as_array().unwrap().len()), (&"stop".into(), 0), "{answer}");
+        assert_eq!((&answer["control"], answer["failed"].as_array().unwrap().len()), (&"stop".into(), 0), "{answer}");
         assert!(answer["by"].as_str().unwrap().starts_with("person/system:serviceaccount:people:"), "{answer}");
         world.is_refused(&namespace, true).await;
     }
@@ -50,7 +50,7 @@ async fn a_stop_without_the_store_is_the_policy_alone_and_says_so() {
     assert!(said.code == Some(5) && said.err.contains("deletions stay stopped"), "{said:?}");
     world.is_refused(&namespace, true).await;
 
-    let said = world.beside(&["resume"]).await;
+    let said = world.while_running(&["resume"]).await;
     assert_eq!(said.out, "deletions go on; only the apiserver had refused them\n", "{said:?}");
     world.is_refused(&namespace, false).await;
 }
@@ -96,24 +96,24 @@ async fn a_stop_without_the_apiserver_is_the_switch_alone_and_says_so() {
     let plane = plane().await;
     let world = World::new(&plane, |_, _| {}).await;
     plane.kill_apiserver();
-    let said = world.beside(&["stop"]).await;
+    let said = world.while_running(&["stop"]).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("the stop rests on the switch: cannot bind the admission policy"), "{said:?}");
-    assert!(world.beside(&["ls"]).await.err.contains("all deletions are stopped"));
-    let said = world.beside(&["resume"]).await;
+    assert!(world.while_running(&["ls"]).await.err.contains("all deletions are stopped"));
+    let said = world.while_running(&["resume"]).await;
     assert!(said.code == Some(5) && said.err.contains("deletions stay stopped"), "{said:?}");
-    assert!(world.beside(&["ls"]).await.err.contains("all deletions are stopped"));
+    assert!(world.while_running(&["ls"]).await.err.contains("all deletions are stopped"));
     plane.restart_apiserver().await.unwrap();
-    let said = world.beside(&["resume"]).await;
+    let said = world.while_running(&["resume"]).await;
     assert!(said.out.starts_with("deletions go on; person/"), "{said:?}");
 }
 
 #[tokio::test]
 async fn a_binding_of_a_policy_that_is_not_there_is_not_taken_for_a_stop() {
     let world = World::new(shared().await, |config, _| config["guard"]["stop_policy"] = "not-installed".into()).await;
-    let said = world.beside(&["stop"]).await;
+    let said = world.while_running(&["stop"]).await;
     assert!(said.code == Some(1) && said.err.contains("the binding refuses nothing"), "{said:?}");
-    assert_eq!(world.beside(&["resume"]).await.code, Some(0));
+    assert_eq!(world.while_running(&["resume"]).await.code, Some(0));
 }
 
 trait JsonOf {

@@ -173,7 +173,7 @@ impl<'p> World<'p> {
     }
 
     /// Runs `nsm` beside the store.
-    pub(crate) async fn beside(&self, arguments: &[&str]) -> Said {
+    pub(crate) async fn while_running(&self, arguments: &[&str]) -> Said {
         let mut command = self.nsm(arguments);
         command.env("CONFIG_PATH", self.path("config")).env("KUBECONFIG", self.plane.kubeconfig(User::ADMIN).unwrap());
         self.run(command).await

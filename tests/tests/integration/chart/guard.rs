@@ -1,4 +1,5 @@
-//! The last guard (safety.md section 3): with our own code out of the way, the apiserver itself refuses the worker.
+//! The last guard (docs/design/protocol.md section 3): with our own code out of the way, the apiserver itself refuses
+//! the worker.
 //!
 //! Everything here is a plain HTTP request with the token of the action worker's own ServiceAccount.
 
@@ -173,7 +174,7 @@ async fn the_worker_cannot_make_deletable_what_is_not() -> Result<()> {
 
     // A collector marks, and writes what shows a status, and no more than that.
     let collector = release.role("collector").await?;
-    for key in lifecycle::mirror::OURS.into_iter().chain([keys::RECORD, keys::FENCE]) {
+    for key in lifecycle::annotations::OURS.into_iter().chain([keys::RECORD, keys::FENCE]) {
         let patch = annotations(&format!("{PREFIX}{key}"), json!("[]"));
         collector.patch(&path("ci-unmanaged"), &patch).await?.accepted();
     }
@@ -290,8 +291,8 @@ async fn namespaces(release: &Release) -> Result<Vec<(Value, Value)>> {
 async fn the_canary_is_refused_by_the_mark_and_by_name() -> Result<()> {
     let release = Release::installed(&enforcing()).await?;
     let worker = release.role("action").await?;
-    let canary = worker.delete(&path(HOME), &dry()).await?;
-    canary.refused_by(&format!("{FULL}-mark"), "is the manager's own");
+    let admission_probe = worker.delete(&path(HOME), &dry()).await?;
+    admission_probe.refused_by(&format!("{FULL}-mark"), "is the manager's own");
     // Without the binding the same request is let through: it is the policy that refuses, not the right that is missing.
     release.admin.delete(&format!("{BINDINGS}/{MARK}"), &Value::Null).await?.accepted();
     eventually("the canary is let through", SOON, async || {

@@ -1,7 +1,7 @@
 //! What is rendered from values.
 
 use anyhow::Result;
-use lifecycle::system::SYSTEM_NAMESPACES;
+use lifecycle::exclusions::SYSTEM_NAMESPACES;
 use serde_json::{Value, json};
 
 use super::{
@@ -39,15 +39,16 @@ fn the_worker_may_delete_where_the_configuration_enforces() {
 
 #[test]
 fn the_last_guard_knows_every_system_namespace() {
-    let mark = policy(&render(&json!({})), "mark");
+    let marker = policy(&render(&json!({})), "marker");
     for pattern in SYSTEM_NAMESPACES {
         let condition = match pattern.strip_suffix('*') {
             Some(prefix) => format!("!oldObject.metadata.name.startsWith('{prefix}')"),
             None => format!("oldObject.metadata.name != '{pattern}'"),
         };
-        assert!(mark.contains(&condition), "the policy lets `{pattern}` pass: {mark}");
+        assert!(marker.contains(&condition), "the policy lets `{pattern}` pass: {marker}");
     }
-    let conditions = mark.matches("oldObject.metadata.name.startsWith(").count() + mark.matches("name != '").count();
+    let conditions =
+        marker.matches("oldObject.metadata.name.startsWith(").count() + marker.matches("name != '").count();
     assert_eq!(conditions, SYSTEM_NAMESPACES.len() + 1, "it holds more than the list and the release's namespace");
 }
 

@@ -84,7 +84,7 @@ fn workloads_may_be_read_where_their_health_is() -> Result<()> {
     Ok(())
 }
 
-/// What nobody of ours has, whatever the values (safety.md section 3).
+/// What nobody of ours has, whatever the values (docs/design/protocol.md section 3).
 #[test]
 fn nobody_has_rights_that_give_more_rights() -> Result<()> {
     for object in Helm::new()?.render(&super::harness::everything())? {

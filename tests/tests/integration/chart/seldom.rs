@@ -12,7 +12,7 @@ use common::store;
 use common::timings::Timings;
 use http::Method;
 use jiff::Timestamp;
-use lifecycle::{Actor, Fact, Record, Uid, entry::Released};
+use lifecycle::{Actor, Event, Record, Uid, event::Released};
 use serde_json::{Value, json};
 use testbed::eventually;
 
@@ -122,7 +122,7 @@ async fn the_collect_controller_sees_whose_a_store_is() -> Result<()> {
     let store = store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await?;
     let mut record = Record::new(Uid::new("11111111-2222-3333-4444-555555555555"));
     let (me, now) = (Actor::person("me"), Timestamp::now());
-    let released = Fact::Released(Released { why: "for a test".to_owned() });
+    let released = Event::Released(Released { why: "for a test".to_owned() });
     append_named(&*store, &mut record, "ci-1", &me, released, now).await?;
     store.put_snapshot(&record).await?;
     ensure!(kinship::of(&*store, &cluster).await?? == Kinship::Strange("ci-1".to_owned()));

@@ -1,4 +1,4 @@
-//! What runs under the ServiceAccounts of the Jobs: the policy `workers` (safety.md section 3).
+//! What runs under the ServiceAccounts of the Jobs: the policy `workers` (docs/design/protocol.md section 3).
 //!
 //! The controllers create Jobs, the job controller makes pods of them. Here the controllers may create pods too, to show that it is
 //! not for want of rights that they are refused.

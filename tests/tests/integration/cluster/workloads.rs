@@ -110,7 +110,7 @@ fn cast(image: &str) -> Vec<Value> {
         workload("Job", "done-job", &container(image, "true"), json!({})),
         pod("ended-badly", &fails, json!({})),
         pod("ended-well", &container(image, "true"), json!({})),
-        pod("fits-nowhere", &sleeps, json!({"nodeSelector": {"example.org/shelf": "none"}})),
+        pod("fits-nowhere", &sleeps, json!({"nodeSelector": {"example.org/memory_store": "none"}})),
         pod("no-config", &no_config, json!({})),
         pod("stuck-pod", &container("127.0.0.1:1/none:1", "true"), json!({})),
         json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "pending-claim"}, "spec": {

@@ -1,4 +1,5 @@
-//! What goes wrong between Prometheus and us (safety.md section 4, "Inputs"): each leaves everything unknown.
+//! What goes wrong between Prometheus and us (docs/design/protocol.md section 4, "Inputs"): each leaves everything
+//! unknown.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 
 use jiff::SignedDuration;
 use lifecycle::Truth;
-use lifecycle::confirmation::Proof;
-use lifecycle::pipeline::{CiSystem, Kind, Origin};
+use lifecycle::ci_verification::Verification;
+use lifecycle::pipeline::{CiObjectKind, CiObjectRef, CiSystem};
 use serde_json::json;
 use testbed::ci::{CiServer, Fault, What};
 use tokio::time::Instant;
@@ -17,7 +17,8 @@ const REPOSITORY: &str = "octo/app";
 async fn github(status: &str) -> (CiServer, Asker) {
     let github = CiServer::github(TOKEN).await.unwrap();
     github.set(REPOSITORY, 46, status);
-    let run = Origin { system: CiSystem::Github, project: REPOSITORY.to_owned(), kind: Kind::Pipeline, id: 46 };
+    let run =
+        CiObjectRef { system: CiSystem::Github, project: REPOSITORY.to_owned(), kind: CiObjectKind::Pipeline, id: 46 };
     let asker = Asker::about(run, &github.url(), TOKEN, &json!({}));
     (github, asker)
 }
@@ -81,7 +82,8 @@ async fn what_is_used_up_closes_all_of_it_until_there_is_more() {
 #[tokio::test]
 async fn a_wrong_token_cancels_nothing() {
     let (github, _) = github("cancelled").await;
-    let run = Origin { system: CiSystem::Github, project: REPOSITORY.to_owned(), kind: Kind::Pipeline, id: 46 };
+    let run =
+        CiObjectRef { system: CiSystem::Github, project: REPOSITORY.to_owned(), kind: CiObjectKind::Pipeline, id: 46 };
     let mut asker = Asker::about(run, &github.url(), "other", &json!({"gone": "trusted"}));
     let (truth, reason) = asker.told().await;
     assert_eq!(truth, Truth::Unknown);
@@ -128,7 +130,7 @@ async fn a_run_that_is_not_found_in_another_repository_of_its_name_is_not_gone()
 async fn what_another_workflow_started_does_not_tell_what_it_deployed() {
     let (github, mut runs) = runs("feature/x").await;
     github.tell(What::Pipeline, REPOSITORY, 46, &json!({"event": "workflow_run"}));
-    assert!(matches!(runs.proof().await, Proof::Unknown(why) if why.contains("was started by `workflow_run`")));
+    assert!(matches!(runs.proof().await, Verification::Unknown(why) if why.contains("was started by `workflow_run`")));
 }
 
 /// A GitHub with two runs of this branch, 45 and 46.
@@ -142,7 +144,7 @@ async fn runs(branch: &str) -> (CiServer, Jobs) {
 #[tokio::test]
 async fn a_run_replaces_what_one_of_the_same_branch_and_workflow_deployed() {
     let (github, mut runs) = runs("feature/x").await;
-    assert_eq!(runs.proof().await, Proof::Proven);
+    assert_eq!(runs.proof().await, Verification::Confirmed);
     github.tell(What::Pipeline, REPOSITORY, 46, &json!({"workflow_id": 2}));
     assert_eq!(
         runs.refuted().await,

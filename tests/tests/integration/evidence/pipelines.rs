@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::config::{CiSettings, Gone, RawGithub, RawGitlab};
-use common::web::Web;
-use evidence::pipelines::{Known, Look, Source, proof};
+use common::http_client::HttpClient;
+use evidence::ci::{Known, Look, Source, proof};
 use jiff::{SignedDuration, Timestamp};
-use lifecycle::confirmation::Proof;
-use lifecycle::pipeline::{CiSystem, Kind, Origin};
-use lifecycle::supersession::{By, Group, Terms, When};
+use lifecycle::ci_verification::Verification;
+use lifecycle::pipeline::{CiObjectKind, CiObjectRef, CiSystem};
+use lifecycle::supersession::{DeploymentGroup, GroupBy, SupersedeRules, Trigger};
 use lifecycle::{Condition, Keys, Namespace, Truth, Uid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,10 +26,10 @@ const TOKEN: &str = "glpat-s3cret";
 pub(crate) struct Asker {
     directory: TempDir,
     pub(crate) source: Source,
-    pipeline: Origin,
+    pipeline: CiObjectRef,
     gone: Gone,
     now: Arc<Mutex<Timestamp>>,
-    web: Web,
+    web: HttpClient,
     pub(crate) known: Option<Known>,
 }
 
@@ -40,7 +40,7 @@ impl Asker {
     }
 
     /// One that asks for another pipeline, wherever that runs.
-    pub(crate) fn about(pipeline: Origin, url: &str, token: &str, more: &Value) -> Self {
+    pub(crate) fn about(pipeline: CiObjectRef, url: &str, token: &str, more: &Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("token");
         std::fs::write(&file, token).unwrap();
@@ -50,7 +50,7 @@ impl Asker {
         let settings = settings(pipeline.system, section);
         let gone = settings.gone;
         let source = Source::new(pipeline.system, settings);
-        Self { directory, source, pipeline, gone, now, web: Web::system(), known: None }
+        Self { directory, source, pipeline, gone, now, web: HttpClient::system(), known: None }
     }
 
     fn of(gitlab: &CiServer) -> Self {
@@ -60,7 +60,7 @@ impl Asker {
     /// Asks once.
     pub(crate) async fn look(&mut self) -> Look {
         let now = Arc::clone(&self.now);
-        let clock = Clock::told(move || *now.lock().unwrap());
+        let clock = Clock::from_fn(move || *now.lock().unwrap());
         let look = self.source.look(&self.pipeline, self.known.take(), &clock, &self.web).await;
         self.known.clone_from(&look.known);
         look
@@ -92,8 +92,8 @@ fn settings(system: CiSystem, section: Value) -> CiSettings {
     checked.unwrap()
 }
 
-fn pipeline() -> Origin {
-    Origin { system: CiSystem::Gitlab, project: "7".to_owned(), kind: Kind::Pipeline, id: 46 }
+fn pipeline() -> CiObjectRef {
+    CiObjectRef { system: CiSystem::Gitlab, project: "7".to_owned(), kind: CiObjectKind::Pipeline, id: 46 }
 }
 
 async fn gitlab(status: &str) -> CiServer {
@@ -148,7 +148,7 @@ async fn an_older_pipeline_that_ran_again_counts_when_it_is_over() {
 async fn what_another_project_started_does_not_tell_what_it_deployed() {
     let (gitlab, mut jobs) = jobs("feature/x").await;
     gitlab.tell(What::Job, "7", 46, &json!({"pipeline": {"id": 2, "project_id": 7, "source": "pipeline"}}));
-    assert!(matches!(jobs.proof().await, Proof::Unknown(why) if why.contains("was started by `pipeline`")));
+    assert!(matches!(jobs.proof().await, Verification::Unknown(why) if why.contains("was started by `pipeline`")));
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn where_it_is_said_so_what_is_not_found_is_gone_at_once() {
 #[tokio::test]
 async fn a_merge_request_is_over_when_it_was_merged_and_never_because_it_is_not_found() {
     let gitlab = gitlab("running").await;
-    let request = Origin { kind: Kind::MergeRequest, id: 3, ..pipeline() };
+    let request = CiObjectRef { kind: CiObjectKind::MergeRequest, id: 3, ..pipeline() };
     let mut asker = Asker::about(request, &gitlab.url(), TOKEN, &json!({"gone": "trusted"}));
     gitlab.set_request("7", 3, "opened");
     let is = |what: &str| format!("merge request 3 of project group/app-7 {what}");
@@ -423,7 +423,7 @@ async fn what_one_wrote_down_another_goes_on_with() {
 }
 
 /// The group of what is labelled as deployed by job 46 of project 7 for this branch.
-pub(crate) fn group(terms: &Terms, branch: &str) -> Group {
+pub(crate) fn group(terms: &SupersedeRules, branch: &str) -> DeploymentGroup {
     let keys = Keys::default();
     // That of a GitHub has the id that its answers have.
     let project = if terms.confirm == Some(CiSystem::Github) { "1296269" } else { "7" };
@@ -445,19 +445,19 @@ pub(crate) fn group(terms: &Terms, branch: &str) -> Group {
         labels: labels.map(|(key, value)| (keys.of_ci(key), value.to_owned())).into(),
         annotations: BTreeMap::new(),
     };
-    Group::of(&namespace, terms, &keys).unwrap()
+    DeploymentGroup::of(&namespace, terms, &keys).unwrap()
 }
 
 /// How newer deployments of a branch are confirmed there.
-pub(crate) fn terms(system: CiSystem) -> Terms {
-    Terms { by: vec![By::Branch], when: When::NewerReady, confirm: Some(system) }
+pub(crate) fn terms(system: CiSystem) -> SupersedeRules {
+    SupersedeRules { by: vec![GroupBy::Branch], when: Trigger::NewerReady, confirm: Some(system) }
 }
 
 /// Jobs of a GitLab: those of a branch of project 7, of which the first has the number 45 and the second 46.
 pub(crate) struct Jobs {
-    group: Group,
-    old: (Origin, Asker),
-    new: (Origin, Asker),
+    group: DeploymentGroup,
+    old: (CiObjectRef, Asker),
+    new: (CiObjectRef, Asker),
 }
 
 impl Jobs {
@@ -471,7 +471,7 @@ impl Jobs {
     }
 
     /// Whether the newer one replaces the older one, by what is told of both now.
-    pub(crate) async fn proof(&mut self) -> Proof {
+    pub(crate) async fn proof(&mut self) -> Verification {
         let [old, new] = [self.old.1.look().await, self.new.1.look().await];
         proof(&self.group, (&self.new.0, Some(&new)), (&self.old.0, Some(&old)))
     }
@@ -479,7 +479,7 @@ impl Jobs {
     /// Why it does not replace it.
     pub(crate) async fn refuted(&mut self) -> String {
         match self.proof().await {
-            Proof::Refuted(why) => why,
+            Verification::Rejected(why) => why,
             other => panic!("{other:?}"),
         }
     }
@@ -496,12 +496,12 @@ async fn jobs(branch: &str) -> (CiServer, Jobs) {
 #[tokio::test]
 async fn a_job_replaces_what_one_of_the_same_branch_deployed() {
     let (gitlab, mut jobs) = jobs("feature/x").await;
-    assert_eq!(jobs.proof().await, Proof::Proven);
+    assert_eq!(jobs.proof().await, Verification::Confirmed);
     // What they ran for stays what it was while nobody can be asked, and when they are deleted.
     gitlab.remove_job("7", 45);
-    assert_eq!(jobs.proof().await, Proof::Proven);
+    assert_eq!(jobs.proof().await, Verification::Confirmed);
     gitlab.fail(Some(Fault::Status(503)));
-    assert_eq!(jobs.proof().await, Proof::Proven);
+    assert_eq!(jobs.proof().await, Verification::Confirmed);
 }
 
 #[tokio::test]
@@ -537,9 +537,9 @@ async fn the_forms_of_a_merge_request_are_one() {
     let gitlab = CiServer::gitlab(TOKEN).await.unwrap();
     gitlab.set_job("7", 45, "refs/merge-requests/3/head");
     gitlab.set_job("7", 46, "refs/merge-requests/3/train");
-    let by_request = Terms { by: vec![By::Mr], ..terms(CiSystem::Gitlab) };
+    let by_request = SupersedeRules { by: vec![GroupBy::Mr], ..terms(CiSystem::Gitlab) };
     let mut jobs = Jobs { group: group(&by_request, "3"), ..Jobs::of(CiSystem::Gitlab, &gitlab.url(), TOKEN, "x") };
-    assert_eq!(jobs.proof().await, Proof::Proven);
+    assert_eq!(jobs.proof().await, Verification::Confirmed);
     gitlab.set_job("7", 45, "refs/merge-requests/4/head");
     assert!(jobs.refuted().await.ends_with("ran for merge request 3, and job 45 of project 7 for merge request 4"));
 }
@@ -552,7 +552,7 @@ async fn jobs_of_two_names_deploy_two_things() {
     assert_eq!(jobs.refuted().await, why);
     // Whatever is not told is not known.
     gitlab.tell(What::Job, "7", 46, &json!({"name": null}));
-    assert!(matches!(jobs.proof().await, Proof::Unknown(why) if why.contains("does not tell the name of both")));
+    assert!(matches!(jobs.proof().await, Verification::Unknown(why) if why.contains("does not tell the name of both")));
 }
 
 #[tokio::test]
@@ -560,7 +560,7 @@ async fn what_was_retried_replaces_its_former_self() {
     let (gitlab, mut jobs) = jobs("feature/x").await;
     let of_one = json!({"pipeline": {"id": 9, "project_id": 7, "source": "parent_pipeline"}});
     [45, 46].iter().for_each(|job| gitlab.tell(What::Job, "7", *job, &of_one));
-    assert_eq!(jobs.proof().await, Proof::Proven);
+    assert_eq!(jobs.proof().await, Verification::Confirmed);
 }
 
 #[tokio::test]
@@ -572,7 +572,7 @@ async fn child_pipelines_of_one_commit_are_as_one_pipeline() {
     let why = "job 46 of project 7 and job 45 of project 7 are of child pipelines of one commit";
     assert_eq!(jobs.refuted().await, why);
     gitlab.tell(What::Job, "7", 46, &json!({"commit": {"id": "b91957a858320c0e17f3a0eca7cfacbff50ea29a"}}));
-    let Proof::Unknown(why) = jobs.proof().await else { panic!("of another commit it is not known") };
+    let Verification::Unknown(why) = jobs.proof().await else { panic!("of another commit it is not known") };
     assert!(why.contains("are of child pipelines"), "{why}");
 }
 
@@ -581,22 +581,22 @@ async fn where_numbers_and_times_disagree_neither_is_newer() {
     let (gitlab, mut jobs) = jobs("feature/x").await;
     // The older one was started by hand later.
     gitlab.tell(What::Job, "7", 45, &json!({"started_at": "2026-08-17T09:30:00.000Z"}));
-    assert_eq!(jobs.proof().await, Proof::Proven, "where it is not told, the number alone counts");
+    assert_eq!(jobs.proof().await, Verification::Confirmed, "where it is not told, the number alone counts");
     gitlab.tell(What::Job, "7", 46, &json!({"started_at": "2026-08-17T09:00:00.000Z"}));
     let why = "job 46 of project 7 has the greater number, and began before job 45 of project 7";
     assert_eq!(jobs.refuted().await, why);
     gitlab.tell(What::Job, "7", 45, &json!({"started_at": "2026-08-17T08:30:00.000Z"}));
-    assert_eq!(jobs.proof().await, Proof::Proven);
+    assert_eq!(jobs.proof().await, Verification::Confirmed);
 }
 
 #[tokio::test]
 async fn a_job_that_was_never_found_proves_nothing() {
     let (gitlab, mut jobs) = jobs("feature/x").await;
     gitlab.remove_job("7", 45);
-    assert_eq!(jobs.proof().await, Proof::Unknown("job 45 of project 7 is not found".to_owned()));
+    assert_eq!(jobs.proof().await, Verification::Unknown("job 45 of project 7 is not found".to_owned()));
     // Whoever may not see it learns nothing of it.
     gitlab.close("7", true);
-    assert!(matches!(jobs.proof().await, Proof::Unknown(_)));
+    assert!(matches!(jobs.proof().await, Verification::Unknown(_)));
 }
 
 #[tokio::test]
@@ -618,6 +618,6 @@ async fn while_it_is_ill_no_job_proves_anything() {
     for fault in faults {
         gitlab.fail(Some(fault.clone()));
         let mut jobs = Jobs::of(CiSystem::Gitlab, &gitlab.url(), TOKEN, "main");
-        assert!(matches!(jobs.proof().await, Proof::Unknown(_)), "{fault:?}");
+        assert!(matches!(jobs.proof().await, Verification::Unknown(_)), "{fault:?}");
     }
 }

@@ -39,7 +39,7 @@ async fn asks() {
     let look = way(&prometheus, json!({"trust_silence": true})).look(Timestamp::now()).await;
     println!("looked: {:?}", told(&look, "a"));
     let post = http::Request::post(receiver).body(b"{}".to_vec()).unwrap();
-    println!("posted: {:?}", Web::system().send(post).await.map(|answer| answer.status.as_u16()));
+    println!("posted: {:?}", HttpClient::system().send(post).await.map(|answer| answer.status.as_u16()));
 }
 
 async fn servers() -> (Server, Receiver) {

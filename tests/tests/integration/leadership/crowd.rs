@@ -9,7 +9,7 @@ use common::config::Source;
 use common::context::Context;
 use common::leadership::lead;
 use common::process::Running;
-use common::{clock::Clock, queue, store, vitals::Vitals, web::Web};
+use common::{clock::Clock, http_client::HttpClient, liveness::Liveness, queue, store};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::PostParams;
@@ -56,8 +56,8 @@ pub(crate) async fn contend() -> Result<()> {
         queue: queue::open(&settings.queue.url).await?,
         cluster,
         clock: Clock::system(),
-        web: Web::system(),
-        vitals: Vitals::default(),
+        http: HttpClient::system(),
+        liveness: Liveness::default(),
         settings: watch::channel(Arc::new(settings)).1,
         instance: String::new(),
     };
@@ -68,7 +68,7 @@ pub(crate) async fn contend() -> Result<()> {
         let instance = format!("candidate-{number}");
         // Each has connections of its own, as processes have.
         let cluster = Cluster::connect(Some(plane.kubeconfig(User::ADMIN)?), None).await?;
-        let context = Context { instance, cluster, vitals: Vitals::default(), ..context.clone() };
+        let context = Context { instance, cluster, liveness: Liveness::default(), ..context.clone() };
         let running = Running { context, cancel: CancellationToken::new() };
         cancels.push(running.cancel.clone());
         let seats = Arc::clone(&seats);

@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 use tempfile::TempDir;
-use testbed::oracle::Ledger;
+use testbed::audit_checker::Ledger;
 use testbed::relay::Relay;
 use testbed::{ControlPlane, HANG, Options, Process, User, eventually, program, temp_namespace};
 

@@ -170,13 +170,13 @@ async fn create(world: &World, size: Size, disturbed: &AtomicBool) -> Result<Vec
         let owner = Owner::of(made.len());
         let ttl = format!("{}s", 2 + made.len() * 7 % 40);
         let later = (now() + SignedDuration::from_hours(48)).to_string();
-        let mut wishes = vec![("ttl", ttl.as_str())];
+        let mut overrides = vec![("ttl", ttl.as_str())];
         match owner {
             Owner::Leaves | Owner::Deletes => {}
-            Owner::Protects => wishes.push(("protect", "yes")),
-            Owner::Keeps => wishes.push(("keep_until", later.as_str())),
+            Owner::Protects => overrides.push(("protect", "yes")),
+            Owner::Keeps => overrides.push(("keep_until", later.as_str())),
         }
-        let demo = world.namespace(&wishes).await?;
+        let demo = world.namespace(&overrides).await?;
         // Some time before, whose time comes about now.
         if let Some((Owner::Deletes, earlier)) = made.len().checked_sub(20).map(|before: usize| &made[before]) {
             Demo::delete(earlier).await?;
@@ -215,7 +215,7 @@ async fn settle(world: &World, made: &[(Owner, Demo)]) -> Result<()> {
         }
         for (uid, history) in &ledger.histories {
             let mut open = history.0.iter().filter(|entry| entry.is_intent());
-            let is_open = |intent: &&testbed::oracle::Entry| {
+            let is_open = |intent: &&testbed::audit_checker::Entry| {
                 !history.0.iter().any(|entry| entry.outcome_of() == Some(intent.seq))
             };
             ensure!(!open.any(|intent| is_open(&intent)), "`{uid}` has an open intent: {:?}", history.0.last());

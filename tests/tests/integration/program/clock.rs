@@ -30,7 +30,7 @@ async fn wrong_by(skew: SignedDuration) {
         let roles = Roles::start(world, move || now() + skew).await?;
         // A day ahead, its worker comes to the deletion that is due, and refuses.
         if skew.is_positive() {
-            let skipped = due.is_skipped("doubt").await?;
+            let skipped = due.is_skipped("unverified").await?;
             let detail = skipped.text("detail").unwrap_or_default();
             ensure!(detail.contains("ahead of the apiserver's"), "{detail}");
         }
@@ -44,7 +44,7 @@ async fn wrong_by(skew: SignedDuration) {
 
         for (demo, before) in [&due, &young].into_iter().zip(before) {
             demo.lives().await?;
-            let changes = |history: &testbed::oracle::History| history.of_kind("StatusChanged").count();
+            let changes = |history: &testbed::audit_checker::History| history.of_kind("StatusChanged").count();
             assert_eq!(changes(&demo.history()?), changes(&before), "{:?}", demo.kinds());
         }
         unseen.lives().await?;

@@ -9,7 +9,7 @@ use crate::program::harness::{LATER, NO_DELETE, World, plain, story};
 /// Lets workers want to see the policy of this story at work. Returns its name.
 async fn guard(world: &World) -> Result<String> {
     world.make_home().await?;
-    let policy = format!("mark-{}", world.name);
+    let policy = format!("marker-{}", world.name);
     world.configure(|config| config["guard"] = json!({"mark_policy": policy}))?;
     Ok(policy)
 }
@@ -35,14 +35,14 @@ async fn a_worker_deletes_nothing_before_the_policy_refused_it() {
         let crowd = world.crowd(3, &[("ttl", "1s")]).await?;
         let nsm = world.start().await?;
         for demo in &crowd {
-            let skipped = demo.is_skipped("doubt").await?;
+            let skipped = demo.is_skipped("unverified").await?;
             let detail = skipped.text("detail").unwrap_or_default();
             ensure!(detail.starts_with(&format!("the admission policy `{policy}` is not in force")), "{detail}");
         }
         // An idle worker tells of itself every half minute.
         eventually("a worker says why it deletes nothing", LATER, async || {
             let workers: Value = serde_json::from_str(&world.nsm_ok(&["workers", "-o", "json"]).await?)?;
-            let why = workers[0]["unarmed"].as_str().unwrap_or_default();
+            let why = workers[0]["admission_error"].as_str().unwrap_or_default();
             ensure!(why.contains("is not in force"), "{workers:#}");
             Ok(())
         })
@@ -65,7 +65,7 @@ async fn what_rbac_refuses_is_no_guard() {
         world.be(NO_DELETE);
         let demo = world.namespace(&[("ttl", "1s")]).await?;
         let _nsm = world.start().await?;
-        let detail = demo.is_skipped("doubt").await?.text("detail").unwrap_or_default().to_owned();
+        let detail = demo.is_skipped("unverified").await?.text("detail").unwrap_or_default().to_owned();
         ensure!(detail.starts_with(&format!("somebody else than the admission policy `{policy}`")), "{detail}");
         is_home_there(world).await
     })

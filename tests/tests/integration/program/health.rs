@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use rusqlite::OptionalExtension;
 use serde_json::{Value, json};
-use testbed::oracle::Entry;
+use testbed::audit_checker::Entry;
 use testbed::receiver::{Answer, Receiver};
 use testbed::relay::Relay;
 use testbed::{Prometheus, eventually};

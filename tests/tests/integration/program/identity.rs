@@ -6,7 +6,7 @@ use common::{
     controls, history,
     store::{self, hold},
 };
-use lifecycle::{Actor, Fact, Record, Uid, entry::Gone};
+use lifecycle::{Actor, Event, Record, Uid, event::Gone};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use testbed::{Process, User, eventually, program};
@@ -72,7 +72,7 @@ async fn what_is_there_after_it_was_recorded_as_gone_is_managed_again() {
         {
             let store = opened(world).await?;
             let mut record = history::load(&*store, &Uid::new(&*demo.uid)).await?;
-            history::append(&*store, &mut record, &me(), Fact::Gone(Gone {}), now()).await?;
+            history::append(&*store, &mut record, &me(), Event::Gone(Gone {}), now()).await?;
             store.put_snapshot(&record).await?;
         }
         let _nsm = world.start().await?;

@@ -147,11 +147,11 @@ async fn while_observing_what_would_be_done_is_recorded_once_and_not_done() {
             for _ in 0..2 {
                 let nsm = world.start().await?;
                 let later = world.namespace(&[("ttl", "1s")]).await?;
-                later.records("WouldHave", |_| true).await?;
+                later.records("DryRun", |_| true).await?;
                 drop(nsm);
                 later.lives().await?;
             }
-            assert_eq!(demo.history()?.of_kind("WouldHave").count(), 1, "{:?}", demo.kinds());
+            assert_eq!(demo.history()?.of_kind("DryRun").count(), 1, "{:?}", demo.kinds());
             assert_eq!(demo.history()?.of_kind("ActionIntended").count(), 0, "{:?}", demo.kinds());
             demo.shows("status", "stale").await?;
             demo.lives().await
@@ -174,7 +174,7 @@ async fn one_policy_observes_while_another_enforces() {
         let labels = [world.label(), ("kind", "observed")];
         let observed = world.namespace_named(&format!("observed-{}", world.name), &labels, &[("ttl", "1s")]).await?;
         let _nsm = world.start().await?;
-        observed.records("WouldHave", |_| true).await?;
+        observed.records("DryRun", |_| true).await?;
         world.witness().await?;
         observed.lives().await
     })

@@ -266,7 +266,8 @@ async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_n
         assert_ne!(both[1].text("id"), first[0].text("id"));
         assert_eq!(both[1].instant("deadline"), Some(created + SignedDuration::from_secs(22)));
 
-        let told = |entry: &testbed::oracle::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
+        let told =
+            |entry: &testbed::audit_checker::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
         demo.records("NoticeSent", told).await?;
         demo.wish(&[("ttl", Some("28s"))]).await?;
         let later = created + SignedDuration::from_secs(28);
@@ -321,7 +322,7 @@ async fn a_channel_that_is_broken_as_a_whole_holds_deletions_until_it_works_agai
         channel_is(world, "working").await?;
         demo.is_deleted().await?;
         let intended = demo.records("ActionIntended", |_| true).await?;
-        assert!(intended.seq > sent.seq && intended.data["told"].get("promised").is_some(), "{intended:?}");
+        assert!(intended.seq > sent.seq && intended.data["notice"].get("promised").is_some(), "{intended:?}");
         is_one_notice(&receiver, &demo)?;
         Ok(())
     })
@@ -355,8 +356,8 @@ async fn what_a_broken_channel_never_announced_is_tried_for_its_time_and_deleted
         for demo in &demos {
             demo.is_deleted().await?;
             let intended = demo.records("ActionIntended", |_| true).await?;
-            assert!(intended.data["told"].get("undelivered").is_some(), "{intended:?}");
-            assert!(intended.text("wave").is_some(), "{intended:?}");
+            assert!(intended.data["notice"].get("undelivered").is_some(), "{intended:?}");
+            assert!(intended.text("unannounced").is_some(), "{intended:?}");
         }
         Ok(())
     })
@@ -386,7 +387,7 @@ async fn one_notice_that_is_refused_is_told_and_holds_up_no_other() {
         let told = named(world, "told", "4s").await?;
         told.is_deleted().await?;
         let intended = told.records("ActionIntended", |_| true).await?;
-        assert!(intended.data["told"].get("promised").is_some(), "{intended:?}");
+        assert!(intended.data["notice"].get("promised").is_some(), "{intended:?}");
 
         refused.lives().await?;
         let why = world.nsm_ok(&["why", &refused.name]).await?;
@@ -426,7 +427,9 @@ async fn where_the_one_address_is_gone_for_all_nobody_hears_anything_and_no_more
             let left = world.left_of(&demos).await?;
             let says = |demo: &&&Demo| {
                 let history = demo.history();
-                history.is_ok_and(|history| history.of_kind("ActionSkipped").any(|it| it.text("why") == Some("wave")))
+                history.is_ok_and(|history| {
+                    history.of_kind("ActionSkipped").any(|it| it.text("why") == Some("unannounced"))
+                })
             };
             let saying = left.iter().filter(says).count();
             ensure!((left.len(), saying) == (3, 3), "{} are left, {saying} say so", left.len());
@@ -435,8 +438,8 @@ async fn where_the_one_address_is_gone_for_all_nobody_hears_anything_and_no_more
         let left = left.await?;
         for demo in demos.iter().filter(|demo| !left.contains(&demo.uid)) {
             let intended = demo.records("ActionIntended", |_| true).await?;
-            assert!(intended.data["told"].get("undelivered").is_some(), "{intended:?}");
-            assert!(intended.text("wave").is_some(), "{intended:?}");
+            assert!(intended.data["notice"].get("undelivered").is_some(), "{intended:?}");
+            assert!(intended.text("unannounced").is_some(), "{intended:?}");
         }
         Ok(())
     })

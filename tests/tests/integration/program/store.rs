@@ -66,7 +66,7 @@ async fn after_its_store_was_lost_nothing_is_deleted_until_somebody_vouches() {
         }
         let nsm = world.start().await?;
         for demo in &crowd {
-            demo.records("MarkMismatched", |_| true).await?;
+            demo.records("RecordMarkerMismatched", |_| true).await?;
             demo.lives().await?;
         }
         nsm.says("nsm approve --store").await?;

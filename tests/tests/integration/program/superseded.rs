@@ -8,9 +8,9 @@ use testbed::eventually;
 use crate::program::harness::{Demo, LATER, World, story};
 
 /// A namespace that job `job_id` of a project deployed from `main`.
-async fn deployed(world: &World, name: &str, project: &str, job_id: &str, wishes: &[(&str, &str)]) -> Result<Demo> {
+async fn deployed(world: &World, name: &str, project: &str, job_id: &str, overrides: &[(&str, &str)]) -> Result<Demo> {
     let ci = [("projectId", project), ("job", "deploy"), ("branch", "main"), ("jobId", job_id)];
-    labelled(world, name, ci, wishes).await
+    labelled(world, name, ci, overrides).await
 }
 
 /// A namespace that job `job_id` of project 7 deployed from a branch with this slug.
@@ -18,10 +18,10 @@ async fn deployed_from(world: &World, name: &str, slug: &str, job_id: &str) -> R
     labelled(world, name, [("projectId", "7"), ("job", "deploy"), ("branch", slug), ("jobId", job_id)], &[]).await
 }
 
-async fn labelled(world: &World, name: &str, ci: [(&str, &str); 4], wishes: &[(&str, &str)]) -> Result<Demo> {
+async fn labelled(world: &World, name: &str, ci: [(&str, &str); 4], overrides: &[(&str, &str)]) -> Result<Demo> {
     let ci = ci.map(|(key, value)| (format!("cicd.skao.int/{key}"), value));
     let labels: Vec<_> = ci.iter().map(|(key, value)| (key.as_str(), *value)).chain([world.label()]).collect();
-    world.namespace_named(&format!("{name}-{}", world.name), &labels, wishes).await
+    world.namespace_named(&format!("{name}-{}", world.name), &labels, overrides).await
 }
 
 fn asked_for(visible_for: &str) -> impl FnOnce(&mut Value) + use<> {

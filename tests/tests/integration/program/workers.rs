@@ -9,7 +9,7 @@ use common::queue::{Message, Route};
 use futures::future::try_join_all;
 use rusqlite::Connection;
 use serde_json::json;
-use testbed::oracle::{Entry, Ledger};
+use testbed::audit_checker::{Entry, Ledger};
 use testbed::{Process, eventually};
 use tokio::time::sleep;
 

@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use testbed::oracle::Entry;
+use testbed::audit_checker::Entry;
 use testbed::{Prometheus, eventually};
 
 use crate::program::harness::{Demo, LATER, NO_DELETE, NO_WORKLOADS, Plane, SOON, WORKER, World, story, story_on};

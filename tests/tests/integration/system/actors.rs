@@ -26,8 +26,9 @@ fn deployments(stage: &Stage, namespace: &str) -> Api<Deployment> {
 
 impl Actor {
     /// Creates a namespace with these annotations of its owner.
-    pub(crate) async fn enter(stage: &Stage, name: &str, wishes: &[(&str, &str)]) -> Result<Self> {
-        let annotations = wishes.iter().map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned())).collect();
+    pub(crate) async fn enter(stage: &Stage, name: &str, overrides: &[(&str, &str)]) -> Result<Self> {
+        let annotations =
+            overrides.iter().map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned())).collect();
         let namespace = Namespace {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
@@ -48,8 +49,8 @@ impl Actor {
     }
 
     /// Creates a namespace in which a Deployment runs a pod, and waits for the pod.
-    pub(crate) async fn enter_working(stage: &Stage, name: &str, wishes: &[(&str, &str)]) -> Result<Self> {
-        let actor = Self::enter(stage, name, wishes).await?;
+    pub(crate) async fn enter_working(stage: &Stage, name: &str, overrides: &[(&str, &str)]) -> Result<Self> {
+        let actor = Self::enter(stage, name, overrides).await?;
         actor.deploy(stage, stage.home.cluster.busybox()).await?;
         eventually(&format!("the pod of `{name}` runs"), SOON, async || {
             let status = deployments(stage, name).get("work").await?.status.context("no status")?;

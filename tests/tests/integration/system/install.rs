@@ -17,7 +17,7 @@ async fn observes_by_default() {
         let actor = Actor::enter(stage, "ci-observed", &[("ttl", "5s")]).await?;
         released(stage, |values| drop(values["config"].as_object_mut().map(|config| config.remove("mode")))).await?;
         actor.shows(stage, "status", "stale").await?;
-        actor.records(stage, "WouldHave").await?;
+        actor.records(stage, "DryRun").await?;
         actor.lives(stage).await?;
         let worker = Installation::user("action");
         let may = stage.home.cluster.kubectl(["auth", "can-i", "delete", "namespaces", "--as", &worker]).await;

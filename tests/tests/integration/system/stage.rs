@@ -15,7 +15,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use testbed::oracle::{Entry, Faults, History, Run, Timings, judge};
+use testbed::audit_checker::{Entry, Faults, History, Run, Timings, judge};
 use testbed::{
     AuditEvent, AuditTail, Disturbance, HANG, Installation, Server, Turn, accepted_namespace_deletes, eventually,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use common::cluster::{Answer, Cluster, Fenced, fence, patch_annotations};
+use common::cluster::{ApiOutcome, Cluster, Fenced, fence, patch_annotations};
 use http::Request;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -12,7 +12,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, EvictParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
-use lifecycle::{Action, Keys, Mode, Status, Uid, entry::ActionIntended, entry::Told};
+use lifecycle::{Action, Keys, Mode, Status, Uid, event::ActionIntended, event::NoticeState};
 use serde_json::{Value, json};
 use testbed::{Admission, ControlPlane, HANG, User, eventually, temp_namespace};
 
@@ -29,13 +29,13 @@ async fn config() -> Result<Config> {
 
 /// Checks how a refusal is read, and by which status.
 #[track_caller]
-fn assert_answer<T: std::fmt::Debug>(answer: kube::Result<T>, code: u16, expected: Answer) {
+fn assert_answer<T: std::fmt::Debug>(answer: kube::Result<T>, code: u16, expected: ApiOutcome) {
     match answer {
         Err(error) => {
             if let kube::Error::Api(status) = &error {
                 assert_eq!(status.code, code, "{status:?}");
             }
-            assert_eq!(Answer::of(&error), expected, "{error:?}");
+            assert_eq!(ApiOutcome::of(&error), expected, "{error:?}");
         }
         Ok(answer) => panic!("not refused: {answer:?}"),
     }
@@ -62,13 +62,13 @@ async fn what_is_not_there_is_not_found() -> Result<()> {
     let client = Client::try_from(config().await?)?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let name = format!("none-{:08x}", rand::random::<u32>());
-    assert_answer(namespaces.get(&name).await, 404, Answer::NotFound);
-    assert_answer(namespaces.delete(&name, &with(Some(NOBODY), None)).await, 404, Answer::NotFound);
+    assert_answer(namespaces.get(&name).await, 404, ApiOutcome::NotFound);
+    assert_answer(namespaces.delete(&name, &with(Some(NOBODY), None)).await, 404, ApiOutcome::NotFound);
     let params = PatchParams::default();
-    assert_answer(namespaces.patch(&name, &params, &annotate(Some(NOBODY), None)).await, 404, Answer::NotFound);
+    assert_answer(namespaces.patch(&name, &params, &annotate(Some(NOBODY), None)).await, 404, ApiOutcome::NotFound);
     // A path that does not exist says nothing of an object.
     let request = Request::get("/apis/none.example.org/v1/things/a").body(Vec::new())?;
-    assert_answer(client.request_text(request).await, 404, Answer::Unclear);
+    assert_answer(client.request_text(request).await, 404, ApiOutcome::Unclear);
     Ok(())
 }
 
@@ -80,7 +80,7 @@ async fn another_uid_is_a_conflict_to_a_delete_and_invalid_in_a_patch() -> Resul
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace = temp_namespace(&client, &[], &[]).await?;
     let name = namespace.name_any();
-    assert_answer(namespaces.delete(&name, &with(Some(NOBODY), None)).await, 409, Answer::OtherUid);
+    assert_answer(namespaces.delete(&name, &with(Some(NOBODY), None)).await, 409, ApiOutcome::OtherUid);
     let params = PatchParams::default();
     let patched = namespaces.patch(&name, &params, &annotate(Some(NOBODY), None)).await;
     if let Err(kube::Error::Api(status)) = &patched {
@@ -88,11 +88,11 @@ async fn another_uid_is_a_conflict_to_a_delete_and_invalid_in_a_patch() -> Resul
         let fields: BTreeSet<_> = causes.map(|cause| cause.field.as_str()).collect();
         assert_eq!(fields, BTreeSet::from(["metadata.uid"]), "{status:?}");
     }
-    assert_answer(patched, 422, Answer::OtherUid);
+    assert_answer(patched, 422, ApiOutcome::OtherUid);
     assert_answer(
         namespaces.patch_metadata(&name, &params, &annotate(Some(NOBODY), None)).await,
         422,
-        Answer::OtherUid,
+        ApiOutcome::OtherUid,
     );
 
     // The product's own requests.
@@ -100,14 +100,14 @@ async fn another_uid_is_a_conflict_to_a_delete_and_invalid_in_a_patch() -> Resul
     let (other, keys) = (Uid::new(NOBODY), Keys::default());
     let annotations = [("note".to_owned(), Some("new".to_owned()))].into();
     let trouble = patch_annotations(&cluster, &name, &other, &annotations).await.unwrap_err();
-    assert_eq!(trouble.answer, Answer::OtherUid, "{trouble}");
+    assert_eq!(trouble.answer, ApiOutcome::OtherUid, "{trouble}");
     let intended = intended(&namespace);
     assert_eq!(fence(&cluster, &name, &other, &keys, 3, &intended).await?, Fenced::Gone);
     let uid = Uid::new(&namespace.uid().context("it has a uid")?);
     assert_eq!(fence(&cluster, &name, &uid, &keys, 3, &intended).await?, Fenced::Dead);
     // The fence moved it, so the request of that intent is refused for ever.
     let request = with(Some(uid.as_str()), Some(&intended.resource_version));
-    assert_answer(namespaces.delete(&name, &request).await, 409, Answer::Moved);
+    assert_answer(namespaces.delete(&name, &request).await, 409, ApiOutcome::Moved);
     Ok(())
 }
 
@@ -116,7 +116,7 @@ fn intended(namespace: &Namespace) -> ActionIntended {
     let at = Timestamp::UNIX_EPOCH;
     ActionIntended {
         action: Action::Delete,
-        due_to: 2,
+        cause_seq: 2,
         attempt: 1,
         holder: "action/a".to_owned(),
         until: at,
@@ -126,10 +126,10 @@ fn intended(namespace: &Namespace) -> ActionIntended {
         evidence: Vec::new(),
         evidence_at: at,
         slot: String::new(),
-        wave: None,
+        unannounced: None,
         config: String::new(),
         mode: Mode::Enforce,
-        told: Told::NoChannel,
+        notice: NoticeState::NoChannel,
     }
 }
 
@@ -139,13 +139,13 @@ async fn an_object_that_moved_conflicts() -> Result<()> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace = temp_namespace(&client, &[], &[]).await?;
     let (name, uid) = (namespace.name_any(), namespace.uid());
-    assert_answer(namespaces.delete(&name, &with(uid.as_deref(), Some("1"))).await, 409, Answer::Moved);
+    assert_answer(namespaces.delete(&name, &with(uid.as_deref(), Some("1"))).await, 409, ApiOutcome::Moved);
     // The words of a PATCH do not say that nothing was done, and no request of ours relies on them.
     let patched = namespaces.patch(&name, &PatchParams::default(), &annotate(None, Some("1"))).await;
-    assert_answer(patched, 409, Answer::Unclear);
+    assert_answer(patched, 409, ApiOutcome::Unclear);
     let again =
         Namespace { metadata: kube::api::ObjectMeta { name: Some(name), ..Default::default() }, ..Default::default() };
-    assert_answer(namespaces.create(&PostParams::default(), &again).await, 409, Answer::Unclear);
+    assert_answer(namespaces.create(&PostParams::default(), &again).await, 409, ApiOutcome::Unclear);
     Ok(())
 }
 
@@ -157,13 +157,13 @@ async fn who_may_not_and_what_is_invalid_is_refused() -> Result<()> {
     let name = temp_namespace(&client, &[], &[]).await?.name_any();
 
     let stranger: Api<Namespace> = Api::all(plane.client("stranger").await?);
-    assert_answer(stranger.delete(&name, &with(Some(NOBODY), None)).await, 403, Answer::Refused);
+    assert_answer(stranger.delete(&name, &with(Some(NOBODY), None)).await, 403, ApiOutcome::Refused);
     unknown.auth_info.token = Some("nobody-has-this-token".to_owned().into());
     let unknown: Api<Namespace> = Api::all(Client::try_from(unknown)?);
-    assert_answer(unknown.get(&name).await, 401, Answer::Refused);
+    assert_answer(unknown.get(&name).await, 401, ApiOutcome::Refused);
     let namespaces: Api<Namespace> = Api::all(client);
     let labels = Patch::Merge(json!({"metadata": {"labels": {"team": "no label value!"}}}));
-    assert_answer(namespaces.patch(&name, &PatchParams::default(), &labels).await, 422, Answer::Refused);
+    assert_answer(namespaces.patch(&name, &PatchParams::default(), &labels).await, 422, ApiOutcome::Refused);
     Ok(())
 }
 
@@ -189,7 +189,7 @@ async fn an_admission_policy_that_answers_422_refuses_whatever_it_says() -> Resu
     })
     .await?;
     assert!(format!("{refused:?}").contains("metadata.uid"), "{refused:?}");
-    assert_answer(refused, 422, Answer::Refused);
+    assert_answer(refused, 422, ApiOutcome::Refused);
     Ok(())
 }
 
@@ -225,6 +225,6 @@ async fn too_many_requests_are_told_by_their_status() -> Result<()> {
         Ok(refused)
     })
     .await?;
-    assert_answer(refused, 429, Answer::TooManyRequests);
+    assert_answer(refused, 429, ApiOutcome::TooManyRequests);
     Ok(())
 }

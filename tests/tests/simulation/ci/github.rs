@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Ci, MergeRequest, Pipeline, answer::parameter};
-use crate::plot::Request;
+use crate::scenario::Request;
 
 /// Whose they are: the repository that most runs are in, and its forks.
 const OWNERS: [(u64, &str); 4] = [(7, "octo"), (9, "alice"), (11, "bob"), (13, "carol")];

@@ -1,7 +1,7 @@
 //! What no caller can bring about: an outcome that nobody knows, and a drain that never ran.
 
 use jiff::Timestamp;
-use lifecycle::{Actor, Entry, Fact, Uid, entry::Released};
+use lifecycle::{Actor, Entry, Event, Uid, event::Released};
 use tempfile::TempDir;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -18,17 +18,18 @@ fn bench() -> Bench {
     Bench { writer: Arc::new(Writer::new(Arc::new(file), connection)), directory }
 }
 
-fn change(seq: u64, token: &str) -> Change {
-    let fact = Fact::Released(Released { why: "x".repeat(10_000) });
+fn change(seq: u64, token: &str) -> StoreWrite {
+    let fact = Event::Released(Released { why: "x".repeat(10_000) });
     let (uid, actor) = (Uid::new("u"), Actor::role("a", "test"));
     let at = Timestamp::UNIX_EPOCH;
-    Change::entry(&Entry { uid, seq, at, actor, name: "n".to_owned(), token: token.to_owned(), fact }).unwrap()
+    StoreWrite::entry(&Entry { uid, seq, at, actor, name: "n".to_owned(), token: token.to_owned(), event: fact })
+        .unwrap()
 }
 
-async fn write(writer: &Arc<Writer>, change: Change) -> (Write, oneshot::Receiver<Answer>) {
+async fn write(writer: &Arc<Writer>, change: StoreWrite) -> (Write, oneshot::Receiver<Answer>) {
     let (answer, answered) = oneshot::channel();
     let room = Arc::clone(&writer.room).acquire_owned().await.unwrap();
-    (Write { change, patience: Instant::now() + PATIENCE, answer, _room: room }, answered)
+    (Write { change, patience: Instant::now() + BUSY_TIMEOUT, answer, _room: room }, answered)
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn after_an_error_the_answer_is_what_is_there() {
         assert_eq!(writer.write(change(seq, "own")).await, Ok(Inserted::Written));
     }
     let (mut batch, mut answers) = (Vec::new(), Vec::new());
-    for change in [change(1, "own"), change(2, "another's"), change(3, "own"), Change::Ping] {
+    for change in [change(1, "own"), change(2, "another's"), change(3, "own"), StoreWrite::Ping] {
         let (write, answered) = write(writer, change).await;
         batch.push(write);
         answers.push(answered);

@@ -40,7 +40,7 @@ async fn rights_to_what_begins_with_the_prefix_are_enough() {
     broker.control(&["set_permissions", "worker", &ours, &written, &ours]).await.unwrap();
     let url = format!("amqp://worker:{SECRET}@{}", broker.address());
     let queue = queue::open_with(&QueueSettings { prefix, ..QueueSettings::at(&url) }).await.unwrap();
-    for route in [Route::Events, Route::Tasks, Route::Hints] {
+    for route in [Route::Events, Route::Tasks, Route::CiEvents] {
         let mut consumer = queue.consume(route).await.unwrap();
         queue.publish(route, &Message::about("a")).await.unwrap();
         let delivery = consumer.next(LATER).await.unwrap();

@@ -165,8 +165,8 @@ async fn others_may_listen_to_what_becomes_of_namespaces() {
 async fn each_process_hears_of_a_hint_and_none_leaves_anything_behind() {
     let bench = Amqp::new();
     let queues = [bench.open().await, bench.open().await];
-    let mut hints = join_all(queues.iter().map(|queue| queue.consume(Route::Hints))).await;
-    queues[0].publish(Route::Hints, &Message::about("a")).await.unwrap();
+    let mut hints = join_all(queues.iter().map(|queue| queue.consume(Route::CiEvents))).await;
+    queues[0].publish(Route::CiEvents, &Message::about("a")).await.unwrap();
     for hints in &mut hints {
         let delivery = take(&mut **hints.as_mut().unwrap()).await;
         assert_eq!(about(&*delivery), "a");

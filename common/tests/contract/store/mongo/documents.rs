@@ -1,7 +1,7 @@
 //! What is in the database, as whoever looks with another program finds it.
 
 use common::store::{ClaimKind, Heartbeat, OpenError};
-use lifecycle::{Actor, Entry, Fact, Uid};
+use lifecycle::{Actor, Entry, Event, Uid};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::json;
 
@@ -19,8 +19,8 @@ async fn ids_are_texts_instants_are_dates_and_numbers_are_integers() {
     let store = place.open().await;
     append(&*store, &[entry("u", 7)]).await;
     store.claim(&claim(ClaimKind::Slots, "w", 3)).await.unwrap();
-    let beat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(1), body: json!({}) };
-    store.beat(&beat).await.unwrap();
+    let heartbeat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(1), body: json!({}) };
+    store.heartbeat(&heartbeat).await.unwrap();
 
     let date = |second| Bson::DateTime(mongodb::bson::DateTime::from_millis(at(second).as_millisecond()));
     let found = document(&place, "entries", "u:0000000007").await;
@@ -37,9 +37,9 @@ async fn keys_with_dots_and_dollars_survive_and_are_none_to_the_server() {
     for place in [Place::of_secantus(), Place::of_java()] {
         let store = place.open().await;
         let data = json!({"a.b": {"$set": 1, "": {"%2E": [{"x.y": "$z"}]}}, "$where": "1"});
-        let fact = Fact::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
-        append(&*store, &[Entry { fact, ..entry("u", 1) }]).await;
-        let Fact::Unrecognised { data: read, .. } = history(&*store, "u").await.remove(0).fact else { panic!() };
+        let fact = Event::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
+        append(&*store, &[Entry { event: fact, ..entry("u", 1) }]).await;
+        let Event::Unrecognised { data: read, .. } = history(&*store, "u").await.remove(0).event else { panic!() };
         assert_eq!(read, data);
     }
 }

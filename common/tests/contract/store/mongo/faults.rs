@@ -62,7 +62,7 @@ async fn every_call_to_a_frozen_server_ends_in_time_and_the_store_goes_on_when_i
 /// Each call of the port.
 async fn call(store: &SharedStore, number: u32) -> Result<(), StoreError> {
     let uid = Uid::new("u");
-    let beat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(0), body: json!({}) };
+    let heartbeat = Heartbeat { id: "b".into(), role: "r".into(), started: at(0), at: at(0), body: json!({}) };
     match number {
         0 => store.append(&entry("u", 2)).await.map(drop),
         1 => store.history(&uid, 0, 9).await.map(drop),
@@ -74,11 +74,11 @@ async fn call(store: &SharedStore, number: u32) -> Result<(), StoreError> {
         7 => store.claim(&claim(ClaimKind::Slots, "w", 1)).await.map(drop),
         8 => store.claims(ClaimKind::Slots, "w", 0, 9).await.map(drop),
         9 => store.last_claim(ClaimKind::Controls, "stop").await.map(drop),
-        10 => store.beat(&beat).await,
-        11 => store.beats(9).await.map(drop),
-        12 => store.forget_beat("b").await,
+        10 => store.heartbeat(&heartbeat).await,
+        11 => store.heartbeats(9).await.map(drop),
+        12 => store.remove_heartbeat("b").await,
         13 => store.forget(&Uid::new("v")).await,
-        14 => store.forget_claims(ClaimKind::Waves, "w", 9).await.map(drop),
+        14 => store.forget_claims(ClaimKind::Unannounced, "w", 9).await.map(drop),
         _ => store.ping().await,
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::store::{Inserted, Result, StoreError};
-use lifecycle::{Entry, Fact, Uid, entry::Released};
+use lifecycle::{Entry, Event, Uid, event::Released};
 
 use super::{Bench, File};
 use crate::{
@@ -148,8 +148,8 @@ async fn filling_process() {
     let store = common::store::open(&orders[0]).await.unwrap();
     let mut after_the_failure = None;
     for seq in 1.. {
-        let fact = Fact::Released(Released { why: "x".repeat(8_000) });
-        let entry = Entry { fact, ..entry("u", seq) };
+        let fact = Event::Released(Released { why: "x".repeat(8_000) });
+        let entry = Entry { event: fact, ..entry("u", seq) };
         let inserted = match store.append(&entry).await {
             Err(error) => {
                 assert!(after_the_failure.is_none(), "it did not recover: {error}");

@@ -42,7 +42,7 @@ async fn a_file_of_an_earlier_version_gets_what_it_lacks_and_stays_usable_to_tha
     file.close(store).await;
     file.sqlite().execute_batch("DROP TABLE heartbeats; DROP TABLE observations; DROP TABLE notes").unwrap();
     let store = file.open().await;
-    assert_eq!(store.beats(9).await.unwrap(), []);
+    assert_eq!(store.heartbeats(9).await.unwrap(), []);
     assert_eq!(store.observation(&lifecycle::Uid::new("u")).await.unwrap(), None);
     assert_eq!(store.note("a").await.unwrap(), None);
     assert_eq!(history(&*store, "u").await.len(), 1);

@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use testbed::audit_checker::{Entry, History, Ledger};
 use testbed::eventually;
-use testbed::oracle::{Entry, History, Ledger};
 
 use super::world::ledger_in;
 use super::{LATER, SOON, World, until};
@@ -33,14 +33,14 @@ impl Demo {
         world: &World,
         name: &str,
         labels: &[(&str, &str)],
-        wishes: &[(&str, &str)],
+        overrides: &[(&str, &str)],
     ) -> Result<Self> {
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let namespace = Namespace {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
                 labels: Some(labels.iter().map(own).collect()),
-                annotations: Some(wishes.iter().map(own).map(|(key, value)| (key_of(&key), value)).collect()),
+                annotations: Some(overrides.iter().map(own).map(|(key, value)| (key_of(&key), value)).collect()),
                 ..ObjectMeta::default()
             },
             ..Namespace::default()
@@ -140,9 +140,9 @@ impl Demo {
     }
 
     /// Annotates it as its owner; `None` removes. Returns it as it is then.
-    pub(crate) async fn wish(&self, wishes: &[(&str, Option<&str>)]) -> Result<Namespace> {
-        let wishes: BTreeMap<_, _> = wishes.iter().map(|(key, value)| (key_of(key), value)).collect();
-        let patch = json!({"metadata": {"uid": self.uid, "annotations": wishes}});
+    pub(crate) async fn wish(&self, overrides: &[(&str, Option<&str>)]) -> Result<Namespace> {
+        let overrides: BTreeMap<_, _> = overrides.iter().map(|(key, value)| (key_of(key), value)).collect();
+        let patch = json!({"metadata": {"uid": self.uid, "annotations": overrides}});
         Ok(self.namespaces.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await?)
     }
 

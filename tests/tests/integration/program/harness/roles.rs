@@ -7,9 +7,9 @@ use common::clock::Clock;
 use common::cluster::Cluster;
 use common::config::Source;
 use common::context::Context;
+use common::http_client::HttpClient;
 use common::jobs::{LocalJobs, PerKind, SharedJobs};
-use common::vitals::Vitals;
-use common::web::Web;
+use common::liveness::Liveness;
 use common::{queue, store};
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -42,9 +42,9 @@ impl Roles {
             store,
             queue,
             cluster,
-            clock: Clock::told(tell),
-            web: Web::system(),
-            vitals: Vitals::default(),
+            clock: Clock::from_fn(tell),
+            http: HttpClient::system(),
+            liveness: Liveness::default(),
             settings,
             instance,
         };

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
 use kube::api::ListParams;
-use testbed::oracle::{Run, Timings, Violation, judge};
+use testbed::audit_checker::{Run, Timings, Violation, judge};
 use testbed::{AuditEvent, accepted_namespace_deletes, eventually};
 
 use super::{SOON, World};

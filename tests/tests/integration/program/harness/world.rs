@@ -13,7 +13,7 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::oracle::{Faults, Ledger};
+use testbed::audit_checker::{Faults, Ledger};
 use testbed::{AuditTail, Process, User, eventually, program, program_with, timing};
 use tokio::time::sleep;
 
@@ -229,16 +229,16 @@ impl World {
     }
 
     /// Creates a namespace under the policy, with these annotations of its owner.
-    pub(crate) async fn namespace(&self, wishes: &[(&str, &str)]) -> Result<Demo> {
+    pub(crate) async fn namespace(&self, overrides: &[(&str, &str)]) -> Result<Demo> {
         let name = format!("story-{}-{}", self.name, self.told().names.len());
-        self.namespace_named(&name, &[(LABEL, &self.name)], wishes).await
+        self.namespace_named(&name, &[(LABEL, &self.name)], overrides).await
     }
 
     /// Creates so many namespaces under the policy.
-    pub(crate) async fn crowd(&self, count: usize, wishes: &[(&str, &str)]) -> Result<Vec<Demo>> {
+    pub(crate) async fn crowd(&self, count: usize, overrides: &[(&str, &str)]) -> Result<Vec<Demo>> {
         let mut crowd = Vec::with_capacity(count);
         for _ in 0..count {
-            crowd.push(self.namespace(wishes).await?);
+            crowd.push(self.namespace(overrides).await?);
         }
         Ok(crowd)
     }
@@ -248,7 +248,7 @@ impl World {
         &self,
         name: &str,
         labels: &[(&str, &str)],
-        wishes: &[(&str, &str)],
+        overrides: &[(&str, &str)],
     ) -> Result<Demo> {
         ensure!(
             name.contains(&self.name),
@@ -256,7 +256,7 @@ impl World {
             self.name
         );
         self.told().names.push(name.to_owned());
-        Demo::create(self, name, labels, wishes).await
+        Demo::create(self, name, labels, overrides).await
     }
 
     /// The label that puts a namespace under the policy.

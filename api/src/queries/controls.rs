@@ -1,0 +1,132 @@
+//! What people decree for all namespaces: stop, resume, approve, vouch.
+
+use common::{
+    controls,
+    status::Decreed as Standing,
+    stop::{EmergencyStop, Unchanged},
+    store::{Store, StoreError},
+};
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::Actor;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What was decreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StopState {
+    /// `stop`, `resume`, `approve` or `vouch`.
+    pub control: Kind,
+    pub by: Actor,
+    pub at: Timestamp,
+    /// Until when an approval holds.
+    pub until: Option<Timestamp>,
+    /// The namespaces whose deletion was under way, and can no longer happen by it.
+    pub fenced: Vec<String>,
+    /// Those whose deletion may still happen or had been accepted before, and why.
+    pub not_fenced: Vec<String>,
+    /// What else could not be done, and why. The decree holds all the same.
+    pub failed: Vec<String>,
+    /// The stop that was taken back.
+    pub ended: Option<Standing>,
+    /// Whether the admission policy that refuses deletions was in force until now.
+    pub unbound: bool,
+    /// The doubt about the store: as it stands at an approval, and as it was answered when somebody vouches.
+    pub mismatch: Option<Standing>,
+    /// The namespaces, the first of them, whose marks did not agree with their histories until somebody vouched.
+    #[serde(default)]
+    pub markers: Vec<String>,
+}
+
+/// The most namespaces that are named.
+const MAX_NAMED: usize = 100;
+
+/// Which decree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Stop,
+    Resume,
+    Approve,
+    Vouch,
+}
+
+impl StopState {
+    /// A decree of which nothing more is to be told.
+    #[must_use]
+    pub fn new(control: Kind, by: &Actor, at: Timestamp) -> Self {
+        Self {
+            control,
+            by: by.clone(),
+            at,
+            until: None,
+            fenced: Vec::new(),
+            not_fenced: Vec::new(),
+            failed: Vec::new(),
+            ended: None,
+            unbound: false,
+            mismatch: None,
+            markers: Vec::new(),
+        }
+    }
+
+    /// Whether all of it is done.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.failed.is_empty() && self.not_fenced.is_empty()
+    }
+}
+
+/// Stops all deletions, and answers when none can be accepted any more.
+///
+/// # Errors
+/// When nothing is known to be stopped.
+pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
+    let mut decreed = StopState::new(Kind::Stop, board.actor, board.clock.now());
+    let activated = board.throw(reason).await?;
+    let before = |name| format!("{name}: its deletion had been accepted before the stop");
+    let unknown = |(name, why)| format!("{name}: {why}");
+    decreed.not_fenced = activated.accepted.into_iter().map(before).collect();
+    decreed.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
+    (decreed.fenced, decreed.failed) = (activated.fenced, activated.failed);
+    Ok(decreed)
+}
+
+/// Lets deletions go on.
+///
+/// # Errors
+/// When they are not known to.
+pub async fn resume(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
+    let mut decreed = StopState::new(Kind::Resume, board.actor, board.clock.now());
+    let back = board.release(reason).await?;
+    (decreed.ended, decreed.unbound) = (back.stop.map(Standing::from), back.was_bound);
+    Ok(decreed)
+}
+
+/// Lets unannounced deletions exceed their limit for a length of time.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn approve(
+    store: &dyn Store,
+    actor: &Actor,
+    period: SignedDuration,
+    now: Timestamp,
+) -> Result<StopState, StoreError> {
+    let mut decreed = StopState::new(Kind::Approve, actor, now);
+    decreed.until = Some(controls::approve(store, actor, period, now).await?);
+    decreed.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
+    Ok(decreed)
+}
+
+/// Vouches that this store is the right one.
+///
+/// # Errors
+/// When it is not known to be durable.
+pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
+    let mut decreed = StopState::new(Kind::Vouch, actor, now);
+    if let Some(trusted) = controls::trust_store(store, actor, now).await? {
+        decreed.mismatch = trusted.mismatch.map(Standing::from);
+        decreed.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
+    }
+    Ok(decreed)
+}
