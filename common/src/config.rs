@@ -48,7 +48,7 @@ mod tests;
 
 pub use admin::AdminSettings;
 pub use api::{ApiSettings, Readable, TlsSettings};
-pub use budget::Ration;
+pub use budget::RateLimit;
 pub use ci::{CiSettings, Gone, RawGone};
 pub use github::RawGithub;
 pub use gitlab::RawGitlab;

@@ -7,7 +7,7 @@ use lifecycle::{
     Keys, Mode, Policies,
     ownership::Owners,
     pipeline::CiSystem,
-    policy::{self, Common, HealthSource, HealthSources, Invalid},
+    policy::{self, Common, HealthSource, HealthSources, Invalid, RawPolicy},
 };
 use serde::Serialize;
 

@@ -35,7 +35,7 @@ fn an_unknown_key_is_refused_wherever_it_stands() {
     );
     check(
         "mode: observe\nbudget:\n  atleast: 3\n",
-        "@:3: `budget.atleast`: there is no such key; did you mean `at_least`? (known: at_least, share)",
+        "@:3: `budget.atleast`: there is no such key; did you mean `at_least`? (known: at_least, share, unannounced)",
     );
     check(
         &policy("warn_bevore: 1h"),
@@ -54,7 +54,10 @@ fn an_unknown_key_is_refused_wherever_it_stands() {
 fn a_value_of_the_wrong_kind_is_refused() {
     check("mode: delete\n", "@:1: `mode`: it cannot be `delete` (known: observe, enforce)");
     check("mode: [observe]\n", "@:1: `mode`: it must be one word and is a list (known: observe, enforce)");
-    check("budget: 3\n", "@:1: `budget`: it must be a map of settings and is the number `3` (known: at_least, share)");
+    check(
+        "budget: 3\n",
+        "@:1: `budget`: it must be a map of settings and is the number `3` (known: at_least, share, unannounced)",
+    );
     check(
         "budget: {at_least: many}\n",
         "@:1: `budget.at_least`: it must be a whole number, 0 or more, and is the text `many`",
@@ -286,7 +289,7 @@ fn every_mistake_is_named_at_once_in_the_order_of_the_lines() {
          @:5: `policies[0].ttl`: `4` is not a duration: `4` has no unit; write for example `4h` (units: s, m, h, d, w)\n  \
          @:6: `policies[1].match.names`: it must be a list and is the text `x`; write it as `[a, b]`\n  \
          @:6: `policies[1]`: `name` is missing; add it\n  \
-         @:7: `budget.shaer`: there is no such key; did you mean `share`? (known: at_least, share)",
+         @:7: `budget.shaer`: there is no such key; did you mean `share`? (known: at_least, share, unannounced)",
     );
     check(
         "exclude: [\"(\"]\nbudget: {unannounced: {share: 2}}\nworkers: {max: 0}\n",
@@ -311,7 +314,7 @@ fn a_variable_that_is_wrong_is_refused_by_its_name() {
         "NSM__BUDGET__SHAER",
         "0.5",
         "environment variable NSM__BUDGET__SHAER: `budget.shaer`: there is no such key; did you mean `share`? \
-         (known: at_least, share)",
+         (known: at_least, share, unannounced)",
     );
     check_variable(
         "NSM__MODES",
