@@ -4,7 +4,7 @@
 use common::{
     budget::{Slot, Window},
     cluster,
-    config::{Ration, Settings},
+    config::{RateLimit, Settings},
     controls, identity,
     store::ClaimKind,
 };
@@ -168,18 +168,18 @@ async fn unannounced_slot(
     if let Some(approval) = controls::approval(&*worker.context.store, worker.context.clock.now()).await? {
         return Ok(Ok(Some(format!("approved by {} ({})", approval.actor, approval.number))));
     }
-    Ok(claim(worker, ClaimKind::Unannounced, settings.waves, window, record).await?.map(Some))
+    Ok(claim(worker, ClaimKind::Unannounced, settings.unannounced, window, record).await?.map(Some))
 }
 
 async fn claim(
     worker: &Worker,
     kind: ClaimKind,
-    ration: Ration,
+    rate_limit: RateLimit,
     window: Window,
     record: &Record,
 ) -> anyhow::Result<Result<String, Refusal>> {
     let store = &*worker.context.store;
-    Ok(match worker.claims.claim(store, kind, ration, window, &record.uid, &worker.actor).await? {
+    Ok(match worker.claims.claim(store, kind, rate_limit, window, &record.uid, &worker.actor).await? {
         Slot::Claimed(slot) => Ok(slot),
         Slot::Exhausted { limit, next } => Err(exhausted(worker, kind, limit, next)),
     })

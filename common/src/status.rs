@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use crate::{
     budget::{self, Window},
     channels,
-    config::{Ration, Settings},
+    config::{RateLimit, Settings},
     controls::{self, Approval, ControlRecord, Stop, StoreMismatch},
     heartbeat::{
         self, CheckCounts, CollectorBody, ControllerBody, CurrentTask, JobRetry, Outage, WorkerBody, is_alive,
@@ -174,7 +174,7 @@ pub struct StuckLine {
     pub why: String,
 }
 
-/// How much of a ration is used in the present window.
+/// How much of a rate_limit is used in the present window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Use {
     pub used: u64,
@@ -283,7 +283,7 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
         workers: count(&heartbeats, now),
         backlog,
         budget: used(store, ClaimKind::Slots, settings.budget, snapshots.managed, window).await?,
-        unannounced: used(store, ClaimKind::Unannounced, settings.waves, snapshots.managed, window).await?,
+        unannounced: used(store, ClaimKind::Unannounced, settings.unannounced, snapshots.managed, window).await?,
         namespaces: snapshots.by_status,
         managed: snapshots.managed,
         under_way: snapshots.under_way,
@@ -498,9 +498,9 @@ fn count(heartbeats: &[Heartbeat], now: Timestamp) -> WorkerCount {
     count
 }
 
-async fn used(store: &dyn Store, kind: ClaimKind, ration: Ration, managed: u64, window: Window) -> Result<Use> {
+async fn used(store: &dyn Store, kind: ClaimKind, rate_limit: RateLimit, managed: u64, window: Window) -> Result<Use> {
     let (used, limit) = budget::used(store, kind, window).await?;
-    Ok(Use { used, limit: limit.unwrap_or_else(|| ration.limit(managed)), next: window.end() })
+    Ok(Use { used, limit: limit.unwrap_or_else(|| rate_limit.limit(managed)), next: window.end() })
 }
 
 /// What somebody told of himself; what cannot be read, of another version, reads as nothing.

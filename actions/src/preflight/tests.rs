@@ -125,9 +125,9 @@ async fn takes_the_slot(scene: &Scene, kind: ClaimKind) {
 
 async fn claim_for(claims: &SlotAllocator, scene: &Scene, kind: ClaimKind) -> Slot {
     let settings = scene.worker.context.settings();
-    let ration = if kind == ClaimKind::Slots { settings.budget } else { settings.waves };
+    let rate_limit = if kind == ClaimKind::Slots { settings.budget } else { settings.unannounced };
     let window = Window::of(at(0), settings.timings.budget_window);
-    claims.claim(&*scene.store, kind, ration, window, &Uid::new("other"), &Actor::person("me")).await.unwrap()
+    claims.claim(&*scene.store, kind, rate_limit, window, &Uid::new("other"), &Actor::person("me")).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,11 @@
-//! How a CI system is asked, checked: what is the same for all of them.
+//! The section `ci`, and what the sections of all CI systems share.
 
 use std::{path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
 use lifecycle::{
     duration::{NonNegativeDuration, PositiveDuration},
+    keys::DEFAULT_CI_PREFIX,
     pipeline::CiSystem,
     policy::Invalid,
 };
@@ -16,6 +17,14 @@ use super::prometheus::{Trust, goes_into};
 
 /// The least time between two questions about the same pipeline.
 const LEAST_EVERY: PositiveDuration = PositiveDuration::from_secs(1);
+
+/// The labels that CI systems write on namespaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawCi {
+    /// What begins each key: a DNS name and `/`. Default: `cicd.skao.int/`. Variable: `NSM__CI__PREFIX`.
+    pub prefix: String,
+}
 
 /// How a CI system is asked what became of pipelines, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +68,83 @@ pub enum RawGone {
     Ignored,
 }
 
+/// The section of a CI system. They differ in what is said of each key, and in how many requests are sent in a minute.
+macro_rules! ci_section {
+    (
+        $(#[$section:meta])* $name:ident, CiSystem::$system:ident;
+        $(#[$url:meta])* url;
+        $(#[$token_file:meta])* token_file;
+        $(#[$ca_file:meta])* ca_file;
+        $(#[$insecure:meta])* insecure;
+        $(#[$check_every:meta])* check_every;
+        $(#[$requests:meta])* requests_per_minute = $requests_per_minute:literal;
+        $(#[$gone:meta])* gone;
+        $(#[$gone_confirm_after:meta])* gone_confirm_after;
+        $(#[$webhook_secret_file:meta])* webhook_secret_file;
+    ) => {
+        $(#[$section])*
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $(#[$url])*
+            pub url: String,
+            $(#[$token_file])*
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub token_file: Option<String>,
+            $(#[$ca_file])*
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub ca_file: Option<String>,
+            $(#[$insecure])*
+            #[serde(default)]
+            pub insecure: bool,
+            $(#[$check_every])*
+            #[serde(default = "super::ci::check_every")]
+            pub check_every: lifecycle::duration::PositiveDuration,
+            $(#[$requests])*
+            #[serde(default = "requests_per_minute")]
+            #[schemars(range(min = 1))]
+            pub requests_per_minute: u32,
+            $(#[$gone])*
+            #[serde(default)]
+            pub gone: super::ci::RawGone,
+            $(#[$gone_confirm_after])*
+            #[serde(default = "super::ci::gone_confirm_after")]
+            pub gone_confirm_after: lifecycle::duration::NonNegativeDuration,
+            $(#[$webhook_secret_file])*
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub webhook_secret_file: Option<String>,
+        }
+
+        impl $name {
+            /// Checks the section.
+            ///
+            /// # Errors
+            /// What is wrong, everything at once.
+            pub fn check(&self) -> Result<super::ci::CiSettings, Vec<lifecycle::policy::Invalid>> {
+                let said = super::ci::Said {
+                    system: lifecycle::pipeline::CiSystem::$system,
+                    url: &self.url,
+                    token_file: self.token_file.as_ref(),
+                    ca_file: self.ca_file.as_ref(),
+                    insecure: self.insecure,
+                    check_every: self.check_every,
+                    requests_per_minute: self.requests_per_minute,
+                    gone: self.gone,
+                    gone_confirm_after: self.gone_confirm_after,
+                    webhook_secret_file: self.webhook_secret_file.as_ref(),
+                };
+                said.check()
+            }
+        }
+
+        const fn requests_per_minute() -> u32 {
+            $requests_per_minute
+        }
+    };
+}
+
+pub(super) use ci_section;
+
 /// What the sections of all CI systems say.
 pub(super) struct Said<'a> {
     pub(super) system: CiSystem,
@@ -71,6 +157,12 @@ pub(super) struct Said<'a> {
     pub(super) gone: RawGone,
     pub(super) gone_confirm_after: NonNegativeDuration,
     pub(super) webhook_secret_file: Option<&'a String>,
+}
+
+impl Default for RawCi {
+    fn default() -> Self {
+        Self { prefix: DEFAULT_CI_PREFIX.to_owned() }
+    }
 }
 
 impl Said<'_> {
@@ -142,4 +234,12 @@ fn address(text: &str, section: &str) -> Result<Url, String> {
         return Err("it goes too far; leave out `/api/v4` and what follows".to_owned());
     }
     Ok(url)
+}
+
+pub(super) const fn check_every() -> PositiveDuration {
+    PositiveDuration::from_secs(60)
+}
+
+pub(super) const fn gone_confirm_after() -> NonNegativeDuration {
+    NonNegativeDuration::from_secs(10 * 60)
 }

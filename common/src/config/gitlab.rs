@@ -1,88 +1,36 @@
-//! How GitLab is asked what became of the pipelines that made namespaces.
+//! The section `gitlab`: how GitLab is asked what became of the pipelines that made namespaces.
 
-use lifecycle::{
-    duration::{NonNegativeDuration, PositiveDuration},
-    pipeline::CiSystem,
-    policy::Invalid,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use super::ci::ci_section;
 
-use super::ci::{CiSettings, RawGone, Said};
-
-/// The GitLab whose pipelines make namespaces: one that was cancelled, or is gone, takes its namespaces along. Which
-/// pipeline made a namespace say its labels `projectId` and `pipelineId`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawGitlab {
+ci_section! {
+    /// The GitLab whose pipelines make namespaces: one that was cancelled, or is gone, takes its namespaces along. Which
+    /// pipeline made a namespace say its labels `projectId` and `pipelineId`.
+    RawGitlab, CiSystem::Gitlab;
     /// Where it is: `https://…` or `http://…`, up to where `/api/v4` begins. Variable: `NSM__GITLAB__URL`.
-    pub url: String,
+    url;
     /// A file with an access token, of the scope `read_api` and with at least the role Reporter in each project; read for
     /// each request. Default: none, and then the section is refused. Variable: `NSM__GITLAB__TOKEN_FILE`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<String>,
+    token_file;
     /// A file with the authorities, in PEM, that may have signed the certificate of GitLab. Default: none, those of the
     /// web. Variable: `NSM__GITLAB__CA_FILE`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<String>,
+    ca_file;
     /// Whether any certificate of GitLab will do, whatever `ca_file` says: whoever is on the way can then read the token,
     /// and cancel anything. Default: `false`. Variable: `NSM__GITLAB__INSECURE`.
-    #[serde(default)]
-    pub insecure: bool,
+    insecure;
     /// How often is asked for each pipeline that may go on; at least `1s`. For one that is over, but was not cancelled, is
     /// asked every half an hour. Default: `1m`. Variable: `NSM__GITLAB__CHECK_EVERY`.
-    #[serde(default = "check_every")]
-    pub check_every: PositiveDuration,
+    check_every;
     /// How many requests each collector sends in a minute at most. What waits for that is asked later. Default: 120.
     /// Variable: `NSM__GITLAB__REQUESTS_PER_MINUTE`.
-    #[serde(default = "requests_per_minute")]
-    #[schemars(range(min = 1))]
-    pub requests_per_minute: u32,
+    requests_per_minute = 120;
     /// When a pipeline that is not found counts as gone. Default: `confirmed`. Variable: `NSM__GITLAB__GONE`.
-    #[serde(default)]
-    pub gone: RawGone,
+    gone;
     /// How far apart the two answers must lie by which a pipeline counts as gone; may be `0s`. Default: `10m`. Variable:
     /// `NSM__GITLAB__GONE_CONFIRM_AFTER`.
-    #[serde(default = "gone_confirm_after")]
-    pub gone_confirm_after: NonNegativeDuration,
+    gone_confirm_after;
     /// A file with the secret token of GitLab's webhooks, which are taken in by the API at `/hooks/gitlab`; read for each of
     /// them. Default: none, and then none is taken in. Variable: `NSM__GITLAB__WEBHOOK_SECRET_FILE`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub webhook_secret_file: Option<String>,
-}
-
-impl RawGitlab {
-    /// Checks the section.
-    ///
-    /// # Errors
-    /// What is wrong, everything at once.
-    pub fn check(&self) -> Result<CiSettings, Vec<Invalid>> {
-        let said = Said {
-            system: CiSystem::Gitlab,
-            url: &self.url,
-            token_file: self.token_file.as_ref(),
-            ca_file: self.ca_file.as_ref(),
-            insecure: self.insecure,
-            check_every: self.check_every,
-            requests_per_minute: self.requests_per_minute,
-            gone: self.gone,
-            gone_confirm_after: self.gone_confirm_after,
-            webhook_secret_file: self.webhook_secret_file.as_ref(),
-        };
-        said.check()
-    }
-}
-
-pub(super) const fn check_every() -> PositiveDuration {
-    PositiveDuration::from_secs(60)
-}
-
-const fn requests_per_minute() -> u32 {
-    120
-}
-
-pub(super) const fn gone_confirm_after() -> NonNegativeDuration {
-    NonNegativeDuration::from_secs(10 * 60)
+    webhook_secret_file;
 }
 
 #[cfg(test)]
@@ -90,10 +38,11 @@ mod tests {
     use std::time::Duration;
 
     use jiff::SignedDuration;
+    use lifecycle::policy::Invalid;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::{Gone, Trust};
+    use crate::config::{CiSettings, Gone, Trust};
 
     fn checked(more: &Value) -> Result<CiSettings, Vec<String>> {
         let mut section = json!({"url": "https://example.org/gitlab", "token_file": "t"});

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Origin;
 
 /// One mistake: where it stands, the key, and what is wrong with what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Mistake {
     pub origin: Origin,
     /// Such as `policies[0].ttl`; empty where it is about a file as a whole.

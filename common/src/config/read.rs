@@ -1,41 +1,33 @@
 //! A tree into types, with every mistake found on the way.
 //!
-//! serde stops at the first mistake. So what was refused is marked in the tree, which is then read again as if it were
-//! not there, until nothing new is found.
+//! serde stops at the first mistake. So what was refused is noted, and the tree is then read again as if that were not
+//! there, until nothing new is found. The values of the crate `config` read themselves too, but take `1` for a text, `on` for
+//! `true` and 2.5 for 3.
 
 mod values;
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, collections::BTreeSet, fmt};
 
-use serde::de::{self, DeserializeOwned, Expected, Unexpected};
+use config::{Value, ValueKind};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Expected, Unexpected};
 
-use super::{
-    Mistake,
-    suggest::nearest,
-    tree::{Node, Value},
-    yaml11,
-};
+use super::{Mistake, Origin, place, suggest::nearest, yaml11};
 
 /// Reads a whole tree.
-pub(super) fn read<T: DeserializeOwned>(tree: &mut Node) -> Result<T, Vec<Mistake>> {
+pub(super) fn read<T: DeserializeOwned>(tree: &Value) -> Result<T, Vec<Mistake>> {
     let noted = Noted::default();
     loop {
         let root = At { node: tree, key: String::new(), noted: &noted };
-        let read = T::deserialize(root);
-        let renamed = noted.renamed.take().into_iter().filter(|(key, name)| tree.rename(key, name)).count();
-        if renamed > 0 {
-            continue;
-        }
-        let failed = match read {
+        let failed = match T::deserialize(root) {
             Ok(value) if noted.mistakes.borrow().is_empty() => return Ok(value),
             Ok(_) => return Err(noted.mistakes.into_inner()),
             Err(failed) => failed,
         };
         let key = failed.key.unwrap_or_default();
         if let Why::Said(why) = failed.why {
-            noted.mistake(Mistake::new(&tree.nearest(&key).origin, &key, why));
+            noted.mistake(Mistake::new(&Origin::of(place::nearest(tree, &key)), &key, why));
         }
-        if key.is_empty() || !tree.refuse(&key) {
+        if key.is_empty() || !noted.refused.borrow_mut().insert(key) {
             return Err(noted.mistakes.into_inner());
         }
     }
@@ -45,8 +37,8 @@ pub(super) fn read<T: DeserializeOwned>(tree: &mut Node) -> Result<T, Vec<Mistak
 #[derive(Debug, Default)]
 struct Noted {
     mistakes: RefCell<Vec<Mistake>>,
-    /// Keys that stand for others in YAML 1.1, with these: what is said of them, and where, is said by the name that was meant.
-    renamed: RefCell<Vec<(String, &'static str)>>,
+    /// The keys of what was refused already; the rest is read as if it were not there.
+    refused: RefCell<BTreeSet<String>>,
 }
 
 impl Noted {
@@ -58,9 +50,10 @@ impl Noted {
     }
 }
 
-/// A node with its key, on the way to become a value.
+/// A value with its key, on the way to become one of a type.
+#[derive(Clone)]
 struct At<'t> {
-    node: &'t Node,
+    node: &'t Value,
     key: String,
     noted: &'t Noted,
 }
@@ -80,40 +73,53 @@ enum Why {
     Follows,
 }
 
-impl Value {
-    /// What it is, for a sentence.
-    fn words(&self) -> String {
-        match self {
-            Self::Null | Self::Refused => "nothing".to_owned(),
-            Self::Bool(value) => format!("`{value}`"),
-            Self::Whole(value) => format!("the number `{value}`"),
-            Self::Float(value) => format!("the number `{value}`"),
-            Self::Text(text) | Self::Word(text) => self::text(text),
-            Self::List(_) => "a list".to_owned(),
-            Self::Map(_) => "a map".to_owned(),
-        }
+/// What a value is, for a sentence: numbers as they were written.
+pub(super) fn words(value: &Value) -> String {
+    match (&value.kind, place::written(value)) {
+        (ValueKind::I64(_) | ValueKind::Float(_), Some(written)) => format!("the number `{written}`"),
+        (ValueKind::Boolean(_), Some(written)) => format!("`{written}`"),
+        (kind, _) => words_of(kind),
     }
 }
 
-impl Node {
-    /// What it is, for a sentence: numbers as they were written.
-    pub(super) fn words(&self) -> String {
-        match (&self.value, &self.written) {
-            (Value::Whole(_) | Value::Float(_), Some(written)) => format!("the number `{written}`"),
-            (Value::Bool(_), Some(written)) => format!("`{written}`"),
-            (value, _) => value.words(),
+fn words_of(kind: &ValueKind) -> String {
+    match kind {
+        ValueKind::Nil => "nothing".to_owned(),
+        ValueKind::Boolean(value) => format!("`{value}`"),
+        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) | ValueKind::Float(_) => {
+            format!("the number `{kind}`")
         }
+        ValueKind::String(text) => self::text(text),
+        ValueKind::Array(_) => "a list".to_owned(),
+        ValueKind::Table(_) => "a map".to_owned(),
     }
 }
 
 impl<'t> At<'t> {
-    fn child(&self, node: &'t Node, step: &str) -> Self {
+    fn child(&self, node: &'t Value, step: &str) -> Self {
         let dot = if self.key.is_empty() || step.starts_with('[') { "" } else { "." };
         Self { node, key: format!("{}{dot}{step}", self.key), noted: self.noted }
     }
 
+    fn read<S: DeserializeSeed<'t>>(self, seed: S) -> Result<S::Value, Failed> {
+        let key = self.key.clone();
+        seed.deserialize(self).map_err(|failed: Failed| failed.at(&key))
+    }
+
+    fn is_refused(&self) -> bool {
+        self.noted.refused.borrow().contains(&self.key)
+    }
+
+    /// What a variable or an option says: it becomes whatever is asked of it.
+    fn word(&self) -> Option<&'t str> {
+        match &self.node.kind {
+            ValueKind::String(text) => place::written(self.node).is_some().then_some(text),
+            _ => None,
+        }
+    }
+
     fn wants(&self, what: &str, mend: &str) -> Failed {
-        let found = self.node.words();
+        let found = words(self.node);
         Failed::said(format!("it must be {what} and is {found}{mend}")).at(&self.key)
     }
 
@@ -134,9 +140,14 @@ impl Failed {
     }
 }
 
+/// Keys that had another name, at the top.
+const MOVED: [(&str, &str); 1] = [("waves", "budget.unannounced")];
+
 /// What is said of a key or a word that does not exist, beside those that do.
 fn unknown(said: &str, word: &str, known: &[&'static str]) -> String {
-    let meant = nearest(word, known.iter().copied());
+    let moved =
+        || MOVED.iter().find(|(old, new)| *old == word && known.iter().any(|key| new.starts_with(&format!("{key}."))));
+    let meant = moved().map(|(_, new)| *new).or_else(|| nearest(word, known.iter().copied()));
     let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
     format!("{said}{meant} (known: {})", known.join(", "))
 }
@@ -159,9 +170,9 @@ fn boolean_for(word: &str) -> String {
 }
 
 /// A way out where zeros before a number make it another one for Helm, which reads it as octal.
-fn without_zeros(node: &Node) -> &'static str {
+fn without_zeros(value: &Value) -> &'static str {
     let is_octal = |text: &str| text.len() > 1 && text.starts_with('0') && text.chars().all(|c| c.is_ascii_digit());
-    if node.written.as_deref().is_some_and(is_octal) {
+    if place::written(value).as_deref().is_some_and(is_octal) {
         "; leave out the zero before it, by which Helm reads another number"
     } else {
         ""
@@ -170,15 +181,15 @@ fn without_zeros(node: &Node) -> &'static str {
 
 const NO_SUCH_KEY: &str = "there is no such key";
 
-/// What serde found, in the words of [`Value::words`].
+/// What serde found, in the words of [`words`].
 fn found(found: Unexpected<'_>) -> String {
     match found {
-        Unexpected::Bool(value) => Value::Bool(value).words(),
-        Unexpected::Signed(value) => Value::Whole(value).words(),
+        Unexpected::Bool(value) => words_of(&ValueKind::Boolean(value)),
+        Unexpected::Signed(value) => words_of(&ValueKind::I64(value)),
         Unexpected::Unsigned(value) => format!("the number `{value}`"),
-        Unexpected::Float(value) => Value::Float(value).words(),
+        Unexpected::Float(value) => words_of(&ValueKind::Float(value)),
         Unexpected::Str(text) => self::text(text),
-        Unexpected::Unit | Unexpected::Option => Value::Null.words(),
+        Unexpected::Unit | Unexpected::Option => words_of(&ValueKind::Nil),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a map".to_owned(),
         other => other.to_string(),

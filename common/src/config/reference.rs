@@ -6,15 +6,10 @@ mod helm;
 mod markdown;
 mod shape;
 
+use config::ValueKind;
 use serde_json::Value;
 
-use super::{
-    Origin,
-    raw::Raw,
-    read,
-    tree::{self, Node},
-    yaml,
-};
+use super::raw::Raw;
 
 pub use example::example;
 pub use markdown::markdown;
@@ -31,18 +26,17 @@ pub fn schema() -> Value {
 }
 
 /// The sample with every default filled in, keys in the order the types declare them.
-fn sample() -> Node {
-    let mut tree = yaml::parse(SAMPLE, |_| Origin::Nowhere).expect("the sample is YAML, a test loads it");
-    let raw: Raw = read::read(&mut tree).expect("the sample is a configuration, a test loads it");
-    // JSON is YAML, and unlike a map of values its text keeps the order.
+fn sample() -> config::Value {
+    let raw: Raw = serde_saphyr::from_str(SAMPLE).expect("the sample is a configuration, a test loads it");
+    // Unlike a map of values the text of JSON keeps the order, and so does what is read from it.
     let json = serde_json::to_string(&raw).expect("plain data serializes");
-    yaml::parse(&json, |_| Origin::Nowhere).expect("JSON is YAML")
+    serde_json::from_str(&json).expect("plain data becomes values")
 }
 
 /// The value of a key in a map.
-fn entry<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    match &node.value {
-        tree::Value::Map(pairs) => pairs.iter().find(|(known, _)| known == key).map(|(_, node)| node),
+fn entry<'v>(value: &'v config::Value, key: &str) -> Option<&'v config::Value> {
+    match &value.kind {
+        ValueKind::Table(table) => table.get(key),
         _ => None,
     }
 }

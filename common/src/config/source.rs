@@ -5,14 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use config::{Value, ValueKind};
 use kube::config::Kubeconfig;
 
 use super::{
-    Mistake, Refused, Settings,
-    layers::{self, File},
+    Mistake, Origin, Refused, Settings,
+    layers::{self, Assignment, File, Layers},
+    place,
     raw::Raw,
     read,
-    tree::Node,
 };
 use crate::timings::Timings;
 
@@ -125,8 +126,10 @@ impl Source {
             return Err(refused);
         }
         let (mut tree, _) = self.merged(&files);
-        tree.retain(|section| FOR_STOP.contains(&section) && !refused.concerns(section));
-        match self.settings(tree, Vec::new()) {
+        if let ValueKind::Table(sections) = &mut tree.kind {
+            sections.retain(|section, _| FOR_STOP.contains(&section.as_str()) && !refused.concerns(section));
+        }
+        match self.settings(&tree, Vec::new()) {
             Ok(settings) => Ok((settings, Some(refused))),
             Err(_) => Err(refused),
         }
@@ -140,22 +143,21 @@ impl Source {
     /// Checks what was read.
     pub(super) fn check(&self, files: &[File]) -> Result<Settings, Refused> {
         let (tree, mistakes) = self.merged(files);
-        self.settings(tree, mistakes)
+        self.settings(&tree, mistakes)
     }
 
     /// All layers, one over the other, and what is wrong with them by now.
-    fn merged(&self, files: &[File]) -> (Node, Vec<Mistake>) {
-        let mut mistakes = Vec::new();
-        let mut tree = layers::merge(files, &mut mistakes);
-        layers::merge_variables(&mut tree, &self.variables, &mut mistakes);
-        for (flag, key, value) in &self.flags {
-            layers::merge_flag(&mut tree, flag, key, value);
-        }
-        (tree, mistakes)
+    fn merged(&self, files: &[File]) -> (Value, Vec<Mistake>) {
+        let mut layers = Layers::default();
+        files.iter().for_each(|file| layers.add(file));
+        let variables = self.variables.iter().filter_map(|(name, text)| Assignment::by_variable(name, text));
+        variables.for_each(|assignment| layers.add(&assignment));
+        self.flags.iter().for_each(|(flag, key, value)| layers.add(&Assignment::by_flag(flag, key, value)));
+        layers.finish()
     }
 
-    fn settings(&self, mut tree: Node, mut mistakes: Vec<Mistake>) -> Result<Settings, Refused> {
-        let raw = match read::read::<Raw>(&mut tree) {
+    fn settings(&self, tree: &Value, mut mistakes: Vec<Mistake>) -> Result<Settings, Refused> {
+        let raw = match read::read::<Raw>(tree) {
             Ok(raw) if mistakes.is_empty() => raw,
             Ok(_) => return Err(mistakes.into()),
             Err(found) => {
@@ -165,7 +167,7 @@ impl Source {
         };
         Settings::new(raw, self.default_store(), self.timings).map_err(|found| {
             let mistake = |invalid: lifecycle::policy::Invalid| {
-                Mistake::new(&tree.nearest(&invalid.key).origin, invalid.key, invalid.why)
+                Mistake::new(&Origin::of(place::nearest(tree, &invalid.key)), invalid.key, invalid.why)
             };
             found.into_iter().map(mistake).collect::<Vec<_>>().into()
         })

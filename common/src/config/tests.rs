@@ -13,6 +13,7 @@ use super::{Readable, Settings, Source, is_default_store, kubeconfigs};
 use crate::timings::Timings;
 
 mod helm;
+mod layers;
 mod refused;
 mod stop;
 
@@ -57,7 +58,7 @@ fn defaults_are_those_of_the_page() {
     assert_eq!(settings.policies.keys.owners, Owners::default());
     assert_eq!(settings.policies.iter().count(), 0);
     assert_eq!((settings.budget.limit(10), settings.budget.limit(1_000)), (20, 250));
-    assert_eq!((settings.waves.limit(10), settings.waves.limit(1_000)), (10, 100));
+    assert_eq!((settings.unannounced.limit(10), settings.unannounced.limit(1_000)), (10, 100));
     assert_eq!(settings.workers.max, 4);
     assert_eq!(settings.workers.idle_for.as_secs(), 30);
     assert_eq!((settings.api.audience.as_str(), settings.api.open.as_slice()), ("namespace-manager", &[][..]));
@@ -165,7 +166,7 @@ fn a_variable_outranks_files_and_is_read_as_what_is_asked_for() {
             ("NSM__STORE__URL", "mongodb://h/d"),
             ("NSM__EXCLUDE", "[\"a.*\", b]"),
             ("NSM__WORKERS__IDLE_FOR", "1m"),
-            ("NSM__WAVES", "{at_least: 1}"),
+            ("NSM__BUDGET__UNANNOUNCED", "{at_least: 1}"),
             ("NSM__QUEUE__URL", ""),
             ("NSM_OTHER", "not ours"),
         ],
@@ -176,7 +177,7 @@ fn a_variable_outranks_files_and_is_read_as_what_is_asked_for() {
     assert_eq!(settings.store.url, "mongodb://h/d");
     assert_eq!(settings.raw.exclude, ["a.*", "b"]);
     assert_eq!(settings.workers.idle_for.as_secs(), 60);
-    assert_eq!(settings.raw.waves.at_least, 1);
+    assert_eq!(settings.raw.budget.unannounced.at_least, 1);
     assert_eq!(settings.queue.url, "memory:", "an empty variable counts as absent");
 }
 
@@ -298,7 +299,7 @@ fn the_hash_changes_with_what_can_change_a_decision_and_with_nothing_else() {
         "annotations: {former_prefixes: [example.org/]}\n",
         "ci: {prefix: example.org/}\n",
         "budget: {at_least: 21}\n",
-        "waves: {share: 0.2}\n",
+        "budget: {unannounced: {share: 0.2}}\n",
         &policy("ttl: 4h"),
     ] {
         assert_ne!(taken(decides).hash, base, "{decides}");

@@ -1,7 +1,8 @@
-//! YAML into a tree that knows its lines.
+//! YAML into values that know their lines.
 
-use std::{fmt, path::Path};
+use std::{error::Error as StdError, fmt, path::Path};
 
+use config::{Format, Value, ValueKind};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
@@ -10,35 +11,43 @@ use serde_saphyr::{Error, Spanned};
 
 use super::{
     Mistake, Origin,
-    tree::{Node, Value},
+    place::{self, NOTE, Place, Table},
+    read,
 };
 
-/// Reads one YAML document that holds settings.
-pub(super) fn parse_file(path: &Path, text: &str) -> Result<Node, Mistake> {
-    let whole = Origin::file(path, 0);
-    let node = parse(text, |line| Origin::file(path, line))?;
-    match &node.value {
-        Value::Map(pairs) if !pairs.is_empty() => Ok(node),
-        Value::Null | Value::Map(_) => {
-            Err(Mistake::new(&whole, "", "it is empty; write at least one setting in it, or remove it"))
-        }
-        _ => Err(Mistake::new(
-            &node.origin,
-            "",
-            format!("it must hold keys with values, such as `mode: observe`, and holds {}", node.words()),
-        )),
+/// A file of settings: one document of YAML 1.2, which holds at least one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Yaml;
+
+impl Format for Yaml {
+    fn parse(&self, uri: Option<&String>, text: &str) -> Result<Table, Box<dyn StdError + Send + Sync>> {
+        let path = Path::new(uri.map_or("", String::as_str));
+        let root = parse(text, |line| Origin::file(path, line))?;
+        let mistake = match &root.kind {
+            ValueKind::Table(table) if place::pairs(table).next().is_some() => return Ok(root.into_table()?),
+            ValueKind::Nil | ValueKind::Table(_) => {
+                let why = "it is empty; write at least one setting in it, or remove it";
+                Mistake::new(&Origin::file(path, 0), "", why)
+            }
+            _ => {
+                let found = read::words(&root);
+                let why = format!("it must hold keys with values, such as `mode: observe`, and holds {found}");
+                Mistake::new(&Origin::of(&root), "", why)
+            }
+        };
+        Err(mistake.into())
     }
 }
 
 /// Reads one YAML document; `origin` makes a place of a line.
-pub(super) fn parse(text: &str, origin: impl Fn(u64) -> Origin) -> Result<Node, Mistake> {
+pub(super) fn parse(text: &str, origin: impl Fn(u64) -> Origin) -> Result<Value, Mistake> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // YAML 1.2: `yes` and `on` are words. Of a key that stands twice nobody knows which was meant.
     let options = serde_saphyr::options! { strict_booleans: true };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(root) => {
             let line = root.referenced.line();
-            Ok(Document { text, origin }.node(root, line))
+            Ok(Document { text, origin }.value(root, line))
         }
         Err(error) => {
             let line = error.location().map_or(0, |location| location.line());
@@ -88,30 +97,37 @@ struct Document<'t, F> {
 }
 
 impl<F: Fn(u64) -> Origin> Document<'_, F> {
-    fn node(&self, spanned: Spanned<Raw>, line: u64) -> Node {
-        let written = self.written(&spanned);
-        let value = match spanned.value {
-            Raw::Scalar(value) => value,
-            Raw::List(items) => Value::List(
+    fn value(&self, spanned: Spanned<Raw>, line: u64) -> Value {
+        let place = Place { origin: (self.origin)(line), written: self.written(&spanned) };
+        let kind = match spanned.value {
+            Raw::Scalar(kind) => kind,
+            Raw::List(items) => ValueKind::Array(
                 items
                     .into_iter()
                     .map(|item| {
                         let line = item.referenced.line();
-                        self.node(item, line)
+                        self.value(item, line)
                     })
                     .collect(),
             ),
-            // A value is looked for where its key stands.
-            Raw::Map(pairs) => Value::Map(
-                pairs.into_iter().map(|(key, value)| (key.value, self.node(value, key.referenced.line()))).collect(),
-            ),
+            Raw::Map(pairs) => {
+                let mut table = Table::new();
+                place::note(&mut table, &place.origin);
+                for (key, value) in pairs {
+                    // A value is looked for where its key stands.
+                    place::insert(&mut table, &key.value, self.value(value, key.referenced.line()));
+                }
+                ValueKind::Table(table)
+            }
         };
-        Node { value, origin: (self.origin)(line), written }
+        place.value(kind)
     }
 
     /// A number, or `true` or `false`, as it stands there.
     fn written(&self, spanned: &Spanned<Raw>) -> Option<String> {
-        let Raw::Scalar(Value::Bool(_) | Value::Whole(_) | Value::Float(_)) = spanned.value else { return None };
+        let Raw::Scalar(ValueKind::Boolean(_) | ValueKind::I64(_) | ValueKind::Float(_)) = spanned.value else {
+            return None;
+        };
         let span = spanned.defined.span();
         let (start, length) = (usize::try_from(span.byte_offset()?).ok()?, usize::try_from(span.byte_len()?).ok()?);
         self.text.get(start..start.checked_add(length)?).map(str::to_owned)
@@ -119,7 +135,7 @@ impl<F: Fn(u64) -> Origin> Document<'_, F> {
 }
 
 enum Raw {
-    Scalar(Value),
+    Scalar(ValueKind),
     List(Vec<Spanned<Self>>),
     Map(Vec<(Spanned<String>, Spanned<Self>)>),
 }
@@ -136,28 +152,28 @@ impl<'de> Deserialize<'de> for Raw {
             }
 
             fn visit_unit<E>(self) -> Result<Raw, E> {
-                Ok(Raw::Scalar(Value::Null))
+                Ok(Raw::Scalar(ValueKind::Nil))
             }
 
             fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-                Ok(Raw::Scalar(Value::Bool(value)))
+                Ok(Raw::Scalar(ValueKind::Boolean(value)))
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-                Ok(Raw::Scalar(Value::Whole(value)))
+                Ok(Raw::Scalar(ValueKind::I64(value)))
             }
 
             #[expect(clippy::cast_precision_loss, reason = "too large to count anything; it is told as written")]
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Raw, E> {
-                Ok(Raw::Scalar(i64::try_from(value).map_or(Value::Float(value as f64), Value::Whole)))
+                Ok(Raw::Scalar(i64::try_from(value).map_or(ValueKind::Float(value as f64), ValueKind::I64)))
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-                Ok(Raw::Scalar(Value::Float(value)))
+                Ok(Raw::Scalar(ValueKind::Float(value)))
             }
 
             fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-                Ok(Raw::Scalar(Value::Text(value.to_owned())))
+                Ok(Raw::Scalar(ValueKind::String(value.to_owned())))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
@@ -170,8 +186,11 @@ impl<'de> Deserialize<'de> for Raw {
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some(pair) = access.next_entry()? {
-                    pairs.push(pair);
+                while let Some((key, value)) = access.next_entry::<Spanned<String>, _>()? {
+                    if key.value.starts_with(NOTE) {
+                        return Err(de::Error::custom("a key begins with the character NUL"));
+                    }
+                    pairs.push((key, value));
                 }
                 Ok(Raw::Map(pairs))
             }

@@ -78,8 +78,7 @@ pub async fn run(sizes: &[usize], rest: Duration) -> Result<Vec<Size>> {
     let mut values = home.values()?;
     let config = &mut values["config"];
     config["mode"] = json!("enforce");
-    config["budget"] = json!({"at_least": 100_000});
-    config["waves"] = json!({"at_least": 100_000});
+    config["budget"] = json!({"at_least": 100_000, "unannounced": {"at_least": 100_000}});
     config["workers"] = json!({"min": 1, "max": 4});
     config["policies"] = json!([{
         "name": "bench",

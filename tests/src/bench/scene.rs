@@ -19,8 +19,7 @@ pub(super) const BARE: &str = "bare";
 /// What nsm is told to do: everything it does with namespaces alone, and no limit that would be measured instead of it.
 const CONFIG: &str = r#"mode: enforce
 store: { url: "sqlite:{store}" }
-budget: { at_least: 100000 }
-waves: { at_least: 100000 }
+budget: { at_least: 100000, unannounced: { at_least: 100000 } }
 policies:
   - name: bench
     match: { all: [ { labels: { bench: crowd } } ] }

@@ -187,8 +187,8 @@ fn configure(scenario: &Scenario, place: usize) -> Arc<Settings> {
         ("NSM__POLICIES", policies.to_string()),
         ("NSM__BUDGET__AT_LEAST", variant.budget.to_string()),
         ("NSM__BUDGET__SHARE", "0".to_owned()),
-        ("NSM__WAVES__AT_LEAST", variant.unannounced.to_string()),
-        ("NSM__WAVES__SHARE", "0".to_owned()),
+        ("NSM__BUDGET__UNANNOUNCED__AT_LEAST", variant.unannounced.to_string()),
+        ("NSM__BUDGET__UNANNOUNCED__SHARE", "0".to_owned()),
         ("NSM__HEALTH__KUBERNETES", "false".to_owned()),
     ];
     if variant.tells {

@@ -1,7 +1,8 @@
 //! The commented example: every key with its doc comment above it.
 
+use config::{Value, ValueKind};
+
 use super::{
-    super::tree::{Node, Value},
     entry, sample, schema,
     shape::{Setting, Shape},
 };
@@ -29,16 +30,16 @@ pub fn example() -> String {
     format!("{HEAD}{}\n", lines.join("\n"))
 }
 
-fn write_setting(lines: &mut Vec<String>, indent: usize, setting: &Setting, node: Option<&Node>, told: bool) {
+fn write_setting(lines: &mut Vec<String>, indent: usize, setting: &Setting, value: Option<&Value>, told: bool) {
     if told {
         comment(lines, indent, &setting.means);
     }
     let pad = " ".repeat(indent);
     let name = &setting.name;
-    let is_empty = |node: &Node| node.value == Value::Map(Vec::new());
+    let is_empty = |value: &Value| matches!(&value.kind, ValueKind::Table(table) if table.is_empty());
     // A key without a value is refused by the chart, which would take its own default for removed.
-    match node.filter(|node| !is_empty(node) || !matches!(setting.shape, Shape::Settings(_))) {
-        Some(node) => write_value(lines, indent, name, &setting.shape, node, told),
+    match value.filter(|value| !is_empty(value) || !matches!(setting.shape, Shape::Settings(_))) {
+        Some(value) => write_value(lines, indent, name, &setting.shape, value, told),
         None if told => absent(lines, &format!("{pad}# "), "", setting),
         None => {}
     }
@@ -57,16 +58,16 @@ fn absent(lines: &mut Vec<String>, pad: &str, below: &str, setting: &Setting) {
     }
 }
 
-fn write_value(lines: &mut Vec<String>, indent: usize, name: &str, shape: &Shape, node: &Node, told: bool) {
+fn write_value(lines: &mut Vec<String>, indent: usize, name: &str, shape: &Shape, value: &Value, told: bool) {
     let pad = " ".repeat(indent);
     let settings = matches!(shape, Shape::Settings(_));
-    if let Some(text) = flow(node).filter(|_| !settings) {
+    if let Some(text) = flow(value).filter(|_| !settings) {
         lines.push(format!("{pad}{name}: {text}"));
         return;
     }
     lines.push(format!("{pad}{name}:"));
-    match (&node.value, shape) {
-        (Value::List(items), Shape::List(inner)) => {
+    match (&value.kind, shape) {
+        (ValueKind::Array(items), Shape::List(inner)) => {
             for (at, item) in items.iter().enumerate() {
                 let mut element = Vec::new();
                 write_inner(&mut element, indent + 4, inner, item, told && at == 0);
@@ -74,22 +75,22 @@ fn write_value(lines: &mut Vec<String>, indent: usize, name: &str, shape: &Shape
                 lines.append(&mut element);
             }
         }
-        _ => write_inner(lines, indent + 2, shape, node, told),
+        _ => write_inner(lines, indent + 2, shape, value, told),
     }
 }
 
 /// The content of a map.
-fn write_inner(lines: &mut Vec<String>, indent: usize, shape: &Shape, node: &Node, told: bool) {
-    let Value::Map(pairs) = &node.value else { return };
+fn write_inner(lines: &mut Vec<String>, indent: usize, shape: &Shape, value: &Value, told: bool) {
+    let ValueKind::Table(table) = &value.kind else { return };
     match shape {
         Shape::Settings(settings) => {
             for setting in settings {
-                write_setting(lines, indent, setting, entry(node, &setting.name), told);
+                write_setting(lines, indent, setting, entry(value, &setting.name), told);
             }
         }
         Shape::Keyed(_, inner) => {
-            for (name, node) in pairs {
-                write_value(lines, indent, name, inner, node, told);
+            for (name, value) in table {
+                write_value(lines, indent, name, inner, value, told);
             }
         }
         Shape::Leaf(_) | Shape::List(_) => {}
@@ -131,19 +132,17 @@ fn comment(lines: &mut Vec<String>, indent: usize, text: &str) {
 }
 
 /// The value in one line, unless it holds maps.
-fn flow(node: &Node) -> Option<String> {
-    match &node.value {
-        Value::Null | Value::Refused => Some("null".to_owned()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Whole(value) => Some(value.to_string()),
-        Value::Float(value) => Some(value.to_string()),
-        Value::Text(text) | Value::Word(text) => Some(quoted(text)),
-        Value::List(items) => {
+fn flow(value: &Value) -> Option<String> {
+    match &value.kind {
+        ValueKind::Nil => Some("null".to_owned()),
+        ValueKind::String(text) => Some(quoted(text)),
+        ValueKind::Array(items) => {
             let items: Option<Vec<_>> = items.iter().map(flow).collect();
             items.map(|items| format!("[{}]", items.join(", ")))
         }
-        Value::Map(pairs) if pairs.is_empty() => Some("{}".to_owned()),
-        Value::Map(_) => None,
+        ValueKind::Table(table) if table.is_empty() => Some("{}".to_owned()),
+        ValueKind::Table(_) => None,
+        plain => Some(plain.to_string()),
     }
 }
 

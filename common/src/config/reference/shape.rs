@@ -1,8 +1,7 @@
 //! The JSON schema, read as what a person wants to know of it.
 
+use config::{Value as Written, ValueKind};
 use serde_json::Value;
-
-use super::super::tree::{self, Node};
 
 /// What a value looks like.
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub(super) struct Setting {
 
 impl Shape {
     /// Reads the part `schema` of the schema `root`; keys come in the order of `like`.
-    pub(super) fn of(root: &Value, schema: &Value, like: Option<&Node>) -> Self {
+    pub(super) fn of(root: &Value, schema: &Value, like: Option<&Written>) -> Self {
         let schema = resolve(root, schema);
         if let Some(items) = schema.get("items") {
             return Self::List(Box::new(Self::of(root, items, like.and_then(first))));
@@ -109,7 +108,7 @@ fn words(root: &Value, schema: &Value) -> String {
         return names.join(" or ");
     }
     let is = |name: &str| root.pointer(&format!("/$defs/{name}")).is_some_and(|known| known == schema);
-    if is("Period") || is("Pause") {
+    if is("PositiveDuration") || is("NonNegativeDuration") {
         return "duration".to_owned();
     }
     let kind = schema.get("type");
@@ -124,16 +123,16 @@ fn words(root: &Value, schema: &Value) -> String {
     .to_owned()
 }
 
-fn first(node: &Node) -> Option<&Node> {
-    match &node.value {
-        tree::Value::List(items) => items.first(),
+fn first(list: &Written) -> Option<&Written> {
+    match &list.kind {
+        ValueKind::Array(items) => items.first(),
         _ => None,
     }
 }
 
-fn keys(node: &Node) -> Vec<&String> {
-    match &node.value {
-        tree::Value::Map(pairs) => pairs.iter().map(|(key, _)| key).collect(),
+fn keys(map: &Written) -> Vec<&String> {
+    match &map.kind {
+        ValueKind::Table(table) => table.keys().collect(),
         _ => Vec::new(),
     }
 }

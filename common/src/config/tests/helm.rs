@@ -52,7 +52,7 @@ fn what_can_mean_several_things_or_nothing_stays_refused() {
         "telemetry: {log: true}\n",
         "@:1: `telemetry.log`: it must be a level, such as `info`, or directives and is `true`",
     );
-    refused("budget: {true: 3}\n", "@:1: `budget.true`: there is no such key (known: at_least, share)");
+    refused("budget: {true: 3}\n", "@:1: `budget.true`: there is no such key (known: at_least, share, unannounced)");
 }
 
 #[test]

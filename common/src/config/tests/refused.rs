@@ -1,4 +1,4 @@
-//! Every way to write a configuration wrongly, and the words in which it is refused.
+//! CronInterval way to write a configuration wrongly, and the words in which it is refused.
 
 use super::{load, policy};
 
@@ -30,8 +30,12 @@ fn shorten(text: &str) -> String {
 fn an_unknown_key_is_refused_wherever_it_stands() {
     check("polices: []\n", "@:1: `polices`: there is no such key; did you mean `policies`? (known: SECTIONS)");
     check(
+        "waves: {share: 0.2}\n",
+        "@:1: `waves`: there is no such key; did you mean `budget.unannounced`? (known: SECTIONS)",
+    );
+    check(
         "mode: observe\nbudget:\n  atleast: 3\n",
-        "@:3: `budget.atleast`: there is no such key; did you mean `at_least`? (known: at_least, share)",
+        "@:3: `budget.atleast`: there is no such key; did you mean `at_least`? (known: at_least, share, unannounced)",
     );
     check(
         &policy("warn_bevore: 1h"),
@@ -50,7 +54,10 @@ fn an_unknown_key_is_refused_wherever_it_stands() {
 fn a_value_of_the_wrong_kind_is_refused() {
     check("mode: delete\n", "@:1: `mode`: it cannot be `delete` (known: observe, enforce)");
     check("mode: [observe]\n", "@:1: `mode`: it must be one word and is a list (known: observe, enforce)");
-    check("budget: 3\n", "@:1: `budget`: it must be a map of settings and is the number `3` (known: at_least, share)");
+    check(
+        "budget: 3\n",
+        "@:1: `budget`: it must be a map of settings and is the number `3` (known: at_least, share, unannounced)",
+    );
     check(
         "budget: {at_least: many}\n",
         "@:1: `budget.at_least`: it must be a whole number, 0 or more, and is the text `many`",
@@ -166,8 +173,8 @@ fn what_can_never_hold_is_refused() {
         "@:1: `budget.share`: `25` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
     );
     check(
-        "waves: {share: -0.1}\n",
-        "@:1: `waves.share`: `-0.1` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
+        "budget: {unannounced: {share: -0.1}}\n",
+        "@:1: `budget.unannounced.share`: `-0.1` is not a share; write a number from 0 to 1, such as `0.25` for a quarter",
     );
     check(
         "budget: {at_least: 0, share: 0}\n",
@@ -282,13 +289,13 @@ fn every_mistake_is_named_at_once_in_the_order_of_the_lines() {
          @:5: `policies[0].ttl`: `4` is not a duration: `4` has no unit; write for example `4h` (units: s, m, h, d, w)\n  \
          @:6: `policies[1].match.names`: it must be a list and is the text `x`; write it as `[a, b]`\n  \
          @:6: `policies[1]`: `name` is missing; add it\n  \
-         @:7: `budget.shaer`: there is no such key; did you mean `share`? (known: at_least, share)",
+         @:7: `budget.shaer`: there is no such key; did you mean `share`? (known: at_least, share, unannounced)",
     );
     check(
-        "exclude: [\"(\"]\nwaves: {share: 2}\nworkers: {max: 0}\n",
+        "exclude: [\"(\"]\nbudget: {unannounced: {share: 2}}\nworkers: {max: 0}\n",
         "it has 3 mistakes:\n  \
          @:1: `exclude[0]`: `(` is not a regular expression: unclosed group\n  \
-         @:2: `waves.share`: `2` is not a share; write a number from 0 to 1, such as `0.25` for a quarter\n  \
+         @:2: `budget.unannounced.share`: `2` is not a share; write a number from 0 to 1, such as `0.25` for a quarter\n  \
          @:3: `workers.max`: at least 1 is needed; to delete nothing, say `mode: observe`",
     );
 }
@@ -307,7 +314,7 @@ fn a_variable_that_is_wrong_is_refused_by_its_name() {
         "NSM__BUDGET__SHAER",
         "0.5",
         "environment variable NSM__BUDGET__SHAER: `budget.shaer`: there is no such key; did you mean `share`? \
-         (known: at_least, share)",
+         (known: at_least, share, unannounced)",
     );
     check_variable(
         "NSM__MODES",

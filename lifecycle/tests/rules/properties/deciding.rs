@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn what_is_not_known_of_the_health_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
-        // Safety.md S8. The clock may move it all the same.
+        // docs/design/protocol.md S8. The clock may move it all the same.
         match &mut case.seen.health {
             Check::Observed(health) if !nobody_looked => health.streak.is_known = false,
             health => *health = Check::Pending,

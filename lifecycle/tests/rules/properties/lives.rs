@@ -54,14 +54,14 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Safety.md S4: whether a recovery is recorded before the intent is closed.
+/// docs/design/protocol.md S4: whether a recovery is recorded before the intent is closed.
 fn recovers_first(after: &[Entry]) -> bool {
     let closes = |fact: &Event| matches!(fact, Event::ActionDone(_) | Event::ActionFailed(_) | Event::ActionSkipped(_));
     let recovers = |fact: &Event| matches!(fact, Event::StatusChanged(_) | Event::Released(_) | Event::Adopted(_));
     after.iter().map(|entry| &entry.event).take_while(|fact| !closes(fact)).any(recovers)
 }
 
-/// Safety.md S2 and S10: no gap, every edge one of the machine, and at most one deletion.
+/// docs/design/protocol.md S2 and S10: no gap, every edge one of the machine, and at most one deletion.
 fn is_a_history(history: &[Entry]) -> Result<(), TestCaseError> {
     prop_assert!(is_in_order(history));
     let (mut status, mut deletions) = (Status::Unknown, 0);

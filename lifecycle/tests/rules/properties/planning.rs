@@ -141,7 +141,7 @@ impl<'a> AuditChecker<'a> {
         notices
     }
 
-    /// Safety.md S9: the promise of every notice that binds, and a minute.
+    /// docs/design/protocol.md S9: the promise of every notice that binds, and a minute.
     fn promises_are_over(&self, about: Status) -> bool {
         let is_over = |promise| self.now >= saturating_add(promise, SignedDuration::from_secs(60));
         self.notices(about).into_iter().all(|entry| match &entry.event {

@@ -93,7 +93,7 @@ async fn every_answer_is_the_same_through_the_api() {
                     }
                     if let Some(object) = value.as_object_mut().filter(|object| object.contains_key("budget")) {
                         object.remove("budget");
-                        object.remove("waves");
+                        object.remove("unannounced");
                     }
                 }
                 assert_eq!(through, while_running, "{arguments:?}");

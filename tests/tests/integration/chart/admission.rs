@@ -103,7 +103,7 @@ pub(super) fn job_template(objects: &[Value], component: &str) -> Result<Value> 
 async fn no_policy_has_an_expression_of_the_wrong_type() -> Result<()> {
     let release = with_monitoring().await?;
     release.install("nsm", &everything())?;
-    for which in ["marker", "stop", "changes", "workers"] {
+    for which in ["mark", "stop", "changes", "workers"] {
         let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{FULL}-{which}");
         let status = eventually("the policy was checked", SOON, async || {
             let policy = release.admin.send(Method::GET, &path, &Value::Null).await?;

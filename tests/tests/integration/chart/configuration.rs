@@ -23,7 +23,7 @@ fn the_defaults_delete_nothing_and_have_limits() -> Result<()> {
     let objects = render(&json!({}));
     let settings = settings(&objects)?;
     assert_eq!(settings.mode, Mode::Observe);
-    assert_eq!((settings.budget.limit(0), settings.waves.limit(0)), (20, 10));
+    assert_eq!((settings.budget.limit(0), settings.unannounced.limit(0)), (20, 10));
     assert_eq!(worker_verbs(&objects), r#"["get","patch"]"#);
     for component in ["collect-controller", "action-controller", "api"] {
         assert_eq!(find(&objects, "Deployment", &format!("{FULL}-{component}"))["spec"]["replicas"], 2);

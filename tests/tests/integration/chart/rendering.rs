@@ -39,7 +39,7 @@ fn the_worker_may_delete_where_the_configuration_enforces() {
 
 #[test]
 fn the_last_guard_knows_every_system_namespace() {
-    let marker = policy(&render(&json!({})), "marker");
+    let marker = policy(&render(&json!({})), "mark");
     for pattern in SYSTEM_NAMESPACES {
         let condition = match pattern.strip_suffix('*') {
             Some(prefix) => format!("!oldObject.metadata.name.startsWith('{prefix}')"),

@@ -8,7 +8,9 @@ use crate::program::harness::{Demo, LATER, World, story};
 
 #[tokio::test]
 async fn beyond_the_budget_nothing_is_deleted_and_what_waits_says_so() {
-    let budget = |config: &mut serde_json::Value| config["budget"] = json!({"at_least": 3, "share": 0.0});
+    let budget = |config: &mut serde_json::Value| {
+        config["budget"] = json!({"at_least": 3, "share": 0.0, "unannounced": {"at_least": 1000, "share": 1.0}});
+    };
     story(budget, async |world| {
         world.fresh_window().await?;
         let _nsm = world.start().await?;
@@ -26,11 +28,11 @@ async fn beyond_the_budget_nothing_is_deleted_and_what_waits_says_so() {
 }
 
 #[tokio::test]
-async fn a_first_installation_deletes_a_wave_of_what_is_old_and_the_rest_once_somebody_approves() {
-    let waves = |config: &mut serde_json::Value| {
-        config.as_object_mut().unwrap().remove("waves");
+async fn a_first_installation_deletes_some_of_what_is_old_and_the_rest_once_somebody_approves() {
+    let unannounced = |config: &mut serde_json::Value| {
+        config["budget"].as_object_mut().unwrap().remove("unannounced");
     };
-    story(waves, async |world| {
+    story(unannounced, async |world| {
         world.fresh_window().await?;
         let crowd = world.crowd(25, &[("ttl", "1s")]).await?;
         // Their time was over before anybody could have known.

@@ -215,7 +215,7 @@ async fn who_takes_over_goes_on_with_the_timers() {
         });
         let after = after.await?;
         ensure!(after.counted() >= before.counted(), "{before:?} {after:?}");
-        ensure!(after.standing > before.standing, "the time in between counts for nothing: {before:?} {after:?}");
+        ensure!(after.status_since > before.status_since, "the time in between counts for nothing: {before:?} {after:?}");
         Ok(())
     })
     .await;
@@ -224,14 +224,14 @@ async fn who_takes_over_goes_on_with_the_timers() {
 /// What is written down of the health of a namespace.
 #[derive(Debug, serde::Deserialize)]
 struct Streak {
-    standing: jiff::Timestamp,
+    status_since: jiff::Timestamp,
     looked_at: jiff::Timestamp,
 }
 
 impl Streak {
     /// How long the status is known to have stood.
     fn counted(&self) -> SignedDuration {
-        self.looked_at.duration_since(self.standing)
+        self.looked_at.duration_since(self.status_since)
     }
 }
 

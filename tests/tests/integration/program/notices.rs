@@ -398,13 +398,13 @@ async fn one_notice_that_is_refused_is_told_and_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn where_the_one_address_is_gone_for_all_nobody_hears_anything_and_no_more_than_a_wave_is_deleted() {
+async fn where_the_one_address_is_gone_for_all_nobody_hears_anything_and_no_more_than_the_limit_is_deleted() {
     let receiver = Receiver::start(|_, _| Answer::Says(410, "this hook was removed")).await.unwrap();
     let told_by = told_by(&receiver);
     let configure = |config: &mut Value| {
         told_by(config);
         config["notices"]["undeliverable_after"] = json!("6s");
-        config["waves"] = json!({"at_least": 2, "share": 0.0});
+        config["budget"]["unannounced"] = json!({"at_least": 2, "share": 0.0});
     };
     story(configure, async |world| {
         world.fresh_window().await?;

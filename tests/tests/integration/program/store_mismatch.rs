@@ -35,7 +35,11 @@ async fn a_copy_brings_a_mark_along_that_proves_nothing() {
             Ok(())
         })
         .await?;
-        ensure!(nsm.log().contains("carried the mark of another namespace"), "{}", nsm.log());
+        eventually("the log tells of it", SOON, async || {
+            ensure!(nsm.log().contains("carried the mark of another namespace"), "{}", nsm.log());
+            Ok(())
+        })
+        .await?;
         let mismatch = world.nsm_ok(&["status", "-o", "json"]).await?;
         ensure!(serde_json::from_str::<serde_json::Value>(&mismatch)?["mismatch"].is_null(), "{mismatch}");
         for demo in [&original, &copy] {

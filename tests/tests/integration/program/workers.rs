@@ -110,7 +110,7 @@ async fn three_hundred_tasks_are_for_four_workers() {
 #[tokio::test]
 async fn two_workers_delete_each_namespace_once_and_share_the_budget() {
     let budget = |config: &mut serde_json::Value| {
-        config["budget"] = json!({"at_least": 10, "share": 0.0});
+        config["budget"] = json!({"at_least": 10, "share": 0.0, "unannounced": {"at_least": 1000, "share": 1.0}});
         patient(config);
     };
     fleet(budget, async |fleet| {

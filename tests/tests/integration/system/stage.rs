@@ -145,8 +145,7 @@ impl Stage {
         config["mode"] = json!("enforce");
         config["leadership"] = json!({"lease": "6s"});
         config["workers"] = json!({"min": 0, "max": 3, "idle_for": "5s"});
-        config["budget"] = json!({"at_least": 1000});
-        config["waves"] = json!({"at_least": 1000});
+        config["budget"] = json!({"at_least": 1000, "unannounced": {"at_least": 1000}});
         config["health"] = json!({"check_every": "2s"});
         config["policies"] = json!([{
             "name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "10s", "visible_for": "1s",

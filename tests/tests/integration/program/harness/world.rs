@@ -77,8 +77,7 @@ impl World {
         let mut config = json!({
             "mode": "enforce",
             "store": {"url": format!("sqlite:{}", self.store().display())},
-            "budget": {"at_least": 1000, "share": 1.0},
-            "waves": {"at_least": 1000, "share": 1.0},
+            "budget": {"at_least": 1000, "share": 1.0, "unannounced": {"at_least": 1000, "share": 1.0}},
             "telemetry": {"format": "compact"},
             "health": {"kubernetes": false},
             "policies": [{
