@@ -66,7 +66,7 @@ fn a_null_under_a_name_that_does_not_exist_is_refused_in_every_layer() {
         &[("a.yaml", "mode: observe\n"), ("b.yaml", "\nbudget: {shaer: }\n")],
         &[],
         "DIR/b.yaml:2: `budget.shaer`: there \
-         is no such key; did you mean `share`? (known: at_least, share)",
+         is no such key; did you mean `share`? (known: at_least, share, unannounced)",
     );
     refused(&[], &[("NSM__COLOUR", "")], "environment variable NSM__COLOUR: `colour`: there is no such key");
 }
@@ -230,8 +230,8 @@ fn a_layer_that_is_refused_hides_no_mistake_of_another() {
          DIR/a.yaml:1: it is not YAML: unclosed bracket '['; mend the line, or the one above it\n  \
          DIR/b.yaml:2: `mode`: it cannot be `delete` (known: observe, enforce)\n  \
          DIR/c.yaml: it is empty; write at least one setting in it, or remove it\n  \
-         environment variable NSM__EXCLUDE: `exclude`: it is not YAML: unclosed bracket '['; mend the line, or the one above it\n  \
-         environment variable NSM__BUDGET__UNANNOUNCED__SHARE: `budget.unannounced.share`: it must be a number and is the text `half`",
+         environment variable NSM__BUDGET__UNANNOUNCED__SHARE: `budget.unannounced.share`: it must be a number and is the text `half`\n  \
+         environment variable NSM__EXCLUDE: `exclude`: it is not YAML: unclosed bracket '['; mend the line, or the one above it",
     );
 }
 
