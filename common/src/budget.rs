@@ -1,4 +1,4 @@
-//! The deletion budget and the waves: numbered slots in windows of ten minutes (docs/design/protocol.md S6, S7), or of
+//! The deletion budget and its limit of unannounced deletions: numbered slots in windows of ten minutes (docs/design/protocol.md S6, S7), or of
 //! what tests make of it ([`Timings::budget_window`](crate::timings::Timings::budget_window)).
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
@@ -25,7 +25,7 @@ pub struct Window {
     length: i64,
 }
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// The slot, `<window>/<number>`.
@@ -77,7 +77,7 @@ impl SlotAllocator {
         &self,
         store: &dyn Store,
         kind: ClaimKind,
-        ration: Ration,
+        rate_limit: Ration,
         window: Window,
         uid: &Uid,
         actor: &Actor,
@@ -97,7 +97,7 @@ impl SlotAllocator {
         let limit = match limit(store, kind, window).await? {
             Some(limit) => limit,
             None => {
-                let wanted = ration.limit(managed(store).await?);
+                let wanted = rate_limit.limit(managed(store).await?);
                 store.claim(&claim(0, json!({ "limit": wanted }))).await?;
                 limit_now(store, kind, window).await?
             }
@@ -184,7 +184,7 @@ mod tests {
         timings::Timings,
     };
 
-    fn ration(at_least: u64) -> Ration {
+    fn rate_limit(at_least: u64) -> Ration {
         let variables = [
             ("NSM__BUDGET__AT_LEAST", at_least.to_string()),
             ("NSM__BUDGET__SHARE", "0.5".to_owned()),
@@ -193,9 +193,9 @@ mod tests {
         Source::new(None, variables.map(|(name, value)| (name.to_owned(), value))).load().unwrap().budget
     }
 
-    async fn claim(claims: &SlotAllocator, store: &SharedStore, ration: Ration, window: Window, uid: &str) -> Slot {
+    async fn claim(claims: &SlotAllocator, store: &SharedStore, rate_limit: Ration, window: Window, uid: &str) -> Slot {
         let actor = Actor::person("me");
-        claims.claim(&**store, ClaimKind::Slots, ration, window, &Uid::new(uid), &actor).await.unwrap()
+        claims.claim(&**store, ClaimKind::Slots, rate_limit, window, &Uid::new(uid), &actor).await.unwrap()
     }
 
     fn window(second: i64) -> Window {
@@ -226,37 +226,37 @@ mod tests {
     async fn a_window_has_so_many_slots_and_the_next_has_its_own() {
         let (_directory, store) = temporary().await;
         let claims = SlotAllocator::default();
-        assert!(claimed(&claim(&claims, &store, ration(2), window(0), "a").await));
-        assert!(claimed(&claim(&claims, &store, ration(2), window(0), "b").await));
-        let full = claim(&claims, &store, ration(2), window(0), "c").await;
+        assert!(claimed(&claim(&claims, &store, rate_limit(2), window(0), "a").await));
+        assert!(claimed(&claim(&claims, &store, rate_limit(2), window(0), "b").await));
+        let full = claim(&claims, &store, rate_limit(2), window(0), "c").await;
         assert_eq!(full, Slot::Exhausted { limit: 2, next: window(600).start() });
-        assert!(claimed(&claim(&claims, &store, ration(2), window(600), "c").await));
+        assert!(claimed(&claim(&claims, &store, rate_limit(2), window(600), "c").await));
     }
 
     #[tokio::test]
     async fn a_second_attempt_in_the_window_uses_the_slot_it_has() {
         let (_directory, store) = temporary().await;
         let claims = SlotAllocator::default();
-        let first = claim(&claims, &store, ration(1), window(0), "a").await;
-        assert_eq!(claim(&claims, &store, ration(1), window(0), "a").await, first);
+        let first = claim(&claims, &store, rate_limit(1), window(0), "a").await;
+        assert_eq!(claim(&claims, &store, rate_limit(1), window(0), "a").await, first);
     }
 
     #[tokio::test]
     async fn a_slot_is_good_in_its_window_alone() {
         let (_directory, store) = temporary().await;
         let claims = SlotAllocator::default();
-        assert!(claimed(&claim(&claims, &store, ration(1), window(0), "a").await));
+        assert!(claimed(&claim(&claims, &store, rate_limit(1), window(0), "a").await));
         assert_eq!(claims.known(ClaimKind::Slots, window(600), &Uid::new("a")), None);
-        assert!(claimed(&claim(&SlotAllocator::default(), &store, ration(1), window(600), "b").await));
-        assert!(!claimed(&claim(&claims, &store, ration(1), window(600), "a").await));
+        assert!(claimed(&claim(&SlotAllocator::default(), &store, rate_limit(1), window(600), "b").await));
+        assert!(!claimed(&claim(&claims, &store, rate_limit(1), window(600), "a").await));
     }
 
     #[tokio::test]
     async fn two_with_two_opinions_share_the_limit_of_the_first() {
         let (_directory, store) = temporary().await;
         let (one, other) = (SlotAllocator::default(), SlotAllocator::default());
-        assert!(claimed(&claim(&one, &store, ration(1), window(0), "a").await));
-        assert!(!claimed(&claim(&other, &store, ration(9), window(0), "b").await));
+        assert!(claimed(&claim(&one, &store, rate_limit(1), window(0), "a").await));
+        assert!(!claimed(&claim(&other, &store, rate_limit(9), window(0), "b").await));
     }
 
     #[tokio::test]
@@ -264,7 +264,7 @@ mod tests {
         let (_directory, store) = temporary().await;
         let one_each = |number: u32| {
             let store = store.clone();
-            async move { claim(&SlotAllocator::default(), &store, ration(5), window(0), &number.to_string()).await }
+            async move { claim(&SlotAllocator::default(), &store, rate_limit(5), window(0), &number.to_string()).await }
         };
         let slots = futures::future::join_all((0..20).map(one_each)).await;
         assert_eq!(slots.iter().filter(|slot| claimed(slot)).count(), 5);
@@ -280,8 +280,8 @@ mod tests {
         }
         let claims = SlotAllocator::default();
         for number in 0..3 {
-            assert!(claimed(&claim(&claims, &store, ration(1), window(0), &number.to_string()).await));
+            assert!(claimed(&claim(&claims, &store, rate_limit(1), window(0), &number.to_string()).await));
         }
-        assert!(!claimed(&claim(&claims, &store, ration(1), window(0), "x").await));
+        assert!(!claimed(&claim(&claims, &store, rate_limit(1), window(0), "x").await));
     }
 }
