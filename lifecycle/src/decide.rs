@@ -16,7 +16,7 @@ use crate::{
 
 /// How far apart two clocks can be that the apiserver's agrees with (docs/design/protocol.md section 2, step 2). What
 /// is over by the one is then not over by the other for so long, and two collectors would take turns at a namespace.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long what is superseded stands so before it is deleted (docs/design/lifecycle.md section 4).
 const SUPERSEDED_FOR: SignedDuration = SignedDuration::from_secs(5);
@@ -336,7 +336,7 @@ fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
 /// Whether the end was moved since it came, or lies further ahead than clocks can be apart.
 fn is_clearly_early(record: &Record, now: Timestamp) -> bool {
     let moved = record.deadline_set_by > record.status_generation;
-    moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > CLOCKS_APART)
+    moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > MAX_CLOCK_SKEW)
 }
 
 /// The evidence of age, in words.

@@ -108,7 +108,7 @@ const MAX_PULLS: usize = 32;
 const PER_PAGE: usize = 100;
 
 /// How old a run may be that is run again.
-const AGAIN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
+const RERUN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What starts runs of the branch that they are about. What everything else starts is of a branch whatever it deploys: of the
 /// default branch, or of the one that its starter chooses beside what it is to deploy
@@ -186,7 +186,7 @@ impl System for Github {
         };
         let all = all.workflow_runs;
         // The newest come first; those beyond the end cannot be run again.
-        let is_last = |run: &Run| run.created_at.is_some_and(|created| between(created, at) > AGAIN_WITHIN);
+        let is_last = |run: &Run| run.created_at.is_some_and(|created| between(created, at) > RERUN_WITHIN);
         let is_whole = all.len() < PER_PAGE || all.last().is_some_and(is_last);
         let own = all.iter().filter(|run| is_called(&run.repository, pipeline));
         Ok(List { pipelines: own.map(listed).collect(), is_whole })

@@ -49,10 +49,10 @@ impl Pace {
         if !error.is_of_all {
             return self.went_well();
         }
-        let rest =
+        let backoff =
             MIN_BACKOFF.min(every).saturating_mul(1 << self.failures.min(8)).min(every.saturating_mul(MAX_DOUBLINGS));
         self.failures = self.failures.saturating_add(1);
-        let until = now + error.wait.unwrap_or_default().max(rest);
+        let until = now + error.wait.unwrap_or_default().max(backoff);
         self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
     }
 }
@@ -83,12 +83,12 @@ mod tests {
     #[test]
     fn who_is_ill_is_left_alone_ever_longer() {
         let (mut pace, now) = (Pace::default(), Instant::now());
-        let mut rests = Vec::new();
+        let mut backoffs = Vec::new();
         for _ in 0..9 {
             pace.went_wrong(&error(true, None), MINUTE, now);
-            rests.push(pace.ready_at(now, 9).duration_since(now).as_secs());
+            backoffs.push(pace.ready_at(now, 9).duration_since(now).as_secs());
         }
-        assert_eq!(rests, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// How much older than its pipeline a namespace may seem to be: two servers tell the time.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long before it was missing a pipeline must have been seen under way: what was seen earlier may have ended since.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
@@ -102,7 +102,7 @@ fn pipeline(links: &Links, origin: &CiObjectRef, known: &Known, gone: Gone) -> (
 /// Whether one that was cancelled leaves behind what it made: its successor cancels it, too.
 fn cancelled(links: &Links, origin: &CiObjectRef, there: &There) -> (Truth, String) {
     let name = named(origin, there);
-    let is_older = there.created_at.is_some_and(|created| between(links.created, created) > CLOCKS_APART);
+    let is_older = there.created_at.is_some_and(|created| between(links.created, created) > MAX_CLOCK_SKEW);
     if is_older {
         return (
             Truth::False,
