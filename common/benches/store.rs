@@ -84,7 +84,7 @@ fn dawn() -> Timestamp {
 /// Entries as a collector writes them: an adoption, then judgements.
 fn entry(uid: &str, seq: u64) -> Entry {
     let at = saturating_add(dawn(), SignedDuration::from_secs(i64::try_from(seq).unwrap_or(i64::MAX)));
-    let fact = if seq == 1 {
+    let event = if seq == 1 {
         Event::Adopted(Adopted {
             terms: PolicyRef {
                 policy: "ci".to_owned(),
@@ -120,7 +120,7 @@ fn entry(uid: &str, seq: u64) -> Entry {
         actor: Actor::role("collector", "bench"),
         name: format!("ci-{uid}"),
         token: token(),
-        event: fact,
+        event,
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn serve(
 async fn live(State(admin): State<Admin>) -> Response {
     match admin.liveness.stuck() {
         None => "ok\n".into_response(),
-        Some(stuck) => (StatusCode::SERVICE_UNAVAILABLE, format!("{stuck}\n")).into_response(),
+        Some(stalled) => (StatusCode::SERVICE_UNAVAILABLE, format!("{stalled}\n")).into_response(),
     }
 }
 

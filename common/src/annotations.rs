@@ -12,15 +12,15 @@ use crate::{
     config::Settings,
 };
 
-/// What the namespace should carry and does not, by full key; `None` is to be removed. Of a mark that is not its own this
+/// What the namespace should carry and does not, by full key; `None` is to be removed. Of a marker that is not its own this
 /// says that it differs; [`write()`] knows the new one.
 #[must_use]
 pub fn changes(settings: &Settings, record: &Record, seen: &Observation) -> BTreeMap<String, Option<String>> {
     let keys = &settings.policies.keys;
     let carried = annotations(record, seen);
-    // Its own mark in the present form, however old: what somebody took off, or brought along from another, is put right.
-    let wants_mark = record.is_managed() && !carried.is_empty() && !RecordMarker::is_on(&seen.namespace, keys);
-    let marker = wants_mark.then(|| (keys.ours(RECORD), None));
+    // Its own marker in the present form, however old: what somebody took off, or brought along from another, is put right.
+    let wants_marker = record.is_managed() && !carried.is_empty() && !RecordMarker::is_on(&seen.namespace, keys);
+    let marker = wants_marker.then(|| (keys.ours(RECORD), None));
     carried
         .into_iter()
         .map(|(key, value)| (keys.ours(key), value))
@@ -29,7 +29,7 @@ pub fn changes(settings: &Settings, record: &Record, seen: &Observation) -> BTre
         .collect()
 }
 
-/// Writes the difference in one PATCH, with the mark of whose record it shows. Returns the namespace as it is then.
+/// Writes the difference in one PATCH, with the record marker. Returns the namespace as it is then.
 ///
 /// # Errors
 /// When it is not known to be written.

@@ -1,4 +1,4 @@
-//! The deletion budget and the waves: numbered slots in windows of ten minutes (docs/design/protocol.md S6, S7), or of
+//! The deletion budget and its limit of unannounced deletions: numbered slots in windows of ten minutes (docs/design/protocol.md S6, S7), or of
 //! what tests make of it ([`Timings::budget_window`](crate::timings::Timings::budget_window)).
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
@@ -25,7 +25,7 @@ pub struct Window {
     length: i64,
 }
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// The slot, `<window>/<number>`.

@@ -110,7 +110,7 @@ impl ApiClock {
         Condition { truth, reason, observed_at: now }
     }
 
-    /// Since when our clock is known to be off, and by how much. `None`: it agrees, or nobody knows. To be asked
+    /// Since when our clock is known to be off, and by how much. `None`: it agrees, or nobody knows. To be called
     /// regularly.
     #[must_use]
     pub fn is_off(&self, now: Timestamp) -> Option<(Timestamp, String)> {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_old_look_is_no_look() {
+    async fn an_old_sample_counts_for_nothing() {
         let clock = seen("Sun, 06 Nov 1994 08:49:37 GMT");
         tokio::time::advance(Duration::from_secs(601)).await;
         assert_eq!(clock.compare("1994-11-06T08:59:38Z".parse().unwrap()).truth, Truth::Unknown);

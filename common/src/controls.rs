@@ -1,6 +1,6 @@
-//! What people and leaders decree: stop, approvals, the configuration in force, the store's epochs.
+//! What people and leaders record: stop, approvals, the configuration in force, the store's epochs.
 //!
-//! Each is a log of claims that only grows, so that who decreed what, and when, stays on record.
+//! Each is a log of claims that only grows, so that who recorded what, and when, stays on record.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const CLUSTER: &str = "cluster";
 
 const PAGE: usize = 1_000;
 
-/// One decree, with its number in its log.
+/// One control record, with its number in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlRecord<T> {
     pub number: u64,
@@ -41,13 +41,13 @@ pub struct Stop {
     pub reason: Option<String>,
 }
 
-/// What was not foretold may be deleted beyond the unannounced, until then.
+/// What was not foretold may be deleted beyond `budget.unannounced`, until then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub until: Timestamp,
 }
 
-/// The configuration in force: whoever has another acts on nothing.
+/// The configuration in force: a process with another one acts on nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     pub hash: String,
@@ -58,14 +58,14 @@ struct Epoch {
     epoch: u64,
 }
 
-/// A namespace carries a mark that does not belong to this store.
+/// A namespace carries a record marker that is not of this store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreMismatch {
     pub namespace: String,
     pub why: String,
 }
 
-/// Somebody knows that this store is the right one, whatever was marked before this epoch.
+/// A person trusts this store, whatever markers were left before this epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Trust {
     before: u64,
@@ -75,7 +75,7 @@ struct Trust {
     marker_mismatch: u64,
 }
 
-/// A namespace that was there before the present epoch began carries a mark that does not agree with its history.
+/// A namespace that was there before the present epoch began carries a record marker that does not agree with its history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkerReport {
     pub uid: Uid,
@@ -89,16 +89,16 @@ struct KnownCluster {
     uid: Uid,
 }
 
-/// What somebody answered by vouching for this store.
+/// What a person answered by trusting this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
-    /// The doubt about the whole store.
+    /// The mismatch of the whole store.
     pub mismatch: Option<ControlRecord<StoreMismatch>>,
-    /// The namespaces whose marks did not agree with their histories.
+    /// The namespaces whose record markers did not agree with their histories.
     pub namespaces: Vec<String>,
 }
 
-/// How many namespaces have to tell that this store lost entries before the whole of it is in doubt, of so many that are
+/// How many namespaces have to tell that this store lost entries before it counts as a store mismatch, of so many that are
 /// managed: 3, or 1 % where that is more. What stands on fewer may be somebody's doing.
 #[must_use]
 pub fn mismatch_limit(managed: u64) -> u64 {
@@ -113,10 +113,10 @@ pub async fn stopped(store: &dyn Store) -> Result<Option<ControlRecord<Stop>>> {
     Ok(last::<Stop>(store, STOP).await?.filter(|control| control.body.on))
 }
 
-/// Throws the stop, or takes it back.
+/// Activates the stop, or releases it.
 ///
 /// # Errors
-/// When it is not known to be durable: throw it again.
+/// When it is not known to be durable: activate it again.
 pub async fn set_stop(store: &dyn Store, actor: &Actor, stop: &Stop, now: Timestamp) -> Result<u64> {
     log(store, STOP, actor, stop, now).await
 }
@@ -129,7 +129,7 @@ pub async fn approval(store: &dyn Store, now: Timestamp) -> Result<Option<Contro
     Ok(last::<Approval>(store, APPROVAL).await?.filter(|control| now < control.body.until))
 }
 
-/// Approves, for a length of time from `now`, that what was not foretold is deleted beyond the wave.
+/// Approves, for a length of time from `now`, that what was not foretold is deleted beyond `budget.unannounced`.
 ///
 /// # Errors
 /// When it is not known to be durable.
@@ -162,7 +162,7 @@ pub async fn accept_config(store: &dyn Store, actor: &Actor, hash: &str, now: Ti
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherInForce {
     pub control: ControlRecord<Config>,
-    /// The last heartbeat of whoever put it in force; `None`: there is none, or none any more.
+    /// The last heartbeat of the process that put it in force; `None`: there is none, or none any more.
     pub heard: Option<Timestamp>,
 }
 
@@ -199,7 +199,7 @@ pub async fn previous_start(store: &dyn Store) -> Result<Option<Timestamp>> {
     Ok(all.iter().rev().nth(1).map(|control| control.at))
 }
 
-/// What this store may have marked.
+/// The identity of this store: which markers it may have left.
 ///
 /// # Errors
 /// When the store is out of reach.
@@ -207,11 +207,11 @@ pub async fn store_identity(store: &dyn Store) -> Result<StoreIdentity> {
     let all = all::<Epoch>(store, EPOCH).await?;
     let began = all.last().map(|control| control.at);
     let epochs = all.into_iter().map(|control| control.body.epoch).collect();
-    let vouched_before = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.before);
-    Ok(StoreIdentity { epochs, began, trusted_before_epoch: vouched_before })
+    let trusted_before_epoch = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.before);
+    Ok(StoreIdentity { epochs, began, trusted_before_epoch })
 }
 
-/// The last doubt about this store that nobody answered yet.
+/// The last store mismatch that nobody answered yet.
 ///
 /// # Errors
 /// When the store is out of reach.
@@ -220,7 +220,7 @@ pub async fn store_mismatch(store: &dyn Store) -> Result<Option<ControlRecord<St
     Ok(last::<StoreMismatch>(store, STORE_MISMATCH).await?.filter(|control| control.number > answered))
 }
 
-/// Records a doubt, unless one stands already.
+/// Records a store mismatch, unless one stands already.
 ///
 /// # Errors
 /// When it is not known to be durable.
@@ -231,8 +231,8 @@ pub async fn report_mismatch(store: &dyn Store, actor: &Actor, mismatch: &StoreM
     Ok(())
 }
 
-/// Reports a mark that does not agree with a history, unless that was done, and returns the namespaces of which that was
-/// reported since somebody last vouched for this store, and which have not gone: what one forges now and then over months
+/// Reports a record marker that does not agree with a history, unless that was done, and returns the namespaces of which that was
+/// reported since somebody last trusted this store, and which have not gone: what one forges now and then over months
 /// is no loss.
 ///
 /// # Errors
@@ -258,8 +258,8 @@ pub async fn report_marker(
     Ok(standing)
 }
 
-/// Vouches for this store: marks of any store from before now no longer stand against it, nor against any history in it.
-/// `None`: nobody doubted it.
+/// Trusts this store: record markers of any store from before now no longer stand against it, nor against any history in it.
+/// `None`: there is no mismatch.
 ///
 /// # Errors
 /// When it is not known to be durable.
@@ -271,21 +271,21 @@ pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Re
     }
     let store_mismatch = last::<StoreMismatch>(store, STORE_MISMATCH).await?.map_or(0, |control| control.number);
     let marker_mismatch = last::<MarkerReport>(store, MARKER_MISMATCH).await?.map_or(0, |control| control.number);
-    // A new epoch, so that what this store marks from now on is told from what was vouched for.
+    // A new epoch, so that the markers from now on are told from those that were trusted.
     let before = begin_epoch(store, actor, now).await?;
     log(store, TRUST, actor, &Trust { before, store_mismatch, marker_mismatch }, now).await?;
     Ok(Some(Trusted { mismatch, namespaces }))
 }
 
-/// The namespaces whose marks do not agree with their histories, by their snapshots, where nobody vouched for that.
+/// The namespaces whose record markers do not agree with their histories, by their snapshots, where nobody trusted the store since.
 async fn mismatched(store: &dyn Store) -> Result<Vec<String>> {
-    let vouched_before = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.before);
+    let trusted_before_epoch = last::<Trust>(store, TRUST).await?.map_or(0, |control| control.body.before);
     let mut namespaces = Vec::new();
     let mut after: Option<Uid> = None;
     loop {
         let page = store.snapshots(after.as_ref(), PAGE).await?;
         let stands = |record: &&Record| {
-            let mismatch = record.mismatch.as_ref().filter(|mismatch| mismatch.epoch >= vouched_before);
+            let mismatch = record.mismatch.as_ref().filter(|mismatch| mismatch.epoch >= trusted_before_epoch);
             mismatch.is_some() && record.phase != Phase::Gone
         };
         namespaces.extend(page.iter().filter(stands).map(|record| record.name.clone()));
@@ -391,7 +391,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn marked(marker: &str) -> Namespace {
+    fn carrying(marker: &str) -> Namespace {
         Namespace {
             uid: lifecycle::Uid::new("u"),
             name: "a".into(),
@@ -463,40 +463,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_vouches_for_a_store_answers_every_mark_from_before() {
+    async fn who_trusts_a_store_answers_every_marker_from_before() {
         let (_directory, store) = temporary().await;
         begin_epoch(&*store, &me(), at(2_000)).await.unwrap();
         let keys = lifecycle::Keys::default();
         let record = Record { head: 4, ..Record::new(Uid::new("u")) };
         let check =
-            |store_identity: &StoreIdentity, marker: &str| store_identity.check(&marked(marker), &keys, &record);
+            |store_identity: &StoreIdentity, marker: &str| store_identity.check(&carrying(marker), &keys, &record);
 
-        let lineage_before = store_identity(&*store).await.unwrap();
-        assert_eq!(check(&lineage_before, "2000.4"), Ok(()));
-        assert_eq!(check(&lineage_before, "2000.5"), Err(Mismatch::Behind { marked: 5, head: 4 }));
-        assert_eq!(check(&lineage_before, "1500.1"), Err(Mismatch::OtherStore(1_500)));
-        assert_eq!(check(&lineage_before, "mine"), Err(Mismatch::Unreadable));
-        assert_eq!(trust_store(&*store, &me(), at(2_100)).await.unwrap(), None, "nobody doubted it");
+        let identity_before = store_identity(&*store).await.unwrap();
+        assert_eq!(check(&identity_before, "2000.4"), Ok(()));
+        assert_eq!(check(&identity_before, "2000.5"), Err(Mismatch::Behind { marked: 5, head: 4 }));
+        assert_eq!(check(&identity_before, "1500.1"), Err(Mismatch::OtherStore(1_500)));
+        assert_eq!(check(&identity_before, "mine"), Err(Mismatch::Unreadable));
+        assert_eq!(trust_store(&*store, &me(), at(2_100)).await.unwrap(), None, "there is no mismatch");
 
         let mismatch = StoreMismatch { namespace: "a".into(), why: "for a test".into() };
         report_mismatch(&*store, &me(), &mismatch, at(2_200)).await.unwrap();
         report_mismatch(&*store, &me(), &mismatch, at(2_201)).await.unwrap();
-        assert_eq!(store_mismatch(&*store).await.unwrap().unwrap().number, 1, "one doubt stands for all");
+        assert_eq!(store_mismatch(&*store).await.unwrap().unwrap().number, 1, "one mismatch stands for all");
         let trusted = trust_store(&*store, &me(), at(2_300)).await.unwrap().unwrap();
         assert_eq!((trusted.mismatch.unwrap().number, trusted.namespaces), (1, Vec::new()));
 
         assert_eq!(store_mismatch(&*store).await.unwrap(), None);
-        let lineage_after = store_identity(&*store).await.unwrap();
-        assert_eq!(check(&lineage_after, "1500.9"), Ok(()));
-        assert_eq!(check(&lineage_after, "2000.9"), Ok(()));
-        assert_eq!(check(&lineage_after, "2300.9"), Err(Mismatch::Behind { marked: 9, head: 4 }));
-        assert_eq!(check(&lineage_after, "9999.1"), Err(Mismatch::OtherStore(9_999)));
+        let identity_after = store_identity(&*store).await.unwrap();
+        assert_eq!(check(&identity_after, "1500.9"), Ok(()));
+        assert_eq!(check(&identity_after, "2000.9"), Ok(()));
+        assert_eq!(check(&identity_after, "2300.9"), Err(Mismatch::Behind { marked: 9, head: 4 }));
+        assert_eq!(check(&identity_after, "9999.1"), Err(Mismatch::OtherStore(9_999)));
         report_mismatch(&*store, &me(), &mismatch, at(2_400)).await.unwrap();
-        assert!(store_mismatch(&*store).await.unwrap().is_some(), "what comes after is a doubt of its own");
+        assert!(store_mismatch(&*store).await.unwrap().is_some(), "what comes after is a mismatch of its own");
     }
 
     #[tokio::test]
-    async fn who_vouches_answers_the_marks_of_single_namespaces_too() {
+    async fn who_trusts_a_store_answers_the_markers_of_single_namespaces_too() {
         let (_directory, store) = temporary().await;
         let epoch = begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
         let mismatch = RecordMarkerMismatched { marker: "9.9.u".into(), why: "for a test".into(), epoch };
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reports_of_marks_count_each_namespace_once_and_from_the_last_answer_on() {
+    async fn reports_of_markers_count_each_namespace_once_and_from_the_last_answer_on() {
         let (_directory, store) = temporary().await;
         begin_epoch(&*store, &me(), at(1_000)).await.unwrap();
         let report = async |uid: &str| {
@@ -527,19 +527,19 @@ mod tests {
     }
 
     #[test]
-    fn three_namespaces_or_a_hundredth_of_all_put_the_store_in_doubt() {
+    fn three_namespaces_or_a_hundredth_of_all_are_a_store_mismatch() {
         let of = |managed: &[u64]| managed.iter().map(|managed| mismatch_limit(*managed)).collect::<Vec<_>>();
         assert_eq!(of(&[0, 2, 300, 301, 10_000]), [3, 3, 3, 4, 100]);
     }
 
     #[tokio::test]
-    async fn decrees_of_two_at_once_are_both_kept() {
+    async fn controls_of_two_at_once_are_both_kept() {
         let (_directory, store) = temporary().await;
-        let throw = |second: i64| {
+        let activate = |second: i64| {
             let store = store.clone();
             async move { set_stop(&*store, &me(), &Stop { on: true, reason: None }, at(second)).await.unwrap() }
         };
-        let mut numbers = futures::future::join_all((0..8).map(throw)).await;
+        let mut numbers = futures::future::join_all((0..8).map(activate)).await;
         numbers.sort_unstable();
         assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
     }

@@ -76,7 +76,7 @@ impl Events {
         Self::through(context.cluster.clone(), context.clock.clone(), &context.instance, action)
     }
 
-    /// The same for whoever has no more than this.
+    /// The same for a caller that has no more than this.
     #[must_use]
     pub fn through(cluster: Cluster, clock: Clock, instance: &str, action: &'static str) -> Self {
         Self { cluster, clock, instance: instance.to_owned(), action }

@@ -1,6 +1,6 @@
 //! What running parts of the program tell of themselves in the store, so that people see who is there and what it is at.
 //!
-//! Nothing is decided on a beat: who beats may be frozen the next moment, and who does not may only be cut off.
+//! Nothing is decided on a heartbeat: its sender may be frozen the next moment, and one that sends none may only be cut off.
 
 use std::{collections::BTreeMap, future::Future, pin::pin, time::Duration};
 
@@ -18,23 +18,23 @@ use crate::{
     store::{Heartbeat, Store, StoreError},
 };
 
-/// The role of collectors, as in their beats.
+/// The role of collectors, as in their heartbeats.
 pub const COLLECTOR: &str = "collector";
 
-/// The role of action workers, as in their beats.
+/// The role of action workers, as in their heartbeats.
 pub const WORKER: &str = "action";
 
-/// How often whoever has something to do or something new to tell beats, and whoever puts a configuration in force; or as
+/// Interval of heartbeats of a process that has something to do or something new to tell, or that puts a configuration in force; or as
 /// often as at rest ([`Timings::heartbeat_interval`](crate::timings::Timings::heartbeat_interval)) where that is more often.
 pub const BUSY: Duration = Duration::from_secs(10);
 
-/// Who was not heard of for so long counts as dead: three beats at rest in a release.
+/// Who was not heard of for so long counts as dead: three heartbeats at rest in a release.
 pub const DEAD_AFTER: SignedDuration = SignedDuration::from_secs(90);
 
 /// Who was not heard of for so long is forgotten.
 pub const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// More than ever beat at a time.
+/// More than ever are alive at a time.
 pub const MAX_HEARTBEATS: usize = 10_000;
 
 /// What an action worker tells of itself.
@@ -67,7 +67,7 @@ pub struct CollectorBody {
     pub slot: Option<Timestamp>,
     /// How many namespaces it watches.
     pub watched: u64,
-    /// The looks at the health of all that it took without a break, each with an answer.
+    /// The checks of the health of all that it made without a break, each with an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked: Option<WatchedSpan>,
     /// The sources that it cannot read.
@@ -76,7 +76,7 @@ pub struct CollectorBody {
     /// What came of the checks of single namespaces since it began.
     #[serde(default, skip_serializing_if = "CheckCounts::is_none")]
     pub checks: CheckCounts,
-    /// Until when it counts as one that watches, though it has ended: before then the next one looks at all namespaces.
+    /// Until when it counts as one that watches, though it has ended: before then the next one checks all namespaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -89,7 +89,7 @@ impl CollectorBody {
     }
 }
 
-/// Looks without a break.
+/// Checks without a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchedSpan {
     pub since: Timestamp,
@@ -200,14 +200,14 @@ pub struct JobRetry {
     pub not_before: Timestamp,
 }
 
-/// The beats of one part of this process. Best effort: a store out of reach stops nothing.
+/// The heartbeats of one part of this process. Best effort: a store out of reach stops nothing.
 #[derive(Debug)]
 pub struct Publisher {
     role: &'static str,
     started: Timestamp,
-    /// When the last beat was sent.
+    /// When the last heartbeat was sent.
     last: Option<Instant>,
-    /// What the last beat told that the store took.
+    /// What the last heartbeat told that the store took.
     told: Value,
     every: Duration,
 }
@@ -219,13 +219,13 @@ impl Publisher {
         Self { role, started, last: None, told: Value::Null, every }
     }
 
-    /// Beats for the first time when a second beat could be due: who has just begun has better things to do.
+    /// Sends the first heartbeat when a second one could be due: who has just begun has better things to do.
     #[must_use]
     pub fn later(self) -> Self {
         Self { last: Some(Instant::now()), ..self }
     }
 
-    /// Beats once more, in the name of all that have done the same work before it, and ends: the next one overwrites that.
+    /// Sends a last heartbeat, in the name of all that have done the same work before it, and ends: the next one overwrites that.
     pub async fn leave(self, context: &Context, name: &str, body: Value) {
         let (id, role) = (Actor::role(self.role, name).to_string(), self.role.to_owned());
         let heartbeat = Heartbeat { id, role, started: self.started, at: context.clock.now(), body };
@@ -235,18 +235,18 @@ impl Publisher {
         self.end(context).await;
     }
 
-    /// When it began, as its beats say.
+    /// When it began, as its heartbeats say.
     #[must_use]
     pub const fn started(&self) -> Timestamp {
         self.started
     }
 
-    /// Beats as often as this from now on.
+    /// Sends heartbeats at this interval from now on.
     pub const fn every(&mut self, every: Duration) {
         self.every = every;
     }
 
-    /// Beats once, at once. Returns whether the store took it.
+    /// Sends one heartbeat at once. Returns whether the store took it.
     pub async fn heartbeat(&mut self, context: &Context, body: Value) -> bool {
         self.last = Some(Instant::now());
         let (id, role) = (id(context, self.role), self.role.to_owned());
@@ -263,29 +263,29 @@ impl Publisher {
         }
     }
 
-    /// Waits until a beat is due.
+    /// Waits until a heartbeat is due.
     pub async fn due(&self) {
         if let Some(last) = self.last {
             sleep_until(last + self.every).await;
         }
     }
 
-    /// Waits until a beat is due, or until there is something new to tell. For that it looks every [`BUSY`], so that what
+    /// Waits until a heartbeat is due, or until there is something new to tell. For that it polls every [`BUSY`], so that what
     /// comes together is told together.
     async fn due_or_news(&self, body: impl Fn() -> Value) {
         let Some(last) = self.last else { return };
-        let mut look = last + BUSY;
-        while look < last + self.every {
-            sleep_until(look).await;
+        let mut poll = last + BUSY;
+        while poll < last + self.every {
+            sleep_until(poll).await;
             if body() != self.told {
                 return;
             }
-            look += BUSY;
+            poll += BUSY;
         }
         self.due().await;
     }
 
-    /// Brings something to its end, and beats meanwhile, sooner where there is something new to tell. The beats wait for
+    /// Brings something to its end, and sends heartbeats meanwhile, sooner where there is something new to tell. The heartbeats wait for
     /// nothing but the store, and nothing waits for them.
     pub async fn while_running<T>(
         &mut self,
@@ -307,7 +307,7 @@ impl Publisher {
         }
     }
 
-    /// It ends as it should, and nobody is to look for it.
+    /// It ends as it should, and nobody is to wait for it.
     pub async fn end(self, context: &Context) {
         if let Err(error) = context.store.remove_heartbeat(&id(context, self.role)).await {
             debug!("the {} could not tell that it ends: {error}", self.role);
@@ -315,7 +315,7 @@ impl Publisher {
     }
 }
 
-/// Removes the last beats of those of a role that were not heard of for an hour. At the limit of what is read some stay.
+/// Removes the last heartbeats of those of a role that were not heard of for an hour. At the limit of what is read some stay.
 ///
 /// # Errors
 /// When the store is out of reach.
@@ -334,7 +334,7 @@ pub fn is_alive(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) <= DEAD_AFTER
 }
 
-/// Roles of one process beat apart.
+/// Each role of a process has its own heartbeat.
 pub(crate) fn id(context: &Context, role: &str) -> String {
     Actor::role(role, &context.instance).to_string()
 }
@@ -381,16 +381,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_new_is_told_within_seconds_and_who_rests_beats_seldom() {
+    async fn what_is_new_is_told_within_seconds_and_who_rests_sends_few_heartbeats() {
         let (_directory, store) = temporary().await;
         let context = context(&store).await;
         let (checks, second) = (AtomicU64::new(0), Duration::from_secs);
-        // When it beat last, and what it told then.
+        // When it sent its last heartbeat, and what it told then.
         let told = async || {
             let heartbeats = store.heartbeats(9).await.unwrap();
             heartbeats.first().map(|heartbeat| (heartbeat.at.as_second(), heartbeat.body.as_u64().unwrap()))
         };
-        let looking = async {
+        let checking = async {
             sleep(second(9)).await;
             assert_eq!(told().await, None, "who has just begun has better things to do");
             sleep(second(3)).await;
@@ -410,8 +410,8 @@ mod tests {
             assert_eq!(told().await, Some((70, 3)));
         };
         let mut publisher = Publisher::new(COLLECTOR, &context).later();
-        let looked = publisher.while_running(&context, || json!(checks.load(Ordering::Relaxed)), looking);
-        timeout(second(600), looked).await.unwrap();
+        let checked = publisher.while_running(&context, || json!(checks.load(Ordering::Relaxed)), checking);
+        timeout(second(600), checked).await.unwrap();
     }
 
     #[test]
@@ -424,14 +424,14 @@ mod tests {
         let told = json!({"current": {"task": "u/delete/3", "namespace": "ci-1",
             "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "admission_error": null});
         assert_eq!(serde_json::to_value(&worker).unwrap(), told);
-        let trouble =
+        let retry =
             JobRetry { reason: "refused".into(), what: "exceeded quota".into(), since, times: 3, not_before: since };
         let controller = ControllerBody {
             backlog: Some(7),
             outstanding: Some(8),
             running: 1,
             wanted: 2,
-            retries: vec![trouble],
+            retries: vec![retry],
             deleted: BTreeMap::from([("stale".into(), 3)]),
             installation: Some("nsm/nsm".into()),
         };

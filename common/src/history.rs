@@ -8,7 +8,7 @@ use crate::store::{Inserted, Result, Store};
 /// How many entries are read at once.
 const PAGE: usize = 500;
 
-/// What became of an append.
+/// The outcome of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
     /// It is durable, and folded into the record.
@@ -25,7 +25,7 @@ pub async fn load(store: &dyn Store, uid: &Uid) -> Result<Record> {
     read(store, uid).await.map(|(record, _)| record)
 }
 
-/// Loads a record, and makes its snapshot current where it lags: whoever wrote last may not have learned that it did,
+/// Loads a record, and makes its snapshot current where it lags: the last writer may not have learned that it did,
 /// or not have come to it, and lists are made of snapshots.
 ///
 /// # Errors
@@ -48,11 +48,11 @@ pub async fn append(
     store: &dyn Store,
     record: &mut Record,
     actor: &Actor,
-    fact: Event,
+    event: Event,
     now: Timestamp,
 ) -> Result<Appended> {
     let name = record.name.clone();
-    append_named(store, record, &name, actor, fact, now).await
+    append_named(store, record, &name, actor, event, now).await
 }
 
 /// Appends the next entry, with the name of the namespace: for the first one, before the record knows it.
@@ -64,7 +64,7 @@ pub async fn append_named(
     record: &mut Record,
     name: &str,
     actor: &Actor,
-    fact: Event,
+    event: Event,
     now: Timestamp,
 ) -> Result<Appended> {
     let entry = Entry {
@@ -74,7 +74,7 @@ pub async fn append_named(
         actor: actor.clone(),
         name: name.to_owned(),
         token: token(),
-        event: fact,
+        event,
     };
     debug_assert!(serde_json::to_vec(&entry).is_ok_and(|json| json.len() <= MAX_ENTRY_BYTES), "{entry:?}");
     match store.append(&entry).await? {
@@ -119,9 +119,9 @@ mod tests {
         Event::Released(Released { why: "for a test".into() })
     }
 
-    async fn write(store: &SharedStore, record: &mut Record, fact: Event) -> Appended {
+    async fn write(store: &SharedStore, record: &mut Record, event: Event) -> Appended {
         let actor = Actor::person("me");
-        append_named(&**store, record, "a", &actor, fact, Timestamp::UNIX_EPOCH).await.unwrap()
+        append_named(&**store, record, "a", &actor, event, Timestamp::UNIX_EPOCH).await.unwrap()
     }
 
     #[tokio::test]

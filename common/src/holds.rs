@@ -1,4 +1,4 @@
-//! The hold of deletions, as it stands in the store: one word for all processes, whoever leads.
+//! The hold of deletions, as it stands in the store: one state for all processes, no matter which leads.
 //!
 //! [`lifecycle::hold`] decides on it; a controller that leads writes it, and workers read it.
 
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_process_knows_the_last_word_whoever_wrote_it() {
+    async fn every_process_knows_the_last_state_and_not_who_wrote_it() {
         let (directory, store) = temporary().await;
         assert_eq!(last(&*store).await.unwrap(), None);
         let me = Actor::role("action-controller", "a");

@@ -127,8 +127,8 @@ impl HttpClient {
         }
     }
 
-    /// The answer to a GET of this address: that of the network, which whoever asks goes to in a way of its own, with
-    /// its own certificates, login and deadline; or the one that is told, of whoever is asked under these conditions.
+    /// The answer to a GET of this address: that of the network, which each caller reaches in a way of its own, with
+    /// its own certificates, login and deadline; or the one that this client was given for these conditions.
     ///
     /// # Errors
     /// Why none came.
@@ -192,7 +192,7 @@ fn told(flaw: &CertificateError) -> String {
     }
 }
 
-/// Whether a proxy answered 407 when it was asked for a connection. The client library tells that by these words alone:
+/// Whether a proxy answered 407 when a connection was requested. The client library tells that by these words alone:
 /// its type is private.
 fn wants_login(error: &reqwest::Error) -> bool {
     innermost(error).to_string().ends_with("proxy authorization required")

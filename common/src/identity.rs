@@ -42,8 +42,8 @@ pub async fn of_cluster(cluster: &Cluster) -> Result<Option<Uid>, ApiError> {
             Some(uid) => Ok(Some(Uid::new(uid))),
             None => Err(ApiError { doing, answer: ApiOutcome::Unclear, why: "the answer lacks it".to_owned() }),
         },
-        Err(trouble) if trouble.answer == ApiOutcome::Refused => Ok(None),
-        Err(trouble) => Err(trouble),
+        Err(error) if error.answer == ApiOutcome::Refused => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -133,11 +133,11 @@ pub async fn belong_together(
                     }
                     return Ok(hold_to(store, &uid, actor, clock.now()).await??);
                 }
-                Err(trouble) => {
+                Err(error) => {
                     if !std::mem::replace(&mut is_told, true) {
                         warn!(
                             "nothing begins before it is known whether this store, which knows no cluster and is not empty, \
-                             is of this one: {trouble}"
+                             is of this one: {error}"
                         );
                     }
                 }
@@ -150,9 +150,9 @@ pub async fn belong_together(
                     );
                 }
             }
-            Err(trouble) => {
+            Err(error) => {
                 if !std::mem::replace(&mut is_told, true) {
-                    warn!("nothing begins before it is known which cluster it is: {trouble}");
+                    warn!("nothing begins before it is known which cluster it is: {error}");
                 }
             }
         }
@@ -175,7 +175,7 @@ async fn is_known_or_kin(store: &dyn Store, cluster: &Cluster) -> anyhow::Result
              answers, `{name}` for one; use a store of its own (`store.url`), or another context; where this is the right \
              cluster, and all of them have gone, run `nsm approve --cluster`"
         ),
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     })
 }
 
@@ -202,7 +202,7 @@ pub async fn is_alone(context: &Context, role: &'static str, installation: &str)
     )
 }
 
-/// Another installation that was heard of lately, and the beat that tells of it.
+/// Another installation that was heard of lately, and the heartbeat that tells of it.
 fn other_installation<'a>(
     heartbeats: &'a [Heartbeat],
     own: &str,

@@ -34,7 +34,7 @@ pub enum JobKind {
 /// A job to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSpec {
-    /// Chosen by the caller so that starting the same job twice starts one: at most [`LONGEST_NAME`] lower case letters,
+    /// Chosen by the caller so that starting the same job twice starts one: at most [`MAX_NAME_LENGTH`] lower case letters,
     /// digits and dashes, at both ends a letter or digit. An ended job keeps its name until it is cleared away, so the
     /// next try has a number of its own at the end ([`turn_name`]).
     pub name: String,
@@ -86,7 +86,7 @@ pub enum JobState {
     Failed(String),
 }
 
-/// What became of a start.
+/// The outcome of a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Started {
     Now,
@@ -96,7 +96,7 @@ pub enum Started {
     Refused(String),
 }
 
-/// Why jobs could not be started or looked at.
+/// Why jobs could not be started or listed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing}: {why}")]
 pub struct JobError {
@@ -118,7 +118,7 @@ pub trait JobRunner: Debug + Send + Sync {
     async fn state(&self, name: &str) -> Result<Option<JobState>>;
     /// The jobs of a kind, those that ended included until they are cleared away, by name.
     async fn jobs(&self, kind: JobKind) -> Result<Vec<Job>>;
-    /// Waits until some job ends, at most `wait`. An end before the call is not waited for: look, then wait, then look.
+    /// Waits until some job ends, at most `wait`. An end before the call is not waited for: list, then wait, then list.
     async fn changed(&self, wait: Duration);
     /// Ends a job, if it runs, and clears away what it left. Do not use its name again: controllers of a cluster take a
     /// Job that follows at once for the former one, and wait for minutes.

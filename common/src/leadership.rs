@@ -3,7 +3,7 @@
 //! The crate that writes the Lease does not fence: it patches without a resourceVersion, so that of many candidates at
 //! once each is told that it won; its calls have no deadline; and it compares the Lease's time with our clock alone. So
 //! it is wrapped. Who won leads only after the Lease still named it a while later; every answer must name us, and in
-//! time by the monotonic clock; and whoever is not sure any more stops at once and ends the process.
+//! time by the monotonic clock; and a leader that is not sure any more stops at once and ends the process.
 //!
 //! **Nothing that must not happen twice rests on this.** Where clocks differ by more than a lease, or somebody deletes
 //! the Lease, two may lead for a moment: that costs work and breaks no rule.
@@ -30,7 +30,7 @@ use crate::{
     process::Running,
 };
 
-/// How often in the length of a lease it is looked at, by the leader and by those who wait.
+/// How often in the length of a lease it is read, by the leader and by those who wait.
 const MAX_READS: u32 = 5;
 
 /// The part of a lease for which who acquired it waits before it leads. A candidate that saw the Lease expired when we
@@ -95,7 +95,7 @@ where
 async fn win(election: &mut Election, turns: &Ticker) -> Instant {
     // Since when the lease names us, and how long it must.
     let mut ours: Option<(Instant, Duration)> = None;
-    let mut trouble = false;
+    let mut is_out_of_reach = false;
     loop {
         turns.tick();
         let asked = Instant::now();
@@ -104,11 +104,11 @@ async fn win(election: &mut Election, turns: &Ticker) -> Instant {
         if !matches!(answer, Answer::Ours) {
             ours = None;
         }
-        let was_trouble = std::mem::replace(&mut trouble, matches!(answer, Answer::Unknown(_)));
+        let was_out_of_reach = std::mem::replace(&mut is_out_of_reach, matches!(answer, Answer::Unknown(_)));
         let wait = match answer {
             Answer::Ours => {
                 // A story of two: both saw it expired; the other's patch came first, was confirmed, and ours wrote over
-                // it later. Then the other learns of it at its next look, and we lead when it has.
+                // it later. Then the other learns of it at its next read, and we lead when it has.
                 let needed = if took <= settling { settling } else { election.lease };
                 let (since, needed) = *ours.get_or_insert((Instant::now(), needed));
                 if since.elapsed() >= needed {
@@ -124,8 +124,8 @@ async fn win(election: &mut Election, turns: &Ticker) -> Instant {
                 }
             }
             Answer::Unknown(why) => {
-                if !was_trouble {
-                    warn!("lease `{}` cannot be looked at, so nobody here leads: {why}", election.name);
+                if !was_out_of_reach {
+                    warn!("lease `{}` cannot be read, so nobody here leads: {why}", election.name);
                 }
                 election.lease / MAX_READS
             }
@@ -139,17 +139,17 @@ async fn keep(election: &mut Election, won: Instant, turns: &Ticker, liveness: &
     let lease = election.lease;
     let mut until = won + lease;
     let watchdog = Watchdog::start(until, lease / SETTLING);
-    let mut trouble = false;
+    let mut is_out_of_reach = false;
     loop {
         turns.tick();
         sleep_until(until.min(Instant::now() + lease / MAX_READS)).await;
-        if let Some(stuck) = liveness.stuck() {
-            return stuck.to_string();
+        if let Some(stalled) = liveness.stuck() {
+            return stalled.to_string();
         }
         let asked = Instant::now();
         match timeout_at(until, election.ask()).await {
             Ok(Answer::Ours) => {
-                if std::mem::replace(&mut trouble, false) {
+                if std::mem::replace(&mut is_out_of_reach, false) {
                     info!("lease `{}` is kept again", election.name);
                 }
                 until = asked + lease;
@@ -158,7 +158,7 @@ async fn keep(election: &mut Election, won: Instant, turns: &Ticker, liveness: &
             Ok(Answer::Theirs { holder }) if holder.is_empty() => return "its lease was taken from it".to_owned(),
             Ok(Answer::Theirs { holder }) => return format!("`{holder}` does"),
             Ok(Answer::Unknown(why)) => {
-                if !std::mem::replace(&mut trouble, true) {
+                if !std::mem::replace(&mut is_out_of_reach, true) {
                     warn!("lease `{}` could not be kept, which is tried again: {why}", election.name);
                 }
             }

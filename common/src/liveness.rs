@@ -1,4 +1,4 @@
-//! What a process shows of itself to whoever looks after it: whether its loops turn, and its numbers.
+//! What a process shows of itself: the liveness of its loops, and its metrics.
 
 use std::{
     fmt,
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use crate::exposition::Format;
 
-/// A loop that did not turn for so many of its periods is stuck (ARCHITECTURE.md "What always holds").
+/// A loop that did not turn for so many of its periods is stalled (ARCHITECTURE.md "What always holds").
 const PERIODS: u32 = 3;
 
-/// The vitals of one process, shared by all that runs in it.
+/// The liveness and metrics of one process, shared by all that runs in it.
 #[derive(Clone, Default)]
 pub struct Liveness(Arc<Shared>);
 
@@ -41,7 +41,7 @@ pub struct Ticker {
     id: u64,
 }
 
-/// A loop that is stuck, and for how long it has not turned.
+/// A loop that is stalled, and for how long it has not turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StalledLoop {
     pub name: &'static str,
@@ -57,12 +57,12 @@ impl Liveness {
         Ticker { liveness: self.clone(), id }
     }
 
-    /// The loop that is stuck, if one is: the first of them.
+    /// The loop that is stalled, if one is: the first of them.
     #[must_use]
     pub fn stuck(&self) -> Option<StalledLoop> {
         let loops = self.loops();
-        let stuck = loops.iter().find(|it| it.turned.elapsed() > it.period * PERIODS)?;
-        Some(StalledLoop { name: stuck.name, since: stuck.turned.elapsed() })
+        let stalled = loops.iter().find(|it| it.turned.elapsed() > it.period * PERIODS)?;
+        Some(StalledLoop { name: stalled.name, since: stalled.turned.elapsed() })
     }
 
     /// Lets a role register what it counts, under names that no other has.
@@ -102,7 +102,7 @@ impl Drop for Ticker {
 
 impl fmt::Debug for Liveness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vitals").field("loops", &*self.loops()).finish_non_exhaustive()
+        f.debug_struct("Liveness").field("loops", &*self.loops()).finish_non_exhaustive()
     }
 }
 
@@ -121,11 +121,11 @@ mod tests {
     const PERIOD: Duration = Duration::from_secs(10);
 
     fn name(liveness: &Liveness) -> Option<&'static str> {
-        liveness.stuck().map(|stuck| stuck.name)
+        liveness.stuck().map(|stalled| stalled.name)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_is_stuck_after_three_periods_without_a_turn() {
+    async fn a_loop_is_stalled_after_three_periods_without_a_turn() {
         let liveness = Liveness::default();
         let turns = liveness.watch("planner", PERIOD);
         advance(PERIOD * 3).await;

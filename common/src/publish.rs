@@ -1,4 +1,4 @@
-//! Telling others where to look. A nudge that is lost costs latency, so nobody waits for one or fails over one.
+//! Publishing messages to others. One that is lost costs latency, so nobody waits for one or fails over one.
 
 use lifecycle::{Record, Task, record::Phase};
 use tracing::debug;
@@ -26,7 +26,7 @@ fn taken(about: &str, published: Result<()>) -> bool {
     match published {
         Ok(()) => true,
         Err(error) => {
-            debug!(error = &error as &dyn std::error::Error, "a nudge about `{about}` was lost");
+            debug!(error = &error as &dyn std::error::Error, "a message about `{about}` is lost");
             false
         }
     }

@@ -1,4 +1,4 @@
-//! The queue: nudges and hands out work. Every message is a hint; losing all of them costs latency and nothing else.
+//! The queue: publishes events and hands out work. No message is believed; losing all of them costs latency and nothing else.
 
 mod amqp;
 mod memory;
@@ -15,7 +15,7 @@ use crate::{config::QueueSettings, store::is_scheme};
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Route {
-    /// Something happened to a namespace: to the planner, and to whoever else listens.
+    /// Something happened to a namespace: to the planner, and to everybody else who listens.
     Events,
     /// A task for one worker.
     Tasks,
@@ -24,12 +24,12 @@ pub enum Route {
     CiEvents,
 }
 
-/// What is sent: a place to look, and nothing that could be believed.
+/// What is sent: what to check, and nothing that could be believed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// The version of this shape, 1.
     pub v: u32,
-    /// A uid, a task's id, or the key of what a CI system is asked for.
+    /// A uid, a task's id, or the key of what a CI system is queried for.
     pub about: String,
 }
 
@@ -59,13 +59,13 @@ pub type Result<T> = std::result::Result<T, QueueError>;
 pub trait Delivery: Debug + Send {
     /// What was sent; `None` where it cannot be decoded.
     fn message(&self) -> Option<&Message>;
-    /// The facts that follow from it are durable, or it has no effect: it need not come again.
+    /// The events that follow from it are durable, or it has no effect: it need not come again.
     async fn ack(self: Box<Self>) -> Result<()>;
     /// It cannot be decoded: to the dead letters.
     async fn reject(self: Box<Self>) -> Result<()>;
 }
 
-/// A consumer of one route. Several share the messages, but each has every hint. It outlives outages: while there is no
+/// A consumer of one route. Several share the messages, but each has every CI event. It outlives outages: while there is no
 /// queue, no message comes.
 ///
 /// A consumer has one message in hand at a time: the next may wait until that is settled.
@@ -78,7 +78,7 @@ pub trait Consumer: Debug + Send {
 /// The port. Every call ends within 5 s.
 #[async_trait]
 pub trait Queue: Debug + Send + Sync {
-    /// Hands a message over; when it returns, the queue has it, or where it is a hint nobody listens. Of identical messages
+    /// Hands a message over; when it returns, the queue has it, or where it is a CI event nobody listens. Of identical messages
     /// that wait at the same time, one may be delivered for all.
     async fn publish(&self, route: Route, message: &Message) -> Result<()>;
     /// As [`publish`](Self::publish) to [`Route::Events`], under a topic by which others may choose.
@@ -88,7 +88,7 @@ pub trait Queue: Debug + Send + Sync {
     }
     /// Begins to consume. It does not fail because the queue is out of reach.
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>>;
-    /// How many messages wait for a worker; of hints, which wait for nobody, none.
+    /// How many messages wait for a worker; of CI events, which wait for nobody, none.
     async fn backlog(&self, route: Route) -> Result<usize>;
     /// Registers what it counts, if anything.
     fn register(&self, _registry: &mut Registry) {}

@@ -15,10 +15,10 @@ use crate::{
     timings::Timings,
 };
 
-/// How much is looked at, and how much removed, at once.
+/// How much is read, and how much removed, at once.
 const PAGE: usize = 500;
 
-/// Whatever is configured, so long everything is remembered: nobody who judges or acts looks further back.
+/// Everything is kept for so long, whatever is configured: no decision reads further back.
 const MIN_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was removed.
@@ -26,7 +26,7 @@ const MIN_RETENTION: SignedDuration = SignedDuration::from_hours(24);
 pub struct Pruned {
     /// Namespaces of which nothing is left.
     pub histories: u64,
-    /// Slots of the budget and of waves.
+    /// Slots of the budget and of unannounced deletions.
     pub slots: u64,
     pub heartbeats: u64,
     /// What sources said once.

@@ -1,6 +1,6 @@
 //! The whole on one page, for people and programs: `nsm status` and `nsm workers` show it, and the API serves it.
 //!
-//! It is read from the store alone, so that it shows what is on record, wherever it is asked for. Nothing is decided on
+//! It is read from the store alone, so that it shows what is on record, wherever it is requested. Nothing is decided on
 //! it: lists may lag.
 
 mod gauges;
@@ -35,7 +35,7 @@ pub use gauges::register;
 /// How many snapshots are read at once.
 const PAGE: usize = 500;
 
-/// The most that is listed of what is stuck or under way. All are counted.
+/// The most that is listed of what is stalled or under way. All are counted.
 const LISTED: usize = 100;
 
 /// How the roles of controllers end.
@@ -44,16 +44,16 @@ const CONTROLLER: &str = "-controller";
 /// The whole on one page. Fields are only ever added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
-    /// When it was looked.
+    /// When the status was read.
     pub at: Timestamp,
-    /// As whoever looks is configured.
+    /// The mode of the process that answers.
     pub mode: Mode,
     pub configuration: Configuration,
     /// The stop in force.
     pub stop: Option<Decreed>,
     /// The approval in force.
     pub approval: Option<Decreed>,
-    /// The doubt about this store that nobody answered.
+    /// The store mismatch that nobody answered.
     pub mismatch: Option<Decreed>,
     /// The hold in force: deletions that were accepted do not end, for a reason that holds every namespace, so the rest
     /// waits.
@@ -88,29 +88,29 @@ pub struct Overview {
     /// What is to be done and waits for nothing that it names, the first of them.
     pub stuck: Vec<StuckLine>,
     pub stuck_in_all: u64,
-    /// Deletions that wait until it can be looked at again whether what led to them still is so.
+    /// Deletions that wait until it can be checked again whether what led to them still is so.
     #[serde(default)]
     pub wait_for_evidence: u64,
-    /// Namespaces whose marks do not agree with their histories: they are not deleted until somebody vouches for the store.
+    /// Namespaces whose record markers do not agree with their histories: they are not deleted until somebody trusts the store.
     #[serde(default)]
     pub marker_mismatches: u64,
     /// Deletions in the present window.
     pub budget: Use,
-    /// Deletions that nobody foretold in the present window.
+    /// Unannounced deletions in the present window.
     pub unannounced: Use,
 }
 
 /// The configuration in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Configuration {
-    /// The hash of the one in force; `None`: none was decreed yet, and nothing is deleted.
+    /// The hash of the one in force; `None`: none was recorded yet, and nothing is deleted.
     pub in_force: Option<String>,
     pub since: Option<Timestamp>,
-    /// The hash of the one that whoever looks has. With another one nothing is deleted.
+    /// The hash of the one of the process that answers. With another one nothing is deleted.
     pub here: String,
 }
 
-/// What somebody decreed.
+/// What somebody recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Standing)]
 pub struct Decreed {
@@ -174,7 +174,7 @@ pub struct StuckLine {
     pub why: String,
 }
 
-/// How much of a rate_limit is used in the present window.
+/// How much of a rate limit is used in the present window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Use {
     pub used: u64,
@@ -242,7 +242,7 @@ pub async fn outages(store: &dyn Store, now: Timestamp) -> Result<Vec<Outage>> {
     Ok(outages_of(&store.heartbeats(heartbeat::MAX_HEARTBEATS).await?, now))
 }
 
-/// The whole, as it is now by the store. `now` is the time of whoever looks.
+/// The whole, as it is now by the store. `now` is the time of the caller.
 ///
 /// # Errors
 /// When the store is out of reach or damaged.
@@ -374,10 +374,10 @@ impl Snapshots {
             }
         }
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
-        if let Some(stuck) = stalled(policy, record).filter(|stuck| stuck.from <= now) {
+        if let Some(stalled) = stalled(policy, record).filter(|stalled| stalled.from <= now) {
             self.stuck_in_all += 1;
             if self.stuck.len() < LISTED {
-                let (since, why) = (stuck.from, stuck.why);
+                let (since, why) = (stalled.from, stalled.why);
                 self.stuck.push(StuckLine { namespace: namespace.clone(), uid: uid.clone(), since, why });
             }
         }
@@ -546,7 +546,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn workers_are_dead_or_alive_by_their_last_beat() {
+    async fn workers_are_dead_or_alive_by_their_last_heartbeat() {
         let (_directory, store) = temporary().await;
         heartbeat(&store, "action", "b", "09:59:00", json!({"done": 3})).await;
         heartbeat(&store, "action", "a", "09:58:29", json!("of a later version")).await;
@@ -658,12 +658,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_tells_who_leads_what_waits_and_what_is_stuck() {
+    async fn the_page_tells_who_leads_what_waits_and_what_is_stalled() {
         let (_directory, store) = temporary().await;
         let settings = settings();
-        let trouble = json!({"reason": "refused", "what": "exceeded quota", "since": at("09:50:00"), "times": 4,
+        let retry = json!({"reason": "refused", "what": "exceeded quota", "since": at("09:50:00"), "times": 4,
             "not_before": at("10:00:08")});
-        let told = json!({"backlog": 7, "running": 1, "wanted": 3, "retries": [trouble]});
+        let told = json!({"backlog": 7, "running": 1, "wanted": 3, "retries": [retry]});
         heartbeat(&store, "action-controller", "p.1", "09:59:50", told).await;
         let checks = json!({"known": 1, "unknown": 0, "contested": 2});
         let told = json!({"shard": 1, "of": 2, "slot": null, "watched": 1, "checks": checks});

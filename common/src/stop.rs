@@ -37,7 +37,7 @@ const CONCURRENCY: usize = 16;
 /// How long each half of a stop may take, the way there included.
 const HALF_TIMEOUT: Duration = Duration::from_secs(13);
 
-/// How long a stop may take, with the fences: whoever throws it waits for an answer, and may throw it again.
+/// How long a stop may take, with the fences: the caller that activates it waits for an answer, and may activate it again.
 const STOP_TIMEOUT: Duration = Duration::from_millis(14_500);
 
 /// The way to the store or to the cluster: it is gone once, when there is something to do, and may lead nowhere.
@@ -48,7 +48,7 @@ pub fn gone<'a, T: Clone + Send + 'a>(to: std::result::Result<T, String>) -> Dep
     future::ready(to).boxed().shared()
 }
 
-/// Where a stop is thrown and taken back, and by whom. What is out of reach says why.
+/// Where a stop is activated and released, and by whom. What is out of reach says why.
 #[derive(Debug)]
 pub struct EmergencyStop<'a> {
     pub store: Dependency<'a, SharedStore>,
@@ -90,11 +90,11 @@ pub struct Released {
 pub struct Unchanged(String);
 
 impl EmergencyStop<'_> {
-    /// Throws the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
-    /// accepted until the stop is taken back (docs/design/protocol.md S13). Safe to repeat. It takes less than 15 s,
+    /// Activates the stop. When it returns and names nothing failed or unfenced, no deletion of this program will be
+    /// accepted until the stop is released (docs/design/protocol.md S13). Safe to repeat. It takes less than 15 s,
     /// whatever hangs: what took too long is named.
     ///
-    /// A worker that wrote its intent before the switch was thrown is found here and fenced; one that writes it
+    /// A worker that wrote its intent before the stop was activated is found here and fenced; one that writes it
     /// afterwards reads the switch once more before it sends. One that does neither meets the binding.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl EmergencyStop<'_> {
         match (&switched, &bound) {
             (Err(why), Some(Ok(()))) => {
                 activated.failed.push(format!(
-                    "the switch is not known to be written, and what was under way was not looked for, so the stop \
+                    "the switch is not known to be written, and what was under way was not searched for, so the stop \
                      rests on the admission policy alone: {why}"
                 ));
                 return Ok(activated);
@@ -153,7 +153,7 @@ impl EmergencyStop<'_> {
         };
         let failed = |error: &dyn std::error::Error| {
             let half = if was_bound { "the admission policy is no longer bound, but " } else { "" };
-            stays(format!("{half}the switch could not be taken back: {error}"))
+            stays(format!("{half}the switch could not be released: {error}"))
         };
         let stop = controls::stopped(&*store).await.map_err(|error| failed(&error))?;
         if stop.is_some() {
@@ -205,19 +205,19 @@ impl EmergencyStop<'_> {
         let Some(open) = record.open.clone() else { return Ok(false) };
         let cluster = self.cluster.clone().await?;
         let proof = fence(&cluster, &record.name, &record.uid, self.keys, open.seq, &open.intended).await;
-        let proof = proof.map_err(|trouble| trouble.to_string())?;
+        let proof = proof.map_err(|error| error.to_string())?;
         if proof == Fenced::Gone {
             // In another cluster it never was.
             identity::still_answers(store, &cluster).await.map_err(|error| error.to_string())?;
         }
-        let fact = proof.outcome(open.seq, &open.intended);
-        let accepted = matches!(fact, Event::ActionDone(_));
+        let event = proof.outcome(open.seq, &open.intended);
+        let accepted = matches!(event, Event::ActionDone(_));
         for _ in 0..TRIES {
             if record.open.as_ref().is_none_or(|still| still.seq != open.seq) {
                 break;
             }
-            // The fence stands, whoever writes down what it proved.
-            match append(store, &mut record, self.actor, fact.clone(), self.clock.now()).await {
+            // The fence stands, no matter who writes down what it proved.
+            match append(store, &mut record, self.actor, event.clone(), self.clock.now()).await {
                 Ok(Appended::Written) => {
                     let _ = store.put_snapshot(&record).await;
                 }
@@ -283,7 +283,7 @@ mod tests {
     use crate::store::temporary;
 
     /// What comes of a stop where the cluster hangs, and the store too if there is none, after how many seconds.
-    async fn throw(
+    async fn activate(
         store: Option<SharedStore>,
         policy: Option<&str>,
     ) -> (std::result::Result<Activated, Unchanged>, u64) {
@@ -300,7 +300,7 @@ mod tests {
         tokio::time::pause();
         let begin = Instant::now();
         let activated = board.throw(None).await;
-        assert!(board.switched.is_cancelled(), "whoever waits for the switch waits no longer");
+        assert!(board.switched.is_cancelled(), "those who wait for the switch wait no longer");
         (activated, begin.elapsed().as_secs())
     }
 
@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn a_cluster_that_hangs_is_named_and_the_switch_is_written() {
         let (_directory, store) = temporary().await;
-        let (activated, seconds) = throw(Some(store.clone()), Some("guard")).await;
+        let (activated, seconds) = activate(Some(store.clone()), Some("guard")).await;
         let expected = format!("the apiserver does not refuse by itself, the stop rests on the switch: {LATE}");
         assert_eq!(activated.unwrap().failed, [expected]);
         assert!(seconds < 15, "{seconds}");
@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_both_hang_nothing_is_known_to_be_stopped() {
-        let (activated, seconds) = throw(None, Some("guard")).await;
+        let (activated, seconds) = activate(None, Some("guard")).await;
         let expected = Unchanged(format!("nothing is known to be stopped: {LATE}; {LATE}"));
         assert_eq!((activated, seconds), (Err(expected), 13));
     }
@@ -343,7 +343,7 @@ mod tests {
             .unwrap();
             store.append(&entry).await.unwrap();
         }
-        let (activated, seconds) = throw(Some(store), None).await;
+        let (activated, seconds) = activate(Some(store), None).await;
         assert_eq!(activated.unwrap().unfenced, [("ci-42".to_owned(), LATE.to_owned())]);
         assert!(seconds < 15, "{seconds}");
     }

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use self::{mongo::MongoStore, sqlite::SqliteStore};
 
-/// What became of an insert.
+/// The outcome of an insert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inserted {
     /// It is durable under its id, by this writer: now, or by an earlier try whose reply was lost.
@@ -32,7 +32,7 @@ pub enum Inserted {
     Taken,
 }
 
-/// A claim on a number within a group, good for ever: budget slots, and the log of what people and leaders decreed.
+/// A claim on a number within a group, good for ever: budget slots, and the log of what people and leaders recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub kind: ClaimKind,
@@ -65,12 +65,12 @@ pub struct Heartbeat {
     pub id: String,
     pub role: String,
     pub started: Timestamp,
-    /// The last beat.
+    /// The last heartbeat.
     pub at: Timestamp,
     pub body: Value,
 }
 
-/// What was observed of a namespace over time, so that whoever looks next goes on from there.
+/// What was observed of a namespace over time, so that the next observer goes on from there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Observed {
@@ -78,7 +78,7 @@ pub struct Observed {
     /// When the annotations were last put right without an entry of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repaired_at: Option<Timestamp>,
-    /// What of its owner's wishes is malformed, as it was told last, in a number.
+    /// What of its owner overrides is malformed, as it was told last, in a number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub malformed: Option<i64>,
     /// When the pods were last listed that were left in it, where its deletion does not end.
@@ -102,7 +102,7 @@ pub enum StoreError {
     /// Out of reach, too slow, locked or full: worth another try.
     #[error("cannot {doing}: {why}")]
     Unavailable { doing: String, why: String },
-    /// What is there is not what this program wrote. A person has to look.
+    /// What is there is not what this program wrote. A person has to act.
     #[error("cannot {doing}: the store is damaged: {why}")]
     Damaged { doing: String, why: String },
     /// The caller asks for what no store keeps, such as an entry beyond [`lifecycle::event::MAX_ENTRY_BYTES`]. Nothing
@@ -207,13 +207,13 @@ pub trait Store: Debug + Send + Sync {
     /// The claim with the highest number in a group.
     async fn last_claim(&self, kind: ClaimKind, group: &str) -> Result<Option<Claim>>;
 
-    /// Keeps the last beat of an instance, whatever was there.
+    /// Keeps the last heartbeat of an instance, whatever was there.
     async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()>;
 
-    /// The last beats by id, at most `limit`, whoever is dead.
+    /// The last heartbeats by id, at most `limit`, of the dead too.
     async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>>;
 
-    /// Removes the last beat of an instance, if there is one.
+    /// Removes the last heartbeat of an instance, if there is one.
     async fn remove_heartbeat(&self, id: &str) -> Result<()>;
 
     /// Removes everything about a namespace that is gone: its history, what was observed, and then its snapshot. Safe to repeat. Where it
@@ -221,7 +221,7 @@ pub trait Store: Debug + Send + Sync {
     async fn forget(&self, uid: &Uid) -> Result<()>;
 
     /// Removes claims of windows whose group, an instant, lies before `before`, at most `limit`. Returns how many there
-    /// were: fewer than `limit` means that none is left. Decrees are never forgotten: of [`ClaimKind::Controls`] it is
+    /// were: fewer than `limit` means that none is left. Control records are never forgotten: of [`ClaimKind::Controls`] it is
     /// [`StoreError::Refused`].
     async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize>;
 

@@ -34,11 +34,11 @@ pub struct Timings {
     /// Length of a window of the budget and of its limit for unannounced deletions. Default: 600 s
     /// (docs/design/protocol.md S6, S7).
     pub budget_window: Duration,
-    /// Time for residents to begin before anything else is scheduled. Default: 60 s, longer than a pod takes to start.
+    /// Time for run loops to begin before anything else is scheduled. Default: 60 s, longer than a pod takes to start.
     pub schedule_grace: Duration,
     /// Length of a watch, after which it is resumed. Default: 60 s: a dead watch is noticed within about a minute.
     pub watch_timeout: Duration,
-    /// Time for which a resident stays beyond its slot. Default: 60 s, in which its successor begins and lists.
+    /// Time for which a run loop stays beyond its slot. Default: 60 s, in which its successor begins and lists.
     pub hand_over_overlap: Duration,
     /// Interval of heartbeats at rest. Default: 30 s, a third of the time after which somebody counts as dead.
     pub heartbeat_interval: Duration,
@@ -50,7 +50,7 @@ pub struct Timings {
     pub admission_retry_interval: Duration,
     /// Time for a pod to start before its failure is looked up. Default: 20 s, in which images are pulled.
     pub pod_start_grace: Duration,
-    /// Time from a deletion's acceptance to when it counts as stalled, and is looked at for what holds it. Default: 900 s
+    /// Time from a deletion's acceptance to when it counts as stalled, and is checked for what holds it. Default: 900 s
     /// (docs/design/protocol.md L3).
     pub stalled_after: Duration,
 }

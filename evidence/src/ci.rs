@@ -1,9 +1,9 @@
-//! What became of the pipelines that made namespaces: one request for each pipeline, however many namespaces it made
+//! The outcome of the pipelines that made namespaces: one request for each pipeline, however many namespaces it made
 //! (docs/design/lifecycle.md section 3).
 //!
 //! Nothing here fails: whatever is wrong with a CI system or its answer is Unknown. That a pipeline is not found proves
 //! nothing by itself, for so is answered who may not see it, too: its project must be found with the same token, and the
-//! pipeline be missing still some time later. What was cancelled is looked at together with its branch: its successor
+//! pipeline be missing still some time later. What was cancelled is checked together with its branch: its successor
 //! cancels a pipeline, too.
 
 mod client;
@@ -52,7 +52,7 @@ pub use self::{
     verdict::verdict,
 };
 
-/// How a CI system is asked, and how its answers are read.
+/// How a CI system is queried, and how its answers are read.
 trait System: fmt::Debug + Send + Sync {
     /// Where it tells of a pipeline or a merge request.
     fn origin(&self, base: &Url, pipeline: &CiObjectRef) -> Url;
@@ -72,11 +72,11 @@ trait System: fmt::Debug + Send + Sync {
     /// Where it lists the pipelines of the same branch, or merge request.
     fn lists(&self, base: &Url, pipeline: &CiObjectRef, runs_for: &RunsFor) -> Vec<Url>;
 
-    /// What it lists, or why that is not believed. `there` is the pipeline that it is asked for, `at` when.
+    /// What it lists, or why that is not believed. `there` is the pipeline that it is queried for, `at` when.
     fn list(&self, pipeline: &CiObjectRef, there: &There, body: &[u8], at: Timestamp) -> Result<List, String>;
 }
 
-/// The CI systems that are asked, each with what is to be kept in mind of it. Shared by all who ask in a process.
+/// The CI systems that are queried, each with what is to be kept in mind of it. Shared by all who ask in a process.
 #[derive(Debug, Default)]
 pub struct Sources(Mutex<BTreeMap<CiSystem, Arc<Source>>>);
 
@@ -92,7 +92,7 @@ pub struct Source {
 /// What came of one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// When was asked.
+    /// When it was queried.
     pub at: Timestamp,
     /// What is known of it by now, for the next question.
     pub known: Option<Known>,
@@ -100,7 +100,7 @@ pub struct Look {
     pub trouble: Option<CiError>,
 }
 
-/// One question: what is asked for, when, and on which way.
+/// One query: what for, when, and on which way.
 #[derive(Clone, Copy, Debug)]
 struct Question<'a> {
     pipeline: &'a CiObjectRef,
@@ -132,7 +132,7 @@ impl Sources {
 }
 
 impl Look {
-    /// Whether another says the same, whenever was asked.
+    /// Whether another says the same, whenever it was queried.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         let is_same = match (&self.known, &other.known) {
@@ -142,7 +142,7 @@ impl Look {
         is_same && self.trouble.is_some() == other.trouble.is_some()
     }
 
-    /// Nothing was asked, for what was known before cannot be read.
+    /// Nothing was queried, for what was known before cannot be read.
     #[must_use]
     pub fn unrecalled(at: Timestamp, error: &StoreError) -> Self {
         let why = format!("what was known of it before cannot be read: {error}");
@@ -154,9 +154,9 @@ impl Look {
     fn ran<'a>(&'a self, job: &'a CiObjectRef) -> Result<Ran<'a>, String> {
         let last = self.known.as_ref().and_then(Known::last);
         match (last.and_then(|there| there.ran_for.as_ref()), &self.trouble) {
-            (_, Some(trouble)) if job.system == CiSystem::Github => Err(trouble.why.clone()),
+            (_, Some(error)) if job.system == CiSystem::Github => Err(error.why.clone()),
             (Some(ran_for), _) => Ok(Ran { job, ran_for }),
-            (None, Some(trouble)) => Err(trouble.why.clone()),
+            (None, Some(error)) => Err(error.why.clone()),
             (None, None) => Err(format!("{job} is not found")),
         }
     }
@@ -175,24 +175,24 @@ pub fn proof(
     }
 }
 
-fn ran<'a>((job, look): (&'a CiObjectRef, Option<&'a Look>)) -> Result<Ran<'a>, String> {
-    look.map_or_else(|| Err(format!("{} was not asked for {job} yet", job.system.name())), |look| look.ran(job))
+fn ran<'a>((job, answer): (&'a CiObjectRef, Option<&'a Look>)) -> Result<Ran<'a>, String> {
+    answer.map_or_else(|| Err(format!("{} was not asked for {job} yet", job.system.name())), |answer| answer.ran(job))
 }
 
-/// What follows for a namespace by what was written down last of its pipeline and its merge request, which nobody is asked for;
-/// `None`: nothing was, or nothing is asked for.
+/// What follows for a namespace by what was written down last of its pipeline and its merge request, with no query;
+/// `None`: nothing was, or nothing is queried.
 pub async fn recorded(settings: &Settings, namespace: &Namespace, store: &dyn Store) -> Option<Condition> {
     let links = Links::of(namespace, settings.policies.for_namespace(namespace)?);
-    let (sources, mut looks) = (Sources::default(), Vec::new());
+    let (sources, mut answers) = (Sources::default(), Vec::new());
     for origin in links.origins() {
         let known = sources.get(settings, origin.system)?.recall(origin, store).await.ok()??;
-        looks.push((origin, Look { at: known.at, known: Some(known), trouble: None }));
+        answers.push((origin, Look { at: known.at, known: Some(known), trouble: None }));
     }
-    let look = |origin: &CiObjectRef| looks.iter().find(|(of, _)| *of == origin).map(|(_, look)| look);
-    verdict(&links, &settings.ci, look).seen().cloned()
+    let answer = |origin: &CiObjectRef| answers.iter().find(|(of, _)| *of == origin).map(|(_, answer)| answer);
+    verdict(&links, &settings.ci, answer).seen().cloned()
 }
 
-/// What a CI system is asked for about a namespace.
+/// What a CI system is queried for about a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub origin: CiObjectRef,
@@ -200,7 +200,7 @@ pub struct Asked {
     pub answered_at: Option<Timestamp>,
 }
 
-/// What the CI systems are asked for about a namespace, by its labels.
+/// What the CI systems are queried for about a namespace, by its labels.
 pub async fn asked(settings: &Settings, namespace: &Namespace, store: &dyn Store) -> Vec<Asked> {
     let Some(policy) = settings.policies.for_namespace(namespace) else { return Vec::new() };
     let (links, sources, mut all) = (Links::of(namespace, policy), Sources::default(), Vec::new());
@@ -227,26 +227,26 @@ impl Source {
         self.pace().ready_at(now, self.settings.requests_per_minute)
     }
 
-    /// Counts a question, which is to be asked by [`Source::look_now`]. Whoever begins several at a time counts each before
+    /// Counts a query, which [`Source::look_now`] is to make. A caller that begins several at a time counts each before
     /// it begins the next: those that came too early would not be asked.
     pub fn begin(&self) {
         self.pace().asked(Instant::now());
     }
 
-    /// Asks once what became of a pipeline. It takes at most twice ten seconds. Where it is too early for another question
-    /// none is asked.
+    /// Queries once for the outcome of a pipeline. It takes at most twice ten seconds. Where it is too early for another query
+    /// none is made.
     pub async fn look(&self, pipeline: &CiObjectRef, before: Option<Known>, clock: &Clock, web: &HttpClient) -> Look {
         let now = Instant::now();
         if now < self.ready_at(now) {
             let why = format!("{} is not asked for {pipeline} now, to spare it", self.of.name());
-            let trouble = Some(CiError { why, is_of_all: false, wait: None });
-            return Look { at: clock.now(), known: before.and_then(Known::found_or_not), trouble };
+            let error = Some(CiError { why, is_of_all: false, wait: None });
+            return Look { at: clock.now(), known: before.and_then(Known::found_or_not), trouble: error };
         }
         self.begin();
         self.look_now(pipeline, before, clock, web).await
     }
 
-    /// As [`Source::look`], where it is not too early, and the question is counted.
+    /// As [`Source::look`], where it is not too early, and the query is counted.
     pub async fn look_now(
         &self,
         pipeline: &CiObjectRef,
@@ -254,7 +254,7 @@ impl Source {
         clock: &Clock,
         web: &HttpClient,
     ) -> Look {
-        // What is answered was so at the latest when it was asked.
+        // What is answered was so at the latest when it was queried.
         let at = clock.now();
         let asked = Question { pipeline, at, web };
         match self.ask(asked, before.as_ref()).await {
@@ -262,9 +262,9 @@ impl Source {
                 self.pace().went_well();
                 Look { at, known: Some(known), trouble: None }
             }
-            Err(trouble) => {
-                self.pace().went_wrong(&trouble, self.settings.check_every, Instant::now());
-                Look { at, known: before.and_then(Known::found_or_not), trouble: Some(trouble) }
+            Err(error) => {
+                self.pace().went_wrong(&error, self.settings.check_every, Instant::now());
+                Look { at, known: before.and_then(Known::found_or_not), trouble: Some(error) }
             }
         }
     }
@@ -293,7 +293,7 @@ impl Source {
     /// What others wrote down of a pipeline; `None`: nothing.
     ///
     /// # Errors
-    /// That the store cannot be asked. Then nobody knows what was seen before, and nothing may be concluded from an answer.
+    /// That the store cannot be read. Then nobody knows what was seen before, and nothing may be concluded from an answer.
     pub async fn recall(&self, pipeline: &CiObjectRef, store: &dyn Store) -> Result<Option<Known>, StoreError> {
         let note = store.note(&self.about(pipeline)).await?;
         Ok(note.and_then(|note| serde_json::from_value::<Known>(note.body).ok()).map(Known::recalled))
@@ -352,7 +352,7 @@ impl Source {
         let id = known.last().and_then(|last| last.project_id);
         match got.status {
             StatusCode::OK if self.system().is_project(pipeline, id, &got.body) => Ok(known),
-            // A name that was given again is no trouble of the others.
+            // A name that was given again is no failure of the others.
             StatusCode::OK => {
                 let why = format!("the answer of {} is about another project", self.of.name());
                 Err(CiError { why, is_of_all: false, wait: None })
@@ -366,7 +366,7 @@ impl Source {
         }
     }
 
-    /// A pipeline, and where it was cancelled what became of its branch.
+    /// A pipeline, and where it was cancelled the outcome of its branch.
     async fn with_sequel(&self, asked: Question<'_>, there: There) -> Result<There, CiError> {
         let Question { pipeline, at, .. } = asked;
         if pipeline.kind != CiObjectKind::Pipeline || !there.is_cancelled {
@@ -403,7 +403,7 @@ impl Source {
     /// Why an answer says nothing.
     fn refusal(&self, got: &Got, pipeline: &CiObjectRef) -> CiError {
         let file = self.settings.token_file.display();
-        let hint = match got.status {
+        let reason = match got.status {
             StatusCode::UNAUTHORIZED => format!(": it does not take the token in `{file}`"),
             StatusCode::FORBIDDEN if got.wait.is_none() => {
                 format!(": the token in `{file}` may not see the pipelines of project {}", pipeline.project)
@@ -421,7 +421,7 @@ impl Source {
             _ => false,
         };
         let is_of_all = !is_of_one;
-        CiError { why: format!("{} answered {}{hint}", self.of.name(), got.status), is_of_all, wait: got.wait }
+        CiError { why: format!("{} answered {}{reason}", self.of.name(), got.status), is_of_all, wait: got.wait }
     }
 
     fn all(&self, why: String) -> CiError {

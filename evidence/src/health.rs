@@ -1,4 +1,4 @@
-//! The health of namespaces: one look at the sources that speak of all of them, and what it says of each.
+//! The health of namespaces: one sample of the sources that speak of all of them, and what it says of each.
 //!
 //! The sources are [`prometheus`](crate::prometheus) and the [`workloads`](crate::workloads).
 
@@ -27,7 +27,7 @@ pub const PROMETHEUS: &str = "prometheus";
 /// The name of the workloads as a source, for status pages.
 pub const KUBERNETES: &str = "kubernetes";
 
-/// One look at the health of all namespaces.
+/// One sample of the health of all namespaces.
 #[derive(Debug)]
 pub struct Rounds {
     at: Timestamp,
@@ -36,7 +36,7 @@ pub struct Rounds {
     workloads: Option<workloads::Look>,
 }
 
-/// Looks once at all namespaces; what their workloads say at that instant is known already. What cannot be looked at is
+/// Samples all namespaces once; what their workloads say at that instant is known already. What cannot be checked is
 /// Unknown, and no error.
 pub async fn look(
     settings: HealthSettings,
@@ -52,7 +52,7 @@ pub async fn look(
     Rounds { at, every, prometheus, workloads }
 }
 
-/// Looks at one namespace afresh, where its policy asks for its health.
+/// Checks one namespace afresh, where its policy asks for its health.
 pub async fn look_at(
     settings: &Settings,
     policy: Option<&Policy>,
@@ -74,7 +74,7 @@ pub async fn look_at(
     Some(rounds)
 }
 
-/// What is known of the health of a namespace by a look, where that is to be known. `episode` is the number of the entry
+/// What is known of the health of a namespace by a sample, where that is to be known. `status_generation` is the number of the entry
 /// that brought the status of now, and its instant.
 #[must_use]
 pub fn checkup(
@@ -84,12 +84,12 @@ pub fn checkup(
     namespace: &Namespace,
 ) -> Check<HealthCheck> {
     let Some(terms) = policy.and_then(|policy| policy.health) else { return Check::Disabled };
-    // What was looked at before there was this namespace says nothing of it. Its creation is told in whole seconds.
+    // What was sampled before there was this namespace says nothing of it. Its creation is told in whole seconds.
     let born = saturating_add(namespace.created, SignedDuration::from_secs(1));
     let Some(rounds) = rounds.filter(|rounds| rounds.at >= born) else { return Check::Pending };
     let status_generation = (status_generation, since.unwrap_or(rounds.at));
-    let look = rounds.of(&terms, &namespace.name, namespace.created);
-    Check::Observed(HealthCheck { look, status_generation, every: rounds.every })
+    let sample = rounds.of(&terms, &namespace.name, namespace.created);
+    Check::Observed(HealthCheck { look: sample, status_generation, every: rounds.every })
 }
 
 impl Rounds {
@@ -115,8 +115,8 @@ impl Rounds {
     /// Whether this source knows something of each namespace.
     #[must_use]
     pub fn knows(&self, source: HealthSource) -> bool {
-        let alerts = || self.prometheus.as_ref().is_some_and(|look| look.outage().is_none());
-        let workloads = || self.workloads.as_ref().is_some_and(|look| look.outage().is_none());
+        let alerts = || self.prometheus.as_ref().is_some_and(|answer| answer.outage().is_none());
+        let workloads = || self.workloads.as_ref().is_some_and(|answer| answer.outage().is_none());
         match source {
             HealthSource::Off => false,
             HealthSource::Prometheus => alerts(),
@@ -128,8 +128,9 @@ impl Rounds {
     /// What is said by these terms of the namespace of this name that was created then.
     #[must_use]
     pub fn of(&self, terms: &HealthRules, name: &str, created: Timestamp) -> HealthSample {
-        let alerts = || self.prometheus.as_ref().map(|look| by_alerts(look, name, created));
-        let workloads = || self.workloads.as_ref().map(|look| by_workloads(look, name, created, terms.not_ready_after));
+        let alerts = || self.prometheus.as_ref().map(|answer| by_alerts(answer, name, created));
+        let workloads =
+            || self.workloads.as_ref().map(|answer| by_workloads(answer, name, created, terms.not_ready_after));
         let found = match terms.source {
             HealthSource::Off => None,
             HealthSource::Prometheus => alerts(),
@@ -156,8 +157,8 @@ fn instead(alerts: &HealthSample, workloads: HealthSample) -> HealthSample {
     HealthSample { condition: Condition { truth, reason, observed_at }, failing }
 }
 
-fn by_alerts(look: &prometheus::Look, name: &str, created: Timestamp) -> HealthSample {
-    let found = look.of(name, created);
+fn by_alerts(answer: &prometheus::Look, name: &str, created: Timestamp) -> HealthSample {
+    let found = answer.of(name, created);
     let mut failing: Vec<_> = found.failing.iter().map(|alert| json!(alert)).collect();
     if found.cut > 0 {
         failing.push(json!({ "cut": format!("and {} more", found.cut) }));
@@ -166,12 +167,12 @@ fn by_alerts(look: &prometheus::Look, name: &str, created: Timestamp) -> HealthS
 }
 
 fn by_workloads(
-    look: &workloads::Look,
+    answer: &workloads::Look,
     name: &str,
     created: Timestamp,
     not_ready_after: Option<SignedDuration>,
 ) -> HealthSample {
-    let found = look.of(name, created, not_ready_after);
+    let found = answer.of(name, created, not_ready_after);
     let mut failing: Vec<_> = found.failing.iter().map(|name| json!(name)).collect();
     if found.cut > 0 {
         failing.push(json!(format!("and {} more", found.cut)));

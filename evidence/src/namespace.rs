@@ -1,10 +1,10 @@
-//! The age of a namespace: its creation and its owner's wishes, and whether the clock can be trusted to tell.
+//! The age of a namespace: its creation and its owner overrides, and whether the clock can be trusted to tell.
 
 use common::cluster::{ApiError, Cluster, look};
 use jiff::Timestamp;
 use lifecycle::{Check, Namespace, Policies, Reading};
 
-/// What is seen of a namespace that a watch or a look just brought.
+/// What is seen of a namespace that a watch or a read just brought.
 #[must_use]
 pub fn reading(namespace: Namespace, cluster: &Cluster, now: Timestamp) -> Reading {
     Reading {

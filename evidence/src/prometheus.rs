@@ -9,7 +9,7 @@ mod alert;
 mod answer;
 mod ask;
 mod filter;
-mod look;
+mod sample;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 pub use self::{
     alert::Failing,
-    look::{Finding, Look},
+    sample::{Finding, Look},
 };
 
 /// The way to one Prometheus.

@@ -9,8 +9,8 @@
 
 mod kinds;
 mod list;
-mod look;
 mod partial_object;
+mod sample;
 mod watch;
 mod workload_state;
 
@@ -19,7 +19,7 @@ mod tests;
 
 pub use self::{
     list::list,
-    look::{Finding, Look},
+    sample::{Finding, Look},
     watch::{Event, watch},
     workload_state::WorkloadStates,
 };

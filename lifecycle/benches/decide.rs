@@ -1,5 +1,5 @@
 //! How long one call of each of the five functions takes, on a namespace as a CI system makes it,
-//! whose health and pipeline are looked at.
+//! whose health and pipeline are checked.
 
 use std::{collections::BTreeMap, hint::black_box};
 
@@ -75,7 +75,7 @@ impl Case {
     }
 }
 
-/// What one look found not to be so.
+/// What one check found not to be so.
 fn no(reason: &str, at: Timestamp) -> Condition {
     Condition { truth: Truth::False, reason: reason.to_owned(), observed_at: at }
 }
@@ -117,7 +117,7 @@ fn namespace(keys: &Keys) -> Namespace {
 
 /// Decides and folds until nothing is left to decide, as a collector does.
 fn settled(policies: &Policies, mut record: Record, seen: &Observation, now: Timestamp) -> Record {
-    while let Some(fact) = decide(policies.for_namespace(&seen.namespace), &record, seen, now).entry {
+    while let Some(event) = decide(policies.for_namespace(&seen.namespace), &record, seen, now).entry {
         let seq = record.head + 1;
         record.fold(&Entry {
             uid: seen.namespace.uid.clone(),
@@ -126,7 +126,7 @@ fn settled(policies: &Policies, mut record: Record, seen: &Observation, now: Tim
             actor: Actor::role("collector", "bench"),
             name: seen.namespace.name.clone(),
             token: String::new(),
-            event: fact,
+            event,
         });
     }
     record

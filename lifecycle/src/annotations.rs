@@ -15,7 +15,7 @@ use crate::{
     time::{annotation_text, between},
 };
 
-/// All there are, but the mark of whose record they show.
+/// All there are, but the record marker.
 pub const OURS: [&str; 9] = [
     MANAGED,
     NAMESPACE,

@@ -44,7 +44,7 @@ pub enum FailureScope {
     Attempt,
     /// This message: its form is refused.
     Message,
-    /// Whoever is told: there is nobody any more.
+    /// The recipient does not exist any more.
     Recipient,
     /// The channel: no message gets through.
     Channel,
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn another_answer_of_the_same_trouble_is_written_now_and_then() {
+    fn another_answer_of_the_same_failure_is_written_now_and_then() {
         for scope in [FailureScope::Channel, FailureScope::Message, FailureScope::Recipient] {
             let known = Channel::default().after("u:3", &failed(scope), at(0)).unwrap();
             let other = answered(scope, "it answered otherwise");

@@ -16,7 +16,7 @@ use crate::{
 
 /// How far apart two clocks can be that the apiserver's agrees with (docs/design/protocol.md section 2, step 2). What
 /// is over by the one is then not over by the other for so long, and two collectors would take turns at a namespace.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long what is superseded stands so before it is deleted (docs/design/lifecycle.md section 4).
 const SUPERSEDED_FOR: SignedDuration = SignedDuration::from_secs(5);
@@ -28,17 +28,17 @@ pub struct Decision {
     pub entry: Option<Event>,
     /// When time alone may change the answer.
     pub due: Option<Timestamp>,
-    /// When another look at the health may change the answer, if it finds what the last one found.
+    /// When another health check may change the answer, if it finds what the last one found.
     pub look: Option<Timestamp>,
 }
 
 /// Decides the next entry from what is known and what is seen. `policy` is the one that applies to the namespace as
 /// it is seen; `None`: none does.
 ///
-/// Wishes of the owner are recorded while an intent is open. Everything else waits for its outcome, so that no recovery
+/// Owner overrides are recorded while an intent is open. Everything else waits for its outcome, so that no recovery
 /// is recorded that a request under way could still contradict (docs/design/protocol.md S4).
 ///
-/// While the clock cannot be trusted, only what needs none is recorded: a protection, a wish withdrawn, a release. All
+/// While the clock cannot be trusted, only what needs none is recorded: a protection, a keep request withdrawn, a release. All
 /// else either tells an age or starts a timer: how long a keep may last, since when a deadline was foretold.
 #[must_use]
 pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now: Timestamp) -> Decision {
@@ -55,14 +55,14 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     let Some(policy) = policy else {
         return release(record);
     };
-    // Whoever mends a clock that may be wrong asks again; time does not.
+    // The repair of a clock that may be wrong brings another call; time does not.
     let is_timed = seen.clock.is_true();
     if record.phase != Phase::Managed {
         let adopts = record.open.is_none() && is_timed;
         return if adopts { Decision::of(adopt(policy, namespace, is_back, now)) } else { Decision::default() };
     }
-    if let Some(fact) = wish(policy, record, namespace, now, is_timed) {
-        return Decision::of(fact);
+    if let Some(event) = keep_or_protect(policy, record, namespace, now, is_timed) {
+        return Decision::of(event);
     }
     if let Some(open) = &record.open {
         // From then on anybody may close it. When it ran out, only an entry changes anything.
@@ -75,18 +75,18 @@ pub fn decide(policy: Option<&Policy>, record: &Record, seen: &Observation, now:
     if record.terms.as_ref() != Some(&terms) {
         return Decision::of(Event::PolicyChanged(terms));
     }
-    if let Some(fact) = moved_deadline(policy, record, namespace, now) {
-        return Decision::of(fact);
+    if let Some(event) = moved_deadline(policy, record, namespace, now) {
+        return Decision::of(event);
     }
     let decision = judge(policy, record, seen, now);
     match shown(policy, record, namespace) {
-        Some(fact) if decision.entry.is_none() => Decision::of(fact),
+        Some(event) if decision.entry.is_none() => Decision::of(event),
         _ => decision,
     }
 }
 
 /// That the status is seen on the namespace, where a deletion waits for that and it was not recorded: from then on
-/// `visible_for` counts, whoever takes it off again (docs/design/lifecycle.md section 5).
+/// `visible_for` counts, even if somebody takes it off again (docs/design/lifecycle.md section 5).
 #[must_use]
 pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<Event> {
     let is_waited_for = policy.requires_visible(record.status) && record.shown_at.is_none() && record.open.is_none();
@@ -97,8 +97,8 @@ pub fn shown(policy: &Policy, record: &Record, namespace: &Namespace) -> Option<
 }
 
 impl Decision {
-    const fn of(fact: Event) -> Self {
-        Self { entry: Some(fact), due: None, look: None }
+    const fn of(event: Event) -> Self {
+        Self { entry: Some(event), due: None, look: None }
     }
 }
 
@@ -134,37 +134,43 @@ fn ci_labels(namespace: &Namespace, keys: &Keys) -> Vec<Pair> {
     CI_LABELS.iter().filter_map(pair).collect()
 }
 
-/// The owner's wish to protect or keep, where it is not what the record says.
+/// The owner's request to protect or keep, where it is not what the record says.
 ///
 /// How long a keep may last counts from `now`, so only a timed one is recorded: a clock behind by more than `max_keep`
 /// would end it in the past. Until then the object itself speaks for it (`object-keep`).
-fn wish(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp, is_timed: bool) -> Option<Event> {
+fn keep_or_protect(
+    policy: &Policy,
+    record: &Record,
+    namespace: &Namespace,
+    now: Timestamp,
+    is_timed: bool,
+) -> Option<Event> {
     let protected = overrides::is_protected(namespace, &policy.keys);
     if protected != record.protected {
         return Some(Event::Protected(Protected { on: protected }));
     }
-    let wished = overrides::keep(namespace, &policy.keys);
+    let requested = overrides::keep(namespace, &policy.keys);
     let known = record.kept.as_ref();
-    if wished.as_ref().map(|wish| &wish.text) == known.and_then(|kept| kept.wish.as_ref()) {
+    if requested.as_ref().map(|request| &request.text) == known.and_then(|kept| kept.wish.as_ref()) {
         return None;
     }
-    let Some(wish) = wished else {
+    let Some(request) = requested else {
         return Some(Event::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
     };
     if !is_timed {
         return None;
     }
-    // A wish that follows on one that still holds belongs to the same run: the cap does not slide along with it.
+    // A keep request that follows on one that still holds belongs to the same run: the cap does not slide along with it.
     let first_seen = known
         .filter(|kept| kept.until.is_some_and(|until| now < until))
         .and_then(|kept| kept.first_seen)
         .map_or(now, |first_seen| first_seen.min(now));
     Some(Event::Kept(Kept {
-        until: Some(overrides::keep_end(&wish, first_seen, policy.max_keep)),
-        wish: Some(wish.text),
+        until: Some(overrides::keep_end(&request, first_seen, policy.max_keep)),
+        wish: Some(request.text),
         first_seen: Some(first_seen),
-        by: wish.by,
-        reason: wish.reason,
+        by: request.by,
+        reason: request.reason,
     }))
 }
 
@@ -228,7 +234,7 @@ fn judge(policy: &Policy, record: &Record, seen: &Observation, now: Timestamp) -
     let due = deadline.map(|deadline| deadline.at).filter(|at| now < *at);
     let to = match step {
         Step::To(to) => to,
-        Step::LookAgain(at) => return Decision { entry: None, due, look: Some(at) },
+        Step::CheckAgain(at) => return Decision { entry: None, due, look: Some(at) },
         Step::Rest => return Decision { entry: None, due, look: None },
     };
     let age = age(record, deadline, expired, now);
@@ -313,8 +319,8 @@ fn reason(
 
 /// Whether what replaced it does so no more: all of it is gone or failed, others do so now, or nobody asks for it.
 ///
-/// Before it is deleted those are looked at that the history names. Were they replaced in turn, or gone, and the history
-/// did not name whoever came after them, it would never be.
+/// Before it is deleted, those that the history names are checked. Were they replaced in turn, or gone, and the history
+/// did not name what came after them, it would never be.
 fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
     match (&policy.superseded, &seen.supersession) {
         (None, _) | (Some(_), Check::Disabled) => true,
@@ -330,7 +336,7 @@ fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
 /// Whether the end was moved since it came, or lies further ahead than clocks can be apart.
 fn is_clearly_early(record: &Record, now: Timestamp) -> bool {
     let moved = record.deadline_set_by > record.status_generation;
-    moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > CLOCKS_APART)
+    moved || record.deadline.as_ref().is_none_or(|deadline| between(now, deadline.at) > MAX_CLOCK_SKEW)
 }
 
 /// The evidence of age, in words.

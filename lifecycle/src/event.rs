@@ -1,4 +1,4 @@
-//! One fact in a namespace's history. What is written here is read for ever: fields are only ever added.
+//! One event in a namespace's history. What is written here is read for ever: fields are only ever added.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{Condition, Mode, Status, Uid, overrides::Deadline, supersession::Suc
 /// The most that one entry may weigh as JSON, in bytes (ARCHITECTURE.md "What always holds").
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
 
-/// Entry `seq` of the history of `uid`. The pair is its identity; whoever inserts it first has the number.
+/// Entry `seq` of the history of `uid`. The pair is its identity; the first insert has the number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub uid: Uid,
@@ -45,10 +45,10 @@ pub enum Event {
     StatusChanged(StatusChanged),
     /// The status was seen on the namespace, where a deletion waits for that.
     StatusShown(StatusShown),
-    /// The status could not be written on the namespace, where a deletion waits for it to be seen; once per episode.
+    /// The status could not be written on the namespace, where a deletion waits for it to be seen; once per status generation.
     StatusNotShown(StatusNotShown),
     DeadlineMoved(DeadlineMoved),
-    /// The owner's wish to keep the namespace appeared, changed or went.
+    /// The owner's keep request appeared, changed or went.
     Kept(Kept),
     /// The owner's protection appeared or went.
     Protected(Protected),
@@ -64,11 +64,11 @@ pub enum Event {
     ActionFailed(ActionFailed),
     /// Its deletion was accepted and does not end; written again where something else holds it.
     DeletionStalled(DeletionStalled),
-    /// What would have been done, had the mode been `enforce`; once per episode.
+    /// What would have been done, had the mode been `enforce`; once per status generation.
     DryRun(DryRun),
-    /// The mark on the namespace does not agree with this history: entries may be lost, or it is another store's.
+    /// The record marker on the namespace does not agree with this history: entries may be lost, or it is another store's.
     RecordMarkerMismatched(RecordMarkerMismatched),
-    /// A person vouched for the store, and so for this history.
+    /// A person trusted the store, and so this history.
     RecordMarkerTrusted(RecordMarkerTrusted),
     /// The namespace is no longer in the cluster.
     Gone(Gone),
@@ -162,11 +162,11 @@ pub enum MovedBy {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// The annotation's text; `None`: the wish was withdrawn.
+    /// The annotation's text; `None`: the request was withdrawn.
     pub wish: Option<String>,
     /// Until when it holds, after the cap.
     pub until: Option<Timestamp>,
-    /// When this run of wishes began; the cap counts from here.
+    /// When this run of keep requests began; the cap counts from here.
     pub first_seen: Option<Timestamp>,
     pub by: Option<String>,
     pub reason: Option<String>,
@@ -243,7 +243,7 @@ pub struct ActionIntended {
     pub evidence_at: Timestamp,
     /// The budget slot, `<window>/<number>`.
     pub slot: String,
-    /// The wave slot, or the approval that stood for it; `None` where the deletion was foretold.
+    /// The slot of the limit of unannounced deletions, or the approval that stood for it; `None` where the deletion was foretold.
     pub unannounced: Option<String>,
     /// The hash of the configuration it was decided under.
     pub config: String,
@@ -291,13 +291,13 @@ pub enum SkipReason {
     Budget,
     /// No slot is left in this window's unannounced, and nobody approved.
     Unannounced,
-    /// The object changed between the look and the request.
+    /// The object changed between the preflight and the request.
     Busy,
-    /// Whether what led to it still is so cannot be looked at: a source tells nothing.
+    /// Whether what led to it still is so cannot be checked: a source does not answer.
     Evidence,
-    /// Looked at again, a guard or the evidence says otherwise.
+    /// Checked again, a guard or the evidence says otherwise.
     Changed,
-    /// The configuration is not the newest, the store is not the one that marked the object, or the clock is off.
+    /// The configuration is not the newest, the record marker is not of this store, or the clock is off.
     Unverified,
     /// Another holder's attempt ran out before it sent anything.
     Abandoned,
@@ -337,17 +337,17 @@ pub struct DryRun {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordMarkerMismatched {
-    /// The mark as it stood on the namespace.
+    /// The record marker as it stood on the namespace.
     pub marker: String,
     /// A sentence without full stop.
     pub why: String,
-    /// The store's epoch at the time: whoever vouches for the store later answers this.
+    /// The store's epoch at the time: a later trust of the store answers this.
     pub epoch: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordMarkerTrusted {
-    /// The mark that stands against this history no more.
+    /// The record marker that stands against this history no more.
     pub marker: String,
 }
 

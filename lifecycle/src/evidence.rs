@@ -21,7 +21,7 @@ pub enum Truth {
     Unknown,
 }
 
-/// What one look at one source found.
+/// What one check of one source found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Condition {
     pub truth: Truth,
@@ -35,12 +35,12 @@ pub struct Condition {
 pub enum Check<T> {
     /// No policy asks for it.
     Disabled,
-    /// Nobody looked yet.
+    /// Nothing was checked yet.
     Pending,
     Observed(T),
 }
 
-/// What one look at a namespace brought: its facts, and whether the clock can be trusted to tell its age.
+/// What one observation of a namespace brought: its metadata, and whether the clock can be trusted to tell its age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub namespace: Namespace,
@@ -95,7 +95,7 @@ impl fmt::Display for Truth {
 /// Makes a reading part of what is seen.
 ///
 /// A reading of another uid under the same name starts afresh: nothing of the former namespace is carried over. Of two
-/// looks at the clock the later one counts, unless it lies in the future: then the clock was set back since. Of two looks
+/// samples of the clock the later one counts, unless it lies in the future: then the clock was set back since. Of two samples
 /// at the health likewise.
 #[must_use]
 pub fn observe(seen: Option<Observation>, reading: Reading, now: Timestamp) -> Observation {
@@ -109,20 +109,20 @@ pub fn observe(seen: Option<Observation>, reading: Reading, now: Timestamp) -> O
             Check::Disabled | Check::Pending => pipeline,
         },
         namespace,
-        clock: absorb_clock(clock_before, clock, now),
-        health: absorb_health(health_before, health, now),
+        clock: observe_clock(clock_before, clock, now),
+        health: observe_health(health_before, health, now),
     }
 }
 
-fn absorb_clock(seen: Option<Condition>, clock: Condition, now: Timestamp) -> Condition {
+fn observe_clock(seen: Option<Condition>, clock: Condition, now: Timestamp) -> Condition {
     match seen {
-        // Two looks overtook each other. What the clock said is kept from the later look.
+        // Two samples overtook each other. What the clock said is kept from the later one.
         Some(seen) if clock.observed_at < seen.observed_at && seen.observed_at <= now => seen,
         _ => not_from_the_future(clock, "clock", now),
     }
 }
 
-fn absorb_health(seen: Option<Check<Health>>, checked: Check<HealthCheck>, now: Timestamp) -> Check<Health> {
+fn observe_health(seen: Option<Check<Health>>, checked: Check<HealthCheck>, now: Timestamp) -> Check<Health> {
     let checkup = match checked {
         Check::Disabled => return Check::Disabled,
         Check::Pending => {
@@ -140,20 +140,20 @@ fn absorb_health(seen: Option<Check<Health>>, checked: Check<HealthCheck>, now: 
     Check::Observed(Health::after(before, checkup, now))
 }
 
-/// A look whose instant has yet to come tells nothing.
-pub(crate) fn not_from_the_future(look: Condition, at_what: &str, now: Timestamp) -> Condition {
-    if look.observed_at <= now {
-        return look;
+/// A sample whose instant has yet to come counts for nothing.
+pub(crate) fn not_from_the_future(sample: Condition, at_what: &str, now: Timestamp) -> Condition {
+    if sample.observed_at <= now {
+        return sample;
     }
     Condition {
         truth: Truth::Unknown,
-        reason: format!("the look at the {at_what} lies in the future"),
+        reason: format!("the sample of the {at_what} lies in the future"),
         observed_at: now,
     }
 }
 
 impl<T> Check<T> {
-    /// What was seen, if anybody looked.
+    /// What was observed, if anything was.
     #[must_use]
     pub const fn seen(&self) -> Option<&T> {
         match self {
@@ -162,7 +162,7 @@ impl<T> Check<T> {
         }
     }
 
-    /// What was seen, if anybody looked.
+    /// What was observed, if anything was.
     #[must_use]
     pub fn into_seen(self) -> Option<T> {
         match self {

@@ -15,7 +15,7 @@ use crate::{
 /// (docs/design/protocol.md S9). A policy has it from [`crate::policy::Common`].
 pub const PROMISE_MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
-/// The way out where a mark does not agree with the history.
+/// The remedy where a record marker does not agree with the history.
 const APPROVE_STORE: &str = "once you know that this store is the right one, run `nsm approve --store`";
 
 /// One reason why a deletion may have to wait, and whether it does.
@@ -115,7 +115,7 @@ pub type Guards = [Guard; GuardKind::ALL.len()];
 /// Every guard on an object: none can be missing.
 pub type ObjectGuards = [Guard<ObjectGuardKind>; ObjectGuardKind::ALL.len()];
 
-/// A verdict and its sentence, by whichever guard was asked.
+/// A verdict and its sentence, by whichever guard was evaluated.
 type Judged = (Verdict, String);
 
 /// What a guard says.
@@ -135,7 +135,7 @@ pub struct LiveObject<'a> {
     pub namespace: &'a Namespace,
     /// The policy that applies to it now.
     pub policy: Option<&'a Policy>,
-    /// What this store may have marked.
+    /// The identity of this store: which markers it may have left.
     pub store_identity: &'a StoreIdentity,
 }
 
@@ -206,7 +206,7 @@ pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
     }
 }
 
-/// When a deletion would fall due by the time to live, and by the status, each not before a wish to keep is over.
+/// When a deletion would fall due by the time to live, and by the status, each not before a keep request is over.
 pub(crate) fn expected_ends(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
     let kept = record.kept.as_ref().and_then(|kept| kept.until);
     let held = |end: Timestamp| kept.map_or(end, |kept| end.max(kept));
@@ -446,15 +446,15 @@ fn object_protect(policy: &Policy, namespace: &Namespace) -> Judged {
 }
 
 fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Timestamp) -> Judged {
-    let Some(wish) = overrides::keep(namespace, &policy.keys) else {
+    let Some(request) = overrides::keep(namespace, &policy.keys) else {
         return clear("it carries no `keep_until`");
     };
-    let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&wish.text));
-    // Where nobody recorded this wish yet, its time has only begun.
+    let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&request.text));
+    // Where this request is not recorded yet, its time has only begun.
     let until =
-        recorded.and_then(|kept| kept.until).unwrap_or_else(|| overrides::keep_end(&wish, now, policy.max_keep));
+        recorded.and_then(|kept| kept.until).unwrap_or_else(|| overrides::keep_end(&request, now, policy.max_keep));
     if now < until {
-        waits(Some(until), format!("it carries `keep_until: {}`", wish.text))
+        waits(Some(until), format!("it carries `keep_until: {}`", request.text))
     } else {
         clear("its `keep_until` is over")
     }
@@ -508,7 +508,7 @@ mod tests {
     }
 
     /// A deletion and its notice are about the status, where the status leads to a deletion; so it makes no difference to
-    /// what is done whether the notice is looked for by the one or by the other.
+    /// what is done whether the notice is found by the one or by the other.
     #[test]
     fn the_deletion_is_about_another_status_only_where_the_status_leads_to_none() {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});

@@ -1,7 +1,7 @@
 //! The health of a namespace over time: what holds since when, and how much of that time counts
 //! (docs/design/lifecycle.md section 4, rule 4).
 //!
-//! Time counts from one known look to the next. What lies between looks of which one could not be taken, or that lie too
+//! Time counts from one known check to the next. What lies between checks of which one could not be made, or that lie too
 //! far apart, counts for nothing: the instants that timers start from move ahead by it.
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,10 +15,10 @@ use crate::{
     time::{between, saturating_add},
 };
 
-/// How many periods may lie between two looks for the time between to count: one look may be late, none may be missing.
+/// How many periods may lie between two checks for the time between to count: one check may be late, none may be missing.
 const MAX_MISSED_INTERVALS: i32 = 2;
 
-/// What one look at the health of a namespace found. True: something fails.
+/// What one check of the health of a namespace found. True: something fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthSample {
     pub condition: Condition,
@@ -26,31 +26,31 @@ pub struct HealthSample {
     pub failing: Vec<Value>,
 }
 
-/// A look, and what its time is counted for.
+/// A sample, and what its time is counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
     pub look: HealthSample,
     /// The number of the entry that brought the status of now, and its instant.
     pub status_generation: (u64, Timestamp),
-    /// How often is looked.
+    /// Interval of the checks.
     pub every: SignedDuration,
 }
 
-/// Since when the health of a namespace is what it is. All instants are of looks, moved ahead by the time that does not
+/// Since when the health of a namespace is what it is. All instants are of checks, moved ahead by the time that does not
 /// count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streak {
     /// The number of the entry that brought the status whose time is counted.
     pub status_generation: u64,
-    /// What the last known look said.
+    /// What the last known check said.
     pub fails: bool,
-    /// Since when known looks say so.
+    /// Since when known checks say so.
     pub since: Timestamp,
     /// Since when the status stands.
     pub status_since: Timestamp,
-    /// The last look, known or not.
+    /// The last check, known or not.
     pub looked_at: Timestamp,
-    /// Whether the last look brought an answer.
+    /// Whether the last check brought an answer.
     pub is_known: bool,
 }
 
@@ -65,19 +65,19 @@ pub struct Health {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     To(Status),
-    /// Nothing yet; at this instant another look may say otherwise.
-    LookAgain(Timestamp),
+    /// Nothing yet; at this instant another check may say otherwise.
+    CheckAgain(Timestamp),
     Rest,
 }
 
-/// Whether a look of `at` follows on one of `last` without a break, where is looked so often.
+/// Whether a check of `at` follows on one of `last` without a break at this interval.
 #[must_use]
 pub fn follows(last: Timestamp, at: Timestamp, every: SignedDuration) -> bool {
     between(last, at) <= every.saturating_mul(MAX_MISSED_INTERVALS)
 }
 
 impl Health {
-    /// What is seen after another look, if `before` it was seen already. Of two looks the later one counts, unless it
+    /// What is seen after another check, if `before` it was seen already. Of two samples the later one counts, unless it
     /// lies in the future: then the clock was set back since, and its timers start again.
     #[must_use]
     pub fn after(before: Option<Self>, mut checkup: HealthCheck, now: Timestamp) -> Self {
@@ -100,7 +100,7 @@ impl Health {
         (self.look.condition.truth != Truth::Unknown).then_some(&self.look.failing[..])
     }
 
-    /// What follows for a namespace of this record, whose health alone decides. Nothing, where the streak is of a later look
+    /// What follows for a namespace of this record, whose health alone decides. Nothing, where the streak is of a later check
     /// than the last that is at hand, by somebody else, and this one does not say the same: what is told has to be what was
     /// seen.
     pub(crate) fn step(&self, terms: &HealthRules, record: &Record) -> Step {
@@ -112,7 +112,7 @@ impl Health {
 }
 
 impl Streak {
-    /// Takes in the next look.
+    /// Takes in the next check.
     #[must_use]
     pub(crate) fn follow(before: Option<&Self>, checkup: &HealthCheck) -> Self {
         let condition = &checkup.look.condition;
@@ -145,7 +145,7 @@ impl Streak {
         let lost = if counts { SignedDuration::ZERO } else { gap };
         let standing = match (before.status_generation == status_generation, counts) {
             (true, _) => saturating_add(before.status_since, lost),
-            // The look may be older than the status: whoever wrote it down was slow, or another.
+            // The check may be older than the status: its writer was slow, or another one.
             (false, true) if began <= at => began.max(before.looked_at),
             (false, true | false) => begins(began, at),
         };
@@ -160,8 +160,8 @@ impl Streak {
         }
     }
 
-    /// Takes in that somebody looked without a break until then, and always got an answer: what one collector saw counts
-    /// for the next. `episode` is the number of the entry that brought the status of now, and its instant.
+    /// Takes in that checks went on without a break until then, and always got an answer: what one collector saw counts
+    /// for the next. `status_generation` is the number of the entry that brought the status of now, and its instant.
     #[must_use]
     pub fn looked_until(self, at: Timestamp, status_generation: (u64, Timestamp)) -> Self {
         if !self.is_known || at <= self.looked_at {
@@ -175,7 +175,7 @@ impl Streak {
         Self { status_generation: status_generation.0, status_since: standing, looked_at: at, ..self }
     }
 
-    /// Whether another says the same, whenever was looked last: then it need not be written down again.
+    /// Whether another says the same, whenever it was checked last: then it need not be written down again.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         *self == Self { looked_at: self.looked_at, ..other.clone() }
@@ -191,7 +191,7 @@ impl Streak {
         }
     }
 
-    /// How long known looks have said the same.
+    /// How long known checks have said the same.
     fn held(&self) -> SignedDuration {
         between(self.since, self.looked_at)
     }
@@ -210,27 +210,27 @@ impl Streak {
         if !self.is_known {
             return Step::Rest;
         }
-        // Another collector has looked since, whose word stands until the next look: else both would take turns.
+        // Another collector has checked since, whose result stands until the next check: else both would take turns.
         let is_older = record.since.is_some_and(|since| self.looked_at < since);
-        let looks = |count: u32| terms.every.saturating_mul(i32::try_from(count - 1).unwrap_or(i32::MAX));
+        let checks = |count: u32| terms.every.saturating_mul(i32::try_from(count - 1).unwrap_or(i32::MAX));
         let (to, time, needed) = match (record.status, self.fails) {
             (Status::Ok, true) | (Status::Unstable | Status::Failing | Status::Failed, false) if is_older => {
                 return Step::Rest;
             }
-            (Status::Unknown | Status::Ok, true) => (Status::Unstable, self.held(), looks(terms.fail_after)),
+            (Status::Unknown | Status::Ok, true) => (Status::Unstable, self.held(), checks(terms.fail_after)),
             (Status::Unstable, true) => (Status::Failing, self.stood(record), terms.settling),
             (Status::Failing, true) => (Status::Failed, self.stood(record), terms.grace),
             (Status::Unknown | Status::Unstable, false) => (Status::Ok, self.held(), SignedDuration::ZERO),
-            (Status::Failing | Status::Failed, false) => (Status::Ok, self.held(), looks(terms.recover_after)),
+            (Status::Failing | Status::Failed, false) => (Status::Ok, self.held(), checks(terms.recover_after)),
             (Status::Ok, false)
             | (Status::Failed, true)
             | (Status::Stale | Status::Cancelled | Status::Superseded, _) => return Step::Rest,
         };
-        if time >= needed { Step::To(to) } else { Step::LookAgain(saturating_add(self.looked_at, needed - time)) }
+        if time >= needed { Step::To(to) } else { Step::CheckAgain(saturating_add(self.looked_at, needed - time)) }
     }
 }
 
-/// From when on a status counts as standing that began then, by a look of `at`. The look may be a little older than the
+/// From when on a status counts as standing that began then, by a check of `at`. The check may be a little older than the
 /// status; one that is much older was taken after the clock was set back, and the status counts from there.
 fn begins(began: Timestamp, at: Timestamp) -> Timestamp {
     const OLDER: SignedDuration = SignedDuration::from_secs(60);
@@ -245,7 +245,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Since when a status counts as standing that began in second 15, by a look in second 10.
+    /// Since when a status counts as standing that began in second 15, by a check in second 10.
     #[track_caller]
     fn check(before: Option<Streak>, expected: i64) {
         let condition = Condition { truth: Truth::True, reason: String::new(), observed_at: at(10) };

@@ -87,20 +87,20 @@ impl Hold {
 /// The next word about the hold, by the last and when that was; `None`: nothing is new. `unended` are all deletions that
 /// were accepted and did not end in time.
 ///
-/// It is taken back as soon as one of those it stands on is gone, or is not held by that reason any more. From then on the
-/// time of all others, `patience`, begins anew: what was tried meanwhile shows whether they end.
+/// It is released as soon as one of those it stands on is gone, or is not held by that reason any more. From then on the
+/// time of all others, `timeout`, begins anew: what was tried meanwhile shows whether they end.
 #[must_use]
 pub fn next(
     last: Option<(&Hold, Timestamp)>,
     unended: &BTreeMap<Uid, UnfinishedDeletion>,
-    patience: SignedDuration,
+    timeout: SignedDuration,
     now: Timestamp,
 ) -> Option<Hold> {
     match last {
         Some((hold, _)) if hold.stands() => ended(hold, unended).map(|end| Hold { ended: Some(end), ..hold.clone() }),
         last => {
             let taken_back = last.map_or(Timestamp::MIN, |(_, at)| at);
-            begun(unended, |it| saturating_add(it.accepted.max(taken_back), patience) <= now)
+            begun(unended, |it| saturating_add(it.accepted.max(taken_back), timeout) <= now)
         }
     }
 }

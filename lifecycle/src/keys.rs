@@ -108,7 +108,7 @@ impl Keys {
     }
 }
 
-/// The mark `<epoch>.<number>.<uid>` that a mirror leaves on the namespace: whose record it shows, and up to which entry.
+/// The record marker `<epoch>.<number>.<uid>` on the namespace: whose record its annotations show, and up to which entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordMarker {
     pub epoch: u64,
@@ -117,17 +117,17 @@ pub struct RecordMarker {
     pub uid: Option<Uid>,
 }
 
-/// The longest text that is read as a mark, in bytes: many times what a mark takes.
-const MAX_MARK_BYTES: usize = 256;
+/// The longest text that is read as a marker, in bytes: many times what a marker takes.
+const MAX_MARKER_BYTES: usize = 256;
 
 impl RecordMarker {
-    /// What is kept on record of the text of a mark: its beginning. Whoever may annotate may write more than an entry holds.
+    /// What is kept on record of the text of a marker: its beginning. Anyone who may annotate may write more than an entry holds.
     #[must_use]
     pub fn on_record(text: &str) -> &str {
-        &text[..text.floor_char_boundary(MAX_MARK_BYTES)]
+        &text[..text.floor_char_boundary(MAX_MARKER_BYTES)]
     }
 
-    /// Reads the mark of a namespace: `None` when it carries none, `Some(None)` when it carries something else.
+    /// Reads the record marker of a namespace: `None` when it carries none, `Some(None)` when it carries something else.
     #[must_use]
     pub fn of(namespace: &Namespace, keys: &Keys) -> Option<Option<Self>> {
         keys.read(namespace, RECORD).map(Self::parse)
@@ -140,14 +140,14 @@ impl RecordMarker {
         self.uid.as_ref().is_some_and(|uid| *uid != namespace.uid)
     }
 
-    /// Whether a namespace carries a mark of its own, in the present form.
+    /// Whether a namespace carries a marker of its own, in the present form.
     #[must_use]
     pub fn is_on(namespace: &Namespace, keys: &Keys) -> bool {
         Self::of(namespace, keys).flatten().is_some_and(|marker| marker.uid.as_ref() == Some(&namespace.uid))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        if text.len() > MAX_MARK_BYTES {
+        if text.len() > MAX_MARKER_BYTES {
             return None;
         }
         let mut parts = text.splitn(3, '.');
@@ -161,18 +161,18 @@ impl RecordMarker {
     }
 }
 
-/// Which marks this store may have left: it tells a store that was restored, emptied or exchanged.
+/// Which markers this store may have left: it tells a store that was restored, emptied or exchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreIdentity {
     /// Every epoch of this store.
     pub epochs: BTreeSet<u64>,
     /// When the last of them began.
     pub began: Option<Timestamp>,
-    /// A person vouched for whatever was marked in an epoch before this one.
+    /// A person trusted every marker of an epoch before this one.
     pub trusted_before_epoch: u64,
 }
 
-/// Why a mark and a history do not belong together.
+/// Why a marker and a history do not belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     #[error("its annotation `record` is not one of ours")]
@@ -183,11 +183,11 @@ pub enum Mismatch {
     Behind { marked: u64, head: u64 },
 }
 
-/// What stands in the mark of a collector that ran before any controller did. It tells no store from another.
+/// What stands in the marker of a collector that ran before any controller did. It tells no store from another.
 const NO_EPOCH: u64 = 0;
 
 impl StoreIdentity {
-    /// Compares the mark on a namespace with the history this store has of it. A mark of another namespace says nothing.
+    /// Compares the marker on a namespace with the history this store has of it. A marker of another namespace says nothing.
     ///
     /// # Errors
     /// When the two do not belong together: nothing destructive may be done to it (docs/design/protocol.md section 2,
@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    /// What a store with the epochs 2 and 3, of which a person vouched for all before 2, says of this mark on the namespace
+    /// What a store with the epochs 2 and 3, of which a person trusted all before 2, says of this marker on the namespace
     /// `a`, whose history ends at entry 7.
     #[track_caller]
     fn check(marker: Option<&str>, expected: Result<(), Mismatch>) {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_of_this_store_up_to_the_end_of_the_history_belongs() {
+    fn a_marker_of_this_store_up_to_the_end_of_the_history_belongs() {
         check(None, Ok(()));
         check(Some(""), Ok(()));
         check(Some("2.7.a"), Ok(()));
@@ -271,13 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_beyond_the_history_tells_that_entries_were_lost() {
+    fn a_marker_beyond_the_history_tells_that_entries_were_lost() {
         check(Some("2.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         check(Some("3.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
     }
 
     #[test]
-    fn a_mark_of_another_epoch_tells_of_another_store_unless_somebody_vouched() {
+    fn a_marker_of_another_epoch_tells_of_another_store_unless_somebody_trusted_it() {
         check(Some("4.1.a"), Err(Mismatch::OtherStore(4)));
         check(Some("1.99.a"), Ok(()));
         check_with(Some("4.1.a"), Some("4.1.a"), Ok(()));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_from_before_any_controller_is_compared_by_its_number_alone() {
+    fn a_marker_from_before_any_controller_is_compared_by_its_number_alone() {
         let found = |marker| compare(&StoreIdentity::default(), None, Some(marker));
         assert_eq!(found("0.7.a"), Ok(()));
         assert_eq!(found("0.8.a"), Err(Mismatch::Behind { marked: 8, head: 7 }));
@@ -293,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_of_another_namespace_says_nothing() {
+    fn the_marker_of_another_namespace_says_nothing() {
         for marker in ["2.8.b", "3.99.b", "4.1.b", "2.1.b"] {
             check(Some(marker), Ok(()));
         }
     }
 
     #[test]
-    fn a_mark_that_names_no_namespace_is_checked_like_its_own() {
+    fn a_marker_that_names_no_namespace_is_checked_like_its_own() {
         check(Some("2.7"), Ok(()));
         check(Some("2.8"), Err(Mismatch::Behind { marked: 8, head: 7 }));
         check(Some("4.1"), Err(Mismatch::OtherStore(4)));
@@ -308,19 +308,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_mark_stands_until_somebody_vouched_for_this_very_one() {
+    fn an_unreadable_marker_stands_until_somebody_trusted_this_very_one() {
         check_with(Some("garbage"), Some("garbage"), Ok(()));
         check_with(Some("garbage"), Some("more garbage"), Err(Mismatch::Unreadable));
         let [long, too] = ["x", "y"].map(|end| "0".repeat(100_000) + "2.7.a" + end);
         check(Some(&long), Err(Mismatch::Unreadable));
-        assert_eq!(RecordMarker::on_record(&long).len(), MAX_MARK_BYTES);
+        assert_eq!(RecordMarker::on_record(&long).len(), MAX_MARKER_BYTES);
         check_with(Some(RecordMarker::on_record(&long)), Some(&long), Ok(()));
         check_with(Some(RecordMarker::on_record(&long)), Some(&too), Ok(()));
-        assert_eq!(RecordMarker::on_record(&"ü".repeat(200)).len(), MAX_MARK_BYTES);
+        assert_eq!(RecordMarker::on_record(&"ü".repeat(200)).len(), MAX_MARKER_BYTES);
     }
 
     #[test]
-    fn what_is_no_mark_is_not_taken_for_one() {
+    fn what_is_no_marker_is_not_taken_for_one() {
         for text in ["2", "2.", ".7", "2.7.", "a.b", "-2.7", "2.7 ", "2.x.a", ".7.a", "99999999999999999999.1"] {
             check(Some(text), Err(Mismatch::Unreadable));
         }

@@ -3,7 +3,7 @@
 //! A [`Policy`] says what should happen, an [`Observation`] says what is seen, a [`Record`] says what we know. Five
 //! functions turn them into entries and tasks, all with `now` as an argument:
 //!
-//! - [`absorb`]: a reading becomes part of what is seen;
+//! - [`observe`]: a reading becomes part of what is seen;
 //! - [`decide`]: the next entry of a namespace's history, and when to ask again;
 //! - [`plan`]: what is to be done about it, and when to ask again;
 //! - [`guards`]: why not yet, one truth for the planner, the worker and `nsm why`;

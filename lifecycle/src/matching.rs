@@ -108,7 +108,7 @@ impl Match {
         parts.iter().filter(|(_, _, matched)| *matched).map(|(_, score, _)| score).sum()
     }
 
-    /// The label keys and the annotation keys this match looks at.
+    /// The label keys and the annotation keys this match reads.
     pub fn looks_at(&self) -> (impl Iterator<Item = &str>, impl Iterator<Item = &str>) {
         let selectors = || self.any.iter().chain(&self.all);
         (

@@ -1,4 +1,4 @@
-//! The facts of a namespace that anything is decided on.
+//! The metadata of a namespace that anything is decided on.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -41,7 +41,7 @@ impl fmt::Display for Uid {
     }
 }
 
-/// One namespace as the apiserver showed it, cut down to what policies and wishes can refer to.
+/// One namespace as the apiserver showed it, cut down to what policies and owner overrides can refer to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace {
     pub uid: Uid,

@@ -42,7 +42,7 @@ pub struct Unreadable {
     pub before: Option<Timestamp>,
 }
 
-/// Whose word set a deadline. The owner's own text is kept, so that a later change of it shows as the owner's wish.
+/// What set a deadline. The owner's own text is kept, so that a later change of it shows as the owner's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "source", content = "text", rename_all = "snake_case")]
 pub enum DeadlineBy {
@@ -54,10 +54,10 @@ pub enum DeadlineBy {
     ExpiresAt(String),
 }
 
-/// A wish to keep a namespace, as its annotations say it.
+/// A request to keep a namespace, as its annotations say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepRequest {
-    /// The value as written; two spellings of one instant are two wishes.
+    /// The value as written; two spellings of one instant are two requests.
     pub text: String,
     /// `None` where the text is no instant: it counts as the longest allowed.
     pub until: Option<Timestamp>,
@@ -72,33 +72,33 @@ pub fn is_protected(namespace: &Namespace, keys: &Keys) -> bool {
     let is_written = std::iter::once(&keys.prefix)
         .chain(&keys.former)
         .any(|prefix| namespace.annotations.contains_key(&format!("{prefix}{PROTECT}")));
-    is_written || resembling(namespace, keys).any(|it| it.wish == PROTECT)
+    is_written || resembling(namespace, keys).any(|it| it.resembles == PROTECT)
 }
 
-/// The wish to keep, if there is one: of several prefixes, and of what resembles it, the longest counts.
+/// The keep request, if there is one: of several prefixes, and of what resembles it, the longest counts.
 #[must_use]
 pub fn keep(namespace: &Namespace, keys: &Keys) -> Option<KeepRequest> {
-    let nearly = resembling(namespace, keys).filter(|it| it.wish == KEEP_UNTIL).map(|it| it.text);
+    let nearly = resembling(namespace, keys).filter(|it| it.resembles == KEEP_UNTIL).map(|it| it.text);
     let overrides = keys.read_everywhere(namespace, KEEP_UNTIL).chain(nearly).map(|text| (parse(text), text));
     let (until, text) = overrides.max_by_key(|(until, _)| until.unwrap_or(Timestamp::MAX))?;
     let note = |key| keys.read(namespace, key).map(|value| shorten(value).into_owned());
     Some(KeepRequest { text: shorten(text).into_owned(), until, by: note(KEEP_BY), reason: note(KEEP_REASON) })
 }
 
-/// The labels that count as these wishes.
+/// The labels that count as these overrides.
 #[must_use]
 pub fn labelled<'a>(namespace: &'a Namespace, keys: &'a Keys, overrides: &[&str]) -> Vec<&'a str> {
-    let all = resembling(namespace, keys).filter(|it| it.is_label && overrides.contains(&it.wish));
+    let all = resembling(namespace, keys).filter(|it| it.is_label && overrides.contains(&it.resembles));
     all.map(|it| it.key).collect()
 }
 
-/// The full keys of the annotations that count as these wishes.
+/// The full keys of the annotations that count as these overrides.
 #[must_use]
 pub fn written(namespace: &Namespace, keys: &Keys, overrides: &[&str]) -> Vec<String> {
     let prefixes = || std::iter::once(&keys.prefix).chain(&keys.former);
-    let right = overrides.iter().flat_map(|wish| prefixes().map(move |prefix| format!("{prefix}{wish}")));
+    let right = overrides.iter().flat_map(|name| prefixes().map(move |prefix| format!("{prefix}{name}")));
     let right = right.filter(|key| namespace.annotations.contains_key(key));
-    let nearly = resembling(namespace, keys).filter(|it| !it.is_label && overrides.contains(&it.wish));
+    let nearly = resembling(namespace, keys).filter(|it| !it.is_label && overrides.contains(&it.resembles));
     let nearly = nearly.map(|it| it.key.to_owned());
     right.chain(nearly).collect()
 }
@@ -107,7 +107,7 @@ pub fn written(namespace: &Namespace, keys: &Keys, overrides: &[&str]) -> Vec<St
 /// policy's `max_ttl`. `None` where nothing sets an end.
 ///
 /// An `expires_at` that cannot be read counts as the cap. Where there is none it counts as `max_keep` after it was first seen,
-/// for which `recorded` is asked, the end on record; but never as less than the end without it, or the one before it.
+/// for which `recorded` is called, the end on record; but never as less than the end without it, or the one before it.
 #[must_use]
 pub fn deadline(
     namespace: &Namespace,
@@ -135,9 +135,9 @@ pub fn deadline(
 /// The end without `expires_at`.
 fn end_by_ttl(namespace: &Namespace, policy: &Policy, keys: &Keys) -> Option<Deadline> {
     let Some(text) = keys.read(namespace, TTL) else { return end_by_policy(namespace, policy) };
-    let wished = PositiveDuration::parse(text).ok().map(|ttl| saturating_add(namespace.created, ttl.get()));
+    let asked = PositiveDuration::parse(text).ok().map(|ttl| saturating_add(namespace.created, ttl.get()));
     let by = DeadlineBy::Ttl(shorten(text).into_owned());
-    earliest(wished, cap(namespace, policy)).map(|at| Deadline { at, by, unreadable: None })
+    earliest(asked, cap(namespace, policy)).map(|at| Deadline { at, by, unreadable: None })
 }
 
 /// The end that the policy sets by itself.
@@ -151,8 +151,8 @@ fn cap(namespace: &Namespace, policy: &Policy) -> Option<Timestamp> {
     policy.max_ttl.map(|max| saturating_add(namespace.created, max))
 }
 
-fn earliest(wished: Option<Timestamp>, cap: Option<Timestamp>) -> Option<Timestamp> {
-    wished.into_iter().chain(cap).min()
+fn earliest(asked: Option<Timestamp>, cap: Option<Timestamp>) -> Option<Timestamp> {
+    asked.into_iter().chain(cap).min()
 }
 
 /// Whether a deadline comes earlier than another; any comes earlier than none.
@@ -161,11 +161,11 @@ pub fn is_earlier(deadline: Option<&Deadline>, than: Option<&Deadline>) -> bool 
     deadline.is_some_and(|deadline| than.is_none_or(|than| deadline.at < than.at))
 }
 
-/// Until when a wish to keep holds: what it asks, but no longer than `max_keep` after it was first seen.
+/// Until when a keep request holds: what it asks, but no longer than `max_keep` after it was first seen.
 #[must_use]
-pub fn keep_end(wish: &KeepRequest, first_seen: Timestamp, max_keep: SignedDuration) -> Timestamp {
+pub fn keep_end(request: &KeepRequest, first_seen: Timestamp, max_keep: SignedDuration) -> Timestamp {
     let cap = saturating_add(first_seen, max_keep);
-    wish.until.map_or(cap, |until| until.min(cap))
+    request.until.map_or(cap, |until| until.min(cap))
 }
 
 /// The ttl that a deadline amounts to, for texts.

@@ -1,7 +1,7 @@
 //! Whose a namespace is: found in what CI systems and admission write on it, in an order that is configured
 //! (docs/design/lifecycle.md section 1). It is for people to know whom to ask; nothing is decided on it.
 //!
-//! Strangers write these values: what cannot be read is named, and the next one is looked at.
+//! Strangers write these values: what cannot be read is named, and the next one is read.
 
 use base64::{
     Engine as _, alphabet,
@@ -28,7 +28,7 @@ const MAX_EMAIL_LENGTH: usize = 254;
 /// The longest id of a member of Slack, in bytes: several times what they have.
 const MAX_ID_LENGTH: usize = 64;
 
-/// Whoever encoded it may have padded it or not.
+/// Its writer may have padded it or not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -53,7 +53,7 @@ pub enum Source {
     Creator,
 }
 
-/// Where owners are looked for.
+/// Where owners are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
     /// Each at most once; the first that can be read counts.
@@ -84,7 +84,7 @@ pub struct Found {
 }
 
 impl Source {
-    /// In the order in which they are looked at unless something else is said.
+    /// In the order in which they are read unless something else is said.
     pub const ALL: [Self; 6] =
         [Self::NotificationAddress, Self::AuthorEmail, Self::Author, Self::MrAssignees, Self::Team, Self::Creator];
 
@@ -191,7 +191,7 @@ fn read(source: Source, text: &str) -> Option<Written> {
     }
 }
 
-/// Base64 of `<name>::<id>`. Whoever encoded it by hand may have left line breaks in it.
+/// Base64 of `<name>::<id>`. Its writer may have left line breaks in it.
 fn address(text: &str) -> Option<Written> {
     let packed: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let text = String::from_utf8(BASE64.decode(packed).ok()?).ok()?;
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_and_the_next_is_looked_at() {
+    fn what_cannot_be_read_is_named_and_the_next_is_read() {
         let found = found(&keys(), &[("notificationAddress", "\u{7}?"), ("authorEmail", "anna"), ("author", "anna")]);
         assert_eq!(found.owner.unwrap().from, Source::Author);
         let told: Vec<_> = found.malformed.iter().map(Malformed::to_string).collect();

@@ -81,8 +81,8 @@ fn matches_names(hir: &Hir) -> bool {
 /// Why it is none, with a way out where there is one.
 fn why(text: &str) -> String {
     let why = text.lines().last().unwrap_or(text).trim().trim_start_matches("error: ");
-    let hint = if why.contains("look-around") { "; name what is not meant in `exclude`" } else { "" };
-    format!("{why}{hint}")
+    let advice = if why.contains("look-around") { "; name what is not meant in `exclude`" } else { "" };
+    format!("{why}{advice}")
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub enum CiSystem {
     Github,
 }
 
-/// Where is asked what became of the pipeline that made a namespace.
+/// The CI system that is queried for the outcome of the pipeline that made a namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PipelineSource {
@@ -35,7 +35,7 @@ pub enum PipelineSource {
     Off,
 }
 
-/// What a CI system is asked for: a pipeline, a merge request or a job of a project. Whoever wrote the labels, it is safe to
+/// What a CI system is queried for: a pipeline, a merge request or a job of a project. Whatever the labels say, it is safe to
 /// write into an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CiObjectRef {
@@ -46,7 +46,7 @@ pub struct CiObjectRef {
     pub id: u64,
 }
 
-/// What a CI system is asked for.
+/// What a CI system is queried for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CiObjectKind {
     /// The pipeline, or workflow run, that made it.
@@ -60,14 +60,14 @@ pub enum CiObjectKind {
 /// What a namespace goes with by its policy, as its labels name it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// The pipeline, or workflow run, that made it. Where only the merge request counts it is asked for, too: it says which
+    /// The pipeline, or workflow run, that made it. Where only the merge request counts it is queried for, too: it says which
     /// merge request is the right one.
     pub pipeline: Option<CiObjectRef>,
     /// Whether it counts that the pipeline was cancelled, or is gone.
     pub goes_with_pipeline: bool,
     /// The merge request, or pull request, that it is for.
     pub merge_request: Option<MergeRequest>,
-    /// The id of the repository, by a label: its name can be given again. Of GitHub alone, whose API is asked by names.
+    /// The id of the repository, by a label: its name can be given again. Of GitHub alone, whose API is queried by names.
     pub repository_id: Option<u64>,
     /// Since when the namespace is there.
     pub created: Timestamp,
@@ -279,7 +279,7 @@ pub(crate) fn condition<'a>(policy: &Policy, seen: &'a Observation) -> Option<&'
 
 /// Whether what was cancelled is so no more: the pipeline was retried, or nobody asks for it.
 ///
-/// What was seen before it was recorded says nothing against it: two collectors, of which one looked earlier, would take
+/// What was seen before it was recorded says nothing against it: two collectors, of which one checked earlier, would take
 /// turns at the namespace.
 pub(crate) fn is_taken_back(policy: &Policy, record: &Record, seen: &Observation) -> bool {
     match &seen.pipeline {
@@ -395,7 +395,7 @@ mod tests {
         }
     }
 
-    /// What comes of these together: `+` is over, `-` goes on, `?` is not known, `.` nobody looked yet, ` ` is not asked for.
+    /// What comes of these together: `+` is over, `-` goes on, `?` is not known, `.` is not checked yet, ` ` is not queried for.
     #[track_caller]
     fn check_together(all: &str, expected: char) {
         let condition =

@@ -35,7 +35,7 @@ pub struct Plan {
 /// Plans from the record alone. `policy` is the one the record is under, as the configuration has it now.
 ///
 /// A deletion is offered when every guard on the record is clear, and again for as long as it was neither done nor
-/// taken back: whoever carries it out looks at everything once more. In observe mode it is offered once per episode,
+/// taken back: the worker that carries it out checks everything once more. In observe mode it is offered once per status generation,
 /// to be recorded as what would have been done.
 #[must_use]
 pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
@@ -68,8 +68,8 @@ pub fn plan(policy: Option<&Policy>, record: &Record, now: Timestamp) -> Plan {
 }
 
 /// Whether the deletion that the record leads to was foretold: its deadline, or an earlier one, stood for an hour or
-/// half its ttl before it fell due, and where there is a channel its owner was told of it. What was not foretold is
-/// rationed in waves (docs/design/protocol.md S7).
+/// half its ttl before it fell due, and where there is a channel its owner was told of it. What was not foretold counts
+/// against `budget.unannounced` (docs/design/protocol.md S7).
 #[must_use]
 pub fn is_foretold(policy: &Policy, record: &Record) -> bool {
     let is_told = policy.warning.is_none() || notice_of(policy, record).is_some_and(Notice::is_delivered);
@@ -241,18 +241,18 @@ mod tests {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
-    fn record(facts: Vec<Event>) -> Record {
+    fn record(events: Vec<Event>) -> Record {
         let uid = Uid::new("u");
         let entries: Vec<_> = (1..)
-            .zip(facts)
-            .map(|(seq, fact)| Entry {
+            .zip(events)
+            .map(|(seq, event)| Entry {
                 uid: uid.clone(),
                 seq,
                 at: at(0),
                 actor: Actor::person("me"),
                 name: "a".into(),
                 token: String::new(),
-                event: fact,
+                event,
             })
             .collect();
         Record::of(uid, &entries)
@@ -306,7 +306,7 @@ mod tests {
         assert!(foretold(Some(gone), false), "nobody is to be told");
     }
 
-    /// How many minutes after it was intended a notice that never arrives is tried, by whoever offers it every half minute.
+    /// How many minutes after it was intended a notice that never arrives is tried, if it is offered every half minute.
     fn tries(then: OnUndeliverable, until: i64) -> Vec<f64> {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h"});
         let policies = fixture::policies(raw, Mode::Enforce, true);

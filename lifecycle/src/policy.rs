@@ -60,7 +60,7 @@ pub struct RawPolicy {
     /// The longest life an owner's `ttl` or `expires_at` can ask for. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl: Option<PositiveDuration>,
-    /// The longest that `keep_until` can hold, counted from the moment the wish was first seen.
+    /// The longest that `keep_until` can hold, counted from the moment the request was first seen.
     #[serde(default = "default_max_keep")]
     pub max_keep: PositiveDuration,
     /// How long a status that leads to a deletion stands on the namespace before the deletion, from when it was seen there; may be
@@ -93,10 +93,10 @@ pub struct RawChecks {
     pub not_ready_after: Option<NonNegativeDuration>,
     /// How long it is `failing` before it has `failed`; may be 0.
     pub grace_period: NonNegativeDuration,
-    /// After how many looks in a row that find something failing it is `unstable`; at least 1. Default: 1.
+    /// After how many checks in a row that find something failing it is `unstable`; at least 1. Default: 1.
     #[schemars(range(min = 1))]
     pub fail_after: u32,
-    /// After how many looks in a row that find nothing failing it is `ok` again, from `failing` or `failed`; at least 1.
+    /// After how many checks in a row that find nothing failing it is `ok` again, from `failing` or `failed`; at least 1.
     /// Default: 2.
     #[schemars(range(min = 1))]
     pub recover_after: u32,
@@ -104,7 +104,7 @@ pub struct RawChecks {
     /// checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub superseded: Option<RawSuperseded>,
-    /// Where is asked whether the pipeline that made it was cancelled, so that it is deleted with it. `auto`: wherever it
+    /// The CI system queried to learn whether the pipeline that made it was cancelled, so that it is deleted with it. `auto`: wherever it
     /// can be, and nowhere where no CI system is configured. Default: `auto`.
     #[serde(skip_serializing_if = "PipelineSource::is_auto")]
     pub pipeline: PipelineSource,
@@ -193,7 +193,7 @@ pub struct HealthSources {
     pub prometheus: bool,
     /// The workloads in the cluster may be read.
     pub kubernetes: bool,
-    /// How often is looked.
+    /// Interval of the checks.
     pub every: SignedDuration,
 }
 
@@ -206,14 +206,14 @@ pub struct HealthRules {
     pub settling: SignedDuration,
     /// How long it is failing before it has failed.
     pub grace: SignedDuration,
-    /// Looks in a row, at least 1.
+    /// Checks in a row, at least 1.
     pub fail_after: u32,
-    /// Looks in a row, at least 1.
+    /// Checks in a row, at least 1.
     pub recover_after: u32,
     /// How long a workload may be not ready before it fails; `None`: as long as it has by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_ready_after: Option<SignedDuration>,
-    /// How often is looked.
+    /// Interval of the checks.
     pub every: SignedDuration,
 }
 
@@ -256,9 +256,9 @@ pub struct Policy {
     pub health: Option<HealthRules>,
     /// `None`: newer deployments replace nothing.
     pub superseded: Option<SupersedeRules>,
-    /// Where is asked for the pipeline that made it; `None`: nowhere.
+    /// The CI system queried for the pipeline that made it; `None`: none.
     pub pipeline: Option<CiSystem>,
-    /// Where is asked for its merge request; `None`: nowhere.
+    /// The CI system queried for its merge request; `None`: none.
     pub merged: Option<CiSystem>,
     deletes: Vec<Status>,
     /// Statuses whose deletion does not wait until they were seen on the namespace.
@@ -353,7 +353,7 @@ impl Policy {
         })
     }
 
-    /// Whether a CI system is asked for anything.
+    /// Whether a CI system is queried for anything.
     #[must_use]
     pub const fn asks_ci(&self) -> bool {
         self.pipeline.is_some() || self.merged.is_some()

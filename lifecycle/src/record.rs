@@ -22,8 +22,8 @@ use crate::{
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
 pub const FOLD_VERSION: u32 = 7;
 
-/// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Whoever
-/// waits for it needs to see that somebody still looks; and a wait of days must not fill a history.
+/// How long a reason to wait counts after it was written: as long as it holds, it is written again by then. Anyone who
+/// waits for it needs to see that checks go on; and a wait of days must not fill a history.
 pub const REASON_COUNTS_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// A name of which so many namespaces were deleted within [`RECREATED_WITHIN`] is made anew by something that wants it to be
@@ -50,7 +50,7 @@ pub struct Record {
     pub status: Status,
     /// When the status was entered.
     pub since: Option<Timestamp>,
-    /// The number of the entry that brought the status: it names the episode.
+    /// The number of the entry that brought the status: it names the status generation.
     pub status_generation: u64,
     pub reason: String,
     /// When the next step of the status falls due, as it was seen when the status was entered.
@@ -74,22 +74,22 @@ pub struct Record {
     pub protected: bool,
     /// The last notice given about each status.
     pub notices: Vec<Notice>,
-    /// The last notice that was sent in this episode.
+    /// The last notice that was sent in this status generation.
     pub notified: Option<Notified>,
     pub open: Option<Intent>,
-    /// What ended attempts in this episode.
+    /// What ended attempts in this status generation.
     pub attempts: Attempts,
     /// The action that was carried out, which ends its task.
     pub done: Option<Done>,
     /// Why its deletion does not end, as it was written last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<Box<Stalled>>,
-    /// The last episode of which `WouldHave` was recorded.
+    /// The last status generation of which a dry run was recorded.
     pub dry_run: Option<u64>,
-    /// The mark on the namespace told of entries that this history does not have, and nobody vouched for the store since.
+    /// The record marker on the namespace told of entries that this history does not have, and nobody trusted the store since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<RecordMarkerMismatched>,
-    /// The mark that somebody vouched for.
+    /// The record marker that somebody trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_marker: Option<String>,
     /// Why this record must not be acted on: it has a gap or holds what this version cannot read.
@@ -154,7 +154,7 @@ pub struct Intent {
     pub intended: ActionIntended,
 }
 
-/// How attempts ended in the present episode.
+/// How attempts ended in the present status generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempts {
     /// Attempts begun.
@@ -311,7 +311,7 @@ impl Record {
         comes_back_lately(self.deleted_before, self.created, now)
     }
 
-    /// What is on record of its owner's wishes.
+    /// What is on record of the owner overrides.
     #[must_use]
     pub fn overrides(&self) -> OnRecord<'_> {
         let kept_since = self.kept.as_ref().and_then(|kept| kept.first_seen);
@@ -324,7 +324,7 @@ impl Record {
         self.ci.iter().find(|pair| pair.k == key).map(|pair| pair.v.as_str())
     }
 
-    /// Takes in the next entry. One that was folded already changes nothing; one that is out of turn marks the gap.
+    /// Takes in the next entry. One that was folded already changes nothing; one that is out of turn shows a gap.
     pub fn fold(&mut self, entry: &Entry) {
         if entry.seq <= self.head {
             return;
@@ -565,7 +565,7 @@ impl Attempts {
         named.map(|it| saturating_add(it.at, REASON_COUNTS_FOR)).max()
     }
 
-    /// Why it could not be looked at whether what led to the deletion still is so, where the last attempt ended for that.
+    /// Why it could not be checked whether what led to the deletion still is so, where the last attempt ended for that.
     #[must_use]
     pub fn missing_evidence(&self) -> Option<&str> {
         let last = self.last.as_ref()?;
@@ -690,7 +690,7 @@ mod tests {
         Record::of(Uid::new("u"), &history)
     }
 
-    /// Whoever was slow may write of an attempt that was closed long ago.
+    /// A slow worker may write of an attempt that was closed long ago.
     #[test]
     fn an_outcome_closes_its_own_attempt_and_no_other() {
         let outcomes = [

@@ -1,4 +1,4 @@
-//! What waits for nothing that it names: a person has to look (docs/design/protocol.md L3).
+//! What waits for nothing that it names: a person has to act (docs/design/protocol.md L3).
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,7 +18,7 @@ const FENCE_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);
 /// Refusals after which it is tried once a day (docs/design/protocol.md section 2).
 const REFUSALS: u32 = 5;
 
-/// Something is stuck from this instant on, unless its history says more by then.
+/// Something is stalled from this instant on, unless its history says more by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StalledAction {
     pub from: Timestamp,
@@ -26,7 +26,7 @@ pub struct StalledAction {
     pub why: String,
 }
 
-/// From when on what is to be done about a namespace counts as stuck, if nothing more is written about it. `None`:
+/// From when on what is to be done about a namespace counts as stalled, if nothing more is written about it. `None`:
 /// nothing is to be done. What it waits for by name puts that off for as long as it is written again.
 #[must_use]
 pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction> {
@@ -42,7 +42,7 @@ pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction
     let held_by = deletion.map_or(String::new(), |deletion| format!(": {}", deletion.what));
     if let Some(done) = &record.done {
         let why = format!("its deletion was accepted at {}, and it is still there{held_by}", human_text(done.at));
-        return stalled_from(saturating_add(done.at, patience(policy)), why);
+        return stalled_from(saturating_add(done.at, end_timeout(policy)), why);
     }
     if let Some(deletion) = deletion {
         return stalled_from(deletion.at, format!("somebody else deleted it, and it is still there{held_by}"));
@@ -80,7 +80,7 @@ pub fn stalled(policy: Option<&Policy>, record: &Record) -> Option<StalledAction
 }
 
 /// How long a deletion under this policy may take from its acceptance on.
-fn patience(policy: Option<&Policy>) -> SignedDuration {
+fn end_timeout(policy: Option<&Policy>) -> SignedDuration {
     policy.map_or(STALLED_AFTER, |policy| policy.stalled_after)
 }
 
@@ -107,7 +107,7 @@ fn tried_until(policy: &Policy, record: &Record) -> Timestamp {
 /// Whether a guard that waits for no instant waits for this program alone.
 const fn is_ours_to_clear(kind: GuardKind) -> bool {
     match kind {
-        // A policy that changed is judged by again as soon as a collector looks.
+        // A policy that changed is judged by again as soon as a collector observes it.
         GuardKind::Notice | GuardKind::Visible | GuardKind::Policy => true,
         GuardKind::History
         | GuardKind::Managed
@@ -137,12 +137,12 @@ mod tests {
         fixture::policies(raw, mode, has_channel)
     }
 
-    /// When a namespace whose life ended at minute 60 counts as stuck, after these entries at these minutes.
+    /// When a namespace whose life ended at minute 60 counts as stalled, after these entries at these minutes.
     fn from(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<Timestamp> {
-        stuck_by(policies, more).map(|stuck| stuck.from)
+        stalled_by(policies, more).map(|stalled| stalled.from)
     }
 
-    fn stuck_by(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<StalledAction> {
+    fn stalled_by(policies: &Policies, more: &[(i64, &str, Value)]) -> Option<StalledAction> {
         let policy = policies.iter().next().expect("there is one");
         let deadline = json!({"at": at(60), "by": {"source": "policy"}});
         let adopted = json!({"policy": "ci", "policy_hash": policy.hash, "mode": policy.mode, "created": at(0),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_and_not_tried_is_stuck_after_a_quarter_of_an_hour() {
+    fn what_is_due_and_not_tried_is_stalled_after_a_quarter_of_an_hour() {
         assert_eq!(from(&policies(Mode::Enforce, false), &[]), Some(at(75)));
         assert_eq!(from(&policies(Mode::Enforce, true), &[]), Some(at(75)), "nor was its owner told");
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_shown_is_stuck_until_it_is() {
+    fn what_cannot_be_shown_is_stalled_until_it_is() {
         let raw = json!({"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h", "visible_for": "1m"});
         let policies = fixture::policies(raw, Mode::Enforce, false);
         let not_shown = (61, "StatusNotShown", json!({"of": 2, "why": "no"}));
@@ -208,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_to_be_done_is_not_stuck() {
+    fn what_is_not_to_be_done_is_not_stalled() {
         assert_eq!(from(&policies(Mode::Observe, false), &[]), None);
         assert_eq!(from(&policies(Mode::Enforce, false), &[(61, "Protected", json!({"on": true}))]), None);
         assert_eq!(from(&policies(Mode::Enforce, false), &[(61, "Gone", json!({}))]), None);
     }
 
     #[test]
-    fn what_waits_for_something_it_names_is_not_stuck_for_as_long_as_somebody_says_so() {
+    fn what_waits_for_something_it_names_is_not_stalled_for_as_long_as_somebody_says_so() {
         let policies = policies(Mode::Enforce, false);
         for why in ["stopped", "budget", "unannounced", "evidence", "unverified", "held"] {
             assert_eq!(from(&policies, &[skipped(why, None)]), Some(at(61 + 60 + 15)), "{why}");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_history_is_stuck_at_once_whatever_is_due() {
+    fn a_damaged_history_is_stalled_at_once_whatever_is_due() {
         let policies = policies(Mode::Observe, false);
         assert_eq!(from(&policies, &[(61, "Painted", json!({}))]), Some(at(61)));
         assert_eq!(from(&policies, &[(61, "Painted", json!({})), (90, "Painted", json!({}))]), Some(at(61)));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_is_not_fenced_and_a_deletion_that_does_not_end_are_stuck() {
+    fn an_attempt_that_is_not_fenced_and_a_deletion_that_does_not_end_are_stalled() {
         let policies = policies(Mode::Enforce, false);
         assert_eq!(from(&policies, &[intended()]), Some(at(64)));
         let done = (61, "ActionDone", json!({"of": 3, "observed": false}));
@@ -258,16 +258,16 @@ mod tests {
         let stalled = json!({"pods": {"counted": {"first": ["web-0"], "in_all": 1}}, "finalizers": ["a/b"]});
         let stalled = (76, "DeletionStalled", stalled);
         let held_by = "1 pod is left: `web-0`; it has finalizers: `a/b`";
-        let ours = stuck_by(&policies, &[intended(), done, stalled.clone()]).unwrap();
+        let ours = stalled_by(&policies, &[intended(), done, stalled.clone()]).unwrap();
         assert_eq!(ours.from, at(76));
         assert!(ours.why.ends_with(&format!(", and it is still there: {held_by}")), "{}", ours.why);
-        let of_others = stuck_by(&policies, &[stalled]).unwrap();
+        let of_others = stalled_by(&policies, &[stalled]).unwrap();
         assert_eq!(of_others.from, at(76));
         assert_eq!(of_others.why, format!("somebody else deleted it, and it is still there: {held_by}"));
     }
 
     #[test]
-    fn five_refusals_are_stuck_and_four_are_not() {
+    fn five_refusals_are_stalled_and_four_are_not() {
         let policies = policies(Mode::Enforce, false);
         let refused = json!({"of": 3, "action": "delete", "why": "refused", "detail": "no", "not_before": at(90)});
         let entries = |count: usize| -> Vec<_> {

@@ -51,7 +51,7 @@ pub struct SupersedeRules {
     /// Never empty.
     pub by: Vec<GroupBy>,
     pub when: Trigger,
-    /// Where is asked whether a newer deployment is what its labels say; `None`: they are believed.
+    /// Where it is queried whether a newer deployment is what its labels say; `None`: they are believed.
     pub confirm: Option<CiSystem>,
 }
 
@@ -60,7 +60,7 @@ pub struct SupersedeRules {
 pub struct DeploymentGroup {
     by: GroupBy,
     project: String,
-    /// The project as GitHub is asked for it, where it is.
+    /// The project as GitHub is queried for it, where it is.
     repository: Option<String>,
     of: String,
     job: String,
@@ -120,7 +120,7 @@ impl DeploymentGroup {
         Some(Self { by, project, repository, of, job })
     }
 
-    /// The job of this id, as this CI system is asked for it; `None`: the labels name none.
+    /// The job of this id, as this CI system is queried for it; `None`: the labels name none.
     #[must_use]
     pub fn job(&self, system: CiSystem, job_id: &str) -> Option<CiObjectRef> {
         let project = match system {
@@ -232,7 +232,7 @@ impl Readiness {
 
 /// Whether `member` is replaced by a newer deployment among those of its group, and by which: the newest that can.
 ///
-/// Where the terms ask for a proof, `prove` is asked whether a job replaces that of `member`, for the job of each newer
+/// Where the terms ask for a proof, `prove` is called to tell whether a job replaces that of `member`, for the job of each newer
 /// deployment that is there, the newest first, until one that is proven replaces it: `prove(newer, own)`. One that is
 /// refuted replaces nobody; while it is not known, nothing changes.
 #[must_use]
@@ -508,7 +508,7 @@ mod tests {
     }
 
     /// What becomes of the first of these where the CI system says so of the jobs: `+` proven, `-` refuted, `?` not known;
-    /// whether it is replaced, what is known and whether it holds, and for which jobs a proof was asked.
+    /// whether it is replaced, what is known and whether it holds, and for which jobs a proof was requested.
     fn asked(when: Trigger, words: &str, says: &str) -> (Supersession, String) {
         let says: BTreeMap<_, _> = says.split_whitespace().map(|word| word.split_at(word.len() - 1)).collect();
         let (all, mut jobs) = (members(words), Vec::new());
@@ -546,7 +546,7 @@ mod tests {
         check("a@1+ b@2+ c@3+", "3? 2+", Truth::True, true, "3 2");
         check("a@1+ b@2+ c@3+", "3- 2?", Truth::Unknown, true, "3 2");
         check("a@1+ b@2+ c@3+", "3+ 2?", Truth::True, true, "3");
-        // One that is not ok is asked for already, and one that is out never.
+        // One that is not ok is queried already, and one that is excluded never.
         check("a@1+ b@2?", "2+", Truth::False, true, "2");
         check("a@1+ b@2?", "2?", Truth::False, true, "2");
         check("a@1+ b@2?", "2-", Truth::False, false, "2");

@@ -19,10 +19,10 @@ pub struct ApiError {
     pub why: String,
 }
 
-/// What an error says about the fate of a request.
+/// What an error says about the outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiOutcome {
-    /// A live apiserver looked, and there is no such object.
+    /// A live apiserver answered that there is no such object.
     NotFound,
     /// A live apiserver refused because the uid is another one: the object that was meant is gone.
     OtherUid,

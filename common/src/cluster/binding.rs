@@ -29,11 +29,11 @@ pub async fn bind(cluster: &Cluster, policy: &str) -> Result<(), ApiError> {
     within(&doing, bindings.patch(policy, &params, &Patch::Apply(binding))).await?;
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(cluster.client.clone());
     match within(&doing, policies.get(policy)).await {
-        Err(trouble) if trouble.answer == ApiOutcome::NotFound => {
+        Err(error) if error.answer == ApiOutcome::NotFound => {
             let why = "the cluster has no such policy, so the binding refuses nothing; install the chart again";
-            Err(ApiError { why: why.to_owned(), ..trouble })
+            Err(ApiError { why: why.to_owned(), ..error })
         }
-        // It is bound, which is what counts; who cannot look does not know better.
+        // It is bound, which is what counts; who cannot read it does not know better.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -49,7 +49,7 @@ pub async fn unbind(cluster: &Cluster, policy: &str) -> Result<bool, ApiError> {
     let removed = within(&doing, bindings.delete(policy, &DeleteParams::default())).await;
     match removed {
         Ok(_) => Ok(true),
-        Err(trouble) if trouble.answer == ApiOutcome::NotFound => Ok(false),
-        Err(trouble) => Err(trouble),
+        Err(error) if error.answer == ApiOutcome::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -1,4 +1,4 @@
-//! The fence: makes a deletion that may still be on its way harmless, and finds out what became of it.
+//! The fence: makes a deletion that may still be on its way harmless, and finds out its outcome.
 
 use std::collections::BTreeMap;
 
@@ -48,9 +48,9 @@ pub async fn fence(
             answer: ApiOutcome::Unclear,
             why: "its resourceVersion did not move".to_owned(),
         }),
-        Err(trouble) => match trouble.answer {
+        Err(error) => match error.answer {
             ApiOutcome::NotFound | ApiOutcome::OtherUid => Ok(Fenced::Gone),
-            ApiOutcome::Moved | ApiOutcome::Refused | ApiOutcome::TooManyRequests | ApiOutcome::Unclear => Err(trouble),
+            ApiOutcome::Moved | ApiOutcome::Refused | ApiOutcome::TooManyRequests | ApiOutcome::Unclear => Err(error),
         },
     }
 }
@@ -109,7 +109,7 @@ mod tests {
             notice: NoticeState::NoChannel,
         };
         let (uid, keys) = (Uid::new("u"), Keys::default());
-        fence(&Cluster::through(service), "ci-1", &uid, &keys, 3, &intended).await.map_err(|trouble| trouble.answer)
+        fence(&Cluster::through(service), "ci-1", &uid, &keys, 3, &intended).await.map_err(|error| error.answer)
     }
 
     fn object(uid: &str, version: &str) -> Value {

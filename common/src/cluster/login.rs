@@ -67,7 +67,7 @@ pub(super) struct Login {
     state: watch::Receiver<State>,
     /// The number of the last session that is to be replaced: it was refused, or is over.
     refused: Arc<watch::Sender<u64>>,
-    _keeper: Arc<JoinSet<()>>,
+    _renewal: Arc<JoinSet<()>>,
 }
 
 /// What the plugin last said.
@@ -114,13 +114,13 @@ impl Login {
         let (sender, mut state) = watch::channel(State::default());
         let refused = watch::Sender::new(0);
         let (name, mut reconciler) = (plugin.name.clone(), JoinSet::new());
-        let keep = Keeper { plugin, config, clock: clock.clone(), seen, state: sender, refused: refused.subscribe() };
+        let keep = Renewal { plugin, config, clock: clock.clone(), seen, state: sender, refused: refused.subscribe() };
         reconciler.spawn(keep.run());
         let first = state.wait_for(|state| state.session.is_some() || state.failed.is_some()).await;
         let failed = first.map_or_else(|_| Some(LoginFailed::ended(&name)), |state| state.failed.clone());
         match failed {
             Some(failed) => Err(failed),
-            None => Ok(Self { plugin: name, clock, state, refused: Arc::new(refused), _keeper: Arc::new(reconciler) }),
+            None => Ok(Self { plugin: name, clock, state, refused: Arc::new(refused), _renewal: Arc::new(reconciler) }),
         }
     }
 
@@ -174,7 +174,7 @@ impl Login {
 }
 
 /// Keeps a session, and tells of it.
-struct Keeper {
+struct Renewal {
     plugin: Plugin,
     config: kube::Config,
     clock: Clock,
@@ -183,7 +183,7 @@ struct Keeper {
     refused: watch::Receiver<u64>,
 }
 
-impl Keeper {
+impl Renewal {
     async fn run(mut self) {
         let mut number = 0;
         loop {
@@ -265,8 +265,8 @@ impl Plugin {
         }
         let mut command = self.command(asks);
         let mut child = command.spawn().map_err(|error| {
-            let hint = self.exec.install_hint.as_deref().map(|hint| format!("; {}", tail(hint)));
-            self.failed(format!("cannot be started: {error}{}", hint.unwrap_or_default()))
+            let advice = self.exec.install_hint.as_deref().map(|text| format!("; {}", tail(text)));
+            self.failed(format!("cannot be started: {error}{}", advice.unwrap_or_default()))
         })?;
         let group = Group(child.id().filter(|_| !asks));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_what_facts_are_made_of_and_nothing_else() {
+    fn keeps_what_a_namespace_is_made_of_and_nothing_else() {
         let metadata = json!({
             "uid": "u", "name": "n", "resourceVersion": "1",
             "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z",

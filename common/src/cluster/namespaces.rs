@@ -1,4 +1,4 @@
-//! Reading a namespace's facts, and writing annotations on it.
+//! Reading a namespace's metadata, and writing annotations on it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, Cluster, FIELD_MANAGER, NamespaceMeta, api_error::within};
 
-/// The facts that anything can be decided on, without what strangers wrote for others to read: memory stays bounded
+/// The metadata that anything can be decided on, without what strangers wrote for others to read: memory stays bounded
 /// by what policies refer to. `None` where the apiserver left out what every object has.
 #[must_use]
 pub fn facts(meta: ObjectMeta, policies: &Policies) -> Option<Namespace> {
@@ -33,7 +33,7 @@ pub fn facts(meta: ObjectMeta, policies: &Policies) -> Option<Namespace> {
     })
 }
 
-/// The facts of a namespace, and what it says of its end where it is being deleted.
+/// The metadata of a namespace, and what it says of its end where it is being deleted.
 #[must_use]
 pub fn facts_of(object: NamespaceMeta, policies: &Policies) -> Option<Namespace> {
     let NamespaceMeta { mut metadata, spec, status } = object;
@@ -64,8 +64,8 @@ pub async fn look(cluster: &Cluster, name: &str, policies: &Policies) -> Result<
             answer: super::ApiOutcome::Unclear,
             why: "the answer lacks a uid, a name, a creation or a resourceVersion".to_owned(),
         }),
-        Err(trouble) if trouble.answer == super::ApiOutcome::NotFound => Ok(None),
-        Err(trouble) => Err(trouble),
+        Err(error) if error.answer == super::ApiOutcome::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -36,7 +36,7 @@ pub async fn of(store: &dyn Store, cluster: &Cluster) -> Result<Result<Kinship, 
     }
     let there = match namespaces(cluster).await {
         Ok(there) => there,
-        Err(trouble) => return Ok(Err(trouble)),
+        Err(error) => return Ok(Err(error)),
     };
     // Whatever version made their snapshots. What has gone is not there. All are compared before any is read.
     while let Some(last) = page.last().cloned() {
@@ -167,8 +167,8 @@ mod tests {
             Ends::Gone => vec![Event::Gone(Gone {})],
         };
         let mut record = Record::new(Uid::new(uid));
-        for fact in [Event::Adopted(adopted)].into_iter().chain(end) {
-            append_named(&**store, &mut record, "ci-0", &me(), fact, created).await.unwrap();
+        for event in [Event::Adopted(adopted)].into_iter().chain(end) {
+            append_named(&**store, &mut record, "ci-0", &me(), event, created).await.unwrap();
         }
         store.put_snapshot(&record).await.unwrap();
     }

@@ -1,7 +1,7 @@
 //! Jobs as pods: Jobs and CronJobs of the cluster, in the manager's own namespace.
 //!
-//! What is known of them comes by one watch on each kind, so that at rest nothing is asked. A Job is created under a name
-//! that follows from what it is for: whoever starts it a second time finds the first. Kubernetes starts its pod once and
+//! What is known of them comes by one watch on each kind, so that at rest nothing is requested. A Job is created under a name
+//! that follows from what it is for: a second start finds the first. Kubernetes starts its pod once and
 //! clears it away when it ended; that it is tried again, and when, is for the caller to say.
 //!
 //! The rights it needs in its namespace: `create`, `list`, `watch`, `delete` on `jobs`; `create`, `update`, `list`,
@@ -47,7 +47,7 @@ pub struct Place {
     pub templates: PathBuf,
 }
 
-/// Runs jobs in a cluster. Dropped, it looks no more; what runs goes on.
+/// Runs jobs in a cluster. Dropped, it watches no more; what runs goes on.
 pub struct KubernetesJobs {
     jobs: Api<KubeJob>,
     cron_jobs: Api<CronJob>,
@@ -55,7 +55,7 @@ pub struct KubernetesJobs {
     seen: Arc<JobCache<CachedJob>>,
     scheduled: Arc<JobCache<Scheduled>>,
     changed: Arc<Notify>,
-    ailments: PodFailures,
+    failures: PodFailures,
     /// What fills the boards.
     _following: JoinSet<()>,
 }
@@ -75,11 +75,11 @@ impl KubernetesJobs {
         let mut following = JoinSet::new();
         following.spawn(follow(jobs.clone(), render.selector(), Arc::clone(&seen), timings.watch_timeout));
         following.spawn(follow(cron_jobs.clone(), render.selector(), Arc::clone(&scheduled), timings.watch_timeout));
-        let ailments = PodFailures::new(pods, events, timings.pod_start_grace);
-        Self { jobs, cron_jobs, render, seen, scheduled, changed, ailments, _following: following }
+        let failures = PodFailures::new(pods, events, timings.pod_start_grace);
+        Self { jobs, cron_jobs, render, seen, scheduled, changed, failures, _following: following }
     }
 
-    /// What became of the start of a job whose name is taken.
+    /// The outcome of the start of a job whose name is taken.
     async fn existing(&self, spec: &JobSpec, name: &str) -> Result<Started> {
         let doing = format!("start job `{}`", spec.name);
         // A list of one, for which the watch needs the right already.
@@ -99,7 +99,7 @@ impl KubernetesJobs {
     /// How a job is, with what it said last.
     async fn state_of(&self, name: &str, seen: &CachedJob) -> JobState {
         match &seen.state {
-            JobState::Failed(why) => JobState::Failed(self.ailments.last_words(name, seen, why).await),
+            JobState::Failed(why) => JobState::Failed(self.failures.last_words(name, seen, why).await),
             state @ (JobState::Running | JobState::Complete) => state.clone(),
         }
     }
@@ -147,11 +147,11 @@ impl JobRunner for KubernetesJobs {
                 self.existing(spec, &name).await
             }
             Ok(Err(error)) => {
-                let trouble = ApiError::of(doing, &error);
-                match trouble.answer {
-                    ApiOutcome::Refused | ApiOutcome::TooManyRequests => Ok(Started::Refused(trouble.why)),
+                let error = ApiError::of(doing, &error);
+                match error.answer {
+                    ApiOutcome::Refused | ApiOutcome::TooManyRequests => Ok(Started::Refused(error.why)),
                     ApiOutcome::NotFound | ApiOutcome::OtherUid | ApiOutcome::Moved | ApiOutcome::Unclear => {
-                        Err(job_error(trouble))
+                        Err(job_error(error))
                     }
                 }
             }
@@ -171,12 +171,12 @@ impl JobRunner for KubernetesJobs {
     async fn jobs(&self, kind: JobKind) -> Result<Vec<Job>> {
         self.seen.listed().await?;
         let all = self.seen.all();
-        self.ailments.retain(&all);
+        self.failures.retain(&all);
         let mut jobs = Vec::new();
         for (full, seen) in all.iter().filter(|(_, seen)| seen.kind == kind) {
             let Some(name) = self.render.short(full) else { continue };
             let (has_begun, trouble) = match seen.state {
-                JobState::Running if !seen.is_ready => self.ailments.look(full, seen).await,
+                JobState::Running if !seen.is_ready => self.failures.check(full, seen).await,
                 JobState::Running | JobState::Complete | JobState::Failed(_) => (true, None),
             };
             let state = self.state_of(full, seen).await;
@@ -240,9 +240,9 @@ where
     let removed = ask(doing, api.delete(name, &params)).await;
     match removed {
         Ok(_) => Ok(()),
-        // Whoever has its name now is another.
-        Err(trouble) if matches!(trouble.answer, ApiOutcome::NotFound | ApiOutcome::OtherUid) => Ok(()),
-        Err(trouble) => Err(job_error(trouble)),
+        // Another one has its name now.
+        Err(error) if matches!(error.answer, ApiOutcome::NotFound | ApiOutcome::OtherUid) => Ok(()),
+        Err(error) => Err(job_error(error)),
     }
 }
 
@@ -254,6 +254,6 @@ async fn ask<T>(
     crate::cluster::within(doing, request).await
 }
 
-fn job_error(trouble: ApiError) -> JobError {
-    JobError { doing: trouble.doing, why: trouble.why }
+fn job_error(error: ApiError) -> JobError {
+    JobError { doing: error.doing, why: error.why }
 }

@@ -115,7 +115,7 @@ impl LocalJobs {
     pub async fn shutdown(&self, deadline: Duration) -> Vec<String> {
         let inner = &*self.0;
         {
-            // Under the lock, so that no start that looked before is still about to begin.
+            // Under the lock, so that no start that checked before is still about to begin.
             let _jobs = inner.board.jobs();
             inner.stop.cancel();
             inner.tasks.close();
@@ -320,7 +320,7 @@ impl Jobs {
     }
 }
 
-/// Runs a program to its end, which its deadline brings about, or whoever stops it, if it does not come by itself.
+/// Runs a program to its end, which its deadline brings about, or a stop, if it does not come by itself.
 async fn run(program: Program, args: Vec<String>, deadline: Option<Duration>, stop: CancellationToken) -> JobState {
     let told = stop.clone();
     // Within the future, so that a program that panics before its first await is caught as well.

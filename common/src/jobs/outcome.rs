@@ -1,4 +1,4 @@
-//! What became of a job, or of a try to start one: what a controller counts, and tells the reason of.
+//! The outcome of a job, or of a try to start one: what a controller counts, and tells the reason of.
 
 /// How it came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

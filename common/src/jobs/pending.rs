@@ -76,7 +76,7 @@ mod tests {
         let jobs = [job("a", false, Some("no image")), job("b", true, None), job("c", false, None)];
         assert_eq!(pending.take_in(&jobs, now), []);
         let told = pending.told();
-        assert_eq!(told.len(), 1, "what has no trouble may begin any moment: {told:?}");
+        assert_eq!(told.len(), 1, "what reports nothing may begin any moment: {told:?}");
         assert_eq!(
             (told[0].reason.as_str(), told[0].what.as_str(), told[0].not_before.as_second()),
             ("pending", "job `a` has not begun: no image", 300)

@@ -1,10 +1,10 @@
-//! Slots of time: each has its own resident job, so that nobody stays for ever.
+//! Slots of time: each has its own job with a run loop, so that nobody stays for ever.
 
 use std::{fmt, num::ParseIntError, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 
-/// A slot of time, told by when it began. Which one it is follows from the time alone, so that whoever asks gives its job
+/// A slot of time, told by when it began. Which one it is follows from the time alone, so that every caller gives its job
 /// the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeSlot {
@@ -38,7 +38,7 @@ impl TimeSlot {
         Duration::from_secs(u64::try_from(left).unwrap_or(0)).min(length)
     }
 
-    /// How long its resident stays from `now` on: never for less than `overlap`, whatever a clock says. Its successor's
+    /// How long its run loop stays from `now` on: never for less than `overlap`, whatever a clock says. Its successor's
     /// program begins and lists meanwhile.
     #[must_use]
     pub fn stay(self, length: Duration, overlap: Duration, now: Timestamp) -> Duration {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resident_stays_until_its_successor_is_there() {
+    fn a_run_loop_stays_until_its_successor_is_there() {
         let slot = TimeSlot::of(at(3_600), LENGTH);
         let stay = |now| slot.stay(LENGTH, OVERLAP, at(now)).as_secs();
         assert_eq!([stay(3_600), stay(5_000), stay(5_400)], [1_860, 460, 60]);
@@ -93,7 +93,7 @@ mod tests {
 
     /// Were it to end at once, another would be started at once, and so on.
     #[test]
-    fn a_resident_with_a_wrong_clock_stays_for_a_while_and_not_for_ever() {
+    fn a_run_loop_with_a_wrong_clock_stays_for_a_while_and_not_for_ever() {
         let slot = TimeSlot::of(at(3_600), LENGTH);
         assert_eq!(slot.stay(LENGTH, OVERLAP, at(1_000_000)), OVERLAP);
         assert_eq!(slot.stay(LENGTH, OVERLAP, at(0)), LENGTH + OVERLAP);

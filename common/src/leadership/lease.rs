@@ -47,7 +47,7 @@ struct Seen {
     renewed: Option<Timestamp>,
 }
 
-/// What came of a look at the Lease.
+/// What came of a read of the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// It names us, for the length of a lease from before the question on.
@@ -79,7 +79,7 @@ impl Election {
     /// Takes the Lease where it can be taken, keeps it where it is ours, and tells whose it is.
     pub(super) async fn ask(&mut self) -> Answer {
         self.may_hold = true;
-        let answer = match timeout(self.patience(), self.lock.try_acquire_or_renew()).await {
+        let answer = match timeout(self.call_timeout(), self.lock.try_acquire_or_renew()).await {
             // Of a renewal this is the Lease after it, which may name another: it renews without a condition.
             Ok(Ok(LeaseLockResult::Acquired(lease) | LeaseLockResult::NotAcquired(lease))) => {
                 let holder = holder(&lease);
@@ -100,7 +100,7 @@ impl Election {
                 Answer::Theirs { holder: "another candidate".to_owned() }
             }
             Ok(Err(error)) => return Answer::Unknown(why(&error)),
-            Err(_) => return Answer::Unknown(format!("no answer within {} s", self.patience().as_secs())),
+            Err(_) => return Answer::Unknown(format!("no answer within {} s", self.call_timeout().as_secs())),
         };
         self.may_hold = false;
         answer
@@ -111,7 +111,7 @@ impl Election {
         if !self.may_hold {
             return;
         }
-        match timeout(self.patience(), self.lock.step_down()).await {
+        match timeout(self.call_timeout(), self.lock.step_down()).await {
             Ok(Ok(())) => debug!("lease `{}` is released", self.name),
             // Somebody has it already.
             Ok(Err(Error::ReleaseLockWhenNotLeading { .. })) => {}
@@ -120,7 +120,7 @@ impl Election {
         }
     }
 
-    fn patience(&self) -> Duration {
+    fn call_timeout(&self) -> Duration {
         REQUEST_TIMEOUT.min(self.lease / 3)
     }
 
@@ -162,7 +162,7 @@ impl Election {
             });
             self.leases.patch(&self.name, &PatchParams::apply(FIELD_MANAGER), &Patch::Merge(free)).await
         };
-        match timeout(self.patience(), mending).await {
+        match timeout(self.call_timeout(), mending).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => debug!("lease `{}` was not mended: {}", self.name, told(&error)),
             Err(_) => debug!("lease `{}` was not mended in time", self.name),

@@ -20,7 +20,7 @@ use crate::{clock::Clock, cluster::Cluster, config::Source, context::Context, ht
 const LEASE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(50);
 
-/// One Lease, and how long it takes to answer: what was asked counts at once, or never where the server is `frozen`.
+/// One Lease, and how long it takes to answer: a request counts at once, or never where the server is `frozen`.
 #[derive(Clone, Debug, Default)]
 struct Server(Arc<Mutex<State>>);
 
@@ -310,10 +310,10 @@ async fn a_lease_of_one_whose_clock_was_ahead_is_free_when_nobody_renews_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_with_a_loop_that_is_stuck_lets_another_lead() {
+async fn a_leader_with_a_loop_that_is_stalled_lets_another_lead() {
     let server = Server::default();
     let mut one = Candidate::start(&server, "one").await;
     pass_until(|| one.leads()).await;
-    let _stuck = one.liveness.watch("planner", Duration::from_secs(30));
+    let _stalled = one.liveness.watch("planner", Duration::from_secs(30));
     assert_eq!(one.ends().await, Err("`one` no longer leads: the planner has not turned for 91 s".to_owned()));
 }

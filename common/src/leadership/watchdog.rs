@@ -1,4 +1,4 @@
-//! Ends a process that is stuck: one that neither keeps its lease nor finds the time to stop.
+//! Ends a process that is stalled: one that neither keeps its lease nor finds the time to stop.
 
 use std::{
     sync::mpsc::{RecvTimeoutError, Sender, channel},
@@ -15,21 +15,21 @@ pub(super) struct Watchdog(Sender<std::time::Instant>);
 
 impl Watchdog {
     /// Watches over a lease that ends at `until`. So long after that it ends the process.
-    pub(super) fn start(until: Instant, patience: Duration) -> Self {
-        Self::start_with(until, patience, || {
+    pub(super) fn start(until: Instant, grace: Duration) -> Self {
+        Self::start_with(until, grace, || {
             error!("the lease ran out and this process did not stop by itself");
             std::process::exit(1);
         })
     }
 
-    fn start_with(until: Instant, patience: Duration, bite: impl FnOnce() + Send + 'static) -> Self {
+    fn start_with(until: Instant, grace: Duration, bite: impl FnOnce() + Send + 'static) -> Self {
         let (feed, fed) = channel();
         let watchdog = Self(feed);
         watchdog.feed(until);
         thread::spawn(move || {
             let Ok(mut until) = fed.recv() else { return };
             loop {
-                let left = (until + patience).saturating_duration_since(std::time::Instant::now());
+                let left = (until + grace).saturating_duration_since(std::time::Instant::now());
                 match fed.recv_timeout(left) {
                     Ok(later) => until = later,
                     Err(RecvTimeoutError::Timeout) => return bite(),
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn it_bites_who_is_stuck_and_no_other() {
+    fn it_bites_who_is_stalled_and_no_other() {
         // Both that are not to bite would do so before the other.
         let soon = Instant::now() + Duration::from_secs(3);
         let (fed, spared) = watched(soon);
         fed.feed(soon + LONG);
         let (left, asleep) = watched(soon);
         drop(left);
-        let (_stuck, bitten) = watched(soon + Duration::from_millis(500));
+        let (_stalled, bitten) = watched(soon + Duration::from_millis(500));
         assert!(wait(bitten));
         assert!(!spared() && !asleep());
     }

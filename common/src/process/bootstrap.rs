@@ -134,7 +134,7 @@ pub async fn belongs(role: &str, running: &Running) -> anyhow::Result<()> {
     identity::belong_together(&**store, cluster, &actor, clock, &running.cancel).await
 }
 
-/// The runner of jobs in the cluster, in the namespace of this process. It looks from now on.
+/// The runner of jobs in the cluster, in the namespace of this process. It watches from now on.
 ///
 /// # Errors
 /// When the configuration does not say what a job's pod looks like.

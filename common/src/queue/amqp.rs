@@ -42,7 +42,7 @@ const SOMETHING: &str = "changed";
 #[derive(Debug)]
 pub(super) struct AmqpQueue {
     broker: Arc<Broker>,
-    outbox: Publisher,
+    publisher: Publisher,
     events: Subscription,
     tasks: Subscription,
     counts: Counts,
@@ -62,38 +62,38 @@ impl AmqpQueue {
         let counts = Counts::default();
         let address = Address::new(settings)?;
         let broker = Arc::new(Broker { address, topology: Topology::new(&settings.prefix), counts: counts.clone() });
-        let inbox = |route| Subscription::new(Arc::clone(&broker), route);
-        let (events, tasks) = (inbox(Route::Events), inbox(Route::Tasks));
-        Ok(Self { events, tasks, outbox: Publisher::new(Arc::clone(&broker)), broker, counts })
+        let subscription = |route| Subscription::new(Arc::clone(&broker), route);
+        let (events, tasks) = (subscription(Route::Events), subscription(Route::Tasks));
+        Ok(Self { events, tasks, publisher: Publisher::new(Arc::clone(&broker)), broker, counts })
     }
 }
 
 #[async_trait]
 impl Queue for AmqpQueue {
     async fn publish(&self, route: Route, message: &Message) -> Result<()> {
-        self.outbox.publish(route, SOMETHING, message).await
+        self.publisher.publish(route, SOMETHING, message).await
     }
 
     async fn publish_event(&self, topic: &str, message: &Message) -> Result<()> {
-        self.outbox.publish(Route::Events, topic, message).await
+        self.publisher.publish(Route::Events, topic, message).await
     }
 
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
-        let hints;
-        let inbox = match route {
+        let ci_events;
+        let subscription = match route {
             Route::Events => &self.events,
             Route::Tasks => &self.tasks,
             Route::CiEvents => {
                 // Nobody shares it, so it need not be kept: the consumer does.
-                hints = Subscription::new(Arc::clone(&self.broker), route);
-                &hints
+                ci_events = Subscription::new(Arc::clone(&self.broker), route);
+                &ci_events
             }
         };
-        Ok(Box::new(inbox.consumer().await))
+        Ok(Box::new(subscription.consumer().await))
     }
 
     async fn backlog(&self, route: Route) -> Result<usize> {
-        self.outbox.backlog(route).await
+        self.publisher.backlog(route).await
     }
 
     fn register(&self, registry: &mut Registry) {

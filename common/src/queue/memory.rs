@@ -14,25 +14,25 @@ use super::{Consumer, Delivery, Message, Queue, QueueError, Result, Route};
 /// Messages of one route, waiting or in hand.
 const CAPACITY: usize = 10_000;
 
-/// Hints that wait for one consumer; as many as a broker keeps.
+/// CI events that wait for one consumer; as many as a broker keeps.
 const MAX_CI_EVENTS: usize = 1_000;
 
-/// Dead letters that are kept to be looked at; all are counted.
+/// Dead letters that are kept to be read; all are counted.
 const DEAD_LETTERS_KEPT: usize = 100;
 
 /// A queue that lives and ends with the process.
 ///
-/// A message that waits already is not queued a second time: whoever gets it looks at what is true then, so one look
-/// does for both. One that is in hand is, since the look may have been before what happened now.
+/// A message that waits already is not queued a second time: its consumer checks what is true then, so one check
+/// does for both. One that is in hand is, since the check may have been before what happened now.
 #[derive(Debug, Default)]
 pub(super) struct MemoryQueue {
     events: Arc<Line>,
     tasks: Arc<Line>,
     /// One for each consumer that is there.
-    hints: Mutex<Vec<Weak<Line>>>,
+    ci_events: Mutex<Vec<Weak<Line>>>,
 }
 
-/// The messages of one route, or the hints for one consumer.
+/// The messages of one route, or the CI events for one consumer.
 #[derive(Debug, Default)]
 struct Line {
     messages: Mutex<Messages>,
@@ -70,11 +70,11 @@ impl MemoryQueue {
         }
     }
 
-    /// The lines of those who listen to hints; the others are forgotten.
-    fn hints(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
-        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        hints.retain(|line| line.strong_count() > 0);
-        hints
+    /// The lines of those who listen to CI events; the others are forgotten.
+    fn ci_events(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
+        let mut ci_events = self.ci_events.lock().unwrap_or_else(PoisonError::into_inner);
+        ci_events.retain(|line| line.strong_count() > 0);
+        ci_events
     }
 }
 
@@ -84,14 +84,14 @@ impl Queue for MemoryQueue {
         if let Some(line) = self.line(route) {
             return line.push(message);
         }
-        self.hints().iter().filter_map(Weak::upgrade).for_each(|line| line.push_over(message));
+        self.ci_events().iter().filter_map(Weak::upgrade).for_each(|line| line.push_over(message));
         Ok(())
     }
 
     async fn consume(&self, route: Route) -> Result<Box<dyn Consumer>> {
         let line = self.line(route).map_or_else(Arc::default, Arc::clone);
         if route == Route::CiEvents {
-            self.hints().push(Arc::downgrade(&line));
+            self.ci_events().push(Arc::downgrade(&line));
         }
         Ok(Box::new(MemoryConsumer(line)))
     }
@@ -106,7 +106,7 @@ impl Consumer for MemoryConsumer {
     async fn next(&mut self, wait: Duration) -> Result<Option<Box<dyn Delivery>>> {
         let arrival = async {
             loop {
-                // Taking is the last step, so whoever is cancelled has taken nothing; and a consumer that is cancelled
+                // Taking is the last step, so a caller that is cancelled has taken nothing; and a consumer that is cancelled
                 // after it was woken wakes another.
                 match Line::take(&self.0) {
                     Some(delivery) => break delivery,

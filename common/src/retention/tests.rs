@@ -28,12 +28,11 @@ fn gone() -> Event {
 }
 
 /// Writes a history, each entry a day after the one before it, and the snapshot of it.
-async fn history(store: &SharedStore, uid: &str, from: i32, facts: Vec<Event>) -> Record {
+async fn history(store: &SharedStore, uid: &str, from: i32, events: Vec<Event>) -> Record {
     let mut record = Record::new(Uid::new(uid));
-    for (fact, at) in facts.into_iter().zip(from..) {
+    for (event, at) in events.into_iter().zip(from..) {
         let (actor, seq) = (Actor::role("collector", "test"), record.head + 1);
-        let entry =
-            Entry { uid: Uid::new(uid), seq, at: day(at), actor, name: uid.to_owned(), token: token(), event: fact };
+        let entry = Entry { uid: Uid::new(uid), seq, at: day(at), actor, name: uid.to_owned(), token: token(), event };
         assert_eq!(store.append(&entry).await.unwrap(), Inserted::Written);
         record.fold(&entry);
     }
@@ -79,7 +78,7 @@ async fn what_cannot_be_read_is_left_to_a_person() {
     assert_eq!(uids(&store).await, ["later"]);
 }
 
-/// The snapshot is the last to go, so it alone is left of whoever died while forgetting.
+/// The snapshot is the last to go, so it alone is left of a process that died while forgetting.
 #[tokio::test]
 async fn what_was_cut_short_is_finished() {
     let (_directory, store) = temporary().await;
@@ -127,7 +126,7 @@ async fn two_at_once_and_many_pages_forget_the_same() {
 }
 
 #[tokio::test]
-async fn windows_that_are_over_are_forgotten_and_decrees_never() {
+async fn windows_that_are_over_are_forgotten_and_controls_never() {
     let (_directory, store) = temporary().await;
     let claim = |kind, at: Timestamp, number| Claim {
         kind,

@@ -1,5 +1,5 @@
 //! The page as gauges, for alerts: what `nsm status` shows to people, Prometheus sees all the time. With the counters that
-//! ride on beats.
+//! ride on heartbeats.
 
 use lifecycle::channel::ChannelState;
 use prometheus_client::{
@@ -10,7 +10,7 @@ use prometheus_client::{
 use super::{ChannelLine, Overview};
 use crate::{heartbeat::CheckCounts, timings::Timings};
 
-/// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first trouble.
+/// Registers what the page says. Every gauge is there, also where it is 0: an alert must not wait for its first failure.
 pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     let window = timings.budget_window_text();
     let mut gauge = |name: &str, help: &str, value: u64| {
@@ -25,7 +25,7 @@ pub fn register(page: &Overview, timings: &Timings, registry: &mut Registry) {
     gauge("store_mismatch", "Whether the store may be another one than before", page.mismatch.is_some().into());
     gauge(
         "marker_mismatches",
-        "Namespaces whose mark does not agree with their history, and which are therefore not deleted",
+        "Namespaces whose record marker does not agree with their history, and which are therefore not deleted",
         page.marker_mismatches,
     );
     gauge("configuration_differs", "Whether another configuration is in force than the one here", differs.into());

@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How often and how far apart a lock is tried: somebody may look just then who holds it.
+/// How often and how far apart a lock is tried: another process may just then test who holds it.
 const TRIES: (u32, Duration) = (5, Duration::from_millis(50));
 
 /// How the lock is called, beside the store's file.

@@ -35,7 +35,7 @@ use super::{
 /// The port's: every call ends within it.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long one insert is waited for. What is left of the deadline is for reading back what became of it.
+/// How long one insert is waited for. What is left of the deadline is for reading back its outcome.
 const ATTEMPT: Duration = Duration::from_millis(2_500);
 
 /// How many documents come in one answer.
@@ -48,7 +48,7 @@ const ENTRIES: &str = "entries";
 const SNAPSHOTS: &str = "namespaces";
 const OBSERVATIONS: &str = "observations";
 const NOTES: &str = "notes";
-const BEATS: &str = "workers";
+const HEARTBEATS: &str = "workers";
 const META: &str = "meta";
 
 /// A store in a database of a server.
@@ -283,18 +283,20 @@ impl Store for MongoStore {
     async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<()> {
         let doing = || format!("keep the heartbeat of `{}`", heartbeat.id);
         let place = self.link.place();
-        let document =
-            documents::of_beat(heartbeat).map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
-        self.call(doing, |database| put(database.collection(BEATS), doc! { "_id": &heartbeat.id }, document.clone()))
-            .await
+        let document = documents::of_heartbeat(heartbeat)
+            .map_err(|failure| failure.while_doing(format!("{} in {place}", doing())))?;
+        self.call(doing, |database| {
+            put(database.collection(HEARTBEATS), doc! { "_id": &heartbeat.id }, document.clone())
+        })
+        .await
     }
 
     async fn heartbeats(&self, limit: usize) -> Result<Vec<Heartbeat>> {
         self.call(
             || "read heartbeats".to_owned(),
             |database| async move {
-                let heartbeats = database.collection::<Document>(BEATS);
-                read(heartbeats.find(doc! {}).sort(doc! { "_id": 1 }), limit, documents::to_beat).await
+                let heartbeats = database.collection::<Document>(HEARTBEATS);
+                read(heartbeats.find(doc! {}).sort(doc! { "_id": 1 }), limit, documents::to_heartbeat).await
             },
         )
         .await
@@ -303,7 +305,7 @@ impl Store for MongoStore {
     async fn remove_heartbeat(&self, id: &str) -> Result<()> {
         let doing = || format!("forget the heartbeat of `{id}`");
         self.call(doing, |database| async move {
-            database.collection::<Document>(BEATS).delete_one(doc! { "_id": id }).await?;
+            database.collection::<Document>(HEARTBEATS).delete_one(doc! { "_id": id }).await?;
             Ok(())
         })
         .await
@@ -319,7 +321,7 @@ impl Store for MongoStore {
     async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
         let doing = || format!("forget {} before `{before}`", kind.as_str());
         if kind == ClaimKind::Controls {
-            return Err(StoreError::Refused { doing: doing(), why: "decrees are kept for ever".to_owned() });
+            return Err(StoreError::Refused { doing: doing(), why: "control records are kept for ever".to_owned() });
         }
         self.call(doing, |database| async move {
             let claims = database.collection::<Document>(kind.as_str());
@@ -349,7 +351,7 @@ impl Store for MongoStore {
     }
 }
 
-/// Claims as they are read: what somebody decreed is confirmed by a majority at the moment of the answer.
+/// Claims as they are read: a control record is confirmed by a majority at the moment of the answer.
 fn claims_of(database: &Database, kind: ClaimKind) -> Collection<Document> {
     match kind {
         ClaimKind::Controls => {
@@ -432,7 +434,7 @@ async fn forget_last(database: Database, uid: &Uid) -> std::result::Result<bool,
     let command = doc! { "delete": ENTRIES, "deletes": deletes, "ordered": true, "writeConcern": concern };
     let answer = database.run_command(command).await?;
     match answer.get("writeErrors").or_else(|| answer.get("writeConcernError")) {
-        Some(trouble) => Err(Failure::Unavailable(format!("the server answered {trouble}"))),
+        Some(error) => Err(Failure::Unavailable(format!("the server answered {error}"))),
         None => Ok(true),
     }
 }

@@ -187,7 +187,7 @@ impl Store for SqliteStore {
     }
 
     async fn remove_heartbeat(&self, id: &str) -> Result<()> {
-        let change = StoreWrite::ForgetBeat { id: id.to_owned() };
+        let change = StoreWrite::ForgetHeartbeat { id: id.to_owned() };
         self.write(|| format!("forget the heartbeat of `{id}`"), Ok(change)).await.map(drop)
     }
 
@@ -199,7 +199,7 @@ impl Store for SqliteStore {
     async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
         let doing = || format!("forget {} before `{before}`", kind.as_str());
         if kind == ClaimKind::Controls {
-            let refused = Failure::Refused("decrees are kept for ever".to_owned());
+            let refused = Failure::Refused("control records are kept for ever".to_owned());
             return Err(self.error(refused, doing));
         }
         let group = before.to_owned();

@@ -8,7 +8,7 @@ use std::{
 const ORDERS: &str = "NSM_CONTRACT_ORDERS";
 
 /// Goes before each line that is meant for the parent, since the test harness writes to the same pipe.
-const MARK: &str = "> ";
+const PROMPT: &str = "> ";
 
 /// A child process. Killed when dropped.
 pub(crate) struct Process {
@@ -42,7 +42,7 @@ impl Process {
 
     /// The next thing it says; `None` when it has ended.
     pub(crate) fn next(&mut self) -> Option<String> {
-        self.said.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix(MARK).map(str::to_owned))
+        self.said.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix(PROMPT).map(str::to_owned))
     }
 
     /// Everything it still says, until it ends by itself.
@@ -87,7 +87,7 @@ pub(crate) fn orders() -> Option<Vec<String>> {
 
 /// Says something to the parent, in one write.
 pub(crate) fn say(what: &str) {
-    stdout().lock().write_all(format!("\n{MARK}{what}\n").as_bytes()).unwrap();
+    stdout().lock().write_all(format!("\n{PROMPT}{what}\n").as_bytes()).unwrap();
 }
 
 /// Waits until the parent says to go on.

@@ -1,8 +1,8 @@
 //! The queue's suite.
 
 mod amqp;
+mod ci_events;
 mod deliveries;
-mod hints;
 mod memory;
 mod waiting;
 
@@ -22,7 +22,7 @@ pub(crate) trait Bench {
 /// A guard against a hang, for whatever is to come.
 const LONG: Duration = Duration::from_secs(180);
 
-/// For one look whether something comes: nothing may be concluded from it.
+/// For one check whether something comes: nothing may be concluded from it.
 const SHORT: Duration = Duration::from_millis(300);
 
 /// The whole suite, for an adapter, what makes its [`Bench`], and the attribute its tests run under.
@@ -41,12 +41,12 @@ macro_rules! suite {
                 consumers_share_the_messages
                 the_backlog_is_what_waits
             }
-            hints {
-                each_consumer_has_every_hint
-                a_hint_to_nobody_is_taken_and_waits_for_nobody
-                hints_are_apart_from_the_other_routes
-                a_consumer_that_went_holds_up_no_hint
-                of_too_many_hints_the_last_are_there
+            ci_events {
+                each_consumer_has_every_ci_event
+                a_ci_event_to_nobody_is_taken_and_waits_for_nobody
+                ci_events_are_apart_from_the_other_routes
+                a_consumer_that_went_holds_up_no_ci_event
+                of_too_many_ci_events_the_last_are_there
             }
             waiting {
                 what_was_published_earlier_waits_for_a_consumer
@@ -102,7 +102,7 @@ async fn drain(queue: &dyn Queue, route: Route, consumer: &mut dyn Consumer) -> 
     }
 }
 
-/// What waits for whoever begins to consume.
+/// What waits for one that begins to consume.
 async fn waiting(queue: &dyn Queue, route: Route) -> Vec<String> {
     let mut consumer = queue.consume(route).await.unwrap();
     drain(queue, route, &mut *consumer).await

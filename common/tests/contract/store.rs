@@ -1,8 +1,8 @@
 //! The store's suite.
 
 mod claims;
+mod controls;
 mod crashes;
-mod decrees;
 mod forgetting;
 mod heartbeats;
 mod histories;
@@ -68,7 +68,7 @@ macro_rules! suite {
                 a_snapshot_of_another_fold_is_replaced
                 snapshots_are_listed_by_uid_and_by_pages
                 an_unreadable_snapshot_is_none_and_makes_no_page_short
-                uids_are_listed_whoever_folded_and_by_pages
+                uids_are_listed_by_whichever_process_folded_and_by_pages
             }
             claims {
                 a_claim_is_read_as_it_was_made
@@ -87,8 +87,8 @@ macro_rules! suite {
                 old_notes_are_forgotten_by_pages
             }
             heartbeats {
-                the_last_beat_of_each_instance_is_kept
-                a_beat_is_forgotten_and_may_come_again
+                the_last_heartbeat_of_each_instance_is_kept
+                a_heartbeat_is_forgotten_and_may_come_again
             }
             forgetting {
                 a_history_is_forgotten_with_its_snapshot_and_no_other_is
@@ -96,7 +96,7 @@ macro_rules! suite {
                 a_snapshot_of_another_fold_is_forgotten_too
                 a_number_of_a_forgotten_history_can_be_used_again
                 windows_that_are_over_are_forgotten_by_pages
-                decrees_are_not_forgotten
+                controls_are_not_forgotten
             }
             races {
                 many_writers_of_one_history_lose_nothing_and_leave_no_gap
@@ -104,9 +104,9 @@ macro_rules! suite {
                 of_appends_at_once_each_gets_its_own_answer
                 two_processes_write_one_history
             }
-            decrees {
+            controls {
                 a_store_knows_one_cluster
-                a_mark_is_reported_once_and_answered_by_whoever_vouches
+                a_marker_is_reported_once_and_answered_by_who_trusts_the_store
             }
             crashes {
                 a_killed_writer_leaves_what_was_acknowledged
@@ -126,7 +126,7 @@ macro_rules! suite {
 }
 pub(crate) use suite;
 
-/// How often a store that is late is asked again. Each time it takes seconds.
+/// How often a store that is late is called again. Each time it takes seconds.
 const TRIES: usize = 40;
 
 /// No numbers.
@@ -144,7 +144,7 @@ fn actor() -> Actor {
 
 /// Some entry, of an own writer.
 fn entry(uid: &str, seq: u64) -> Entry {
-    let fact = Event::Protected(Protected { on: seq % 2 == 1 });
+    let event = Event::Protected(Protected { on: seq % 2 == 1 });
     Entry {
         uid: Uid::new(uid),
         seq,
@@ -152,7 +152,7 @@ fn entry(uid: &str, seq: u64) -> Entry {
         actor: actor(),
         name: format!("name-of-{uid}"),
         token: token(),
-        event: fact,
+        event,
     }
 }
 
@@ -162,7 +162,7 @@ async fn append(store: &dyn Store, entries: &[Entry]) {
     }
 }
 
-/// What became of an append. A server that has no time for it answers too late, which the port tells in time: then the same is asked for
+/// The outcome of an append. A server that has no time for it answers too late, which the port tells in time: then the same is asked for
 /// again, as everybody does.
 async fn appended(store: &dyn Store, entry: &Entry) -> Inserted {
     for _ in 0..TRIES {

@@ -108,10 +108,10 @@ const MAX_PULLS: usize = 32;
 const PER_PAGE: usize = 100;
 
 /// How old a run may be that is run again.
-const AGAIN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
+const RERUN_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What starts runs of the branch that they are about. What everything else starts is of a branch whatever it deploys: of the
-/// default branch, or of the one that whoever starts it chooses beside what it is to deploy
+/// default branch, or of the one that its starter chooses beside what it is to deploy
 /// (<https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows>).
 const OF_THEIR_BRANCH: [&str; 8] = [
     "create",
@@ -186,7 +186,7 @@ impl System for Github {
         };
         let all = all.workflow_runs;
         // The newest come first; those beyond the end cannot be run again.
-        let is_last = |run: &Run| run.created_at.is_some_and(|created| between(created, at) > AGAIN_WITHIN);
+        let is_last = |run: &Run| run.created_at.is_some_and(|created| between(created, at) > RERUN_WITHIN);
         let is_whole = all.len() < PER_PAGE || all.last().is_some_and(is_last);
         let own = all.iter().filter(|run| is_called(&run.repository, pipeline));
         Ok(List { pipelines: own.map(listed).collect(), is_whole })
@@ -210,7 +210,7 @@ fn run(pipeline: &CiObjectRef, body: &[u8]) -> Result<There, String> {
     }
     let ran_for = (pipeline.kind == CiObjectKind::Job).then(|| ran_for(&run));
     let (is_cancelled, is_over) = match (run.status.as_str(), run.conclusion.as_deref()) {
-        // What became of it is nothing to whoever asks what it ran for.
+        // Its outcome does not matter to a caller that asks what it ran for.
         _ if ran_for.is_some() => (false, true),
         ("completed", Some("cancelled")) => (true, true),
         ("completed", Some(conclusion)) if FINISHED.contains(&conclusion) => (false, true),
@@ -433,7 +433,7 @@ mod tests {
         let nothing = json!({"head_branch": null, "head_sha": "x".repeat(5_000), "pull_requests": null});
         let known = JobContext { branch: None, commit: None, merge_requests: vec![], reference: None, ..all };
         assert_eq!(job(nothing), known);
-        assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
+        assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is queried for something else");
     }
 
     #[test]
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_runs_is_whole_where_whoever_is_beyond_its_end_cannot_be_run_again() {
+    fn a_list_of_runs_is_whole_where_what_is_beyond_its_end_cannot_be_run_again() {
         let run = |id: u64, created: &str| {
             let own = json!({"id": 1_296_269, "full_name": "octo-org/Hello-World"});
             json!({"id": id, "status": "completed", "conclusion": "success", "head_branch": "main", "head_sha": "a",

@@ -168,7 +168,7 @@ impl System for Gitlab {
             (CiObjectKind::Pipeline, status) if GO_ON.contains(&status) => (false, false),
             // While it is merged it is locked for a moment.
             (CiObjectKind::MergeRequest, "opened" | "locked") => (false, false),
-            // What became of it is nothing to whoever asks what it ran for.
+            // Its outcome does not matter to a caller that asks what it ran for.
             (CiObjectKind::Job, _) => (false, true),
             (_, status) => {
                 let status = bounded(status).escape_debug();
@@ -197,8 +197,8 @@ impl System for Gitlab {
         serde_json::from_slice::<Project>(body).is_ok_and(|project| project.id.to_string() == pipeline.project)
     }
 
-    /// Those of a branch are asked for by when they changed last: one that runs again comes first, however old it is. Children
-    /// are in a list of their own; of a child both are asked for, for the one that goes on with it may be yet to begin, and
+    /// Those of a branch are queried by when they changed last: one that runs again comes first, however old it is. Children
+    /// are in a list of their own; of a child both are queried, for the one that goes on with it may be yet to begin, and
     /// its parent is there already.
     fn lists(&self, base: &Url, pipeline: &CiObjectRef, runs_for: &RunsFor) -> Vec<Url> {
         let per_page = ("per_page", PER_PAGE.to_string());
@@ -408,7 +408,7 @@ mod tests {
         for status in ["canceled", "failed", "whatever comes next"] {
             assert!(!job(&json!({"status": status})).unwrap().is_cancelled, "{status}");
         }
-        assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is asked for something else");
+        assert_eq!(answer(&json!({})).unwrap().ran_for, None, "a pipeline is queried for something else");
         let address = "https://example.org/gitlab/api/v4/projects/7/jobs/46";
         assert_eq!(Gitlab.origin(&base(), &CiObjectRef { kind: CiObjectKind::Job, ..pipeline() }).as_str(), address);
     }
@@ -515,7 +515,7 @@ mod tests {
             all.push(one(40, "success", last));
             list(all).unwrap().is_whole
         };
-        assert!(full(before), "whoever is beyond the end changed before this one was created");
+        assert!(full(before), "what is beyond the end changed before this one was created");
         assert!(!full(after));
         assert!(Gitlab.list(&pipeline(), &there, b"{}", Timestamp::MIN).is_err());
     }

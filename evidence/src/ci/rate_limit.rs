@@ -1,4 +1,4 @@
-//! How often a CI system is asked: so often a minute at most, and not at all while it wants to be left alone or is ill.
+//! How often a CI system is queried: so often a minute at most, and not at all while it wants to be left alone or is ill.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -17,7 +17,7 @@ const MAX_DOUBLINGS: u32 = 5;
 
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When was asked within the last minute.
+    /// The queries of the last minute.
     asked: VecDeque<Instant>,
     not_before: Option<Instant>,
     /// Questions in a row that would have been answered alike for any pipeline: with nothing.
@@ -45,14 +45,14 @@ impl Pace {
     }
 
     /// `every`: so long a pipeline is left alone.
-    pub(super) fn went_wrong(&mut self, trouble: &CiError, every: Duration, now: Instant) {
-        if !trouble.is_of_all {
+    pub(super) fn went_wrong(&mut self, error: &CiError, every: Duration, now: Instant) {
+        if !error.is_of_all {
             return self.went_well();
         }
-        let rest =
+        let backoff =
             MIN_BACKOFF.min(every).saturating_mul(1 << self.failures.min(8)).min(every.saturating_mul(MAX_DOUBLINGS));
         self.failures = self.failures.saturating_add(1);
-        let until = now + trouble.wait.unwrap_or_default().max(rest);
+        let until = now + error.wait.unwrap_or_default().max(backoff);
         self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
     }
 }
@@ -61,7 +61,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn trouble(is_of_all: bool, wait: Option<u64>) -> CiError {
+    fn error(is_of_all: bool, wait: Option<u64>) -> CiError {
         CiError { why: String::new(), is_of_all, wait: wait.map(Duration::from_secs) }
     }
 
@@ -83,29 +83,29 @@ mod tests {
     #[test]
     fn who_is_ill_is_left_alone_ever_longer() {
         let (mut pace, now) = (Pace::default(), Instant::now());
-        let mut rests = Vec::new();
+        let mut backoffs = Vec::new();
         for _ in 0..9 {
-            pace.went_wrong(&trouble(true, None), MINUTE, now);
-            rests.push(pace.ready_at(now, 9).duration_since(now).as_secs());
+            pace.went_wrong(&error(true, None), MINUTE, now);
+            backoffs.push(pace.ready_at(now, 9).duration_since(now).as_secs());
         }
-        assert_eq!(rests, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        assert_eq!(backoffs, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
     }
 
     #[test]
     fn who_asks_to_be_left_alone_is() {
         let (mut pace, now) = (Pace::default(), Instant::now());
-        pace.went_wrong(&trouble(true, Some(90)), MINUTE, now);
+        pace.went_wrong(&error(true, Some(90)), MINUTE, now);
         assert_eq!(pace.ready_at(now, 9).duration_since(now).as_secs(), 90);
         // Another question was under way then.
         pace.went_well();
-        pace.went_wrong(&trouble(true, None), MINUTE, now);
+        pace.went_wrong(&error(true, None), MINUTE, now);
         assert_eq!(pace.ready_at(now, 9).duration_since(now).as_secs(), 90);
     }
 
     #[test]
     fn one_project_that_is_closed_to_us_closes_no_other() {
         let (mut pace, now) = (Pace::default(), Instant::now());
-        pace.went_wrong(&trouble(false, None), MINUTE, now);
+        pace.went_wrong(&error(false, None), MINUTE, now);
         assert_eq!(pace.ready_at(now, 9), now);
     }
 }

@@ -1,4 +1,4 @@
-//! What became of the branch (or merge request) of a pipeline that was cancelled: its successor cancels a pipeline, too, and
+//! The outcome of the branch (or merge request) of a pipeline that was cancelled: its successor cancels a pipeline, too, and
 //! that means the opposite of what a person means by it.
 
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{RunsFor, There};
 
-/// What became of the branch (or merge request) of a pipeline that was cancelled.
+/// The outcome of the branch (or merge request) of a pipeline that was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sequel {
@@ -43,7 +43,7 @@ pub(super) struct Listed {
 }
 
 impl Sequel {
-    /// What lists of pipelines say of the branch of this one, `there` by what was known of it before. That a server was asked
+    /// What lists of pipelines say of the branch of this one, `there` by what was known of it before. That a server was queried
     /// for one branch alone is not relied on: what is in its answer is compared. That one is in no list any more says
     /// nothing, for CI systems tidy up.
     pub(super) fn of(id: u64, own: &RunsFor, there: &There, lists: &[List]) -> Self {
@@ -67,7 +67,7 @@ impl Sequel {
     fn listed(id: u64, own: &RunsFor, began: Option<Timestamp>, lists: &[List]) -> Self {
         let (mut found, mut unclear) = (None::<&Listed>, None);
         for other in lists.iter().flat_map(|list| &list.pipelines).filter(|other| other.id != id) {
-            // It may have deployed again by then, also where nobody looked while it ran.
+            // It may have deployed again by then, also where it was not checked while it ran.
             let went_on = other.is_under_way || other.changed_at.zip(began).is_some_and(|(at, began)| at > began);
             if other.is_cancelled || (other.id < id && !went_on) {
                 continue;

@@ -9,13 +9,13 @@ use super::sequel::Sequel;
 /// What is known of a pipeline. It is written down, and read for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
-    /// When was asked last and answered.
+    /// When it was last queried and answered.
     pub at: Timestamp,
     pub state: State,
     /// By which the server tells whether anything changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// [`FORM`] of whoever wrote it down: an older one read less out of the same answer.
+    /// [`FORM`] of its writer: an older one read less out of the same answer.
     #[serde(default)]
     pub form: u32,
 }
@@ -78,7 +78,7 @@ pub struct There {
     /// Whatever a merge request was seen to bring in: branches are renamed, and forks deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
-    /// What became of the branch of a pipeline that was cancelled; `None`: that is not known.
+    /// The outcome of the branch of a pipeline that was cancelled; `None`: that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequel: Option<Sequel>,
 }
@@ -142,7 +142,7 @@ impl Known {
         }
     }
 
-    /// As whoever asks anew has it from one who wrote it down.
+    /// As one that queries anew has it from its writer.
     pub(super) fn recalled(self) -> Self {
         let etag = self.etag.filter(|_| self.form == FORM);
         Self { etag, ..self }
@@ -158,7 +158,7 @@ impl Known {
         }
     }
 
-    /// Whether another says the same, whenever was asked.
+    /// Whether another says the same, whenever it was queried.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         (&self.state, &self.etag, self.form) == (&other.state, &other.etag, other.form)

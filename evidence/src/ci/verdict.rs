@@ -19,7 +19,7 @@ use super::{
 };
 
 /// How much older than its pipeline a namespace may seem to be: two servers tell the time.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(60);
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long before it was missing a pipeline must have been seen under way: what was seen earlier may have ended since.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
@@ -27,21 +27,21 @@ const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// How old a pipeline may be that somebody deletes. CI systems tidy up by age, from a day on.
 const TIDIED_FROM: SignedDuration = SignedDuration::from_hours(24);
 
-/// Whether a namespace goes, by what is known of all it goes with. `look` is what was told of one; `None`: nothing so far.
+/// Whether a namespace goes, by what is known of all it goes with. `answer` is what was told of one; `None`: nothing so far.
 #[must_use]
 pub fn verdict<'a>(
     links: &Links,
     ci: &BTreeMap<CiSystem, CiSettings>,
-    look: impl Fn(&CiObjectRef) -> Option<&'a Look>,
+    answer: impl Fn(&CiObjectRef) -> Option<&'a Look>,
 ) -> Check<Condition> {
     let own = links.pipeline.as_ref().filter(|_| links.goes_with_pipeline).map(|origin| {
         let gone = ci.get(&origin.system).map_or(Gone::Ignored, |settings| settings.gone);
-        let checked = look(origin).map(|look| look.told(|known| pipeline(links, origin, known, gone)));
+        let checked = answer(origin).map(|answer| answer.told(|known| pipeline(links, origin, known, gone)));
         checked.map_or(Check::Pending, Check::Observed)
     });
     let merged = links.merge_request.as_ref().map(|request| {
-        let made_it = links.pipeline.as_ref().map(&look);
-        match (look(&request.object), made_it) {
+        let made_it = links.pipeline.as_ref().map(&answer);
+        match (answer(&request.object), made_it) {
             // Which merge request is the right one the pipeline says.
             (None, _) | (_, Some(None)) => Check::Pending,
             (Some(found), made_it) => {
@@ -75,7 +75,7 @@ impl Look {
                 let (truth, reason) = read(known);
                 Condition { truth, reason, observed_at: known.at }
             }
-            (Some(trouble), _) => unknown(trouble.why.clone(), self.at),
+            (Some(error), _) => unknown(error.why.clone(), self.at),
             (None, None) => unknown("it was not asked for now, to spare the CI system".to_owned(), self.at),
         }
     }
@@ -102,7 +102,7 @@ fn pipeline(links: &Links, origin: &CiObjectRef, known: &Known, gone: Gone) -> (
 /// Whether one that was cancelled leaves behind what it made: its successor cancels it, too.
 fn cancelled(links: &Links, origin: &CiObjectRef, there: &There) -> (Truth, String) {
     let name = named(origin, there);
-    let is_older = there.created_at.is_some_and(|created| between(links.created, created) > CLOCKS_APART);
+    let is_older = there.created_at.is_some_and(|created| between(links.created, created) > MAX_CLOCK_SKEW);
     if is_older {
         return (
             Truth::False,
@@ -156,7 +156,7 @@ fn missing(origin: &CiObjectRef, known: &Known, since: Timestamp, gone: Gone) ->
         Gone::Confirmed { after } => after,
     };
     let Some(Last { at, there }) = last else {
-        return (Truth::Unknown, format!("{origin} is not found, and never was: what became of it is not known"));
+        return (Truth::Unknown, format!("{origin} is not found, and never was: its outcome is not known"));
     };
     if between(*at, since) > SEEN_WITHIN {
         let why = format!(
@@ -183,9 +183,9 @@ fn merge_request(links: &Links, request: &MergeRequest, known: &Known, made_it: 
         return (Truth::Unknown, format!("{origin} is not found"));
     };
     let name = named(origin, there);
-    let trouble = made_it.and_then(|look| look.trouble.as_ref());
-    let made_it = made_it.and_then(|look| look.known.as_ref()).and_then(Known::last);
-    // A repository is asked for by its name, which may have been given again.
+    let error = made_it.and_then(|answer| answer.trouble.as_ref());
+    let made_it = made_it.and_then(|answer| answer.known.as_ref()).and_then(Known::last);
+    // A repository is queried by its name, which may have been given again.
     let is_own = links.pipeline.as_ref().is_some_and(|pipeline| pipeline.project == origin.project);
     let own_id = links.repository_id.or_else(|| made_it?.project_id).filter(|_| is_own);
     if let Some((own, id)) = own_id.zip(there.project_id).filter(|(own, id)| own != id) {
@@ -199,10 +199,10 @@ fn merge_request(links: &Links, request: &MergeRequest, known: &Known, made_it: 
         return (Truth::False, format!("{name} has the status `{}`", there.status));
     }
     let began = made_it.and_then(|made_it| made_it.began_at);
-    if let (None, Some(trouble)) = (made_it, trouble) {
+    if let (None, Some(error)) = (made_it, error) {
         let why = format!(
             "{name} was {}, and whether that was after the pipeline began is not known: {}",
-            there.status, trouble.why
+            there.status, error.why
         );
         return (Truth::Unknown, why);
     }
@@ -222,7 +222,7 @@ fn merge_request(links: &Links, request: &MergeRequest, known: &Known, made_it: 
 /// Whether a merge request of the pipeline's project is the one that the pipeline ran for.
 ///
 /// # Errors
-/// It is not, or nobody says so, and which fact does not agree.
+/// It is not, or nobody says so, and which field does not agree.
 fn agrees(links: &Links, origin: &CiObjectRef, there: &There, made_it: Option<&There>) -> Result<(), String> {
     let label = match origin.system {
         CiSystem::Gitlab => "mrProjectId",
@@ -345,17 +345,18 @@ mod tests {
         Look { at: at(now), known: Some(Known::missing(at(now), Some(missing))), trouble: None }
     }
 
-    fn troubled(known: Option<There>) -> Look {
-        let trouble = Some(CiError { why: "it is ill".to_owned(), ..CiError::default() });
-        Look { at: at(700), known: known.map(|there| Known::there(at(600), there, None)), trouble }
+    fn unanswered(known: Option<There>) -> Look {
+        let error = Some(CiError { why: "it is ill".to_owned(), ..CiError::default() });
+        Look { at: at(700), known: known.map(|there| Known::there(at(600), there, None)), trouble: error }
     }
 
     /// What follows for a namespace, with a reason that holds these words.
     #[track_caller]
-    fn check_gone(gone: Gone, links: &Links, looks: &[(CiObjectKind, &Look)], expected: Truth, words: &str) {
+    fn check_gone(gone: Gone, links: &Links, answers: &[(CiObjectKind, &Look)], expected: Truth, words: &str) {
         let settings = BTreeMap::from([(CiSystem::Gitlab, settings(gone))]);
-        let look = |origin: &CiObjectRef| looks.iter().find(|(kind, _)| *kind == origin.kind).map(|(_, look)| *look);
-        match verdict(links, &settings, look) {
+        let answer =
+            |origin: &CiObjectRef| answers.iter().find(|(kind, _)| *kind == origin.kind).map(|(_, answer)| *answer);
+        match verdict(links, &settings, answer) {
             Check::Observed(found) => {
                 assert_eq!(found.truth, expected, "{}", found.reason);
                 assert!(found.reason.contains(words), "{}", found.reason);
@@ -380,10 +381,10 @@ mod tests {
 
     #[track_caller]
     fn check(links: &Links, pipeline: &Look, request: Option<&Look>, expected: Truth, words: &str) {
-        let looks: Vec<_> = std::iter::once((CiObjectKind::Pipeline, pipeline))
-            .chain(request.map(|look| (CiObjectKind::MergeRequest, look)))
+        let answers: Vec<_> = std::iter::once((CiObjectKind::Pipeline, pipeline))
+            .chain(request.map(|answer| (CiObjectKind::MergeRequest, answer)))
             .collect();
-        check_gone(CONFIRMED, links, &looks, expected, words);
+        check_gone(CONFIRMED, links, &answers, expected, words);
     }
 
     #[test]
@@ -426,7 +427,7 @@ mod tests {
         check(&named, &of_main, Some(&told(before.clone())), Unknown, "before the pipeline began");
         check(&named, &told(There { began_at: None, ..ran("success", branch("main")) }), Some(&told(before)), True, "");
         // Nobody could say when the pipeline began.
-        check(&named, &troubled(None), Some(&told(request("merged", "x", 9))), Unknown, "it is ill");
+        check(&named, &unanswered(None), Some(&told(request("merged", "x", 9))), Unknown, "it is ill");
         let alone = Links { pipeline: None, ..links_to_request(Some("7")) };
         check(&alone, &of_main, Some(&told(request("merged", "x", 9))), True, "");
         let nameless = Links { pipeline: None, ..links_to_request(None) };
@@ -452,7 +453,7 @@ mod tests {
             "was merged",
         );
         check(&links, &lost(None, 500, 700), Some(&merged), Truth::Unknown, "");
-        check(&links, &troubled(Some(ran("success", branch("x")))), Some(&merged), Truth::True, "was merged");
+        check(&links, &unanswered(Some(ran("success", branch("x")))), Some(&merged), Truth::True, "was merged");
         let none = Links { goes_with_pipeline: false, ..links_to_request(None) };
         check(&none, &lost(None, 500, 700), Some(&merged), Truth::Unknown, "ran for is not known");
     }
@@ -496,7 +497,7 @@ mod tests {
         check(CONFIRMED, Some((10, "running")), 500, 1_100, True, "is gone since");
         check(trusted, Some((10, "running")), 500, 500, True, "is gone since");
         check(Gone::Ignored, Some((10, "running")), 500, 5_000, False, "counts for nothing");
-        // Whoever was away for long knows less.
+        // One that was away for long knows less.
         check(CONFIRMED, Some((10, "running")), 3_610, 9_000, True, "");
         check(CONFIRMED, Some((10, "running")), 3_611, 9_000, Unknown, "may have ended meanwhile");
         check(CONFIRMED, Some((86_000, "running")), 86_399, 90_000, True, "");

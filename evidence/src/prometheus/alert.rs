@@ -10,7 +10,7 @@ const MAX_TEXT_LENGTH: usize = 256;
 /// The most labels that are kept. Alerts have about ten.
 const MAX_LABELS: usize = 32;
 
-/// Kept whatever else is: who reads them looks for these.
+/// Kept whatever else is: their readers need these.
 const FIRST: [&str; 3] = ["alertname", "namespace", "severity"];
 
 /// An alert that fires, as the annotation `failing_resources` tells it (docs/design/lifecycle.md section 1).

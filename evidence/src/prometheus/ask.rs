@@ -1,6 +1,6 @@
 //! One request, and every limit of it.
 //!
-//! The crate `prometheus-http-query` has a client too. It takes in a whole body before it looks at it, however long, and
+//! The crate `prometheus-http-query` has a client too. It takes in a whole body before it parses it, however long, and
 //! drops the warnings: so the request is made here, and of the crate only the shapes of the answers are used.
 
 use common::{
@@ -83,12 +83,12 @@ async fn headers(settings: &[Header]) -> Result<HeaderMap, String> {
 }
 
 fn refusal(status: StatusCode, settings: &PrometheusSettings) -> String {
-    let hint = match status {
+    let reason = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ": it does not let us in",
         StatusCode::BAD_REQUEST if settings.query.is_some() => ": it does not understand the query",
         StatusCode::UNPROCESSABLE_ENTITY if settings.query.is_some() => ": it cannot evaluate the query",
         status if status.is_redirection() => ": its address may be another, or this is a login page",
         _ => "",
     };
-    format!("Prometheus answered {status}{hint}")
+    format!("Prometheus answered {status}{reason}")
 }

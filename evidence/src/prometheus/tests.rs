@@ -6,7 +6,7 @@ use common::config::{PrometheusSettings, RawPrometheus};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Finding, look::Look};
+use super::{Finding, sample::Look};
 
 /// The minute in which the namespace was created is 0.
 fn minute(number: i64) -> Timestamp {
@@ -172,8 +172,8 @@ fn an_alert_needs_a_name_and_a_namespace() {
     check(json!({}), "Watchdog | - namespace=a", "false");
     check(json!({}), "Watchdog | - alertname= namespace=a", "false");
     check(json!({}), "Watchdog | Down namespace=", "false");
-    let look = Look::read(&settings(&json!({})), Ok(alerts("Down namespace= | Up").to_string().into()), minute(60));
-    assert_eq!(told(&look.of("", minute(0))), "unknown");
+    let sample = Look::read(&settings(&json!({})), Ok(alerts("Down namespace= | Up").to_string().into()), minute(60));
+    assert_eq!(told(&sample.of("", minute(0))), "unknown");
 }
 
 #[test]
@@ -286,9 +286,9 @@ fn a_series_without_a_number_tells_nothing_of_its_namespace() {
 #[test]
 fn a_series_may_be_about_a_namespace_that_was_there_five_minutes_ago() {
     let body = series("Watchdog | Down namespace=a").to_string();
-    let look = Look::read(&settings(&json!({"query": "up"})), Ok(body.into()), minute(60));
-    assert_eq!(told(&look.of("a", minute(55))), "true Down");
-    assert_eq!(told(&look.of("a", minute(56))), "false");
+    let sample = Look::read(&settings(&json!({"query": "up"})), Ok(body.into()), minute(60));
+    assert_eq!(told(&sample.of("a", minute(55))), "true Down");
+    assert_eq!(told(&sample.of("a", minute(56))), "false");
 }
 
 #[test]
@@ -335,8 +335,8 @@ fn what_was_cut_of_a_former_namespace_is_not_counted() {
 fn only_what_has_a_namespace_is_kept() {
     let long = "x".repeat(64);
     let story = format!("Watchdog | A | B namespace=a severity=info | C namespace={long} | D namespace=b pending @40");
-    let look = Look::read(&settings(&json!({})), Ok(alerts(&story).to_string().into()), minute(60));
-    assert_eq!(look.kept(), Vec::<&str>::new());
+    let sample = Look::read(&settings(&json!({})), Ok(alerts(&story).to_string().into()), minute(60));
+    assert_eq!(sample.kept(), Vec::<&str>::new());
 }
 
 #[test]

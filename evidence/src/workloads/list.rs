@@ -1,4 +1,4 @@
-//! The workloads of one namespace, read afresh: what somebody looks at who is about to act.
+//! The workloads of one namespace, read afresh: what a worker checks that is about to act.
 
 use common::cluster::{ApiError, Cluster, within};
 use jiff::Timestamp;
@@ -7,8 +7,8 @@ use kube::{Api, Resource, api::ListParams};
 
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
-    look::Look,
     partial_object::PartialObject,
+    sample::Look,
     watch::{Change, Event, PAGE, UNFINISHED, place},
     workload_state::WorkloadStates,
 };
@@ -29,7 +29,7 @@ pub async fn list(cluster: &Cluster, namespace: &str, now: Timestamp) -> Look {
     };
     match read.await {
         Ok(()) => Look::of_all(&traces, now),
-        Err(trouble) => Look::unknown(trouble.to_string(), now),
+        Err(error) => Look::unknown(error.to_string(), now),
     }
 }
 

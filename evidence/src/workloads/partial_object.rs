@@ -38,7 +38,7 @@ pub(super) trait PartialObject:
     /// What is kept of it; `None`: nothing is wrong, and nothing depends on it.
     fn trace(&self) -> Option<Trace>;
 
-    /// What is kept of it while it is being deleted. It is nobody's trouble any more.
+    /// What is kept of it while it is being deleted. It counts for nothing any more.
     fn going(&self) -> Option<Trace> {
         None
     }

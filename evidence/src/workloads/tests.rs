@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
-    look::Look,
     partial_object::PartialObject,
+    sample::Look,
     watch::{Change, Event, place},
     workload_state::{Kind, WorkloadStates},
 };
@@ -102,13 +102,13 @@ fn a_deployment_has_until_its_own_deadline() {
     check::<Deployment>(&json!({"spec": {"replicas": 2}, "status": {"readyReplicas": 1}}), &[0, 9], &[10, 99], few);
     let shorter = json!({"spec": {"replicas": 2, "progressDeadlineSeconds": 60}, "status": {"readyReplicas": 1}});
     check::<Deployment>(&shorter, &[0], &[1], few);
-    // While whoever runs it says that it goes on, it does; a minute later than it should have been told, it does not.
+    // While its runner says that it goes on, it does; a minute later than it should have been told, it does not.
     check::<Deployment>(&deployment(1, &progress("True", "ReplicaSetUpdated", 30)), &[11, 30, 40], &[41], few);
     check::<Deployment>(&deployment(1, &progress("True", "NewReplicaSetAvailable", 0)), &[], &[1], few);
-    let stuck = progress("False", "ProgressDeadlineExceeded", 0);
-    check::<Deployment>(&deployment(1, &stuck), &[], &[1], "has 1 of 2 pods ready and makes no progress");
+    let stalled = progress("False", "ProgressDeadlineExceeded", 0);
+    check::<Deployment>(&deployment(1, &stalled), &[], &[1], "has 1 of 2 pods ready and makes no progress");
     // A new version that does not become ready fails, although the old one serves.
-    check::<Deployment>(&deployment(2, &stuck), &[], &[1], "has 2 of 2 pods ready and makes no progress");
+    check::<Deployment>(&deployment(2, &stalled), &[], &[1], "has 2 of 2 pods ready and makes no progress");
     check::<Deployment>(&deployment(2, &progress("True", "NewReplicaSetAvailable", 0)), &[0, 99], &[], "");
     check::<Deployment>(&json!({"spec": {"replicas": 0}, "status": {}}), &[99], &[], "");
     check::<Deployment>(&json!({}), &[9], &[10], "has 0 of 1 pods ready");
@@ -204,9 +204,9 @@ fn held(kind: &str, owner: &str, scheduled: Option<i64>) -> Value {
 
 #[test]
 fn a_workload_whose_pods_are_held_back_does_not_fail_for_want_of_them() {
-    let stuck = deployment(1, &progress("False", "ProgressDeadlineExceeded", 0));
+    let stalled = deployment(1, &progress("False", "ProgressDeadlineExceeded", 0));
     let few = Some("Deployment `web` has 1 of 2 pods ready and makes no progress".to_owned());
-    let web = || of::<Deployment>("web", &stuck);
+    let web = || of::<Deployment>("web", &stalled);
     let pod = |owner: &str, scheduled| of::<Pod>("p", &held("ReplicaSet", owner, scheduled));
     assert_eq!(said(&[web()], 20), few);
     assert_eq!(said(&[web(), pod("web-5d4f", None)], 20), None);
@@ -360,8 +360,8 @@ fn two_of_one_name_are_told_once() {
 
 #[test]
 fn another_namespace_and_a_former_one_of_its_name_are_others() {
-    let look = Look::of_all(&read(&[lacking("s")]), minute(10));
-    let truth = |name: &str, created| look.of(name, created, None).condition.truth;
+    let sample = Look::of_all(&read(&[lacking("s")]), minute(10));
+    let truth = |name: &str, created| sample.of(name, created, None).condition.truth;
     assert_eq!(truth("ns", created()), Truth::True);
     assert_eq!(truth("other", created()), Truth::False);
     assert_eq!(truth("ns", minute(1)), Truth::False, "what is older was in a former one");
@@ -370,8 +370,8 @@ fn another_namespace_and_a_former_one_of_its_name_are_others() {
 #[test]
 fn nothing_is_known_before_all_was_read_and_while_something_cannot_be() {
     let truth = |traces: &WorkloadStates| {
-        let look = Look::of_all(traces, minute(10));
-        (look.of("ns", created(), None).condition.truth, look.outage().map(str::to_owned))
+        let sample = Look::of_all(traces, minute(10));
+        (sample.of("ns", created(), None).condition.truth, sample.outage().map(str::to_owned))
     };
     let (unknown, outage) = truth(&WorkloadStates::default());
     assert_eq!((unknown, outage.as_deref()), (Truth::Unknown, Some("Deployments were not read yet")));

@@ -63,7 +63,7 @@ pub fn watch(cluster: &Cluster) -> BoxStream<'static, Event> {
     .boxed()
 }
 
-/// Which pods are read: those that came to a good end are nobody's trouble, and pile up.
+/// Which pods are read: those that came to a good end count for nothing, and pile up.
 pub(super) const UNFINISHED: &str = "status.phase!=Succeeded";
 
 fn of<K: PartialObject>(cluster: &Cluster, config: Config) -> BoxStream<'static, Event> {
@@ -123,7 +123,7 @@ fn begun_again<K: PartialObject>(
     })
 }
 
-/// Where an object is kept, and what of it. What is being deleted is nobody's trouble any more.
+/// Where an object is kept, and what of it. What is being deleted counts for nothing any more.
 pub(super) fn place<K: PartialObject>(object: &K, is_gone: bool) -> Option<Place> {
     let meta = object.meta();
     let trace = match (is_gone, &meta.deletion_timestamp) {

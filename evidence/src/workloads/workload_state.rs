@@ -99,7 +99,7 @@ struct MemoryStore {
 /// What is known of all workloads.
 #[derive(Clone, Debug)]
 pub struct WorkloadStates {
-    shelves: BTreeMap<Kind, MemoryStore>,
+    kinds: BTreeMap<Kind, MemoryStore>,
 }
 
 impl Kind {
@@ -133,7 +133,7 @@ impl fmt::Display for Kind {
 }
 
 impl Failure {
-    /// It fails whenever somebody looks.
+    /// It fails at every check.
     pub(super) fn now(why: impl Into<String>) -> Self {
         Self::from(Timestamp::MIN, why)
     }
@@ -170,14 +170,14 @@ impl Failure {
 
 impl Default for WorkloadStates {
     fn default() -> Self {
-        Self { shelves: Kind::ALL.into_iter().map(|kind| (kind, MemoryStore::default())).collect() }
+        Self { kinds: Kind::ALL.into_iter().map(|kind| (kind, MemoryStore::default())).collect() }
     }
 }
 
 impl WorkloadStates {
     /// Takes in what a watch brought.
     pub fn take(&mut self, event: Event) {
-        let memory_store = self.shelves.entry(event.kind).or_default();
+        let memory_store = self.kinds.entry(event.kind).or_default();
         match event.change {
             Change::Begins => memory_store.listed = Some(Named::new()),
             Change::Listed(place) => put(memory_store.listed.get_or_insert_default(), place),
@@ -196,12 +196,12 @@ impl WorkloadStates {
     /// Whether each kind was read whole, or could not be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.shelves.values().all(|memory_store| memory_store.is_settled)
+        self.kinds.values().all(|memory_store| memory_store.is_settled)
     }
 
     /// Why it is not known what there is, if so.
     pub(super) fn unknown(&self) -> Option<String> {
-        self.shelves.iter().find_map(|(kind, memory_store)| match &memory_store.unknown {
+        self.kinds.iter().find_map(|(kind, memory_store)| match &memory_store.unknown {
             Some(why) => Some(format!("{kind}s cannot be read: {why}")),
             None if !memory_store.is_settled => Some(format!("{kind}s were not read yet")),
             None => None,
@@ -210,7 +210,7 @@ impl WorkloadStates {
 
     /// What is kept of a kind: the namespace and the name of each, when it was created, and its trace.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = (&str, &str, Timestamp, &Trace)> {
-        self.shelves.get(&kind).into_iter().flat_map(|memory_store| &memory_store.traces).flat_map(
+        self.kinds.get(&kind).into_iter().flat_map(|memory_store| &memory_store.traces).flat_map(
             |(namespace, named)| {
                 named.iter().map(|(name, (created, trace))| (namespace.as_str(), name.as_str(), *created, trace))
             },
@@ -218,7 +218,7 @@ impl WorkloadStates {
     }
 }
 
-/// An object's place on a shelf, and what is kept there of it: nothing, if it is gone or well.
+/// An object's place in a kind's cache, and what is kept there of it: nothing, if it is gone or well.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) namespace: String,

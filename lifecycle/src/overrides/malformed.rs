@@ -30,11 +30,11 @@ pub struct Malformed {
     pub mend: String,
 }
 
-/// What is on record of the wishes on a namespace: since when a mistake stands decides what it counts as.
+/// What is on record of the owner overrides on a namespace: since when a mistake stands decides what it counts as.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OnRecord<'a> {
     pub deadline: Option<&'a Deadline>,
-    /// When the wish to keep was first seen.
+    /// When the keep request was first seen.
     pub kept_since: Option<Timestamp>,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Every wish that could not be read, in the order of the page, and then every key that resembles one. `policy` is the one
+/// Every override that could not be read, in the order of the page, and then every key that resembles one. `policy` is the one
 /// that applies, and says until when; `None`: nobody knows it.
 #[must_use]
 pub fn malformed(
@@ -141,14 +141,14 @@ impl Known<'_> {
     }
 
     fn resembling(&self, it: Resembling<'_>) -> Malformed {
-        let Resembling { key, wish, is_label, text } = it;
-        let right = self.keys.ours(wish);
+        let Resembling { key, resembles, is_label, text } = it;
+        let right = self.keys.ours(resembles);
         let write = if is_label {
             format!("write it as an annotation `{right}`, and take the label off")
         } else {
             format!("write it as `{right}`")
         };
-        let (counts_as, mend) = match wish {
+        let (counts_as, mend) = match resembles {
             PROTECT if is_label => ("a protection".to_owned(), write),
             PROTECT => ("a protection".to_owned(), format!("{write}, or take it off")),
             KEEP_UNTIL if parse(text).is_none() => (self.keep(text), format!("{write}, and {WRITE_INSTANT}")),

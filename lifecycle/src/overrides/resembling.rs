@@ -1,4 +1,4 @@
-//! Keys that are nearly those of a wish: somebody wanted something, and wrote it otherwise.
+//! Keys that are nearly those of an owner override: somebody wanted something, and wrote it otherwise.
 //!
 //! Which they are is fixed by a list. A label is one, too, also under the right key: what a CI system writes are labels, and owners
 //! take one for the other. Whatever else stands under our prefix is ours, or of somebody who shares it.
@@ -10,7 +10,7 @@ use crate::{
     keys::{EXPIRES_AT, KEEP_BY, KEEP_REASON, KEEP_UNTIL, PROTECT, TTL},
 };
 
-/// The wishes, each with what its key is written as by mistake: in small letters, without what stands between words.
+/// The owner overrides, each with what its key is written as by mistake: in small letters, without what stands between words.
 const RESEMBLING: [(&str, &[&str]); 6] = [
     (TTL, &["ttl", "timetolive", "lifetime"]),
     (
@@ -35,19 +35,19 @@ const RESEMBLING: [(&str, &[&str]); 6] = [
     (PROTECT, &["protect", "protects", "protected", "protection", "isprotected"]),
 ];
 
-/// An annotation whose key resembles that of a wish, or a label that should be one.
+/// An annotation whose key resembles that of an owner override, or a label that should be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resembling<'a> {
     /// The full key, as written.
     pub key: &'a str,
-    /// The wish that it resembles, such as [`PROTECT`].
-    pub wish: &'static str,
+    /// The override that it resembles, such as [`PROTECT`].
+    pub resembles: &'static str,
     pub is_label: bool,
     /// The value; never empty but for [`PROTECT`], which needs none.
     pub text: &'a str,
 }
 
-/// What resembles wishes: under our prefix any, under a former one those that are honoured there. Annotations come before labels.
+/// What resembles owner overrides: under our prefix any, under a former one those that are honoured there. Annotations come before labels.
 pub fn resembling<'a>(namespace: &'a Namespace, keys: &'a Keys) -> impl Iterator<Item = Resembling<'a>> {
     let under = |prefix: &'a str, is_former: bool, is_label: bool| {
         let all = if is_label { &namespace.labels } else { &namespace.annotations };
@@ -55,11 +55,11 @@ pub fn resembling<'a>(namespace: &'a Namespace, keys: &'a Keys) -> impl Iterator
         let all = all.map(|(key, text)| (key.as_str(), text.as_str()));
         all.map_while(move |(key, text)| Some((key, key.strip_prefix(prefix)?, text))).filter_map(
             move |(key, name, text)| {
-                let right = || RESEMBLING.iter().map(|(wish, _)| *wish).find(|wish| is_label && *wish == name);
-                let wish = resembled(name).or_else(right)?;
-                let counts = !is_former || matches!(wish, KEEP_UNTIL | PROTECT);
-                let says = !text.is_empty() || wish == PROTECT;
-                (counts && says).then_some(Resembling { key, wish, is_label, text })
+                let right = || RESEMBLING.iter().map(|(key, _)| *key).find(|right| is_label && *right == name);
+                let resembles = resembled(name).or_else(right)?;
+                let counts = !is_former || matches!(resembles, KEEP_UNTIL | PROTECT);
+                let says = !text.is_empty() || resembles == PROTECT;
+                (counts && says).then_some(Resembling { key, resembles, is_label, text })
             },
         )
     };
@@ -70,14 +70,14 @@ pub fn resembling<'a>(namespace: &'a Namespace, keys: &'a Keys) -> impl Iterator
     all(false).chain(all(true))
 }
 
-/// The wish that a key, without its prefix, resembles; `None`: it is the key of a wish, or nothing like one.
+/// The override that a key, without its prefix, resembles; `None`: it is the key of an override, or nothing like one.
 fn resembled(name: &str) -> Option<&'static str> {
-    if RESEMBLING.iter().any(|(wish, _)| *wish == name) {
+    if RESEMBLING.iter().any(|(key, _)| *key == name) {
         return None;
     }
     let letters = || name.chars().filter(|c| !matches!(c, '-' | '_' | '.')).map(|c| c.to_ascii_lowercase());
     let is_it = |spelling: &&str| letters().eq(spelling.chars());
-    RESEMBLING.iter().find(|(_, spellings)| spellings.iter().any(&is_it)).map(|(wish, _)| *wish)
+    RESEMBLING.iter().find(|(_, spellings)| spellings.iter().any(&is_it)).map(|(key, _)| *key)
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_resembles_what() {
-        for (wish, names) in [
+        for (key, names) in [
             (TTL, "TTL Ttl t-t-l time-to-live timeToLive lifetime"),
             (
                 EXPIRES_AT,
@@ -105,7 +105,7 @@ mod tests {
             (PROTECT, "Protect PROTECT protected Protected protection is-protected isProtected"),
         ] {
             for name in names.split(' ') {
-                assert_eq!(resembled(name), Some(wish), "{name}");
+                assert_eq!(resembled(name), Some(key), "{name}");
             }
         }
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_spelling_stands_for_two_wishes() {
+    fn no_spelling_stands_for_two_keys() {
         let all: Vec<_> = RESEMBLING.iter().flat_map(|(_, spellings)| *spellings).collect();
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
@@ -167,7 +167,7 @@ mod tests {
         };
         let of = |is_label: bool| -> Vec<_> {
             let found = resembling(&namespace, &keys).filter(|it| it.is_label == is_label);
-            found.map(|it| (it.key.to_owned(), it.wish, it.text)).collect()
+            found.map(|it| (it.key.to_owned(), it.resembles, it.text)).collect()
         };
         assert_eq!(
             of(true),

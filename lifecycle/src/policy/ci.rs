@@ -40,7 +40,7 @@ impl Default for RawSuperseded {
     }
 }
 
-/// Where is asked for the pipeline; `None`: nowhere.
+/// The CI system queried for the pipeline; `None`: none.
 pub(super) fn pipeline(
     raw: &RawChecks,
     common: &Common<'_>,
@@ -66,7 +66,7 @@ pub(super) fn pipeline(
     None
 }
 
-/// Where is asked for the merge request: where the pipeline is, or in the only place there is.
+/// Where the merge request is queried: where the pipeline is, or in the only place there is.
 pub(super) fn merged(
     raw: &RawChecks,
     pipeline: Option<CiSystem>,
@@ -85,7 +85,7 @@ pub(super) fn merged(
     None
 }
 
-/// By which rules newer deployments replace older ones, and where is asked whether they are such: where the pipeline is, or
+/// By which rules newer deployments replace older ones, and where it is queried whether they are such: where the pipeline is, or
 /// in the only place there is; `None`: they replace nothing.
 pub(super) fn superseded(
     raw: &RawChecks,

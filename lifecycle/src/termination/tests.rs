@@ -155,7 +155,7 @@ fn due(record: &Record, namespace: &Namespace) -> Option<Timestamp> {
 }
 
 #[test]
-fn nobody_looks_before_it_should_have_ended() {
+fn nothing_is_checked_before_it_should_have_ended() {
     let going = namespace(Some(3), Termination::default());
     assert_eq!(due(&deleted(4), &going), Some(at(19)));
     assert_eq!(due(&managed(), &going), Some(at(18)), "somebody else deleted it");
@@ -182,7 +182,7 @@ fn it_is_written_again_where_another_reason_holds_it_and_not_for_another_message
 
 /// Nothing announces that a pod is gone: a namespace with a finalizer of its own says what it said before.
 #[test]
-fn pods_that_were_left_are_looked_for_again_and_again() {
+fn pods_that_were_left_are_listed_again_and_again() {
     let held = ending(&[], &["a/b"]);
     let going = namespace(Some(4), held.clone());
     let after = |pods: RemainingPods, listed: Option<i64>| {

@@ -3,7 +3,7 @@
 //! Instants and texts are drawn from few values most of the time, so that they meet; and from the ends of what there
 //! is, some of the time.
 
-mod facts;
+mod events;
 mod walks;
 
 use std::{
@@ -23,7 +23,7 @@ use lifecycle::{
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select, test_runner::RngAlgorithm};
 use serde_json::{Value, json};
 
-pub(crate) use facts::{any_fact, any_history, entries, first, folded, is_in_order, nearly_deletable};
+pub(crate) use events::{any_event, any_history, entries, first, folded, is_in_order, nearly_deletable};
 pub(crate) use walks::walk;
 
 use crate::world::{Settings, dawn};
@@ -166,10 +166,10 @@ pub(crate) fn namespace() -> impl Strategy<Value = Namespace> {
 
 pub(crate) fn condition() -> impl Strategy<Value = Condition> {
     let truth = select(vec![Truth::True, Truth::True, Truth::True, Truth::False, Truth::Unknown]);
-    (truth, instant()).prop_map(|(truth, observed_at)| Condition { truth, reason: "a look".to_owned(), observed_at })
+    (truth, instant()).prop_map(|(truth, observed_at)| Condition { truth, reason: "a sample".to_owned(), observed_at })
 }
 
-/// Any state of a check of health: that nobody looks, that nobody looked yet, and any streak that a look left behind.
+/// Any state of a check of health: disabled, pending, and any streak that a check left behind.
 pub(crate) fn health() -> impl Strategy<Value = Check<Health>> {
     let streak = (0..9_u64, any::<bool>(), instant(), instant(), instant(), any::<bool>());
     let seen = (condition(), streak).prop_map(

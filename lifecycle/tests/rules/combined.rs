@@ -1,4 +1,4 @@
-//! Health, a newer deployment and a cancelled pipeline at once: every timeline of four looks at all three, under every mix of
+//! Health, a newer deployment and a cancelled pipeline at once: every timeline of four checks of all three, under every mix of
 //! what a policy switches, against a table of the edges that was written without the code.
 
 use std::collections::HashSet;
@@ -26,8 +26,8 @@ use crate::{
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// How many looks are taken, one a minute.
-const LOOKS: usize = 4;
+/// How many checks are made, one a minute.
+const CHECKS: usize = 4;
 
 /// Whether something is checked, and whether what it leads to is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ enum Checks {
 /// What a policy switches.
 #[derive(Clone, Copy, Debug)]
 struct Switches {
-    /// Unstable for a minute, failing for a minute; well again after two looks.
+    /// Unstable for a minute, failing for a minute; well again after two checks.
     health: bool,
     superseded: Checks,
     pipeline: Checks,
@@ -48,7 +48,7 @@ struct Switches {
     ends: bool,
 }
 
-/// What one look finds: that something fails, that a newer deployment replaces it, that its pipeline was cancelled.
+/// What one check finds: that something fails, that a newer deployment replaces it, that its pipeline was cancelled.
 type Found = [Option<bool>; 3];
 
 /// What should be true. Written from the page alone.
@@ -56,8 +56,8 @@ type Found = [Option<bool>; 3];
 struct Model {
     status: Status,
     minutes: usize,
-    /// What the last known look at the health found, how many minutes it is known to be so and how many the status is known
-    /// to stand, and whether the last look was known.
+    /// What the last known check of the health found, how many minutes it is known to be so and how many the status is known
+    /// to stand, and whether the last check was known.
     fails: Option<bool>,
     held: u8,
     stood: u8,
@@ -65,7 +65,7 @@ struct Model {
 }
 
 impl Model {
-    fn look(&mut self, [fails, replaced, cancelled]: Found, switches: Switches) -> Vec<Status> {
+    fn check(&mut self, [fails, replaced, cancelled]: Found, switches: Switches) -> Vec<Status> {
         self.minutes += 1;
         if switches.health {
             let counts = self.known && fails.is_some();
@@ -132,8 +132,8 @@ struct Subject {
 }
 
 impl Subject {
-    /// A minute goes by, and a look finds this. Returns the statuses that follow.
-    fn look(&mut self, policy: &Policy, found: Found) -> Vec<Status> {
+    /// A minute goes by, and a check finds this. Returns the statuses that follow.
+    fn check(&mut self, policy: &Policy, found: Found) -> Vec<Status> {
         self.now = saturating_add(self.now, MINUTE);
         let condition = |found: Option<bool>| {
             let truth = match found {
@@ -141,7 +141,7 @@ impl Subject {
                 Some(false) => Truth::False,
                 None => Truth::Unknown,
             };
-            Condition { truth, reason: "a look".to_owned(), observed_at: self.now }
+            Condition { truth, reason: "a sample".to_owned(), observed_at: self.now }
         };
         let [fails, replaced, cancelled] = found;
         let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
@@ -157,15 +157,15 @@ impl Subject {
         };
         let seen = observe(self.seen.take(), reading, self.now);
         let mut had = Vec::new();
-        while let Some(fact) = decide(Some(policy), &self.record, &seen, self.now).entry {
-            if let Event::StatusChanged(change) = &fact {
+        while let Some(event) = decide(Some(policy), &self.record, &seen, self.now).entry {
+            if let Event::StatusChanged(change) = &event {
                 assert!(change.from.may_become(change.to), "{} does not become {}", change.from, change.to);
                 let is_deadly = policy.deletes(change.to);
                 assert!(!is_deadly || change.finalize_at.is_some(), "{}: its owner could not be told when", change.to);
                 had.push(change.to);
             }
             let seq = self.record.head + 1;
-            self.record.fold(&Entry { seq, ..entries([(self.now, fact)]).remove(0) });
+            self.record.fold(&Entry { seq, ..entries([(self.now, event)]).remove(0) });
             assert!(self.record.head < 64, "no rest: {had:?}");
         }
         self.seen = Some(seen);
@@ -207,7 +207,7 @@ fn policies(switches: Switches) -> Policies {
 }
 
 #[test]
-fn every_timeline_of_four_looks_at_all_three_takes_the_edges_of_the_table() {
+fn every_timeline_of_four_checks_of_all_three_takes_the_edges_of_the_table() {
     let all = [Checks::Off, Checks::Keeps, Checks::Deletes];
     let mut met = (0, HashSet::new());
     for health in [false, true] {
@@ -230,18 +230,18 @@ fn follow(switches: Switches, met: &mut (usize, HashSet<Status>)) {
     let record = Record::new(namespace("a", dawn()).uid);
     let model = Model { status: Unknown, minutes: 0, fails: None, held: 0, stood: 0, known: false };
     let mut ends = vec![(Subject { record, seen: None, now: dawn() }, model, Vec::<Found>::new())];
-    for _ in 0..LOOKS {
+    for _ in 0..CHECKS {
         let mut known = HashSet::new();
         let mut next = Vec::new();
-        for (subject, model, looks) in &ends {
+        for (subject, model, checks) in &ends {
             for found in findings() {
-                let (mut subject, mut model, mut looks) = (subject.clone(), model.clone(), looks.clone());
-                looks.push(found);
-                let had = subject.look(policy, found);
-                assert_eq!(had, model.look(found, switches), "{looks:?} with {switches:?}");
+                let (mut subject, mut model, mut checks) = (subject.clone(), model.clone(), checks.clone());
+                checks.push(found);
+                let had = subject.check(policy, found);
+                assert_eq!(had, model.check(found, switches), "{checks:?} with {switches:?}");
                 met.1.insert(model.status);
                 if known.insert(model.clone()) {
-                    next.push((subject, model, looks));
+                    next.push((subject, model, checks));
                 }
             }
         }

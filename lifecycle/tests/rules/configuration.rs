@@ -44,7 +44,7 @@ fn refuses_match(applies_to: &Value, key: &str) {
     refuses(&[json!({ "name": "a", "match": applies_to })], &[&format!("policies[0].match{key}")]);
 }
 
-/// The policy is refused before it is looked at: its text says something no policy says.
+/// The policy is refused before it is evaluated: its text says something no policy says.
 #[track_caller]
 fn is_no_policy(policy: &Value, why: &str) {
     let error = serde_json::from_value::<RawPolicy>(policy.clone()).expect_err("it is taken").to_string();
@@ -286,7 +286,7 @@ fn health_is_checked_where_there_is_a_source_unless_it_is_off() {
     is_no_policy(&with("checks", json!({ "heath": "off" })), "unknown field `heath`");
 }
 
-/// A key that does nothing is a mistake of whoever wrote it.
+/// A key that does nothing is a mistake of its writer.
 #[test]
 fn how_long_a_workload_may_be_not_ready_is_asked_where_workloads_are_read() {
     let of = |source: &str| with("checks", json!({ "health": source, "not_ready_after": "0s" }));
@@ -349,7 +349,7 @@ fn a_newer_deployment_is_confirmed_where_it_is_known_whom_to_ask() {
         let found = asking(&of(json!({ "confirm": "ci" }), pipeline), ci);
         assert_eq!(keys_of(found), ["policies[0].checks.superseded.confirm"]);
     }
-    // Whether it is asked for changes what is decided.
+    // Whether it is queried changes what is decided.
     let hash = |policy: &Value| asking(policy, &gitlab).unwrap().iter().next().unwrap().hash.clone();
     assert_ne!(hash(&of(json!({}), "off")), hash(&of(json!({ "confirm": "off" }), "off")));
     assert_ne!(hash(&of(json!({}), "auto")), hash(&of(json!({}), "off")));
@@ -435,7 +435,7 @@ fn the_hash_stays_what_it_is_where_no_pipeline_is_asked_for() {
 }
 
 #[test]
-fn looks_in_a_row_are_counted_from_one() {
+fn checks_in_a_row_are_counted_from_one() {
     let never = with("checks", json!({ "fail_after": 0, "recover_after": 0 }));
     let expected = ["policies[0].checks.fail_after", "policies[0].checks.recover_after"];
     assert_eq!(keys_of(checked(&never)), expected);
@@ -536,7 +536,7 @@ fn what_something_is_decided_on_is_kept_in_memory_and_nothing_else() {
     }
     let keys = Keys { owners: Owners { order: vec![Source::Team], ..keys.owners }, ..keys };
     let policies = configured(&[], &keys, &[]).unwrap();
-    assert!(owners.iter().all(|key| !policies.reads_annotation(key)), "nobody looks for an owner there");
+    assert!(owners.iter().all(|key| !policies.reads_annotation(key)), "no owner is read there");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record
     let uid = format!("u{number}");
     let stalled = Termination::new(conditions(held_by), ["example.org/never".to_owned()])
         .with(RemainingPods::Counted { first: Vec::new(), in_all: 0 });
-    let facts = [
+    let events = [
         (
             "Adopted",
             json!({"policy": "ci", "policy_hash": "h", "mode": "enforce", "created": at(-99), "ci": [],
@@ -74,7 +74,7 @@ fn history(number: usize, accepted: i64, held_by: &str, is_gone: bool) -> Record
             "name": format!("ci-{number}"), "token": "t", "kind": kind, "data": data}))
         .unwrap()
     };
-    let entries: Vec<_> = (1..).zip(facts.into_iter().chain(end)).map(entry).collect();
+    let entries: Vec<_> = (1..).zip(events.into_iter().chain(end)).map(entry).collect();
     assert!(!entries.iter().any(|entry| matches!(entry.event, Event::Unrecognised { .. })), "{entries:?}");
     Record::of(Uid::new(uid.clone()), &entries)
 }
@@ -136,9 +136,9 @@ proptest! {
     }
 }
 
-/// What holds it is told of as stuck, and nothing more is done to it.
+/// What holds it is told of as stalled, and nothing more is done to it.
 #[test]
-fn a_deletion_that_does_not_end_is_stuck_and_is_not_repeated() {
+fn a_deletion_that_does_not_end_is_stalled_and_is_not_repeated() {
     let record = history(1, 0, "arf", false);
     let found = stalled(None, &record).unwrap();
     assert_eq!(found.from, at(0) + SignedDuration::from_mins(15));

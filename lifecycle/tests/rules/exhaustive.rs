@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::world::{Settings, Step, World, dawn, namespace};
 
 const MINUTE: i64 = 60_000;
-const LONGEST: usize = 6;
+const MAX_STEPS: usize = 6;
 
 /// How long the policy lets it live, and the owner's two other ideas.
 const TTL: i64 = 60 * MINUTE;
@@ -53,7 +53,7 @@ const OVER: [(Status, Status); 2] = [(Unknown, Stale), (Ok, Stale)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Letter {
-    /// Time goes on to this long after the end that the owner and the policy wish now.
+    /// Time goes on to this long after the end that the owner and the policy set now.
     To(i64),
     Ttl(Option<i64>),
     Keep(bool),
@@ -99,7 +99,7 @@ struct Model {
 }
 
 impl Model {
-    const fn wished_end(&self) -> i64 {
+    const fn configured_end(&self) -> i64 {
         match self.ttl {
             Some(ttl) => ttl,
             None => TTL,
@@ -123,7 +123,7 @@ impl Model {
         if self.open || !self.clock_known {
             return taken;
         }
-        self.end = self.wished_end();
+        self.end = self.configured_end();
         let edges = if self.now >= self.end { OVER } else { BEFORE };
         while let Some((from, to)) = edges.into_iter().find(|(from, _)| *from == self.status) {
             taken.push((from, to));
@@ -143,7 +143,7 @@ impl Model {
         let text = |key: &str, value: Option<String>| Some(Step::Annotate(key.to_owned(), value));
         match letter {
             Letter::To(after) => {
-                let to = self.now.max(self.wished_end() + after);
+                let to = self.now.max(self.configured_end() + after);
                 let by = to - std::mem::replace(&mut self.now, to);
                 Some(Step::Jump(SignedDuration::from_millis(by)))
             }
@@ -242,7 +242,7 @@ fn every_short_timeline_takes_the_edges_of_the_table() {
     let (world, model) = begin();
     let mut known = HashSet::from([model.clone()]);
     let mut ends = vec![(world, model, Vec::new())];
-    for _ in 0..LONGEST {
+    for _ in 0..MAX_STEPS {
         let mut next = Vec::new();
         for (world, model, timeline) in &ends {
             for letter in ALPHABET {

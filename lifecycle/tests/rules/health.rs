@@ -1,7 +1,7 @@
-//! What comes of looks at the health of a namespace: told, in letters; and exhaustively, against a table of the edges that
+//! What comes of checks of the health of a namespace: told, in letters; and exhaustively, against a table of the edges that
 //! was written without the code.
 //!
-//! One look a minute: `+` finds nothing failing, `-` something, `?` no answer, and `.` is a look that was missed. It is
+//! One check a minute: `+` finds nothing failing, `-` something, `?` no answer, and `.` is a check that was missed. It is
 //! unstable for two minutes and failing for three.
 
 use std::collections::HashSet;
@@ -27,7 +27,7 @@ use crate::{
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// A namespace whose health is looked at, and nothing else.
+/// A namespace whose health is checked, and nothing else.
 #[derive(Clone, Debug)]
 struct Patient {
     policies: Policies,
@@ -36,8 +36,8 @@ struct Patient {
     now: Timestamp,
     /// The statuses it had, in order.
     had: Vec<Status>,
-    /// When the next look could bring another status, as was said last.
-    look_at: Option<Timestamp>,
+    /// When the next check could bring another status, as was said last.
+    check_at: Option<Timestamp>,
 }
 
 impl Patient {
@@ -55,24 +55,24 @@ impl Patient {
         };
         let policies = Policies::new(&[serde_json::from_value(policy).unwrap()], &common).unwrap();
         let record = Record::new(namespace("a", dawn()).uid);
-        Self { policies, record, seen: None, now: dawn(), had: Vec::new(), look_at: None }
+        Self { policies, record, seen: None, now: dawn(), had: Vec::new(), check_at: None }
     }
 
     fn policy(&self) -> &Policy {
         self.policies.iter().next().unwrap()
     }
 
-    /// A minute goes by, and a look finds this.
-    fn look(&mut self, found: char) {
+    /// A minute goes by, and a check finds this.
+    fn check_once(&mut self, found: char) {
         self.now = saturating_add(self.now, MINUTE);
         let truth = match found {
             '+' => Truth::False,
             '-' => Truth::True,
             '?' => Truth::Unknown,
             '.' => return,
-            _ => panic!("`{found}` is no look"),
+            _ => panic!("`{found}` is no check"),
         };
-        let condition = |truth| Condition { truth, reason: "a look".to_owned(), observed_at: self.now };
+        let condition = |truth| Condition { truth, reason: "a sample".to_owned(), observed_at: self.now };
         let look = HealthSample { condition: condition(truth), failing: Vec::new() };
         let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
         let health = Check::Observed(HealthCheck { look, status_generation, every: MINUTE });
@@ -86,21 +86,21 @@ impl Patient {
         let seen = observe(self.seen.take(), reading, self.now);
         for round in 0.. {
             let decision = decide(Some(self.policy()), &self.record, &seen, self.now);
-            self.look_at = decision.look;
-            let Some(fact) = decision.entry else { break };
-            if let Event::StatusChanged(change) = &fact {
+            self.check_at = decision.look;
+            let Some(event) = decision.entry else { break };
+            if let Event::StatusChanged(change) = &event {
                 self.had.push(change.to);
             }
             let seq = self.record.head + 1;
-            let entry = Entry { seq, ..entries([(self.now, fact)]).remove(0) };
+            let entry = Entry { seq, ..entries([(self.now, event)]).remove(0) };
             self.record.fold(&entry);
             assert!(round < SETTLES_WITHIN, "no rest: {:?}", self.had);
         }
         self.seen = Some(seen);
     }
 
-    fn looks(mut self, found: &str) -> Self {
-        found.chars().for_each(|found| self.look(found));
+    fn checks(mut self, found: &str) -> Self {
+        found.chars().for_each(|found| self.check_once(found));
         self
     }
 
@@ -109,9 +109,9 @@ impl Patient {
     }
 
     fn streak(&mut self) -> &mut Streak {
-        match &mut self.seen.as_mut().expect("somebody looked").health {
+        match &mut self.seen.as_mut().expect("something was observed").health {
             Check::Observed(health) => &mut health.streak,
-            Check::Disabled | Check::Pending => panic!("nobody looked"),
+            Check::Disabled | Check::Pending => panic!("nothing was observed"),
         }
     }
 
@@ -124,18 +124,18 @@ fn terms() -> Value {
     json!({ "settling_period": "2m", "grace_period": "3m" })
 }
 
-/// These looks lead to these statuses.
+/// These checks lead to these statuses.
 #[track_caller]
-fn check(looks: &str, statuses: &str) {
-    assert_eq!(Patient::new(&terms()).looks(looks).had(), statuses, "{looks}");
+fn check(checks: &str, statuses: &str) {
+    assert_eq!(Patient::new(&terms()).checks(checks).had(), statuses, "{checks}");
 }
 
 /// The same, where these terms are others.
 #[track_caller]
-fn check_with(more: &Value, looks: &str, statuses: &str) {
+fn check_with(more: &Value, checks: &str, statuses: &str) {
     let mut terms = terms();
     terms.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    assert_eq!(Patient::new(&terms).looks(looks).had(), statuses, "{looks} with {more}");
+    assert_eq!(Patient::new(&terms).checks(checks).had(), statuses, "{checks} with {more}");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn what_goes_on_failing_has_failed_in_the_end() {
 }
 
 #[test]
-fn it_may_fail_from_the_first_look_on() {
+fn it_may_fail_from_the_first_check_on() {
     check("-", "unstable");
     check("------", "unstable failing failed");
 }
@@ -167,7 +167,7 @@ fn from_unstable_it_recovers_at_once() {
 }
 
 #[test]
-fn from_failing_and_failed_it_recovers_at_the_second_look() {
+fn from_failing_and_failed_it_recovers_at_the_second_check() {
     check("---+", "unstable failing");
     check("---++", "unstable failing ok");
     check("------+", "unstable failing failed");
@@ -175,7 +175,7 @@ fn from_failing_and_failed_it_recovers_at_the_second_look() {
 }
 
 #[test]
-fn one_good_look_among_bad_ones_ends_no_timer() {
+fn one_good_check_among_bad_ones_ends_no_timer() {
     check("---+--", "unstable failing failed");
     check("---+-+-+-+-", "unstable failing failed");
     check("------+-+-+", "unstable failing failed");
@@ -208,7 +208,7 @@ fn after_an_outage_recovery_begins_anew() {
 }
 
 #[test]
-fn one_look_that_is_missed_counts_and_two_do_not() {
+fn one_check_that_is_missed_counts_and_two_do_not() {
     check("-.-", "unstable failing");
     check("-..-", "unstable");
     check("-..-.-", "unstable failing");
@@ -216,7 +216,7 @@ fn one_look_that_is_missed_counts_and_two_do_not() {
 }
 
 #[test]
-fn several_looks_in_a_row_can_be_asked_for() {
+fn several_checks_in_a_row_can_be_asked_for() {
     let twice = json!({ "fail_after": 2 });
     check_with(&twice, "+-", "ok");
     check_with(&twice, "+--", "ok unstable");
@@ -236,10 +236,10 @@ fn a_period_may_be_none() {
 }
 
 #[test]
-fn when_to_look_again_is_when_the_next_step_can_be_taken() {
-    let next = |looks: &str| {
-        let patient = Patient::new(&terms()).looks(looks);
-        patient.look_at.map(|at| patient.minutes(at))
+fn when_to_check_again_is_when_the_next_step_can_be_taken() {
+    let next = |checks: &str| {
+        let patient = Patient::new(&terms()).checks(checks);
+        patient.check_at.map(|at| patient.minutes(at))
     };
     assert_eq!(next("+"), None);
     assert_eq!(next("-"), Some(2));
@@ -252,18 +252,18 @@ fn when_to_look_again_is_when_the_next_step_can_be_taken() {
 
 #[test]
 fn what_one_saw_without_a_break_counts_for_the_next() {
-    let mut patient = Patient::new(&terms()).looks("---");
+    let mut patient = Patient::new(&terms()).checks("---");
     let (before, now) = (patient.streak().clone(), patient.now);
-    // Another took over an hour later, and looked a minute before.
+    // Another took over an hour later, and checked a minute before.
     let later = saturating_add(now, SignedDuration::from_mins(60));
     patient.now = later;
     let mut alone = patient.clone();
     let status_generation = (patient.record.status_generation, patient.record.since.unwrap());
     *patient.streak() = before.clone().looked_until(later, status_generation);
-    patient.look('-');
+    patient.check_once('-');
     assert_eq!(patient.had(), "unstable failing failed");
-    // Whoever does not know that starts the timer again.
-    alone.look('-');
+    // One that does not know that starts the timer again.
+    alone.check_once('-');
     assert_eq!(alone.had(), "unstable failing");
     // And after an outage there was no such time.
     let unknown = Streak { is_known: false, ..before };
@@ -272,16 +272,16 @@ fn what_one_saw_without_a_break_counts_for_the_next() {
 
 #[test]
 fn what_was_seen_of_the_time_in_another_status_counts_for_that_alone() {
-    let mut patient = Patient::new(&terms()).looks("---");
+    let mut patient = Patient::new(&terms()).checks("---");
     // Somebody else judged otherwise meanwhile: the timer of the new status has only begun.
     let mut other = entries([(patient.now, changed(Failing, Ok)), (patient.now, changed(Ok, Unstable))]);
     for entry in &mut other {
         entry.seq = patient.record.head + 1;
         patient.record.fold(entry);
     }
-    patient.look('-');
+    patient.check_once('-');
     assert_eq!(patient.record.status, Unstable);
-    patient.look('-');
+    patient.check_once('-');
     assert_eq!(patient.record.status, Failing);
 }
 
@@ -299,16 +299,16 @@ fn changed(from: Status, to: Status) -> Event {
 
 #[test]
 fn a_clock_that_is_set_back_starts_timers_again() {
-    let mut patient = Patient::new(&terms()).looks("--");
+    let mut patient = Patient::new(&terms()).checks("--");
     patient.now = saturating_add(patient.now, -SignedDuration::from_hours(1));
-    let patient = patient.looks("--");
+    let patient = patient.checks("--");
     assert_eq!(patient.had(), "unstable");
-    assert_eq!(patient.looks("-").had(), "unstable failing");
+    assert_eq!(patient.checks("-").had(), "unstable failing");
 }
 
 #[test]
-fn a_look_that_was_overtaken_says_nothing_new() {
-    let patient = Patient::new(&terms()).looks("--");
+fn a_check_that_was_overtaken_says_nothing_new() {
+    let patient = Patient::new(&terms()).checks("--");
     let mut late = patient.clone();
     late.now = saturating_add(patient.now, -MINUTE * 2);
     // It is taken in now, and was taken a minute before the last.
@@ -330,11 +330,11 @@ fn a_look_that_was_overtaken_says_nothing_new() {
     assert_eq!(observe(Some(seen.clone()), reading, patient.now), seen);
 }
 
-/// What should be true, counted in looks. Written from the page alone.
+/// What should be true, counted in checks. Written from the page alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Model {
     status: Status,
-    /// What the last known look found, for how many minutes it is known to be so, and whether the last look was known.
+    /// What the last known check found, for how many minutes it is known to be so, and whether the last check was known.
     fails: Option<bool>,
     held: u32,
     stood: u32,
@@ -342,7 +342,7 @@ struct Model {
 }
 
 impl Model {
-    fn look(&mut self, found: Option<bool>, terms: &HealthRules) -> Vec<Status> {
+    fn check_once(&mut self, found: Option<bool>, terms: &HealthRules) -> Vec<Status> {
         const LONG: u32 = 9;
         let counts = self.known && found.is_some();
         self.known = found.is_some();
@@ -375,36 +375,36 @@ impl Model {
     }
 }
 
-/// Another collector has looked since, and found the contrary. Were the older look to count, the two would take turns at the
+/// Another collector has checked since, and found the contrary. Were the older check to count, the two would take turns at the
 /// namespace until the next.
 #[test]
-fn an_older_look_takes_back_nothing_that_a_newer_one_brought() {
-    for (look, others, next) in [('-', Ok, Unstable), ('+', Unstable, Ok)] {
-        let mut patient = Patient::new(&terms()).looks(&look.to_string());
+fn an_older_check_takes_back_nothing_that_a_newer_one_brought() {
+    for (own, others, next) in [('-', Ok, Unstable), ('+', Unstable, Ok)] {
+        let mut patient = Patient::new(&terms()).checks(&own.to_string());
         patient.now += SignedDuration::from_secs(20);
         let change = StatusChanged {
             from: patient.record.status,
             to: others,
-            reason: "another look".to_owned(),
+            reason: "another sample".to_owned(),
             evidence: Vec::new(),
             finalize_at: None,
             successors: Vec::new(),
         };
         let entry = entries([(patient.now, Event::StatusChanged(change))]).remove(0);
         patient.record.fold(&Entry { seq: patient.record.head + 1, ..entry });
-        let seen = patient.seen.as_ref().expect("somebody looked");
-        assert_eq!(decide(Some(patient.policy()), &patient.record, seen, patient.now).entry, None, "{look}");
+        let seen = patient.seen.as_ref().expect("something was observed");
+        assert_eq!(decide(Some(patient.policy()), &patient.record, seen, patient.now).entry, None, "{own}");
         patient.had.clear();
-        assert_eq!(patient.looks(&look.to_string()).had(), next.as_str());
+        assert_eq!(patient.checks(&own.to_string()).had(), next.as_str());
     }
 }
 
-/// What one collector wrote down is taken over by another, whose own look was earlier and found something else, or nothing:
-/// it has to wait for its next. A status that came of another's look would be told with the reason of this one.
+/// What one collector wrote down is taken over by another, whose own check was earlier and found something else, or nothing:
+/// it has to wait for its next. A status that came of another's check would be told with the reason of this one.
 #[test]
-fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
+fn nothing_follows_from_what_another_saw_and_the_own_check_does_not_say() {
     let last = |patient: &Patient| *patient.had.last().expect("it had a status");
-    for (looks, own, others, next) in [
+    for (checks, own, others, next) in [
         ("-", '?', '+', Ok),
         ("-", '-', '+', Ok),
         ("---", '?', '+', Ok),
@@ -413,26 +413,26 @@ fn nothing_follows_from_what_another_saw_and_the_own_look_does_not_say() {
         ("+", '?', '-', Unstable),
         ("+", '+', '-', Unstable),
     ] {
-        let mut patient = Patient::new(&terms()).looks(looks);
+        let mut patient = Patient::new(&terms()).checks(checks);
         let status = last(&patient);
-        patient.look(own);
-        assert_eq!(last(&patient), status, "{looks}{own}");
+        patient.check_once(own);
+        assert_eq!(last(&patient), status, "{checks}{own}");
         // Right after that it takes over what the other saw for a long time.
         let (looked_at, since) = (patient.now, saturating_add(patient.now, -MINUTE * 9));
         let status_generation = patient.record.status_generation;
         *patient.streak() =
             Streak { status_generation, fails: others == '-', since, status_since: since, looked_at, is_known: true };
-        let seen = patient.seen.as_ref().expect("somebody looked");
+        let seen = patient.seen.as_ref().expect("something was observed");
         let decision = decide(Some(patient.policy()), &patient.record, seen, patient.now);
-        assert_eq!((decision.entry, decision.look), (None, None), "{looks}{own}, and another saw {others}");
-        patient.look(others);
-        assert_eq!(last(&patient), next, "the next look of its own says it: {looks}{own}{others}");
+        assert_eq!((decision.entry, decision.look), (None, None), "{checks}{own}, and another saw {others}");
+        patient.check_once(others);
+        assert_eq!(last(&patient), next, "the next check of its own says it: {checks}{own}{others}");
     }
 }
 
-/// Every timeline of ten looks, under every mix of the switches.
+/// Every timeline of ten checks, under every mix of the switches.
 #[test]
-fn every_timeline_of_ten_looks_takes_the_edges_of_the_table() {
+fn every_timeline_of_ten_checks_takes_the_edges_of_the_table() {
     let mut met = 0;
     for (settling, grace) in [("0", "0"), ("0", "2m"), ("1m", "0"), ("2m", "3m")] {
         for (fail_after, recover_after) in [(1, 1), (1, 2), (2, 1), (3, 3)] {
@@ -454,15 +454,15 @@ fn follow(patient: Patient) -> usize {
     let mut ends = vec![(patient, model, String::new())];
     for _ in 0..10 {
         let mut next = Vec::new();
-        for (patient, model, looks) in &ends {
+        for (patient, model, checks) in &ends {
             for (letter, found) in [('+', Some(false)), ('-', Some(true)), ('?', None)] {
                 let (mut patient, mut model): (Patient, Model) = (patient.clone(), model.clone());
-                let looks = format!("{looks}{letter}");
+                let checks = format!("{checks}{letter}");
                 patient.had.clear();
-                patient.look(letter);
-                assert_eq!(patient.had, model.look(found, &terms), "{looks} with {terms:?}");
+                patient.check_once(letter);
+                assert_eq!(patient.had, model.check_once(found, &terms), "{checks} with {terms:?}");
                 if known.insert(model.clone()) {
-                    next.push((patient, model, looks));
+                    next.push((patient, model, checks));
                 }
             }
         }

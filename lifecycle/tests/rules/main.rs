@@ -2,7 +2,7 @@
 //!
 //! - `stories`: one namespace's life each, told in a data file and compared with the history it makes;
 //! - `exhaustive`: every short timeline against a table of the edges that was written without the code;
-//! - `health`: what comes of looks at the health of a namespace;
+//! - `health`: what comes of checks of the health of a namespace;
 //! - `properties`: what holds for any input and any history;
 //! - `wire`: what is stored, and what must be read for ever;
 //! - `configuration`: what is refused at start;

@@ -1,11 +1,11 @@
 //! What holds for any input and for any history.
 
+mod annotating;
 mod deciding;
 mod durations;
 mod lives;
 mod matching;
-mod mirroring;
+mod overriding;
 mod owning;
 mod planning;
 mod recording;
-mod wishing;

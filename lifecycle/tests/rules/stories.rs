@@ -73,7 +73,7 @@ stories! {
     a_gap_stops_what_destroys
     a_keep_holds_what_has_failed
     a_key_that_is_nearly_right_counts
-    a_mark_beyond_its_history_holds_it_back
+    a_record_marker_beyond_its_history_holds_it_back
     a_merged_request_takes_its_namespace_along
     a_message_that_is_refused_is_given_up_at_once
     a_newer_deployment_replaces_it
@@ -86,14 +86,14 @@ stories! {
     a_status_that_nobody_could_read_deletes_nothing
     a_status_that_was_seen_counts_from_then_on
     a_ttl_under_a_key_that_is_not_its_own_counts_for_nothing
-    a_wish_counts_before_it_is_recorded
+    a_keep_request_counts_before_it_is_recorded
     a_wrong_clock_foretells_nothing
     a_wrong_clock_shortens_no_keep
     an_address_that_is_gone_for_all_is_an_outage
     an_earlier_end_is_foretold_from_then_on
     an_excluded_name_is_released
     an_expired_intent_is_offered_again
-    an_open_intent_blocks_statuses_but_not_wishes
+    an_open_intent_blocks_statuses_but_not_owner_overrides
     an_outage_of_prometheus_stops_the_timers
     an_owner_can_take_back_a_promise
     an_unknown_entry_stops_what_destroys
@@ -108,7 +108,7 @@ stories! {
     expires_at_date
     expires_at_unreadable
     expires_at_unreadable_beside_an_unreadable_ttl
-    expires_at_unreadable_is_no_wish_for_an_earlier_end
+    expires_at_unreadable_asks_for_no_earlier_end
     expires_at_unreadable_shortens_nothing
     former_prefixes
     global_observe_outranks
@@ -123,7 +123,7 @@ stories! {
     no_channel_waits_for_nobody
     no_end_is_set
     nobody_is_told_of_nothing
-    nobody_looks_and_nothing_is_known
+    nobody_checks_and_nothing_is_known
     nobody_need_have_read_it
     notice_again_when_the_deadline_moves
     notice_at_once
@@ -131,7 +131,7 @@ stories! {
     notice_never_more_than_half_the_ttl_ahead
     notice_not_twice_within_half_an_hour
     notice_shows_until_the_status_changes
-    observe_records_once_per_episode
+    observe_records_once_per_status
     observe_then_enforce_counts_nothing
     one_notice_that_is_refused_breaks_no_channel
     one_notice_that_is_refused_waits_alone
@@ -149,13 +149,13 @@ stories! {
     two_clocks
     unknown_clock_keeps_what_is_stale
     unknown_clock_moves_nothing
-    what_cannot_be_looked_at_waits_by_name
+    what_cannot_be_checked_waits_by_name
     what_fails_is_told_and_deleted
     what_is_cancelled_and_stays_becomes_stale
     what_is_not_known_of_a_pipeline_moves_nothing
     what_is_superseded_and_stays_becomes_stale
     what_is_there_again_is_adopted_again
-    what_nobody_looks_at_again_is_stuck
+    what_nobody_checks_again_is_stalled
     what_recovers_after_it_was_told_stays
     what_replaced_it_may_be_replaced_in_turn
     what_was_given_up_is_told_once_it_is_waited_for

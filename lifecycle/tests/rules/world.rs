@@ -1,7 +1,7 @@
 //! One namespace and the roles that care for it, without the roles: the real functions, appends simulated.
 //!
-//! [`World::turn`] is what a collector does: absorb, decide, append and ask again, mirror. [`World::pass`] lets time
-//! go by and wakes whoever asked to be woken. What people, planners and workers do are [`Step`]s.
+//! [`World::turn`] is what a collector does: observe, decide, append and ask again, write annotations. [`World::pass`] lets time
+//! go by and wakes everybody who asked to be woken. What people, planners and workers do are [`Step`]s.
 
 mod steps;
 
@@ -87,11 +87,11 @@ pub(crate) fn every(every: Option<SignedDuration>) -> HealthSources {
     every.map_or(HealthSources::NONE, |every| HealthSources { prometheus: true, every, ..HealthSources::NONE })
 }
 
-/// What happened, for whoever tells it.
+/// What happened, as a story tells it.
 #[derive(Clone, Debug)]
 pub(crate) enum Logged {
     Appended(Box<Entry>),
-    Mirrored(BTreeMap<&'static str, Option<String>>),
+    Annotated(BTreeMap<&'static str, Option<String>>),
     Offered(Vec<Task>),
 }
 
@@ -103,11 +103,11 @@ pub(crate) struct World {
     pub(crate) history: Vec<Entry>,
     pub(crate) seen: Option<Observation>,
     pub(crate) clock: Truth,
-    /// What the next look at the health finds; `None`: nobody looks.
+    /// What the next check of the health finds; `None`: it is not checked.
     pub(crate) health: Option<Truth>,
-    /// Whether newer deployments replace it, and whether they may still do so; `None`: nobody looks.
+    /// Whether newer deployments replace it, and whether they may still do so; `None`: it is not checked.
     pub(crate) replaced: Option<(bool, bool)>,
-    /// Whether its pipeline was cancelled, as far as is known; `None`: nobody looks.
+    /// Whether its pipeline was cancelled, as far as is known; `None`: it is not checked.
     pub(crate) pipeline: Option<Truth>,
     /// Whether its merge request was merged, likewise.
     pub(crate) merged: Option<Truth>,
@@ -119,8 +119,8 @@ pub(crate) struct World {
     pub(crate) channel: Channel,
     /// Notices about other namespaces that were tried on it.
     others: u32,
-    looked: Option<HealthSample>,
-    look_at: Option<Timestamp>,
+    checked: Option<HealthSample>,
+    check_at: Option<Timestamp>,
     pub(crate) now: Timestamp,
     pub(crate) log: Vec<(Timestamp, Logged)>,
     offered: Vec<Task>,
@@ -172,8 +172,8 @@ impl World {
             successor: 2,
             channel: Channel::default(),
             others: 0,
-            looked: None,
-            look_at: None,
+            checked: None,
+            check_at: None,
             now,
             log: Vec::new(),
             offered: Vec::new(),
@@ -181,14 +181,14 @@ impl World {
         }
     }
 
-    /// Forgets how it came to this, for whoever goes on from many worlds: what is known stays.
+    /// Forgets how it came to this, for a caller that goes on from many worlds: what is known stays.
     pub(crate) fn forget(&mut self) {
         self.history.clear();
         self.log.clear();
     }
 
     /// What is seen now, made part of what was seen.
-    pub(crate) fn look(&mut self) -> Observation {
+    pub(crate) fn observe(&mut self) -> Observation {
         let reason = match self.clock {
             Truth::True => "our clock agrees with the apiserver's",
             Truth::False => "our clock is off",
@@ -239,12 +239,12 @@ impl World {
         })
     }
 
-    /// A look at the health where one is due, and else the last one.
+    /// A check of the health where one is due, and else the last one.
     fn check_up(&mut self) -> Check<HealthCheck> {
         let Some(every) = self.applies().and_then(|policy| policy.health).map(|terms| terms.every) else {
             return Check::Disabled;
         };
-        let is_due = self.looked.as_ref().is_none_or(|look| self.next_look(look, every) <= self.now);
+        let is_due = self.checked.as_ref().is_none_or(|sample| self.next_check(sample, every) <= self.now);
         if let Some(truth) = self.health.filter(|_| is_due) {
             let (reason, failing) = match truth {
                 Truth::True => ("alert `Down` fires", vec![serde_json::json!({ "labels": { "alertname": "Down" } })]),
@@ -252,17 +252,17 @@ impl World {
                 Truth::Unknown => ("Prometheus does not answer", Vec::new()),
             };
             let condition = Condition { truth, reason: reason.to_owned(), observed_at: self.now };
-            self.looked = Some(HealthSample { condition, failing });
+            self.checked = Some(HealthSample { condition, failing });
         }
         let status_generation = (self.record.status_generation, self.record.since.unwrap_or(self.now));
-        self.looked
+        self.checked
             .clone()
             .map_or(Check::Pending, |look| Check::Observed(HealthCheck { look, status_generation, every }))
     }
 
-    fn next_look(&self, last: &HealthSample, every: SignedDuration) -> Timestamp {
+    fn next_check(&self, last: &HealthSample, every: SignedDuration) -> Timestamp {
         let next = saturating_add(last.condition.observed_at, every);
-        self.look_at.map_or(next, |at| at.min(next))
+        self.check_at.map_or(next, |at| at.min(next))
     }
 
     pub(crate) fn applies(&self) -> Option<&Policy> {
@@ -282,7 +282,7 @@ impl World {
         self.plan().tasks.into_iter().find(|task| task.action == action)
     }
 
-    /// The guards as the worker sees them at its last look.
+    /// The guards as the worker sees them at its preflight.
     pub(crate) fn guards(&self) -> Vec<Standing> {
         let store_identity = StoreIdentity::default();
         let fresh = LiveObject { namespace: &self.namespace, policy: self.applies(), store_identity: &store_identity };
@@ -295,11 +295,11 @@ impl World {
     }
 
     pub(crate) fn decide(&mut self) -> Decision {
-        let seen = self.look();
+        let seen = self.observe();
         decide(self.applies(), &self.record, &seen, self.now)
     }
 
-    /// One turn of a collector, and the planner's look at what came of it. Gives the instant to look again.
+    /// One turn of a collector, and the planner's pass over what came of it. Gives the instant of the next turn.
     pub(crate) fn turn(&mut self) -> Option<Timestamp> {
         let due = if self.vanished { None } else { self.collect() };
         let plan = self.plan();
@@ -312,16 +312,16 @@ impl World {
 
     fn collect(&mut self) -> Option<Timestamp> {
         let mut rounds = 0;
-        let seen = self.look();
+        let seen = self.observe();
         let due = loop {
             let decision = decide(self.applies(), &self.record, &seen, self.now);
-            let Some(fact) = decision.entry else {
-                self.look_at = decision.look;
+            let Some(event) = decision.entry else {
+                self.check_at = decision.look;
                 let every = self.applies().and_then(|policy| policy.health).map(|terms| terms.every);
-                let next = self.looked.as_ref().zip(every).map(|(last, every)| self.next_look(last, every));
+                let next = self.checked.as_ref().zip(every).map(|(last, every)| self.next_check(last, every));
                 break decision.due.into_iter().chain(next.filter(|at| *at > self.now)).min();
             };
-            self.append("collector", fact);
+            self.append("collector", event);
             rounds += 1;
             assert!(rounds <= SETTLES_WITHIN, "no rest after {rounds} entries: {:?}", self.history);
         };
@@ -339,12 +339,12 @@ impl World {
             for (key, value) in &differs {
                 self.annotate(&keys.ours(key), value.as_deref());
             }
-            self.log.push((self.now, Logged::Mirrored(differs)));
+            self.log.push((self.now, Logged::Annotated(differs)));
             // The answer to the write shows it.
             let policy = self.applies().filter(|policy| self.record.terms.as_ref() == Some(&PolicyRef::of(policy)));
-            let fact = policy.filter(|_| seen.clock.is_true()).and_then(|it| shown(it, &self.record, &self.namespace));
-            if let Some(fact) = fact {
-                self.append("collector", fact);
+            let event = policy.filter(|_| seen.clock.is_true()).and_then(|it| shown(it, &self.record, &self.namespace));
+            if let Some(event) = event {
+                self.append("collector", event);
             }
         }
         due
@@ -364,7 +364,7 @@ impl World {
         panic!("{WAKES} turns fell due within {by:#}: {:?}", self.history.last());
     }
 
-    pub(crate) fn append(&mut self, who: &str, fact: Event) {
+    pub(crate) fn append(&mut self, who: &str, event: Event) {
         let entry = Entry {
             uid: self.record.uid.clone(),
             seq: self.record.head + 1,
@@ -372,7 +372,7 @@ impl World {
             actor: Actor::role(who, "a"),
             name: self.namespace.name.clone(),
             token: format!("{:032x}", self.record.head + 1),
-            event: fact,
+            event,
         };
         self.record.fold(&entry);
         self.history.push(entry.clone());

@@ -11,7 +11,7 @@ namespace review-1
 +30m    a try is refused by the channel
 +0s     expect guard notice waits
 +29m    expect stale
-+29s    expect not stuck
++29s    expect not stalled
 +0s     a try is refused by the channel
 +0s     expect guard notice waits
 +0s     expect worker turns back

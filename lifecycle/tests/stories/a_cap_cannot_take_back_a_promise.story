@@ -1,4 +1,4 @@
-# Where the policy's cap and not the owner's wish makes the end come earlier, what was promised stays promised.
+# Where the policy's cap and not the owner's request makes the end come earlier, what was promised stays promised.
 
 config channel
 policy review ttl=4h warn_before=1h

@@ -1,4 +1,4 @@
-# A wish to keep holds back the deletion of what has failed, and its owner is told of the later date.
+# A keep request holds back the deletion of what has failed, and its owner is told of the later date.
 
 config channel prometheus=30s
 policy review ttl=1d settling_period=0 grace_period=0
@@ -27,7 +27,7 @@ namespace review-1
      0:00:30 7. notice 6 sent
      0:00:30    writes notified_status=failed, notified_timestamp=@0:00:30
      0:00:30    offers nothing
-     0:01:30 8. kept until @2:00:00 (wished `@2:00:00`)
+     0:01:30 8. kept until @2:00:00 (asked for `@2:00:00`)
      0:01:30    offers notify due to 8
      0:01:30 9. notice about failed skipped, deletion @2:00:00: its owner was told lately
      0:01:30    offers nothing

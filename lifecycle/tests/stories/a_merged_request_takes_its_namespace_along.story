@@ -1,4 +1,4 @@
-# Where it is asked for, what is made for a merge request goes with it; what is reopened is taken back once all is known.
+# Where it is checked, what is made for a merge request goes with it; what is reopened is taken back once all is known.
 
 config gitlab
 policy review ttl=1d merged=yes

@@ -7,7 +7,7 @@ namespace review-1
 +0s   expect superseded
 +1s   the newer deployment is unstable
 +0s   expect superseded
-+0s   nobody looks at deployments
++0s   nobody checks deployments
 +0s   expect superseded
 +1s   the newer deployment fails
 +0s   expect ok

@@ -8,7 +8,7 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
 +0s   expect cancelled
 +5s   expect task delete
 +0s   the pipeline runs
-+1s   look
++1s   turn
 +0s   expect ok
 +0s   expect no task
 +0s   the pipeline is cancelled

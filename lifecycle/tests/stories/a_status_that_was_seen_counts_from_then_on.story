@@ -1,4 +1,4 @@
-# Whoever keeps the annotations of a namespace as they were (GitOps) would keep it for ever, were its status to stand there at the end.
+# A GitOps tool that keeps the annotations of a namespace as they were would keep it for ever, were its status to stand there at the end.
 
 policy review ttl=1h visible_for=10s
 namespace review-1

@@ -1,4 +1,4 @@
-# What resembles `ttl` or `expires_at` is told of, and counts for nothing; neither does what resembles no wish.
+# What resembles `ttl` or `expires_at` is told of, and counts for nothing; neither does what resembles no override.
 
 policy review ttl=1h
 namespace review-1 TTL=2d expires-at=@3d

@@ -1,4 +1,4 @@
-# A wish to keep that was first seen by a clock a year behind holds for what it asks.
+# A keep request that was first seen by a clock a year behind holds for what it asks.
 
 policy review ttl=1h
 namespace review-1
@@ -23,5 +23,5 @@ namespace review-1
      1:00:05    offers delete due to 3
  -8398:00:00    offers nothing
      2:00:00    offers delete due to 3
-     2:00:00 5. kept until @5:00:00 (wished `@5:00:00`)
+     2:00:00 5. kept until @5:00:00 (asked for `@5:00:00`)
      2:00:00    offers nothing

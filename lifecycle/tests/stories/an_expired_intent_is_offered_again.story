@@ -1,4 +1,4 @@
-# An intent whose time ran out is offered again, to be fenced, whatever was wished or configured since.
+# An intent whose time ran out is offered again, to be fenced, whatever was requested or configured since.
 
 policy review ttl=1h
 namespace review-1

@@ -1,4 +1,4 @@
-# The owner's own wish for an earlier end frees the promise, and is told of.
+# The owner's own request for an earlier end frees the promise, and is told of.
 
 config channel
 policy review ttl=4h warn_before=1h

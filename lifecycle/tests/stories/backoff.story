@@ -1,4 +1,4 @@
-# After a refusal the deletion is offered when the pause is over, and a new episode begins without one.
+# After a refusal the deletion is offered when the pause is over, and a new status generation begins without one.
 
 policy review ttl=1h visible_for=0
 namespace review-1

@@ -8,7 +8,7 @@ namespace review-1 keep_until=Tuesday
 
 ---
      0:00:00 1. adopted under review (enforce); ends @1:00:00 by its policy
-     0:00:00 2. kept until @48:00:00 (wished `Tuesday`)
+     0:00:00 2. kept until @48:00:00 (asked for `Tuesday`)
      0:00:00 3. unknown -> ok [@1:00:00]: its health is not checked
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      1:00:00 4. ok -> stale [@1:00:00]: it has lived for 1 hour of the 1 hour that policy `review` gives it

@@ -36,7 +36,7 @@ namespace review-1
      4:00:00 7. notice 6 sent
      4:00:00    writes notified_timestamp=@4:00:00
      4:00:00    offers nothing
-     4:01:00 8. kept until @8:00:00 (wished `@8:00:00`)
+     4:01:00 8. kept until @8:00:00 (asked for `@8:00:00`)
      5:00:00 9. ok -> stale [@5:00:00]: it has lived for 5 hours of the 5 hours that its owner's annotation `5h` gives it
      5:00:00    writes no notified_status, no notified_timestamp, status=stale, status_timestamp=@5:00:00
      5:00:00 10. the status of entry 9 is seen

@@ -1,4 +1,4 @@
-# With `on_undeliverable: wait` a notice that is refused for its form is tried for ever; the channel works for all others, and it is told as stuck.
+# With `on_undeliverable: wait` a notice that is refused for its form is tried for ever; the channel works for all others, and it is told as stalled.
 
 config channel on_undeliverable=wait
 policy review ttl=4h warn_before=1h visible_for=0
@@ -17,8 +17,8 @@ namespace review-1
 +56m29s expect stale
 +0s     a try is refused for its form
 +0s     expect channel failing
-+15m59s expect not stuck
-+1s     expect stuck
++15m59s expect not stalled
++1s     expect stalled
 +0s     expect task notify
 +0s     expect worker turns back
 

@@ -3,7 +3,7 @@
 policy review ttl=1h
 namespace review-1
 
-+0s     look
++0s     turn
 +30m    policy review ttl=2h
 +1h     expect ok
 +0s     policy review ttl=1h visible_for=0

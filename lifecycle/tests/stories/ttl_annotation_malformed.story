@@ -1,9 +1,9 @@
-# A ttl that cannot be read counts as the longest allowed, never as something shorter than its owner wished.
+# A ttl that cannot be read counts as the longest allowed, never as something shorter than its owner asked for.
 
 policy review ttl=1h max_ttl=1d
 namespace review-1
 
-+0s     look
++0s     turn
 +1s     owner ttl=two weeks
 +23h59m58s expect ok
 +1s     expect stale

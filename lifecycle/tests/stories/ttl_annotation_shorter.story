@@ -3,7 +3,7 @@
 policy review ttl=1h
 namespace review-1
 
-+0s     look
++0s     turn
 +1m     owner ttl=10m
 +8m59s  expect ok
 +1s     expect stale

@@ -28,7 +28,7 @@ namespace review-1
      0:00:00    writes managed=true, namespace=review-1, status=ok, status_finalize_at=@1:00:00, status_timeframe=1 hour, status_timestamp=@0:00:00
      2:00:01 3. protected
      2:00:02 4. no longer protected
-     2:00:03 5. kept until @4:00:00 (wished `@4:00:00`)
+     2:00:03 5. kept until @4:00:00 (asked for `@4:00:00`)
      2:00:03 6. policy is now review (enforce)
      2:00:03 7. moved by its owner: ends @0:30:00 by ttl `30m`
      2:00:03 8. ok -> stale [@0:30:00]: it has lived for 2 hours and 3 seconds of the 30 minutes that its owner's annotation `30m` gives it

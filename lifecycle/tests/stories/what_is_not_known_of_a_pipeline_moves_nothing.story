@@ -7,13 +7,13 @@ namespace review-1 label:cicd.skao.int/projectId=7 label:cicd.skao.int/pipelineI
 
 +0s   the pipeline is unknown
 +1h   expect ok
-+0s   nobody looks at the pipeline
++0s   nobody checks the pipeline
 +1h   expect ok
 +0s   the pipeline is cancelled
 +0s   expect cancelled
 +0s   the pipeline is unknown
 +1h   expect cancelled
-+0s   nobody looks at the pipeline
++0s   nobody checks the pipeline
 +1h   expect cancelled
 +19h  expect cancelled
 +0s   the pipeline is unknown

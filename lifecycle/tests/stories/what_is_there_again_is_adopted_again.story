@@ -1,4 +1,4 @@
-# Its cluster was restored from a backup, or nobody looked at the right one when it was recorded as gone: it is managed again. Nothing
+# Its cluster was restored from a backup, or the wrong one was observed when it was recorded as gone: it is managed again. Nothing
 # told or promised before counts, nor that it was deleted: its owner is told again, and it goes as one that nobody foretold.
 
 config channel

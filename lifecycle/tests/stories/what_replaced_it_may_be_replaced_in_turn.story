@@ -1,5 +1,5 @@
 # What replaced it may be replaced itself before it is deleted. It is superseded by what does so now, and its owner is not told
-# twice: whoever deletes it looks at what the history names.
+# twice: the worker that deletes it checks what the history names.
 
 config channel
 policy review ttl=1d superseded=newer-ready

@@ -1,4 +1,4 @@
-# With `on_undeliverable: wait` nothing is deleted before its owner was told, and what waits too long is stuck.
+# With `on_undeliverable: wait` nothing is deleted before its owner was told, and what waits too long is stalled.
 
 config channel on_undeliverable=wait
 policy review ttl=4h warn_before=1h visible_for=0
@@ -8,8 +8,8 @@ namespace review-1
 +0s     a try is refused for its form
 +1h     expect stale
 +0s     a try finds no recipient
-+15m59s expect not stuck
-+1s     expect stuck
++15m59s expect not stalled
++1s     expect stalled
 +4d     a try is refused by the channel
 +0s     expect guard notice waits
 +0s     expect task notify

@@ -16,7 +16,7 @@ use super::*;
 use crate::cluster::{Cluster, NamespaceMeta};
 
 /// What becomes of a watch.
-enum Fate {
+enum Reply {
     /// It is accepted, and that is all.
     Silent,
     /// It is not even accepted.
@@ -29,7 +29,7 @@ enum Fate {
     Refused(u16, &'static str),
 }
 
-use Fate::{Brings, Dies, Refused, Silent, Unanswered};
+use Reply::{Brings, Dies, Refused, Silent, Unanswered};
 
 /// As an apiserver says it that has not read its roles yet.
 const FORBIDDEN: &str = r#"{
@@ -49,15 +49,15 @@ const FORBIDDEN: &str = r#"{
 /// An apiserver with one namespace, whose watches come to this, one after the other.
 #[derive(Clone)]
 struct Apiserver {
-    fates: Arc<Mutex<VecDeque<Fate>>>,
-    /// What it was asked.
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    /// The requests it got.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Apiserver {
-    fn new(fates: impl IntoIterator<Item = Fate>) -> Self {
-        let fates = Arc::new(Mutex::new(fates.into_iter().collect()));
-        Self { fates, asked: Arc::default() }
+    fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let replies = Arc::new(Mutex::new(replies.into_iter().collect()));
+        Self { replies, asked: Arc::default() }
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Response<Page>, BoxError> {
@@ -73,8 +73,8 @@ impl Apiserver {
         self.note(&format!("watch from {}", parameter("resourceVersion").unwrap_or_default()));
         let ends = parameter("timeoutSeconds").unwrap().parse().unwrap();
         let ended = stream::once(tokio::time::sleep(Duration::from_secs(ends))).filter_map(async |()| None);
-        let fate = self.fates.lock().unwrap().pop_front().unwrap_or(Silent);
-        let page = match fate {
+        let reply = self.replies.lock().unwrap().pop_front().unwrap_or(Silent);
+        let page = match reply {
             Unanswered => std::future::pending().await,
             Silent => Page::from_stream(stream::pending::<Result<Bytes, BoxError>>()),
             Brings(event) => Page::from_stream(stream::iter([Ok::<_, BoxError>(event)]).chain(ended)),
@@ -103,10 +103,10 @@ const B_CAME: &str =
     concat!(r#"{"type": "ADDED", "object": {"metadata": {"name": "b", "uid": "b", "resourceVersion": "9"}}}"#, "\n");
 const EXPIRED: &str = concat!(r#"{"type": "ERROR", "object": {"code": 410}}"#, "\n");
 
-/// Watches until `b` has come: what the apiserver is asked on the way, the errors, and the seconds within which it comes.
+/// Watches until `b` has come: what the apiserver is queried for on the way, the errors, and the seconds within which it comes.
 /// After an error the client library waits for a while of its own choice.
-async fn check(fates: impl IntoIterator<Item = Fate>, asked: &[&str], errors: &[&str], within: u64) {
-    let apiserver = Apiserver::new(fates);
+async fn check(replies: impl IntoIterator<Item = Reply>, asked: &[&str], errors: &[&str], within: u64) {
+    let apiserver = Apiserver::new(replies);
     let cluster = Cluster::through(tower::service_fn({
         let apiserver = apiserver.clone();
         move |request| apiserver.clone().answer(request)
@@ -177,7 +177,7 @@ async fn a_version_that_is_expired_leads_to_a_list_however_it_is_said() {
     check([Brings(EXPIRED), Brings(B_CAME)], &asked, &[""], 2).await;
 }
 
-/// What is asked for decides how long nothing may come, whoever asked.
+/// The request decides how long nothing may come.
 #[test]
 fn a_watch_may_be_silent_for_as_long_as_it_lasts() {
     let silence = |query: &str| silence(&format!("/api/v1/namespaces?{query}").parse().unwrap()).map(|it| it.as_secs());

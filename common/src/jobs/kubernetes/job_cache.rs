@@ -31,7 +31,7 @@ pub(super) trait Kept: Clone + Debug + PartialEq + Send + 'static {
     /// Its name, and what is kept.
     fn of(object: Self::Of) -> Option<(String, Self)>;
     fn version(&self) -> u64;
-    /// Whether somebody who waits wants to know that this became of it.
+    /// Whether somebody who waits wants to know this outcome.
     fn is_news(&self, former: &Self) -> bool;
 }
 

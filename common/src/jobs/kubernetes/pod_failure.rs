@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::job_cache::CachedJob;
 use crate::cluster::{ApiError, within};
 
-/// How often is asked again, at first and at most.
+/// Interval of the checks, at first and at most.
 const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
 
 /// The most that is kept of a reason, in characters.
@@ -30,10 +30,10 @@ pub(super) struct PodFailures {
 
 #[derive(Clone, Debug, Default)]
 struct Found {
-    /// When to look again, and how long after that.
+    /// When to check again, and how long after that.
     again: Option<(Instant, Duration)>,
     has_begun: bool,
-    trouble: Option<String>,
+    why: Option<String>,
     last_words: Option<String>,
 }
 
@@ -48,22 +48,22 @@ impl PodFailures {
     }
 
     /// Whether the program of a Job without a ready pod has begun, and why not.
-    pub(super) async fn look(&self, name: &str, seen: &CachedJob) -> (bool, Option<String>) {
+    pub(super) async fn check(&self, name: &str, seen: &CachedJob) -> (bool, Option<String>) {
         let now = Instant::now();
         let mut found = self.found().get(&seen.uid).cloned().unwrap_or_default();
         let (due, wait) = found.again.unwrap_or((now + self.start_grace, RETRY_BACKOFF.0));
         if now >= due {
             found.again = Some((now + wait, (wait * 2).min(RETRY_BACKOFF.1)));
             match self.ask(name, seen).await {
-                Ok(None) => (found.has_begun, found.trouble) = (true, None),
-                Ok(Some(why)) => (found.has_begun, found.trouble) = (false, Some(cut(&why))),
-                Err(trouble) => found.trouble = Some(format!("why is not known: {trouble}")),
+                Ok(None) => (found.has_begun, found.why) = (true, None),
+                Ok(Some(why)) => (found.has_begun, found.why) = (false, Some(cut(&why))),
+                Err(error) => found.why = Some(format!("why is not known: {error}")),
             }
         } else {
             found.again = Some((due, wait));
         }
         self.found().insert(seen.uid.clone(), found.clone());
-        (found.has_begun, found.trouble)
+        (found.has_begun, found.why)
     }
 
     /// What a Job that failed said last; `why`: what Kubernetes says of it.
@@ -101,7 +101,7 @@ impl PodFailures {
     }
 }
 
-/// What keeps a pod from running, in the words of whoever is at it.
+/// What keeps a pod from running, in the words of the component that reports it.
 fn waits_for(status: &PodStatus) -> String {
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let waiting = containers.filter_map(|it| it.state.as_ref()?.waiting.as_ref()).find_map(|waiting| {

@@ -23,7 +23,7 @@ pub(super) const COMPONENT: &str = "app.kubernetes.io/component";
 /// Of a CronJob: the hash of what was written, as the apiserver adds its defaults to it.
 pub(super) const WRITTEN: &str = "namespace-manager.io/written";
 
-/// How long an ended Job stays to be looked at.
+/// How long an ended Job stays to be read.
 const CLEARED_AFTER: Duration = Duration::from_secs(600);
 
 /// A CronJob that missed more than 100 starts never starts again unless it looks back no further than this.

@@ -68,14 +68,14 @@ impl Address {
                 "nobody is named who may have signed the broker's certificate".to_owned(),
             ));
         };
-        let trouble = |error: &dyn fmt::Display| {
+        let invalid = |error: &dyn fmt::Display| {
             LinkError::BrokerConnection(format!("cannot take certificates from `{}`: {error}", file.display()))
         };
         let text = read(file).await?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
         let mut config = RustlsConnectorConfig::default();
-        config.add_parsable_certificates(certificates.map_err(|error| trouble(&error))?);
-        config.connector_with_no_client_auth().map_err(|error| trouble(&error))
+        config.add_parsable_certificates(certificates.map_err(|error| invalid(&error))?);
+        config.connector_with_no_client_auth().map_err(|error| invalid(&error))
     }
 }
 

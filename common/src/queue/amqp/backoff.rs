@@ -30,10 +30,10 @@ mod tests {
     #[test]
     fn it_doubles_up_to_five_seconds() {
         let mut pause = Backoff::default();
-        let longest = [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].map(Duration::from_millis);
-        for longest in longest {
+        let max = [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].map(Duration::from_millis);
+        for max in max {
             let next = pause.next();
-            assert!((longest / 2..=longest).contains(&next), "{next:?} of {longest:?}");
+            assert!((max / 2..=max).contains(&next), "{next:?} of {max:?}");
         }
     }
 }

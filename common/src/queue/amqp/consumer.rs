@@ -1,6 +1,6 @@
 //! What comes in: messages of one route, for all consumers of this process.
 //!
-//! One subscription serves them (of hints, each consumer has its own), so that a message never waits at a consumer that does not ask while another does. The
+//! One subscription serves them (of CI events, each consumer has its own), so that a message never waits at a consumer that does not ask while another does. The
 //! broker hands out as many at a time as there are consumers, and the next ones go to other processes.
 
 use std::{
@@ -128,12 +128,12 @@ async fn subscribe(broker: Arc<Broker>, line: Arc<ConsumerChannel>) {
                 info!("messages come from the queue `{}` again", broker.address);
             }
         });
-        let trouble = ended.await;
+        let error = ended.await;
         line.subscribed.send_replace(0);
         // What came on that connection comes again.
         line.state().arrived.clear();
         if !std::mem::replace(&mut told, true) {
-            warn!("no messages come from the queue `{}`, which is tried again: {trouble}", broker.address);
+            warn!("no messages come from the queue `{}`, which is tried again: {error}", broker.address);
         }
         sleep(pause.next()).await;
     }
@@ -143,13 +143,13 @@ async fn subscribe(broker: Arc<Broker>, line: Arc<ConsumerChannel>) {
 async fn serve(broker: &Broker, line: &ConsumerChannel, mut begins: impl FnMut()) -> LinkError {
     let link = match BrokerConnection::open(broker, "consumes").await {
         Ok(link) => link,
-        Err(trouble) => return trouble,
+        Err(error) => return error,
     };
     let served = serve_on(&link, broker, line, &mut begins).await;
     link.cut();
     match served {
         Ok(()) => LinkError::BrokerConnection("the queue was deleted".to_owned()),
-        Err(trouble) => trouble,
+        Err(error) => error,
     }
 }
 
@@ -203,7 +203,7 @@ async fn serve_on(
     }
 }
 
-/// Asks the broker about the queue, as soon as that is called for. Whatever comes first ends it: nothing is asked then.
+/// Queries the broker about the queue, as soon as that is called for. Whatever comes first ends it: nothing is queried then.
 async fn ask(
     channel: &Channel,
     queue: &ShortString,
@@ -218,7 +218,7 @@ async fn ask(
 }
 
 impl ConsumerChannel {
-    /// What is known of the subscription, of which the broker was asked then.
+    /// What is known of the subscription, as the broker answered then.
     fn silence(&self, asked: Instant) -> Silence {
         let state = self.state();
         let asked = asked.elapsed();
@@ -259,7 +259,7 @@ impl Consumer for AmqpConsumer {
     async fn next(&mut self, wait: Duration) -> Result<Option<Box<dyn Delivery>>> {
         let arrival = async {
             loop {
-                // Taking is the last step, so whoever is cancelled has taken nothing; and a consumer that is cancelled
+                // Taking is the last step, so a caller that is cancelled has taken nothing; and a consumer that is cancelled
                 // after it was woken wakes another.
                 match self.0.take() {
                     Some(delivery) => break delivery,

@@ -1,6 +1,6 @@
 //! What goes out: messages, each confirmed by the broker, and the question how many wait.
 //!
-//! After a failure the broker is left alone for a moment, and whoever wants something meanwhile is told so at once: a
+//! After a failure the broker is left alone for a moment, and a caller that wants something meanwhile is told so at once: a
 //! planner with a thousand tasks must not wait for a thousand timeouts.
 
 use std::{
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 use super::{Broker, LinkError, REQUEST_TIMEOUT, backoff::Backoff, connection::BrokerConnection};
 use crate::queue::{Message, Result, Route};
 
-/// How often a publish that waits looks whether the broker listens at all.
+/// How often a publish that waits polls whether the broker listens at all.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Persistent (AMQP 0-9-1, `delivery-mode`).
@@ -32,11 +32,11 @@ const NO_ROUTE: ReplyCode = 312;
 pub(super) struct Publisher {
     broker: Arc<Broker>,
     state: Mutex<State>,
-    /// Held by whoever connects: the others wait for the outcome.
+    /// Held by the caller that connects: the others wait for the outcome.
     connecting: tokio::sync::Mutex<()>,
 }
 
-/// What is asked of the broker.
+/// What is requested of the broker.
 #[derive(Debug)]
 enum Errand {
     Publish(Outgoing),
@@ -79,9 +79,9 @@ impl Publisher {
         let letter = Outgoing { exchange: exchange.into(), key: key.into(), id, body, mandatory };
         match self.twice(&Errand::Publish(letter)).await {
             Ok(_) => Ok(()),
-            Err(trouble) => {
+            Err(error) => {
                 self.broker.counts.failed_publishes.inc();
-                Err(trouble.told("publish to the queue"))
+                Err(error.told("publish to the queue"))
             }
         }
     }
@@ -89,7 +89,7 @@ impl Publisher {
     /// How many messages wait. The queue is declared by the way.
     pub(super) async fn backlog(&self, route: Route) -> Result<usize> {
         let counted = self.twice(&Errand::Count(route)).await;
-        counted.map_err(|trouble| trouble.told("ask the queue how much waits"))
+        counted.map_err(|error| error.told("ask the queue how much waits"))
     }
 
     /// Tries something on the connection there is, and once more on a new one: that a broker was restarted meanwhile may
@@ -113,13 +113,13 @@ impl Publisher {
             Err(LinkError::Full | LinkError::Resting(_)) => {}
             // No publisher is deaf.
             Err(
-                trouble @ (LinkError::BrokerConnection(_)
+                error @ (LinkError::BrokerConnection(_)
                 | LinkError::Late(_)
                 | LinkError::Blocked
                 | LinkError::Unroutable
                 | LinkError::Deaf(..)),
             ) => {
-                self.failed(last.as_deref(), trouble);
+                self.failed(last.as_deref(), error);
             }
         }
         outcome
@@ -157,9 +157,9 @@ impl Publisher {
                 self.state().link = Some(Arc::clone(&link));
                 Ok((link, true))
             }
-            Err(trouble) => {
-                self.failed(None, &trouble);
-                Err(LinkError::Resting(trouble.to_string()))
+            Err(error) => {
+                self.failed(None, &error);
+                Err(LinkError::Resting(error.to_string()))
             }
         }
     }
@@ -180,13 +180,13 @@ impl Publisher {
         }
     }
 
-    fn failed(&self, link: Option<&BrokerConnection>, trouble: &LinkError) {
+    fn failed(&self, link: Option<&BrokerConnection>, error: &LinkError) {
         self.drop_link(link);
         let mut state = self.state();
         let until = Instant::now() + state.pause.next();
-        if state.failed.replace((trouble.to_string(), until)).is_none() {
+        if state.failed.replace((error.to_string(), until)).is_none() {
             let address = &self.broker.address;
-            warn!("the queue `{address}` takes no messages, so that what happens is noticed later: {trouble}");
+            warn!("the queue `{address}` takes no messages, so that what happens is noticed later: {error}");
         }
     }
 
@@ -218,9 +218,9 @@ async fn send(link: &BrokerConnection, letter: &Outgoing) -> std::result::Result
         Ok(link.channel.basic_publish(exchange, key, options, body, properties).await?.await?)
     };
     let blocked = async {
-        let mut looks = interval(POLL_INTERVAL);
+        let mut polls = interval(POLL_INTERVAL);
         while !link.is_blocked() {
-            looks.tick().await;
+            polls.tick().await;
         }
     };
     let confirmation: std::result::Result<_, LinkError> = tokio::select! {

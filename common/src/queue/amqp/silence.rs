@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-/// How long nothing may come until the broker is asked, and how long after that it is not asked again.
+/// How long nothing may come until the broker is queried, and how long after that it is not queried again.
 pub(super) const MAX_SILENCE: Duration = Duration::from_secs(60);
 
 /// A subscription as it is known here.
@@ -19,7 +19,7 @@ pub(super) const MAX_SILENCE: Duration = Duration::from_secs(60);
 pub(super) struct Silence {
     /// For how long nothing has come, and nothing was in hand.
     pub(super) lasts: Duration,
-    /// How long ago the broker was asked, or the subscription began.
+    /// How long ago the broker was queried, or the subscription began.
     pub(super) asked: Duration,
     /// Messages that came and are not settled.
     pub(super) in_hand: usize,
@@ -50,7 +50,7 @@ pub(super) fn next(silence: Silence) -> Next {
     if waits.is_zero() { Next::Ask } else { Next::Wait(waits) }
 }
 
-/// Whether the broker hands nothing out to a subscription though it should: whoever has nothing in hand and wants messages
+/// Whether the broker hands nothing out to a subscription though it should: a consumer that has nothing in hand and wants messages
 /// gets what waits.
 pub(super) fn is_deaf(silence: Silence, told: Told) -> bool {
     next(silence) == Next::Ask && (told.waiting > 0 || told.consumers == 0)
@@ -71,7 +71,7 @@ mod tests {
             (59, 59, 0, 1),
             (60, 60, 0, 0),
             (3_600, 3_600, 0, 0),
-            // It was asked shortly before.
+            // It was queried shortly before.
             (3_600, 0, 0, 60),
             (3_600, 59, 0, 1),
             // Something came, or was settled, shortly before.
@@ -100,7 +100,7 @@ mod tests {
             // The broker knows of no subscription at all, and we have one.
             (silence(60, 60, 0), told(0, 0), true),
             (silence(60, 60, 0), told(7, 0), true),
-            // Something came while the broker was asked, or is in hand: others wait for their turn.
+            // Something came while the broker was queried, or is in hand: others wait for their turn.
             (silence(0, 60, 0), told(7, 1), false),
             (silence(60, 60, 1), told(7, 1), false),
             (silence(59, 60, 0), told(7, 0), false),

@@ -12,14 +12,14 @@ use crate::queue::Route;
 /// Messages that wait in one queue. A message beyond them is refused, so that its publisher knows.
 const MAX_MESSAGES: i64 = 10_000;
 
-/// Dead letters that are kept to be looked at; the oldest make room.
+/// Dead letters that are kept to be read; the oldest make room.
 const MAX_DEAD_LETTERS: i64 = 1_000;
 
-/// Hints that wait for one consumer; the oldest make room.
+/// CI events that wait for one consumer; the oldest make room.
 const MAX_CI_EVENTS: i64 = 1_000;
 
-/// How long a hint waits, in milliseconds. By then whatever it is about may have been asked for anyway.
-const HINT_LASTS: i64 = 60_000;
+/// How long a CI event waits, in milliseconds. By then its subject may have been polled anyway.
+const CI_EVENT_TTL: i64 = 60_000;
 
 /// How often a message is delivered until it is taken for one that its consumers die of.
 const DELIVERIES: i64 = 20;
@@ -37,7 +37,7 @@ pub(super) struct Topology {
     plan: String,
     tasks: String,
     actions: String,
-    hints: String,
+    ci_events: String,
     dead: String,
 }
 
@@ -49,7 +49,7 @@ impl Topology {
             plan: name("plan.v1"),
             tasks: name("tasks"),
             actions: name("actions.v1"),
-            hints: name("hints"),
+            ci_events: name("hints"),
             dead: name("dead.v1"),
         }
     }
@@ -59,7 +59,7 @@ impl Topology {
         match route {
             Route::Events => (&self.events, format!("namespace.{topic}")),
             Route::Tasks => (&self.tasks, TASK.to_owned()),
-            Route::CiEvents => (&self.hints, String::new()),
+            Route::CiEvents => (&self.ci_events, String::new()),
         }
     }
 
@@ -80,18 +80,18 @@ impl Topology {
         }
     }
 
-    /// Declares a queue for hints, which is gone with the connection. The broker would give it a name, but not one that
+    /// Declares a queue for CI events, which is gone with the connection. The broker would give it a name, but not one that
     /// begins as ours do, and rights go by that.
     async fn listen(&self, channel: &Channel) -> lapin::Result<ShortString> {
-        let queue = ShortString::from(format!("{}.{:032x}", self.hints, rand::random::<u128>()));
+        let queue = ShortString::from(format!("{}.{:032x}", self.ci_events, rand::random::<u128>()));
         let mut arguments = FieldTable::default();
         arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_CI_EVENTS));
         arguments.insert("x-overflow".into(), text("drop-head"));
-        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(HINT_LASTS));
+        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(CI_EVENT_TTL));
         let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(queue.clone(), options, arguments).await?;
         let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-        channel.queue_bind(queue.clone(), self.hints.as_str().into(), "".into(), options, arguments).await?;
+        channel.queue_bind(queue.clone(), self.ci_events.as_str().into(), "".into(), options, arguments).await?;
         Ok(queue)
     }
 
@@ -100,7 +100,7 @@ impl Topology {
         let exchanges = [
             (&self.events, ExchangeKind::Topic),
             (&self.tasks, ExchangeKind::Direct),
-            (&self.hints, ExchangeKind::Fanout),
+            (&self.ci_events, ExchangeKind::Fanout),
         ];
         for (exchange, kind) in exchanges {
             let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };

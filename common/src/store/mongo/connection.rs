@@ -2,7 +2,7 @@
 //!
 //! Credentials come from files that somebody exchanges while we run. Who is connected stays connected, so a client of
 //! the old password works on for a while; new connections need the new one. Files and server change one after the
-//! other, in either order. So a new client takes over only once the server has let it in, and whoever is refused looks
+//! other, in either order. So a new client takes over only once the server has let it in, and a caller that is refused looks
 //! at the files at once.
 
 use std::{
@@ -27,19 +27,19 @@ use tracing::{info, warn};
 use super::failure::Failure;
 use crate::store::{Access, OpenError};
 
-/// How long a server that can be written is looked for.
+/// Timeout of the search for a server that can be written.
 const SELECTION: Duration = Duration::from_secs(2);
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How often the driver looks how the servers are.
+/// How often the driver checks the servers.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a new client has to show that it is let in: within a call, and so shorter than its deadline.
 const TRIAL: Duration = Duration::from_millis(2_500);
 
-/// How often the files are looked at.
+/// How often the files are read.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Connections at a time. As many calls as a collector takes turns wait for them; more would only queue at the server.
@@ -54,15 +54,15 @@ pub(super) struct MongoConnection {
     access: Access,
     place: String,
     state: Mutex<State>,
-    /// Held by whoever looks at the files.
-    looking: tokio::sync::Mutex<()>,
+    /// Held by the caller that reads the files.
+    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct State {
     database: Database,
     secrets: Secrets,
-    looked: Instant,
+    read_at: Instant,
     /// What was tried last and refused, so that it is told once.
     refused: Option<Secrets>,
 }
@@ -91,13 +91,13 @@ impl MongoConnection {
         let opening = |failure: Failure| failure.while_opening(place.clone());
         let secrets = Secrets::read(access).await.map_err(opening)?;
         let database = build(options, access, &secrets).await.map_err(opening)?;
-        let state = State { database, secrets, looked: Instant::now(), refused: None };
+        let state = State { database, secrets, read_at: Instant::now(), refused: None };
         Ok(Self {
             url: Address(url.to_owned()),
             access: access.clone(),
             place,
             state: Mutex::new(state),
-            looking: tokio::sync::Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
         })
     }
 
@@ -109,10 +109,10 @@ impl MongoConnection {
     /// The database, by a client of the newest credentials that work.
     pub(super) async fn database(&self) -> Database {
         if self.access != Access::default()
-            && self.state().looked.elapsed() >= POLL_INTERVAL
-            && let Ok(_looking) = self.looking.try_lock()
+            && self.state().read_at.elapsed() >= POLL_INTERVAL
+            && let Ok(_reading) = self.reading.try_lock()
         {
-            self.look().await;
+            self.reload().await;
         }
         self.state().database.clone()
     }
@@ -123,21 +123,21 @@ impl MongoConnection {
             return None;
         }
         let refused = self.state().secrets.clone();
-        let _looking = self.looking.lock().await;
-        // Somebody who was refused too may have looked meanwhile.
+        let _reading = self.reading.lock().await;
+        // Somebody who was refused too may have read them meanwhile.
         if self.state().secrets == refused {
-            self.look().await;
+            self.reload().await;
         }
         let state = self.state();
         (state.secrets != refused).then(|| state.database.clone())
     }
 
-    /// Looks at the files, and goes on with what they hold where that is new and works.
-    async fn look(&self) {
+    /// Reads the files, and goes on with what they hold where that is new and works.
+    async fn reload(&self) {
         let found = Secrets::read(&self.access).await;
         let known = {
             let mut state = self.state();
-            state.looked = Instant::now();
+            state.read_at = Instant::now();
             state.secrets.clone()
         };
         let secrets = match found {
@@ -228,7 +228,7 @@ async fn build(mut options: ClientOptions, access: &Access, secrets: &Secrets) -
     if let Some(authority) = &access.ca_file {
         options.tls = Some(Tls::Enabled(TlsOptions::builder().ca_file_path(authority.clone()).build()));
     } else if let Some(Tls::Enabled(tls)) = &mut options.tls {
-        // Who does not look whom it speaks to may as well speak in the clear.
+        // Who does not verify whom it speaks to may as well speak in the clear.
         tls.allow_invalid_certificates = None;
     }
     if secrets.username.is_some() || secrets.password.is_some() {

@@ -29,7 +29,7 @@ pub(super) fn of_claim(claim: &Claim) -> Result<Document, Failure> {
     of(&claim_id(claim.kind, &claim.group, claim.number), json(claim)?, &[("at", claim.at)])
 }
 
-pub(super) fn of_beat(heartbeat: &Heartbeat) -> Result<Document, Failure> {
+pub(super) fn of_heartbeat(heartbeat: &Heartbeat) -> Result<Document, Failure> {
     let mut document = of(&heartbeat.id, json(heartbeat)?, &[("at", heartbeat.at), ("started", heartbeat.started)])?;
     document.remove("id");
     Ok(document)
@@ -68,7 +68,7 @@ pub(super) fn to_claim(kind: ClaimKind) -> impl Fn(Document) -> Result<Claim, Fa
     }
 }
 
-pub(super) fn to_beat(mut document: Document) -> Result<Heartbeat, Failure> {
+pub(super) fn to_heartbeat(mut document: Document) -> Result<Heartbeat, Failure> {
     let id = document.get("_id").cloned().unwrap_or(Bson::Null);
     document.insert("id", id);
     to(document, "a heartbeat").map(|(_, heartbeat)| heartbeat)
@@ -91,7 +91,7 @@ pub(super) fn date(at: Timestamp) -> DateTime {
     DateTime::from_millis(at.as_millisecond())
 }
 
-/// Ten digits, so that ids order as numbers do for as long as anybody looks at them.
+/// Ten digits, so that ids order as numbers do for as long as anybody reads them.
 fn entry_id(uid: &str, seq: u64) -> String {
     format!("{uid}:{seq:010}")
 }

@@ -1,4 +1,4 @@
-//! What has to be in a database before it is a store: indexes, and the mark of the layout.
+//! What has to be in a database before it is a store: indexes, and the version of the layout.
 
 use std::time::Duration;
 

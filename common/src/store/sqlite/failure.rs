@@ -42,7 +42,7 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-/// Whether another connection holds the lock that was asked for.
+/// Whether another connection holds the lock that was requested.
 pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
@@ -64,7 +64,7 @@ fn of_code(code: ErrorCode, extended: i32, error: &rusqlite::Error) -> Failure {
         ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation => {
             Failure::Damaged(error.to_string())
         }
-        // The code is SQLite's and not ours to enumerate; the rest are troubles of the machine.
+        // The code is SQLite's and not ours to enumerate; the rest are failures of the machine.
         _ => Failure::Unavailable(format!("{error} ({extended})")),
     }
 }

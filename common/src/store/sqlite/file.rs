@@ -20,7 +20,7 @@ use super::{
 /// How long a lock of another process is waited for, so that the caller is told of it before its deadline of 4 s.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(3_500);
 
-/// How long the writer waits at a time before it looks whose patience ended.
+/// How long the writer waits at a time before it checks whose deadline is over.
 const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How often a lock is tried. SQLite's own backoff sleeps up to 100 ms and starves beside a busy writer.
@@ -55,7 +55,7 @@ impl StoreFile {
     pub(super) fn open(path: &Path) -> Result<(Self, Connection), Failure> {
         let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
         create(path)?;
-        let identity = Identity::of(path).map_err(|error| trouble(path, &error))?;
+        let identity = Identity::of(path).map_err(|error| io_failure(path, &error))?;
         let file = Self { path: path.to_owned(), identity };
         let mut connection = file.connect(BUSY_TIMEOUT)?;
         lay_out(&mut connection)?;
@@ -68,7 +68,7 @@ impl StoreFile {
     /// A connection to write with.
     pub(super) fn writer(&self) -> Result<Connection, Failure> {
         let mut connection = self.connect(WRITER_BUSY_TIMEOUT)?;
-        match look(&mut connection)? {
+        match content_of(&mut connection)? {
             Content::Store => {}
             Content::Nothing => return Err(Failure::Damaged("the file was emptied".to_owned())),
         }
@@ -85,12 +85,12 @@ impl StoreFile {
     }
 
     /// Whether the path still leads to the file that was opened. A file that was removed or replaced can be written
-    /// for as long as it is held open, and everything written is lost. SQLite looks itself before it removes the log,
+    /// for as long as it is held open, and everything written is lost. SQLite checks itself before it removes the log,
     /// by its path, with the last connection: that may be the log of the file which is there now.
     pub(super) fn present(&self) -> Result<(), Failure> {
         match Identity::of(&self.path) {
             Ok(identity) if identity == self.identity => Ok(()),
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(trouble(&self.path, &error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(io_failure(&self.path, &error)),
             _ => Err(Failure::Unavailable(
                 "the file was removed or replaced; put it back, or restart to go on with what is there".to_owned(),
             )),
@@ -102,10 +102,10 @@ impl StoreFile {
         place(&self.path)
     }
 
-    fn connect(&self, patience: Duration) -> Result<Connection, Failure> {
+    fn connect(&self, timeout: Duration) -> Result<Connection, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_handler(Some(wait_for_locks(patience)))?;
+        connection.busy_handler(Some(wait_for_locks(timeout)))?;
         if connection.is_readonly("main")? {
             return Err(Failure::Unavailable("the file is read-only".to_owned()));
         }
@@ -147,22 +147,22 @@ enum Content {
 fn create(path: &Path) -> Result<(), Failure> {
     if let Some(directory) = path.parent() {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(|error| trouble(directory, &error))?;
+        made.map_err(|error| io_failure(directory, &error))?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(trouble(path, &error)),
+        Err(error) => Err(io_failure(path, &error)),
     }
 }
 
-fn trouble(path: &Path, error: &std::io::Error) -> Failure {
+fn io_failure(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Unavailable(format!("`{}`: {error}", path.display()))
 }
 
 /// Makes the tables in an empty file. Of two processes that find it empty one makes them; the other sees them.
 fn lay_out(connection: &mut Connection) -> Result<(), Failure> {
-    if let Content::Store = look(connection)? {
+    if let Content::Store = content_of(connection)? {
         return Ok(());
     }
     let until = Instant::now() + BUSY_TIMEOUT;
@@ -193,7 +193,7 @@ fn add_what_lacks(connection: &mut Connection) -> Result<(), Failure> {
     Ok(transaction.commit()?)
 }
 
-fn look(connection: &mut Connection) -> Result<Content, Failure> {
+fn content_of(connection: &mut Connection) -> Result<Content, Failure> {
     let transaction = connection.transaction()?;
     content(&transaction)
 }
@@ -228,14 +228,14 @@ fn unless_sqlite(error: rusqlite::Error) -> Failure {
     error.into()
 }
 
-fn wait_for_locks(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
+fn wait_for_locks(timeout: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
     let mut since = Instant::now();
     move |tries| {
         if tries == 0 {
             since = Instant::now();
         }
         thread::sleep(LOCK_POLL);
-        since.elapsed() < patience
+        since.elapsed() < timeout
     }
 }
 
@@ -243,7 +243,7 @@ fn wait_for_locks(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'stati
 mod tests {
     use super::*;
 
-    /// No test here can cut the power, so the settings that outlive it are looked at.
+    /// No test here can cut the power, so the settings that outlive it are checked.
     #[test]
     fn what_is_committed_outlives_a_loss_of_power() {
         let directory = tempfile::TempDir::new().unwrap();

@@ -24,7 +24,7 @@ const NOTES_BEFORE: &str = "SELECT about FROM notes WHERE at < ?1 LIMIT ?2";
 const CLAIMS: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 AND number >= ?3
     ORDER BY number LIMIT ?4";
 const LAST_CLAIM: &str = "SELECT document FROM claims WHERE kind = ?1 AND bundle = ?2 ORDER BY number DESC LIMIT 1";
-const BEATS: &str = "SELECT document FROM heartbeats ORDER BY id LIMIT ?1";
+const HEARTBEATS: &str = "SELECT document FROM heartbeats ORDER BY id LIMIT ?1";
 const CLAIMS_BEFORE: &str = "SELECT bundle, number FROM claims WHERE kind = ?1 AND bundle < ?2
     ORDER BY bundle, number LIMIT ?3";
 
@@ -125,7 +125,7 @@ pub(super) fn last_claim(connection: &Connection, kind: ClaimKind, group: &str) 
 }
 
 pub(super) fn heartbeats(connection: &Connection, limit: usize) -> Result<Vec<Heartbeat>, Failure> {
-    let mut query = connection.prepare_cached(BEATS)?;
+    let mut query = connection.prepare_cached(HEARTBEATS)?;
     let mut rows = query.query([count(limit)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

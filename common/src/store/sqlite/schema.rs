@@ -1,4 +1,4 @@
-//! The tables of a store file, and the mark by which it is told from any other SQLite file.
+//! The tables of a store file, and the application id by which it is told from any other SQLite file.
 
 /// "NSMS" in `PRAGMA application_id` (<https://www.sqlite.org/fileformat2.html#application_id>).
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"NSMS");

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::store::Inserted;
 
-/// Writes that may wait; whoever comes later waits to wait. At most 16 KiB each.
+/// Writes that may wait; later ones wait to wait. At most 16 KiB each.
 const CAPACITY: usize = 4_096;
 
 /// Writes in one transaction: enough to make the sync cheap, few enough that other processes get their turn.
@@ -50,7 +50,7 @@ struct Queue {
 struct Write {
     change: StoreWrite,
     /// Until when it waits for a lock of another process.
-    patience: Instant,
+    deadline: Instant,
     answer: oneshot::Sender<Answer>,
     _room: OwnedSemaphorePermit,
 }
@@ -69,7 +69,7 @@ impl Writer {
     pub(super) async fn write(self: &Arc<Self>, change: StoreWrite) -> Answer {
         let room = Arc::clone(&self.room).acquire_owned().await.expect("the semaphore is never closed");
         let (answer, answered) = oneshot::channel();
-        let write = Write { change, patience: Instant::now() + BUSY_TIMEOUT, answer, _room: room };
+        let write = Write { change, deadline: Instant::now() + BUSY_TIMEOUT, answer, _room: room };
         if let Some(drain) = self.enqueue(write) {
             // Nobody has to wait for it: it ends with the queue, and each of its writes is waited for.
             drop(spawn_blocking(move || drain.run()));
@@ -92,7 +92,7 @@ impl Writer {
             Ok(connection) => connection,
             Err(failure) => return self.fail_all(&failure),
         };
-        // The lock first and the batch afterwards: whoever came meanwhile is in it.
+        // The lock first and the batch afterwards: what came meanwhile is in it.
         match connection.execute_batch("BEGIN IMMEDIATE") {
             Ok(()) => {}
             Err(error) if is_busy(&error) => {
@@ -159,8 +159,8 @@ impl Writer {
     fn fail_impatient(&self, failure: &Failure) {
         let now = Instant::now();
         let mut queue = lock(&self.queue);
-        // They stand in the order of their patience.
-        while let Some(write) = queue.waiting.pop_front_if(|write| write.patience <= now) {
+        // They stand in the order of their deadlines.
+        while let Some(write) = queue.waiting.pop_front_if(|write| write.deadline <= now) {
             write.answer(Err(failure.clone()));
         }
     }
@@ -168,7 +168,7 @@ impl Writer {
 
 impl Write {
     fn answer(self, answer: Answer) {
-        // Whoever asked may have given up.
+        // The caller may have given up.
         self.answer.send(answer).ok();
     }
 }

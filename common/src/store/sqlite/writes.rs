@@ -50,11 +50,11 @@ pub(super) enum StoreWrite {
         /// What was noted since stays.
         before: i64,
     },
-    Beat {
+    Heartbeat {
         id: String,
         document: String,
     },
-    ForgetBeat {
+    ForgetHeartbeat {
         id: String,
     },
     Forget {
@@ -118,7 +118,7 @@ impl StoreWrite {
     }
 
     pub(super) fn heartbeat(heartbeat: &Heartbeat) -> Result<Self, Failure> {
-        Ok(Self::Beat { id: heartbeat.id.clone(), document: json(heartbeat)? })
+        Ok(Self::Heartbeat { id: heartbeat.id.clone(), document: json(heartbeat)? })
     }
 
     pub(super) fn forget_claims(kind: ClaimKind, ids: Vec<(String, i64)>) -> Self {
@@ -171,13 +171,13 @@ impl StoreWrite {
                 }
                 1
             }
-            Self::Beat { id, document } => connection
+            Self::Heartbeat { id, document } => connection
                 .prepare_cached(
                     "INSERT INTO heartbeats (id, document) VALUES (?1, ?2)
                      ON CONFLICT (id) DO UPDATE SET document = excluded.document",
                 )?
                 .execute(params![id, document])?,
-            Self::ForgetBeat { id } => {
+            Self::ForgetHeartbeat { id } => {
                 connection.prepare_cached("DELETE FROM heartbeats WHERE id = ?1")?.execute([id])?;
                 1
             }
@@ -219,8 +219,8 @@ impl StoreWrite {
             | Self::Observation { .. }
             | Self::Note { .. }
             | Self::ForgetNotes { .. }
-            | Self::Beat { .. }
-            | Self::ForgetBeat { .. }
+            | Self::Heartbeat { .. }
+            | Self::ForgetHeartbeat { .. }
             | Self::Forget { .. }
             | Self::ForgetClaims { .. }
             | Self::Ping => return Ok(None),

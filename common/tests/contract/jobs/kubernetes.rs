@@ -239,7 +239,7 @@ async fn a_quota_refuses_until_there_is_room() {
     .unwrap();
 }
 
-/// The admission of pods is asked when the pod is made, not the Job: that is seen on its Events.
+/// The admission of pods is called when the pod is made, not the Job: that is seen on its Events.
 #[tokio::test]
 async fn a_quota_on_pods_is_told_as_the_reason_why_a_job_does_not_begin() {
     let cluster = Cluster::new().await;
@@ -247,7 +247,7 @@ async fn a_quota_on_pods_is_told_as_the_reason_why_a_job_does_not_begin() {
     cluster.api::<ResourceQuota>().create(&PostParams::default(), &quota("pods", "pods", "0")).await.unwrap();
     counted(&cluster, "pods").await;
     start(&jobs, &job("a", &["stay"])).await;
-    let why = trouble(&jobs, "a").await;
+    let why = why_pending(&jobs, "a").await;
     assert!(why.contains("exceeded quota: pods"), "{why}");
 }
 
@@ -256,7 +256,7 @@ async fn an_image_that_cannot_be_pulled_is_told_as_the_reason_why_a_job_does_not
     let cluster = Cluster::new().await;
     let jobs = cluster.runner();
     start(&jobs, &job("a", &["no image"])).await;
-    let why = trouble(&jobs, "a").await;
+    let why = why_pending(&jobs, "a").await;
     assert_eq!(why, "ImagePullBackOff: Back-off pulling image");
     let job = jobs.jobs(JobKind::Action).await.unwrap().remove(0);
     assert_eq!((job.state, job.has_begun), (JobState::Running, false));
@@ -404,7 +404,7 @@ fn minutely() -> Schedule {
 }
 
 /// Why a job does not begin.
-async fn trouble(jobs: &KubernetesJobs, name: &str) -> String {
+async fn why_pending(jobs: &KubernetesJobs, name: &str) -> String {
     eventually("the reason is told", LONG, async || {
         let all = jobs.jobs(JobKind::Action).await?;
         let job = all.into_iter().find(|job| job.name == name);

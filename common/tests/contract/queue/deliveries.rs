@@ -65,7 +65,7 @@ pub(crate) async fn of_identical_messages_that_wait_one_comes_at_least(bench: &i
     assert_eq!(BTreeSet::from_iter(seen.iter().map(String::as_str)), BTreeSet::from(["a", "b"]));
 }
 
-/// Whoever has it in hand may have looked before what is told now.
+/// The one that has it in hand may have checked before what is told now.
 pub(crate) async fn a_message_published_while_its_like_is_in_hand_comes(bench: &impl Bench) {
     let queue = bench.open().await;
     publish(&*queue, &["a"]).await;

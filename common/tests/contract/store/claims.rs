@@ -1,4 +1,4 @@
-//! Claims: a number in a group belongs to whoever claimed it first.
+//! Claims: a number in a group belongs to the first who claimed it.
 
 use common::{
     history::token,

@@ -90,7 +90,7 @@ pub(crate) async fn windows_that_are_over_are_forgotten_by_pages(bench: &impl Be
     assert_eq!(left, kept);
 }
 
-pub(crate) async fn decrees_are_not_forgotten(bench: &impl Bench) {
+pub(crate) async fn controls_are_not_forgotten(bench: &impl Bench) {
     let store = bench.open().await;
     let made = claim(ClaimKind::Controls, "stop", 1);
     assert_eq!(store.claim(&made).await.unwrap(), Inserted::Written);

@@ -67,8 +67,8 @@ pub(crate) async fn a_kind_of_a_later_version_is_kept_to_the_byte(bench: &impl B
         "woke": null, "numbers": [0, -1, i64::MAX, i64::MIN, 0.5, 1e300], "text": "ä\u{0}\u{10ffff}\\\"",
         "nested": {"": [], "empty": {}}, "yes": true,
     });
-    let fact = Event::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
-    append(&*store, &[Entry { event: fact, ..entry("u", 1) }]).await;
+    let event = Event::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
+    append(&*store, &[Entry { event, ..entry("u", 1) }]).await;
     match history(&*store, "u").await.remove(0).event {
         Event::Unrecognised { kind, data: read } => {
             assert_eq!((kind.as_str(), read.to_string()), ("Slept", data.to_string()));
@@ -91,8 +91,8 @@ pub(crate) async fn an_entry_may_weigh_so_much_and_no_more(bench: &impl Bench) {
     let store = bench.open().await;
     let of_weight = |weight: usize| {
         let of_words = |words: usize| {
-            let fact = Event::Released(Released { why: "x".repeat(words) });
-            Entry { event: fact, token: "t".to_owned(), ..entry("u", 1) }
+            let event = Event::Released(Released { why: "x".repeat(words) });
+            Entry { event, token: "t".to_owned(), ..entry("u", 1) }
         };
         of_words(weight - serde_json::to_vec(&of_words(0)).unwrap().len())
     };

@@ -75,7 +75,7 @@ pub(crate) async fn an_unreadable_snapshot_is_none_and_makes_no_page_short(bench
     assert_eq!(store.snapshots(None, 2).await.unwrap(), [record("a", 1), record("d", 1)]);
 }
 
-pub(crate) async fn uids_are_listed_whoever_folded_and_by_pages(bench: &impl Bench) {
+pub(crate) async fn uids_are_listed_by_whichever_process_folded_and_by_pages(bench: &impl Bench) {
     let store = bench.open().await;
     bench.plant_snapshot(&of_fold(FOLD_VERSION + 1, record("b", 1))).await;
     for uid in ["c", "a"] {

@@ -30,7 +30,7 @@ impl File {
         self.0.path().join("store.db")
     }
 
-    /// Drops a store, and returns when its file is closed: whoever answered last may still hold it then.
+    /// Drops a store, and returns when its file is closed: the last caller may still hold it then.
     async fn close(&self, store: SharedStore) {
         drop(store);
         let one_file = async {

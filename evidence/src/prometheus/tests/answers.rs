@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{super::look::Look, alerts, minute, series, settings, told};
+use super::{super::sample::Look, alerts, minute, series, settings, told};
 
 const ALERTS: &str = include_str!("../answers/alerts.json");
 const QUERY: &str = include_str!("../answers/query.json");
@@ -20,17 +20,17 @@ fn at(text: &str) -> Timestamp {
 /// An answer that leaves everything unknown, for this reason.
 #[track_caller]
 fn check(more: serde_json::Value, body: &str, expected: &str) {
-    let look = Look::read(&settings(&more), Ok(body.to_owned().into()), minute(60));
-    let finding = look.of("a", minute(0));
+    let sample = Look::read(&settings(&more), Ok(body.to_owned().into()), minute(60));
+    let finding = sample.of("a", minute(0));
     assert_eq!((told(&finding), finding.condition.reason), ("unknown".to_owned(), expected.to_owned()), "{body}");
-    assert_eq!(look.outage(), Some(expected));
+    assert_eq!(sample.outage(), Some(expected));
 }
 
 #[test]
 fn recorded_alerts_are_understood() {
-    let look = Look::read(&settings(&json!({})), Ok(ALERTS.into()), at(NOW));
-    assert_eq!(look.outage(), None);
-    let finding = look.of("ci-1", at(CREATED));
+    let sample = Look::read(&settings(&json!({})), Ok(ALERTS.into()), at(NOW));
+    assert_eq!(sample.outage(), None);
+    let finding = sample.of("ci-1", at(CREATED));
     assert_eq!((told(&finding), finding.condition.observed_at), ("true PodsCrash".to_owned(), at(NOW)));
     let expected = json!([{
         "labels": {"alertname": "PodsCrash", "namespace": "ci-1", "severity": "critical"},
@@ -38,25 +38,25 @@ fn recorded_alerts_are_understood() {
     }]);
     assert_eq!(serde_json::to_value(&finding.failing).unwrap(), expected);
     // It was pending when Prometheus was started.
-    assert_eq!(told(&look.of("ci-2", at(CREATED))), "unknown");
-    assert_eq!(told(&look.of("ci-3", at(CREATED))), "false");
-    assert_eq!(told(&look.of("ci-1", at("2026-11-25T15:33:00Z"))), "false");
+    assert_eq!(told(&sample.of("ci-2", at(CREATED))), "unknown");
+    assert_eq!(told(&sample.of("ci-3", at(CREATED))), "false");
+    assert_eq!(told(&sample.of("ci-1", at("2026-11-25T15:33:00Z"))), "false");
 }
 
 #[test]
 fn a_recorded_query_is_understood() {
-    let look = Look::read(&settings(&json!({"query": "ALERTS"})), Ok(QUERY.into()), at(NOW));
-    assert_eq!(look.outage(), None);
-    let told = |name: &str| told(&look.of(name, at(CREATED)));
+    let sample = Look::read(&settings(&json!({"query": "ALERTS"})), Ok(QUERY.into()), at(NOW));
+    assert_eq!(sample.outage(), None);
+    let told = |name: &str| told(&sample.of(name, at(CREATED)));
     assert_eq!((told("ci-1"), told("ci-2"), told("ci-3")), ("true PodsCrash".into(), "false".into(), "false".into()));
 }
 
 #[test]
 fn an_answer_without_the_watchdog_is_an_outage_though_something_fires() {
-    let look = Look::read(&settings(&json!({})), Ok(alerts("Down namespace=a").to_string().into()), minute(60));
-    assert_eq!(told(&look.of("a", minute(0))), "true Down");
+    let sample = Look::read(&settings(&json!({})), Ok(alerts("Down namespace=a").to_string().into()), minute(60));
+    assert_eq!(told(&sample.of("a", minute(0))), "true Down");
     let expected = "the alert `Watchdog`, which always fires, is missing, so that its rules may be missing too";
-    assert_eq!(look.outage(), Some(expected));
+    assert_eq!(sample.outage(), Some(expected));
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn a_warning_takes_back_everything() {
     answer["warnings"] = json!(["no answer from another"]);
     check(json!({}), &answer.to_string(), "Prometheus warned that its answer is not complete");
     answer["warnings"] = json!([]);
-    let look = Look::read(&settings(&json!({})), Ok(answer.to_string().into()), minute(60));
-    assert_eq!(told(&look.of("a", minute(0))), "true Down");
+    let sample = Look::read(&settings(&json!({})), Ok(answer.to_string().into()), minute(60));
+    assert_eq!(told(&sample.of("a", minute(0))), "true Down");
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl PartialObject for Deployment {
             Some(said) if said.reason() == "NewReplicaSetAvailable" => {
                 Failure::unready(told, SignedDuration::ZERO, why)
             }
-            // A rollout that goes on is ended by whoever runs it, unless nobody does.
+            // A rollout that goes on is ended by its runner, if there is one.
             Some(_) => Failure::unready(told, deadline.saturating_add(LAG_TOLERANCE), why),
             None => Failure::unready(self.created(), deadline, why),
         };

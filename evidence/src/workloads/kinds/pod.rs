@@ -149,7 +149,7 @@ impl PartialObject for Pod {
     }
 }
 
-/// Whether a kind does not tell when it was rolled out last, so that its pods are asked.
+/// Whether a kind does not tell when it was rolled out last, so that its pods are read.
 const fn knows_no_rollout(kind: Kind) -> bool {
     matches!(kind, Kind::StatefulSet | Kind::DaemonSet | Kind::ReplicaSet)
 }

@@ -124,11 +124,11 @@ fn a_pod_of_a_job_that_never_starts_is_judged_itself() {
 
 #[test]
 fn what_is_more_than_not_ready_counts_whatever_a_policy_says() {
-    let stuck = of::<Pod>("it", &waiting("ImagePullBackOff"));
+    let stalled = of::<Pod>("it", &waiting("ImagePullBackOff"));
     let failed = of::<Job>("it", &json!({"status": ended("Failed", 0)}));
     let refused = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"});
     let refused = of::<Deployment>("it", &json!({"status": {"conditions": [refused]}}));
-    for object in [stuck, failed, refused] {
+    for object in [stalled, failed, refused] {
         assert!(said_by(Some(60), &[object], 1).is_some());
     }
     // Nor is a claim a workload.

@@ -8,8 +8,8 @@ use lifecycle::{Truth, time::saturating_add};
 
 use super::super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
-    look::Look,
     partial_object::PartialObject,
+    sample::Look,
     watch::{Change, Event, place},
     workload_state::WorkloadStates,
 };
@@ -90,6 +90,6 @@ fn what_fails_once_its_time_is_over() {
         assert_eq!(found.get(what).map(String::as_str), Some(why), "{what}");
     }
     assert_eq!(found.len(), 10 + 4, "{found:?}");
-    let look = Look::of_all(&traces, made).of("recorded", Timestamp::MIN, None);
-    assert_eq!(look.condition.truth, Truth::True);
+    let sample = Look::of_all(&traces, made).of("recorded", Timestamp::MIN, None);
+    assert_eq!(sample.condition.truth, Truth::True);
 }

@@ -1,4 +1,4 @@
-//! What holds of `decide` and `absorb`, whatever is recorded and seen.
+//! What holds of `decide` and `observe`, whatever is recorded and seen.
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -34,18 +34,18 @@ impl Case {
         self.decide_at(self.now)
     }
 
-    fn fold(&mut self, fact: Event) {
-        let Entry { uid, actor, name, token, .. } = entries([(self.now, fact.clone())]).remove(0);
+    fn fold(&mut self, event: Event) {
+        let Entry { uid, actor, name, token, .. } = entries([(self.now, event.clone())]).remove(0);
         let seq = self.record.head + 1;
-        self.record.fold(&Entry { uid, seq, at: self.now, actor, name, token, event: fact });
+        self.record.fold(&Entry { uid, seq, at: self.now, actor, name, token, event });
     }
 
     /// Folds what is decided until nothing is.
     fn settle(&mut self) -> usize {
         (0..SETTLES_WITHIN)
             .find(|_| match self.decide().entry {
-                Some(fact) => {
-                    self.fold(fact);
+                Some(event) => {
+                    self.fold(event);
                     false
                 }
                 None => true,
@@ -67,12 +67,12 @@ proptest! {
     #[test]
     fn a_status_takes_an_edge_of_the_machine_from_where_it_is(mut case in case()) {
         for _ in 0..SETTLES_WITHIN {
-            let Some(fact) = case.decide().entry else { break };
-            if let Event::StatusChanged(change) = &fact {
+            let Some(event) = case.decide().entry else { break };
+            if let Event::StatusChanged(change) = &event {
                 prop_assert_eq!(change.from, case.record.status);
                 prop_assert!(change.from.may_become(change.to), "{} -> {}", change.from, change.to);
             }
-            case.fold(fact);
+            case.fold(event);
         }
     }
 
@@ -122,10 +122,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_known_of_the_health_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
+    fn what_is_not_known_of_the_health_moves_nothing(mut case in case(), is_pending in any::<bool>()) {
         // docs/design/protocol.md S8. The clock may move it all the same.
         match &mut case.seen.health {
-            Check::Observed(health) if !nobody_looked => health.streak.is_known = false,
+            Check::Observed(health) if !is_pending => health.streak.is_known = false,
             health => *health = Check::Pending,
         }
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(|policy| policy.health.is_some());
@@ -148,28 +148,28 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_known_of_the_pipeline_moves_nothing(mut case in case(), nobody_looked in any::<bool>()) {
+    fn what_is_not_known_of_the_pipeline_moves_nothing(mut case in case(), is_pending in any::<bool>()) {
         match &mut case.seen.pipeline {
-            Check::Observed(condition) if !nobody_looked => condition.truth = Truth::Unknown,
+            Check::Observed(condition) if !is_pending => condition.truth = Truth::Unknown,
             pipeline => *pipeline = Check::Pending,
         }
         let is_checked = case.policies.for_namespace(&case.seen.namespace).is_some_and(Policy::asks_ci);
         for _ in 0..SETTLES_WITHIN {
-            let Some(fact) = case.decide().entry else { break };
-            if let Event::StatusChanged(change) = &fact && is_checked {
+            let Some(event) = case.decide().entry else { break };
+            if let Event::StatusChanged(change) = &event && is_checked {
                 prop_assert_ne!(change.to, Status::Cancelled);
                 prop_assert!(change.from != Status::Cancelled || change.to == Status::Stale, "{change:?}");
             }
-            case.fold(fact);
+            case.fold(event);
         }
     }
 
     #[test]
-    fn no_look_at_the_health_can_make_it_panic(
-        seen in observation(), looked in instant(), truth in select(vec![Truth::True, Truth::False, Truth::Unknown]),
+    fn no_check_of_the_health_can_make_it_panic(
+        seen in observation(), checked_at in instant(), truth in select(vec![Truth::True, Truth::False, Truth::Unknown]),
         status_generation in (0..9_u64, instant()), now in instant(), mut case in case(),
     ) {
-        let condition = Condition { truth, reason: "a look".to_owned(), observed_at: looked };
+        let condition = Condition { truth, reason: "a sample".to_owned(), observed_at: checked_at };
         let checkup = HealthCheck {
             look: HealthSample { condition, failing: Vec::new() },
             status_generation,
@@ -181,13 +181,13 @@ proptest! {
         };
         case.seen = observe(Some(seen), reading.clone(), now);
         let _decision = case.decide();
-        // And the same look once more says nothing new.
+        // And the same sample once more says nothing new.
         let again = observe(Some(case.seen.clone()), reading, now);
         prop_assert_eq!(again.health.seen().map(|health| &health.streak), case.seen.health.seen().map(|health| &health.streak));
     }
 
     #[test]
-    fn while_an_intent_is_open_only_wishes_are_written(case in case()) {
+    fn while_an_intent_is_open_only_owner_overrides_are_written(case in case()) {
         let decision = case.decide();
         if case.record.open.is_some() {
             prop_assert!(matches!(decision.entry, None | Some(Event::Kept(_) | Event::Protected(_))), "{decision:?}");
@@ -197,7 +197,7 @@ proptest! {
     #[test]
     fn nothing_is_written_on_top_of_damage_or_an_end(case in case()) {
         let record = &case.record;
-        // What is there after it was recorded as gone is adopted again, whatever became of it before.
+        // What is there after it was recorded as gone is adopted again, whatever happened before.
         let is_back = record.phase == Phase::Gone;
         let is_over = record.damage.is_some()
             || record.done.is_some() && !is_back
@@ -231,19 +231,19 @@ proptest! {
     }
 
     #[test]
-    fn a_look_from_the_future_is_no_look(
-        seen in observation(), again in observation(), looked in near(), before in near(), now in near(),
+    fn an_observation_from_the_future_counts_for_nothing(
+        seen in observation(), again in observation(), checked_at in near(), before in near(), now in near(),
     ) {
         let (mut seen, mut again) = (seen, again);
-        (seen.clock.observed_at, again.clock.observed_at) = (before, looked);
+        (seen.clock.observed_at, again.clock.observed_at) = (before, checked_at);
         let health = Check::Disabled;
         let reading = Reading { namespace: again.namespace.clone(), clock: again.clock.clone(), health, supersession: Check::Disabled, pipeline: Check::Disabled };
         let found = observe(Some(seen.clone()), reading, now);
-        prop_assert_eq!(&found.namespace, &again.namespace, "the facts are the watch's");
+        prop_assert_eq!(&found.namespace, &again.namespace, "the metadata is the watch's");
         let is_same = seen.namespace.uid == again.namespace.uid;
-        let expected = if is_same && looked < before && before <= now {
+        let expected = if is_same && checked_at < before && before <= now {
             seen.clock
-        } else if looked <= now {
+        } else if checked_at <= now {
             again.clock
         } else {
             Condition { truth: Truth::Unknown, reason: found.clock.reason.clone(), observed_at: now }

@@ -38,10 +38,10 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
     for (key, text) in world.namespace.annotations.iter().filter(|(key, _)| policy.keys.is_ours(key)) {
         prop_assert!(!key.ends_with("/protect") && !key.ends_with("/Protected"));
         if (key.ends_with("/keep_until") || key.ends_with("/keep-until")) && !text.is_empty() {
-            // What is wished for longer was recorded, and its cap is over.
-            let is_wished = lifecycle::time::parse(text).is_none_or(|until| world.now < until);
+            // What was requested for longer was recorded, and its cap is over.
+            let is_requested = lifecycle::time::parse(text).is_none_or(|until| world.now < until);
             let is_over = before.kept.as_ref().and_then(|kept| kept.until).is_some_and(|until| until <= world.now);
-            prop_assert!(!is_wished || is_over, "{text}");
+            prop_assert!(!is_requested || is_over, "{text}");
         }
     }
     let due = world.record.open.as_ref().expect("it is open").intended.cause_seq;
@@ -56,9 +56,10 @@ fn is_rightful(world: &World, before: &Record) -> Result<(), TestCaseError> {
 
 /// docs/design/protocol.md S4: whether a recovery is recorded before the intent is closed.
 fn recovers_first(after: &[Entry]) -> bool {
-    let closes = |fact: &Event| matches!(fact, Event::ActionDone(_) | Event::ActionFailed(_) | Event::ActionSkipped(_));
-    let recovers = |fact: &Event| matches!(fact, Event::StatusChanged(_) | Event::Released(_) | Event::Adopted(_));
-    after.iter().map(|entry| &entry.event).take_while(|fact| !closes(fact)).any(recovers)
+    let closes =
+        |event: &Event| matches!(event, Event::ActionDone(_) | Event::ActionFailed(_) | Event::ActionSkipped(_));
+    let recovers = |event: &Event| matches!(event, Event::StatusChanged(_) | Event::Released(_) | Event::Adopted(_));
+    after.iter().map(|entry| &entry.event).take_while(|event| !closes(event)).any(recovers)
 }
 
 /// docs/design/protocol.md S2 and S10: no gap, every edge one of the machine, and at most one deletion.
@@ -103,7 +104,7 @@ proptest! {
     fn a_life_comes_to_what_is_due_when_nobody_interferes((_, mut world, moves) in walk()) {
         world.turn();
         moves.iter().for_each(|made| made.make(&mut world));
-        // The owner takes everything back, whoever was at it is through, the clock is right, and a month goes by.
+        // The owner withdraws everything, the worker that was at it is through, the clock is right, and a month goes by.
         for key in ["protect", "keep_until", "expires_at", "old.example/protect", "old.example/keep_until"] {
             world.apply(&Step::Annotate(key.to_owned(), None)).unwrap();
         }

@@ -45,7 +45,7 @@ fn selector(pairs: &Pairs) -> RawSelector {
 
 fn carries(namespace: &Namespace, pairs: &Pairs) -> bool {
     pairs.iter().enumerate().all(|(at, (is_label, key, value))| {
-        // The last of two values for one key is the one that is asked for.
+        // The last of two values for one key is the one that counts.
         let is_replaced = pairs[at + 1..].iter().any(|(other, again, _)| (other, again) == (is_label, key));
         let map = if *is_label { &namespace.labels } else { &namespace.annotations };
         is_replaced || map.get(*key).is_some_and(|carried| carried == value)

@@ -25,7 +25,7 @@ fn word() -> impl Strategy<Value = String> {
     vec(select(vec!['a', 'b', 'X', '7']), 1..9).prop_map(String::from_iter)
 }
 
-/// What may stand where an owner is looked for: anything, and what was packed as an address is.
+/// What may stand where an owner is read: anything, and what was packed as an address is.
 fn written() -> impl Strategy<Value = String> {
     let anything = prop_oneof![
         4 => text(),
@@ -50,7 +50,7 @@ fn keys() -> impl Strategy<Value = Keys> {
     })
 }
 
-/// A namespace on which something may stand wherever an owner is looked for.
+/// A namespace on which something may stand wherever an owner is read.
 fn owned() -> impl Strategy<Value = Namespace> {
     vec(of(written()), Source::ALL.len()).prop_map(|texts| {
         let mut born = namespace("review-1", dawn());
@@ -80,7 +80,7 @@ proptest! {
                 prop_assert!((1..=256).contains(&shown.len()) && !shown.chars().any(char::is_control), "{shown:?}");
             }
         }
-        // Everything that was looked at before it is there, and cannot be read.
+        // Everything that was read before it is there, and cannot be read.
         let before = keys.owners.order.iter().take_while(|source| found.owner.as_ref().is_none_or(|it| it.from != **source));
         let key = |source: &Source| match source {
             Source::Creator => keys.owners.creator.clone().unwrap_or_default(),

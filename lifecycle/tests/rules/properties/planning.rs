@@ -1,6 +1,6 @@
 //! What holds of `plan` and `guards`: a deletion is offered when the history allows it, and at no other time.
 //!
-//! The oracle below reads the history itself, entry by entry and backwards, and shares nothing with the fold.
+//! The checker below reads the history itself, entry by entry and backwards, and shares nothing with the fold.
 
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
@@ -32,9 +32,9 @@ impl<'a> AuditChecker<'a> {
         is_in_order(self.history) && !self.history.iter().any(|entry| matches!(entry.event, Event::Unrecognised { .. }))
     }
 
-    /// Whether no mark tells of lost entries, or somebody vouched for the store since.
+    /// Whether no record marker tells of lost entries, or somebody trusted the store since.
     fn is_trusted(&self) -> bool {
-        let stands = self.last(|fact| match fact {
+        let stands = self.last(|event| match event {
             Event::RecordMarkerMismatched(_) => Some(true),
             Event::RecordMarkerTrusted(_) => Some(false),
             _ => None,
@@ -65,7 +65,7 @@ impl<'a> AuditChecker<'a> {
     }
 
     fn is_managed(&self) -> bool {
-        let phase = self.last(|fact| match fact {
+        let phase = self.last(|event| match event {
             Event::Adopted(_) => Some(true),
             Event::Released(_) | Event::Gone(_) => Some(false),
             _ => None,
@@ -74,7 +74,7 @@ impl<'a> AuditChecker<'a> {
     }
 
     fn is_judged_under_the_policy(&self) -> bool {
-        let terms = self.last(|fact| match fact {
+        let terms = self.last(|event| match event {
             Event::Adopted(adopted) => Some(&adopted.terms),
             Event::PolicyChanged(terms) => Some(terms),
             _ => None,
@@ -84,7 +84,7 @@ impl<'a> AuditChecker<'a> {
 
     /// The status, and the entry that brought it.
     fn status(&self) -> Option<(&'a Entry, Status)> {
-        self.last(|fact| match fact {
+        self.last(|event| match event {
             Event::Adopted(_) => Some(Status::Unknown),
             Event::StatusChanged(change) => Some(change.to),
             _ => None,
@@ -92,12 +92,12 @@ impl<'a> AuditChecker<'a> {
     }
 
     fn kept(&self) -> Option<Option<Timestamp>> {
-        let wish = self.last(|fact| if let Event::Kept(kept) = fact { Some(kept) } else { None });
-        wish.filter(|(_, kept)| kept.wish.is_some()).map(|(_, kept)| kept.until)
+        let keep = self.last(|event| if let Event::Kept(kept) = event { Some(kept) } else { None });
+        keep.filter(|(_, kept)| kept.wish.is_some()).map(|(_, kept)| kept.until)
     }
 
     fn deadline(&self) -> Option<Timestamp> {
-        let deadline = self.last(|fact| match fact {
+        let deadline = self.last(|event| match event {
             Event::Adopted(adopted) => Some(&adopted.deadline),
             Event::DeadlineMoved(moved) => Some(&moved.deadline),
             _ => None,
@@ -120,7 +120,7 @@ impl<'a> AuditChecker<'a> {
         is_one.then(|| change.finalize_at.unwrap_or(since.at))
     }
 
-    /// The notices about a status that bind still: those after the owner's last wish for an earlier end.
+    /// The notices about a status that bind still: those after the owner's last request for an earlier end.
     fn notices(&self, about: Status) -> Vec<&'a Entry> {
         let (mut notices, mut end) = (Vec::new(), None);
         for entry in self.history {
@@ -172,7 +172,7 @@ impl<'a> AuditChecker<'a> {
             _ => false,
         });
         // Or it stands for a deadline that moved since, of which no notice of its own was due so soon.
-        let stands_for = self.last(|fact| match fact {
+        let stands_for = self.last(|event| match event {
             Event::NoticeSkipped(skipped) if skipped.of.is_none() && skipped.about == about => Some(skipped.deadline),
             _ => None,
         });
@@ -192,7 +192,7 @@ impl<'a> AuditChecker<'a> {
             && Some(stands_for.unwrap_or(notice.deadline)) == deletion
     }
 
-    /// Whether its status stood on the namespace for long enough, or in the record where that is all that is asked for.
+    /// Whether its status stood on the namespace for long enough, or in the record where no more is required.
     fn is_seen(&self, since: &Entry, status: Status) -> bool {
         let long_enough = |from: Timestamp| self.now >= saturating_add(from, self.policy.visible_for);
         let shown = self.history.iter().find(|entry| match &entry.event {
@@ -220,7 +220,7 @@ impl<'a> AuditChecker<'a> {
             Mode::Observe => !status_generation().any(|entry| matches!(entry.event, Event::DryRun(_))),
         };
         let protected =
-            self.last(|fact| if let Event::Protected(protected) = fact { Some(protected.on) } else { None });
+            self.last(|event| if let Event::Protected(protected) = event { Some(protected.on) } else { None });
         let pause = status_generation().find_map(|entry| match &entry.event {
             Event::ActionSkipped(skipped) => Some(skipped.not_before),
             Event::ActionFailed(failed) => Some(failed.not_before),
@@ -250,7 +250,7 @@ fn offers_deletion(plan: &Plan) -> bool {
 /// A policy and a history.
 fn case() -> impl Strategy<Value = (Policy, Vec<Entry>)> {
     prop_oneof![3 => nearly_deletable().boxed(), 1 => any_history().boxed()].prop_map(|(policies, history)| {
-        // What was folded already is not folded again (`recording`), so the oracle need not know of it.
+        // What was folded already is not folded again (`recording`), so the checker need not know of it.
         (first(&policies).clone(), folded(history))
     })
 }
@@ -304,8 +304,8 @@ proptest! {
         let record = record(&history);
         let store_identity = StoreIdentity { epochs: [1].into(), ..StoreIdentity::default() };
         let fresh = LiveObject { namespace: &object, policy: Some(&policy), store_identity: &store_identity };
-        let (recorded, looked) = (guards(&policy, &record, now), object_guards(&policy, &record, &fresh, now));
-        for guard in &looked {
+        let (recorded, seen) = (guards(&policy, &record, now), object_guards(&policy, &record, &fresh, now));
+        for guard in &seen {
             let expected = match guard.kind {
                 ObjectGuardKind::Identity => object.uid == record.uid,
                 ObjectGuardKind::Active => object.deleted.is_none(),
@@ -317,7 +317,7 @@ proptest! {
         }
         // Where the mode is observe no worker ever gets through, whatever else is clear.
         prop_assert!(policy.mode == Mode::Enforce || !recorded.iter().all(Guard::is_clear));
-        let verdicts = recorded.iter().map(|guard| guard.verdict).chain(looked.iter().map(|guard| guard.verdict));
+        let verdicts = recorded.iter().map(|guard| guard.verdict).chain(seen.iter().map(|guard| guard.verdict));
         for verdict in verdicts {
             let Verdict::Waits(Some(until)) = verdict else { continue };
             prop_assert!(now < until, "a guard waits for what is over");

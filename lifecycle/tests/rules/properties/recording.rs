@@ -7,7 +7,7 @@ use lifecycle::{
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use crate::any::{any_fact, any_history, cases, entries, folded, instant, text};
+use crate::any::{any_event, any_history, cases, entries, folded, instant, text};
 
 fn history() -> impl Strategy<Value = Vec<Entry>> {
     any_history().prop_map(|(_, history)| history)
@@ -38,8 +38,8 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn what_is_written_reads_back(fact in any_fact(), at in instant()) {
-        for entry in entries([(at, fact)]) {
+    fn what_is_written_reads_back(event in any_event(), at in instant()) {
+        for entry in entries([(at, event)]) {
             let text = serde_json::to_string(&entry).unwrap();
             prop_assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
         }
@@ -47,7 +47,7 @@ proptest! {
 
     #[test]
     fn nothing_that_calls_itself_an_entry_is_refused_or_dropped(
-        kind in prop_oneof![text(), any_fact().prop_map(|fact| fact.kind().to_owned())], data in json(),
+        kind in prop_oneof![text(), any_event().prop_map(|event| event.kind().to_owned())], data in json(),
     ) {
         let stored = json!({
             "uid": "uid-1", "seq": 1, "at": "2026-01-05T00:00:00Z", "actor": "a", "name": "n", "token": "t",

@@ -6,7 +6,7 @@
 //! policy review ttl=1h max_ttl=1d
 //! namespace review-1 created=@-10m ttl=2h
 //!
-//! +0s   look
+//! +0s   turn
 //! +1h   owner keep_until=@4h
 //! +1s   expect guard keep waits
 //! ```
@@ -42,12 +42,12 @@ pub(super) struct Line {
     pub(super) number: usize,
     pub(super) text: String,
     pub(super) after: SignedDuration,
-    deed: ScenarioStep,
+    step: ScenarioStep,
 }
 
 enum ScenarioStep {
     /// Nothing but the turn that every line brings.
-    Look,
+    Turn,
     Steps(Vec<Step>),
     Status(Status),
     Offered(Option<Action>),
@@ -61,7 +61,7 @@ enum ScenarioStep {
     /// A worker that tried now would turn back.
     TurnsBack,
     /// It waits for nothing that it names.
-    Stuck(bool),
+    Stalled(bool),
     /// The state of the channel.
     Channel(String),
 }
@@ -88,8 +88,8 @@ impl Story {
             policies.get_or_insert_with(|| settings.policies(&raw));
             let (after, text) = line[1..].split_once(' ').ok_or_else(|| failed("nothing is done".to_owned()))?;
             let after = length(after).map_err(failed)?;
-            let deed = deed(text.trim(), &mut settings, &mut raw).map_err(failed)?;
-            timeline.push(Line { number, text: line.to_owned(), after, deed });
+            let step = step(text.trim(), &mut settings, &mut raw).map_err(failed)?;
+            timeline.push(Line { number, text: line.to_owned(), after, step });
         }
         Ok(Self { policies: policies.ok_or("no timeline")?, namespace: born.ok_or("no namespace")?, timeline })
     }
@@ -105,12 +105,12 @@ impl Line {
         if !self.after.is_zero() {
             world.pass(self.after);
         }
-        if let ScenarioStep::Steps(steps) = &self.deed {
+        if let ScenarioStep::Steps(steps) = &self.step {
             steps.iter().try_for_each(|step| world.apply(step))?;
         }
         world.turn();
-        let found = match &self.deed {
-            ScenarioStep::Look | ScenarioStep::Steps(_) => return Ok(()),
+        let found = match &self.step {
+            ScenarioStep::Turn | ScenarioStep::Steps(_) => return Ok(()),
             ScenarioStep::Status(status) => (world.record.status == *status, world.record.status.to_string()),
             ScenarioStep::Offered(None) => (world.plan().tasks.is_empty(), format!("{:?}", world.plan().tasks)),
             ScenarioStep::Offered(Some(action)) => {
@@ -130,7 +130,7 @@ impl Line {
                 "the contrary".to_owned(),
             ),
             ScenarioStep::Head(head) => (world.record.head == *head, format!("entry {}", world.record.head)),
-            ScenarioStep::Stuck(expected) => {
+            ScenarioStep::Stalled(expected) => {
                 let stalled = stalled(world.standing(), &world.record);
                 let is_stalled = stalled.as_ref().is_some_and(|stalled| stalled.from <= world.now);
                 (is_stalled == *expected, format!("{stalled:?}"))
@@ -239,13 +239,13 @@ fn policy<'a>(mut words: impl Iterator<Item = &'a str>) -> Parsed<RawPolicy> {
     serde_json::from_value(policy).map_err(|error| error.to_string())
 }
 
-fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<ScenarioStep> {
+fn step(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed<ScenarioStep> {
     if configure(text, settings, raw)? {
         return Ok(ScenarioStep::Steps(vec![Step::Configure(settings.policies(raw))]));
     }
     let words: Vec<_> = text.split_whitespace().collect();
     let step = match words[..] {
-        ["look"] => return Ok(ScenarioStep::Look),
+        ["turn"] => return Ok(ScenarioStep::Turn),
         ["expect", ref words @ ..] => return expectation(words),
         ["owner", "removes", key] => Step::Annotate(key.to_owned(), None),
         ["owner", ..] => {
@@ -273,9 +273,9 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["the", "merge", "request", "is", "unknown"] => Step::Merged(Some(Truth::Unknown)),
         ["the", "pipeline", "runs"] => Step::Pipeline(Some(Truth::False)),
         ["the", "pipeline", "is", "unknown"] => Step::Pipeline(Some(Truth::Unknown)),
-        ["nobody", "looks", "at", "the", "pipeline"] => Step::Pipeline(None),
-        ["nobody", "looks", "at", "deployments"] => Step::Replaced(None),
-        ["nobody", "looks", "at", "health"] => Step::Health(None),
+        ["nobody", "checks", "the", "pipeline"] => Step::Pipeline(None),
+        ["nobody", "checks", "deployments"] => Step::Replaced(None),
+        ["nobody", "checks", "health"] => Step::Health(None),
         ["clock", "jumps", by] => Step::Jump(signed(by)?),
         ["clock", "jumps", by, "and", "is", "off"] => {
             return Ok(ScenarioStep::Steps(vec![Step::Jump(signed(by)?), Step::Clock(Truth::False)]));
@@ -312,7 +312,7 @@ fn deed(text: &str, settings: &mut Settings, raw: &mut Vec<RawPolicy>) -> Parsed
         ["it", "is", "there", "again"] => Step::Return,
         ["others", "refuse", "our", "annotations"] => Step::Refuse(true),
         ["others", "allow", "our", "annotations"] => Step::Refuse(false),
-        ["somebody", "vouches", "for", "the", "store"] => Step::Vouch,
+        ["somebody", "trusts", "the", "store"] => Step::Trust,
         _ => return Err(format!("nobody knows how to do `{text}`")),
     };
     Ok(ScenarioStep::Steps(vec![step]))
@@ -338,8 +338,8 @@ fn expectation(words: &[&str]) -> Parsed<ScenarioStep> {
         ["foretold"] => ScenarioStep::Foretold(true),
         ["unforetold"] => ScenarioStep::Foretold(false),
         ["worker", "turns", "back"] => ScenarioStep::TurnsBack,
-        ["stuck"] => ScenarioStep::Stuck(true),
-        ["not", "stuck"] => ScenarioStep::Stuck(false),
+        ["stalled"] => ScenarioStep::Stalled(true),
+        ["not", "stalled"] => ScenarioStep::Stalled(false),
         ["nothing", "after", head] => ScenarioStep::Head(head.parse().map_err(|_| "not the number of an entry")?),
         ["channel", state] => ScenarioStep::Channel((*state).to_owned()),
         ["guard", name, verdict] => ScenarioStep::Guard { name: (*name).to_owned(), verdict: (*verdict).to_owned() },

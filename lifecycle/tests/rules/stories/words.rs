@@ -17,7 +17,7 @@ pub(super) fn tell(log: &[(Timestamp, Logged)]) -> String {
     for (at, event) in log {
         let line = match event {
             Logged::Appended(entry) => format!("{}. {}", entry.seq, appended(entry)),
-            Logged::Mirrored(changes) => {
+            Logged::Annotated(changes) => {
                 let change = |(key, value): (&&str, &Option<String>)| match value {
                     Some(value) => {
                         format!("{key}={}", parse(value).map_or(value.clone(), |at| format!("@{}", when(at))))
@@ -74,13 +74,13 @@ fn appended(entry: &Entry) -> String {
         }
         Event::Kept(kept) => match (&kept.wish, kept.until) {
             (None, _) => "is no longer to be kept".to_owned(),
-            (Some(wish), until) => {
+            (Some(text), until) => {
                 let note = |word: &str, note: &Option<String>| {
                     note.as_ref().map_or(String::new(), |note| format!(", {word} {note}"))
                 };
-                let wish = parse(wish).map_or(wish.clone(), |at| format!("@{}", when(at)));
+                let text = parse(text).map_or(text.clone(), |at| format!("@{}", when(at)));
                 let until = until.map_or("ever".to_owned(), |at| format!("@{}", when(at)));
-                format!("kept until {until} (wished `{wish}`){}{}", note("by", &kept.by), note("for", &kept.reason))
+                format!("kept until {until} (asked for `{text}`){}{}", note("by", &kept.by), note("for", &kept.reason))
             }
         },
         Event::Protected(protected) if protected.on => "protected".to_owned(),
@@ -118,8 +118,8 @@ fn appended(entry: &Entry) -> String {
         }
         Event::DeletionStalled(stalled) => format!("its deletion does not end: {stalled}"),
         Event::DryRun(would) => format!("would {}: {}", would.action, would.decision),
-        Event::RecordMarkerMismatched(mismatch) => format!("its mark does not agree: {}", mismatch.why),
-        Event::RecordMarkerTrusted(_) => "its mark is trusted".to_owned(),
+        Event::RecordMarkerMismatched(mismatch) => format!("its marker does not agree: {}", mismatch.why),
+        Event::RecordMarkerTrusted(_) => "its marker is trusted".to_owned(),
         Event::Gone(_) => "gone".to_owned(),
         Event::Released(released) => format!("released: {}", released.why),
         Event::Unrecognised { kind, .. } => format!("an entry of the unknown kind {kind}"),

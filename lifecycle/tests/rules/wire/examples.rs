@@ -36,10 +36,10 @@ fn seen(truth: Truth, reason: &str) -> Condition {
 
 /// Each with the name of its file.
 pub(super) fn examples() -> Vec<(&'static str, Entry)> {
-    facts()
+    events()
         .into_iter()
         .enumerate()
-        .map(|(index, (name, fact))| {
+        .map(|(index, (name, event))| {
             let seq = u64::try_from(index).unwrap() + 1;
             let actor = if name == "kept" { Actor::person("anna") } else { Actor::role("collector", "a") };
             let entry = Entry {
@@ -49,14 +49,14 @@ pub(super) fn examples() -> Vec<(&'static str, Entry)> {
                 actor,
                 name: "review-1".to_owned(),
                 token: format!("{seq:032x}"),
-                event: fact,
+                event,
             };
             (name, entry)
         })
         .collect()
 }
 
-fn facts() -> Vec<(&'static str, Event)> {
+fn events() -> Vec<(&'static str, Event)> {
     let text = str::to_owned;
     let delete = Action::Delete;
     let adopted = Adopted {

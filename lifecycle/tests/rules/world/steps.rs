@@ -25,11 +25,11 @@ pub(crate) enum Step {
     Annotate(String, Option<String>),
     Label(String, Option<String>),
     Clock(Truth),
-    /// What looks at the health find from now on.
+    /// What checks of the health find from now on.
     Health(Option<Truth>),
     /// Whether newer deployments replace it from now on, and whether they may.
     Replaced(Option<(bool, bool)>),
-    /// Whether its pipeline was cancelled, as looks find from now on.
+    /// Whether its pipeline was cancelled, as checks find from now on.
     Pipeline(Option<Truth>),
     /// Whether its merge request was merged, likewise.
     Merged(Option<Truth>),
@@ -52,7 +52,7 @@ pub(crate) enum Step {
     TryAnother(Delivery),
     /// Somebody tries a notice about another namespace on the same channel, always the same.
     TrySame(Delivery),
-    /// A worker writes its intent, after its last look.
+    /// A worker writes its intent, after its preflight.
     Intend {
         held_for: SignedDuration,
     },
@@ -74,14 +74,14 @@ pub(crate) enum Step {
     Foreign,
     /// The entry before the last is lost, and the record is loaded again.
     Lose,
-    /// The collector finds a mark of an entry that the history does not have.
+    /// The collector finds a record marker of an entry that the history does not have.
     Mismatch,
     /// It is there again: its cluster was restored from a backup.
     Return,
     /// Others refuse what is written on it, or do so no more.
     Refuse(bool),
-    /// The collector finds that somebody vouched for the store.
-    Vouch,
+    /// The collector finds that somebody trusted the store.
+    Trust,
 }
 
 impl World {
@@ -123,14 +123,14 @@ impl World {
             Step::Mismatch => {
                 let head = self.record.head;
                 let marker = format!("1.{}.{}", head + 5, self.record.uid);
-                let why = format!("it was marked at entry {}, but the history ends at {head}", head + 5);
+                let why = format!("it carries the marker of entry {}, but the history ends at {head}", head + 5);
                 self.append(
                     "collector",
                     Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why, epoch: 1 }),
                 );
             }
-            Step::Vouch => {
-                let marker = self.record.mismatch.as_ref().ok_or("its mark agrees")?.marker.clone();
+            Step::Trust => {
+                let marker = self.record.mismatch.as_ref().ok_or("its marker agrees")?.marker.clone();
                 self.append("collector", Event::RecordMarkerTrusted(RecordMarkerTrusted { marker }));
             }
             Step::TryAnother(delivery) => {
@@ -174,11 +174,11 @@ impl World {
             let deadline = deletion.at;
             let promise = promise(policy, &deletion, self.now);
             let (channel, why) = ("chat".to_owned(), "its owner was told lately".to_owned());
-            let fact = match recently_notified(&self.record, about, self.now) {
+            let event = match recently_notified(&self.record, about, self.now) {
                 Some(_) => Event::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why }),
                 None => Event::NoticeIntended(NoticeIntended { about, deadline, promise, channel }),
             };
-            self.append("action", fact);
+            self.append("action", event);
             return Ok(());
         }
         let is_open = |it: &&Notice| it.delivery == record::Delivery::Open;
@@ -212,7 +212,7 @@ impl World {
     fn intend(&mut self, held_for: SignedDuration) -> Result<(), &'static str> {
         let task = self.offers(Action::Delete).ok_or("no deletion is offered")?;
         if self.clock != Truth::True || self.decide().entry.is_some() {
-            return Err("looked at again, it is not what it was");
+            return Err("checked again, it is not what it was");
         }
         if !self.guards().iter().all(Standing::is_clear) {
             return Err("a guard is in the way");
@@ -256,13 +256,13 @@ impl World {
             let detail = "not this time".to_owned();
             Event::ActionFailed(ActionFailed { of, action, why, detail, not_before: not_before.map(at) })
         };
-        let fact = match step {
+        let event = match step {
             Step::Done => Event::ActionDone(ActionDone { of, observed: false }),
             Step::Skip { why, not_before } => skipped(*why, *not_before),
             Step::Refused { not_before } => failed(FailReason::Refused, Some(*not_before)),
             _ => failed(FailReason::Fenced, None),
         };
-        self.append("action", fact);
+        self.append("action", event);
         Ok(())
     }
 }

@@ -215,7 +215,10 @@ async fn who_takes_over_goes_on_with_the_timers() {
         });
         let after = after.await?;
         ensure!(after.counted() >= before.counted(), "{before:?} {after:?}");
-        ensure!(after.status_since > before.status_since, "the time in between counts for nothing: {before:?} {after:?}");
+        ensure!(
+            after.status_since > before.status_since,
+            "the time in between counts for nothing: {before:?} {after:?}"
+        );
         Ok(())
     })
     .await;

@@ -19,17 +19,16 @@ fn bench() -> Bench {
 }
 
 fn change(seq: u64, token: &str) -> StoreWrite {
-    let fact = Event::Released(Released { why: "x".repeat(10_000) });
+    let event = Event::Released(Released { why: "x".repeat(10_000) });
     let (uid, actor) = (Uid::new("u"), Actor::role("a", "test"));
     let at = Timestamp::UNIX_EPOCH;
-    StoreWrite::entry(&Entry { uid, seq, at, actor, name: "n".to_owned(), token: token.to_owned(), event: fact })
-        .unwrap()
+    StoreWrite::entry(&Entry { uid, seq, at, actor, name: "n".to_owned(), token: token.to_owned(), event }).unwrap()
 }
 
 async fn write(writer: &Arc<Writer>, change: StoreWrite) -> (Write, oneshot::Receiver<Answer>) {
     let (answer, answered) = oneshot::channel();
     let room = Arc::clone(&writer.room).acquire_owned().await.unwrap();
-    (Write { change, patience: Instant::now() + BUSY_TIMEOUT, answer, _room: room }, answered)
+    (Write { change, deadline: Instant::now() + BUSY_TIMEOUT, answer, _room: room }, answered)
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn over_tls_passwords_are_exchanged_while_it_runs() {
     publish_at_last(&*queue, "a").await;
     comes_at_last(&mut *tasks, "a").await;
 
-    // Whoever is connected stays so; the next connection is refused until the file has the new password.
+    // A connection stays; the next connection is refused until the file has the new password.
     broker.control(&["change_password", "worker", "the-new-secret"]).await.unwrap();
     broker.control(&["close_all_connections", "exchanged"]).await.unwrap();
     let refused = eventually("the old password is refused", LATER, async || {

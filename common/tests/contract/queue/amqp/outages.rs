@@ -222,17 +222,17 @@ async fn a_broker_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn who_listens_to_hints_does_so_again_after_a_restart() {
+async fn who_listens_to_ci_events_does_so_again_after_a_restart() {
     let (bench, broker) = (Amqp::new(), own().await);
     let queue = bench.open_at(&broker).await;
-    let mut hints = queue.consume(Route::CiEvents).await.unwrap();
+    let mut ci_events = queue.consume(Route::CiEvents).await.unwrap();
     queue.publish(Route::CiEvents, &Message::about("before")).await.unwrap();
-    take(&mut *hints).await.ack().await.unwrap();
+    take(&mut *ci_events).await.ack().await.unwrap();
     broker.kill();
     broker.restart().await.unwrap();
-    let heard = eventually("a hint comes", LATER, async || {
+    let heard = eventually("a CI event comes", LATER, async || {
         queue.publish(Route::CiEvents, &Message::about("after")).await?;
-        ensure!(hints.next(SHORT).await?.is_some(), "nothing comes");
+        ensure!(ci_events.next(SHORT).await?.is_some(), "nothing comes");
         Ok(())
     });
     heard.await.unwrap();

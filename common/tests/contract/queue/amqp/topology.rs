@@ -37,9 +37,9 @@ async fn a_queue_that_was_deleted_is_declared_again_by_who_consumes() {
     delete(&channel, &name).await;
     // Nobody publishes before: that would declare it, too.
     eventually("it is there again", LATER, async || {
-        let looking = connection.create_channel().await?;
+        let asking = connection.create_channel().await?;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        looking.queue_declare(name.as_str().into(), options, FieldTable::default()).await?;
+        asking.queue_declare(name.as_str().into(), options, FieldTable::default()).await?;
         Ok(())
     })
     .await
@@ -118,7 +118,7 @@ async fn what_cannot_be_decoded_is_no_message_and_goes_to_the_dead_letters() {
         delivery.reject().await.unwrap();
     }
     dead_letters(&channel, &bench, 6).await;
-    // One of another version says where to look like any other.
+    // One of another version says what to check like any other.
     let body = br#"{"v":7,"about":"a","believe":"me"}"#;
     let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
     channel.basic_publish(bench.name("tasks").into(), "task".into(), options, body, properties).await.unwrap();
@@ -162,13 +162,13 @@ async fn others_may_listen_to_what_becomes_of_namespaces() {
 }
 
 #[tokio::test]
-async fn each_process_hears_of_a_hint_and_none_leaves_anything_behind() {
+async fn each_process_hears_of_a_ci_event_and_none_leaves_anything_behind() {
     let bench = Amqp::new();
     let queues = [bench.open().await, bench.open().await];
-    let mut hints = join_all(queues.iter().map(|queue| queue.consume(Route::CiEvents))).await;
+    let mut ci_events = join_all(queues.iter().map(|queue| queue.consume(Route::CiEvents))).await;
     queues[0].publish(Route::CiEvents, &Message::about("a")).await.unwrap();
-    for hints in &mut hints {
-        let delivery = take(&mut **hints.as_mut().unwrap()).await;
+    for consumer in &mut ci_events {
+        let delivery = take(&mut **consumer.as_mut().unwrap()).await;
         assert_eq!(about(&*delivery), "a");
         delivery.ack().await.unwrap();
     }
@@ -177,7 +177,7 @@ async fn each_process_hears_of_a_hint_and_none_leaves_anything_behind() {
         anyhow::Ok(queues.lines().filter(|name| name.starts_with(&bench.name("hints."))).count())
     };
     assert_eq!(listening().await.unwrap(), 2);
-    drop(hints);
+    drop(ci_events);
     let gone = eventually("their queues are gone", LATER, async || {
         let listening = listening().await?;
         ensure!(listening == 0, "{listening} are there");

@@ -1,4 +1,4 @@
-//! What is in the database, as whoever looks with another program finds it.
+//! What is in the database, as another program finds it.
 
 use common::store::{ClaimKind, Heartbeat, OpenError};
 use lifecycle::{Actor, Entry, Event, Uid};
@@ -37,8 +37,8 @@ async fn keys_with_dots_and_dollars_survive_and_are_none_to_the_server() {
     for place in [Place::of_secantus(), Place::of_java()] {
         let store = place.open().await;
         let data = json!({"a.b": {"$set": 1, "": {"%2E": [{"x.y": "$z"}]}}, "$where": "1"});
-        let fact = Event::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
-        append(&*store, &[Entry { event: fact, ..entry("u", 1) }]).await;
+        let event = Event::Unrecognised { kind: "Slept".to_owned(), data: data.clone() };
+        append(&*store, &[Entry { event, ..entry("u", 1) }]).await;
         let Event::Unrecognised { data: read, .. } = history(&*store, "u").await.remove(0).event else { panic!() };
         assert_eq!(read, data);
     }

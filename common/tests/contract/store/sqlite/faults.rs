@@ -148,8 +148,8 @@ async fn filling_process() {
     let store = common::store::open(&orders[0]).await.unwrap();
     let mut after_the_failure = None;
     for seq in 1.. {
-        let fact = Event::Released(Released { why: "x".repeat(8_000) });
-        let entry = Entry { event: fact, ..entry("u", seq) };
+        let event = Event::Released(Released { why: "x".repeat(8_000) });
+        let entry = Entry { event, ..entry("u", seq) };
         let inserted = match store.append(&entry).await {
             Err(error) => {
                 assert!(after_the_failure.is_none(), "it did not recover: {error}");

@@ -1,4 +1,4 @@
-//! What holds of `mirror`: output, and nothing but output.
+//! What holds of `annotations`: output, and nothing but output.
 
 use std::collections::BTreeMap;
 

@@ -42,8 +42,8 @@ fn deadline() -> impl Strategy<Value = Option<Deadline>> {
 }
 
 fn kept() -> impl Strategy<Value = Kept> {
-    (of(text()), weighted(0.9, instant()), of(instant()), of(text())).prop_map(|(wish, until, first_seen, by)| Kept {
-        wish,
+    (of(text()), weighted(0.9, instant()), of(instant()), of(text())).prop_map(|(asked, until, first_seen, by)| Kept {
+        wish: asked,
         until,
         first_seen,
         reason: by.clone(),
@@ -96,8 +96,8 @@ pub(crate) fn adopted(policy: &Policy, created: Timestamp, deadline: Option<Dead
     Event::Adopted(Adopted { terms: PolicyRef::of(policy), created, ci, deadline, again: false, deleted_before: 0 })
 }
 
-/// Any fact that a program like this one writes.
-pub(crate) fn fact() -> BoxedStrategy<Event> {
+/// Any event that a program like this one writes.
+pub(crate) fn event() -> BoxedStrategy<Event> {
     let skips =
         [SkipReason::Busy, SkipReason::Busy, SkipReason::Budget, SkipReason::Unannounced, SkipReason::Abandoned];
     let skips = skips.into_iter().chain([SkipReason::Evidence]).collect::<Vec<_>>();
@@ -149,14 +149,14 @@ pub(crate) fn fact() -> BoxedStrategy<Event> {
     .boxed()
 }
 
-/// Any fact at all, those of later versions included.
-pub(crate) fn any_fact() -> impl Strategy<Value = Event> {
+/// Any event at all, those of later versions included.
+pub(crate) fn any_event() -> impl Strategy<Value = Event> {
     let unknown =
         text().prop_map(|kind| Event::Unrecognised { kind: format!("Later{kind}"), data: json!({ "a": [1] }) });
-    prop_oneof![15 => fact(), 1 => unknown]
+    prop_oneof![15 => event(), 1 => unknown]
 }
 
-fn entry(seq: u64, at: Timestamp, fact: Event) -> Entry {
+fn entry(seq: u64, at: Timestamp, event: Event) -> Entry {
     Entry {
         uid: Uid::new("uid-1"),
         seq,
@@ -164,13 +164,13 @@ fn entry(seq: u64, at: Timestamp, fact: Event) -> Entry {
         actor: Actor::role("test", "a"),
         name: "review-1".to_owned(),
         token: format!("{seq:032x}"),
-        event: fact,
+        event,
     }
 }
 
-/// A history of these facts, numbered without gaps.
-pub(crate) fn entries(facts: impl IntoIterator<Item = (Timestamp, Event)>) -> Vec<Entry> {
-    (1..).zip(facts).map(|(seq, (at, fact))| entry(seq, at, fact)).collect()
+/// A history of these events, numbered without gaps.
+pub(crate) fn entries(events: impl IntoIterator<Item = (Timestamp, Event)>) -> Vec<Entry> {
+    (1..).zip(events).map(|(seq, (at, event))| entry(seq, at, event)).collect()
 }
 
 /// What any history is made of: an adoption most of the time, then anything, each with the step to its number.
@@ -178,16 +178,16 @@ type Loose = (Option<(Timestamp, Option<Deadline>)>, Vec<(Timestamp, Event, u64)
 
 fn loose() -> impl Strategy<Value = Loose> {
     let step = prop_oneof![30 => Just(1_u64), 1 => select(vec![0, 2, u64::MAX / 4])];
-    (weighted(0.9, (near(), deadline())), vec((instant(), any_fact(), step), 0..7))
+    (weighted(0.9, (near(), deadline())), vec((instant(), any_event(), step), 0..7))
 }
 
 /// Any entries: numbered one after another most of the time, with gaps and repetitions some of the time.
 fn numbered(policy: &Policy, (first, rest): Loose) -> Vec<Entry> {
     let first = first.map(|(created, deadline)| (minutes(0), adopted(policy, created, deadline), 1));
     let mut seq = 0_u64;
-    let number = |(at, fact, step)| {
+    let number = |(at, event, step)| {
         seq = seq.saturating_add(step);
-        entry(seq, at, fact)
+        entry(seq, at, event)
     };
     first.into_iter().chain(rest).map(number).collect()
 }
@@ -212,10 +212,10 @@ pub(crate) fn is_in_order(history: &[Entry]) -> bool {
     (1..).zip(history).all(|(seq, entry)| entry.seq == seq)
 }
 
-/// A configuration, and a history that its first policy would delete from some instant on, with a few facts more that
+/// A configuration, and a history that its first policy would delete from some instant on, with a few events more that
 /// may take that back.
 pub(crate) fn nearly_deletable() -> impl Strategy<Value = (Arc<Policies>, Vec<Entry>)> {
-    (policies(), select(vec![60, 90]), vec((near(), fact()), 0..4)).prop_map(|(policies, end, more)| {
+    (policies(), select(vec![60, 90]), vec((near(), event()), 0..4)).prop_map(|(policies, end, more)| {
         let deadline = Deadline { at: minutes(end), by: DeadlineBy::Policy, unreadable: None };
         let stale = StatusChanged {
             from: Status::Ok,

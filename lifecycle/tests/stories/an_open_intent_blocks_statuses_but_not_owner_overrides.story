@@ -1,4 +1,4 @@
-# While an intent is open no status changes and nothing is mirrored; what its owner wishes is recorded.
+# While an intent is open no status changes and no annotations are written; owner overrides are recorded.
 
 policy review ttl=1h
 namespace review-1
@@ -26,7 +26,7 @@ namespace review-1
      1:00:05    offers delete due to 3
      1:00:05 5. delete intended, attempt 1 of 3, until @1:00:50
      1:00:05    offers nothing
-     1:00:06 6. kept until @4:00:00 (wished `@4:00:00`)
+     1:00:06 6. kept until @4:00:00 (asked for `@4:00:00`)
      1:00:06 7. protected
      1:00:08 8. attempt 5 skipped, busy
      1:00:08 9. policy is now review (enforce)

@@ -16,7 +16,7 @@ const NAMED: usize = 3;
 /// How many names of a namespace are told.
 const MAX_FAILING: usize = 50;
 
-/// One look at the workloads of all namespaces.
+/// One sample of the workloads of all namespaces.
 #[derive(Clone, Debug)]
 pub struct Look {
     at: Timestamp,
@@ -24,7 +24,7 @@ pub struct Look {
     unknown: Option<String>,
 }
 
-/// What a look says of one namespace.
+/// What a sample says of one namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Whether something in it fails.
@@ -147,10 +147,10 @@ impl Failing {
     fn fails(&self, at: Timestamp, not_ready_after: Option<SignedDuration>) -> bool {
         match self.failure.lacks {
             Some(Lack::OfRollout { lacks, is_over }) => {
-                let patience = not_ready_after.unwrap_or(START_TIMEOUT);
+                let timeout = not_ready_after.unwrap_or(START_TIMEOUT);
                 let need_not_be = |part: &&Part| match part {
                     Part::Held => true,
-                    Part::Unready { since, is_late: true } => at < saturating_add(*since, patience),
+                    Part::Unready { since, is_late: true } => at < saturating_add(*since, timeout),
                     Part::Unready { is_late: false, .. } | Part::Ready { .. } | Part::Going { .. } => false,
                 };
                 let held = count(self.parts.iter().filter(need_not_be));

@@ -1,4 +1,4 @@
-# What has failed and cannot be looked at again waits by name: that is said once, again after another reason, and it is not stuck.
+# What has failed and cannot be checked again waits by name: that is said once, again after another reason, and it is not stalled.
 
 config prometheus=30s
 policy review ttl=1d
@@ -10,7 +10,7 @@ namespace review-1
 +0s     health is unknown
 +0s     a worker waits for evidence
 +30s    a worker waits for evidence
-+20m    expect not stuck
++20m    expect not stalled
 +0s     expect failed
 +0s     expect task delete
 +0s     a worker waits for unannounced

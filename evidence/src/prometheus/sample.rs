@@ -1,4 +1,4 @@
-//! What one look at Prometheus says, namespace by namespace.
+//! What one sample of Prometheus says, namespace by namespace.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use super::{
 /// How many alerts a reason names.
 const NAMED: usize = 3;
 
-/// One look at Prometheus, which speaks of all namespaces.
+/// One sample of Prometheus, which speaks of all namespaces.
 #[derive(Clone, Debug)]
 pub struct Look {
     pub at: Timestamp,
     sifted: Result<Sifted, String>,
 }
 
-/// What a look says of one namespace.
+/// What a sample says of one namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Whether something fires for it.

@@ -1,4 +1,4 @@
-# What has failed and is to be deleted is stuck after a quarter of an hour, where nobody says what it waits for.
+# What has failed and is to be deleted is stalled after a quarter of an hour, where nobody says what it waits for.
 
 config prometheus=30s
 policy review ttl=1d
@@ -8,8 +8,8 @@ namespace review-1
 +10m    health fails
 +65m35s expect task delete
 +0s     health is unknown
-+14m59s expect not stuck
-+1s     expect stuck
++14m59s expect not stalled
++1s     expect stalled
 
 ---
      0:00:00 1. adopted under review (enforce); ends @24:00:00 by its policy

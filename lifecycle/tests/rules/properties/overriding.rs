@@ -40,7 +40,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn a_deadline_is_what_its_owner_wished_up_to_the_cap_and_a_mistake_is_the_cap(
+    fn a_deadline_is_what_its_owner_asked_for_up_to_the_cap_and_a_mistake_is_the_cap(
         policy in policy(), created in instant(), ttl in of(text()), expires_at in of(text()),
         recorded in recorded(), now in instant(),
     ) {
@@ -52,8 +52,8 @@ proptest! {
         };
         let after = |length: SignedDuration| saturating_add(created, length);
         let cap = policy.max_ttl.map(after);
-        let up_to_the_cap = |wished: Option<Timestamp>| wished.into_iter().chain(cap).min();
-        // The end that is wished, where it can be read.
+        let up_to_the_cap = |asked: Option<Timestamp>| asked.into_iter().chain(cap).min();
+        // The end that is asked for, where it can be read.
         let written = |text: Option<String>| text.filter(|text| !text.is_empty());
         let without = match written(ttl) {
             Some(text) => up_to_the_cap(PositiveDuration::parse(&text).ok().map(|ttl| after(ttl.get()))),
@@ -125,10 +125,10 @@ proptest! {
     fn a_keep_holds_for_what_it_asks_up_to_the_cap(
         until in of(instant()), first_seen in instant(), hours in 1_i64..2_000,
     ) {
-        let wish = KeepRequest { text: String::new(), until, by: None, reason: None };
+        let request = KeepRequest { text: String::new(), until, by: None, reason: None };
         let max_keep = SignedDuration::from_hours(hours);
         let cap = saturating_add(first_seen, max_keep);
-        prop_assert_eq!(overrides::keep_end(&wish, first_seen, max_keep), until.map_or(cap, |until| until.min(cap)));
+        prop_assert_eq!(overrides::keep_end(&request, first_seen, max_keep), until.map_or(cap, |until| until.min(cap)));
     }
 
     #[test]
@@ -142,14 +142,14 @@ proptest! {
             if until.is_none_or(|until| until <= world.now) {
                 cap = Some(saturating_add(world.now, SignedDuration::from_hours(4)));
             }
-            let wish = saturating_add(world.now, SignedDuration::from_mins(ask));
+            let asked = saturating_add(world.now, SignedDuration::from_mins(ask));
             let key = world.policies.keys.ours("keep_until");
-            // Another wish each time, so that each is recorded.
-            let is_same = world.namespace.annotations.insert(key, annotation_text(wish)) == Some(annotation_text(wish));
+            // Another request each time, so that each is recorded.
+            let is_same = world.namespace.annotations.insert(key, annotation_text(asked)) == Some(annotation_text(asked));
             world.turn();
             until = world.record.kept.as_ref().and_then(|kept| kept.until);
             if !is_same {
-                prop_assert_eq!(until, cap.map(|cap| cap.min(wish)));
+                prop_assert_eq!(until, cap.map(|cap| cap.min(asked)));
             }
         }
     }
@@ -161,7 +161,7 @@ proptest! {
         let names = [keys.ours("keep_until"), keys.ours("keep-until"), format!("{}KeepUntil", crate::any::OLD)];
         namespace.annotations.extend(names.into_iter().zip(texts.clone()));
         let longest = texts.iter().filter(|text| !text.is_empty()).map(|text| parse(text).unwrap_or(Timestamp::MAX)).max();
-        let found = overrides::keep(&namespace, &keys).map(|wish| wish.until.unwrap_or(Timestamp::MAX));
+        let found = overrides::keep(&namespace, &keys).map(|request| request.until.unwrap_or(Timestamp::MAX));
         prop_assert_eq!(found, longest);
     }
 

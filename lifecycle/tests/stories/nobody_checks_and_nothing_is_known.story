@@ -1,11 +1,11 @@
-# Where health is to be checked and nobody has looked yet, a namespace is not ok but unknown; its time to live ends all
+# Where health is to be checked and nothing was checked yet, a namespace is not ok but unknown; its time to live ends all
 # the same.
 
 config prometheus=30s
 policy review ttl=1h
 namespace review-1
 
-+0s    nobody looks at health
++0s    nobody checks health
 +0s    expect unknown
 +59m   expect unknown
 +1m    expect stale

@@ -1,4 +1,4 @@
-//! What is decreed, in each store alike: whose cluster it is, and which marks stand against it.
+//! Control records, in each store alike: whose cluster it is, and which record markers stand against it.
 
 use common::{
     controls::{self, MarkerReport},
@@ -23,7 +23,7 @@ pub(crate) async fn a_store_knows_one_cluster(bench: &impl Bench) {
     assert_eq!(hold_to(&*other, &rebuilt, &me, at(3)).await.unwrap(), Ok(()));
 }
 
-pub(crate) async fn a_mark_is_reported_once_and_answered_by_whoever_vouches(bench: &impl Bench) {
+pub(crate) async fn a_marker_is_reported_once_and_answered_by_who_trusts_the_store(bench: &impl Bench) {
     let (store, me) = (bench.open().await, actor());
     let epoch = controls::begin_epoch(&*store, &me, at(0)).await.unwrap();
     let report = MarkerReport { uid: Uid::new("u"), namespace: "ci-1".to_owned() };
@@ -33,8 +33,8 @@ pub(crate) async fn a_mark_is_reported_once_and_answered_by_whoever_vouches(benc
     let mut record = Record::new(Uid::new("u"));
     let mismatch =
         RecordMarkerMismatched { marker: "9.9.u".to_owned(), why: "this store lost entries".to_owned(), epoch };
-    let fact = Event::RecordMarkerMismatched(mismatch);
-    assert_eq!(append_named(&*store, &mut record, "ci-1", &me, fact, at(2)).await.unwrap(), Appended::Written);
+    let event = Event::RecordMarkerMismatched(mismatch);
+    assert_eq!(append_named(&*store, &mut record, "ci-1", &me, event, at(2)).await.unwrap(), Appended::Written);
     store.put_snapshot(&record).await.unwrap();
     let trusted = controls::trust_store(&*store, &me, at(3)).await.unwrap().unwrap();
     assert_eq!((trusted.mismatch, trusted.namespaces), (None, vec!["ci-1".to_owned()]));

@@ -1,4 +1,4 @@
-# In observe mode what would have been done is recorded once per episode, and nothing is sent or told.
+# In observe mode what would have been done is recorded once per status generation, and nothing is sent or told.
 
 config observe channel
 policy review ttl=1h
