@@ -19,7 +19,7 @@ use lifecycle::{
     Record, Task, Uid, plan, stalled,
     time::{between, saturating_add},
 };
-use tracing::{debug, warn};
+use tracing::{debug, instrument, warn};
 
 use crate::{deletions::Deletions, holding::Holding, metrics::Metrics};
 
@@ -275,6 +275,7 @@ impl Planner {
     }
 
     /// Plans from a record: hands out what is due now, and notes when to look again.
+    #[instrument(name = "plan", skip_all, fields(namespace.uid = %record.uid, namespace.name = record.name))]
     async fn take_in(&mut self, record: &Record) {
         self.turns.tick();
         if let Some(cause) = self.deletions.recorded(record) {

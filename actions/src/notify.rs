@@ -21,7 +21,7 @@ use lifecycle::{
     record::{Delivery, Notice},
     time::human_text,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info, instrument, warn};
 
 use crate::{
     switches,
@@ -139,6 +139,7 @@ async fn intend(
 }
 
 /// Tries to deliver the notice, unless its receiver asked to be left alone. Returns whether that closed it.
+#[instrument(name = "notice", skip_all, fields(notice.id = notice.id(&record.uid), channel = channel.name))]
 async fn post(
     worker: &Worker,
     policy: &Policy,

@@ -12,6 +12,7 @@ use evidence::ci::Sources;
 use jiff::Timestamp;
 use lifecycle::{Action, Actor, Task};
 use serde_json::Value;
+use tracing::{Span, instrument};
 
 use crate::{admission_probe::AdmissionProbe, delete, notify};
 
@@ -47,6 +48,7 @@ impl Worker {
         }
     }
 
+    #[instrument(name = "task", skip_all, fields(task.id = %task.id(), namespace.uid = %task.uid, namespace.name))]
     pub(crate) async fn carry_out(&self, task: &Task) -> anyhow::Result<()> {
         match task.action {
             Action::Delete => delete::carry_out(self, task).await,
@@ -62,6 +64,7 @@ impl Worker {
 
     /// The namespace the task in hand is about, by its record.
     pub(crate) fn is_about(&self, namespace: &str) {
+        Span::current().record("namespace.name", namespace);
         if let Some(doing) = &mut self.at().doing {
             doing.namespace = Some(namespace.to_owned());
         }

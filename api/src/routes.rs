@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
-    middleware::{from_fn_with_state, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use common::{config::Readable, exposition::Format};
 use lifecycle::pipeline::CiSystem;
+use tracing::{Instrument as _, info_span};
 
 pub use self::controls::{Approved, Because};
 pub(crate) use self::{controls::*, health::*, records::*, status::*, webhooks::*};
@@ -76,6 +77,7 @@ pub fn router(api: Api) -> Router {
         .fallback(async || Problem::no_such_route())
         .method_not_allowed_fallback(async || Problem::no_such_method())
         .layer(map_response(closed))
+        .layer(from_fn(traced))
         .with_state(api)
 }
 
@@ -113,6 +115,12 @@ async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, 
 ))]
 async fn page() -> Response {
     Json(openapi()).into_response()
+}
+
+/// What is logged for the sake of a request names it.
+async fn traced(request: Request, next: Next) -> Response {
+    let span = info_span!("request", http.request.method = %request.method(), url.path = request.uri().path());
+    next.run(request).instrument(span).await
 }
 
 /// Nothing here may be kept by whoever stands between, or be taken for what it is not.

@@ -32,7 +32,7 @@ use lifecycle::{
     time::saturating_add,
 };
 use tokio::sync::{Mutex, Semaphore};
-use tracing::{info, warn};
+use tracing::{info, instrument, warn};
 
 use crate::{
     cache::{CachedNamespace, Left},
@@ -82,12 +82,19 @@ pub(crate) struct Collector {
     pub(crate) checks: Checks,
 }
 
+/// The name of a namespace, as far as it is known.
+fn name(seen: &CachedNamespace) -> Option<&str> {
+    let recorded = || seen.record.as_ref().map(|record| record.name.as_str());
+    seen.namespace.as_ref().map(|namespace| namespace.name.as_str()).or_else(recorded)
+}
+
 impl Collector {
     /// Takes a namespace's turn. While others wait to be judged (`pressed`), annotations are owed instead of written:
     /// a record that is late delays what follows from it; that it is managed may be shown a little later.
     ///
     /// # Errors
     /// When the store is out of reach: the turn is to be taken again.
+    #[instrument(name = "reconcile", skip_all, fields(namespace.uid = %uid, namespace.name = name(&seen)))]
     pub(crate) async fn turn(
         &self,
         uid: &Uid,

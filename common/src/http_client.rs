@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use reqwest::{Client, Response, Url, redirect::Policy};
 use rustls::CertificateError;
+use tracing::instrument;
 
 use crate::proxies::Proxies;
 
@@ -100,6 +101,12 @@ impl HttpClient {
     ///
     /// # Errors
     /// Why no answer came within [`TIMEOUT`].
+    #[instrument(
+        name = "request",
+        level = "debug",
+        skip_all,
+        fields(http.request.method = %request.method(), server.address = request.uri().host())
+    )]
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<HttpResponse, RequestError> {
         match &self.0 {
             Transport::Network(client, _) => {

@@ -3,6 +3,7 @@
 use std::{error::Error, future::Future};
 
 use kube::{core::Status, runtime::watcher};
+use tracing::instrument;
 
 use super::REQUEST_TIMEOUT;
 
@@ -77,6 +78,7 @@ impl ApiError {
 ///
 /// # Errors
 /// When it is not known to have been carried out.
+#[instrument(name = "request", level = "debug", skip_all, fields(doing))]
 pub async fn within<T>(doing: &str, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
     match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
         Ok(Ok(answer)) => Ok(answer),
