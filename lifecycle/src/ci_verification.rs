@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::CiObjectRef;
+use crate::model::ci::CiObjectRef;
 
 /// The least digits of a commit that name it.
 const MIN_DIGITS: usize = 7;

@@ -1,34 +1,14 @@
 //! What is seen of a namespace, in three values: a check can fail to run (docs/design/lifecycle.md section 3).
 
-use std::fmt;
-
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use crate::model::condition::{Condition, Truth};
 use crate::{
     Namespace,
     health::{Health, HealthCheck},
+    model::condition::not_from_the_future,
     supersession::Supersession,
 };
-
-/// Whether something holds. `Unknown` is a value: it moves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Truth {
-    True,
-    False,
-    Unknown,
-}
-
-/// What one check of one source found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Condition {
-    pub truth: Truth,
-    /// A sentence without full stop, for people, who may read it a year later.
-    pub reason: String,
-    pub observed_at: Timestamp,
-}
 
 /// What is known of something that a policy may leave unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,35 +41,6 @@ pub struct Observation {
     pub supersession: Check<Supersession>,
     /// True: the pipeline that made it was cancelled, or is gone.
     pub pipeline: Check<Condition>,
-}
-
-impl Condition {
-    #[must_use]
-    pub fn is_true(&self) -> bool {
-        self.truth == Truth::True
-    }
-}
-
-impl Truth {
-    /// Whether it holds; `None`: that is not known.
-    #[must_use]
-    pub const fn known(self) -> Option<bool> {
-        match self {
-            Self::True => Some(true),
-            Self::False => Some(false),
-            Self::Unknown => None,
-        }
-    }
-}
-
-impl fmt::Display for Truth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::True => "true",
-            Self::False => "false",
-            Self::Unknown => "unknown",
-        })
-    }
 }
 
 /// Makes a reading part of what is seen.
@@ -138,18 +89,6 @@ fn observe_health(seen: Option<Check<Health>>, checked: Check<HealthCheck>, now:
         Some(Check::Disabled | Check::Pending) | None => None,
     };
     Check::Observed(Health::after(before, checkup, now))
-}
-
-/// A sample whose instant has yet to come counts for nothing.
-pub(crate) fn not_from_the_future(sample: Condition, at_what: &str, now: Timestamp) -> Condition {
-    if sample.observed_at <= now {
-        return sample;
-    }
-    Condition {
-        truth: Truth::Unknown,
-        reason: format!("the sample of the {at_what} lies in the future"),
-        observed_at: now,
-    }
 }
 
 impl<T> Check<T> {

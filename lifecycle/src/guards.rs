@@ -199,26 +199,10 @@ pub struct Deletion {
 /// when its time to live is over.
 #[must_use]
 pub fn deletion(policy: &Policy, record: &Record) -> Option<Deletion> {
-    let (of_life, of_status) = expected_ends(record);
+    let (of_life, of_status) = record.expected_ends();
     match of_status.filter(|_| policy.deletes(record.status)) {
         Some(at) => Some(Deletion { about: record.status, at }),
         None => of_life.filter(|_| policy.deletes(Status::Stale)).map(|at| Deletion { about: Status::Stale, at }),
-    }
-}
-
-/// When a deletion would fall due by the time to live, and by the status, each not before a keep request is over.
-pub(crate) fn expected_ends(record: &Record) -> (Option<Timestamp>, Option<Timestamp>) {
-    let kept = record.kept.as_ref().and_then(|kept| kept.until);
-    let held = |end: Timestamp| kept.map_or(end, |kept| end.max(kept));
-    let of_status = has_end_of_its_own(record.status).then(|| record.finalize_at.or(record.since)).flatten();
-    (record.deadline.as_ref().map(|deadline| held(deadline.at)), of_status.map(held))
-}
-
-/// Whether a status leads to a deletion that the time to live does not set.
-const fn has_end_of_its_own(status: Status) -> bool {
-    match status {
-        Status::Failed | Status::Cancelled | Status::Superseded => true,
-        Status::Unknown | Status::Ok | Status::Unstable | Status::Failing | Status::Stale => false,
     }
 }
 
@@ -319,7 +303,7 @@ fn visible(policy: &Policy, record: &Record, now: Timestamp) -> Judged {
             );
         }
     };
-    let of_status = record.finalize_at.filter(|_| has_end_of_its_own(record.status));
+    let of_status = record.finalize_at.filter(|_| record.status.has_end_of_its_own());
     let until = saturating_add(from, policy.visible_for).max(of_status.unwrap_or(Timestamp::MIN));
     if now < until {
         waits(Some(until), format!("its status stays on the namespace for people to read until {}", human_text(until)))

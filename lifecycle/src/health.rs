@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     Condition, Record, Status, Truth,
-    evidence::not_from_the_future,
+    model::condition::not_from_the_future,
     policy::HealthRules,
     time::{between, saturating_add},
 };

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Record, Uid,
+    model::termination::{SharedCause, quoted},
     record::Phase,
-    termination::{SharedCause, quoted},
     time::saturating_add,
 };
 

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::{Namespace, Record, Uid, ownership::Owners};
+use crate::model::{
+    namespace::{Namespace, Uid},
+    owner::{Owners, Source},
+    record::Record,
+};
 
 /// The prefix of annotations unless the configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "manager.cicd.skao.int/";
@@ -99,6 +103,19 @@ impl Keys {
         std::iter::once(&self.prefix)
             .chain(&self.former)
             .filter_map(move |prefix| namespace.annotation(&format!("{prefix}{key}")))
+    }
+
+    /// Whether an owner may be found in this annotation.
+    #[must_use]
+    pub(crate) fn names_owner(&self, key: &str) -> bool {
+        let is_it = |source: &Source| match source {
+            Source::NotificationAddress | Source::AuthorEmail | Source::MrAssignees => {
+                key.strip_prefix(self.ci.as_str()) == Some(source.as_str())
+            }
+            Source::Creator => self.owners.creator.as_deref() == Some(key),
+            Source::Author | Source::Team => false,
+        };
+        self.owners.order.iter().any(is_it)
     }
 
     /// Whether a key is under one of our prefixes, present or former.

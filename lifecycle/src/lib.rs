@@ -19,7 +19,6 @@ pub mod channel;
 pub mod ci_verification;
 pub mod decide;
 pub mod duration;
-pub mod event;
 pub mod evidence;
 pub mod exclusions;
 #[cfg(test)]
@@ -29,29 +28,31 @@ pub mod health;
 pub mod hold;
 pub mod keys;
 pub mod matching;
-pub mod namespace;
+pub mod model;
 pub mod overrides;
 pub mod ownership;
 pub mod patterns;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;
-pub mod record;
 pub mod stalled;
-pub mod status;
 pub mod supersession;
 pub mod termination;
 pub mod time;
 
 pub use annotations::annotations;
 pub use decide::{Decision, decide};
-pub use event::{Action, Actor, Entry, Event};
-pub use evidence::{Check, Condition, Observation, Reading, Truth, observe};
+pub use evidence::{Check, Observation, Reading, observe};
 pub use guards::{Guard, GuardKind, LiveObject, ObjectGuardKind, Verdict, guards, object_guards};
 pub use keys::Keys;
-pub use namespace::{Namespace, Uid};
+pub use model::{
+    condition::{Condition, Truth},
+    event::{self, Action, Actor, Entry, Event},
+    mode::Mode,
+    namespace::{self, Namespace, Uid},
+    record::{self, Record},
+    status::{self, Status},
+};
 pub use plan::{Plan, Task, plan};
-pub use policy::{Mode, Policies, Policy};
-pub use record::Record;
+pub use policy::{Policies, Policy};
 pub use stalled::{StalledAction, stalled};
-pub use status::Status;

@@ -5,13 +5,12 @@ mod malformed;
 mod resembling;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 pub use self::{
-    malformed::{Malformed, OnRecord, malformed},
+    malformed::{Malformed, malformed},
     resembling::{Resembling, resembling},
 };
+pub use crate::model::deadline::{Deadline, DeadlineBy, OnRecord, Unreadable, is_earlier};
 use crate::{
     Keys, Namespace,
     duration::PositiveDuration,
@@ -19,40 +18,6 @@ use crate::{
     policy::Policy,
     time::{between, cut_to_millis, parse, saturating_add},
 };
-
-/// When a namespace's time to live ends, and by whose word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Deadline {
-    /// The first instant at which the time is over.
-    pub at: Timestamp,
-    pub by: DeadlineBy,
-    /// What sets it is an `expires_at` that cannot be read, and nothing caps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unreadable: Option<Unreadable>,
-}
-
-/// A run of values of `expires_at` that cannot be read. What it counts as is counted from its beginning, so that one mistake
-/// after another prolongs nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Unreadable {
-    /// When the first of them was seen.
-    pub since: Timestamp,
-    /// The end that its owner had asked for before that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Timestamp>,
-}
-
-/// What set a deadline. The owner's own text is kept, so that a later change of it shows as the owner's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "source", content = "text", rename_all = "snake_case")]
-pub enum DeadlineBy {
-    /// The policy's ttl.
-    Policy,
-    /// The annotation `ttl`.
-    Ttl(String),
-    /// The annotation `expires_at`.
-    ExpiresAt(String),
-}
 
 /// A request to keep a namespace, as its annotations say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,12 +118,6 @@ fn cap(namespace: &Namespace, policy: &Policy) -> Option<Timestamp> {
 
 fn earliest(asked: Option<Timestamp>, cap: Option<Timestamp>) -> Option<Timestamp> {
     asked.into_iter().chain(cap).min()
-}
-
-/// Whether a deadline comes earlier than another; any comes earlier than none.
-#[must_use]
-pub fn is_earlier(deadline: Option<&Deadline>, than: Option<&Deadline>) -> bool {
-    deadline.is_some_and(|deadline| than.is_none_or(|than| deadline.at < than.at))
 }
 
 /// Until when a keep request holds: what it asks, but no longer than `max_keep` after it was first seen.

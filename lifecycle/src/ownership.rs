@@ -7,17 +7,12 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use crate::model::owner::{MAX_TEXT_BYTES, Owners, Source};
 use crate::{
     Keys, Namespace, Record,
     overrides::{Malformed, shorten},
 };
-
-/// The longest value that is read, in bytes: a longer one counts as none, however it begins.
-pub const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 /// The longest name, in bytes.
 const MAX_NAME_LENGTH: usize = 256;
@@ -33,34 +28,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// What may name the owner of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OwnerSource)]
-pub enum Source {
-    /// The CI system's annotation `notificationAddress`: a name and an id of Slack.
-    NotificationAddress,
-    /// The CI system's annotation `authorEmail`.
-    AuthorEmail,
-    /// The CI system's label `author`.
-    Author,
-    /// The CI system's annotation `mrAssignees`: the first of them.
-    MrAssignees,
-    /// The CI system's label `team`.
-    Team,
-    /// The annotation in which admission names who made it.
-    Creator,
-}
-
-/// Where owners are read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owners {
-    /// Each at most once; the first that can be read counts.
-    pub order: Vec<Source>,
-    /// The full key of the annotation that admission writes; `None`: it writes none.
-    pub creator: Option<String>,
-}
 
 /// Whose a namespace is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,39 +50,6 @@ pub struct Found {
     pub malformed: Vec<Malformed>,
 }
 
-impl Source {
-    /// In the order in which they are read unless something else is said.
-    pub const ALL: [Self; 6] =
-        [Self::NotificationAddress, Self::AuthorEmail, Self::Author, Self::MrAssignees, Self::Team, Self::Creator];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotificationAddress => "notificationAddress",
-            Self::AuthorEmail => "authorEmail",
-            Self::Author => "author",
-            Self::MrAssignees => "mrAssignees",
-            Self::Team => "team",
-            Self::Creator => "creator",
-        }
-    }
-
-    /// Whether it is a label, and no annotation.
-    #[must_use]
-    pub const fn is_label(self) -> bool {
-        match self {
-            Self::Author | Self::Team => true,
-            Self::NotificationAddress | Self::AuthorEmail | Self::MrAssignees | Self::Creator => false,
-        }
-    }
-}
-
-impl Default for Owners {
-    fn default() -> Self {
-        Self { order: Source::ALL.to_vec(), creator: None }
-    }
-}
-
 /// The owner that is written on a namespace as it is now.
 #[must_use]
 pub fn find(namespace: &Namespace, keys: &Keys) -> Found {
@@ -126,27 +60,6 @@ pub fn find(namespace: &Namespace, keys: &Keys) -> Found {
 #[must_use]
 pub fn remembered(record: &Record, keys: &Keys) -> Option<Owner> {
     search(keys, |source, _| record.ci(source.as_str()).filter(|_| source.is_label())).owner
-}
-
-/// Whether an owner may be found in this annotation.
-#[must_use]
-pub(crate) fn reads_annotation(keys: &Keys, key: &str) -> bool {
-    let is_it = |source: &Source| match source {
-        Source::NotificationAddress | Source::AuthorEmail | Source::MrAssignees => {
-            key.strip_prefix(keys.ci.as_str()) == Some(source.as_str())
-        }
-        Source::Creator => keys.owners.creator.as_deref() == Some(key),
-        Source::Author | Source::Team => false,
-    };
-    keys.owners.order.iter().any(is_it)
-}
-
-/// Cuts a value that is too long to be read, so that it takes no more memory than one that can be; it stays too long.
-pub(crate) fn cut(value: &mut String) {
-    if value.len() > MAX_TEXT_BYTES {
-        value.truncate(value.ceil_char_boundary(MAX_TEXT_BYTES + 1));
-        value.shrink_to_fit();
-    }
 }
 
 fn search<'a>(keys: &Keys, value: impl Fn(Source, &str) -> Option<&'a str>) -> Found {
@@ -242,6 +155,7 @@ mod tests {
 
     use super::*;
     use crate::Uid;
+    use crate::model::owner::cut;
 
     fn keys() -> Keys {
         let owners = Owners { creator: Some("admission.example/user".to_owned()), ..Owners::default() };

@@ -8,35 +8,27 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
 
+pub use crate::model::mode::Mode;
 use crate::{
     Keys, Namespace, Status,
     duration::{NonNegativeDuration, PositiveDuration},
     exclusions::Exclusions,
     keys,
     matching::{Match, RawMatch, Require},
-    ownership,
+    model::ci::{CiSystem, PipelineSource},
+    model::owner,
     patterns::full_match,
-    pipeline::{CiSystem, PipelineSource},
     supersession::SupersedeRules,
 };
 
 pub use self::ci::{Confirm, RawSuperseded};
 
+/// How long something may take that nothing stands before (docs/design/protocol.md L3).
+pub const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
 /// The shortest ttl a policy may set, or cap an owner's at. Below it, nobody could have been told.
 pub const MIN_TTL: PositiveDuration = PositiveDuration::from_secs(10);
-
-/// Whether deletions are carried out or only recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Judge, annotate and record what would have been done; delete nothing.
-    #[default]
-    Observe,
-    /// Act.
-    Enforce,
-}
 
 /// One policy as written in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -250,7 +242,7 @@ pub struct Policy {
     pub warning: Option<Warning>,
     /// Time from what an owner was promised to the deletion.
     pub promise_margin: SignedDuration,
-    /// Time from a deletion's acceptance to when it counts as stalled: [`crate::stalled::STALLED_AFTER`].
+    /// Time from a deletion's acceptance to when it counts as stalled: [`STALLED_AFTER`].
     pub stalled_after: SignedDuration,
     /// `None`: its health is not checked.
     pub health: Option<HealthRules>,
@@ -487,13 +479,13 @@ impl Policies {
     /// Whether anything is decided on this annotation or an owner found in it, so that it must be kept in memory.
     #[must_use]
     pub fn reads_annotation(&self, key: &str) -> bool {
-        self.compares_annotation(key) || ownership::reads_annotation(&self.keys, key)
+        self.compares_annotation(key) || self.keys.names_owner(key)
     }
 
     /// Cuts the value of an annotation to what anybody reads of it: how much strangers write must not fill our memory.
     pub fn cut_annotation(&self, key: &str, value: &mut String) {
         if !self.compares_annotation(key) {
-            ownership::cut(value);
+            owner::cut(value);
         }
     }
 
@@ -593,7 +585,7 @@ fn check(raw: &RawPolicy, common: &Common<'_>, key: &str) -> Result<Policy, Vec<
         visible_for: raw.visible_for.get(),
         warning,
         promise_margin: common.promise_margin,
-        stalled_after: crate::stalled::STALLED_AFTER,
+        stalled_after: STALLED_AFTER,
         health,
         superseded,
         pipeline,

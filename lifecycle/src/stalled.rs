@@ -2,15 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use crate::policy::STALLED_AFTER;
 use crate::{
     Policy, Record, Verdict, channel,
     guards::{GuardKind, guards, history, notice_of},
     record::{Delivery, Phase},
     time::{human_text, saturating_add},
 };
-
-/// How long something may take that nothing stands before (docs/design/protocol.md L3).
-pub const STALLED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long after an attempt ran out it may take to be fenced: the planner offers it twice a minute.
 const FENCE_TIMEOUT: SignedDuration = SignedDuration::from_mins(2);

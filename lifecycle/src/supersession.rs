@@ -10,12 +10,12 @@ use std::{cmp::Ordering, collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use crate::model::event::Successor;
 use crate::{
     Condition, Keys, Namespace, Record, Status, Truth, Uid,
     ci_verification::{Ran, Verification},
-    pipeline::{CiObjectKind, CiObjectRef, CiSystem, number, repository},
+    model::ci::{CiObjectKind, CiObjectRef, CiSystem, number, repository},
     record::Phase,
 };
 
@@ -85,13 +85,6 @@ pub enum Readiness {
     Pending,
     /// It is itself replaced, cancelled, failed, going away, about to be deleted, or nobody's.
     Excluded,
-}
-
-/// A namespace that replaces another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Successor {
-    pub uid: Uid,
-    pub name: String,
 }
 
 /// Whether a namespace is replaced.

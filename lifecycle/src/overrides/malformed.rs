@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Deadline, Resembling, cap, deadline, resembling, shorten};
+use super::{OnRecord, Resembling, cap, deadline, resembling, shorten};
 use crate::{
     Keys, Namespace,
     duration::PositiveDuration,
@@ -28,14 +28,6 @@ pub struct Malformed {
     pub resembles: Option<String>,
     pub counts_as: String,
     pub mend: String,
-}
-
-/// What is on record of the owner overrides on a namespace: since when a mistake stands decides what it counts as.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct OnRecord<'a> {
-    pub deadline: Option<&'a Deadline>,
-    /// When the keep request was first seen.
-    pub kept_since: Option<Timestamp>,
 }
 
 impl fmt::Display for Malformed {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Common, RawChecks};
 use crate::{
-    pipeline::{CiSystem, PipelineSource},
+    model::ci::{CiSystem, PipelineSource},
     supersession::{GroupBy, SupersedeRules, Trigger},
 };
 

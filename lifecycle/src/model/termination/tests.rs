@@ -1,11 +1,13 @@
 //! With conditions as kube-controller-manager 1.34 writes them.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
 use crate::{
-    Action, Uid,
+    Action, Namespace, Record, Uid,
     record::{Done, Phase, Stalled},
+    termination::look_due,
 };
 
 /// An aggregated API whose Service is not there.

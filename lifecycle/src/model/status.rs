@@ -21,6 +21,14 @@ pub enum Status {
 }
 
 impl Status {
+    /// Whether it leads to a deletion that the time to live does not set.
+    pub(crate) const fn has_end_of_its_own(self) -> bool {
+        match self {
+            Self::Failed | Self::Cancelled | Self::Superseded => true,
+            Self::Unknown | Self::Ok | Self::Unstable | Self::Failing | Self::Stale => false,
+        }
+    }
+
     /// Every status, in the order of the page.
     pub const ALL: [Self; 8] = [
         Self::Unknown,

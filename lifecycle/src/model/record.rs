@@ -6,18 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    Action, Entry, Event, Mode, Status, Uid,
+use super::{
+    deadline::{Deadline, OnRecord, is_earlier},
     event::{
-        ActionIntended, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair, PolicyRef,
-        RecordMarkerMismatched, SkipReason, is_none,
+        Action, ActionIntended, Entry, Event, FailReason, Kept, MovedBy, NoticeIntended, NoticeSkipped, Pair,
+        PolicyRef, RecordMarkerMismatched, SkipReason, Successor, is_none,
     },
-    guards::expected_ends,
-    overrides::{self, Deadline, DeadlineBy, OnRecord},
-    supersession::Successor,
+    mode::Mode,
+    namespace::Uid,
+    status::Status,
     termination::DeletionStalled,
-    time::{between, saturating_add},
 };
+use crate::time::{between, saturating_add};
 
 /// Rises whenever the fold reads a history differently; snapshots of another version are ignored.
 pub const FOLD_VERSION: u32 = 7;
@@ -294,6 +294,14 @@ impl Record {
         })
     }
 
+    /// When a deletion would fall due by the time to live, and by the status, each not before a keep request is over.
+    pub(crate) fn expected_ends(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let kept = self.kept.as_ref().and_then(|kept| kept.until);
+        let held = |end: Timestamp| kept.map_or(end, |kept| end.max(kept));
+        let of_status = self.status.has_end_of_its_own().then(|| self.finalize_at.or(self.since)).flatten();
+        (self.deadline.as_ref().map(|deadline| held(deadline.at)), of_status.map(held))
+    }
+
     #[must_use]
     pub fn is_managed(&self) -> bool {
         self.phase == Phase::Managed
@@ -368,7 +376,7 @@ impl Record {
                 }
             }
             Event::DeadlineMoved(moved) => {
-                let is_earlier = overrides::is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
+                let is_earlier = is_earlier(moved.deadline.as_ref(), self.deadline.as_ref());
                 if is_earlier {
                     self.foretold_since = Some(entry.at);
                 }
@@ -379,9 +387,9 @@ impl Record {
                 self.set_deadline(moved.deadline.clone(), entry);
             }
             Event::Kept(kept) => {
-                let before = expected_ends(self);
+                let before = self.expected_ends();
                 self.kept = kept.wish.is_some().then(|| kept.clone());
-                if expected_ends(self) != before {
+                if self.expected_ends() != before {
                     self.deadline_set_by = entry.seq;
                 }
             }
@@ -627,17 +635,6 @@ impl Snapshot {
     #[must_use]
     pub fn current(self) -> Option<Record> {
         (self.fold == FOLD_VERSION).then_some(self.record)
-    }
-}
-
-impl Deadline {
-    /// What the owner wrote to set it; `None` where the policy did.
-    #[must_use]
-    pub fn owners_word(&self) -> Option<&str> {
-        match &self.by {
-            DeadlineBy::Policy => None,
-            DeadlineBy::Ttl(text) | DeadlineBy::ExpiresAt(text) => Some(text),
-        }
     }
 }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Condition, Mode, Status, Uid, overrides::Deadline, supersession::Successor, termination::DeletionStalled};
+use super::{
+    condition::Condition, deadline::Deadline, mode::Mode, namespace::Uid, status::Status, termination::DeletionStalled,
+};
 
 /// The most that one entry may weigh as JSON, in bytes (ARCHITECTURE.md "What always holds").
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
@@ -103,7 +105,7 @@ pub struct Adopted {
     /// It had been recorded as gone, and is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// How many namespaces of its name were deleted within [`crate::record::RECREATED_WITHIN`] before.
+    /// How many namespaces of its name were deleted within [`super::record::RECREATED_WITHIN`] before.
     #[serde(default, skip_serializing_if = "is_none")]
     pub deleted_before: u32,
 }
@@ -131,6 +133,13 @@ pub struct StatusChanged {
     /// What replaces it, where it is superseded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub successors: Vec<Successor>,
+}
+
+/// A namespace that replaces another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Successor {
+    pub uid: Uid,
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
