@@ -34,14 +34,12 @@ pub use namespaces::{facts, facts_of, look, patch_annotations};
 pub use watching::watch;
 
 use self::{kubeconfig::Found, login::Login, timeout::WithTimeout};
+pub use crate::timings::REQUEST_TIMEOUT;
 use crate::{
     clock::{ApiClock, Clock},
     proxies::Proxies,
     timings::Timings,
 };
-
-/// How long an answer may take, and each further piece of it; a watch may take longer for what follows.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long it may take to reach the apiserver.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -46,6 +46,7 @@ mod yaml11;
 #[cfg(test)]
 mod tests;
 
+pub use crate::environment::variable;
 pub use admin::AdminSettings;
 pub use api::{ApiSettings, Readable, TlsSettings};
 pub use budget::RateLimit;
@@ -62,8 +63,7 @@ pub use place::Origin;
 pub use prometheus::{Content, Header, Login, PrometheusSettings, RawPrometheus, Trust};
 pub use queue::QueueSettings;
 pub use settings::Settings;
-pub(crate) use source::kubeconfigs;
-pub use source::{Source, former_default_store, is_default_store, variable};
+pub use source::{Source, former_default_store, is_default_store};
 pub use store::StoreSettings;
 pub use telemetry::{LogFormat, TelemetrySettings};
 pub use watch::watch;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use utoipa::ToSchema;
 
+pub use crate::jobs::JobRetry;
 use crate::{
     clock::ApiClock,
     context::Context,
@@ -183,21 +184,6 @@ pub struct ControllerBody {
     /// Which installation it belongs to, where it says so: a database serves one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installation: Option<String>,
-}
-
-/// Why jobs are not as they should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct JobRetry {
-    /// `failed`: one ended badly; `refused`: none may be started; `unreachable`: nobody answers.
-    pub reason: String,
-    /// What was said last.
-    pub what: String,
-    /// When it began.
-    pub since: Timestamp,
-    /// How often in a row.
-    pub times: u64,
-    /// Nothing is tried before.
-    pub not_before: Timestamp,
 }
 
 /// The heartbeats of one part of this process. Best effort: a store out of reach stops nothing.

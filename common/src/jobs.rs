@@ -7,7 +7,10 @@ mod outcome;
 mod pending;
 mod time_slot;
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::{fmt::Debug, sync::Arc, time::Duration};
+use utoipa::ToSchema;
 
 use async_trait::async_trait;
 
@@ -75,6 +78,21 @@ pub struct Job {
     pub has_begun: bool,
     /// Why its program has not begun, where it should have: no image, no room, no quota. Worth telling people.
     pub trouble: Option<String>,
+}
+
+/// Why jobs are not as they should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobRetry {
+    /// `failed`: one ended badly; `refused`: none may be started; `unreachable`: nobody answers.
+    pub reason: String,
+    /// What was said last.
+    pub what: String,
+    /// When it began.
+    pub since: Timestamp,
+    /// How often in a row.
+    pub times: u64,
+    /// Nothing is tried before.
+    pub not_before: Timestamp,
 }
 
 /// How a job is.

@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod config;
 pub mod context;
 pub mod controls;
+pub mod environment;
 pub mod events;
 pub mod exposition;
 pub mod heartbeat;

@@ -6,7 +6,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Proxy, Url};
 
-use crate::config::variable;
+use crate::environment::variable;
 
 /// Which proxy leads where.
 #[derive(Clone, Default)]

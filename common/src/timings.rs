@@ -12,7 +12,8 @@ use lifecycle::{
     stalled::STALLED_AFTER,
 };
 
-use crate::cluster::REQUEST_TIMEOUT;
+/// How long an answer may take, and each further piece of it; a watch may take longer for what follows.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest time from an intent to its request (docs/design/protocol.md S4).
 const MAX_HAND_OVER: Duration = Duration::from_secs(20);

@@ -47,7 +47,7 @@ use self::{
     sequel::List,
 };
 pub use self::{
-    sequel::Sequel,
+    state::Sequel,
     state::{FORM, Known, Last, RunsFor, Source as MergeSource, State, There},
     verdict::verdict,
 };

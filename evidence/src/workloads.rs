@@ -20,6 +20,6 @@ mod tests;
 pub use self::{
     list::list,
     sample::{Finding, Look},
-    watch::{Event, watch},
-    workload_state::WorkloadStates,
+    watch::watch,
+    workload_state::{Event, WorkloadStates},
 };

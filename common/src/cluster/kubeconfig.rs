@@ -8,7 +8,7 @@ use kube::config::{AuthInfo, Cluster, ExecConfig, Kubeconfig};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    config::{kubeconfigs, variable},
+    environment::{kubeconfigs, variable},
     proxies::Proxies,
 };
 

@@ -15,6 +15,7 @@ use super::{
     raw::Raw,
     read,
 };
+use crate::environment::kubeconfigs;
 use crate::timings::Timings;
 
 /// The variable that names the file or directory unless an option does.
@@ -42,13 +43,6 @@ pub struct Source {
     /// The kubeconfig and the context, where options name them.
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
-}
-
-/// One variable of this process's environment; an empty one counts as absent.
-#[must_use]
-pub fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Source {
@@ -210,15 +204,6 @@ impl Source {
     fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
-}
-
-/// The kubeconfigs that count where none is named: those of `KUBECONFIG`, else `~/.kube/config`. Where `KUBECONFIG` holds
-/// nothing but colons, none does.
-pub(crate) fn kubeconfigs(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
-    if let Some(named) = variable("KUBECONFIG").filter(|named| !named.is_empty()) {
-        return std::env::split_paths(&named).filter(|path| !path.as_os_str().is_empty()).collect();
-    }
-    variable("HOME").map(|home| Path::new(&home).join(".kube/config")).into_iter().collect()
 }
 
 /// Whether a file is called as the store of some context, or as all once were.

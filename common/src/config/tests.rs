@@ -9,7 +9,8 @@ use lifecycle::{
     policy::{OnUndeliverable, Undeliverable},
 };
 
-use super::{Readable, Settings, Source, is_default_store, kubeconfigs};
+use super::{Readable, Settings, Source, is_default_store};
+use crate::environment::kubeconfigs;
 use crate::timings::Timings;
 
 mod helm;

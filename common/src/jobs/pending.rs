@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use lifecycle::time::saturating_add;
 use tokio::time::Instant;
 
+use super::JobRetry;
 use super::{Job, JobState, Outcome};
-use crate::heartbeat::JobRetry;
 
 /// How long a job whose program does not begin is left alone: an image may take as long to fetch.
 pub const BEGINS_WITHIN: Duration = Duration::from_secs(300);

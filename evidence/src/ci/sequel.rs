@@ -2,23 +2,8 @@
 //! that means the opposite of what a person means by it.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::state::{RunsFor, There};
-
-/// The outcome of the branch (or merge request) of a pipeline that was cancelled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sequel {
-    /// Nothing: it is the last one.
-    Nothing,
-    /// A newer pipeline that was not cancelled itself.
-    Newer { id: u64, status: String },
-    /// An older one that runs again, or went on after this one began.
-    Again { id: u64, status: String },
-    /// It is not known, and why.
-    Unclear { why: String },
-}
+use super::state::{RunsFor, Sequel, There};
 
 /// Pipelines as a CI system lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use lifecycle::ci_verification::{JobContext, Reference};
 use serde::{Deserialize, Serialize};
 
-use super::sequel::Sequel;
-
 /// What is known of a pipeline. It is written down, and read for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
@@ -114,6 +112,20 @@ const MAX_SOURCES: usize = 8;
 /// Whether what a CI system calls something may be kept.
 pub(super) const fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME_LENGTH
+}
+
+/// The outcome of the branch (or merge request) of a pipeline that was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sequel {
+    /// Nothing: it is the last one.
+    Nothing,
+    /// A newer pipeline that was not cancelled itself.
+    Newer { id: u64, status: String },
+    /// An older one that runs again, or went on after this one began.
+    Again { id: u64, status: String },
+    /// It is not known, and why.
+    Unclear { why: String },
 }
 
 impl Known {

@@ -14,7 +14,7 @@ use lifecycle::{
 
 use super::{
     Look,
-    sequel::Sequel,
+    state::Sequel,
     state::{Known, Last, Source, State, There},
 };
 

@@ -9,8 +9,8 @@ use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     partial_object::PartialObject,
     sample::Look,
-    watch::{Change, Event, PAGE, UNFINISHED, place},
-    workload_state::WorkloadStates,
+    watch::{PAGE, UNFINISHED, place},
+    workload_state::{Change, Event, WorkloadStates},
 };
 
 /// Lists what is in a namespace, page by page. What cannot be listed is Unknown.

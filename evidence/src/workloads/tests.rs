@@ -11,8 +11,8 @@ use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     partial_object::PartialObject,
     sample::Look,
-    watch::{Change, Event, place},
-    workload_state::{Kind, WorkloadStates},
+    watch::place,
+    workload_state::{Change, Event, Kind, WorkloadStates},
 };
 
 /// When everything here was created.

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     partial_object::PartialObject,
-    workload_state::{Kind, Place},
+    workload_state::{Change, Event, Place},
 };
 
 /// How many objects one page of a list holds.
@@ -24,27 +24,6 @@ pub(super) const PAGE: u32 = 250;
 
 /// How long a kind that cannot be read is left alone, at first and at most.
 const RETRY_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// What a watch brought.
-#[derive(Debug)]
-pub struct Event {
-    pub(super) kind: Kind,
-    pub(super) change: Change,
-}
-
-#[derive(Debug)]
-pub(super) enum Change {
-    /// A list begins.
-    Begins,
-    /// It has this.
-    Listed(Place),
-    /// It came through whole.
-    Complete,
-    /// This is so from now on.
-    Now(Place),
-    /// What there is is not known until another list came through.
-    Broke(String),
-}
 
 /// Watches the workloads of all namespaces, for ever.
 #[must_use]

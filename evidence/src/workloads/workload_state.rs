@@ -5,8 +5,6 @@ use std::{collections::BTreeMap, fmt};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::time::saturating_add;
 
-use super::watch::{Change, Event};
-
 /// A kind of objects that is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -100,6 +98,27 @@ struct MemoryStore {
 #[derive(Clone, Debug)]
 pub struct WorkloadStates {
     kinds: BTreeMap<Kind, MemoryStore>,
+}
+
+/// What a watch brought.
+#[derive(Debug)]
+pub struct Event {
+    pub(super) kind: Kind,
+    pub(super) change: Change,
+}
+
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A list begins.
+    Begins,
+    /// It has this.
+    Listed(Place),
+    /// It came through whole.
+    Complete,
+    /// This is so from now on.
+    Now(Place),
+    /// What there is is not known until another list came through.
+    Broke(String),
 }
 
 impl Kind {

@@ -10,8 +10,8 @@ use super::super::{
     kinds::{Claim, Class, CronJob, DaemonSet, Deployment, Job, Pod, ReplicaSet, StatefulSet},
     partial_object::PartialObject,
     sample::Look,
-    watch::{Change, Event, place},
-    workload_state::WorkloadStates,
+    watch::place,
+    workload_state::{Change, Event, WorkloadStates},
 };
 
 fn take<K: PartialObject>(traces: &mut WorkloadStates) -> Timestamp {
