@@ -13,7 +13,7 @@ use common::{
     timings::signed,
 };
 
-use crate::{preflight::Permit, worker::Worker};
+use crate::{permit::Permit, worker::Worker};
 
 /// What is known of the request's fate.
 #[derive(Clone, Debug, PartialEq, Eq)]

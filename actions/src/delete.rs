@@ -16,8 +16,8 @@ use tracing::info;
 use crate::{
     apply::{self, Sent},
     outcome::{self, IntentState},
-    preflight::{self, Preflight},
-    switches,
+    permit::Preflight,
+    preflight, switches,
     worker::Worker,
 };
 

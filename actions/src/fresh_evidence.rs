@@ -19,8 +19,10 @@ use lifecycle::{
 };
 use tracing::debug;
 
-use crate::worker::Worker;
-use crate::{preflight::Preflight, switches::Refusal};
+use crate::{
+    permit::{Preflight, Refusal},
+    worker::Worker,
+};
 
 /// What a deletion rests on besides the namespace itself.
 #[derive(Debug, Default)]

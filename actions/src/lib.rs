@@ -10,11 +10,13 @@ mod admission_probe;
 mod apply;
 mod consumer;
 mod delete;
+mod dispatch;
 #[cfg(test)]
 mod fixture;
 mod fresh_evidence;
 mod notify;
 mod outcome;
+mod permit;
 mod preflight;
 pub mod program;
 mod switches;
@@ -97,7 +99,7 @@ async fn work(worker: &Worker, publisher: &mut Publisher, cancel: &CancellationT
         publisher.every(BUSY.min(heartbeat_interval));
         // Whatever came of it, the planner offers again what is still due: a failure must not bring the message back
         // at once.
-        let outcome = publisher.while_running(context, &body, worker.carry_out(&task)).await;
+        let outcome = publisher.while_running(context, &body, dispatch::carry_out(&worker, &task)).await;
         worker.end(outcome.is_ok());
         tasks.settled(delivery.ack()).await;
         if let Err(error) = outcome {

@@ -10,36 +10,17 @@ use common::{
 };
 use jiff::Timestamp;
 use lifecycle::{
-    Condition, LiveObject, Namespace, Policy, Record, Truth, decide, event::SkipReason, guards, object_guards,
-    plan::is_foretold, time::human_text,
+    Condition, LiveObject, Policy, Record, Truth, decide, event::SkipReason, guards, object_guards, plan::is_foretold,
+    time::human_text,
 };
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
     fresh_evidence::{cause, gather, objection, see},
-    switches::Refusal,
+    permit::{Permit, Preflight, Refusal},
     worker::Worker,
 };
-
-/// Everything an intent needs to say.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    pub(crate) namespace: Namespace,
-    pub(crate) evidence: Vec<Condition>,
-    pub(crate) evidence_at: Timestamp,
-    /// When that was, by the monotonic clock.
-    pub(crate) looked: Instant,
-    pub(crate) slot: String,
-    pub(crate) unannounced: Option<String>,
-}
-
-pub(crate) enum Preflight {
-    Go(Box<Permit>),
-    /// The world is not what the record says; whoever watches it will write that down.
-    NotNow,
-    Skip(Refusal),
-}
 
 /// Looks at everything once more, the namespace itself last.
 ///

@@ -1,18 +1,9 @@
 //! The switches: whether anything destructive may be done at all, now and by us.
 
 use common::{config::Settings, controls, holds};
-use jiff::Timestamp;
 use lifecycle::{Condition, event::SkipReason};
 
-use crate::worker::Worker;
-
-/// Why not.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) why: SkipReason,
-    pub(crate) detail: String,
-    pub(crate) not_before: Option<Timestamp>,
-}
+use crate::{permit::Refusal, worker::Worker};
 
 /// Asks every switch (docs/design/protocol.md section 2, step 2). Asked before the intent, and once more after it: a
 /// stop that was thrown in between has not seen the intent, but the intent's writer sees the stop.

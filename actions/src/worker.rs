@@ -10,11 +10,11 @@ use common::{
 };
 use evidence::ci::Sources;
 use jiff::Timestamp;
-use lifecycle::{Action, Actor, Task};
+use lifecycle::{Actor, Task};
 use serde_json::Value;
-use tracing::{Span, instrument};
+use tracing::Span;
 
-use crate::{admission_probe::AdmissionProbe, delete, notify};
+use crate::admission_probe::AdmissionProbe;
 
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -45,14 +45,6 @@ impl Worker {
             pipelines: Sources::default(),
             at: Mutex::default(),
             context,
-        }
-    }
-
-    #[instrument(name = "task", skip_all, fields(task.id = %task.id(), namespace.uid = %task.uid, namespace.name))]
-    pub(crate) async fn carry_out(&self, task: &Task) -> anyhow::Result<()> {
-        match task.action {
-            Action::Delete => delete::carry_out(self, task).await,
-            Action::Notify => notify::carry_out(self, task).await,
         }
     }
 

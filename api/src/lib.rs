@@ -40,13 +40,16 @@ pub struct Api {
     pub settings: watch::Receiver<Arc<Settings>>,
     /// What came of webhooks.
     hooks: Hooks,
+    /// The OpenAPI document of all routes, as JSON.
+    page: Arc<str>,
 }
 
 impl From<&Context> for Api {
     fn from(context: &Context) -> Self {
         let Context { store, queue, cluster, clock, settings, liveness, .. } = context.clone();
         let hooks = Hooks::default();
+        let page = openapi().to_json().expect("plain data serializes").into();
         liveness.register(|registry| hooks.register(registry));
-        Self { store, queue, cluster, clock, settings, hooks }
+        Self { store, queue, cluster, clock, settings, hooks, page }
     }
 }

@@ -9,7 +9,7 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
     middleware::{Next, from_fn, from_fn_with_state, map_response},
@@ -27,7 +27,6 @@ use crate::{
     access::{Access, Need, admit},
     limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
     metrics,
-    openapi::openapi,
     problem::Problem,
 };
 
@@ -113,8 +112,8 @@ async fn metrics_of(State(api): State<Api>, format: Format) -> Result<Response, 
     (status = 200, body = Object),
     crate::problem::Refusals,
 ))]
-async fn page() -> Response {
-    Json(openapi()).into_response()
+async fn page(State(api): State<Api>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], api.page.to_string()).into_response()
 }
 
 /// What is logged for the sake of a request names it.

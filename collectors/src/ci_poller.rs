@@ -6,8 +6,8 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     cache::Cache,
+    collector::SharedCollector,
     pipelines::{Answered, is_news},
-    reconcile::SharedCollector,
 };
 
 /// How many are asked at once.

@@ -11,6 +11,7 @@ mod args;
 mod cache;
 mod ci_events;
 mod ci_poller;
+mod collector;
 #[cfg(test)]
 mod fixture;
 mod health;

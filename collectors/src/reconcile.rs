@@ -1,9 +1,6 @@
 //! One namespace's turn: observe, decide, append, mirror, publish.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use common::{
     annotations,
@@ -19,7 +16,7 @@ use common::{
 use evidence::{health::checkup, namespace};
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
-    Actor, Check, Event, Namespace, Observation, Policy, Reading, Record, Status, Uid, decide,
+    Check, Event, Namespace, Observation, Policy, Reading, Record, Status, Uid, decide,
     decide::shown,
     event::{Gone, PolicyRef, Protected, StatusNotShown},
     health::{Health, Streak},
@@ -31,18 +28,14 @@ use lifecycle::{
     supersession::{Deployment, DeploymentGroup, Supersession, supersession},
     time::saturating_add,
 };
-use tokio::sync::{Mutex, Semaphore};
 use tracing::{info, instrument, warn};
 
 use crate::{
     cache::{CachedNamespace, Left},
-    kube_events::Events,
+    collector::Collector,
     log::log,
-    metrics::Checks,
-    pipelines::Pipelines,
-    record_markers::{Compared, Marks},
+    record_markers::Compared,
     recreated::deleted_before,
-    shard::Shard,
 };
 
 /// The most entries one turn writes: a history settles in far fewer.
@@ -61,26 +54,6 @@ const MAX_REASON_LENGTH: usize = 300;
 /// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
 /// hour in all.
 const LAG_BACKOFF: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
-
-/// What all turns of a collector share.
-#[derive(Debug)]
-pub(crate) struct Collector {
-    pub(crate) context: Context,
-    pub(crate) shard: Shard,
-    /// Whether it takes more than one turn for a namespace.
-    pub(crate) stays: bool,
-    pub(crate) actor: Actor,
-    pub(crate) events: Events,
-    /// What this store may have marked; read again when a mark does not belong to it.
-    pub(crate) markers: Mutex<Marks>,
-    /// Held by whoever asks the apiserver for the time, so that one asks for all.
-    pub(crate) asking: Mutex<()>,
-    /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
-    pub(crate) annotating: Semaphore,
-    pub(crate) health: crate::health::Health,
-    pub(crate) pipelines: Pipelines,
-    pub(crate) checks: Checks,
-}
 
 /// The name of a namespace, as far as it is known.
 fn name(seen: &CachedNamespace) -> Option<&str> {
@@ -664,9 +637,6 @@ fn is_timed(policy: Option<&Policy>, status: Status) -> bool {
         Status::Stale | Status::Cancelled | Status::Superseded => false,
     }
 }
-
-/// A collector as turns use it, shared.
-pub(crate) type SharedCollector = Arc<Collector>;
 
 #[cfg(test)]
 mod tests;

@@ -10,39 +10,23 @@ use common::{
     budget,
     controls::{self, MarkerReport, StoreMismatch},
     history::{Appended, append_named, load},
-    store::{Store, StoreError},
+    store::StoreError,
     timings::signed,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{
     Event, Keys, Namespace, Observation, Record,
     event::{RecordMarkerMismatched, RecordMarkerTrusted},
-    keys::{Mismatch, RECORD, RecordMarker, StoreIdentity},
+    keys::{Mismatch, RECORD, RecordMarker},
     record::Phase,
     time::{between, saturating_add},
 };
 use tracing::{error, warn};
 
-use crate::reconcile::Collector;
+use crate::collector::Collector;
 
 /// How long the number of managed namespaces is good for the share of them that puts the store in doubt.
 const COUNTED_FOR: SignedDuration = SignedDuration::from_mins(1);
-
-/// What a collector knows of the marks this store may have left.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    pub(crate) store_identity: StoreIdentity,
-    read_at: Option<Timestamp>,
-    managed: Option<(Timestamp, u64)>,
-}
-
-impl Marks {
-    /// # Errors
-    /// When the store is out of reach.
-    pub(crate) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self { store_identity: controls::store_identity(store).await?, ..Self::default() })
-    }
-}
 
 /// What the comparison of a mark led to.
 #[derive(Debug, Default)]

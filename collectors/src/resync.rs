@@ -10,7 +10,7 @@ use common::{
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::{Uid, record::Phase, time::saturating_add};
 
-use crate::reconcile::Collector;
+use crate::collector::Collector;
 
 /// How many snapshots or entries are read at once.
 const PAGE: usize = 500;

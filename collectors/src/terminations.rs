@@ -20,7 +20,7 @@ use lifecycle::{
 };
 use tracing::{debug, warn};
 
-use crate::{cache::Left, reconcile::Collector};
+use crate::{cache::Left, collector::Collector};
 
 /// How soon pods are listed again that could not be, at the latest.
 const RETRY_INTERVAL: SignedDuration = SignedDuration::from_mins(1);

@@ -146,7 +146,7 @@ async fn without_a_fence_the_intent_stays_open() {
         action: lifecycle::Action::Delete,
         cause_seq: 2,
     };
-    scene.worker.carry_out(&task).await.unwrap_err();
+    crate::dispatch::carry_out(&scene.worker, &task).await.unwrap_err();
     assert_eq!(scene.written().await, "intended");
     assert_eq!(scene.apiserver.asked().last(), Some(&Patch));
 }
