@@ -24,7 +24,7 @@ impl Events {
         malformed: &[Malformed],
     ) {
         let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
-        events.extend(malformed.iter().map(|wish| News::warning("MalformedWish", wish.to_string())));
+        events.extend(malformed.iter().map(|wish| News::warning("MalformedOverride", wish.to_string())));
         for news in events {
             self.0.tell(&namespace.name, &namespace.uid, news).await;
         }

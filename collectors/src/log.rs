@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_recorded_is_logged_as_a_sentence() {
-        let kept = |until: Option<&str>| json!({"wish": until, "until": until, "first_seen": until, "by": null, "reason": null});
+        let kept = |until: Option<&str>| json!({"requested": until, "until": until, "first_seen": until, "by": null, "reason": null});
         check("Kept", kept(Some("2026-08-17T12:00:00Z")), "is kept until 2026-08-17 12:00:00 UTC");
         check("Kept", kept(None), "is no longer kept");
         check("Protected", json!({"on": true}), "is protected");

@@ -50,15 +50,15 @@ pub struct Overview {
     pub mode: Mode,
     pub configuration: Configuration,
     /// The stop in force.
-    pub stop: Option<Decreed>,
+    pub stop: Option<ControlInForce>,
     /// The approval in force.
-    pub approval: Option<Decreed>,
+    pub approval: Option<ControlInForce>,
     /// The store mismatch that nobody answered.
-    pub mismatch: Option<Decreed>,
+    pub mismatch: Option<ControlInForce>,
     /// The hold in force: deletions that were accepted do not end, for a reason that holds every namespace, so the rest
     /// waits.
     #[serde(default)]
-    pub hold: Option<Decreed>,
+    pub hold: Option<ControlInForce>,
     /// Controllers that told lately that they lead, or told it last.
     pub controllers: Vec<Controller>,
     /// Who watches namespaces.
@@ -113,7 +113,7 @@ pub struct Configuration {
 /// What somebody recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Standing)]
-pub struct Decreed {
+pub struct ControlInForce {
     pub by: Actor,
     pub at: Timestamp,
     pub why: Option<String>,
@@ -270,10 +270,10 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
             in_force: in_force.map(|control| control.body.hash),
             here: settings.hash.clone(),
         },
-        stop: stop.map(Decreed::from),
-        approval: approval.map(Decreed::from),
-        mismatch: mismatch.map(Decreed::from),
-        hold: hold.map(Decreed::from),
+        stop: stop.map(ControlInForce::from),
+        approval: approval.map(ControlInForce::from),
+        mismatch: mismatch.map(ControlInForce::from),
+        hold: hold.map(ControlInForce::from),
         controllers,
         collectors: heartbeats.iter().filter_map(|heartbeat| collector(heartbeat, now)).collect(),
         outages: outages_of(&heartbeats, now),
@@ -295,26 +295,26 @@ pub async fn overview(store: &dyn Store, settings: &Settings, now: Timestamp) ->
     })
 }
 
-impl From<ControlRecord<Stop>> for Decreed {
+impl From<ControlRecord<Stop>> for ControlInForce {
     fn from(stop: ControlRecord<Stop>) -> Self {
         Self { by: stop.actor, at: stop.at, why: stop.body.reason, until: None }
     }
 }
 
-impl From<ControlRecord<Approval>> for Decreed {
+impl From<ControlRecord<Approval>> for ControlInForce {
     fn from(approval: ControlRecord<Approval>) -> Self {
         Self { by: approval.actor, at: approval.at, why: None, until: Some(approval.body.until) }
     }
 }
 
-impl From<ControlRecord<StoreMismatch>> for Decreed {
+impl From<ControlRecord<StoreMismatch>> for ControlInForce {
     fn from(mismatch: ControlRecord<StoreMismatch>) -> Self {
         let StoreMismatch { namespace, why } = mismatch.body;
         Self { by: mismatch.actor, at: mismatch.at, why: Some(format!("namespace `{namespace}`: {why}")), until: None }
     }
 }
 
-impl From<ControlRecord<Hold>> for Decreed {
+impl From<ControlRecord<Hold>> for ControlInForce {
     fn from(hold: ControlRecord<Hold>) -> Self {
         Self { by: hold.actor, at: hold.at, why: Some(hold.body.to_string()), until: None }
     }

@@ -151,11 +151,11 @@ fn keep_or_protect(
     }
     let requested = overrides::keep(namespace, &policy.keys);
     let known = record.kept.as_ref();
-    if requested.as_ref().map(|request| &request.text) == known.and_then(|kept| kept.wish.as_ref()) {
+    if requested.as_ref().map(|request| &request.text) == known.and_then(|kept| kept.requested.as_ref()) {
         return None;
     }
     let Some(request) = requested else {
-        return Some(Event::Kept(Kept { wish: None, until: None, first_seen: None, by: None, reason: None }));
+        return Some(Event::Kept(Kept { requested: None, until: None, first_seen: None, by: None, reason: None }));
     };
     if !is_timed {
         return None;
@@ -167,7 +167,7 @@ fn keep_or_protect(
         .map_or(now, |first_seen| first_seen.min(now));
     Some(Event::Kept(Kept {
         until: Some(overrides::keep_end(&request, first_seen, policy.max_keep)),
-        wish: Some(request.text),
+        requested: Some(request.text),
         first_seen: Some(first_seen),
         by: request.by,
         reason: request.reason,

@@ -433,7 +433,7 @@ fn object_keep(policy: &Policy, record: &Record, namespace: &Namespace, now: Tim
     let Some(request) = overrides::keep(namespace, &policy.keys) else {
         return clear("it carries no `keep_until`");
     };
-    let recorded = record.kept.as_ref().filter(|kept| kept.wish.as_ref() == Some(&request.text));
+    let recorded = record.kept.as_ref().filter(|kept| kept.requested.as_ref() == Some(&request.text));
     // Where this request is not recorded yet, its time has only begun.
     let until =
         recorded.and_then(|kept| kept.until).unwrap_or_else(|| overrides::keep_end(&request, now, policy.max_keep));
@@ -467,7 +467,8 @@ mod tests {
     fn a_keep_of_which_nobody_recorded_the_end_stands() {
         let mut record = Record::new(Uid::new("a"));
         assert_eq!(kept(&record, Timestamp::MAX).0, Verdict::Clear);
-        record.kept = Some(Kept { wish: Some("always".into()), until: None, first_seen: None, by: None, reason: None });
+        record.kept =
+            Some(Kept { requested: Some("always".into()), until: None, first_seen: None, by: None, reason: None });
         assert_eq!(kept(&record, Timestamp::MAX).0, Verdict::Waits(None));
     }
 

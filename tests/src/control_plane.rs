@@ -232,7 +232,7 @@ impl ControlPlane {
         &self.place.binaries
     }
 
-    /// File with the certificate of the authority that vouches for the apiserver.
+    /// File with the certificate of the authority that signs the certificate of the apiserver.
     #[must_use]
     pub fn authority(&self) -> &Path {
         &self.place.authority

@@ -19,7 +19,7 @@ pub const PROGRAM: &str = "nsm";
 pub const ROLES: [&str; 5] = ["action", "action-controller", "api", "collect-controller", "collector"];
 /// Who they run as: nobody that any machine knows.
 pub const USER: u32 = 65532;
-/// What the processes of the tests' image wait for, where an installation waits half a minute and more. The rules that the oracle judges by
+/// What the processes of the tests' image wait for, where an installation waits half a minute and more. The rules that the audit checker judges by
 /// are those of a release.
 const TIMINGS: &str = "tail_interval=2s,reoffer_interval=2s,schedule_grace=2s,watch_timeout=10s,hand_over_overlap=5s,heartbeat_interval=2s,\
     recheck_interval=2s,config_retry_interval=2s,admission_retry_interval=2s,pod_start_grace=5s";

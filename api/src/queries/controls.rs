@@ -1,8 +1,8 @@
-//! What people decree for all namespaces: stop, resume, approve, vouch.
+//! What people control for all namespaces: stop, resume, approve, trust the store.
 
 use common::{
     controls,
-    status::Decreed as Standing,
+    status::ControlInForce as Standing,
     stop::{EmergencyStop, Unchanged},
     store::{Store, StoreError},
 };
@@ -11,10 +11,10 @@ use lifecycle::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What was decreed.
+/// What a control did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopState {
-    /// `stop`, `resume`, `approve` or `vouch`.
+    /// `stop`, `resume`, `approve` or `trust_store`.
     pub control: Kind,
     pub by: Actor,
     pub at: Timestamp,
@@ -24,15 +24,15 @@ pub struct StopState {
     pub fenced: Vec<String>,
     /// Those whose deletion may still happen or had been accepted before, and why.
     pub not_fenced: Vec<String>,
-    /// What else could not be done, and why. The decree holds all the same.
+    /// What else could not be done, and why. The control holds all the same.
     pub failed: Vec<String>,
     /// The stop that was taken back.
     pub ended: Option<Standing>,
     /// Whether the admission policy that refuses deletions was in force until now.
     pub unbound: bool,
-    /// The doubt about the store: as it stands at an approval, and as it was answered when somebody vouches.
+    /// The store mismatch: as it stands at an approval, and as it was answered when somebody trusts the store.
     pub mismatch: Option<Standing>,
-    /// The namespaces, the first of them, whose marks did not agree with their histories until somebody vouched.
+    /// The namespaces, the first of them, whose marks did not agree with their histories until somebody trusted the store.
     #[serde(default)]
     pub markers: Vec<String>,
 }
@@ -40,18 +40,18 @@ pub struct StopState {
 /// The most namespaces that are named.
 const MAX_NAMED: usize = 100;
 
-/// Which decree.
+/// Which control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Stop,
     Resume,
     Approve,
-    Vouch,
+    TrustStore,
 }
 
 impl StopState {
-    /// A decree of which nothing more is to be told.
+    /// A control of which nothing more is to be told.
     #[must_use]
     pub fn new(control: Kind, by: &Actor, at: Timestamp) -> Self {
         Self {
@@ -81,14 +81,14 @@ impl StopState {
 /// # Errors
 /// When nothing is known to be stopped.
 pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
-    let mut decreed = StopState::new(Kind::Stop, board.actor, board.clock.now());
+    let mut outcome = StopState::new(Kind::Stop, board.actor, board.clock.now());
     let activated = board.throw(reason).await?;
     let before = |name| format!("{name}: its deletion had been accepted before the stop");
     let unknown = |(name, why)| format!("{name}: {why}");
-    decreed.not_fenced = activated.accepted.into_iter().map(before).collect();
-    decreed.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
-    (decreed.fenced, decreed.failed) = (activated.fenced, activated.failed);
-    Ok(decreed)
+    outcome.not_fenced = activated.accepted.into_iter().map(before).collect();
+    outcome.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
+    (outcome.fenced, outcome.failed) = (activated.fenced, activated.failed);
+    Ok(outcome)
 }
 
 /// Lets deletions go on.
@@ -96,10 +96,10 @@ pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<S
 /// # Errors
 /// When they are not known to.
 pub async fn resume(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
-    let mut decreed = StopState::new(Kind::Resume, board.actor, board.clock.now());
+    let mut outcome = StopState::new(Kind::Resume, board.actor, board.clock.now());
     let back = board.release(reason).await?;
-    (decreed.ended, decreed.unbound) = (back.stop.map(Standing::from), back.was_bound);
-    Ok(decreed)
+    (outcome.ended, outcome.unbound) = (back.stop.map(Standing::from), back.was_bound);
+    Ok(outcome)
 }
 
 /// Lets unannounced deletions exceed their limit for a length of time.
@@ -112,21 +112,21 @@ pub async fn approve(
     period: SignedDuration,
     now: Timestamp,
 ) -> Result<StopState, StoreError> {
-    let mut decreed = StopState::new(Kind::Approve, actor, now);
-    decreed.until = Some(controls::approve(store, actor, period, now).await?);
-    decreed.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
-    Ok(decreed)
+    let mut outcome = StopState::new(Kind::Approve, actor, now);
+    outcome.until = Some(controls::approve(store, actor, period, now).await?);
+    outcome.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
+    Ok(outcome)
 }
 
-/// Vouches that this store is the right one.
+/// Trusts that this store is the right one.
 ///
 /// # Errors
 /// When it is not known to be durable.
 pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
-    let mut decreed = StopState::new(Kind::Vouch, actor, now);
+    let mut outcome = StopState::new(Kind::TrustStore, actor, now);
     if let Some(trusted) = controls::trust_store(store, actor, now).await? {
-        decreed.mismatch = trusted.mismatch.map(Standing::from);
-        decreed.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
+        outcome.mismatch = trusted.mismatch.map(Standing::from);
+        outcome.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
     }
-    Ok(decreed)
+    Ok(outcome)
 }

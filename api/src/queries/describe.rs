@@ -117,7 +117,7 @@ fn kept(kept: &Kept) -> String {
     };
     let by = kept.by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
     let reason = kept.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-    let asked = kept.wish.as_deref().and_then(lifecycle::time::parse);
+    let asked = kept.requested.as_deref().and_then(lifecycle::time::parse);
     let cut = match asked {
         Some(asked) if asked > until => format!(" (asked for until {}, the policy allows less)", human_text(asked)),
         Some(_) => String::new(),
@@ -207,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_told() {
-        let kept = |wish: Option<&str>, by: Option<&str>| {
-            let until = wish.map(|_| at("12:00:00"));
-            json!({"wish": wish, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")})
+    fn requests_are_told() {
+        let kept = |requested: Option<&str>, by: Option<&str>| {
+            let until = requested.map(|_| at("12:00:00"));
+            json!({"requested": requested, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")})
         };
         check(
             "Kept",

@@ -3,7 +3,7 @@
 use common::{
     config::Settings,
     controls, holds,
-    status::Decreed as Standing,
+    status::ControlInForce as Standing,
     store::{Store, StoreError},
 };
 use jiff::Timestamp;
@@ -40,7 +40,7 @@ pub struct Listing {
     pub next: Option<String>,
     /// The stop in force.
     pub stop: Option<Standing>,
-    /// The doubt about the store that nobody answered: nothing is deleted.
+    /// The store mismatch that nobody answered: nothing is deleted.
     pub mismatch: Option<Standing>,
     /// The hold in force: deletions that were accepted do not end, so the rest waits.
     #[serde(default)]

@@ -251,7 +251,11 @@ mod tests {
 
     fn kept(until: &str) -> (&'static str, &'static str, Value) {
         let until = at(until);
-        ("09:00:00", "Kept", json!({"wish": until, "until": until, "first_seen": until, "by": null, "reason": null}))
+        (
+            "09:00:00",
+            "Kept",
+            json!({"requested": until, "until": until, "first_seen": until, "by": null, "reason": null}),
+        )
     }
 
     #[test]

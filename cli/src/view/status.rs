@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use common::{
     heartbeat::{JobRetry, Outage},
-    status::{ChannelLine, Collector, Controller, Decreed, Overview},
+    status::{ChannelLine, Collector, ControlInForce, Controller, Overview},
 };
 use jiff::Timestamp;
 use lifecycle::{Status, channel::ChannelState};
@@ -27,7 +27,7 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
     line("configuration", configuration(page));
     line("deletions", deletions(page));
     if let Some(approval) = &page.approval {
-        line("approved", format!("unannounced deletions beyond their limit, by {}", decreed(approval, now)));
+        line("approved", format!("unannounced deletions beyond their limit, by {}", control_in_force(approval, now)));
     }
     all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none has reported");
     let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|trouble| (&it.role, trouble)));
@@ -128,17 +128,17 @@ fn configuration(page: &Overview) -> String {
 
 fn deletions(page: &Overview) -> String {
     match (&page.stop, &page.mismatch, &page.hold) {
-        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
+        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", control_in_force(stop, page.at)),
         (None, Some(mismatch), _) => {
-            let found = decreed(mismatch, page.at);
+            let found = control_in_force(mismatch, page.at);
             format!("{BAD}none, for this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
         }
-        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", decreed(hold, page.at)),
+        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", control_in_force(hold, page.at)),
         (None, None, None) => format!("{GOOD}not stopped{GOOD:#}"),
     }
 }
 
-fn decreed(it: &Decreed, now: Timestamp) -> String {
+fn control_in_force(it: &ControlInForce, now: Timestamp) -> String {
     let until = it.until.map_or(String::new(), |until| format!(", until {}", both(until, now)));
     let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
     format!("{} at {}{until}{why}", it.by, both(it.at, now))
@@ -323,11 +323,11 @@ pub(crate) mod tests {
     #[test]
     fn deletions_that_are_held_are_told_with_why_unless_somebody_stopped_them() {
         let mut page = calm();
-        let decreed = |why: &str| {
+        let in_force = |why: &str| {
             let (by, at) = (Actor::role("action-controller", "pod-a.1"), at("10:00:00"));
-            Some(Decreed { by, at, why: Some(why.to_owned()), until: None })
+            Some(ControlInForce { by, at, why: Some(why.to_owned()), until: None })
         };
-        page.hold = decreed("the deletions of `ci-1` do not end");
+        page.hold = in_force("the deletions of `ci-1` do not end");
         let deletions = |page: &Overview| {
             let text = plain(page);
             text.lines().find(|line| line.starts_with("deletions")).unwrap().to_owned()
@@ -335,7 +335,7 @@ pub(crate) mod tests {
         let held = deletions(&page);
         assert!(held.contains("held by action-controller/pod-a.1"), "{held}");
         assert!(held.ends_with(": the deletions of `ci-1` do not end"), "{held}");
-        page.stop = decreed("a look");
+        page.stop = in_force("a look");
         assert!(deletions(&page).contains("stopped by"), "{}", deletions(&page));
     }
 
@@ -343,8 +343,9 @@ pub(crate) mod tests {
     fn what_is_wrong_is_told_with_since_when_and_why() {
         let by = Actor::person("bob");
         let mut page = calm();
-        page.stop = Some(Decreed { by: by.clone(), at: at("10:00:00"), why: Some("maintenance".into()), until: None });
-        page.approval = Some(Decreed { by, at: at("09:30:00"), why: None, until: Some(at("10:30:00")) });
+        page.stop =
+            Some(ControlInForce { by: by.clone(), at: at("10:00:00"), why: Some("maintenance".into()), until: None });
+        page.approval = Some(ControlInForce { by, at: at("09:30:00"), why: None, until: Some(at("10:30:00")) });
         page.configuration.here = "decaf".into();
         page.controllers[0].alive = false;
         page.controllers[0].retries = vec![JobRetry {

@@ -156,7 +156,7 @@ async fn a_wish_that_cannot_be_read_is_told_of_once_and_by_date() {
     for _ in 0..3 {
         scene.collect(SWEEP).await;
     }
-    let note = the_one(&scene, "Warning", "MalformedWish");
+    let note = the_one(&scene, "Warning", "MalformedOverride");
     // Thirty days after the beginning.
     says(&note, &["expires_at: 2027-13-01", "cannot be read", "an end at 2027-02-14 08:00:00 UTC", "`max_keep`"]);
     let kinds = scene.kinds(UID).await;
@@ -170,21 +170,21 @@ async fn a_key_that_counts_for_nothing_is_told_of_by_whoever_comes_next_and_once
     scene.collect(SWEEP).await;
     scene.apiserver.annotate("TTL", "2d");
     scene.collect(SWEEP).await;
-    says(&the_one(&scene, "Warning", "MalformedWish"), &["TTL: 2d", "counts as nothing"]);
+    says(&the_one(&scene, "Warning", "MalformedOverride"), &["TTL: 2d", "counts as nothing"]);
     scene.collect(SWEEP).await;
     scene.collect_while(RESIDENT, sleep(Duration::from_secs(60))).await;
     scene.collect(SWEEP).await;
-    the_one(&scene, "Warning", "MalformedWish");
+    the_one(&scene, "Warning", "MalformedOverride");
     scene.apiserver.annotate("TTL", "3d");
     scene.collect(SWEEP).await;
-    assert_eq!(scene.apiserver.events("MalformedWish").len(), 2);
+    assert_eq!(scene.apiserver.events("MalformedOverride").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_nearly_right_is_told_of_with_the_right_one() {
     for (key, value, counts_as) in [
-        ("keep-until", "2027-01-16", "a wish to keep until 2027-01-17 00:00:00 UTC"),
-        ("keepUntil", "Friday", "a wish to keep until 2027-02-14 08:00:00 UTC, the longest allowed"),
+        ("keep-until", "2027-01-16", "a request to keep until 2027-01-17 00:00:00 UTC"),
+        ("keepUntil", "Friday", "a request to keep until 2027-02-14 08:00:00 UTC, the longest allowed"),
         ("protected", "false", "a protection"),
         ("TTL", "2d", "nothing"),
     ] {
@@ -192,7 +192,7 @@ async fn a_key_that_is_nearly_right_is_told_of_with_the_right_one() {
         scene.apiserver.annotate(key, value);
         scene.collect(SWEEP).await;
         scene.collect(SWEEP).await;
-        let note = the_one(&scene, "Warning", "MalformedWish");
+        let note = the_one(&scene, "Warning", "MalformedOverride");
         let right = match key {
             "protected" => "protect",
             "TTL" => "ttl",
@@ -208,11 +208,11 @@ async fn a_key_that_counts_for_nothing_is_told_of_when_it_is_written() {
     let scene = Scene::new().await;
     let written = async {
         scene.is_written(UID, "StatusShown").await;
-        assert_eq!(scene.apiserver.events("MalformedWish"), []);
+        assert_eq!(scene.apiserver.events("MalformedOverride"), []);
         scene.apiserver.annotate("expires-at", "2027-02-01");
         sleep(Duration::from_secs(1_800)).await;
     };
     scene.collect_while(RESIDENT, written).await;
     scene.collect(SWEEP).await;
-    says(&the_one(&scene, "Warning", "MalformedWish"), &["expires-at: 2027-02-01", "counts as nothing"]);
+    says(&the_one(&scene, "Warning", "MalformedOverride"), &["expires-at: 2027-02-01", "counts as nothing"]);
 }

@@ -1,6 +1,6 @@
 //! A store that many processes share: a database of a server that speaks the protocol of MongoDB.
 //!
-//! Collections: `entries` (the histories), `namespaces` (snapshots), `observations`, `notes`, `slots`, `waves` and `controls`
+//! Collections: `entries` (the histories), `namespaces` (snapshots), `observations`, `notes`, `slots`, `budget.unannounced` and `controls`
 //! (claims), `workers` (heartbeats), `meta` (the layout). Everything rests on one thing alone, the insert under an id of the writer's
 //! choice: no transaction, no update that decides, no index that is unique besides the one on `_id`.
 

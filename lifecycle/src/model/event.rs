@@ -172,7 +172,7 @@ pub enum MovedBy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The annotation's text; `None`: the request was withdrawn.
-    pub wish: Option<String>,
+    pub requested: Option<String>,
     /// Until when it holds, after the cap.
     pub until: Option<Timestamp>,
     /// When this run of keep requests began; the cap counts from here.

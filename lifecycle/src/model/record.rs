@@ -388,7 +388,7 @@ impl Record {
             }
             Event::Kept(kept) => {
                 let before = self.expected_ends();
-                self.kept = kept.wish.is_some().then(|| kept.clone());
+                self.kept = kept.requested.is_some().then(|| kept.clone());
                 if self.expected_ends() != before {
                     self.deadline_set_by = entry.seq;
                 }

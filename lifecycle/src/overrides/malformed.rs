@@ -124,11 +124,11 @@ impl Known<'_> {
     }
 
     fn keep(&self, text: &str) -> String {
-        let Some(policy) = self.policy else { return "a wish to keep for the longest allowed".to_owned() };
+        let Some(policy) = self.policy else { return "a request to keep for the longest allowed".to_owned() };
         let longest = saturating_add(self.recorded.kept_since.unwrap_or(self.now), policy.max_keep);
         match parse(text) {
-            Some(until) => format!("a wish to keep until {}", human_text(until.min(longest))),
-            None => format!("a wish to keep until {}, the longest allowed", human_text(longest)),
+            Some(until) => format!("a request to keep until {}", human_text(until.min(longest))),
+            None => format!("a request to keep until {}, the longest allowed", human_text(longest)),
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) fn intent_of<'a>(history: &'a History, delete: &NamespaceDelete) -> O
 fn judge_one(run: &Run, delete: &NamespaceDelete, history: &History, intent: &Entry, found: &mut Vec<Violation>) {
     let what = format!("the deletion of `{}` by entry {}", delete.namespace, intent.seq);
     allowed(delete, history, intent, &what, found);
-    wished(delete, history, intent, &what, found);
+    requested(delete, history, intent, &what, found);
 
     let waited = delete.received_at.duration_since(intent.at);
     if waited > HAND_OVER + run.faults.frozen {
@@ -105,7 +105,7 @@ fn allowed(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &s
 }
 
 /// Whether the owner wrote on the namespace that it is to stay, whatever the history knows of that.
-fn wished(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &str, found: &mut Vec<Violation>) {
+fn requested(delete: &NamespaceDelete, history: &History, intent: &Entry, what: &str, found: &mut Vec<Violation>) {
     let written = |key: &str| delete.annotations.get(&format!("{PREFIX}{key}")).map(String::as_str);
     for (key, text) in &delete.annotations {
         match key.strip_prefix(PREFIX).map(letters).as_deref() {

@@ -41,7 +41,7 @@ pub struct Entry {
     pub data: Value,
 }
 
-/// A number somebody has in a group: a slot, or a decree.
+/// A number somebody has in a group: a slot, or a control record.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Claim {
     pub kind: String,

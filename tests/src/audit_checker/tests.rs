@@ -199,8 +199,8 @@ fn s4_nobody_judges_while_an_intent_is_open() {
 
 #[test]
 fn s5_what_is_kept_is_not_deleted() {
-    check(&["S5"], |story| story.insert(INTENDED, 600, "Kept", json!({"wish": "x", "until": at(900)})));
-    check(&[], |story| story.insert(INTENDED, 600, "Kept", json!({"wish": "x", "until": at(601)})));
+    check(&["S5"], |story| story.insert(INTENDED, 600, "Kept", json!({"requested": "x", "until": at(900)})));
+    check(&[], |story| story.insert(INTENDED, 600, "Kept", json!({"requested": "x", "until": at(601)})));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn s6_each_deletion_has_a_slot_of_its_own_in_its_window() {
 }
 
 #[test]
-fn s7_what_nobody_could_foresee_needs_a_wave_or_an_approval() {
+fn s7_what_nobody_could_foresee_needs_a_slot_or_an_approval() {
     let late = |story: &mut Story| story.entries[ADOPTED]["at"] = json!(at(301));
     check(&["S7"], late);
     check(&["S7"], |story| {
@@ -284,7 +284,7 @@ fn warn(story: &mut Story) {
     story.insert(STALE + 1, 201, "NoticeSent", json!({"of": 3}));
 }
 
-/// As [`warn`], but the notice could not be delivered, which the deletion says, and waits its turn in a wave for.
+/// As [`warn`], but the notice could not be delivered, which the deletion says, and waits its turn in the limit for.
 fn give_up(story: &mut Story) {
     warn(story);
     story.entries[STALE + 1]["kind"] = json!("NoticeUndeliverable");
@@ -387,7 +387,7 @@ fn s9_who_was_not_told_is_not_said_to_be_told() {
 }
 
 #[test]
-fn s7_what_was_announced_to_nobody_needs_a_wave() {
+fn s7_what_was_announced_to_nobody_needs_a_slot() {
     check(&["S7"], |story| {
         give_up(story);
         story.data(INTENDED + 2)["unannounced"] = Value::Null;

@@ -1,7 +1,7 @@
 //! The program as people run it: `nsm` as a process against a real apiserver, with real time, signals and faults.
 //!
 //! Each test is a [`story`](harness::story): an installation of its own (policy, store file, namespaces with a label that
-//! nobody else has) on a control plane that most of them share. However it went, the story ends before the oracle, which
+//! nobody else has) on a control plane that most of them share. However it went, the story ends before the audit checker, which
 //! holds everything that happened to its namespaces against the rules of safety.
 //!
 //! That nothing happens is never shown by waiting: it is shown by something else that did happen and came later.

@@ -85,7 +85,7 @@ pub(crate) struct Judge {
     approved_until: Option<Timestamp>,
     /// When the stop that holds was acknowledged, and whom it could not fence.
     stopped: Option<(Duration, BTreeSet<String>)>,
-    /// Since when a run of wishes to keep lasts, by uid, and until when the last one goes.
+    /// Since when a run of requests to keep lasts, by uid, and until when the last one goes.
     keeps: BTreeMap<String, (Timestamp, Timestamp)>,
     sent_notices: BTreeMap<String, u64>,
     /// The ids of notices that were refused for their form.
@@ -154,9 +154,9 @@ impl Judge {
     }
 
     /// Somebody asks to keep a namespace until then.
-    pub(crate) fn wished(&mut self, uid: &str, now: Timestamp, until: Timestamp) {
+    pub(crate) fn requested(&mut self, uid: &str, now: Timestamp, until: Timestamp) {
         let run = self.keeps.entry(uid.to_owned()).or_insert((now, until));
-        // A wish that was taken back for a moment may not have been seen to be.
+        // A request that was taken back for a moment may not have been seen to be.
         if run.1 + SignedDuration::from_hours(1) <= now {
             run.0 = now;
         }

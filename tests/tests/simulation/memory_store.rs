@@ -160,7 +160,7 @@ impl Store for MemoryStore {
     async fn forget_claims(&self, kind: ClaimKind, before: &str, limit: usize) -> Result<usize> {
         if kind == ClaimKind::Controls {
             let doing = format!("forget {} before `{before}`", kind.as_str());
-            return Err(StoreError::Refused { doing, why: "decrees are kept for ever".to_owned() });
+            return Err(StoreError::Refused { doing, why: "control records are kept for ever".to_owned() });
         }
         let mut documents = self.read();
         let range = (kind, String::new(), 0)..(kind, before.to_owned(), 0);

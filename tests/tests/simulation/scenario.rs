@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::actions::{deeds, elsewhere, forge, late, pause, strip};
+use self::actions::{elsewhere, forge, late, pause, steps, strip};
 pub(crate) use self::{
     actions::ScenarioStep,
     deployments::Deployments,
@@ -48,7 +48,7 @@ pub(crate) struct Scenario {
     pub(crate) dies_every: Option<u64>,
     /// How long deleted namespaces take to go.
     pub(crate) ends_after: Duration,
-    pub(crate) deeds: Vec<(When, ScenarioStep)>,
+    pub(crate) steps: Vec<(When, ScenarioStep)>,
 }
 
 /// A configuration.
@@ -193,7 +193,7 @@ impl Scenario {
             pipelines: None,
             dies_every: dice.happens(300).then(|| dice.between(3, 90)),
             ends_after: Duration::from_secs(dice.one_of(&[0, 1, 5, 30, 100])),
-            deeds: deeds(&mut dice, cast.len(), machines, troubled_for)
+            steps: steps(&mut dice, cast.len(), machines, troubled_for)
                 .into_iter()
                 .chain(pause(seed, machines))
                 .chain(late(seed, machines))
@@ -203,18 +203,18 @@ impl Scenario {
             cast,
         };
         scenario.add();
-        if let Some(deed) = elsewhere(seed, machines, troubled_for) {
+        if let Some(step) = elsewhere(seed, machines, troubled_for) {
             // Without the namespace that stands for the cluster nothing would begin any more.
             let system = scenario.cast.iter().position(|member| member.name == "kube-system");
-            scenario.deeds.retain(|(_, deed)| !matches!(deed, ScenarioStep::Remove(who) if Some(*who) == system));
-            scenario.deeds.push(deed);
+            scenario.steps.retain(|(_, step)| !matches!(step, ScenarioStep::Remove(who) if Some(*who) == system));
+            scenario.steps.push(step);
         }
         scenario
     }
 
     /// Whether some process is started against another cluster, so that each looks which cluster it is.
     pub(crate) fn moves(&self) -> bool {
-        self.deeds.iter().any(|(_, deed)| matches!(deed, ScenarioStep::Elsewhere(..)))
+        self.steps.iter().any(|(_, step)| matches!(step, ScenarioStep::Elsewhere(..)))
     }
 
     /// Adds what stories came to be about later, thrown apart from all else: what the story of a seed was before, it still
@@ -236,20 +236,20 @@ impl Scenario {
         self.variants.iter_mut().for_each(|variant| variant.ttl *= longer);
         self.cast.iter_mut().filter(|member| member.name != "kube-system").for_each(|member| member.age %= 300);
         if self.deployments.is_some() {
-            let (cast, deeds) = deployments::play(self.seed, self.troubled_for, self.cast.len());
+            let (cast, steps) = deployments::play(self.seed, self.troubled_for, self.cast.len());
             self.cast.extend(cast);
-            self.deeds.extend(deeds);
+            self.steps.extend(steps);
         }
         if let Some((mut asked, deployments)) = asked {
-            let (cast, deeds) = asked.play(self.seed, self.troubled_for, self.cast.len());
+            let (cast, steps) = asked.play(self.seed, self.troubled_for, self.cast.len());
             self.cast.extend(cast);
-            self.deeds.extend(deeds);
+            self.steps.extend(steps);
             self.weather.outages.extend(&asked.outages);
             (self.pipelines, self.deployments) = (Some(asked), Some(deployments));
         }
         if let Some(health) = &self.health {
             self.weather.outages.extend(&health.outages);
-            self.deeds.extend(health::deeds(self.seed, self.troubled_for, &self.cast));
+            self.steps.extend(health::steps(self.seed, self.troubled_for, &self.cast));
         }
     }
 }

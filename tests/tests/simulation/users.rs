@@ -29,11 +29,11 @@ const AGAIN: Duration = Duration::from_secs(2);
 const UNREADABLE: &str = "1.";
 
 /// Does something, at a step that is about the namespace of this name, or none.
-pub(crate) fn perform(world: &Arc<World>, about: &str, deed: ScenarioStep) {
+pub(crate) fn perform(world: &Arc<World>, about: &str, step: ScenarioStep) {
     let it = world.scenario.cast.iter().position(|member| member.name == about).unwrap_or(0);
-    let deed = deed.about(it);
-    world.count(&format!("deed: {}", format!("{deed:?}").split('(').next().unwrap_or_default()));
-    match deed {
+    let step = step.about(it);
+    world.count(&format!("step: {}", format!("{step:?}").split('(').next().unwrap_or_default()));
+    match step {
         ScenarioStep::Protect(who) => annotate(world, who, "protect", Some("yes".to_owned())),
         ScenarioStep::Unprotect(who) => annotate(world, who, "protect", None),
         ScenarioStep::Keep(who, seconds) => keep(world, who, Some(seconds)),
@@ -172,7 +172,7 @@ fn keep(world: &World, who: usize, seconds: Option<u64>) {
     let Ok(uid) = uid else { return };
     let until = seconds.map(|seconds| whole(world) + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)));
     match until {
-        Some(until) => world.judge().wished(&uid, world.now(), until),
+        Some(until) => world.judge().requested(&uid, world.now(), until),
         None => world.judge().unwished(&uid, world.now()),
     }
     annotate(world, who, "keep_until", until.map(|until| until.to_string()));

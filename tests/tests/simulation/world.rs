@@ -57,7 +57,7 @@ pub(crate) struct World {
     calm: AtomicBool,
     clocks: Mutex<Vec<Vec<(Duration, i64)>>>,
     counts: Mutex<BTreeMap<Moment, u64>>,
-    deeds: Mutex<Vec<(When, ScenarioStep)>>,
+    steps: Mutex<Vec<(When, ScenarioStep)>>,
     lives: Mutex<Vec<CancellationToken>>,
     frozen: Mutex<Vec<Option<Instant>>>,
     /// Until when watches hear of nothing.
@@ -95,7 +95,7 @@ impl World {
             calm: AtomicBool::new(false),
             clocks: Mutex::new(vec![vec![(Duration::ZERO, 0)]; machines]),
             counts: Mutex::default(),
-            deeds: Mutex::new(scenario.deeds.clone()),
+            steps: Mutex::new(scenario.steps.clone()),
             lives: Mutex::new((0..machines).map(|_| CancellationToken::new()).collect()),
             frozen: Mutex::new(vec![None; machines]),
             lags: Mutex::new(None),
@@ -191,9 +191,9 @@ impl World {
         self.perform("", |when| matches!(when, When::At(at) if at <= elapsed));
     }
 
-    /// When the next deed is due.
+    /// When the next step is due.
     pub(crate) fn next_deed(&self) -> Option<Duration> {
-        lock(&self.deeds).iter().filter_map(|(when, _)| if let When::At(at) = when { Some(*at) } else { None }).min()
+        lock(&self.steps).iter().filter_map(|(when, _)| if let When::At(at) = when { Some(*at) } else { None }).min()
     }
 
     fn perform(self: &Arc<Self>, about: &str, is_due: impl Fn(When) -> bool) {
@@ -201,13 +201,13 @@ impl World {
             return;
         }
         let due: Vec<_> = {
-            let mut deeds = lock(&self.deeds);
-            let (due, rest) = deeds.drain(..).partition(|(when, _)| is_due(*when));
-            *deeds = rest;
+            let mut steps = lock(&self.steps);
+            let (due, rest) = steps.drain(..).partition(|(when, _)| is_due(*when));
+            *steps = rest;
             due
         };
-        for (_, deed) in due {
-            users::perform(self, about, deed);
+        for (_, step) in due {
+            users::perform(self, about, step);
         }
     }
 

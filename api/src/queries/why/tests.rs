@@ -11,14 +11,15 @@ use super::{
     *,
 };
 
-/// What is told of these annotations at 10 o'clock; the wish to keep was first seen at 9, and what cannot be read as an end at 8.
+/// What is told of these annotations at 10 o'clock; the request to keep was first seen at 9, and what cannot be read as an end at 8.
 fn malformed(written: &[(&str, &str)]) -> Vec<String> {
     let policies = policies(Mode::Enforce, &json!({"max_keep": "1d"}));
     let policy = policies.iter().next().unwrap();
     let (time, kind, mut data) = adopted(&policies);
     data["deadline"] = json!({"at": at("12:00:00"), "by": {"source": "expires_at", "text": "x"},
         "unreadable": {"since": at("08:00:00")}});
-    let kept = json!({"wish": "x", "until": at("12:00:00"), "first_seen": at("09:00:00"), "by": null, "reason": null});
+    let kept =
+        json!({"requested": "x", "until": at("12:00:00"), "first_seen": at("09:00:00"), "by": null, "reason": null});
     let record = record(&[(time, kind, data), ("09:00:00", "Kept", kept)]);
     let next = NextStep { what: String::new(), at: None };
     let mut why = Why::of(&record, &policies.keys, Vec::new(), next, at("10:00:00"));
@@ -42,7 +43,7 @@ fn what_nobody_can_read_is_told_with_what_it_counts_as_by_date() {
                  `max_keep` of policy `ci` from when it was first seen; {instant}"
             ),
             format!(
-                "annotation `{us}/keep_until: Friday` cannot be read and counts as a wish to keep until 2026-08-18 \
+                "annotation `{us}/keep_until: Friday` cannot be read and counts as a request to keep until 2026-08-18 \
                  09:00:00 UTC, the longest allowed; {instant}"
             ),
         ]

@@ -2,7 +2,7 @@
 
 use common::{
     heartbeat::{CurrentTask, JobRetry, Outage},
-    status::{ChannelLine, Decreed, Overview, StuckLine, UnderWay, Use, WorkerLine},
+    status::{ChannelLine, ControlInForce, Overview, StuckLine, UnderWay, Use, WorkerLine},
 };
 use lifecycle::{Actor, Mode, Uid, channel::ChannelState};
 
@@ -33,8 +33,8 @@ fn changed(change: impl FnOnce(&mut Overview)) -> String {
     lines.join("\n")
 }
 
-fn decreed(by: Actor, why: &str) -> Decreed {
-    Decreed { by, at: at("10:00:00"), why: Some(why.to_owned()), until: None }
+fn control_in_force(by: Actor, why: &str) -> ControlInForce {
+    ControlInForce { by, at: at("10:00:00"), why: Some(why.to_owned()), until: None }
 }
 
 /// By the field that says it: one that is added has to be listed.
@@ -73,8 +73,12 @@ fn states() -> Vec<(String, String)> {
     say("no configuration in force", |day| day.configuration.in_force = None);
     say("another configuration in force", |day| day.configuration.here = "decaf".to_owned());
     say("an approval", |day| {
-        day.approval =
-            Some(Decreed { by: Actor::person("bob"), at: at("09:30:00"), why: None, until: Some(at("10:30:00")) });
+        day.approval = Some(ControlInForce {
+            by: Actor::person("bob"),
+            at: at("09:30:00"),
+            why: None,
+            until: Some(at("10:30:00")),
+        });
     });
     say("no controller", |day| day.controllers.clear());
     say("a controller that ended", |day| day.controllers[0].alive = false);
@@ -110,11 +114,17 @@ fn states() -> Vec<(String, String)> {
         day.stuck = vec![StuckLine { namespace: "ci-2".to_owned(), uid: Uid::new("u2"), since: at("09:45:00"), why }];
         day.stuck_in_all = 3;
     });
-    lines.push(("a stop".to_owned(), changed(|day| day.stop = Some(decreed(Actor::person("bob"), "maintenance")))));
+    lines.push((
+        "a stop".to_owned(),
+        changed(|day| day.stop = Some(control_in_force(Actor::person("bob"), "maintenance"))),
+    ));
     let other = "namespace `ci-7`: its annotation `record` is of another store (epoch 2)";
-    lines.push(("a store that may be another".to_owned(), changed(|day| day.mismatch = Some(decreed(role(), other)))));
+    lines.push((
+        "a store that may be another".to_owned(),
+        changed(|day| day.mismatch = Some(control_in_force(role(), other))),
+    ));
     let hold = "the deletions of `ci-1` were accepted and do not end";
-    lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(decreed(role(), hold)))));
+    lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(control_in_force(role(), hold)))));
     for (reason, what) in [
         ("failed", "job `action-1` ended with exit code 1"),
         ("refused", "exceeded quota"),

@@ -358,7 +358,8 @@ const fn order(verdict: Verdict) -> u8 {
 
 fn keep(time: &'static str, until: &str) -> (&'static str, &'static str, Value) {
     let until = at(until);
-    let data = json!({"wish": until, "until": until, "first_seen": at("12:30:00"), "by": "alice", "reason": "a demo"});
+    let data =
+        json!({"requested": until, "until": until, "first_seen": at("12:30:00"), "by": "alice", "reason": "a demo"});
     (time, "Kept", data)
 }
 

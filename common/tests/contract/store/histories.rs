@@ -15,7 +15,7 @@ pub(crate) async fn an_entry_is_read_as_it_was_written(bench: &impl Bench) {
     let ci = vec![Pair { k: "a.b/$c".to_owned(), v: "ä \u{0} \"quoted\" \n".to_owned() }];
     let adopted =
         Event::Adopted(Adopted { terms, created: at(0), ci, deadline: None, again: false, deleted_before: 0 });
-    let kept = Event::Kept(Kept { wish: None, until: Some(at(9)), first_seen: None, by: None, reason: None });
+    let kept = Event::Kept(Kept { requested: None, until: Some(at(9)), first_seen: None, by: None, reason: None });
     let entries = [Entry { event: adopted, ..entry("u", 1) }, Entry { event: kept, ..entry("u", 2) }];
     append(&*store, &entries).await;
     assert_eq!(history(&*store, "u").await, entries);

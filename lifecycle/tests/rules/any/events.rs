@@ -43,7 +43,7 @@ fn deadline() -> impl Strategy<Value = Option<Deadline>> {
 
 fn kept() -> impl Strategy<Value = Kept> {
     (of(text()), weighted(0.9, instant()), of(instant()), of(text())).prop_map(|(asked, until, first_seen, by)| Kept {
-        wish: asked,
+        requested: asked,
         until,
         first_seen,
         reason: by.clone(),

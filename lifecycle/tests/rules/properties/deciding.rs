@@ -115,7 +115,7 @@ proptest! {
         let decision = case.decide();
         let is_timeless = match &decision.entry {
             None | Some(Event::Protected(_) | Event::Released(_)) => true,
-            Some(Event::Kept(kept)) => kept.wish.is_none(),
+            Some(Event::Kept(kept)) => kept.requested.is_none(),
             Some(_) => false,
         };
         prop_assert!(is_timeless, "{decision:?}");

@@ -93,7 +93,7 @@ impl<'a> AuditChecker<'a> {
 
     fn kept(&self) -> Option<Option<Timestamp>> {
         let keep = self.last(|event| if let Event::Kept(kept) = event { Some(kept) } else { None });
-        keep.filter(|(_, kept)| kept.wish.is_some()).map(|(_, kept)| kept.until)
+        keep.filter(|(_, kept)| kept.requested.is_some()).map(|(_, kept)| kept.until)
     }
 
     fn deadline(&self) -> Option<Timestamp> {

@@ -25,7 +25,7 @@ fn json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         text().prop_map(Value::from),
     ];
-    let key = || select(vec!["of", "on", "at", "until", "why", "deadline", "wish", "kind", "data", ""]);
+    let key = || select(vec!["of", "on", "at", "until", "why", "deadline", "requested", "kind", "data", ""]);
     leaf.prop_recursive(2, 8, 3, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Value::from),

@@ -72,7 +72,7 @@ fn appended(entry: &Entry) -> String {
             };
             format!("moved by {by}: {}", deadline(moved.deadline.as_ref()))
         }
-        Event::Kept(kept) => match (&kept.wish, kept.until) {
+        Event::Kept(kept) => match (&kept.requested, kept.until) {
             (None, _) => "is no longer to be kept".to_owned(),
             (Some(text), until) => {
                 let note = |word: &str, note: &Option<String>| {

@@ -88,13 +88,13 @@ fn events() -> Vec<(&'static str, Event)> {
         successors: vec![Successor { uid: Uid::new("uid-2"), name: text("review-2") }],
     };
     let kept = Kept {
-        wish: Some(text("2026-01-05T09:00:00Z")),
+        requested: Some(text("2026-01-05T09:00:00Z")),
         until: Some(at(540)),
         first_seen: Some(at(61)),
         by: Some(text("anna")),
         reason: Some(text("a demo")),
     };
-    let withdrawn = Kept { wish: None, until: None, first_seen: None, by: None, reason: None };
+    let withdrawn = Kept { requested: None, until: None, first_seen: None, by: None, reason: None };
     let notice = |channel: &str| NoticeIntended {
         about: Status::Stale,
         deadline: at(90),

@@ -15,7 +15,7 @@ async fn tell(world: &World<'_>, name: &str, entries: usize) {
     let at = "2026-08-17T08:00:00Z";
     let adopted =
         json!({"policy": "ci", "policy_hash": "h", "mode": "enforce", "created": at, "ci": [], "deadline": null});
-    let kept = json!({"wish": at, "until": at, "first_seen": at, "by": "alice", "reason": "a demo"});
+    let kept = json!({"requested": at, "until": at, "first_seen": at, "by": "alice", "reason": "a demo"});
     let history: Vec<Entry> = (1..=entries)
         .map(|seq| {
             let (kind, data) = if seq == 1 { ("Adopted", &adopted) } else { ("Kept", &kept) };
@@ -73,7 +73,7 @@ async fn every_answer_is_the_same_through_the_api() {
     ] {
         for format in ["json", "table"] {
             let arguments = [arguments, &["-o", format]].concat();
-            // What is decreed twice is told otherwise: the first of both is looked at.
+            // What is recorded twice is told otherwise: the first of both is looked at.
             if arguments[0] == "resume" {
                 world.while_running(&["stop"]).await;
             }

@@ -9,7 +9,7 @@ use testbed::{HANG, eventually};
 
 use crate::api::world::{Said, World, shared};
 
-/// Writes a certificate that vouches for itself, and its key; returns it.
+/// Writes a certificate that signs itself, and its key; returns it.
 fn write(directory: &Path) -> String {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();

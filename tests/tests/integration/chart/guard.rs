@@ -288,14 +288,14 @@ async fn namespaces(release: &Release) -> Result<Vec<(Value, Value)>> {
 
 /// What tells a worker that the guard stands: the refusal of a deletion that would not have been carried out anyway.
 #[tokio::test]
-async fn the_canary_is_refused_by_the_mark_and_by_name() -> Result<()> {
+async fn the_probe_is_refused_by_the_mark_and_by_name() -> Result<()> {
     let release = Release::installed(&enforcing()).await?;
     let worker = release.role("action").await?;
     let admission_probe = worker.delete(&path(HOME), &dry()).await?;
     admission_probe.refused_by(&format!("{FULL}-mark"), "is the manager's own");
     // Without the binding the same request is let through: it is the policy that refuses, not the right that is missing.
     release.admin.delete(&format!("{BINDINGS}/{MARK}"), &Value::Null).await?.accepted();
-    eventually("the canary is let through", SOON, async || {
+    eventually("the probe is let through", SOON, async || {
         let answer = worker.delete(&path(HOME), &dry()).await?;
         ensure!(answer.is_ok(), "{} {}", answer.code, answer.body);
         Ok(())

@@ -37,7 +37,7 @@ async fn it_resolves_names_and_judges_certificates_as_nobody_on_a_read_only_root
                 ("short", kubeconfig("kubernetes", &ours)),
                 ("full", kubeconfig("kubernetes.default.svc.cluster.local", &ours)),
                 ("missing", kubeconfig("nothing.default.svc.cluster.local", &ours)),
-                // The authorities of the internet, in the image: they do not vouch for this apiserver.
+                // The authorities of the internet, in the image: they do not sign this apiserver.
                 ("stranger", kubeconfig("kubernetes.default.svc", &json!("/etc/ssl/certs/ca-certificates.crt"))),
             ];
             let containers: Vec<Value> = ways.iter().map(|(way, _)| container(&image, way, namespace)).collect();

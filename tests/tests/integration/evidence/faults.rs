@@ -97,7 +97,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_trusts_vouches_for() {
+async fn a_certificate_that_nobody_trusts_signed() {
     let directory = tempfile::tempdir().unwrap();
     let pair = Pair::create(directory.path(), "server", &["127.0.0.1"]).unwrap();
     let other = Authority::create(directory.path(), "other").unwrap();

@@ -139,7 +139,7 @@ async fn inject(server: &impl Server, fault: Fault) -> Result<()> {
 }
 
 /// Lets namespaces come and go, while nsm runs and `disturb` does what it does, and sees that all ends well. What the
-/// oracle says comes after, as with every story.
+/// audit checker says comes after, as with every story.
 async fn churn(world: &World, size: Size, disturb: impl Future<Output = Result<()>>) -> Result<()> {
     let (disturbed, ended) = (AtomicBool::new(false), AtomicBool::new(false));
     let disturbing = async {

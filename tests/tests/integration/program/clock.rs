@@ -35,10 +35,10 @@ async fn wrong_by(skew: SignedDuration) {
             ensure!(detail.contains("ahead of the apiserver's"), "{detail}");
         }
         // What needs no clock is recorded: it did take its turns.
-        young.wish(&[("protect", Some("yes"))]).await?;
+        young.annotate(&[("protect", Some("yes"))]).await?;
         young.records("Protected", |_| true).await?;
         let unseen = world.namespace(&[("ttl", "1s")]).await?;
-        young.wish(&[("protect", None)]).await?;
+        young.annotate(&[("protect", None)]).await?;
         young.records("Protected", |entry| entry.data["on"] == false).await?;
         roles.end().await?;
 

@@ -51,7 +51,7 @@ pub(crate) async fn story(configure: impl FnOnce(&mut Value), tell: impl AsyncFn
     story_on(Plane::shared().await, configure, tell).await;
 }
 
-/// Tells a story on this control plane, and brings it before the oracle.
+/// Tells a story on this control plane, and brings it before the audit checker.
 ///
 /// # Panics
 /// It did not go as told, or broke a rule. Then the logs of its processes are shown.

@@ -89,7 +89,7 @@ async fn its_owners_ttl_counts_and_not_the_policys() {
 }
 
 #[tokio::test]
-async fn what_is_kept_or_protected_outlives_its_ttl_until_the_wish_is_withdrawn() {
+async fn what_is_kept_or_protected_outlives_its_ttl_until_the_request_is_withdrawn() {
     story(plain, async |world| {
         let kept = world.namespace(&[("ttl", "2s"), ("keep_until", "2999-01-01T00:00:00Z")]).await?;
         let protected = world.namespace(&[("ttl", "2s"), ("protect", "please")]).await?;
@@ -101,10 +101,10 @@ async fn what_is_kept_or_protected_outlives_its_ttl_until_the_wish_is_withdrawn(
         kept.lives().await?;
         protected.lives().await?;
 
-        kept.wish(&[("keep_until", None)]).await?;
+        kept.annotate(&[("keep_until", None)]).await?;
         kept.is_deleted().await?;
         protected.lives().await?;
-        protected.wish(&[("protect", None)]).await?;
+        protected.annotate(&[("protect", None)]).await?;
         protected.is_deleted().await
     })
     .await;

@@ -143,7 +143,7 @@ async fn is_kept_once_it_was_told(receiver: &Receiver, kept: &Demo) -> Result<Ti
     are_posted(receiver, kept, 1).await?;
     let sent = kept.records("NoticeSent", |_| true).await?;
     let until = kept.created().await? + SignedDuration::from_secs(78);
-    kept.wish(&[("keep_until", Some(&until.to_string()))]).await?;
+    kept.annotate(&[("keep_until", Some(&until.to_string()))]).await?;
     let skipped = kept.records("NoticeSkipped", |entry| entry.instant("deadline") == Some(until)).await?;
     assert!(skipped.seq > sent.seq, "{skipped:?}");
     Ok(until)
@@ -261,7 +261,7 @@ async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_n
         let demo = world.namespace(&[("ttl", "24s")]).await?;
         let created = demo.created().await?;
         let first = are_posted(&receiver, &demo, 1).await?;
-        demo.wish(&[("ttl", Some("22s"))]).await?;
+        demo.annotate(&[("ttl", Some("22s"))]).await?;
         let both = are_posted(&receiver, &demo, 2).await?;
         assert_ne!(both[1].text("id"), first[0].text("id"));
         assert_eq!(both[1].instant("deadline"), Some(created + SignedDuration::from_secs(22)));
@@ -269,7 +269,7 @@ async fn an_owner_who_asks_for_an_earlier_end_is_told_of_it_and_of_a_later_one_n
         let told =
             |entry: &testbed::audit_checker::Entry| both[1].text("id").ends_with(&format!(":{}", entry.data["of"]));
         demo.records("NoticeSent", told).await?;
-        demo.wish(&[("ttl", Some("28s"))]).await?;
+        demo.annotate(&[("ttl", Some("28s"))]).await?;
         let later = created + SignedDuration::from_secs(28);
         demo.records("NoticeSkipped", |entry| entry.instant("deadline") == Some(later)).await?;
         assert!(!posts(&receiver, &demo).iter().any(|post| post.instant("deadline") == Some(later)));
@@ -330,7 +330,7 @@ async fn a_channel_that_is_broken_as_a_whole_holds_deletions_until_it_works_agai
 }
 
 #[tokio::test]
-async fn what_a_broken_channel_never_announced_is_tried_for_its_time_and_deleted_in_waves() {
+async fn what_a_broken_channel_never_announced_is_tried_for_its_time_and_deleted_within_the_limit() {
     let receiver = Receiver::start(|_, _| Answer::Says(400, "invalid_payload")).await.unwrap();
     let told_by = told_by(&receiver);
     let configure = |config: &mut Value| {
@@ -423,7 +423,7 @@ async fn where_the_one_address_is_gone_for_all_nobody_hears_anything_and_no_more
         let known = channel_is(world, "broken").await?;
         assert_eq!(known["answer"], json!("this hook was removed"), "{known}");
 
-        let left = eventually("all but a wave wait for it", LATER, async || {
+        let left = eventually("all but those within the limit wait for it", LATER, async || {
             let left = world.left_of(&demos).await?;
             let says = |demo: &&&Demo| {
                 let history = demo.history();

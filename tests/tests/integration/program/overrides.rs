@@ -51,7 +51,7 @@ async fn a_key_that_is_nearly_right_counts_for_its_namespace_and_its_owner_is_to
         let missed = world.namespace(&[("ttl", "2s"), ("TTL", "4h")]).await?;
         let _nsm = world.start().await?;
         late.shows("status", "ok").await?;
-        late.wish(&[("protection", Some(""))]).await?;
+        late.annotate(&[("protection", Some(""))]).await?;
         late.records("Protected", |_| true).await?;
         late.expire().await?;
         missed.is_deleted().await?;
@@ -87,7 +87,7 @@ async fn a_keep_by_command_takes_the_place_of_one_under_a_key_that_is_nearly_rig
     story(plain, async |world| {
         let demo = world.namespace(&[("ttl", "1h"), ("keep-until", "Friday")]).await?;
         let _nsm = world.start().await?;
-        demo.records("Kept", |entry| entry.text("wish") == Some("Friday")).await?;
+        demo.records("Kept", |entry| entry.text("requested") == Some("Friday")).await?;
         let said = world.nsm_ok(&["keep", &demo.name, "--for", "4h"]).await?;
         ensure!(said.contains("is kept for 4 hours"), "{said}");
         let ours = demo.ours().await?;
@@ -118,7 +118,7 @@ async fn an_end_that_cannot_be_read_is_told_by_date_and_does_not_slide() {
         nsm.process().terminate(SOON).await?;
 
         let _nsm = world.start().await?;
-        demo.wish(&[("expires_at", Some("next spring"))]).await?;
+        demo.annotate(&[("expires_at", Some("next spring"))]).await?;
         is_warned(world, &demo, "next spring").await?;
         let moved = demo.records("DeadlineMoved", |_| true).await?;
         ensure!(demo.ours().await?.get("status_finalize_at") == Some(end), "{moved:?}");
@@ -182,13 +182,13 @@ async fn malformed(world: &World, demo: &Demo) -> Result<String> {
     Ok(why["malformed"].to_string())
 }
 
-/// Waits for a Warning about a wish, where its owner looks.
-async fn is_warned(world: &World, demo: &Demo, wish: &str) -> Result<()> {
+/// Waits for a Warning about an override, where its owner looks.
+async fn is_warned(world: &World, demo: &Demo, text: &str) -> Result<()> {
     let events = Api::<Event>::namespaced(world.client.clone(), &demo.name);
     eventually("its owner is warned", SOON, async || {
         let seen = events.list(&ListParams::default()).await?.items;
         let mut warnings = seen.iter().filter(|event| event.type_.as_deref() == Some("Warning"));
-        let is_told = warnings.any(|event| event.note.as_deref().is_some_and(|note| note.contains(wish)));
+        let is_told = warnings.any(|event| event.note.as_deref().is_some_and(|note| note.contains(text)));
         ensure!(is_told, "{seen:?}");
         Ok(())
     })
@@ -204,8 +204,8 @@ async fn annotations_that_somebody_changed_are_put_right() {
             let _nsm = world.start().await?;
             let right = forged.shows("status", "ok").await?;
             bare.shows("status", "ok").await?;
-            forged.wish(&[("status", Some("stale")), ("status_finalize_at", Some("2020-01-01T00:00:00Z"))]).await?;
-            bare.wish(&[("status", None), ("managed", None)]).await?;
+            forged.annotate(&[("status", Some("stale")), ("status_finalize_at", Some("2020-01-01T00:00:00Z"))]).await?;
+            bare.annotate(&[("status", None), ("managed", None)]).await?;
 
             bare.shows("managed", "true").await?;
             bare.shows("status", "ok").await?;
@@ -227,9 +227,9 @@ async fn annotations_are_put_right_once_in_ten_minutes_and_not_for_ever() {
             let demo = world.namespace(&[]).await?;
             let _nsm = world.start().await?;
             demo.shows("status", "ok").await?;
-            demo.wish(&[("status", Some("forged"))]).await?;
+            demo.annotate(&[("status", Some("forged"))]).await?;
             demo.shows("status", "ok").await?;
-            demo.wish(&[("status", Some("forged again"))]).await?;
+            demo.annotate(&[("status", Some("forged again"))]).await?;
             world.witness().await?;
             let ours = demo.ours().await?;
             assert_eq!(ours.get("status").context("a status")?, "forged again");

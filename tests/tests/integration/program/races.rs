@@ -20,7 +20,7 @@ async fn whoever_protects_a_namespace_before_its_deletion_is_accepted_saves_it()
         let crowd = world.crowd(40, &[("ttl", TTL.0)]).await?;
         let protect = async |demo: &Demo| -> Result<bool> {
             around_its_end(demo, -200..1_200).await?;
-            match demo.wish(&[("protect", Some("yes"))]).await {
+            match demo.annotate(&[("protect", Some("yes"))]).await {
                 Ok(answered) => Ok(answered.metadata.deletion_timestamp.is_none()),
                 Err(_) if demo.is_deleted_now().await? => Ok(false),
                 Err(error) => Err(error),
@@ -49,7 +49,7 @@ async fn what_is_protected_or_made_anew_while_the_program_is_frozen_lives() {
         let mut alive = Vec::new();
         for (number, demo) in crowd.iter().enumerate() {
             if number % 2 == 0 {
-                demo.wish(&[("protect", Some("yes"))]).await?;
+                demo.annotate(&[("protect", Some("yes"))]).await?;
                 alive.push(demo.clone());
             } else {
                 alive.push(made_anew(world, demo).await?);

@@ -102,7 +102,7 @@ async fn annotations_that_admission_refuses_are_told_of_whatever_the_status() {
         admission.install(&world.client).await?;
         let probe = world.namespace(&[("protect", "yes")]).await?;
         eventually("the policy is in force", SOON, async || {
-            ensure!(probe.wish(&[("status", Some("ok"))]).await.is_err(), "it was not refused");
+            ensure!(probe.annotate(&[("status", Some("ok"))]).await.is_err(), "it was not refused");
             Ok(())
         })
         .await?;

@@ -50,7 +50,7 @@ async fn removed_while_it_runs_the_store_is_missed_and_nothing_is_deleted_until_
 }
 
 #[tokio::test]
-async fn after_its_store_was_lost_nothing_is_deleted_until_somebody_vouches() {
+async fn after_its_store_was_lost_nothing_is_deleted_until_somebody_trusts_it() {
     story(plain, async |world| {
         let crowd = world.crowd(5, &[("ttl", "1h")]).await?;
         let mut nsm = world.start().await?;

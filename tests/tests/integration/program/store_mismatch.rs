@@ -7,7 +7,7 @@ use crate::program::harness::{Demo, LATER, SOON, plain, story};
 
 /// Otherwise whoever may annotate any namespace could stop everything, and two installations could not share a cluster.
 #[tokio::test]
-async fn a_mark_on_what_no_policy_matches_raises_no_doubt() {
+async fn a_mark_on_what_no_policy_matches_raises_no_mismatch() {
     story(plain, async |world| -> Result<()> {
         let foreign = [("record", "1.5"), ("managed", "true")];
         let foreign = world.namespace_named(&format!("foreign-{}", world.name), &[], &foreign).await?;
@@ -58,7 +58,7 @@ async fn a_forged_mark_holds_back_its_namespace_and_no_other() {
         let record = forged.shows("status", "ok").await?["record"].clone();
         let (epoch, _) = record.split_once('.').unwrap_or_default();
         let marker = format!("{epoch}.999.{}", forged.uid);
-        forged.wish(&[("record", Some(&marker))]).await?;
+        forged.annotate(&[("record", Some(&marker))]).await?;
         forged.records("RecordMarkerMismatched", |_| true).await?;
         forged.expire().await?;
         world.witness().await?;
@@ -81,7 +81,7 @@ async fn a_mark_that_cannot_be_read_holds_back_its_namespace_and_is_recorded_onc
         for marker in ["garbage", "1.", "1.2."] {
             let demo = world.namespace(&[("ttl", "1h")]).await?;
             demo.shows("status", "ok").await?;
-            demo.wish(&[("record", Some(marker))]).await?;
+            demo.annotate(&[("record", Some(marker))]).await?;
             demo.records("RecordMarkerMismatched", |_| true).await?;
             demo.expire().await?;
             damaged.push((demo, marker));
@@ -113,7 +113,7 @@ async fn a_mark_of_the_former_form_is_rewritten_when_it_is_in_order_and_counts_w
         for (demo, number) in [(&sound, 1), (&lost, 999)] {
             let record = demo.shows("status", "ok").await?["record"].clone();
             let (epoch, _) = record.split_once('.').unwrap_or_default();
-            demo.wish(&[("record", Some(&format!("{epoch}.{number}")))]).await?;
+            demo.annotate(&[("record", Some(&format!("{epoch}.{number}")))]).await?;
         }
         lost.records("RecordMarkerMismatched", |_| true).await?;
         let own = format!("{}.{}.{}", epoch_of(&sound).await?, sound.kinds().len(), sound.uid);

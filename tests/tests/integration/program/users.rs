@@ -1,4 +1,4 @@
-//! What people decree with `nsm`, beside the one that runs.
+//! What people control with `nsm`, beside the one that runs.
 
 use std::net::Ipv4Addr;
 
@@ -108,7 +108,7 @@ async fn nothing_is_deleted_once_a_stop_is_acknowledged_though_many_were_under_w
 }
 
 #[tokio::test]
-async fn wishes_by_command_hold_and_are_told_by_why_history_and_ls() {
+async fn overrides_by_command_hold_and_are_told_by_why_history_and_ls() {
     story(plain, async |world| {
         let [kept, protected] = [world.namespace(&[("ttl", "1h")]).await?, world.namespace(&[("ttl", "1h")]).await?];
         let _nsm = world.start().await?;
@@ -149,13 +149,13 @@ async fn wishes_by_command_hold_and_are_told_by_why_history_and_ls() {
 }
 
 #[tokio::test]
-async fn a_wish_for_what_is_not_there_or_is_going_is_refused() {
+async fn a_request_for_what_is_not_there_or_is_going_is_refused() {
     story(plain, async |world| {
         let demo = world.namespace(&[("ttl", "1s")]).await?;
         let _nsm = world.start().await?;
         demo.is_deleted().await?;
-        for wish in [&["keep", &demo.name, "--for", "1h"][..], &["protect", &demo.name]] {
-            let answer = world.nsm(wish).await?;
+        for request in [&["keep", &demo.name, "--for", "1h"][..], &["protect", &demo.name]] {
+            let answer = world.nsm(request).await?;
             assert_eq!(answer.code, Some(4), "{answer:?}");
         }
         let nobody = world.nsm(&["protect", "nobody-of-this-name"]).await?;
@@ -166,10 +166,10 @@ async fn a_wish_for_what_is_not_there_or_is_going_is_refused() {
     .await;
 }
 
-/// Between the look at a namespace and the write to it, its deletion may be accepted. Then the wish comes too late, though it is
+/// Between the look at a namespace and the write to it, its deletion may be accepted. Then the request comes too late, though it is
 /// written.
 #[tokio::test]
-async fn a_wish_that_is_written_after_the_deletion_was_accepted_is_refused() {
+async fn a_request_that_is_written_after_the_deletion_was_accepted_is_refused() {
     story(plain, async |world| {
         let demo = world.namespace(&[]).await?;
         let _nsm = world.start().await?;

@@ -28,7 +28,7 @@ async fn refuse(world: &World) -> Result<String> {
     admission.install(&world.client).await?;
     let probe = world.namespace(&[("protect", "yes")]).await?;
     eventually("the policy is in force", SOON, async || {
-        let written = probe.wish(&[("status", Some("stale"))]).await;
+        let written = probe.annotate(&[("status", Some("stale"))]).await;
         ensure!(written.is_err(), "it was not refused");
         Ok(())
     })
@@ -93,7 +93,7 @@ async fn a_status_that_is_taken_off_again_was_seen() {
         let shown = demo.records("StatusShown", |_| true).await?;
         if !demo.is_deleted_now().await? {
             // Refused where its deletion was accepted meanwhile.
-            let _ = demo.wish(&[("status", None), ("status_timestamp", None)]).await;
+            let _ = demo.annotate(&[("status", None), ("status_timestamp", None)]).await;
         }
         demo.is_deleted().await?;
         let intended = demo.records("ActionIntended", |_| true).await?;

@@ -58,7 +58,7 @@ pub(crate) struct Stage {
     _turn: Turn,
 }
 
-/// Runs a test on the installation. Nothing that another left is in its way, and what it saw happen is judged: the oracle
+/// Runs a test on the installation. Nothing that another left is in its way, and what it saw happen is judged: the audit checker
 /// finds nothing, what was to be deleted was so once, and no part of the program lacked a right.
 ///
 /// # Panics
@@ -70,7 +70,7 @@ pub(crate) async fn on(test: &str, found: Found, body: impl AsyncFnOnce(&Stage) 
             stage.release(|_| ()).await?;
         }
         body(&stage).await?;
-        stage.verdict().await.context("before the oracle")
+        stage.verdict().await.context("before the audit checker")
     };
     match AssertUnwindSafe(judged).catch_unwind().await {
         Ok(Ok(())) => stage.note_passed(test).expect("its directory can be written"),
@@ -251,7 +251,7 @@ impl Stage {
 
     /// Holds what happened to the test's namespaces, and every deletion and request of the program meanwhile, against the rules.
     pub(crate) async fn verdict(&self) -> Result<()> {
-        eventually("the oracle finds nothing", SOON, async || {
+        eventually("the audit checker finds nothing", SOON, async || {
             let found = self.judge().await?;
             ensure!(found.is_empty(), "\n{}", found.join("\n"));
             Ok(())

@@ -79,7 +79,7 @@ impl Judge {
         let (window, _) = intended.slot.rsplit_once('/').unwrap_or_default();
         let unannounced = intended.unannounced.clone();
         self.deletions.push(Deletion { uid: uid.to_owned(), intent, window: window.to_owned(), unannounced });
-        self.rations(world, object, intent, &intended, written.at);
+        self.budgets(world, object, intent, &intended, written.at);
     }
 
     /// What its owner wrote on it (S5).
@@ -255,24 +255,24 @@ impl Judge {
     }
 
     /// S6 and S7.
-    fn rations(&mut self, world: &World, object: &Object, intent: u64, intended: &ActionIntended, at: Duration) {
-        self.ration(world, object, ClaimKind::Slots, &intended.slot, at);
+    fn budgets(&mut self, world: &World, object: &Object, intent: u64, intended: &ActionIntended, at: Duration) {
+        self.budget(world, object, ClaimKind::Slots, &intended.slot, at);
         match &intended.unannounced {
             None if self.status_before(&object.uid, intent) == Status::Stale
                 && self.is_foretold(&object.uid, intent)
                 && !matches!(intended.notice, NoticeState::Undelivered(_)) => {}
-            None => self.complain("S7", format!("`{}` was not foretold, and is in no wave", object.name)),
+            None => self.complain("S7", format!("`{}` was not foretold, and is in no limit of those", object.name)),
             Some(approved) if approved.starts_with("approved by ") => {
                 let now = world.at(at);
                 if self.approved_until.is_none_or(|until| now > until + SKEW) {
                     self.complain("S7", format!("`{}` was approved by nobody", object.name));
                 }
             }
-            Some(unannounced) => self.ration(world, object, ClaimKind::Unannounced, unannounced, at),
+            Some(unannounced) => self.budget(world, object, ClaimKind::Unannounced, unannounced, at),
         }
     }
 
-    fn ration(&mut self, world: &World, object: &Object, kind: ClaimKind, taken: &str, at: Duration) {
+    fn budget(&mut self, world: &World, object: &Object, kind: ClaimKind, taken: &str, at: Duration) {
         let rule = if kind == ClaimKind::Slots { "S6" } else { "S7" };
         let name = &object.name;
         let parsed = taken.rsplit_once('/').and_then(|(group, number)| Some((group, number.parse::<u64>().ok()?)));

@@ -27,7 +27,7 @@ impl Judge {
         let variants = || self.variants.values().map(|(variant, _)| variant);
         let least = variants().map(|variant| variant.budget.min(variant.unannounced)).min().unwrap_or(1);
         let windows = (world.scenario.cast.len() as u64).div_ceil(least.max(1)) + 1;
-        let rations = Duration::from_mins(10).saturating_mul(u32::try_from(windows).unwrap_or(1));
+        let budgets = Duration::from_mins(10).saturating_mul(u32::try_from(windows).unwrap_or(1));
         let all = || self.histories.values().flatten().map(|written| &written.entry.event);
         let put_off = |fact: &Event| match fact {
             Event::ActionFailed(failed) => failed.not_before.is_some(),
@@ -36,7 +36,7 @@ impl Judge {
         };
         let refused = all().filter(|fact| put_off(fact)).count();
         let jumped =
-            world.scenario.deeds.iter().any(|(_, deed)| matches!(deed, ScenarioStep::Jump(_, by) if by.abs() > 3_600));
+            world.scenario.steps.iter().any(|(_, step)| matches!(step, ScenarioStep::Jump(_, by) if by.abs() > 3_600));
         let backoff = match refused {
             0 => Duration::ZERO,
             1..5 => Duration::from_mins(70),
@@ -46,7 +46,7 @@ impl Judge {
         let every = world.settings.iter().map(|settings| settings.check_every).max().unwrap_or_default();
         let health = world.scenario.health.as_ref().map_or(Duration::ZERO, |terms| health::patience(terms, every));
         let pipelines = world.scenario.pipelines.as_ref().map_or(Duration::ZERO, pipelines::patience);
-        BASE + health + pipelines + rations + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
+        BASE + health + pipelines + budgets + notices + backoff + if jumped { A_DAY } else { Duration::ZERO }
     }
 
     /// What is not yet as it should be.
@@ -77,7 +77,7 @@ impl Judge {
             return Some("is terminating".to_owned());
         }
         if self.has_lost(&object.uid) || object.labels.contains_key(STRIPS) {
-            // Nobody vouches for the store in any story, and nobody can read what is taken off.
+            // Nobody trusts the store in any story, and nobody can read what is taken off.
             return None;
         }
         if !is_managed(object) {

@@ -211,7 +211,7 @@ fn reach(world: &World) -> SignedDuration {
 
 /// What clocks that jump add to what they measure, each time.
 fn slack(scenario: &Scenario) -> SignedDuration {
-    let jumps = scenario.deeds.iter().filter(|(_, deed)| matches!(deed, ScenarioStep::Jump(..))).count();
+    let jumps = scenario.steps.iter().filter(|(_, step)| matches!(step, ScenarioStep::Jump(..))).count();
     // Two clocks that are off to both sides, and the last jump, back to the true time.
     if jumps == 0 { SignedDuration::ZERO } else { SKEW * 2 * (i32::try_from(jumps).unwrap_or(i32::MAX - 1) + 1) }
 }

@@ -151,6 +151,6 @@ fn is_the_same(world: &World, later: &Place, earlier: &Place, from: Timestamp) -
 
 /// What a clock may be off by, where one is.
 pub(super) fn skew(world: &World) -> SignedDuration {
-    let jumps = world.scenario.deeds.iter().any(|(_, deed)| matches!(deed, ScenarioStep::Jump(..)));
+    let jumps = world.scenario.steps.iter().any(|(_, step)| matches!(step, ScenarioStep::Jump(..)));
     if jumps { SKEW } else { SignedDuration::ZERO }
 }

@@ -58,11 +58,11 @@ pub(crate) enum ScenarioStep {
     Act(usize),
 }
 
-/// In a deed at a step: the member that the step is about.
+/// In a step at a step: the member that the step is about.
 pub(crate) const IT: usize = usize::MAX;
 
 impl ScenarioStep {
-    /// The deed, with [`IT`] named.
+    /// The step, with [`IT`] named.
     pub(crate) fn about(mut self, it: usize) -> Self {
         match &mut self {
             Self::Protect(who)
@@ -91,35 +91,35 @@ impl ScenarioStep {
     }
 }
 
-pub(super) fn deeds(
+pub(super) fn steps(
     dice: &mut Dice,
     cast: usize,
     machines: usize,
     troubled_for: Duration,
 ) -> Vec<(When, ScenarioStep)> {
-    let mut deeds = Vec::new();
+    let mut steps = Vec::new();
     for _ in 0..dice.one_of(&[0, 1, 2, 4, 8]) {
         let when = when(dice, troubled_for);
-        let deed = deed(dice, cast, machines, !matches!(when, When::At(_)));
+        let step = step(dice, cast, machines, !matches!(when, When::At(_)));
         // What is stopped, frozen or changed on one machine alone does not stay so: there would be no story.
-        match deed {
+        match step {
             ScenarioStep::Stop => {
                 let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
-                deeds.push((When::At(until), ScenarioStep::Resume));
+                steps.push((When::At(until), ScenarioStep::Resume));
             }
             ScenarioStep::Repaint(_) => {
                 let then = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
-                deeds.push((When::At(then), ScenarioStep::Repaint(cast - 2)));
+                steps.push((When::At(then), ScenarioStep::Repaint(cast - 2)));
             }
             ScenarioStep::Reconfigure(Some(_), to) => {
                 let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
-                deeds.push((When::At(until), ScenarioStep::Reconfigure(None, to)));
+                steps.push((When::At(until), ScenarioStep::Reconfigure(None, to)));
             }
             _ => {}
         }
-        deeds.push((when, deed));
+        steps.push((when, step));
     }
-    deeds
+    steps
 }
 
 /// A process that stands still after it took something, while somebody throws the stop: what it knew by then is out of date when it goes
@@ -151,19 +151,19 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, ScenarioStep)> {
         let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
         return vec![(When::After(Moment::Claim, dice.between(1, 8)), ScenarioStep::Freeze(machine, 650))];
     }
-    let deeds = |dice: &mut Dice| {
+    let steps = |dice: &mut Dice| {
         let nth = dice.between(1, 12);
         let when = if dice.happens(750) { When::Before(Moment::Look, nth) } else { When::After(Moment::Look, nth) };
-        let deed = match dice.below(8) {
+        let step = match dice.below(8) {
             0..3 => ScenarioStep::Live(IT, dice.one_of(&[1_000, 2_000])),
             3..6 => ScenarioStep::Expire(IT, dice.one_of(&[1_000, 2_000])),
             6 => ScenarioStep::Keep(IT, 600),
             _ => ScenarioStep::Protect(IT),
         };
         // Whoever watches would write it down at once, and whoever looks would have to start over for that.
-        [(when, ScenarioStep::Lag(30)), (when, deed)]
+        [(when, ScenarioStep::Lag(30)), (when, step)]
     };
-    (0..dice.between(1, 3)).flat_map(|_| deeds(&mut dice)).collect()
+    (0..dice.between(1, 3)).flat_map(|_| steps(&mut dice)).collect()
 }
 
 /// Somebody forges a mark. One alone holds back its own namespace; thrown apart, as [`pause`] is.
@@ -216,7 +216,7 @@ fn when(dice: &mut Dice, troubled_for: Duration) -> When {
     if dice.happens(600) { When::Before(moment, nth) } else { When::After(moment, nth) }
 }
 
-fn deed(dice: &mut Dice, cast: usize, machines: usize, at_a_step: bool) -> ScenarioStep {
+fn step(dice: &mut Dice, cast: usize, machines: usize, at_a_step: bool) -> ScenarioStep {
     let who = usize::try_from(dice.below(cast as u64)).unwrap_or(0);
     let who = if at_a_step && dice.happens(800) { IT } else { who };
     let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);

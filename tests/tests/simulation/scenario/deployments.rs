@@ -30,7 +30,7 @@ impl Deployments {
 /// The namespaces that pipelines deploy, whose places in the cast begin there, and what becomes of them.
 pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, ScenarioStep)>) {
     let mut dice = Dice::new(seed, "pipelines");
-    let (mut cast, mut deeds) = (Vec::new(), Vec::new());
+    let (mut cast, mut steps) = (Vec::new(), Vec::new());
     let troubled = troubled_for.as_secs();
     for group in 0..dice.one_of(&[1, 1, 2]) {
         let (of, named) =
@@ -56,7 +56,7 @@ pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Memb
                 let name = format!("ci-d{}", cast.len());
                 cast.push(Member { name, ci, comes_later: comes_at > 0, ..Member::default() });
                 if comes_at > 0 {
-                    deeds.push((When::At(Duration::from_secs(comes_at)), ScenarioStep::Deploy(who)));
+                    steps.push((When::At(Duration::from_secs(comes_at)), ScenarioStep::Deploy(who)));
                 }
             }
         }
@@ -68,11 +68,11 @@ pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Memb
             _ => When::After(dice.one_of(&[Moment::Append, Moment::Annotate]), dice.between(5, 30)),
         };
         match dice.below(5) {
-            0 | 1 => deeds.push((when, ScenarioStep::Remove(newest))),
-            2 => deeds.push((when, ScenarioStep::Remake(newest))),
-            3 => deeds.push((when, ScenarioStep::Protect(IT))),
+            0 | 1 => steps.push((when, ScenarioStep::Remove(newest))),
+            2 => steps.push((when, ScenarioStep::Remake(newest))),
+            3 => steps.push((when, ScenarioStep::Protect(IT))),
             _ => {}
         }
     }
-    (cast, deeds)
+    (cast, steps)
 }

@@ -54,21 +54,21 @@ impl Health {
 }
 
 /// Alerts come and go, for a while or for good; and some go while something is done about them.
-pub(super) fn deeds(seed: u64, troubled_for: Duration, cast: &[Member]) -> Vec<(When, ScenarioStep)> {
+pub(super) fn steps(seed: u64, troubled_for: Duration, cast: &[Member]) -> Vec<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "illness");
-    let mut deeds = Vec::new();
+    let mut steps = Vec::new();
     for who in 0..cast.len() {
         if !dice.happens(700) {
             continue;
         }
         let mut at = Duration::from_millis(dice.below(troubled_for.as_secs() * 600));
         for _ in 0..dice.between(1, 4) {
-            deeds.push((When::At(at), ScenarioStep::Break(who)));
+            steps.push((When::At(at), ScenarioStep::Break(who)));
             at += Duration::from_millis(dice.one_of(&[3_100, 20_000, 60_700, 120_000, 300_000, 2_000_000]));
             if at >= troubled_for {
                 break;
             }
-            deeds.push((When::At(at), ScenarioStep::Mend(who)));
+            steps.push((When::At(at), ScenarioStep::Mend(who)));
             at += Duration::from_millis(dice.one_of(&[2_900, 15_000, 40_300, 120_000]));
         }
     }
@@ -76,7 +76,7 @@ pub(super) fn deeds(seed: u64, troubled_for: Duration, cast: &[Member]) -> Vec<(
         let moment = dice.one_of(&[Moment::Intent, Moment::Post, Moment::Annotate, Moment::Append, Moment::Delete]);
         let nth = dice.between(1, 12);
         let when = if dice.happens(500) { When::Before(moment, nth) } else { When::After(moment, nth) };
-        deeds.push((when, if dice.happens(800) { ScenarioStep::Mend(IT) } else { ScenarioStep::Break(IT) }));
+        steps.push((when, if dice.happens(800) { ScenarioStep::Mend(IT) } else { ScenarioStep::Break(IT) }));
     }
-    deeds
+    steps
 }

@@ -193,8 +193,8 @@ impl Pipelines {
             self.scenes.push(scenes::write(&mut script, at));
         }
         let (cast, acts) = script.end();
-        let deeds = acts.iter().enumerate().map(|(place, (at, _))| (When::At(*at), ScenarioStep::Act(place))).collect();
+        let steps = acts.iter().enumerate().map(|(place, (at, _))| (When::At(*at), ScenarioStep::Act(place))).collect();
         self.acts = acts.into_iter().map(|(_, act)| act).collect();
-        (cast, deeds)
+        (cast, steps)
     }
 }

@@ -63,7 +63,7 @@ impl Release {
     /// policy. Installed, a policy takes hold a moment later. Returns the worker.
     pub(crate) async fn guarded(&self) -> Result<Caller> {
         let worker = self.role("action").await?;
-        eventually("the canary is refused by the policy", SOON, async || {
+        eventually("the probe is refused by the policy", SOON, async || {
             let answer = worker.delete(&path(HOME), &dry()).await?;
             ensure!(
                 answer.is_refused_by(&format!("{FULL}-mark"), "is the manager's own") || !can_delete(&answer),

@@ -118,7 +118,7 @@ impl Demo {
 
     /// Has it expire now, by its owner's word: until then a story may take as long as it likes.
     pub(crate) async fn expire(&self) -> Result<()> {
-        self.wish(&[("ttl", Some("1s"))]).await?;
+        self.annotate(&[("ttl", Some("1s"))]).await?;
         until(self.created().await? + SignedDuration::from_secs(1)).await
     }
 
@@ -140,7 +140,7 @@ impl Demo {
     }
 
     /// Annotates it as its owner; `None` removes. Returns it as it is then.
-    pub(crate) async fn wish(&self, overrides: &[(&str, Option<&str>)]) -> Result<Namespace> {
+    pub(crate) async fn annotate(&self, overrides: &[(&str, Option<&str>)]) -> Result<Namespace> {
         let overrides: BTreeMap<_, _> = overrides.iter().map(|(key, value)| (key_of(key), value)).collect();
         let patch = json!({"metadata": {"uid": self.uid, "annotations": overrides}});
         Ok(self.namespaces.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await?)

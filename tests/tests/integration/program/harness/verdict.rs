@@ -1,4 +1,4 @@
-//! How every story ends: before the oracle.
+//! How every story ends: before the audit checker.
 
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
@@ -14,7 +14,7 @@ impl World {
         // What seems broken may wait for a line of the log. What was kept is not broken by a later line: requests that
         // were answered before this one are in the log by then.
         self.log_is_complete().await?;
-        eventually("the oracle finds nothing", SOON, async || {
+        eventually("the audit checker finds nothing", SOON, async || {
             let found = self.judge().await?;
             let list = || found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
             ensure!(found.is_empty(), "\n{}", list());
