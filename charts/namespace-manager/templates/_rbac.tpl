@@ -15,7 +15,7 @@ collect-controller:
     # What it keeps running, within what the policy `{{ $name }}-workers` allows.
     - {apiGroups: [batch], resources: [jobs], verbs: [create, list, watch, delete]}
     - {apiGroups: [batch], resources: [cronjobs], verbs: [create, update, list, watch, delete]}
-    # Why a Job does not come to anything.
+    # Why a Job does not start.
     - {apiGroups: [""], resources: [pods, events], verbs: [list]}
 action-controller:
   cluster:
@@ -24,7 +24,7 @@ action-controller:
     - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create]}
     - {apiGroups: [coordination.k8s.io], resources: [leases], resourceNames: [{{ $name }}-action-controller], verbs: [get, patch]}
     - {apiGroups: [batch], resources: [jobs], verbs: [create, list, watch, delete]}
-    # Its runner of Jobs looks at schedules too, and has none.
+    # Its runner of Jobs reads schedules too, and has none.
     - {apiGroups: [batch], resources: [cronjobs], verbs: [list, watch]}
     - {apiGroups: [""], resources: [pods, events], verbs: [list]}
 collector:
@@ -52,7 +52,7 @@ api:
     # Who asks, and whether they may.
     - {apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]}
     - {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}
-    # The stop, by its binding, which is applied, so that even `create` is limited to its name. And the fences that follow; `why` looks at the namespace.
+    # The stop, by its binding, which is applied, so that even `create` is limited to its name. And the fences that follow; `why` reads the namespace.
     - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicybindings], resourceNames: [{{ $name }}-stop], verbs: [create, patch, delete]}
     - {apiGroups: [admissionregistration.k8s.io], resources: [validatingadmissionpolicies], resourceNames: [{{ $name }}-stop], verbs: [get]}
     - {apiGroups: [""], resources: [namespaces], verbs: [get, patch]}
