@@ -40,7 +40,7 @@ use crate::{
     log::log,
     metrics::Checks,
     pipelines::Pipelines,
-    record_markers::{Compared, Marks},
+    record_markers::{Compared, Markers},
     recreated::deleted_before,
     shard::Shard,
 };
@@ -72,7 +72,7 @@ pub(crate) struct Collector {
     pub(crate) actor: Actor,
     pub(crate) events: Events,
     /// What this store may have marked; read again when a mark does not belong to it.
-    pub(crate) markers: Mutex<Marks>,
+    pub(crate) markers: Mutex<Markers>,
     /// Held by whoever asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
     /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
@@ -121,7 +121,7 @@ impl Collector {
         let (keys, is_matched) =
             (&settings.policies.keys, settings.policies.for_namespace(&seen_now.namespace).is_some());
         let Compared { belongs, mut written, again } =
-            self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
+            self.compare_marker(keys, is_matched, &mut record, &seen_now).await?;
         if record.phase == Phase::Gone && !was_gone {
             return Ok(self.gone(record, now));
         }
@@ -293,7 +293,7 @@ impl Collector {
             return Ok(false);
         }
         let is_told = match seen.malformed {
-            _ if written.iter().any(is_about_wishes) => false,
+            _ if written.iter().any(is_owner_override) => false,
             Some(before) => Some(before) == left.malformed,
             None => self.kept(uid, &mut left.kept).await?.malformed == left.malformed,
         };
@@ -429,11 +429,11 @@ impl Collector {
         Ok((written, due, look_at))
     }
 
-    /// Whether nobody decreed another configuration than ours. Two at once would take turns at every namespace, and
+    /// Whether nobody recorded another configuration than ours. Two at once would take turns at every namespace, and
     /// fill its history without an end.
     async fn is_in_force(&self, settings: &Settings) -> Result<bool, StoreError> {
-        let decreed = controls::config(&*self.context.store).await?;
-        Ok(decreed.is_none_or(|control| control.body.hash == settings.hash))
+        let recorded = controls::config(&*self.context.store).await?;
+        Ok(recorded.is_none_or(|control| control.body.hash == settings.hash))
     }
 
     /// Records that the answer to our write showed the status, or why it could not be written: where a deletion waits for
@@ -629,7 +629,7 @@ const fn follows_from_configuration(fact: &Event) -> bool {
 }
 
 /// Whether what its owner wrote may be told of with it: it was seen first, or it changed something.
-const fn is_about_wishes(fact: &Event) -> bool {
+const fn is_owner_override(fact: &Event) -> bool {
     matches!(
         fact,
         Event::Adopted(_) | Event::DeadlineMoved(_) | Event::Kept(_) | Event::Protected(Protected { on: true })
