@@ -33,7 +33,7 @@ use tracing::{debug, warn};
 
 use crate::{autoscaler::Workers, events::Events, metrics::Metrics, planner::Planner};
 
-/// The role, as in its beats.
+/// The role, as in its heartbeats.
 pub const ROLE: &str = "action-controller";
 
 /// How often all snapshots are read again: one that lagged at the start, for longer than the tail goes back, and was put

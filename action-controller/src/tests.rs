@@ -459,8 +459,11 @@ async fn deletions_are_counted_from_the_history_once() {
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"stale\"} 2\n"), "{text}");
     assert!(text.contains("namespace_manager_ns_delete_total{owner=\"test\",status=\"ok\"} 0\n"), "{text}");
     let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
-    let told =
-        &heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"];
+    let told = &heartbeats
+        .iter()
+        .find(|heartbeat| heartbeat.role == "action-controller")
+        .expect("it sends heartbeats")
+        .body["deleted"];
     assert_eq!((&told["stale"], &told["ok"]), (&json!(2), &json!(0)), "{told}");
     // The one that was accepted a quarter of an hour ago, and of which nobody wrote that it is gone.
     assert!(text.contains("namespace_manager_tasks_stuck 1\n"), "{text}");
@@ -481,7 +484,7 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
     };
     let told = async || {
         let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
-        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it sends heartbeats").body["deleted"]["stale"].clone()
     };
     let looking = async {
         // Halfway between two looks at the tail, and between two heartbeats.
@@ -514,7 +517,7 @@ async fn a_deletion_of_which_the_store_took_no_heartbeat_is_told_of_as_soon_as_i
     let done = json!({"kind": "ActionDone", "data": {"of": 3, "observed": false}});
     let told = async || {
         let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
-        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it beats").body["deleted"]["stale"].clone()
+        heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it sends heartbeats").body["deleted"]["stale"].clone()
     };
     let looking = async {
         // Between two looks at the tail, and between two heartbeats.

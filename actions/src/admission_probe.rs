@@ -1,4 +1,4 @@
-//! The canary: before anything is deleted, the last guard in the apiserver is seen at work (docs/design/protocol.md
+//! The admission probe: before anything is deleted, it sees the last guard in the apiserver at work (docs/design/protocol.md
 //! section 3).
 //!
 //! Helm installs admission policies after Deployments, and anybody may take them away. So a worker tries what must be

@@ -40,9 +40,9 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-/// What happens at once.
-pub(crate) fn at_once(deed: impl FnOnce() + Send + 'static) -> ScenarioStep {
-    Box::pin(async move { deed() })
+/// A step that happens at once.
+pub(crate) fn at_once(step: impl FnOnce() + Send + 'static) -> ScenarioStep {
+    Box::pin(async move { step() })
 }
 
 /// Time passes while this process stands still: when it goes on, no deadline has come to its end before what was waited for.

@@ -55,7 +55,7 @@ pub async fn run(context: Context, cancel: CancellationToken) -> anyhow::Result<
     let turns = context.liveness.watch("worker", TICK_INTERVAL);
     let worker = Worker::new(context);
     let mut publisher = Publisher::new(heartbeat::WORKER, &worker.context);
-    // Who beats is not stuck: each step of a task has a deadline.
+    // A worker that sends heartbeats is not stalled: each step of a task has a deadline.
     let body = || {
         turns.tick();
         worker.body()

@@ -125,7 +125,7 @@ async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &Action
 }
 
 /// Writes an outcome, unless another has closed the intent meanwhile; returns whether it did. An entry of somebody else in
-/// between (a wish of the owner, the namespace's end) changes nothing about what is known of the request.
+/// between (an owner override, the namespace's end) changes nothing about what is known of the request.
 async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Event) -> anyhow::Result<bool> {
     let store = &*worker.context.store;
     for _ in 0..TRIES {

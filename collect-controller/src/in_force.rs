@@ -1,8 +1,8 @@
 //! Whether the configuration of this controller is the one in force.
 //!
-//! Of two controllers with different configurations the later one counts, for as long as it runs. Whether it runs, its
-//! heartbeats tell. Their times are another machine's, whose clock may differ, and a store that is out of reach hides them:
-//! so it has gone when for a while, in which the store answered, the same heartbeat was its last.
+//! Of two controllers with different configurations the later one counts, for as long as it runs. Its heartbeats
+//! tell whether it runs. Their times are another machine's, whose clock may differ, and a store that is out of reach hides
+//! them: so it has gone when, for a while in which the store answered, the same heartbeat was its last.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ use crate::RECONCILE_INTERVAL;
 /// How soon a configuration that could not be put in force is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a heartbeat is the last of whoever has gone: three that follow it, 10 s apart, may be lost.
+/// How long a heartbeat is the last of a controller that has gone: the three that follow it, 10 s apart, may be lost.
 const GONE_AFTER: Duration = Duration::from_secs(40);
 
-/// Interval of looks for another heartbeat. With it, and the 10 s in which another's configuration is noticed, one's own is
+/// Interval of checks for another heartbeat. With it, and the 10 s in which another's configuration is noticed, one's own is
 /// in force again within a minute.
 const HEARD_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What was put in force, and what was last heard of whoever put another in force since.
+/// What was put in force, and what was last heard of the controller that put another in force since.
 #[derive(Debug, Default)]
 pub(crate) struct InForce {
     accepted: Option<String>,
     last: Option<(Heard, Instant)>,
 }
 
-/// The number of a decree, and the last heartbeat of whoever made it.
+/// The number of a control record, and the last heartbeat of the controller that wrote it.
 type Heard = (u64, Option<Timestamp>);
 
 impl InForce {
@@ -56,7 +56,7 @@ impl InForce {
         (self.accepted, self.last) = (Some(hash), None);
     }
 
-    /// How soon to look again, whatever else there is to do.
+    /// How soon to check again, whatever else there is to do.
     pub(crate) const fn look_in(&self) -> Duration {
         match (&self.accepted, &self.last) {
             (None, _) => RETRY_INTERVAL,
@@ -65,8 +65,8 @@ impl InForce {
         }
     }
 
-    /// Whether whoever put another configuration in force has gone, of whom this is heard now; `None`: one's own is in force,
-    /// or nobody knows.
+    /// Whether the controller that put another configuration in force has gone; `heard` is what is heard of it now. `None`:
+    /// one's own is in force, or nobody knows.
     fn has_gone(&mut self, heard: Option<Heard>, now: Instant) -> bool {
         match (heard, self.last) {
             (Some(heard), Some((last, since))) if heard == last => now.duration_since(since) >= GONE_AFTER,

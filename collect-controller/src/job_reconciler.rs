@@ -22,10 +22,10 @@ use crate::{desired_jobs::DesiredJobs, metrics::Metrics, retry::RetryStates};
 /// How many numbers are tried in a row where jobs of theirs ended that the runner does not show.
 const MAX_ATTEMPTS: u32 = 8;
 
-/// What troubles of all jobs at once are about.
+/// What the retries of all jobs at once are about.
 const ALL: &str = "collectors";
 
-/// What troubles of all schedules at once are about.
+/// What the retries of all schedules at once are about.
 const SCHEDULES: &str = "schedules";
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl JobReconciler {
         if self.retries.pause(ALL).is_none() {
             match self.jobs.jobs(JobKind::Collector).await {
                 Ok(jobs) => self.keep_residents(&plan, &jobs, now).await,
-                Err(error) => self.trouble(ALL, Outcome::Unreachable, error.to_string(), now),
+                Err(error) => self.failed(ALL, Outcome::Unreachable, error.to_string(), now),
             }
         }
         // Residents are left to begin before anything else is.
@@ -93,7 +93,7 @@ impl JobReconciler {
         }
         match self.jobs.schedule(schedules).await {
             Ok(()) => self.retries.end(SCHEDULES),
-            Err(error) => self.trouble(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
+            Err(error) => self.failed(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
         }
     }
 
@@ -127,7 +127,7 @@ impl JobReconciler {
         }
     }
 
-    /// Starts the next try at a job, when it may be. Returns whether it has begun, which it has not.
+    /// Starts the next attempt at a job, when it may be. Returns whether it has begun, which it has not.
     async fn start(&mut self, spec: &JobSpec, now: Timestamp) -> bool {
         if self.retries.pause(about(&spec.name)).is_some() {
             return false;
@@ -147,32 +147,32 @@ impl JobReconciler {
                     self.turns.insert(spec.name.clone(), turn);
                 }
                 Ok(Started::Refused(why)) => {
-                    self.trouble(about(&spec.name), Outcome::Refused, why, now);
+                    self.failed(about(&spec.name), Outcome::Refused, why, now);
                     return false;
                 }
                 Err(error) => {
-                    self.trouble(about(&spec.name), Outcome::Unreachable, error.to_string(), now);
+                    self.failed(about(&spec.name), Outcome::Unreachable, error.to_string(), now);
                     return false;
                 }
             }
         }
         let why = format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", attempt_name(&spec.name, next));
-        self.trouble(about(&spec.name), Outcome::Refused, why, now);
+        self.failed(about(&spec.name), Outcome::Refused, why, now);
         false
     }
 
-    /// Counts what ended since the last look, tells what failed, and ends what does not begin.
+    /// Counts what ended since the last check, tells what failed, and ends what does not begin.
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
         for (name, why) in self.pending.take_in(jobs, now) {
-            self.trouble(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
+            self.failed(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
             self.stop(&name).await;
         }
         for job in jobs {
             match &job.state {
                 JobState::Complete if self.ended.insert(job.name.clone()) => self.metrics.job(Outcome::Complete),
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
-                    self.trouble(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
+                    self.failed(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
                 }
                 JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
@@ -196,13 +196,13 @@ impl JobReconciler {
         }
     }
 
-    fn trouble(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
+    fn failed(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
         self.retries.add(about, outcome, what, now);
     }
 }
 
-/// What a job's troubles are about, whichever slot, run or try it is: `collector-0`, `sweep-0`, `prune`.
+/// What a job's retries are about, whichever slot, run or attempt it is: `collector-0`, `sweep-0`, `prune`.
 fn about(name: &str) -> &str {
     let dash = if name.starts_with("prune") { 0 } else { 1 };
     name.match_indices('-').nth(dash).map_or(name, |(at, _)| &name[..at])

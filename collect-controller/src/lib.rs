@@ -1,7 +1,7 @@
 //! Keeps collectors running, and puts configurations in force.
 //!
 //! It begins the store's next epoch, so that what is marked from now on tells this store from every other, and
-//! decrees the configuration that workers must have. What jobs there should be follows from the configuration and the
+//! records the configuration that workers must have. What jobs there should be follows from the configuration and the
 //! time ([`desired_jobs`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
 //! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
 //! told.
@@ -29,7 +29,7 @@ use tracing::{info, warn};
 
 use crate::{in_force::InForce, job_reconciler::JobReconciler, metrics::Metrics};
 
-/// The role, as in its beats.
+/// The role, as in its heartbeats.
 pub const ROLE: &str = "collect-controller";
 
 /// How often it is looked whether all is as it should be, when nothing says that it is not. Each heartbeat is a look, too.

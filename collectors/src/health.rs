@@ -156,7 +156,7 @@ impl Health {
         }
     }
 
-    /// Tells of it in a beat.
+    /// Tells of it in a heartbeat.
     pub(crate) fn tell(&self, body: CollectorBody) -> CollectorBody {
         let state = self.state();
         let outages = state.outages.values().cloned().collect();

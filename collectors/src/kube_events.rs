@@ -14,8 +14,8 @@ impl Events {
         Self(common::events::Events::new(context, "Judge"))
     }
 
-    /// Tells what was just recorded of a namespace, where people want to know it, and what of its owner's wishes is
-    /// malformed, where that is news. Best effort.
+    /// Tells what was just recorded of a namespace, where people want to know it, and which owner
+    /// overrides are malformed, where that is news. Best effort.
     pub(crate) async fn tell(
         &self,
         namespace: &Namespace,
@@ -24,7 +24,7 @@ impl Events {
         malformed: &[Malformed],
     ) {
         let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
-        events.extend(malformed.iter().map(|wish| News::warning("MalformedOverride", wish.to_string())));
+        events.extend(malformed.iter().map(|it| News::warning("MalformedOverride", it.to_string())));
         for news in events {
             self.0.tell(&namespace.name, &namespace.uid, news).await;
         }

@@ -1,4 +1,4 @@
-//! What a collector counts: at its own port while it lives, and in its beats, so that the API shows it too.
+//! What a collector counts: at its own port while it lives, and in its heartbeats, so that the API shows it too.
 
 use common::{context::Context, heartbeat};
 use jiff::{SignedDuration, Timestamp};
@@ -54,7 +54,7 @@ impl Checks {
         }
     }
 
-    /// As a beat tells of them.
+    /// As a heartbeat tells of them.
     pub(crate) fn so_far(&self) -> heartbeat::CheckCounts {
         heartbeat::CheckCounts { known: self.known.get(), unknown: self.unknown.get(), contested: self.contested.get() }
     }

@@ -193,7 +193,7 @@ impl Pipelines {
         (by, is_new)
     }
 
-    /// Tells of it in a beat.
+    /// Tells of it in a heartbeat.
     pub(crate) fn tell(&self, mut body: CollectorBody) -> CollectorBody {
         let state = self.state();
         body.outages.extend(state.outages.values().cloned());

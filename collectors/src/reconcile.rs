@@ -94,7 +94,7 @@ impl Collector {
         let (keys, is_matched) =
             (&settings.policies.keys, settings.policies.for_namespace(&seen_now.namespace).is_some());
         let Compared { belongs, mut written, again } =
-            self.compare_mark(keys, is_matched, &mut record, &seen_now).await?;
+            self.compare_marker(keys, is_matched, &mut record, &seen_now).await?;
         if record.phase == Phase::Gone && !was_gone {
             return Ok(self.gone(record, now));
         }
@@ -266,7 +266,7 @@ impl Collector {
             return Ok(false);
         }
         let is_told = match seen.malformed {
-            _ if written.iter().any(is_about_wishes) => false,
+            _ if written.iter().any(is_owner_override) => false,
             Some(before) => Some(before) == left.malformed,
             None => self.kept(uid, &mut left.kept).await?.malformed == left.malformed,
         };
@@ -402,11 +402,11 @@ impl Collector {
         Ok((written, due, look_at))
     }
 
-    /// Whether nobody decreed another configuration than ours. Two at once would take turns at every namespace, and
+    /// Whether nobody recorded another configuration than ours. Two at once would take turns at every namespace, and
     /// fill its history without an end.
     async fn is_in_force(&self, settings: &Settings) -> Result<bool, StoreError> {
-        let decreed = controls::config(&*self.context.store).await?;
-        Ok(decreed.is_none_or(|control| control.body.hash == settings.hash))
+        let recorded = controls::config(&*self.context.store).await?;
+        Ok(recorded.is_none_or(|control| control.body.hash == settings.hash))
     }
 
     /// Records that the answer to our write showed the status, or why it could not be written: where a deletion waits for
@@ -602,7 +602,7 @@ const fn follows_from_configuration(fact: &Event) -> bool {
 }
 
 /// Whether what its owner wrote may be told of with it: it was seen first, or it changed something.
-const fn is_about_wishes(fact: &Event) -> bool {
+const fn is_owner_override(fact: &Event) -> bool {
     matches!(
         fact,
         Event::Adopted(_) | Event::DeadlineMoved(_) | Event::Kept(_) | Event::Protected(Protected { on: true })

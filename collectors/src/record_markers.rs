@@ -1,10 +1,10 @@
-//! Whether the mark on a namespace agrees with its history, and what follows where it does not (docs/design/protocol.md
+//! Whether the record marker on a namespace agrees with its history, and what follows where it does not (docs/design/protocol.md
 //! section 2, step 1).
 //!
-//! A mark tells of entries that were written. Where the store does not have them, they were lost, or the store is another
-//! one. But anybody who may annotate a namespace may write a mark, and one comes along with a copy or from a backup: one of
-//! another namespace proves nothing, and one alone holds back its own namespace and no other. One that cannot be read names
-//! no entry: it holds back its own, however many there are, and says nothing about the store.
+//! A marker tells of entries that were written. Where the store does not have them, they were lost, or the store is another
+//! one. But anybody who may annotate a namespace may write a marker, and one comes along with a copy or from a backup: one
+//! of another namespace proves nothing, and one alone holds back its own namespace and no other. One that cannot be read
+//! names no entry: it holds back its own namespace, however many there are, and says nothing about the store.
 
 use common::{
     budget,
@@ -25,27 +25,27 @@ use tracing::{error, warn};
 
 use crate::collector::Collector;
 
-/// How long the number of managed namespaces is good for the share of them that puts the store in doubt.
+/// How long the number of managed namespaces is good for the share of them that makes a store mismatch.
 const COUNTED_FOR: SignedDuration = SignedDuration::from_mins(1);
 
-/// What the comparison of a mark led to.
+/// What the comparison of a marker led to.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
-    /// Annotations may be written. A mark that stands against this store is left as it is: it is the only trace that
+    /// Annotations may be written. A marker that speaks against this store is left as it is: it is the only trace that
     /// entries were lost.
     pub(crate) belongs: bool,
     pub(crate) written: Vec<Event>,
-    /// When to compare again: nothing announces that somebody vouched for the store.
+    /// When to compare again: nothing announces that somebody trusted the store.
     pub(crate) again: Option<Timestamp>,
 }
 
 impl Collector {
-    /// Compares the mark on a namespace with its history. What does not agree is recorded before anything else is: with the
-    /// next entries the history would catch up with the mark.
+    /// Compares the marker on a namespace with its history. What does not agree is recorded before anything else is: with
+    /// the next entries the history would catch up with the marker.
     ///
     /// # Errors
     /// When the store is out of reach.
-    pub(crate) async fn compare_mark(
+    pub(crate) async fn compare_marker(
         &self,
         keys: &Keys,
         is_matched: bool,
@@ -59,7 +59,7 @@ impl Collector {
         }
         let mut compared = Compared { belongs: true, ..Compared::default() };
         if record.mismatch.is_none() {
-            match self.check_mark(namespace, keys, record).await {
+            match self.check_marker(namespace, keys, record).await {
                 Ok(()) => return Ok(compared),
                 // Nothing that could be read again makes sense of it, and nothing is written now.
                 Err(Mismatch::Unreadable) if is_silent(namespace, record) => return Ok(Compared::default()),
@@ -67,11 +67,11 @@ impl Collector {
             }
         }
         // Another collector on the same store may have begun an epoch or appended since.
-        self.read_marks(record.mismatch.is_some()).await?;
+        self.read_markers(record.mismatch.is_some()).await?;
         if let Some(mismatch) = record.mismatch.clone() {
-            let vouched_before = self.markers.lock().await.store_identity.trusted_before_epoch;
+            let trusted_before = self.markers.lock().await.store_identity.trusted_before_epoch;
             let trusted = Event::RecordMarkerTrusted(RecordMarkerTrusted { marker: mismatch.marker });
-            if vouched_before <= mismatch.epoch || !self.note(namespace, record, trusted, &mut compared).await? {
+            if trusted_before <= mismatch.epoch || !self.note(namespace, record, trusted, &mut compared).await? {
                 compared.again = Some(self.recheck_at(self.context.clock.now()));
                 compared.belongs = false;
                 return Ok(compared);
@@ -79,7 +79,7 @@ impl Collector {
         } else {
             *record = load(&*self.context.store, &record.uid).await?;
         }
-        let mismatch = match self.check_mark(namespace, keys, record).await {
+        let mismatch = match self.check_marker(namespace, keys, record).await {
             Ok(()) => return Ok(compared),
             Err(mismatch) => mismatch,
         };
@@ -97,13 +97,13 @@ impl Collector {
         Ok(compared)
     }
 
-    async fn check_mark(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
+    async fn check_marker(&self, namespace: &Namespace, keys: &Keys, record: &Record) -> Result<(), Mismatch> {
         self.markers.lock().await.store_identity.check(namespace, keys, record)
     }
 
-    /// Reads again what this store may have marked; where it is only waited for somebody to vouch, not more often than
-    /// that is looked for.
-    async fn read_marks(&self, only_waits: bool) -> Result<(), StoreError> {
+    /// Reads again which markers this store may have left. Where only somebody's trust in the store is awaited, it reads no
+    /// more often than `recheck_interval`.
+    async fn read_markers(&self, only_waits: bool) -> Result<(), StoreError> {
         let mut markers = self.markers.lock().await;
         let now = self.context.clock.now();
         let every = signed(self.context.timings().recheck_interval);
@@ -143,8 +143,8 @@ impl Collector {
         }
     }
 
-    /// Reports a mark that stands against this store. Where as many tell the same as no mishap brings about, the whole store
-    /// is in doubt. What came to be since the present epoch began tells nothing of what was lost before.
+    /// Reports a marker that speaks against this store. Where more tell the same than a mishap brings about, it reports a
+    /// mismatch of the whole store. What was created since the present epoch began tells nothing of what was lost before.
     async fn report(&self, namespace: &Namespace, mismatch: &Mismatch) -> Result<(), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());
         // One at a time, so that the same is not counted by each.
@@ -180,7 +180,7 @@ impl Collector {
     }
 }
 
-/// Whether nothing about its mark is written now: something else is under way, or nothing will be done to it any more.
+/// Whether nothing about its marker is written now: something else is under way, or nothing will be done to it any more.
 const fn is_silent(namespace: &Namespace, record: &Record) -> bool {
     record.open.is_some()
         || record.done.is_some()

@@ -59,7 +59,7 @@ use crate::{
 const CONCURRENCY: usize = 48;
 
 /// How many annotations are written at once: two cores of an apiserver answer no more.
-const PATCHES_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_PATCHES: usize = 16;
 
 /// How long the namespaces may be unseen before that is told: a list of many thousands takes seconds.
 const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
@@ -101,7 +101,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
         events: Events::new(&context),
         markers: Mutex::new(KnownMarkers::read(&*context.store).await?),
         asking: Mutex::new(()),
-        annotating: Semaphore::new(PATCHES_AT_ONCE),
+        annotating: Semaphore::new(MAX_CONCURRENT_PATCHES),
         health: Health::new(checks.clone()),
         pipelines: Pipelines::new(checks.clone()),
         checks: checks.clone(),

@@ -167,9 +167,9 @@ async fn that_another_cluster_does_not_have_it_says_nothing() {
     assert_eq!(scene.written().await, "intended");
 }
 
-/// A wish of the owner, which is recorded while an intent is open.
+/// An owner override that is recorded while an intent is open.
 #[tokio::test(start_paused = true)]
-async fn an_outcome_is_written_whoever_writes_in_between() {
+async fn an_outcome_is_written_when_another_writes_in_between() {
     let scene = Scene::stale().await;
     let protects = lifecycle::Event::Protected(Protected { on: true });
     scene.apiserver.before(1, Delete, scene.somebody_appends(protects));

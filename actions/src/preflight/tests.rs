@@ -141,8 +141,8 @@ async fn without_a_slot_in_the_budget_it_waits_for_the_next_window() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_foretold_waits_for_its_wave_or_an_approval_and_costs_the_apiserver_nothing() {
-    let scene = Scene::empty(&[("NSM__WAVES__AT_LEAST", "1")], |_| {}).await;
+async fn an_unannounced_deletion_waits_for_its_limit_or_an_approval_and_costs_the_apiserver_nothing() {
+    let scene = Scene::empty(&[("NSM__BUDGET__UNANNOUNCED__AT_LEAST", "1")], |_| {}).await;
     scene.becomes_stale(at(-60), at(-3_600)).await;
     takes_the_slot(&scene, ClaimKind::Unannounced).await;
     assert_eq!(scene.carry_out().await, ("not:unannounced".to_owned(), vec![Other, Read]));
@@ -151,9 +151,9 @@ async fn what_nobody_foretold_waits_for_its_wave_or_an_approval_and_costs_the_ap
     controls::approve(&*scene.store, &Actor::person("me"), hour, at(0)).await.unwrap();
     assert_eq!(scene.carry_out().await.0, "not:unannounced intended done");
 
-    let scene = Scene::with(&[("NSM__WAVES__AT_LEAST", "1")]).await;
+    let scene = Scene::with(&[("NSM__BUDGET__UNANNOUNCED__AT_LEAST", "1")]).await;
     takes_the_slot(&scene, ClaimKind::Unannounced).await;
-    assert_eq!(scene.carry_out().await.0, "intended done", "it was foretold");
+    assert_eq!(scene.carry_out().await.0, "intended done", "it was announced");
 }
 
 /// A worker that has found the budget of a window used up does not read each namespace that waits for it.

@@ -45,7 +45,7 @@ async fn under_another_configuration_than_the_one_in_force_nothing_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_in_doubt_holds_back_until_somebody_vouches_for_it() {
+async fn a_store_mismatch_holds_back_until_somebody_trusts_the_store() {
     let scene = Scene::stale().await;
     let mismatch = StoreMismatch { namespace: "ci-7".to_owned(), why: "it was marked by another store".to_owned() };
     controls::report_mismatch(&*scene.store, &me(), &mismatch, at(0)).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_store_in_doubt_holds_back_until_somebody_vouches_for_it() {
     assert_eq!(scene.carry_out().await.0, "not:unverified intended done");
 }
 
-/// The word of whoever leads, after so many others.
+/// What the leader says of the hold, after so many other entries.
 async fn says(store: SharedStore, after: u64, ended: Option<HoldEnd>) {
     let cause = SharedCause {
         condition: "NamespaceDeletionDiscoveryFailure".to_owned(),
@@ -68,7 +68,7 @@ async fn says(store: SharedStore, after: u64, ended: Option<HoldEnd>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_holds_back_until_it_is_taken_back() {
+async fn a_hold_holds_back_until_it_is_released() {
     let scene = Scene::stale().await;
     says(scene.store.clone(), 0, None).await;
     let (written, asked, why) = held_back(&scene).await;

@@ -28,7 +28,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// Each letter of `looks` is what was found at a look, 5 s after the one before:
+/// Each letter of `checks` is what one check found, 5 s after the one before:
 ///
 /// - `=`: one's own configuration is in force
 /// - `.`: the store is out of reach
@@ -36,12 +36,12 @@ fn at(second: i64) -> Timestamp {
 /// - `a` to `z`: another's, with this heartbeat as its last
 /// - `A`: that of a third, with heartbeat `a` as its last
 ///
-/// `gone` is the look at which one's own is to be put in force again.
+/// `gone` is the check at which one's own is to be put in force again.
 #[track_caller]
-fn check(looks: &str, gone: Option<usize>) {
+fn check(checks: &str, gone: Option<usize>) {
     let (mut in_force, began) = (InForce::default(), Instant::now());
-    let found = looks.char_indices().position(|(number, look)| {
-        let heard = match look {
+    let found = checks.char_indices().position(|(number, found)| {
+        let heard = match found {
             '=' | '.' => None,
             '-' => Some((7, None)),
             'A' => Some((8, Some(at(1)))),
@@ -49,11 +49,11 @@ fn check(looks: &str, gone: Option<usize>) {
         };
         in_force.has_gone(heard, began + HEARD_INTERVAL * u32::try_from(number).unwrap())
     });
-    assert_eq!(found, gone, "{looks}");
+    assert_eq!(found, gone, "{checks}");
 }
 
 #[test]
-fn whoever_is_heard_of_holds_what_it_put_in_force() {
+fn a_controller_that_is_heard_of_holds_what_it_put_in_force() {
     check("=========================", None);
     check("aabbccddeeffgghhiijjkkllmm", None);
     // Every third heartbeat arrives, and every fourth, as late as that.
@@ -64,7 +64,7 @@ fn whoever_is_heard_of_holds_what_it_put_in_force() {
 }
 
 #[test]
-fn whoever_is_not_heard_of_for_40_s_has_gone() {
+fn a_controller_that_is_not_heard_of_for_40_s_has_gone() {
     check("aaaaaaaaa", Some(8));
     check("aabbbbbbbbb", Some(10));
     check("---------", Some(8));
@@ -139,11 +139,11 @@ impl Scene {
         Self { _directory: directory, context }
     }
 
-    /// Does something beside a controller whose jobs take so long.
-    async fn while_running(&self, takes: Duration, deed: impl Future<Output = ()>) {
+    /// Runs these steps beside a controller whose jobs take so long.
+    async fn while_running(&self, takes: Duration, steps: impl Future<Output = ()>) {
         tokio::select! {
             ended = run(self.context.clone(), Arc::new(Slow(takes)), CancellationToken::new()) => panic!("{ended:?}"),
-            () = deed => {}
+            () = steps => {}
         }
     }
 
@@ -171,7 +171,7 @@ impl Scene {
 async fn a_configuration_is_in_force_again_within_a_minute_after_the_one_that_came_later_died() {
     let (scene, other) = (Scene::new().await, Actor::role(ROLE, "other"));
     let theirs = Some("theirs".to_owned());
-    let deed = async {
+    let steps = async {
         scene.is_in_force().await;
         accept_config(&*scene.context.store, &other, "theirs", scene.context.clock.now()).await.unwrap();
         // Of its heartbeats every 10 s one or two get lost now and then.
@@ -183,26 +183,26 @@ async fn a_configuration_is_in_force_again_within_a_minute_after_the_one_that_ca
         let took = scene.is_in_force().await;
         assert!(took <= Duration::from_secs(60), "{took:?}");
     };
-    scene.while_running(Duration::ZERO, deed).await;
+    scene.while_running(Duration::ZERO, steps).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_also_where_the_other_died_before_its_first_heartbeat() {
     let (scene, other) = (Scene::new().await, Actor::role(ROLE, "other"));
-    let deed = async {
+    let steps = async {
         scene.is_in_force().await;
         accept_config(&*scene.context.store, &other, "theirs", scene.context.clock.now()).await.unwrap();
         let took = scene.is_in_force().await;
         assert!(took <= Duration::from_secs(60), "{took:?}");
     };
-    scene.while_running(Duration::ZERO, deed).await;
+    scene.while_running(Duration::ZERO, steps).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_controller_is_heard_of_while_its_jobs_cannot_be_asked_for() {
     let scene = Scene::new().await;
     let own = Actor::role(ROLE, &scene.context.instance).to_string();
-    let deed = async {
+    let steps = async {
         let mut heard = Vec::new();
         for pause in [15, 20, 20] {
             sleep(Duration::from_secs(pause)).await;
@@ -216,5 +216,5 @@ async fn a_controller_is_heard_of_while_its_jobs_cannot_be_asked_for() {
         }
         assert_eq!(heard, [10, 30, 50]);
     };
-    scene.while_running(Duration::from_secs(600), deed).await;
+    scene.while_running(Duration::from_secs(600), steps).await;
 }

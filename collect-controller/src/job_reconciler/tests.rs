@@ -190,7 +190,7 @@ async fn with_sweeps_no_collector_stays() {
 }
 
 #[test]
-fn troubles_of_all_slots_runs_and_tries_are_about_the_same() {
+fn retries_of_all_slots_runs_and_attempts_are_about_the_same() {
     for (name, expected) in [
         ("collector-1-1764061200", "collector-1"),
         ("collector-1-1764061200-2", "collector-1"),

@@ -149,7 +149,7 @@ async fn what_a_late_list_shows_after_it_has_gone_stays_gone() {
 
 /// By what its owner may do about it, and until when it counts; at each start of a collector what is known is not told again.
 #[tokio::test(start_paused = true)]
-async fn a_wish_that_cannot_be_read_is_told_of_once_and_by_date() {
+async fn an_owner_override_that_cannot_be_read_is_told_of_once_and_by_date() {
     let scene = Scene::new().await;
     scene.apiserver.annotate("expires_at", "2027-13-01");
     scene.collect_while(RESIDENT, sleep(Duration::from_secs(86_400))).await;

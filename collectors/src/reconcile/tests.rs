@@ -39,7 +39,7 @@ async fn what_was_written_without_an_answer_is_taken_back_when_it_is_no_longer_s
     assert_eq!(look(&mut scene, false).await, Some(false));
 }
 
-/// Until when was looked without a break, as a beat would tell now.
+/// Until when health was checked without a break, as a heartbeat would tell now.
 fn told(scene: &Scene) -> Option<i64> {
     let body = serde_json::from_value(serde_json::json!({"shard": 0, "of": 1, "slot": null, "watched": 1})).unwrap();
     scene.collector.health.tell(body).looked.map(|looked| looked.until.as_second())

@@ -19,7 +19,7 @@ async fn scene() -> Scene {
 }
 
 #[tokio::test]
-async fn a_mark_that_cannot_be_read_is_recorded_once_and_left_until_somebody_vouches() {
+async fn a_marker_that_cannot_be_read_is_recorded_once_and_left_until_somebody_trusts_the_store() {
     let long = "9".repeat(100_000);
     for marker in ["garbage", "900.", "900.2.", &long] {
         let mut scene = scene().await;
@@ -47,7 +47,7 @@ async fn a_mark_that_cannot_be_read_is_recorded_once_and_left_until_somebody_vou
 
 /// Else a namespace that takes long to go, or a history that is damaged, would have the store read at each of its turns.
 #[tokio::test]
-async fn where_nothing_can_be_recorded_about_an_unreadable_mark_nothing_is_asked_for_either() {
+async fn where_nothing_can_be_recorded_about_an_unreadable_marker_nothing_is_asked_for_either() {
     let mut scene = scene().await;
     let terminating = Namespace { deleted: Some(at(950)), ..marked("a", "garbage") };
     scene.turn(terminating.clone()).await;
@@ -63,8 +63,8 @@ async fn where_nothing_can_be_recorded_about_an_unreadable_mark_nothing_is_asked
     assert!(scene.markers().is_empty() && scene.events().is_empty());
 }
 
-/// Whether the whole store is in doubt once four namespaces carry such marks.
-async fn is_in_doubt(marker: impl Fn(&str) -> String) -> bool {
+/// Whether there is a mismatch of the whole store once four namespaces carry such markers.
+async fn is_mismatched(marker: impl Fn(&str) -> String) -> bool {
     let mut scene = scene().await;
     for uid in ["a", "b", "c", "d"] {
         scene.turn(marked(uid, &marker(uid))).await;
@@ -74,7 +74,7 @@ async fn is_in_doubt(marker: impl Fn(&str) -> String) -> bool {
 }
 
 #[tokio::test]
-async fn marks_that_cannot_be_read_do_not_put_the_store_in_doubt_however_many_there_are() {
-    assert!(is_in_doubt(|uid| format!("900.99.{uid}")).await);
-    assert!(!is_in_doubt(|_| "garbage".to_owned()).await);
+async fn markers_that_cannot_be_read_make_no_store_mismatch_however_many_there_are() {
+    assert!(is_mismatched(|uid| format!("900.99.{uid}")).await);
+    assert!(!is_mismatched(|_| "garbage".to_owned()).await);
 }
