@@ -8,7 +8,7 @@ use crate::{Record, policy::hash, time::saturating_add};
 const REFUSALS_IN_A_ROW: u32 = 5;
 
 /// Conflicts that are tried again at once.
-const CONFLICTS_AT_ONCE: u32 = 3;
+const MAX_IMMEDIATE_CONFLICTS: u32 = 3;
 
 /// When to try again after one more refusal by a live apiserver: 1, 2, 4, 8, 16 minutes, then once a day.
 #[must_use]
@@ -26,7 +26,7 @@ pub fn after_refusal(record: &Record, now: Timestamp) -> Timestamp {
 /// each namespace at another moment of it.
 #[must_use]
 pub fn after_conflict(record: &Record, now: Timestamp) -> Option<Timestamp> {
-    if record.attempts.busy + 1 < CONFLICTS_AT_ONCE {
+    if record.attempts.busy + 1 < MAX_IMMEDIATE_CONFLICTS {
         return None;
     }
     let seed = hash(&(record.uid.as_str(), record.head));

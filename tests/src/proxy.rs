@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// The most of a request's head that is read.
-const LONGEST: usize = 64 * 1024;
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// The first byte of SOCKS5 (RFC 1928).
 const SOCKS5: u8 = 5;
@@ -101,7 +101,7 @@ async fn http(client: &mut TcpStream) -> Result<(Passed, Vec<u8>)> {
     let mut seen = Vec::new();
     while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
         let read = client.read_buf(&mut seen).await?;
-        ensure!(read > 0 && seen.len() <= LONGEST, "the request broke off, or does not end");
+        ensure!(read > 0 && seen.len() <= MAX_HEAD_BYTES, "the request broke off, or does not end");
     }
     let head = String::from_utf8_lossy(&seen).into_owned();
     let mut lines = head.lines();

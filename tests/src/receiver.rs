@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// The most of a request that is read: many times what a notice weighs.
-const LONGEST: usize = 64 * 1024;
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
 /// Receives until it is dropped.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ async fn read(stream: &mut TcpStream) -> Result<Post> {
     let mut seen = Vec::new();
     loop {
         let read = stream.read_buf(&mut seen).await?;
-        ensure!(read > 0 && seen.len() <= LONGEST, "the request broke off, or does not end");
+        ensure!(read > 0 && seen.len() <= MAX_REQUEST_BYTES, "the request broke off, or does not end");
         let Some(end) = seen.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&seen[..end]).into_owned();
         let mut post = Post { at: Timestamp::now(), head, raw: Vec::new(), body: Value::Null };

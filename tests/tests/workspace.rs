@@ -13,6 +13,10 @@ use serde_json::Value;
 
 #[path = "workspace/citations.rs"]
 mod citations;
+#[path = "workspace/imports.rs"]
+mod imports;
+#[path = "workspace/words.rs"]
+mod words;
 
 /// What each crate of ours may depend on, of ours (ARCHITECTURE.md "Code map"). Roles never depend on each other.
 const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [

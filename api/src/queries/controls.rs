@@ -42,7 +42,7 @@ const MAX_NAMED: usize = 100;
 
 /// Which control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Stop,
     Resume,

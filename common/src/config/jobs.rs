@@ -85,7 +85,7 @@ impl Default for RawJobs {
 impl RawJobs {
     /// Checks the section. `overlap` is the time for which a resident stays beyond its slot.
     pub(super) fn check(&self, overlap: Duration) -> Result<JobSettings, Vec<Invalid>> {
-        const MOST_SHARDS: u32 = 100;
+        const MAX_SHARDS: u32 = 100;
         const MAX_STAY: Duration = Duration::from_secs(86_400);
         let min_stay = overlap * 2;
         let mut errors = Vec::new();
@@ -94,8 +94,8 @@ impl RawJobs {
             let why = format!("it must be {} to 1 day; write for example `30m`", duration::text(signed(min_stay)));
             errors.push(invalid("jobs.resident_for", why));
         }
-        if !(1..=MOST_SHARDS).contains(&self.shards) {
-            let why = format!("`{}` is not a number from 1 to {MOST_SHARDS}; one job serves thousands", self.shards);
+        if !(1..=MAX_SHARDS).contains(&self.shards) {
+            let why = format!("`{}` is not a number from 1 to {MAX_SHARDS}; one job serves thousands", self.shards);
             errors.push(invalid("jobs.shards", why));
         }
         let mut every = |key, period: PositiveDuration| {

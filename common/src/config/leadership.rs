@@ -12,7 +12,7 @@ use super::check::invalid;
 const LEASES: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(300));
 
 /// The longest name of an installation: of the 63 characters of a Job's name, the rest is needed to tell Jobs apart.
-const LONGEST_NAME: usize = 32;
+const MAX_NAME_LENGTH: usize = 32;
 
 /// How the controllers of a cluster agree on who leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,13 +51,13 @@ impl RawLeadership {
         }
         let name = &self.name;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let is_name = (1..=LONGEST_NAME).contains(&name.len())
+        let is_name = (1..=MAX_NAME_LENGTH).contains(&name.len())
             && name.chars().all(|c| plain(c) || c == '-')
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.ends_with(plain);
         if !is_name {
             let why = format!(
-                "`{name}` does not begin the name of an object; write at most {LONGEST_NAME} small letters, digits and dashes, with a letter at its begin and no dash at its end"
+                "`{name}` does not begin the name of an object; write at most {MAX_NAME_LENGTH} small letters, digits and dashes, with a letter at its begin and no dash at its end"
             );
             errors.push(invalid("leadership.name", why));
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{invalid, is_object_name};
 
 /// The longest name of an annotation, after its prefix.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_LENGTH: usize = 63;
 
 /// Where the owner of a namespace is found, for people to know whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +63,7 @@ impl RawOwners {
 fn is_key(text: &str) -> bool {
     let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
     let is_inner = |c: char| c.is_ascii_alphanumeric();
-    let is_name = (1..=LONGEST_NAME).contains(&name.len())
+    let is_name = (1..=MAX_NAME_LENGTH).contains(&name.len())
         && name.starts_with(is_inner)
         && name.ends_with(is_inner)
         && name.chars().all(|c| is_inner(c) || matches!(c, '-' | '_' | '.'));

@@ -12,7 +12,7 @@ use super::check::invalid;
 const DEFAULT_PREFIX: &str = "nsm";
 
 /// The longest prefix of names at a broker; a name has at most 255 bytes (AMQP 0-9-1).
-const LONGEST_PREFIX: usize = 100;
+const MAX_PREFIX_LENGTH: usize = 100;
 
 /// How the roles wake each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -70,9 +70,9 @@ impl RawQueue {
             errors.push(invalid("queue.url", "it is empty; write `memory:`"));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if !(1..=LONGEST_PREFIX).contains(&self.prefix.len()) || !self.prefix.chars().all(plain) {
+        if !(1..=MAX_PREFIX_LENGTH).contains(&self.prefix.len()) || !self.prefix.chars().all(plain) {
             let why = format!(
-                "`{}` does not begin names; write at most {LONGEST_PREFIX} letters, digits, dashes and underscores",
+                "`{}` does not begin names; write at most {MAX_PREFIX_LENGTH} letters, digits, dashes and underscores",
                 self.prefix
             );
             errors.push(invalid("queue.prefix", why));

@@ -28,7 +28,7 @@ const STORES: &str = "namespace-manager";
 const STORE_FILE: &str = "nsm.db";
 
 /// The longest that the part of a file's name may be that a context gives it.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_LENGTH: usize = 100;
 
 /// The sections of a configuration that say where a stop is written, what else refuses by it, and how our annotations are called.
 const FOR_STOP: [&str; 4] = ["store", "guard", "annotations", "ci"];
@@ -223,10 +223,10 @@ pub fn former_default_store(store: &Path) -> Option<PathBuf> {
 /// tells it from every other that is changed alike.
 fn store_file(context: &str) -> String {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
-    let is_kept = context.len() <= LONGEST_NAME && !context.is_empty() && context.chars().all(is_safe);
+    let is_kept = context.len() <= MAX_NAME_LENGTH && !context.is_empty() && context.chars().all(is_safe);
     if is_kept {
         return format!("nsm-{context}.db");
     }
-    let safe: String = context.chars().take(LONGEST_NAME).map(|c| if is_safe(c) { c } else { '-' }).collect();
+    let safe: String = context.chars().take(MAX_NAME_LENGTH).map(|c| if is_safe(c) { c } else { '-' }).collect();
     format!("nsm-{safe}-{}.db", lifecycle::policy::hash(&context))
 }

@@ -42,7 +42,7 @@ const ATTEMPT: Duration = Duration::from_millis(2_500);
 const BATCH: u32 = 500;
 
 /// How many entries are removed by one command.
-const REMOVED_AT_ONCE: i64 = 200;
+const REMOVAL_BATCH: i64 = 200;
 
 const ENTRIES: &str = "entries";
 const SNAPSHOTS: &str = "namespaces";
@@ -421,7 +421,7 @@ async fn put_snapshot(
 async fn forget_last(database: Database, uid: &Uid) -> std::result::Result<bool, Failure> {
     let entries = database.collection::<Document>(ENTRIES);
     let find = entries.find(doc! { "uid": uid.as_str() }).projection(doc! { "_id": 1 }).sort(doc! { "seq": -1 });
-    let mut cursor = find.limit(REMOVED_AT_ONCE).await?;
+    let mut cursor = find.limit(REMOVAL_BATCH).await?;
     let mut deletes = Vec::new();
     while let Some(found) = cursor.try_next().await? {
         deletes.push(doc! { "q": { "_id": text(&found, "_id")? }, "limit": 1 });

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// As long as the program itself waits for somebody's lock.
-const PATIENCE: Duration = Duration::from_secs(4);
+const READ_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Every history and every claim of a store.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,7 @@ impl Ledger {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let file = || format!("cannot read the store `{}`", path.display());
         let connection = Connection::open_with_flags(path, flags).with_context(file)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(READ_TIMEOUT)?;
         let entries = documents(&connection, "SELECT document FROM entries ORDER BY uid, seq").with_context(file)?;
         let claims = documents(&connection, "SELECT document FROM claims ORDER BY kind, bundle, number");
         Ok(Self::of(entries, claims.with_context(file)?))

@@ -33,7 +33,7 @@ pub(super) const PARTS: [&str; 5] = ["collect-controller", "action-controller", 
 const COUNT: u32 = 100;
 const FIRST: Duration = Duration::from_secs(30);
 const SPREAD: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Everything measured with so many namespaces.
 #[derive(Debug, Serialize)]
@@ -148,7 +148,7 @@ impl Phase {
 async fn are_mirrored(home: &Installation, count: usize) -> Result<()> {
     let namespaces: Api<Namespace> = Api::all(home.cluster.client().await?);
     let key = format!("{PREFIX}status");
-    eventually("all namespaces show their status", PATIENCE, async || {
+    eventually("all namespaces show their status", START_TIMEOUT, async || {
         let listed = namespaces.list_metadata(&ListParams::default().labels("bench=crowd")).await?;
         let shown = listed.iter().filter(|namespace| namespace.annotations().contains_key(&key)).count();
         ensure!(shown >= count, "{shown} of {count} do");
@@ -160,7 +160,7 @@ async fn are_mirrored(home: &Installation, count: usize) -> Result<()> {
 /// Waits for the deletion of all that were made since `from` to expire.
 async fn deletions(home: &Installation, from: Timestamp) -> Result<Spread> {
     let user = Installation::user("action");
-    eventually("those that expired are deleted", PATIENCE, async || {
+    eventually("those that expired are deleted", START_TIMEOUT, async || {
         let deletes = accepted_namespace_deletes(&home.cluster.plane().audit()?);
         let arrived: BTreeMap<_, _> = deletes
             .into_iter()

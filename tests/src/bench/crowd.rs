@@ -18,7 +18,7 @@ use crate::User;
 /// The label the policy looks for.
 const CROWD: (&str, &str) = ("bench", "crowd");
 /// Requests at a time: more do not make two cores create faster.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// Between two lines of progress where they do not replace each other.
 const TELL_EVERY: usize = 500;
 /// kube-controller-manager makes two objects for each namespace, at most 20 of a kind in a second (`--kube-api-qps`).
@@ -85,7 +85,7 @@ async fn create_all(client: &Client, made: impl Iterator<Item = Namespace>, coun
         async move { api.create(&PostParams::default(), &namespace).await }
     };
     let mut progress = Progress::default();
-    let mut created = stream::iter(made.map(create)).buffer_unordered(AT_ONCE).enumerate();
+    let mut created = stream::iter(made.map(create)).buffer_unordered(CONCURRENCY).enumerate();
     while let Some((before, created)) = created.next().await {
         created.context("cannot create a namespace")?;
         progress.tell("created", before + 1, count);

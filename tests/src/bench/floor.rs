@@ -17,7 +17,7 @@ use crate::relay::Bytes;
 /// As kubectl lists (`--chunk-size`).
 const PAGE: u32 = 500;
 /// As nsm annotates.
-const PATCHES_AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// Of requests that are sent one after the other.
 const ONE_BY_ONE: usize = 100;
 /// The LIST that took the middle of the times is told.
@@ -85,7 +85,7 @@ pub(super) async fn patch(scene: &Scene, count: usize) -> Result<Patches> {
     let began = Instant::now();
     stream::iter(0..count)
         .map(|number| patch(number, "all"))
-        .buffer_unordered(PATCHES_AT_ONCE)
+        .buffer_unordered(CONCURRENCY)
         .try_for_each(|_| futures::future::ready(Ok(())))
         .await?;
     Ok(Patches { each: Spread::of(each), all_seconds: began.elapsed().as_secs_f64() })

@@ -13,7 +13,7 @@ use crate::audit_checker::Entry;
 /// The error of every time that is found by looking. A look takes less than a tenth of it.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Far beyond what anything that is waited for has ever taken.
-const PATIENCE: Duration = Duration::from_secs(180);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Waits until the store holds so many durable entries of a kind, from `since` on.
 pub(super) async fn wait_for(
@@ -23,7 +23,7 @@ pub(super) async fn wait_for(
     since: Timestamp,
     count: usize,
 ) -> Result<()> {
-    let end = tokio::time::Instant::now() + PATIENCE;
+    let end = tokio::time::Instant::now() + WAIT_TIMEOUT;
     let mut store = None;
     loop {
         manager.ensure_running()?;
@@ -37,7 +37,7 @@ pub(super) async fn wait_for(
         }
         anyhow::ensure!(
             tokio::time::Instant::now() < end,
-            "gave up after {PATIENCE:?} with {found} of {count} entries `{kind}`\n{}",
+            "gave up after {WAIT_TIMEOUT:?} with {found} of {count} entries `{kind}`\n{}",
             manager.log_tail()
         );
         tokio::time::sleep(PAUSE).await;

@@ -15,7 +15,7 @@ use crate::relay::Bytes;
 
 /// Nothing on the wire for so long is taken for rest.
 const QUIET: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is used at rest, per minute.
@@ -68,7 +68,7 @@ pub(super) async fn measure(scene: &Scene, manager: &mut Manager, length: Durati
 }
 
 async fn quiet(scene: &Scene) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + WAIT_TIMEOUT;
     let (mut seen, mut since) = (0, Instant::now());
     while since.elapsed() < QUIET {
         ensure!(Instant::now() < end, "nsm does not come to rest");

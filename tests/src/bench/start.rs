@@ -20,7 +20,7 @@ use crate::relay::Bytes;
 use crate::{AuditEvent, User};
 
 /// Far beyond what it has ever taken.
-const PATIENCE: Duration = Duration::from_secs(180);
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a start takes. Times are from the moment the process is started.
 #[derive(Debug, Serialize)]
@@ -62,7 +62,7 @@ pub(super) async fn measure(scene: &Scene, count: usize) -> Result<(Manager, Sta
         anyhow::Ok((adopted, began.elapsed()))
     };
     let shown = async {
-        timeout(PATIENCE, watch(&mut events, count)).await.context("gave up waiting for the annotations")??;
+        timeout(START_TIMEOUT, watch(&mut events, count)).await.context("gave up waiting for the annotations")??;
         anyhow::Ok(began.elapsed())
     };
     let ((adopted, judged), mirrored) = futures::future::try_join(recorded, shown).await?;

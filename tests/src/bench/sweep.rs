@@ -33,7 +33,7 @@ use crate::{AuditEvent, User};
 /// As the collector lists.
 const PAGE: u32 = 250;
 /// Requests at a time: more do not make two cores create faster.
-const AT_ONCE: usize = 32;
+const CONCURRENCY: usize = 32;
 /// Workloads and pods of each namespace.
 const WORKLOADS: usize = 3;
 const PODS: usize = 5;
@@ -79,7 +79,7 @@ pub(super) async fn measure(namespaces: usize) -> Result<Sweep> {
     crowd::create_more(&client, 0..namespaces).await?;
     stream::iter(0..namespaces)
         .map(|number| fill(&client, number))
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENCY)
         .try_for_each(|()| futures::future::ready(Ok(())))
         .await?;
     say("adopting them");

@@ -20,7 +20,7 @@ const START_LIMIT: Duration = Duration::from_millis(30);
 /// How often a start is measured.
 const STARTS: usize = 21;
 /// Far beyond what a start takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<()> {
     let directory = product::target()?.join("image");
@@ -92,7 +92,7 @@ fn first_request(listener: &TcpListener, began: Instant) -> Result<Duration> {
         match listener.accept() {
             Ok(_) => return Ok(began.elapsed()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                ensure!(began.elapsed() < PATIENCE, "it asks nobody for anything");
+                ensure!(began.elapsed() < STOP_TIMEOUT, "it asks nobody for anything");
                 std::thread::sleep(Duration::from_micros(100));
             }
             Err(error) => return Err(error.into()),

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// What a quota lets in: three shards, their successors, and one more.
-const MOST_COLLECTORS: usize = 7;
+const MAX_COLLECTORS: usize = 7;
 
 /// Lives, dies, and lives again, as long as the story lasts.
 pub(crate) async fn run(world: Arc<World>, number: usize) {
@@ -115,7 +115,7 @@ async fn live(world: &Arc<World>, number: usize, life: u64, token: &Cancellation
         }),
     };
     let jobs: SharedJobs = if world.scenario.pods.is_some() {
-        let limits = PerKind { collector: MOST_COLLECTORS, action: 2 };
+        let limits = PerKind { collector: MAX_COLLECTORS, action: 2 };
         Arc::new(JobsEdge { edge, inner: Arc::new(LocalJobs::new(limits, programs)) })
     } else {
         Arc::new(LocalJobs::new(PerKind { collector: 1, action: 2 }, programs))

@@ -80,7 +80,7 @@ pub(crate) struct Member {
     pub(crate) blue: bool,
     /// What its pipeline wrote on it: labels without their prefix.
     pub(crate) ci: Vec<(&'static str, String)>,
-    /// It comes by a [`Deed::Deploy`].
+    /// It comes by a [`ScenarioStep::Deploy`].
     pub(crate) comes_later: bool,
 }
 

@@ -27,7 +27,7 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(15);
 
 /// More steps than any story has that comes to an end.
-const MOST_STEPS: u64 = 400_000;
+const MAX_STEPS: u64 = 400_000;
 
 /// What the store of a story is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ async fn trouble(world: &Arc<World>) {
         if is_chase(world) {
             return;
         }
-        let next = world.next_deed().map_or(left, |at| at.saturating_sub(elapsed).min(left));
+        let next = world.next_step().map_or(left, |at| at.saturating_sub(elapsed).min(left));
         sleep(next.clamp(Duration::from_millis(1), LOOK)).await;
         world.perform_due();
     }
@@ -139,10 +139,10 @@ async fn calm(world: &Arc<World>) {
 
 fn is_chase(world: &World) -> bool {
     let steps = world.turn();
-    if steps > MOST_STEPS {
+    if steps > MAX_STEPS {
         world.judge().chased(world, steps);
     }
-    steps > MOST_STEPS
+    steps > MAX_STEPS
 }
 
 /// The configuration at a place, as the product reads it.

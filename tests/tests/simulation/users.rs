@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long the operator waits before the next try.
-const AGAIN: Duration = Duration::from_secs(2);
+const RETRY_BACKOFF: Duration = Duration::from_secs(2);
 
 /// A mark that was cut off.
 const UNREADABLE: &str = "1.";
@@ -253,7 +253,7 @@ pub(crate) fn operate(world: &Arc<World>, order: Order) {
     world.clone().tasks.spawn(async move {
         while let Err(error) = obey(&world, &store, &cluster, order).await {
             world.tell("operator", &format!("{order:?} failed: {error:#}"));
-            sleep(AGAIN).await;
+            sleep(RETRY_BACKOFF).await;
         }
     });
 }

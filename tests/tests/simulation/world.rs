@@ -192,7 +192,7 @@ impl World {
     }
 
     /// When the next step is due.
-    pub(crate) fn next_deed(&self) -> Option<Duration> {
+    pub(crate) fn next_step(&self) -> Option<Duration> {
         lock(&self.steps).iter().filter_map(|(when, _)| if let When::At(at) = when { Some(*at) } else { None }).min()
     }
 

@@ -89,7 +89,8 @@ fn imports(sources: &BTreeMap<String, String>) -> Imports {
         .flat_map(|found| paths("", &found[1]))
         .map(|path| (path.rsplit("::").next().unwrap().to_owned(), steps(&path)))
         .collect();
-    let is_test = |module: &[String]| module.iter().any(|step| step == "tests" || step == "fixture" || step == "fixtures");
+    let is_test =
+        |module: &[String]| module.iter().any(|step| step == "tests" || step == "fixture" || step == "fixtures");
     let mut found = Imports::new();
     for (file, text) in sources {
         let module = of(file);
@@ -193,6 +194,10 @@ fn a_circle_is_found_however_it_is_written() {
     assert_eq!(circles_of(&[("lib.rs", "pub use b::B;"), ("a.rs", "use crate::B;"), b]), 2, "by what the root gives");
     assert_eq!(circles_of(&[("a.rs", "// use crate::b::B;"), b]), 0);
     assert_eq!(circles_of(&[("a.rs", "#[cfg(test)]\nmod tests {\n    use crate::b::B;\n}"), b]), 0);
-    assert_eq!(circles_of(&[("a.rs", "use self::x::X;"), ("a/x.rs", "use super::A;")]), 0, "a module and what is below it");
+    assert_eq!(
+        circles_of(&[("a.rs", "use self::x::X;"), ("a/x.rs", "use super::A;")]),
+        0,
+        "a module and what is below it"
+    );
     assert_eq!(circles_of(&[("a/x.rs", "use super::y::Y;"), ("a/y.rs", "use super::x::X;")]), 2);
 }

@@ -42,6 +42,16 @@ const CONSTANTS: [&str; 7] = ["PATIENCE", "LONGEST", "MOST", "AT_ONCE", "AHEAD",
 /// What is looked at: everything that is written by hand, and what is generated for people.
 const KINDS: [&str; 10] = ["rs", "md", "py", "yaml", "json", "tpl", "txt", "sh", "story", "snap"];
 
+/// Where old words have to stand: what changed is told with both names, an old key is answered with the new one, and what was
+/// recorded on a cluster is not ours.
+const MAY_NAME_THEM: [&str; 5] = [
+    "CHANGELOG.md",
+    "common/src/config/read.rs",
+    "common/src/config/tests/refused.rs",
+    "evidence/src/workloads/tests/recorded",
+    "tests/tests/workspace/words.rs",
+];
+
 /// Where an old word stands in a text, by line, with what to write instead. Words are found inside `snake_case`, too.
 fn found(text: &str) -> Vec<(usize, String)> {
     let words = OUT.map(|(word, instead)| (Regex::new(&format!("(?i)(^|[^a-z]){word}([^a-z]|$)")).unwrap(), instead));
@@ -51,10 +61,11 @@ fn found(text: &str) -> Vec<(usize, String)> {
         let out = words.iter().filter(move |(word, _)| word.is_match(line));
         out.map(move |(_, instead)| (number, format!("`{}`: write {instead}", line.trim())))
     });
-    let of_constants = lines().filter(|(_, line)| constants.iter().any(|name| name.is_match(line))).map(|(number, line)| {
-        let how = "name what it bounds: MAX_*, *_LIMIT, *_TIMEOUT, *_INTERVAL, *_BACKOFF";
-        (number, format!("`{}`: {how}", line.trim()))
-    });
+    let of_constants =
+        lines().filter(|(_, line)| constants.iter().any(|name| name.is_match(line))).map(|(number, line)| {
+            let how = "name what it bounds: MAX_*, *_LIMIT, *_TIMEOUT, *_INTERVAL, *_BACKOFF";
+            (number, format!("`{}`: {how}", line.trim()))
+        });
     of_words.chain(of_constants).collect()
 }
 
@@ -70,10 +81,9 @@ fn tracked() -> Vec<String> {
 fn the_words_of_before_stay_out() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut wrong = Vec::new();
-    let this = "tests/tests/workspace/words.rs";
     let files = tracked();
     let read = files.iter().filter(|path| path.rsplit_once('.').is_some_and(|(_, kind)| KINDS.contains(&kind)));
-    for path in read.filter(|path| *path != this) {
+    for path in read.filter(|path| !MAY_NAME_THEM.iter().any(|it| path.starts_with(it))) {
         // A file that was removed and is not yet committed is tracked still.
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         wrong.extend(found(&text).into_iter().map(|(line, what)| format!("{path}:{line}: {what}")));
@@ -83,8 +93,10 @@ fn the_words_of_before_stay_out() {
 
 #[test]
 fn a_word_is_found_in_whatever_form_it_has() {
-    for text in ["/// Its beats.", "let last_beat = 1;", "the Decree of", "fn wished(", "const PATIENCE: u8", "MAX_WAVES"] {
-        assert_eq!(found(text).len(), usize::from(text != "const PATIENCE: u8"), "{text}");
+    for text in
+        ["/// Its beats.", "let last_beat = 1;", "the Decree of", "fn wished(", "const PATIENCE: u8", "MAX_WAVES"]
+    {
+        assert_eq!(found(text).len(), 1, "{text}");
     }
     assert_eq!(found("const REQUEST_PATIENCE: Duration = X;").len(), 1);
     for text in ["a heartbeat", "operations", "the most of it", "undoubtedly", "let generation = 1;"] {

@@ -91,7 +91,7 @@ fn a_key_that_is_nearly_right_is_told_with_the_one_it_resembles() {
             ),
             format!("annotation `{us}/TTL: 2d` resembles `{us}/ttl` and counts as nothing; write it as `{us}/ttl`"),
             format!(
-                "annotation `{us}/keep-until: 2026-08-17T18:00:00Z` resembles `{us}/keep_until` and counts as a wish to \
+                "annotation `{us}/keep-until: 2026-08-17T18:00:00Z` resembles `{us}/keep_until` and counts as a request to \
                  keep until 2026-08-17 18:00:00 UTC; write it as `{us}/keep_until`"
             ),
         ]

@@ -23,7 +23,7 @@ use play::Company;
 use screen::{Ink, Screen};
 
 /// For the whole show: six times what it takes.
-const LONGEST: Duration = Duration::from_secs(480);
+const MAX_DURATION: Duration = Duration::from_secs(480);
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -36,8 +36,8 @@ async fn main() -> Result<ExitCode> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::new();
     let shown = tokio::select! {
-        shown = timeout(LONGEST, show(&mut screen)) => {
-            let minutes = LONGEST.as_secs() / 60;
+        shown = timeout(MAX_DURATION, show(&mut screen)) => {
+            let minutes = MAX_DURATION.as_secs() / 60;
             Ok(shown.with_context(|| format!("something hung: the demo was not over after {minutes} minutes"))??)
         }
         signal = signals.next() => Err(signal),

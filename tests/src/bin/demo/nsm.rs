@@ -131,8 +131,8 @@ impl Answer {
 pub(crate) async fn together<T>(
     questions: impl IntoIterator<Item = impl Future<Output = Result<T>>>,
 ) -> Result<Vec<T>> {
-    const AT_ONCE: usize = 4;
-    futures::stream::iter(questions).buffered(AT_ONCE).try_collect().await
+    const CONCURRENCY: usize = 4;
+    futures::stream::iter(questions).buffered(CONCURRENCY).try_collect().await
 }
 
 /// A program that ends with us.

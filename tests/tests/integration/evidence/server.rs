@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// The most of a request that is read.
-const LONGEST: usize = 64 * 1024;
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
 /// What is done with a request, once its head is there. The connection ends with it.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Seen, dec
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let read = stream.read_buf(&mut request).await?;
-        ensure!(read > 0 && request.len() <= LONGEST, "the request broke off, or does not end");
+        ensure!(read > 0 && request.len() <= MAX_REQUEST_BYTES, "the request broke off, or does not end");
     }
     let head = String::from_utf8(request)?;
     let does = decide(&head);

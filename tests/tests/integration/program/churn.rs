@@ -27,7 +27,7 @@ const AFTERWARDS: Duration = LATER;
 const FINISH_EVERY: Duration = Duration::from_secs(2);
 
 /// Requests at a time.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 
 /// S13: so long after a stop was acknowledged a deletion may still arrive.
 const STOP_MAY_TAKE: SignedDuration = SignedDuration::from_secs(5);
@@ -250,7 +250,7 @@ async fn finish(world: &World, ended: &AtomicBool) -> Result<()> {
             own(world).await?.into_iter().filter(|namespace| namespace.metadata.deletion_timestamp.is_some());
         let namespaces = world.namespaces();
         stream::iter(terminating)
-            .for_each_concurrent(AT_ONCE, |mut namespace| {
+            .for_each_concurrent(CONCURRENCY, |mut namespace| {
                 let namespaces = namespaces.clone();
                 async move {
                     namespace.spec.get_or_insert_default().finalizers = Some(Vec::new());

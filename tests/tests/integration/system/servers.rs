@@ -12,7 +12,7 @@ use crate::system::stage::{self, Found, Stage};
 /// Falling due one after the other, half of them while the server is dead, half while it is frozen.
 const NAMESPACES: u64 = 4;
 /// From one to the next.
-const APART: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn loses_its_broker() {
@@ -48,10 +48,10 @@ async fn outlasts(stage: &Stage, server: Server, prefix: &str) -> Result<(Vec<Ac
     {
         let mut actors = Vec::new();
         for number in 1..=NAMESPACES {
-            let ttl = format!("{}s", (APART * u32::try_from(number)?).as_secs());
+            let ttl = format!("{}s", (RETRY_INTERVAL * u32::try_from(number)?).as_secs());
             actors.push(Actor::enter(stage, &format!("{prefix}-{half}-{number}"), &[("ttl", &ttl)]).await?);
         }
-        let all_due = Instant::now() + APART * u32::try_from(NAMESPACES)?;
+        let all_due = Instant::now() + RETRY_INTERVAL * u32::try_from(NAMESPACES)?;
         stage.home.disturb(server, away).await?;
         sleep_until(all_due).await;
         if server == Server::Store {

@@ -11,7 +11,7 @@ use crate::world::{Who, World};
 const JUDGED_WITHIN: Duration = Duration::from_secs(15);
 
 /// A store may write this late what it could not acknowledge; then nobody's clock is judged by it.
-const AT_ONCE: Duration = Duration::from_secs(9);
+const SAME_INSTANT_LIMIT: Duration = Duration::from_secs(9);
 
 impl Judge {
     pub(crate) fn entry(&mut self, world: &World, who: Who, entry: &Entry) {
@@ -65,8 +65,8 @@ impl Judge {
         }
         let Who::Machine(machine) = who else { return };
         let clock = world.clock(machine);
-        let was_late =
-            clock.duration_since(entry.at).abs() > jiff::SignedDuration::try_from(AT_ONCE).unwrap_or_default();
+        let was_late = clock.duration_since(entry.at).abs()
+            > jiff::SignedDuration::try_from(SAME_INSTANT_LIMIT).unwrap_or_default();
         if world.least_skew(machine, JUDGED_WITHIN) > 31 && !was_late {
             self.complain("S8", format!("{what} was judged by a clock that is wrong"));
         }

@@ -33,7 +33,7 @@ pub(crate) struct Pipelines {
     pub(super) outages: Vec<Outage>,
     /// What the story is about, to be counted.
     pub(crate) scenes: Vec<&'static str>,
-    /// What happens, in no order: a [`Deed::Act`] names one by its place.
+    /// What happens, in no order: a [`ScenarioStep::Act`] names one by its place.
     pub(crate) acts: Vec<Act>,
 }
 
