@@ -60,7 +60,7 @@ pub(crate) struct Access {
 type Hash = [u8; 32];
 
 impl Caller {
-    /// How what they decree is signed.
+    /// How the controls they record are signed.
     pub(crate) fn actor(&self) -> Actor {
         Actor::person(self.0.as_deref().unwrap_or("somebody"))
     }

@@ -1,4 +1,4 @@
-//! HTTP over the record store: what is known, why, what comes next, and the decrees of people.
+//! HTTP over the record store: what is known, why, what comes next, and the controls people set.
 //!
 //! It answers from the store, so that it shows what is on record and not what a process happens to know; only `why` also
 //! looks at the namespace itself. Health can always be asked for, and webhooks of CI systems are known by a secret. Everything

@@ -19,10 +19,10 @@ pub(crate) const BODY: usize = 64 * 1024;
 const CONCURRENCY: usize = 128;
 
 /// How long an answer may take.
-const READ: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a decree may take: a stop fences whatever is under way, a request of 10 s each.
-const DECREE: Duration = Duration::from_secs(60);
+/// Timeout of a control: a stop fences each deletion under way, with a request of at most 10 s.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The largest body of a webhook that is read, in bytes: the pipeline of a thousand jobs has less than half of it.
 pub(crate) const HOOK_BODY: usize = 2 * 1024 * 1024;
@@ -52,7 +52,7 @@ impl Default for Room {
 
 /// Answers in time, or says that it does not.
 pub(crate) async fn limit(State(room): State<Room>, request: Request, next: Next) -> Response {
-    let time = if request.method() == Method::POST { DECREE } else { READ };
+    let time = if request.method() == Method::POST { CONTROL_TIMEOUT } else { READ_TIMEOUT };
     within(&room, time, request, next).await
 }
 

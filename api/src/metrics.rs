@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_living_processes_count_is_shown_as_their_beats_tell() {
+    async fn the_counts_of_live_heartbeats_are_shown() {
         let directory = tempfile::tempdir().unwrap();
         let store =
             common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();

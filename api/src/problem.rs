@@ -86,7 +86,7 @@ impl Problem {
 
     pub(crate) fn too_late(seconds: u64) -> Self {
         let why = format!("it took longer than {seconds} s");
-        let mend = "ask again; what was decreed is safe to repeat";
+        let mend = "ask again; a control is safe to repeat";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the request was not answered in time", why, mend)
     }
 }
@@ -130,7 +130,7 @@ impl From<QueryError> for Problem {
 impl From<Unchanged> for Problem {
     fn from(unchanged: Unchanged) -> Self {
         let mend = "ask again, it is safe to repeat; see whether the store and the apiserver are well";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "it was not decreed", unchanged.to_string(), mend)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the control was not recorded", unchanged.to_string(), mend)
     }
 }
 

@@ -131,7 +131,7 @@ pub(crate) enum Command {
     },
     /// Allow more unannounced deletions for some time, or say that the store or its cluster is the right one
     Approve {
-        /// For how long deletions that were not announced may exceed their limit (`waves`)
+        /// For how long deletions that were not announced may exceed their limit (`budget.unannounced`)
         #[arg(long = "for", value_name = "DURATION", default_value = "1h", value_parser = duration, conflicts_with_all = ["store", "cluster"])]
         period: SignedDuration,
         /// Instead, say that this store is the right one, though namespaces tell of entries that it does not have

@@ -1,4 +1,4 @@
-//! What people decree for all namespaces: stop, resume, approve, vouch.
+//! The controls people set for all namespaces: stop, resume, approve, trust the store.
 
 use common::{
     controls,
@@ -11,10 +11,10 @@ use lifecycle::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What was decreed.
+/// The result of a control.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopState {
-    /// `stop`, `resume`, `approve` or `vouch`.
+    /// `stop`, `resume`, `approve` or `trust_store`.
     pub control: Kind,
     pub by: Actor,
     pub at: Timestamp,
@@ -24,15 +24,15 @@ pub struct StopState {
     pub fenced: Vec<String>,
     /// Those whose deletion may still happen or had been accepted before, and why.
     pub not_fenced: Vec<String>,
-    /// What else could not be done, and why. The decree holds all the same.
+    /// What else could not be done, and why. The control takes effect all the same.
     pub failed: Vec<String>,
-    /// The stop that was taken back.
+    /// The stop that was released.
     pub ended: Option<Standing>,
     /// Whether the admission policy that refuses deletions was in force until now.
     pub unbound: bool,
-    /// The doubt about the store: as it stands at an approval, and as it was answered when somebody vouches.
+    /// The store mismatch: the one in force at an approval, or the one that trusting the store resolved.
     pub mismatch: Option<Standing>,
-    /// The namespaces, the first of them, whose marks did not agree with their histories until somebody vouched.
+    /// The first namespaces whose record markers did not agree with their histories until the store was trusted.
     #[serde(default)]
     pub markers: Vec<String>,
 }
@@ -40,18 +40,18 @@ pub struct StopState {
 /// The most namespaces that are named.
 const MAX_NAMED: usize = 100;
 
-/// Which decree.
+/// Which control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     Stop,
     Resume,
     Approve,
-    Vouch,
+    TrustStore,
 }
 
 impl StopState {
-    /// A decree of which nothing more is to be told.
+    /// The result of a control without further fields.
     #[must_use]
     pub fn new(control: Kind, by: &Actor, at: Timestamp) -> Self {
         Self {
@@ -81,14 +81,14 @@ impl StopState {
 /// # Errors
 /// When nothing is known to be stopped.
 pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
-    let mut decreed = StopState::new(Kind::Stop, board.actor, board.clock.now());
+    let mut recorded = StopState::new(Kind::Stop, board.actor, board.clock.now());
     let activated = board.throw(reason).await?;
     let before = |name| format!("{name}: its deletion had been accepted before the stop");
     let unknown = |(name, why)| format!("{name}: {why}");
-    decreed.not_fenced = activated.accepted.into_iter().map(before).collect();
-    decreed.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
-    (decreed.fenced, decreed.failed) = (activated.fenced, activated.failed);
-    Ok(decreed)
+    recorded.not_fenced = activated.accepted.into_iter().map(before).collect();
+    recorded.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
+    (recorded.fenced, recorded.failed) = (activated.fenced, activated.failed);
+    Ok(recorded)
 }
 
 /// Lets deletions go on.
@@ -96,10 +96,10 @@ pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<S
 /// # Errors
 /// When they are not known to.
 pub async fn resume(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
-    let mut decreed = StopState::new(Kind::Resume, board.actor, board.clock.now());
+    let mut recorded = StopState::new(Kind::Resume, board.actor, board.clock.now());
     let back = board.release(reason).await?;
-    (decreed.ended, decreed.unbound) = (back.stop.map(Standing::from), back.was_bound);
-    Ok(decreed)
+    (recorded.ended, recorded.unbound) = (back.stop.map(Standing::from), back.was_bound);
+    Ok(recorded)
 }
 
 /// Lets unannounced deletions exceed their limit for a length of time.
@@ -112,21 +112,21 @@ pub async fn approve(
     period: SignedDuration,
     now: Timestamp,
 ) -> Result<StopState, StoreError> {
-    let mut decreed = StopState::new(Kind::Approve, actor, now);
-    decreed.until = Some(controls::approve(store, actor, period, now).await?);
-    decreed.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
-    Ok(decreed)
+    let mut recorded = StopState::new(Kind::Approve, actor, now);
+    recorded.until = Some(controls::approve(store, actor, period, now).await?);
+    recorded.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
+    Ok(recorded)
 }
 
-/// Vouches that this store is the right one.
+/// Records that this store is the right one.
 ///
 /// # Errors
 /// When it is not known to be durable.
 pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
-    let mut decreed = StopState::new(Kind::Vouch, actor, now);
+    let mut recorded = StopState::new(Kind::TrustStore, actor, now);
     if let Some(trusted) = controls::trust_store(store, actor, now).await? {
-        decreed.mismatch = trusted.mismatch.map(Standing::from);
-        decreed.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
+        recorded.mismatch = trusted.mismatch.map(Standing::from);
+        recorded.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
     }
-    Ok(decreed)
+    Ok(recorded)
 }

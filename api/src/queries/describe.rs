@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_told() {
+    fn owner_overrides_are_described() {
         let kept = |wish: Option<&str>, by: Option<&str>| {
             let until = wish.map(|_| at("12:00:00"));
             json!({"wish": wish, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")})

@@ -40,7 +40,7 @@ pub struct Listing {
     pub next: Option<String>,
     /// The stop in force.
     pub stop: Option<Standing>,
-    /// The doubt about the store that nobody answered: nothing is deleted.
+    /// The store mismatch that nobody resolved: nothing is deleted.
     pub mismatch: Option<Standing>,
     /// The hold in force: deletions that were accepted do not end, so the rest waits.
     #[serde(default)]

@@ -401,7 +401,7 @@ async fn before_deletion(
             ),
             (false, None) => Shown::clear(
                 "unannounced",
-                "it was not announced in time, so it waits its turn where there are many such deletions (`waves`)",
+                "it was not announced in time, so it waits its turn where there are many such deletions (`budget.unannounced`)",
             ),
         });
         // Where nobody wrote so, a worker has yet to look.

@@ -43,10 +43,10 @@ pub struct Because {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Approved {
-    /// For how long deletions that were not announced may exceed their limit (`waves`), such as `2h`. Default: `1h`.
+    /// For how long deletions that were not announced may exceed their limit (`budget.unannounced`), such as `2h`. Default: `1h`.
     #[serde(rename = "for")]
     pub period: Option<String>,
-    /// Instead, vouch that this store is the right one, though namespaces carry marks it does not know.
+    /// Instead, trust this store, though namespaces carry record markers it does not know.
     pub store: bool,
 }
 
@@ -64,8 +64,8 @@ pub(crate) async fn stop(
 ) -> Result<Json<StopState>, Problem> {
     let Because { reason } = because(body)?;
     let (settings, actor) = (api.settings.borrow().clone(), asker.actor());
-    let decreed = controls::stop(&board(&api, &settings, &actor), reason).await?;
-    Ok(told(decreed))
+    let recorded = controls::stop(&board(&api, &settings, &actor), reason).await?;
+    Ok(told(recorded))
 }
 
 /// Let deletions go on after a stop.
@@ -80,8 +80,8 @@ pub(crate) async fn resume(
 ) -> Result<Json<StopState>, Problem> {
     let Because { reason } = because(body)?;
     let (settings, actor) = (api.settings.borrow().clone(), asker.actor());
-    let decreed = controls::resume(&board(&api, &settings, &actor), reason).await?;
-    Ok(told(decreed))
+    let recorded = controls::resume(&board(&api, &settings, &actor), reason).await?;
+    Ok(told(recorded))
 }
 
 /// Let unannounced deletions exceed their limit for some time, or say that the store is the right one.
@@ -96,7 +96,7 @@ pub(crate) async fn approve(
 ) -> Result<Json<StopState>, Problem> {
     let Approved { period, store } = read(body)?;
     let (actor, now) = (asker.actor(), api.clock.now());
-    let decreed = match (period, store) {
+    let recorded = match (period, store) {
         (Some(_), true) => return Err(Problem::unreadable("`for` and `store` are two things; ask for one")),
         (None, true) => controls::trust_store(&*api.store, &actor, now).await?,
         (period, false) => {
@@ -105,7 +105,7 @@ pub(crate) async fn approve(
             controls::approve(&*api.store, &actor, period.get(), now).await?
         }
     };
-    Ok(told(decreed))
+    Ok(told(recorded))
 }
 
 fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> EmergencyStop<'a> {
@@ -120,9 +120,9 @@ fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> Eme
     }
 }
 
-fn told(decreed: StopState) -> Json<StopState> {
-    info!(control = ?decreed.control, by = %decreed.by, "`{}` decreed: {:?}", decreed.by, decreed.control);
-    Json(decreed)
+fn told(recorded: StopState) -> Json<StopState> {
+    info!(control = ?recorded.control, by = %recorded.by, "control recorded");
+    Json(recorded)
 }
 
 fn because(body: Result<Bytes, BytesRejection>) -> Result<Because, Problem> {

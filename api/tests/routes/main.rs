@@ -161,7 +161,7 @@ async fn the_audience_is_the_configured_one() {
 }
 
 #[tokio::test]
-async fn a_decree_is_signed_by_who_the_cluster_knows() {
+async fn a_control_is_signed_by_who_the_cluster_knows() {
     let world = World::new("").await;
     let answer = world.ask(Method::POST, "/api/v1/stop", Some("operator"), r#"{"reason": "storm"}"#).await;
     assert_eq!(answer.json()["by"], "person/jane");

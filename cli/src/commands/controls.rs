@@ -1,4 +1,4 @@
-//! `nsm stop`, `nsm resume` and `nsm approve`: what people decree for all namespaces.
+//! `nsm stop`, `nsm resume` and `nsm approve`: the controls people set for all namespaces.
 
 use std::{convert::Infallible, sync::OnceLock, time::Duration};
 
@@ -49,16 +49,16 @@ pub(super) async fn stop(
     screen: &Output,
     reason: Option<String>,
 ) -> Result<(), Failure> {
-    let mut decreed = throw(reach, settings, screen, reason).await?;
+    let mut recorded = activate(reach, settings, screen, reason).await?;
     if let Some(why) = refused.and_then(no_policy) {
-        decreed.failed.push(format!("whether the apiserver is to refuse by itself is not known: {why}"));
+        recorded.failed.push(format!("whether the apiserver is to refuse by itself is not known: {why}"));
     }
-    told_to_stop(screen, &decreed)
+    told_to_stop(screen, &recorded)
 }
 
-fn told_to_stop(screen: &Output, decreed: &StopState) -> Result<(), Failure> {
-    screen.answer(decreed, |_| results::stopped(decreed))?;
-    if decreed.is_whole() { Ok(()) } else { Err(Failure::new(Code::Failed, results::stopped_in_part(decreed))) }
+fn told_to_stop(screen: &Output, recorded: &StopState) -> Result<(), Failure> {
+    screen.answer(recorded, |_| results::stopped(recorded))?;
+    if recorded.is_whole() { Ok(()) } else { Err(Failure::new(Code::Failed, results::stopped_in_part(recorded))) }
 }
 
 /// The end of a stop at the API.
@@ -88,12 +88,12 @@ fn no_policy(refused: &Refused) -> Option<&'static str> {
     refused.concerns("guard").then_some("`guard` of the configuration is wrong")
 }
 
-fn told_to_resume(screen: &Output, decreed: &StopState) -> Result<(), Failure> {
-    screen.answer(decreed, |_| results::resumed(decreed))
+fn told_to_resume(screen: &Output, recorded: &StopState) -> Result<(), Failure> {
+    screen.answer(recorded, |_| results::resumed(recorded))
 }
 
 pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output, period: SignedDuration) -> Result<(), Failure> {
-    let decreed = match reach.remote()? {
+    let recorded = match reach.remote()? {
         Some(api) => {
             let period = format!("{}s", period.as_secs_f64());
             api.approve(&Approved { period: Some(period), store: false }).await?
@@ -103,27 +103,27 @@ pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output, period: Sig
             controls::approve(&*store, &me(), period, reach.now()).await?
         }
     };
-    screen.answer(&decreed, |_| results::approved(&decreed))?;
-    if decreed.mismatch.is_some() {
+    screen.answer(&recorded, |_| results::approved(&recorded))?;
+    if recorded.mismatch.is_some() {
         screen.note(results::APPROVED_IN_VAIN);
     }
     Ok(())
 }
 
 pub(super) async fn trust_store(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
-    let decreed: StopState = match reach.remote()? {
+    let recorded: StopState = match reach.remote()? {
         Some(api) => api.approve(&Approved { period: None, store: true }).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
             controls::trust_store(&*store, &me(), reach.now()).await?
         }
     };
-    screen.answer(&decreed, |_| results::trusted(&decreed))
+    screen.answer(&recorded, |_| results::trusted(&recorded))
 }
 
 /// A stop beside the store. The switch is written before a client of the cluster is built, which may run a plugin that logs
 /// in; a store that lets itself be waited for holds the other half up for [`HEAD_START`].
-async fn throw(
+async fn activate(
     reach: &CliContext<'_>,
     settings: &Settings,
     screen: &Output,
@@ -162,7 +162,7 @@ async fn throw(
     let (keys, actor, clock) = (&settings.policies.keys, &actor, &clock);
     let board = EmergencyStop { store, cluster, keys, policy, actor, clock, switched };
     let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
-    let decreed = controls::stop(&board, reason).await.map_err(unchanged)?;
+    let recorded = controls::stop(&board, reason).await.map_err(unchanged)?;
     if let Ok(store) = board.store.clone().await
         && let Ok(Ok(false)) = timeout(ANSWER_TIMEOUT, is_anybody_here(&*store, clock.now())).await
     {
@@ -171,7 +171,7 @@ async fn throw(
              and `store.url` of its configuration",
         );
     }
-    Ok(decreed)
+    Ok(recorded)
 }
 
 /// Whether somebody who works on a store was heard of lately.

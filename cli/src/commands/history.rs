@@ -6,7 +6,7 @@ use crate::{
     context::CliContext,
     failure::Failure,
     output::Output,
-    view::history::{Chronicle, text},
+    view::history::{NamespaceHistory, text},
 };
 
 pub(super) async fn history(reach: &CliContext<'_>, screen: &Output, namespace: &str) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(super) async fn history(reach: &CliContext<'_>, screen: &Output, namespace: 
 async fn histories(
     namespace: &str,
     page: impl AsyncFn(&str, u64) -> Result<Page, Failure>,
-) -> Result<Vec<Chronicle>, Failure> {
+) -> Result<Vec<NamespaceHistory>, Failure> {
     let mut all = Vec::new();
     for uid in page(namespace, 0).await?.uids {
         let Page { name, uid, mut entries, mut next, .. } = page(&uid, 0).await?;
@@ -35,7 +35,7 @@ async fn histories(
             entries.extend(more.entries);
             next = more.next;
         }
-        all.push(Chronicle { name, uid, entries });
+        all.push(NamespaceHistory { name, uid, entries });
     }
     Ok(all)
 }

@@ -12,7 +12,7 @@ use super::{
 
 /// The history of one namespace.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Chronicle {
+pub(crate) struct NamespaceHistory {
     pub(crate) name: String,
     pub(crate) uid: String,
     /// In order, the first has number 1.
@@ -20,9 +20,9 @@ pub(crate) struct Chronicle {
 }
 
 /// Histories one after another, the oldest first.
-pub(crate) fn text(all: &[Chronicle], now: Timestamp, width: Option<u16>) -> String {
+pub(crate) fn text(all: &[NamespaceHistory], now: Timestamp, width: Option<u16>) -> String {
     let several = all.len() > 1;
-    let one = |(at, history): (usize, &Chronicle)| {
+    let one = |(at, history): (usize, &NamespaceHistory)| {
         let which = if several { format!(", {} of {} of this name", at + 1, all.len()) } else { String::new() };
         let mut table = Table::new(["#", "AT", "BY", "WHAT"]);
         for HistoryLine { text, entry } in &history.entries {

@@ -27,7 +27,7 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
     line("configuration", configuration(page));
     line("deletions", deletions(page));
     if let Some(approval) = &page.approval {
-        line("approved", format!("unannounced deletions beyond their limit, by {}", decreed(approval, now)));
+        line("approved", format!("unannounced deletions beyond their limit, by {}", control(approval, now)));
     }
     all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none has reported");
     let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|trouble| (&it.role, trouble)));
@@ -128,17 +128,17 @@ fn configuration(page: &Overview) -> String {
 
 fn deletions(page: &Overview) -> String {
     match (&page.stop, &page.mismatch, &page.hold) {
-        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", decreed(stop, page.at)),
+        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", control(stop, page.at)),
         (None, Some(mismatch), _) => {
-            let found = decreed(mismatch, page.at);
+            let found = control(mismatch, page.at);
             format!("{BAD}none, for this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
         }
-        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", decreed(hold, page.at)),
+        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", control(hold, page.at)),
         (None, None, None) => format!("{GOOD}not stopped{GOOD:#}"),
     }
 }
 
-fn decreed(it: &Decreed, now: Timestamp) -> String {
+fn control(it: &Decreed, now: Timestamp) -> String {
     let until = it.until.map_or(String::new(), |until| format!(", until {}", both(until, now)));
     let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
     format!("{} at {}{until}{why}", it.by, both(it.at, now))
@@ -323,11 +323,11 @@ pub(crate) mod tests {
     #[test]
     fn deletions_that_are_held_are_told_with_why_unless_somebody_stopped_them() {
         let mut page = calm();
-        let decreed = |why: &str| {
+        let control = |why: &str| {
             let (by, at) = (Actor::role("action-controller", "pod-a.1"), at("10:00:00"));
             Some(Decreed { by, at, why: Some(why.to_owned()), until: None })
         };
-        page.hold = decreed("the deletions of `ci-1` do not end");
+        page.hold = control("the deletions of `ci-1` do not end");
         let deletions = |page: &Overview| {
             let text = plain(page);
             text.lines().find(|line| line.starts_with("deletions")).unwrap().to_owned()
@@ -335,7 +335,7 @@ pub(crate) mod tests {
         let held = deletions(&page);
         assert!(held.contains("held by action-controller/pod-a.1"), "{held}");
         assert!(held.ends_with(": the deletions of `ci-1` do not end"), "{held}");
-        page.stop = decreed("a look");
+        page.stop = control("a look");
         assert!(deletions(&page).contains("stopped by"), "{}", deletions(&page));
     }
 

@@ -33,7 +33,7 @@ fn changed(change: impl FnOnce(&mut Overview)) -> String {
     lines.join("\n")
 }
 
-fn decreed(by: Actor, why: &str) -> Decreed {
+fn control(by: Actor, why: &str) -> Decreed {
     Decreed { by, at: at("10:00:00"), why: Some(why.to_owned()), until: None }
 }
 
@@ -110,11 +110,11 @@ fn states() -> Vec<(String, String)> {
         day.stuck = vec![StuckLine { namespace: "ci-2".to_owned(), uid: Uid::new("u2"), since: at("09:45:00"), why }];
         day.stuck_in_all = 3;
     });
-    lines.push(("a stop".to_owned(), changed(|day| day.stop = Some(decreed(Actor::person("bob"), "maintenance")))));
+    lines.push(("a stop".to_owned(), changed(|day| day.stop = Some(control(Actor::person("bob"), "maintenance")))));
     let other = "namespace `ci-7`: its annotation `record` is of another store (epoch 2)";
-    lines.push(("a store that may be another".to_owned(), changed(|day| day.mismatch = Some(decreed(role(), other)))));
+    lines.push(("a store that may be another".to_owned(), changed(|day| day.mismatch = Some(control(role(), other)))));
     let hold = "the deletions of `ci-1` were accepted and do not end";
-    lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(decreed(role(), hold)))));
+    lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(control(role(), hold)))));
     for (reason, what) in [
         ("failed", "job `action-1` ended with exit code 1"),
         ("refused", "exceeded quota"),

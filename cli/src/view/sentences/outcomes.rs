@@ -25,7 +25,7 @@ use crate::failure::{Code, Failure};
 pub(super) fn parts() -> Vec<Part> {
     vec![
         Part { title: "nsm keep, unkeep, protect, unprotect", lines: overrides() },
-        Part { title: "nsm stop, resume, approve", lines: decrees() },
+        Part { title: "nsm stop, resume, approve", lines: controls() },
         Part { title: "nsm ls: beside the list", lines: while_running() },
         Part { title: "errors", lines: errors() },
     ]
@@ -59,39 +59,39 @@ fn standing(why: &str) -> Standing {
     Standing { by: Actor::person("bob"), at: at("09:30:00"), why: Some(why.to_owned()), until: None }
 }
 
-fn decrees() -> Vec<(String, String)> {
-    let decreed = |control: Kind| StopState::new(control, &Actor::person("alice"), at("10:00:00"));
+fn controls() -> Vec<(String, String)> {
+    let recorded = |control: Kind| StopState::new(control, &Actor::person("alice"), at("10:00:00"));
     let of = |state: &str, said: String| (state.to_owned(), said);
     let uid = Uid::new("1b4e28ba");
     let mut lines = every!(Kind {
         Kind::Stop => [
-            of("stop", results::stopped(&decreed(Kind::Stop))),
-            of("stop, with a deletion under way", results::stopped(&StopState { fenced: vec!["ci-1".into()], ..decreed(Kind::Stop) })),
+            of("stop", results::stopped(&recorded(Kind::Stop))),
+            of("stop, with a deletion under way", results::stopped(&StopState { fenced: vec!["ci-1".into()], ..recorded(Kind::Stop) })),
             of("stop, in part", results::stopped_in_part(&StopState {
                 failed: vec!["the stop rests on the switch: the apiserver does not answer".into()],
                 not_fenced: vec!["ci-1: its deletion had been accepted before the stop".into()],
-                ..decreed(Kind::Stop)
+                ..recorded(Kind::Stop)
             })),
         ],
         Kind::Resume => [
-            of("resume", results::resumed(&StopState { ended: Some(standing("maintenance")), ..decreed(Kind::Resume) })),
-            of("resume, of the apiserver alone", results::resumed(&StopState { unbound: true, ..decreed(Kind::Resume) })),
-            of("resume, without a stop", results::resumed(&decreed(Kind::Resume))),
+            of("resume", results::resumed(&StopState { ended: Some(standing("maintenance")), ..recorded(Kind::Resume) })),
+            of("resume, of the apiserver alone", results::resumed(&StopState { unbound: true, ..recorded(Kind::Resume) })),
+            of("resume, without a stop", results::resumed(&recorded(Kind::Resume))),
         ],
         Kind::Approve => [
-            of("approve", results::approved(&StopState { until: Some(at("11:00:00")), ..decreed(Kind::Approve) })),
+            of("approve", results::approved(&StopState { until: Some(at("11:00:00")), ..recorded(Kind::Approve) })),
             of("approve, in vain", results::APPROVED_IN_VAIN.to_owned()),
         ],
-        Kind::Vouch => [
+        Kind::TrustStore => [
             of("approve --store", results::trusted(&StopState {
                 mismatch: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
-                ..decreed(Kind::Vouch)
+                ..recorded(Kind::TrustStore)
             })),
             of("approve --store, over single namespaces", results::trusted(&StopState {
                 markers: vec!["ci-7".into(), "ci-8".into()],
-                ..decreed(Kind::Vouch)
+                ..recorded(Kind::TrustStore)
             })),
-            of("approve --store, without need", results::trusted(&decreed(Kind::Vouch))),
+            of("approve --store, without need", results::trusted(&recorded(Kind::TrustStore))),
         ],
     });
     lines.extend([
