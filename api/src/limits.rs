@@ -28,7 +28,7 @@ const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const HOOK_BODY: usize = 2 * 1024 * 1024;
 
 /// How many webhooks are answered at the same time: whoever floods us with them keeps nobody else from asking.
-const HOOKS_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_WEBHOOKS: usize = 16;
 
 /// How long a webhook may take. Both systems wait no longer.
 const HOOK: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub(crate) struct Room(Arc<Semaphore>);
 impl Room {
     /// For webhooks.
     pub(crate) fn of_hooks() -> Self {
-        Self(Arc::new(Semaphore::new(HOOKS_AT_ONCE)))
+        Self(Arc::new(Semaphore::new(MAX_CONCURRENT_WEBHOOKS)))
     }
 }
 

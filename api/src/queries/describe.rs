@@ -208,9 +208,9 @@ mod tests {
 
     #[test]
     fn owner_overrides_are_described() {
-        let kept = |wish: Option<&str>, by: Option<&str>| {
-            let until = wish.map(|_| at("12:00:00"));
-            json!({"wish": wish, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")})
+        let kept = |requested: Option<&str>, by: Option<&str>| {
+            let until = requested.map(|_| at("12:00:00"));
+            json!({"wish": requested, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")})
         };
         check(
             "Kept",

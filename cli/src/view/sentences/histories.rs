@@ -50,13 +50,13 @@ fn entries() -> Lines {
         let data = json!({"deadline": {"at": at("12:00:00"), "by": by}, "why": why});
         told_of(&format!("DeadlineMoved, by {name}"), "DeadlineMoved", data)
     };
-    let kept = |wish: Option<&str>, name: &str| {
-        let until = wish.map(|_| at("12:00:00"));
-        let by = wish.map(|_| "alice");
+    let kept = |requested: Option<&str>, name: &str| {
+        let until = requested.map(|_| at("12:00:00"));
+        let by = requested.map(|_| "alice");
         told_of(
             name,
             "Kept",
-            json!({"wish": wish, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")}),
+            json!({"wish": requested, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")}),
         )
     };
     let condition = json!({"condition": "NamespaceContentRemaining", "reason": "SomeResourcesRemain",
