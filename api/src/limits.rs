@@ -18,7 +18,7 @@ pub(crate) const BODY: usize = 64 * 1024;
 /// How many requests are answered at the same time; health excepted.
 const CONCURRENCY: usize = 128;
 
-/// How long an answer may take.
+/// Timeout of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Timeout of a control: a stop fences each deletion under way, with a request of at most 10 s.
@@ -27,7 +27,7 @@ const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest body of a webhook that is read, in bytes: the pipeline of a thousand jobs has less than half of it.
 pub(crate) const HOOK_BODY: usize = 2 * 1024 * 1024;
 
-/// How many webhooks are answered at the same time: whoever floods us with them keeps nobody else from asking.
+/// Maximum number of webhooks answered at the same time, so that a flood of them does not block other requests.
 const MAX_CONCURRENT_WEBHOOKS: usize = 16;
 
 /// How long a webhook may take. Both systems wait no longer.

@@ -1,6 +1,6 @@
 //! What people ask of the record store, and the answers: the same over HTTP and for `nsm` beside the store.
 //!
-//! Values out of values and the store; how they look at a terminal is `nsm`'s own.
+//! Values out of values and the store; their display at a terminal is `nsm`'s own.
 
 pub mod controls;
 pub mod describe;

@@ -123,7 +123,7 @@ async fn traced(request: Request, next: Next) -> Response {
     next.run(request).instrument(span).await
 }
 
-/// Nothing here may be kept by whoever stands between, or be taken for what it is not.
+/// No proxy may cache an answer, and no client may guess its content type.
 async fn closed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,7 +18,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the head of a request may take to arrive.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// How often the certificate's files are looked at. They are read whole, for a Secret changes by a link to another
+/// Interval between checks of the certificate's files. They are read whole, for a Secret changes by a link to another
 /// directory.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -74,14 +74,14 @@ fn bounded<A>(mut server: Server<SocketAddr, A>, handle: &Handle<SocketAddr>) ->
 
 /// Takes a changed certificate in. One that cannot be used is said once, and the last good one stays.
 ///
-/// A change counts when two looks in a row saw the same: the certificate may be new already, and its key still old.
+/// A change counts when two checks in a row read the same: the certificate may be new already, and its key still old.
 async fn follow(files: TlsSettings, config: RustlsConfig, mut taken: Pem) -> Infallible {
     let mut seen: Option<Pem> = None;
     let mut complaint = String::new();
-    let mut looks = tokio::time::interval(RELOAD_INTERVAL);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = tokio::time::interval(RELOAD_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
+        checks.tick().await;
         let refusal = match files_of(&files).await {
             Ok(pem) if pem == taken => None,
             Ok(pem) if seen.as_ref() != Some(&pem) => {

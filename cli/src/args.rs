@@ -98,7 +98,7 @@ pub(crate) enum Command {
         name: String,
         #[command(flatten)]
         end: End,
-        /// Why, for whoever wonders
+        /// Reason, shown in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
@@ -119,13 +119,13 @@ pub(crate) enum Command {
     },
     /// Stop all deletions, at once
     Stop {
-        /// Why, for whoever wonders
+        /// Reason, shown in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// Let deletions go on after a stop
     Resume {
-        /// Why, for whoever wonders
+        /// Reason, shown in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },

@@ -124,7 +124,7 @@ impl<'g> CliContext<'g> {
         let cluster = self.cluster().await.map_err(|failure| failure.text)?;
         match tokio::time::timeout(CLUSTER_TIMEOUT, cluster.ask_time()).await {
             Ok(Ok(())) => Ok(cluster),
-            Ok(Err(trouble)) => Err(trouble.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("the apiserver did not answer within {} s", CLUSTER_TIMEOUT.as_secs())),
         }
     }

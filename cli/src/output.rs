@@ -72,7 +72,7 @@ impl Output {
     }
 }
 
-/// Writes to standard output. Whoever closed it has read enough.
+/// Writes to standard output. A reader that closed it has read enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

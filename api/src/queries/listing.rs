@@ -19,7 +19,7 @@ use super::{
 /// The most lines of one page.
 pub const MAX_ITEMS: usize = 1_000;
 
-/// How many snapshots are looked at for one page, however few of them are asked for: what is left is the next page's.
+/// How many snapshots are read for one page, however few of them are asked for: what is left is the next page's.
 const SCAN_LIMIT: usize = 5_000;
 
 /// Which namespaces are asked for.

@@ -34,7 +34,7 @@ const AN_HOUR: PositiveDuration = PositiveDuration::from_secs(3_600);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Because {
-    /// For whoever wonders.
+    /// Reason, shown in the history.
     #[schema(max_length = 1_000)]
     pub reason: Option<String>,
 }

@@ -150,7 +150,7 @@ async fn activate(
             })
         };
         let store = async move {
-            // Where the other half of the stop can be thrown, the apiserver refuses however long the store takes.
+            // Where the other half of the stop can be activated, the apiserver refuses however long the store takes.
             let Some(policy) = policy else { return store.await };
             tokio::select! {
                 store = store => store,
@@ -199,7 +199,7 @@ async fn take_back(reach: &CliContext<'_>, settings: &Settings, reason: Option<S
     Ok(controls::resume(&board, reason).await?)
 }
 
-/// Has the apiserver refuse, and says so to whoever still waits. Whether it does is found out by the stop itself, which asks
+/// Has the apiserver refuse, and says so to the user who still waits. Whether it does is found out by the stop itself, which asks
 /// for it again.
 async fn refuse(cluster: Dependency<'_, Cluster>, policy: &str, screen: &Output) -> Infallible {
     if let Ok(cluster) = cluster.await

@@ -1,4 +1,4 @@
-//! The store of earlier versions, which was one file for all clusters: whoever's it is takes it over.
+//! The store of earlier versions, which was one file for all clusters: the cluster that it belongs to takes it over.
 
 use std::{fs, time::Duration};
 
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// How long the last connection may take to put the log into the file, and how often that is looked at.
+/// How long the last connection may take to put the log into the file, and how often that is checked.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
 const POLL: Duration = Duration::from_millis(20);
 

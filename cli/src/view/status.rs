@@ -30,9 +30,9 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
         line("approved", format!("unannounced deletions beyond their limit, by {}", control(approval, now)));
     }
     all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none has reported");
-    let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|trouble| (&it.role, trouble)));
-    for (role, trouble) in retries {
-        line("trouble", format!("{CARE}{role}{CARE:#}: {}", self::trouble(trouble, now)));
+    let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|retry| (&it.role, retry)));
+    for (role, retry) in retries {
+        line("retry", format!("{CARE}{role}{CARE:#}: {}", job_retry(retry, now)));
     }
     all(
         &mut line,
@@ -185,14 +185,14 @@ fn heartbeat(alive: bool, at: Timestamp, now: Timestamp) -> String {
     if alive { String::new() } else { format!(", {BAD}not heard of for {}{BAD:#}", age(at, now)) }
 }
 
-fn trouble(it: &JobRetry, now: Timestamp) -> String {
+fn job_retry(it: &JobRetry, now: Timestamp) -> String {
     let times = if it.times == 1 { "once".to_owned() } else { format!("{} times in {}", it.times, age(it.since, now)) };
     let next = if it.not_before > now { format!("; next try {}", relative(it.not_before, now)) } else { String::new() };
     let what = match it.reason.as_str() {
         "failed" => "jobs fail,",
         "refused" => "jobs are refused,",
         "pending" => "a job does not begin,",
-        "unreachable" => "whoever runs the jobs does not answer,",
+        "unreachable" => "the job backend does not answer,",
         other => other,
     };
     format!("{what} {times}: {}{next}", it.what)

@@ -121,14 +121,14 @@ fn states() -> Vec<(String, String)> {
         ("pending", "job `action-1` has not begun: no image"),
         ("unreachable", "the apiserver does not answer"),
     ] {
-        let trouble = JobRetry {
+        let retry = JobRetry {
             reason: reason.to_owned(),
             what: what.to_owned(),
             since: at("09:54:00"),
             times: 4,
             not_before: at("10:04:08"),
         };
-        lines.push((format!("jobs {reason}"), changed(|day| day.controllers[0].retries = vec![trouble])));
+        lines.push((format!("jobs {reason}"), changed(|day| day.controllers[0].retries = vec![retry])));
     }
     let channel = |state: ChannelState, name: &str| {
         let why = (state != ChannelState::Working).then(|| "it answered 401 Unauthorized".to_owned());
