@@ -30,7 +30,7 @@ use crate::{Api, problem::Problem};
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// Maximum number of concurrent requests to the apiserver, for all callers together.
-const CONCURRENCY: usize = 16;
+const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Default for Access {
             bearers: Memory::default(),
             refused: Memory::default(),
             rights: Memory::default(),
-            questions: Semaphore::new(CONCURRENCY),
+            questions: Semaphore::new(MAX_CONCURRENT_REQUESTS),
         }
     }
 }

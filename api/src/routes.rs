@@ -25,7 +25,7 @@ pub(crate) use self::{controls::*, health::*, records::*, status::*, webhooks::*
 use crate::{
     Api,
     access::{Access, Need, admit},
-    limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
+    limits::{MAX_BODY, MAX_WEBHOOK_BODY, Room, limit, limit_hook},
     metrics,
     openapi::openapi,
     problem::Problem,
@@ -69,7 +69,7 @@ pub fn router(api: Api) -> Router {
         routes = routes.route(path, answer.fallback(async || Problem::no_such_method()).layer(guard));
     }
     routes
-        .layer(DefaultBodyLimit::max(BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(room, limit))
         .merge(hooks(&api))
         .route("/livez", get(live))
@@ -94,7 +94,7 @@ fn hooks(api: &Api) -> Router<Api> {
     Router::new()
         .route("/hooks/gitlab", hook(CiSystem::Gitlab, post(gitlab)))
         .route("/hooks/github", hook(CiSystem::Github, post(github)))
-        .layer(DefaultBodyLimit::max(HOOK_BODY))
+        .layer(DefaultBodyLimit::max(MAX_WEBHOOK_BODY))
 }
 
 /// The status of every managed namespace, and of the whole, for Prometheus: OpenMetrics where `Accept` asks for it.

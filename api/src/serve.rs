@@ -16,7 +16,7 @@ use crate::{Api, router};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the head of a request may take to arrive.
-const HEAD: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Interval between checks of the certificate's files. They are read whole, for a Secret changes by a link to another
 /// directory.
@@ -68,8 +68,8 @@ pub fn serve(listener: TcpListener, api: Api, cancel: CancellationToken) -> impl
 
 /// Lets nobody hold a connection without asking anything.
 fn bounded<A>(mut server: Server<SocketAddr, A>, handle: &Handle<SocketAddr>) -> Server<SocketAddr, A> {
-    server.http_builder().http1().header_read_timeout(HEAD);
-    server.handle(handle.clone()).first_request_timeout(HEAD)
+    server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT);
+    server.handle(handle.clone()).first_request_timeout(HEADER_TIMEOUT)
 }
 
 /// Takes a changed certificate in. One that cannot be used is said once, and the last good one stays.

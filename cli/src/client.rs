@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::failure::{Code, Failure};
 
 /// How long it may take to reach the API.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(70);
@@ -51,7 +51,7 @@ impl ApiClient {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder()
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
             .redirect(Policy::none())
             .proxy(Proxies::system().for_clients())

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    PAGE,
+    PAGE_SIZE,
     next_step::{Halt, NextStep, outlook},
 };
 
@@ -91,7 +91,7 @@ pub async fn listing(
     let (mut items, mut looked_at) = (Vec::new(), 0);
     let mut last = after.cloned();
     let next = 'pages: loop {
-        let page = store.snapshots(last.as_ref(), PAGE).await?;
+        let page = store.snapshots(last.as_ref(), PAGE_SIZE).await?;
         for record in &page {
             if items.len() >= limit || looked_at >= SCAN_LIMIT {
                 break 'pages last;
@@ -103,7 +103,7 @@ pub async fn listing(
                 items.push(Line::of(record, &settings.policies.keys, policy, halt, now));
             }
         }
-        if page.len() < PAGE {
+        if page.len() < PAGE_SIZE {
             break None;
         }
     };

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How many namespaces are listed at once.
-const PAGE: u32 = 500;
+const PAGE_SIZE: u32 = 500;
 
 /// A configuration that is good.
 #[derive(Debug, Serialize)]
@@ -90,7 +90,7 @@ async fn pairs(reach: &CliContext<'_>, old: &Settings, new: &Settings) -> Result
 }
 
 async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, ApiError> {
-    let mut params = ListParams::default().limit(PAGE);
+    let mut params = ListParams::default().limit(PAGE_SIZE);
     let mut all = Vec::new();
     loop {
         let page = within("list namespaces", cluster.namespaces().list_metadata(&params)).await?;

@@ -27,14 +27,14 @@ use crate::{
     view::results,
 };
 
-/// After how long somebody who waits is told what holds already.
-const TOLD_AFTER: Duration = Duration::from_secs(2);
+/// Delay before a note tells the waiting user what is in force already.
+const NOTE_DELAY: Duration = Duration::from_secs(2);
 
 /// How long the switch has before a client of the cluster is built all the same. What follows, a login by a plugin and a
 /// request, has to fit into half a stop.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-/// How long it may take to find out whether anybody works on the store.
+/// Timeout of the check whether any process works on the store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A stop at the API.
@@ -205,7 +205,7 @@ async fn refuse(cluster: Dependency<'_, Cluster>, policy: &str, screen: &Output)
     if let Ok(cluster) = cluster.await
         && bind(&cluster, policy).await.is_ok()
     {
-        sleep(TOLD_AFTER).await;
+        sleep(NOTE_DELAY).await;
         screen.note("the apiserver refuses all deletions by now; the store is waited for to know what was under way");
     }
     std::future::pending().await

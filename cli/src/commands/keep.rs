@@ -28,7 +28,7 @@ use crate::{
 /// How long the collector is waited for. It sees an annotation by its watch, within a second where it is well.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
 
-const POLL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 type Annotations = BTreeMap<String, Option<String>>;
 
@@ -214,7 +214,7 @@ impl<'r> Target<'r> {
             match history::load(&*store, uid).await {
                 Ok(record) if held(&record) => break Some(record),
                 _ if begin.elapsed() >= CLUSTER_TIMEOUT => break None,
-                _ => tokio::time::sleep(POLL).await,
+                _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
         };
         self.screen.wipe();
