@@ -26,16 +26,16 @@ use tokio::sync::Semaphore;
 use self::memory::Memory;
 use crate::{Api, problem::Problem};
 
-/// The longest token that is looked at, in bytes. Those of ServiceAccounts have about a thousand.
+/// The longest token that is checked, in bytes. Those of ServiceAccounts have about a thousand.
 const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
-/// How many questions may be asked of the apiserver at the same time, whoever sends tokens.
-const CONCURRENCY: usize = 16;
+/// Maximum number of concurrent requests to the apiserver, for all callers together.
+const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// A token, whoever bears it.
+    /// A token of any caller.
     Token,
     /// The right to do this to a resource of [`GROUP`]; where it can be read without a token, as what.
     Right { verb: &'static str, resource: &'static str, open: Option<Readable> },
@@ -60,7 +60,7 @@ pub(crate) struct Access {
 type Hash = [u8; 32];
 
 impl Caller {
-    /// How what they change is signed.
+    /// How the controls they record are signed.
     pub(crate) fn actor(&self) -> Actor {
         Actor::person(self.0.as_deref().unwrap_or("somebody"))
     }
@@ -72,7 +72,7 @@ impl Default for Access {
             bearers: Memory::default(),
             refused: Memory::default(),
             rights: Memory::default(),
-            questions: Semaphore::new(CONCURRENCY),
+            questions: Semaphore::new(MAX_CONCURRENT_REQUESTS),
         }
     }
 }
@@ -187,13 +187,13 @@ fn unauthorized(why: &str, settings: &ApiSettings) -> Problem {
 }
 
 /// The apiserver does not say: then it is not allowed (docs/design/protocol.md S14), and not remembered.
-fn unknown(trouble: ApiError) -> Problem {
+fn unknown(error: ApiError) -> Problem {
     let mend =
         "see whether the apiserver is well, and whether the API may create TokenReviews and SubjectAccessReviews";
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "it is not known who asks, so nothing is answered",
-        trouble.to_string(),
+        error.to_string(),
         mend,
     )
 }

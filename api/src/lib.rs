@@ -1,7 +1,7 @@
-//! HTTP over the record store: what is known, why, what comes next, and the controls of people.
+//! HTTP over the record store: what is known, why, what comes next, and the controls people set.
 //!
 //! It answers from the store, so that it shows what is on record and not what a process happens to know; only `why` also
-//! looks at the namespace itself. Health can always be asked for, and webhooks of CI systems are known by a secret. Everything
+//! reads the namespace itself. Health can always be asked for, and webhooks of CI systems are known by a secret. Everything
 //! else needs a token that the cluster accepts and a right that it grants ([`access`]), unless the configuration opens it. The answers are [`queries`], which `nsm`
 //! gives beside the store too; the page that describes them, `/api/openapi.json`, is made from their types.
 

@@ -13,25 +13,25 @@ use tokio::sync::Semaphore;
 use crate::problem::Problem;
 
 /// The largest body that is read, in bytes.
-pub(crate) const BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// How many requests are answered at the same time; health excepted.
-const CONCURRENCY: usize = 128;
+const MAX_CONCURRENT_REQUESTS: usize = 128;
 
-/// How long an answer may take.
-const READ: Duration = Duration::from_secs(30);
+/// Timeout of an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a control may take: a stop fences whatever is under way, a request of 10 s each.
-const CONTROL: Duration = Duration::from_secs(60);
+/// Timeout of a control: a stop fences each deletion under way, with a request of at most 10 s.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The largest body of a webhook that is read, in bytes: the pipeline of a thousand jobs has less than half of it.
-pub(crate) const HOOK_BODY: usize = 2 * 1024 * 1024;
+pub(crate) const MAX_WEBHOOK_BODY: usize = 2 * 1024 * 1024;
 
-/// How many webhooks are answered at the same time: whoever floods us with them keeps nobody else from asking.
-const MAX_CONCURRENT_HOOKS: usize = 16;
+/// Maximum number of webhooks answered at the same time, so that a flood of them does not block other requests.
+const MAX_CONCURRENT_WEBHOOKS: usize = 16;
 
 /// How long a webhook may take. Both systems wait no longer.
-const HOOK: Duration = Duration::from_secs(10);
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many more may be answered now.
 #[derive(Clone, Debug)]
@@ -40,25 +40,25 @@ pub(crate) struct Room(Arc<Semaphore>);
 impl Room {
     /// For webhooks.
     pub(crate) fn of_hooks() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_CONCURRENT_HOOKS)))
+        Self(Arc::new(Semaphore::new(MAX_CONCURRENT_WEBHOOKS)))
     }
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CONCURRENCY)))
+        Self(Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)))
     }
 }
 
 /// Answers in time, or says that it does not.
 pub(crate) async fn limit(State(room): State<Room>, request: Request, next: Next) -> Response {
-    let time = if request.method() == Method::POST { CONTROL } else { READ };
+    let time = if request.method() == Method::POST { CONTROL_TIMEOUT } else { READ_TIMEOUT };
     within(&room, time, request, next).await
 }
 
 /// As [`limit`], for webhooks.
 pub(crate) async fn limit_hook(State(room): State<Room>, request: Request, next: Next) -> Response {
-    within(&room, HOOK, request, next).await
+    within(&room, WEBHOOK_TIMEOUT, request, next).await
 }
 
 async fn within(room: &Room, time: Duration, request: Request, next: Next) -> Response {

@@ -16,7 +16,7 @@ use prometheus_client::{
 };
 
 /// How many snapshots are read at once.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// The labels of `namespace_manager_ns_status`, in the order of the page; what is not known reads `unknown`.
 type Labels = Vec<(&'static str, String)>;
@@ -52,12 +52,12 @@ pub(crate) async fn text(store: &dyn Store, settings: &Settings, format: Format,
     let statuses = Family::<Labels, Gauge>::default();
     let mut after: Option<Uid> = None;
     loop {
-        let page = store.snapshots(after.as_ref(), PAGE).await?;
+        let page = store.snapshots(after.as_ref(), PAGE_SIZE).await?;
         for record in page.iter().filter(|record| record.is_managed()) {
             statuses.get_or_create(&labels(record)).set(record.status.gauge());
         }
         match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.uid.clone()),
+            Some(last) if page.len() == PAGE_SIZE => after = Some(last.uid.clone()),
             _ => break,
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_living_processes_count_is_shown_as_their_heartbeats_tell() {
+    async fn the_counts_of_live_heartbeats_are_shown() {
         let directory = tempfile::tempdir().unwrap();
         let store =
             common::store::open(&format!("sqlite:{}", directory.path().join("nsm.db").display())).await.unwrap();

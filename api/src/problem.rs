@@ -81,12 +81,12 @@ impl Problem {
 
     pub(crate) fn too_busy() -> Self {
         let why = "too many requests are being answered";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the request was not looked at", why, "ask again in a while")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the request was not handled", why, "ask again in a while")
     }
 
     pub(crate) fn too_late(seconds: u64) -> Self {
         let why = format!("it took longer than {seconds} s");
-        let mend = "ask again; what was outcome is safe to repeat";
+        let mend = "ask again; a control is safe to repeat";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the request was not answered in time", why, mend)
     }
 }
@@ -103,7 +103,7 @@ impl From<StoreError> for Problem {
         let (status, mend) = match &error {
             StoreError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "see whether the store is well"),
             StoreError::Damaged { .. } | StoreError::Refused { .. } => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "somebody has to look at the store")
+                (StatusCode::INTERNAL_SERVER_ERROR, "check the store")
             }
         };
         Self::new(status, "the store gave no answer", error.to_string(), mend)
@@ -118,10 +118,10 @@ impl From<QueryError> for Problem {
                 Self::new(StatusCode::NOT_FOUND, "there is no such namespace", why, mend)
             }
             QueryError::Store(error) => error.into(),
-            QueryError::Cluster(trouble) => {
+            QueryError::Cluster(error) => {
                 let mend = "see whether the apiserver is well";
                 let what = "the apiserver gave no answer";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, what, trouble.to_string(), mend)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, what, error.to_string(), mend)
             }
         }
     }
@@ -130,7 +130,7 @@ impl From<QueryError> for Problem {
 impl From<Unchanged> for Problem {
     fn from(unchanged: Unchanged) -> Self {
         let mend = "ask again, it is safe to repeat; see whether the store and the apiserver are well";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "it was not outcome", unchanged.to_string(), mend)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the control was not recorded", unchanged.to_string(), mend)
     }
 }
 

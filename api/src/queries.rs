@@ -1,6 +1,6 @@
 //! What people ask of the record store, and the answers: the same over HTTP and for `nsm` beside the store.
 //!
-//! Values out of values and the store; how they look at a terminal is `nsm`'s own.
+//! Values out of values and the store; their display at a terminal is `nsm`'s own.
 
 pub mod controls;
 pub mod describe;
@@ -20,10 +20,10 @@ use common::{
 use lifecycle::{Record, Uid};
 
 /// How many uids of one name are told apart.
-const UIDS: usize = 100;
+const MAX_UIDS: usize = 100;
 
 /// How many snapshots are read at once.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum QueryError {
 
 /// The uids a person may mean, the most recent first.
 async fn uids(store: &dyn Store, name_or_uid: &str) -> Result<Vec<Uid>, QueryError> {
-    let named = store.uids_named(name_or_uid, UIDS).await?;
+    let named = store.uids_named(name_or_uid, MAX_UIDS).await?;
     if !named.is_empty() {
         return Ok(named);
     }
@@ -63,8 +63,8 @@ pub fn nothing_recorded(name_or_uid: &str, meant: Option<&str>) -> String {
 async fn snapshots(store: &dyn Store) -> Result<Vec<Record>, StoreError> {
     let mut all: Vec<Record> = Vec::new();
     loop {
-        let page = store.snapshots(all.last().map(|record| &record.uid), PAGE).await?;
-        let full = page.len() == PAGE;
+        let page = store.snapshots(all.last().map(|record| &record.uid), PAGE_SIZE).await?;
+        let full = page.len() == PAGE_SIZE;
         all.extend(page);
         if !full {
             return Ok(all);

@@ -25,7 +25,7 @@ pub(crate) use self::{controls::*, health::*, records::*, status::*, webhooks::*
 use crate::{
     Api,
     access::{Access, Need, admit},
-    limits::{BODY, HOOK_BODY, Room, limit, limit_hook},
+    limits::{MAX_BODY, MAX_WEBHOOK_BODY, Room, limit, limit_hook},
     metrics,
     problem::Problem,
 };
@@ -68,7 +68,7 @@ pub fn router(api: Api) -> Router {
         routes = routes.route(path, answer.fallback(async || Problem::no_such_method()).layer(guard));
     }
     routes
-        .layer(DefaultBodyLimit::max(BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(room, limit))
         .merge(hooks(&api))
         .route("/livez", get(live))
@@ -93,7 +93,7 @@ fn hooks(api: &Api) -> Router<Api> {
     Router::new()
         .route("/hooks/gitlab", hook(CiSystem::Gitlab, post(gitlab)))
         .route("/hooks/github", hook(CiSystem::Github, post(github)))
-        .layer(DefaultBodyLimit::max(HOOK_BODY))
+        .layer(DefaultBodyLimit::max(MAX_WEBHOOK_BODY))
 }
 
 /// The status of every managed namespace, and of the whole, for Prometheus: OpenMetrics where `Accept` asks for it.
@@ -122,7 +122,7 @@ async fn traced(request: Request, next: Next) -> Response {
     next.run(request).instrument(span).await
 }
 
-/// Nothing here may be kept by whoever stands between, or be taken for what it is not.
+/// No proxy may cache an answer, and no client may guess its content type.
 async fn closed(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -16,9 +16,9 @@ use crate::{Api, router};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the head of a request may take to arrive.
-const HEAD: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the certificate's files are looked at. They are read whole, for a Secret changes by a link to another
+/// Interval between checks of the certificate's files. They are read whole, for a Secret changes by a link to another
 /// directory.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -68,20 +68,20 @@ pub fn serve(listener: TcpListener, api: Api, cancel: CancellationToken) -> impl
 
 /// Lets nobody hold a connection without asking anything.
 fn bounded<A>(mut server: Server<SocketAddr, A>, handle: &Handle<SocketAddr>) -> Server<SocketAddr, A> {
-    server.http_builder().http1().header_read_timeout(HEAD);
-    server.handle(handle.clone()).first_request_timeout(HEAD)
+    server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT);
+    server.handle(handle.clone()).first_request_timeout(HEADER_TIMEOUT)
 }
 
 /// Takes a changed certificate in. One that cannot be used is said once, and the last good one stays.
 ///
-/// A change counts when two looks in a row saw the same: the certificate may be new already, and its key still old.
+/// A change counts when two checks in a row read the same: the certificate may be new already, and its key still old.
 async fn follow(files: TlsSettings, config: RustlsConfig, mut taken: Pem) -> Infallible {
     let mut seen: Option<Pem> = None;
     let mut complaint = String::new();
-    let mut looks = tokio::time::interval(RELOAD_INTERVAL);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = tokio::time::interval(RELOAD_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
+        checks.tick().await;
         let refusal = match files_of(&files).await {
             Ok(pem) if pem == taken => None,
             Ok(pem) if seen.as_ref() != Some(&pem) => {

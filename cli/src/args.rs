@@ -83,12 +83,12 @@ pub(crate) enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Tell everything that ever happened to a namespace, also after it is gone
+    /// Show every event of a namespace, also after it is gone
     History {
         #[arg(value_name = "NAME|UID", value_parser = namespace)]
         namespace: String,
     },
-    /// Tell on one page how everything is: who leads, what waits, what is stuck
+    /// Show on one page who leads, what waits and what is stalled
     Status,
     /// List the workers, and what each is doing
     Workers,
@@ -98,11 +98,11 @@ pub(crate) enum Command {
         name: String,
         #[command(flatten)]
         end: End,
-        /// Why, for whoever wonders
+        /// Reason, shown in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Take back that a namespace is to be kept
+    /// Remove the request to keep a namespace
     Unkeep {
         #[arg(value_parser = namespace)]
         name: String,
@@ -112,20 +112,20 @@ pub(crate) enum Command {
         #[arg(value_parser = namespace)]
         name: String,
     },
-    /// Take back that a namespace is protected
+    /// Remove the protection of a namespace
     Unprotect {
         #[arg(value_parser = namespace)]
         name: String,
     },
     /// Stop all deletions, at once
     Stop {
-        /// Why, for whoever wonders
+        /// Reason, shown in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// Let deletions go on after a stop
     Resume {
-        /// Why, for whoever wonders
+        /// Reason, shown in the history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },

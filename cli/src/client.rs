@@ -21,16 +21,16 @@ use tokio::time::timeout;
 use crate::failure::{Code, Failure};
 
 /// How long it may take to reach the API.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(70);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(70);
 
-/// How long a stop may take, which is answered once everything is fenced, or given up. Whoever throws it waits for it.
-const STOP: Duration = Duration::from_secs(15);
+/// Timeout of a stop. It is answered once every deletion is fenced or given up, and the caller waits for it.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The largest answer that is read, in bytes: a page of the longest entries.
-const LARGEST: usize = 32 * 1024 * 1024;
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// The API, and who asks it.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct ApiClient {
     /// Without a slash at its end.
     address: String,
     client: Client,
-    /// The whole header, marked as a secret.
+    /// The whole header, declared sensitive.
     token: Option<HeaderValue>,
 }
 
@@ -51,8 +51,8 @@ impl ApiClient {
         // A provider may be installed already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
             .redirect(Policy::none())
             .proxy(Proxies::system().for_clients())
             .user_agent("nsm");
@@ -105,9 +105,9 @@ impl ApiClient {
     }
 
     pub(crate) async fn stop(&self, reason: Option<String>) -> Result<StopState, Failure> {
-        let stopped = timeout(STOP, self.post("/api/v1/stop", &Because { reason })).await;
+        let stopped = timeout(STOP_TIMEOUT, self.post("/api/v1/stop", &Because { reason })).await;
         stopped.unwrap_or_else(|_| {
-            let (address, seconds) = (&self.address, STOP.as_secs());
+            let (address, seconds) = (&self.address, STOP_TIMEOUT.as_secs());
             let text =
                 format!("the API at `{address}` did not answer within {seconds} s; nothing is known to be stopped");
             Err(Failure::new(Code::OutOfReach, text))
@@ -193,7 +193,7 @@ async fn whole(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut answer = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         // What is too long is cut, and so cannot be read.
-        if answer.len() + chunk.len() > LARGEST {
+        if answer.len() + chunk.len() > MAX_ANSWER {
             break;
         }
         answer.extend_from_slice(&chunk);

@@ -27,14 +27,14 @@ use crate::{
     view::results,
 };
 
-/// How long a cluster that is only good to have may take to answer.
+/// Timeout of a cluster that the command can do without.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// For how long a store that does not answer is asked again: a server that has much to do lets a new connection wait.
+/// Timeout of all attempts to reach the store: a busy server lets a new connection wait.
 const STORE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How long it is left alone in between.
-const STORE_REST: Duration = Duration::from_millis(500);
+/// Backoff between two attempts to reach the store.
+const STORE_BACKOFF: Duration = Duration::from_millis(500);
 
 /// The edges of one command.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl<'g> CliContext<'g> {
                 }
                 opened => return Ok(opened?),
             }
-            sleep(STORE_REST).await;
+            sleep(STORE_BACKOFF).await;
         }
     }
 
@@ -124,7 +124,7 @@ impl<'g> CliContext<'g> {
         let cluster = self.cluster().await.map_err(|failure| failure.text)?;
         match tokio::time::timeout(CLUSTER_TIMEOUT, cluster.ask_time()).await {
             Ok(Ok(())) => Ok(cluster),
-            Ok(Err(trouble)) => Err(trouble.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("the apiserver did not answer within {} s", CLUSTER_TIMEOUT.as_secs())),
         }
     }

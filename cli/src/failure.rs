@@ -71,7 +71,7 @@ impl From<QueryError> for Failure {
         match unanswered {
             QueryError::NotFound(text) => Self::new(Code::NotFound, text),
             QueryError::Store(error) => error.into(),
-            QueryError::Cluster(trouble) => trouble.into(),
+            QueryError::Cluster(error) => error.into(),
         }
     }
 }
@@ -83,14 +83,14 @@ impl From<Unchanged> for Failure {
 }
 
 impl From<ApiError> for Failure {
-    fn from(trouble: ApiError) -> Self {
-        let code = match trouble.answer {
+    fn from(error: ApiError) -> Self {
+        let code = match error.answer {
             ApiOutcome::NotFound | ApiOutcome::OtherUid => Code::NotFound,
             ApiOutcome::Refused => Code::Refused,
             ApiOutcome::Moved => Code::Failed,
             ApiOutcome::TooManyRequests | ApiOutcome::Unclear => Code::OutOfReach,
         };
-        Self::new(code, trouble.to_string())
+        Self::new(code, error.to_string())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long tasks that were cut off may take to let go of what they hold, such as a plugin that logs in.
-const SHUTDOWN: Duration = Duration::from_millis(200);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Does what the name it is called by and its arguments say, with these timings.
 pub fn main(timings: Timings) -> ExitCode {
@@ -32,7 +32,7 @@ pub fn main(timings: Timings) -> ExitCode {
         Ok(runtime) => {
             let ended = runtime.block_on(run(timings));
             // A thread that waits for a disk or a name server would hold the end up.
-            runtime.shutdown_timeout(SHUTDOWN);
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             ended
         }
         Err(error) => {

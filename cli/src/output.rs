@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The narrowest a table is folded to.
-const NARROWEST: u16 = 40;
+const MIN_WIDTH: u16 = 40;
 
 /// Colours, where they belong: not into a pipe, and not where NO_COLOR is set.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Output {
     }
 }
 
-/// Writes to standard output. Whoever closed it has read enough.
+/// Writes to standard output. A reader that closed it has read enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -83,5 +83,5 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 fn width() -> Option<u16> {
     let detected = io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten();
-    detected.map(|width| width.max(NARROWEST))
+    detected.map(|width| width.max(MIN_WIDTH))
 }

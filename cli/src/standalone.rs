@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 /// How long everything may take to end after a signal. What is under way then is left to the next start.
-const SHUTDOWN: Duration = Duration::from_secs(4);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The cluster to manage.
 #[derive(Clone, Debug, Default)]
@@ -102,10 +102,14 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
             Err(why)
         }
     };
-    let (late, also) = tokio::join!(tasks.end(SHUTDOWN), local.shutdown(SHUTDOWN));
+    let (late, also) = tokio::join!(tasks.end(SHUTDOWN_TIMEOUT), local.shutdown(SHUTDOWN_TIMEOUT));
     let late: Vec<String> = late.into_iter().map(str::to_owned).chain(also).collect();
     if !late.is_empty() {
-        warn!("cut off after {} s: {}; the next start goes on from the history", SHUTDOWN.as_secs(), late.join(", "));
+        warn!(
+            "cut off after {} s: {}; the next start goes on from the history",
+            SHUTDOWN_TIMEOUT.as_secs(),
+            late.join(", ")
+        );
     }
     outcome
 }

@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant};
 const VALID_FOR: Duration = Duration::from_secs(10);
 
 /// How many answers are kept. With more askers than that, some are asked about again.
-const CAPACITY: usize = 1_024;
+const MAX_CACHED: usize = 1_024;
 
 /// Answers by question.
 #[derive(Debug)]
@@ -32,10 +32,10 @@ impl<K: Eq + Hash, V: Clone> Memory<K, V> {
 
     pub(super) fn keep(&self, question: K, answer: V) {
         let mut answers = self.lock();
-        if answers.len() >= CAPACITY {
+        if answers.len() >= MAX_CACHED {
             answers.retain(|_, (at, _)| at.elapsed() < VALID_FOR);
         }
-        if answers.len() >= CAPACITY {
+        if answers.len() >= MAX_CACHED {
             answers.clear();
         }
         answers.insert(question, (Instant::now(), answer));
@@ -63,9 +63,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_is_kept_than_fits() {
         let memory = Memory::default();
-        for number in 0..10 * CAPACITY {
+        for number in 0..10 * MAX_CACHED {
             memory.keep(number, number);
-            assert!(memory.lock().len() <= CAPACITY);
+            assert!(memory.lock().len() <= MAX_CACHED);
             assert_eq!(memory.recall(&number), Some(number));
         }
     }

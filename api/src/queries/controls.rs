@@ -1,4 +1,4 @@
-//! What people control for all namespaces: stop, resume, approve, trust the store.
+//! The controls people set for all namespaces: stop, resume, approve, trust the store.
 
 use common::{
     controls,
@@ -11,7 +11,7 @@ use lifecycle::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a control did.
+/// The result of a control.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopState {
     /// `stop`, `resume`, `approve` or `trust_store`.
@@ -24,15 +24,15 @@ pub struct StopState {
     pub fenced: Vec<String>,
     /// Those whose deletion may still happen or had been accepted before, and why.
     pub not_fenced: Vec<String>,
-    /// What else could not be done, and why. The control holds all the same.
+    /// What else could not be done, and why. The control takes effect all the same.
     pub failed: Vec<String>,
-    /// The stop that was taken back.
+    /// The stop that was released.
     pub ended: Option<Standing>,
     /// Whether the admission policy that refuses deletions was in force until now.
     pub unbound: bool,
-    /// The store mismatch: as it stands at an approval, and as it was answered when somebody trusts the store.
+    /// The store mismatch: the one in force at an approval, or the one that trusting the store resolved.
     pub mismatch: Option<Standing>,
-    /// The namespaces, the first of them, whose marks did not agree with their histories until somebody trusted the store.
+    /// The first namespaces whose record markers did not agree with their histories until the store was trusted.
     #[serde(default)]
     pub markers: Vec<String>,
 }
@@ -51,7 +51,7 @@ pub enum Kind {
 }
 
 impl StopState {
-    /// A control of which nothing more is to be told.
+    /// The result of a control without further fields.
     #[must_use]
     pub fn new(control: Kind, by: &Actor, at: Timestamp) -> Self {
         Self {
@@ -81,14 +81,14 @@ impl StopState {
 /// # Errors
 /// When nothing is known to be stopped.
 pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
-    let mut outcome = StopState::new(Kind::Stop, board.actor, board.clock.now());
+    let mut recorded = StopState::new(Kind::Stop, board.actor, board.clock.now());
     let activated = board.throw(reason).await?;
     let before = |name| format!("{name}: its deletion had been accepted before the stop");
     let unknown = |(name, why)| format!("{name}: {why}");
-    outcome.not_fenced = activated.accepted.into_iter().map(before).collect();
-    outcome.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
-    (outcome.fenced, outcome.failed) = (activated.fenced, activated.failed);
-    Ok(outcome)
+    recorded.not_fenced = activated.accepted.into_iter().map(before).collect();
+    recorded.not_fenced.extend(activated.unfenced.into_iter().map(unknown));
+    (recorded.fenced, recorded.failed) = (activated.fenced, activated.failed);
+    Ok(recorded)
 }
 
 /// Lets deletions go on.
@@ -96,10 +96,10 @@ pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<S
 /// # Errors
 /// When they are not known to.
 pub async fn resume(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
-    let mut outcome = StopState::new(Kind::Resume, board.actor, board.clock.now());
+    let mut recorded = StopState::new(Kind::Resume, board.actor, board.clock.now());
     let back = board.release(reason).await?;
-    (outcome.ended, outcome.unbound) = (back.stop.map(Standing::from), back.was_bound);
-    Ok(outcome)
+    (recorded.ended, recorded.unbound) = (back.stop.map(Standing::from), back.was_bound);
+    Ok(recorded)
 }
 
 /// Lets unannounced deletions exceed their limit for a length of time.
@@ -112,21 +112,21 @@ pub async fn approve(
     period: SignedDuration,
     now: Timestamp,
 ) -> Result<StopState, StoreError> {
-    let mut outcome = StopState::new(Kind::Approve, actor, now);
-    outcome.until = Some(controls::approve(store, actor, period, now).await?);
-    outcome.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
-    Ok(outcome)
+    let mut recorded = StopState::new(Kind::Approve, actor, now);
+    recorded.until = Some(controls::approve(store, actor, period, now).await?);
+    recorded.mismatch = controls::store_mismatch(store).await?.map(Standing::from);
+    Ok(recorded)
 }
 
-/// Trusts that this store is the right one.
+/// Records that this store is the right one.
 ///
 /// # Errors
 /// When it is not known to be durable.
 pub async fn trust_store(store: &dyn Store, actor: &Actor, now: Timestamp) -> Result<StopState, StoreError> {
-    let mut outcome = StopState::new(Kind::TrustStore, actor, now);
+    let mut recorded = StopState::new(Kind::TrustStore, actor, now);
     if let Some(trusted) = controls::trust_store(store, actor, now).await? {
-        outcome.mismatch = trusted.mismatch.map(Standing::from);
-        outcome.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
+        recorded.mismatch = trusted.mismatch.map(Standing::from);
+        recorded.markers = trusted.namespaces.into_iter().take(MAX_NAMED).collect();
     }
-    Ok(outcome)
+    Ok(recorded)
 }

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_told() {
+    fn owner_overrides_are_described() {
         let kept = |requested: Option<&str>, by: Option<&str>| {
             let until = requested.map(|_| at("12:00:00"));
             json!({"requested": requested, "until": until, "first_seen": until, "by": by, "reason": by.map(|_| "a demo")})

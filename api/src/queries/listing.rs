@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    PAGE,
+    PAGE_SIZE,
     next_step::{Halt, NextStep, outlook},
 };
 
 /// The most lines of one page.
 pub const MAX_ITEMS: usize = 1_000;
 
-/// How many snapshots are looked at for one page, however few of them are asked for: what is left is the next page's.
+/// How many snapshots are read for one page, however few of them are asked for: what is left is the next page's.
 const SCAN_LIMIT: usize = 5_000;
 
 /// Which namespaces are asked for.
@@ -40,7 +40,7 @@ pub struct Listing {
     pub next: Option<String>,
     /// The stop in force.
     pub stop: Option<Standing>,
-    /// The store mismatch that nobody answered: nothing is deleted.
+    /// The store mismatch that nobody resolved: nothing is deleted.
     pub mismatch: Option<Standing>,
     /// The hold in force: deletions that were accepted do not end, so the rest waits.
     #[serde(default)]
@@ -91,7 +91,7 @@ pub async fn listing(
     let (mut items, mut looked_at) = (Vec::new(), 0);
     let mut last = after.cloned();
     let next = 'pages: loop {
-        let page = store.snapshots(last.as_ref(), PAGE).await?;
+        let page = store.snapshots(last.as_ref(), PAGE_SIZE).await?;
         for record in &page {
             if items.len() >= limit || looked_at >= SCAN_LIMIT {
                 break 'pages last;
@@ -103,7 +103,7 @@ pub async fn listing(
                 items.push(Line::of(record, &settings.policies.keys, policy, halt, now));
             }
         }
-        if page.len() < PAGE {
+        if page.len() < PAGE_SIZE {
             break None;
         }
     };

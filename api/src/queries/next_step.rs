@@ -415,7 +415,7 @@ mod tests {
         let next = |entries: &[_], now| outlook(policies.iter().next(), &record(entries), None, at(now));
         let becomes = |when| NextStep::at("it becomes stale (and stays)", at(when));
         assert_eq!(next(&[adopted(&policies)], "10:00:00"), becomes("12:00:00"));
-        assert_eq!(next(&[adopted(&policies)], "12:00:05"), becomes("12:00:05"), "as soon as it is looked at");
+        assert_eq!(next(&[adopted(&policies)], "12:00:05"), becomes("12:00:05"), "at the next check");
         let nothing = NextStep::waits_for("nothing, its policy deletes nothing that is stale");
         assert_eq!(next(&[adopted(&policies), stale()], "13:00:00"), nothing);
     }

@@ -72,7 +72,7 @@ pub struct Why {
     #[serde(default)]
     pub goes_with: Vec<GoesWith>,
     pub next: NextStep,
-    /// Why it is still there, where it is being deleted: the pods that were left when somebody looked, what it says of its
+    /// Why it is still there, where it is being deleted: the pods that were left at the last check, what it says of its
     /// end now, and its finalizers.
     #[serde(default)]
     pub ending: Option<DeletionStalled>,
@@ -132,7 +132,7 @@ pub enum Stands {
 }
 
 /// Why the namespace of this uid, or the last that bore this name, is as it is. Without a cluster, the answer says why
-/// the namespace itself was not looked at.
+/// the namespace itself was not read.
 ///
 /// # Errors
 /// When there is no such namespace, or the store is out of reach.
@@ -275,7 +275,7 @@ async fn recorded(
         return Ok(answer);
     }
     let object = match cluster {
-        Ok(cluster) => look_soon(cluster, &record.name, settings).await.map_err(|trouble| trouble.to_string()),
+        Ok(cluster) => look_soon(cluster, &record.name, settings).await.map_err(|error| error.to_string()),
         Err(why) => Err(why),
     };
     let object = match object {
@@ -315,10 +315,10 @@ async fn recorded(
         let channels = settings.notices.channels().into_iter();
         for channel in channels.filter(|channel| channel.name == notice.intended.channel) {
             let known = channels::known(store, &channel).await?;
-            if let Some(trouble) = known.trouble() {
+            if let Some(error) = known.trouble() {
                 let since = known.since.map_or(String::new(), |since| format!(" since {}", both(since, now)));
                 let state = if known.is_broken() { "is broken" } else { "fails" };
-                answer.notes.push(format!("channel `{}` {state}{since}: {trouble}", channel.name));
+                answer.notes.push(format!("channel `{}` {state}{since}: {error}", channel.name));
             }
             if let Some(refusal) = channels::refusal(store, &channel, &notice.id(&record.uid)).await? {
                 let at = both(refusal.at, now);
@@ -340,7 +340,7 @@ async fn recorded(
     Ok(answer)
 }
 
-/// Why a namespace is still there that is being deleted, by what it says now. Its pods are known once somebody looked.
+/// Why a namespace is still there that is being deleted, by what it says now. Its pods are known after the first check.
 fn ending(namespace: &Namespace, record: &Record) -> Option<DeletionStalled> {
     namespace.deleted?;
     let nobody = || RemainingPods::Unknown("nobody looked yet: that is done where it takes long".to_owned());
@@ -404,7 +404,7 @@ async fn before_deletion(
                 "it was not announced in time, so it waits its turn where there are many such deletions (`budget.unannounced`)",
             ),
         });
-        // Where nobody wrote so, a worker has yet to look.
+        // Without such an entry, a worker has not checked yet.
         all.extend(record.attempts.missing_evidence().map(|why| Shown::waits("evidence", why)));
     }
     Ok(all)
@@ -447,7 +447,7 @@ fn unrecorded(settings: &Settings, namespace: &Namespace, now: Timestamp) -> Why
 /// Reads a namespace, if the cluster answers soon.
 async fn look_soon(cluster: &Cluster, name: &str, settings: &Settings) -> Result<Option<Namespace>, ApiError> {
     match tokio::time::timeout(CLUSTER_TIMEOUT, look(cluster, name, &settings.policies)).await {
-        Ok(looked) => looked,
+        Ok(read) => read,
         Err(_) => Err(ApiError {
             doing: format!("read namespace `{name}`"),
             answer: ApiOutcome::Unclear,

@@ -34,7 +34,7 @@ const AN_HOUR: PositiveDuration = PositiveDuration::from_secs(3_600);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Because {
-    /// For whoever wonders.
+    /// Reason, shown in the history.
     #[schema(max_length = 1_000)]
     pub reason: Option<String>,
 }
@@ -46,7 +46,7 @@ pub struct Approved {
     /// For how long deletions that were not announced may exceed their limit (`budget.unannounced`), such as `2h`. Default: `1h`.
     #[serde(rename = "for")]
     pub period: Option<String>,
-    /// Instead, trust that this store is the right one, though namespaces carry marks it does not know.
+    /// Instead, trust this store, though namespaces carry record markers it does not know.
     pub store: bool,
 }
 
@@ -64,8 +64,8 @@ pub(crate) async fn stop(
 ) -> Result<Json<StopState>, Problem> {
     let Because { reason } = because(body)?;
     let (settings, actor) = (api.settings.borrow().clone(), asker.actor());
-    let outcome = controls::stop(&board(&api, &settings, &actor), reason).await?;
-    Ok(told(outcome))
+    let recorded = controls::stop(&board(&api, &settings, &actor), reason).await?;
+    Ok(told(recorded))
 }
 
 /// Let deletions go on after a stop.
@@ -80,8 +80,8 @@ pub(crate) async fn resume(
 ) -> Result<Json<StopState>, Problem> {
     let Because { reason } = because(body)?;
     let (settings, actor) = (api.settings.borrow().clone(), asker.actor());
-    let outcome = controls::resume(&board(&api, &settings, &actor), reason).await?;
-    Ok(told(outcome))
+    let recorded = controls::resume(&board(&api, &settings, &actor), reason).await?;
+    Ok(told(recorded))
 }
 
 /// Let unannounced deletions exceed their limit for some time, or say that the store is the right one.
@@ -96,7 +96,7 @@ pub(crate) async fn approve(
 ) -> Result<Json<StopState>, Problem> {
     let Approved { period, store } = read(body)?;
     let (actor, now) = (asker.actor(), api.clock.now());
-    let outcome = match (period, store) {
+    let recorded = match (period, store) {
         (Some(_), true) => return Err(Problem::unreadable("`for` and `store` are two things; ask for one")),
         (None, true) => controls::trust_store(&*api.store, &actor, now).await?,
         (period, false) => {
@@ -105,7 +105,7 @@ pub(crate) async fn approve(
             controls::approve(&*api.store, &actor, period.get(), now).await?
         }
     };
-    Ok(told(outcome))
+    Ok(told(recorded))
 }
 
 fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> EmergencyStop<'a> {
@@ -120,9 +120,9 @@ fn board<'a>(api: &'a Api, settings: &'a Arc<Settings>, actor: &'a Actor) -> Eme
     }
 }
 
-fn told(outcome: StopState) -> Json<StopState> {
-    info!(control = ?outcome.control, by = %outcome.by, "`{}` outcome: {:?}", outcome.by, outcome.control);
-    Json(outcome)
+fn told(recorded: StopState) -> Json<StopState> {
+    info!(control = ?recorded.control, by = %recorded.by, "control recorded");
+    Json(recorded)
 }
 
 fn because(body: Result<Bytes, BytesRejection>) -> Result<Because, Problem> {

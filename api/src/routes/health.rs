@@ -1,4 +1,4 @@
-//! Health, which can always be asked for, and its detail, which is for whoever may read the status.
+//! Health, which can always be asked for, and its detail, for callers who may read the status.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -27,7 +27,7 @@ pub(crate) async fn live() -> &'static str {
 
 /// Whether the store answers; in detail also which sources of evidence cannot be read, since when and why.
 ///
-/// It is ready all the same while a source cannot be read. The detail is for whoever may read the status.
+/// It is ready all the same while a source cannot be read. The detail is for callers who may read the status.
 #[utoipa::path(get, path = "/readyz", tag = "health", security((), ("token" = [])),
     params(("verbose" = Option<String>, Query, description = "In detail, whatever the value")),
     responses(

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// The longest name or uid that is looked for, in bytes.
+/// The longest name or uid that is searched for, in bytes.
 const MAX_NAME_LENGTH: usize = 253;
 
 /// Which namespaces, and how many.

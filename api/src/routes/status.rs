@@ -8,7 +8,7 @@ use crate::{
     problem::{Problem, Refusals},
 };
 
-/// The whole on one page: what is in force, who is there, what is under way, what is stuck.
+/// The whole on one page: what is in force, who is there, what is under way, what is stalled.
 #[utoipa::path(get, path = "/api/v1/status", tag = "status", security(("token" = [])), responses(
     (status = 200, body = Overview),
     Refusals,

@@ -1,6 +1,6 @@
-//! Webhooks of CI systems: hints that something happened to a pipeline, a merge request or a job.
+//! Webhooks of CI systems: CI events that say that something happened to a pipeline, a merge request or a job.
 //!
-//! A body names what is to be asked for again, and nothing in it is believed: whoever knows the secret can have the CI system
+//! A body names what is to be asked for again, and nothing in it is believed: a caller who knows the secret can have the CI system
 //! asked earlier, within its budget, and no more. What is named goes through the queue to every collector.
 
 use axum::{
@@ -54,7 +54,7 @@ enum Refusals {
 ///
 /// It is asked for that again at once, if a namespace goes with it. Nothing else in the body counts.
 #[utoipa::path(post, path = "/hooks/gitlab", tag = "hooks", request_body = Object, security(("gitlab" = [])), responses(
-    (status = 202, description = "Whoever watches the namespaces was told"),
+    (status = 202, description = "The collectors were told"),
     (status = 204, description = "It is about nothing that could be asked for"),
     Refusals,
 ))]
@@ -76,7 +76,7 @@ pub(crate) async fn gitlab(
 ///
 /// It is asked for that again at once, if a namespace goes with it. Nothing else in the body counts.
 #[utoipa::path(post, path = "/hooks/github", tag = "hooks", request_body = Object, security(("github" = [])), responses(
-    (status = 202, description = "Whoever watches the namespaces was told"),
+    (status = 202, description = "The collectors were told"),
     (status = 204, description = "It is about nothing that could be asked for"),
     Refusals,
 ))]
@@ -229,7 +229,7 @@ async fn secret(api: &Api, system: CiSystem) -> Result<Vec<u8>, Problem> {
         Ok(_) => "it is empty".to_owned(),
         Err(error) => error.to_string(),
     };
-    // Whoever asks may be anybody, so it is not said where it is.
+    // The caller may be anybody, so the answer does not say where it is.
     let (why, mend) = (format!("the secret cannot be read: {why}"), format!("see to the file that `{key}` names"));
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, WHAT, why, mend))
 }

@@ -58,7 +58,7 @@ fn pipeline() -> String {
 /// Has both systems tell this, and what the collectors hear of it.
 async fn tells(event: Option<&str>, body: &Value, expected: &[&str]) {
     let world = world().await;
-    let mut hints = world.queue.consume(Route::CiEvents).await.unwrap();
+    let mut events = world.queue.consume(Route::CiEvents).await.unwrap();
     let body = body.to_string();
     let answer = match event {
         None => by_gitlab(&world, Some(SECRET), body.clone()).await,
@@ -67,7 +67,7 @@ async fn tells(event: Option<&str>, body: &Value, expected: &[&str]) {
     let status = if expected.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::ACCEPTED };
     assert_eq!(answer.status, status, "{body}: {}", answer.text());
     let mut heard = Vec::new();
-    while let Some(delivery) = hints.next(Duration::ZERO).await.unwrap() {
+    while let Some(delivery) = events.next(Duration::ZERO).await.unwrap() {
         heard.push(delivery.message().unwrap().about.clone());
         delivery.ack().await.unwrap();
     }
@@ -123,7 +123,7 @@ async fn what_names_nothing_that_could_be_asked_for_is_ignored() {
 #[tokio::test]
 async fn who_does_not_show_the_secret_tells_nothing() {
     let world = world().await;
-    let mut hints = world.queue.consume(Route::CiEvents).await.unwrap();
+    let mut events = world.queue.consume(Route::CiEvents).await.unwrap();
     for token in [None, Some(""), Some("open"), Some("open sesame!"), Some("Open sesame")] {
         assert_eq!(by_gitlab(&world, token, pipeline()).await.status, StatusCode::FORBIDDEN, "{token:?}");
     }
@@ -137,11 +137,11 @@ async fn who_does_not_show_the_secret_tells_nothing() {
     }
     let changed = body.replace("46", "47");
     assert_eq!(by_github(&world, "workflow_run", &right, &changed).await.status, StatusCode::FORBIDDEN);
-    // What cannot be read is looked at no earlier than the secret.
+    // What cannot be read is read no earlier than the secret.
     assert_eq!(by_gitlab(&world, Some("open"), "{").await.status, StatusCode::FORBIDDEN);
-    assert!(hints.next(Duration::ZERO).await.unwrap().is_none());
+    assert!(events.next(Duration::ZERO).await.unwrap().is_none());
     assert_eq!(by_github(&world, "workflow_run", &right, &body).await.status, StatusCode::ACCEPTED);
-    assert!(hints.next(Duration::ZERO).await.unwrap().is_some());
+    assert!(events.next(Duration::ZERO).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn where_the_queue_is_out_of_reach_the_sender_is_told() {
     assert_eq!(ignored.status, StatusCode::NO_CONTENT, "it is not needed");
 }
 
-/// Sixteen that never end, as whoever wants to keep others out would send.
+/// Sixteen that never end, as an attacker would send.
 #[tokio::test(start_paused = true)]
 async fn a_flood_keeps_nobody_else_from_asking_and_does_not_last() {
     let world = world().await;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How many namespaces are listed at once.
-const PAGE: u32 = 500;
+const PAGE_SIZE: u32 = 500;
 
 /// A configuration that is good.
 #[derive(Debug, Serialize)]
@@ -86,11 +86,11 @@ async fn check(reach: &CliContext<'_>, screen: &Output, older: Option<PathBuf>) 
 /// Every namespace of the cluster, as the old and as the new policies see it.
 async fn pairs(reach: &CliContext<'_>, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, String> {
     let cluster = reach.cluster_if_near().await?;
-    list(&cluster, old, new).await.map_err(|trouble| trouble.to_string())
+    list(&cluster, old, new).await.map_err(|error| error.to_string())
 }
 
 async fn list(cluster: &Cluster, old: &Settings, new: &Settings) -> Result<Vec<(Namespace, Namespace)>, ApiError> {
-    let mut params = ListParams::default().limit(PAGE);
+    let mut params = ListParams::default().limit(PAGE_SIZE);
     let mut all = Vec::new();
     loop {
         let page = within("list namespaces", cluster.namespaces().list_metadata(&params)).await?;
@@ -127,7 +127,7 @@ mod tests {
         }));
         let settings =
             Source::new(None, [("NSM__STORE__URL".to_owned(), "sqlite:/nowhere".to_owned())]).load().unwrap();
-        let trouble = list(&cluster, &settings, &settings).await.unwrap_err();
-        assert_eq!(trouble.to_string(), format!("cannot list namespaces: the apiserver answered 403: {message}"));
+        let error = list(&cluster, &settings, &settings).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot list namespaces: the apiserver answered 403: {message}"));
     }
 }

@@ -1,4 +1,4 @@
-//! `nsm stop`, `nsm resume` and `nsm approve`: what people control for all namespaces.
+//! `nsm stop`, `nsm resume` and `nsm approve`: the controls people set for all namespaces.
 
 use std::{convert::Infallible, sync::OnceLock, time::Duration};
 
@@ -27,14 +27,14 @@ use crate::{
     view::results,
 };
 
-/// After how long somebody who waits is told what holds already.
-const TOLD_AFTER: Duration = Duration::from_secs(2);
+/// Delay before a note tells the waiting user what is in force already.
+const NOTE_DELAY: Duration = Duration::from_secs(2);
 
 /// How long the switch has before a client of the cluster is built all the same. What follows, a login by a plugin and a
 /// request, has to fit into half a stop.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-/// How long it may take to find out whether anybody works on the store.
+/// Timeout of the check whether any process works on the store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A stop at the API.
@@ -49,16 +49,16 @@ pub(super) async fn stop(
     screen: &Output,
     reason: Option<String>,
 ) -> Result<(), Failure> {
-    let mut outcome = throw(reach, settings, screen, reason).await?;
+    let mut recorded = activate(reach, settings, screen, reason).await?;
     if let Some(why) = refused.and_then(no_policy) {
-        outcome.failed.push(format!("whether the apiserver is to refuse by itself is not known: {why}"));
+        recorded.failed.push(format!("whether the apiserver is to refuse by itself is not known: {why}"));
     }
-    told_to_stop(screen, &outcome)
+    told_to_stop(screen, &recorded)
 }
 
-fn told_to_stop(screen: &Output, outcome: &StopState) -> Result<(), Failure> {
-    screen.answer(outcome, |_| results::stopped(outcome))?;
-    if outcome.is_whole() { Ok(()) } else { Err(Failure::new(Code::Failed, results::stopped_in_part(outcome))) }
+fn told_to_stop(screen: &Output, recorded: &StopState) -> Result<(), Failure> {
+    screen.answer(recorded, |_| results::stopped(recorded))?;
+    if recorded.is_whole() { Ok(()) } else { Err(Failure::new(Code::Failed, results::stopped_in_part(recorded))) }
 }
 
 /// The end of a stop at the API.
@@ -88,12 +88,12 @@ fn no_policy(refused: &Refused) -> Option<&'static str> {
     refused.concerns("guard").then_some("`guard` of the configuration is wrong")
 }
 
-fn told_to_resume(screen: &Output, outcome: &StopState) -> Result<(), Failure> {
-    screen.answer(outcome, |_| results::resumed(outcome))
+fn told_to_resume(screen: &Output, recorded: &StopState) -> Result<(), Failure> {
+    screen.answer(recorded, |_| results::resumed(recorded))
 }
 
 pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output, period: SignedDuration) -> Result<(), Failure> {
-    let outcome = match reach.remote()? {
+    let recorded = match reach.remote()? {
         Some(api) => {
             let period = format!("{}s", period.as_secs_f64());
             api.approve(&Approved { period: Some(period), store: false }).await?
@@ -103,27 +103,27 @@ pub(super) async fn approve(reach: &CliContext<'_>, screen: &Output, period: Sig
             controls::approve(&*store, &me(), period, reach.now()).await?
         }
     };
-    screen.answer(&outcome, |_| results::approved(&outcome))?;
-    if outcome.mismatch.is_some() {
+    screen.answer(&recorded, |_| results::approved(&recorded))?;
+    if recorded.mismatch.is_some() {
         screen.note(results::APPROVED_IN_VAIN);
     }
     Ok(())
 }
 
 pub(super) async fn trust_store(reach: &CliContext<'_>, screen: &Output) -> Result<(), Failure> {
-    let outcome: StopState = match reach.remote()? {
+    let recorded: StopState = match reach.remote()? {
         Some(api) => api.approve(&Approved { period: None, store: true }).await?,
         None => {
             let store = reach.store(&reach.settings()?).await?;
             controls::trust_store(&*store, &me(), reach.now()).await?
         }
     };
-    screen.answer(&outcome, |_| results::trusted(&outcome))
+    screen.answer(&recorded, |_| results::trusted(&recorded))
 }
 
 /// A stop beside the store. The switch is written before a client of the cluster is built, which may run a plugin that logs
 /// in; a store that lets itself be waited for holds the other half up for [`HEAD_START`].
-async fn throw(
+async fn activate(
     reach: &CliContext<'_>,
     settings: &Settings,
     screen: &Output,
@@ -150,7 +150,7 @@ async fn throw(
             })
         };
         let store = async move {
-            // Where the other half of the stop can be thrown, the apiserver refuses however long the store takes.
+            // Where the other half of the stop can be activated, the apiserver refuses however long the store takes.
             let Some(policy) = policy else { return store.await };
             tokio::select! {
                 store = store => store,
@@ -162,7 +162,7 @@ async fn throw(
     let (keys, actor, clock) = (&settings.policies.keys, &actor, &clock);
     let board = EmergencyStop { store, cluster, keys, policy, actor, clock, switched };
     let unchanged = |why: Unchanged| Failure { code: code.get().copied().unwrap_or(Code::OutOfReach), ..why.into() };
-    let outcome = controls::stop(&board, reason).await.map_err(unchanged)?;
+    let recorded = controls::stop(&board, reason).await.map_err(unchanged)?;
     if let Ok(store) = board.store.clone().await
         && let Ok(Ok(false)) = timeout(ANSWER_TIMEOUT, is_anybody_here(&*store, clock.now())).await
     {
@@ -171,7 +171,7 @@ async fn throw(
              and `store.url` of its configuration",
         );
     }
-    Ok(outcome)
+    Ok(recorded)
 }
 
 /// Whether somebody who works on a store was heard of lately.
@@ -199,13 +199,13 @@ async fn take_back(reach: &CliContext<'_>, settings: &Settings, reason: Option<S
     Ok(controls::resume(&board, reason).await?)
 }
 
-/// Has the apiserver refuse, and says so to whoever still waits. Whether it does is found out by the stop itself, which asks
+/// Has the apiserver refuse, and says so to the user who still waits. Whether it does is found out by the stop itself, which asks
 /// for it again.
 async fn refuse(cluster: Dependency<'_, Cluster>, policy: &str, screen: &Output) -> Infallible {
     if let Ok(cluster) = cluster.await
         && bind(&cluster, policy).await.is_ok()
     {
-        sleep(TOLD_AFTER).await;
+        sleep(NOTE_DELAY).await;
         screen.note("the apiserver refuses all deletions by now; the store is waited for to know what was under way");
     }
     std::future::pending().await

@@ -162,7 +162,7 @@ fn unknown_store(refused: &Refused, command: &str) -> Failure {
     Failure::new(Code::Configuration, text)
 }
 
-/// Throws the stop in each of these. Returns where it is not known to be thrown, and why.
+/// Activates the stop in each of these. Returns where it may not be active, and why.
 async fn stop_all(
     stores: &[(PathBuf, Option<Holder>)],
     reason: Option<&str>,
@@ -171,11 +171,11 @@ async fn stop_all(
     let stop = Stop { on: true, reason: reason.map(str::to_owned) };
     let actor = Actor::person(&local_user());
     let activated = join_all(stores.iter().map(async |(path, _)| {
-        let throwing = async {
+        let activating = async {
             let store = store::open_with(&url(path), &Access::default()).await.map_err(|error| error.to_string())?;
             records::set_stop(&*store, &actor, &stop, now).await.map_err(|error| error.to_string())
         };
-        let activated = timeout(STOP_TIMEOUT, throwing).await;
+        let activated = timeout(STOP_TIMEOUT, activating).await;
         let activated =
             activated.unwrap_or_else(|_| Err(format!("it did not answer within {} s", STOP_TIMEOUT.as_secs())));
         activated.err().map(|why| (path.clone(), why))

@@ -28,11 +28,11 @@ use crate::{
 /// How long the collector is waited for. It sees an annotation by its watch, within a second where it is well.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
 
-const POLL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 type Annotations = BTreeMap<String, Option<String>>;
 
-/// The outcome of an override.
+/// The outcome of a keep request.
 #[derive(Debug, Serialize)]
 struct Requested {
     name: String,
@@ -65,7 +65,7 @@ impl KeepEnd {
     }
 }
 
-/// A namespace that an override can still reach, and what is needed to write it.
+/// A namespace that a keep request can still reach, and what is needed to write it.
 struct Target<'r> {
     reach: &'r CliContext<'r>,
     screen: &'r Output,
@@ -89,17 +89,17 @@ pub(super) async fn keep(
     if until <= now {
         return Err(Failure::new(Code::Usage, results::over_already(until)));
     }
-    let text = annotation_text(until);
+    let requested = annotation_text(until);
     let by = cluster_user(&target.cluster).await;
     let keys = &target.settings.policies.keys;
     // It stands for whatever was asked before, under a key that is not quite right too: the longest would count.
     let mut annotations = target.removal(&[KEEP_UNTIL]);
     annotations.extend([
-        (keys.ours(KEEP_UNTIL), Some(text.clone())),
+        (keys.ours(KEEP_UNTIL), Some(requested.clone())),
         (keys.ours(KEEP_BY), Some(by)),
         (keys.ours(KEEP_REASON), reason),
     ]);
-    let held = |record: &Record| record.kept.as_ref().is_some_and(|kept| kept.requested.as_ref() == Some(&text));
+    let held = |record: &Record| record.kept.as_ref().is_some_and(|kept| kept.requested.as_ref() == Some(&requested));
     let answer = target.write(annotations, held).await?;
     let is_less = answer.kept_until.is_some_and(|allowed| allowed < until);
     screen.answer(&answer, |_| match end {
@@ -160,7 +160,7 @@ impl<'r> Target<'r> {
         self.settings.policies.for_namespace(&self.namespace).is_some()
     }
 
-    /// Takes overrides away under every key that counts as theirs.
+    /// Removes the owner overrides under every key that counts as one.
     fn removal(&self, overrides: &[&str]) -> Annotations {
         let keys = &self.settings.policies.keys;
         for label in overrides::labelled(&self.namespace, keys, overrides) {
@@ -174,7 +174,7 @@ impl<'r> Target<'r> {
         written.into_iter().map(|key| (key, None)).collect()
     }
 
-    /// Writes an override, and waits a little until it is recorded.
+    /// Writes a keep request, and waits briefly until it is recorded.
     async fn write(&self, annotations: Annotations, held: impl Fn(&Record) -> bool) -> Result<Requested, Failure> {
         let Namespace { name, uid, .. } = &self.namespace;
         let patched = patch_annotations(&self.cluster, name, uid, &annotations).await?;
@@ -214,7 +214,7 @@ impl<'r> Target<'r> {
             match history::load(&*store, uid).await {
                 Ok(record) if held(&record) => break Some(record),
                 _ if begin.elapsed() >= CLUSTER_TIMEOUT => break None,
-                _ => tokio::time::sleep(POLL).await,
+                _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
         };
         self.screen.wipe();

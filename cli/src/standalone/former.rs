@@ -1,4 +1,4 @@
-//! The store of earlier versions, which was one file for all clusters: whoever's it is takes it over.
+//! The store of earlier versions, which was one file for all clusters: the cluster that it belongs to takes it over.
 
 use std::{fs, time::Duration};
 
@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// How long the last connection may take to put the log into the file, and how often that is looked at.
+/// How long the last connection may take to put the log into the file, and how often that is checked.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Moves the former default store to its new place, where there is none yet and it is of this cluster.
 ///
@@ -63,7 +63,7 @@ pub(super) async fn take_over(settings: &StoreSettings, cluster: &Cluster, now: 
     }
     let closed = timeout(CLOSE_TIMEOUT, async {
         while hold::is_open(&former) {
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
     });
     if closed.await.is_err() {

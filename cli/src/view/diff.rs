@@ -19,7 +19,7 @@ use super::{
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Difference {
     pub(crate) settings: Vec<Changed>,
-    /// `null` where the namespaces could not be looked at.
+    /// `null` where the namespaces could not be read.
     pub(crate) namespaces: Option<Vec<Moved>>,
 }
 

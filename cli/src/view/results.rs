@@ -34,7 +34,7 @@ pub(crate) fn protected(name: &str, on: bool) -> String {
     }
 }
 
-/// An override for a namespace that nothing would delete.
+/// A keep request for a namespace that nothing would delete.
 pub(crate) const NOT_MANAGED: &str =
     "by this configuration no policy applies to it, so nothing would delete it anyway; it is written all the same";
 
@@ -78,8 +78,8 @@ pub(crate) fn no_store(path: &Path) -> String {
     )
 }
 
-pub(crate) fn stopped(outcome: &StopState) -> String {
-    let under_way = match outcome.fenced.as_slice() {
+pub(crate) fn stopped(recorded: &StopState) -> String {
+    let under_way = match recorded.fenced.as_slice() {
         [] => "none was under way".to_owned(),
         names => format!("what was under way was cut off: {}", names.join(", ")),
     };
@@ -87,22 +87,22 @@ pub(crate) fn stopped(outcome: &StopState) -> String {
 }
 
 /// What a stop did not reach, though it holds.
-pub(crate) fn stopped_in_part(outcome: &StopState) -> String {
+pub(crate) fn stopped_in_part(recorded: &StopState) -> String {
     let uncut = |which: &String| format!("a deletion that was under way could not be cut off: {which}");
-    let wrong: Vec<_> = outcome.failed.iter().cloned().chain(outcome.not_fenced.iter().map(uncut)).collect();
+    let wrong: Vec<_> = recorded.failed.iter().cloned().chain(recorded.not_fenced.iter().map(uncut)).collect();
     format!("the stop holds, but:\n  {}", wrong.join("\n  "))
 }
 
-pub(crate) fn resumed(outcome: &StopState) -> String {
-    match (&outcome.ended, outcome.unbound) {
-        (Some(stop), _) => format!("deletions go on; {} had stopped them at {}\n", stop.by, both(stop.at, outcome.at)),
+pub(crate) fn resumed(recorded: &StopState) -> String {
+    match (&recorded.ended, recorded.unbound) {
+        (Some(stop), _) => format!("deletions go on; {} had stopped them at {}\n", stop.by, both(stop.at, recorded.at)),
         (None, true) => "deletions go on; only the apiserver had refused them\n".to_owned(),
         (None, false) => "nothing was stopped\n".to_owned(),
     }
 }
 
-pub(crate) fn approved(outcome: &StopState) -> String {
-    let until = both(outcome.until.unwrap_or(outcome.at), outcome.at);
+pub(crate) fn approved(recorded: &StopState) -> String {
+    let until = both(recorded.until.unwrap_or(recorded.at), recorded.at);
     format!("until {until} unannounced deletions may exceed their limit, within the budget\n")
 }
 
@@ -110,14 +110,14 @@ pub(crate) fn approved(outcome: &StopState) -> String {
 pub(crate) const APPROVED_IN_VAIN: &str = "nothing is deleted all the same, for this store may not be the right one; once you know that it is, run \
      `nsm approve --store`";
 
-pub(crate) fn trusted(outcome: &StopState) -> String {
-    match (&outcome.mismatch, outcome.markers.as_slice()) {
+pub(crate) fn trusted(recorded: &StopState) -> String {
+    match (&recorded.mismatch, recorded.markers.as_slice()) {
         (Some(mismatch), _) => {
             let why = mismatch.why.as_deref().unwrap_or_default();
             format!("this store counts as the right one from now on; what spoke against it: {why}\n")
         }
         (None, [_, ..]) => {
-            let names = outcome.markers.join(", ");
+            let names = recorded.markers.join(", ");
             format!("this store counts as the right one from now on; what spoke against it stood on these: {names}\n")
         }
         (None, []) => "nothing speaks against this store; nothing was changed\n".to_owned(),

@@ -1,4 +1,4 @@
-//! Every sentence that people read of a namespace and of an installation, on one page: `cli/tests/sentences.txt`. Whoever changes
+//! Every sentence that people read of a namespace and of an installation, on one page: `cli/tests/sentences.txt`. Anyone who changes
 //! one sees there how it stands beside the others.
 //!
 //! What is listed is found by matches over our own enums without a wildcard: a variant that is not listed does not compile.

@@ -27,12 +27,12 @@ pub(crate) fn text(page: &Overview, window: &str) -> String {
     line("configuration", configuration(page));
     line("deletions", deletions(page));
     if let Some(approval) = &page.approval {
-        line("approved", format!("unannounced deletions beyond their limit, by {}", control_in_force(approval, now)));
+        line("approved", format!("unannounced deletions beyond their limit, by {}", control(approval, now)));
     }
     all(&mut line, "controllers", page.controllers.iter().map(|it| controller(it, now)), "none has reported");
-    let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|trouble| (&it.role, trouble)));
-    for (role, trouble) in retries {
-        line("trouble", format!("{CARE}{role}{CARE:#}: {}", self::trouble(trouble, now)));
+    let retries = page.controllers.iter().flat_map(|it| it.retries.iter().map(|retry| (&it.role, retry)));
+    for (role, retry) in retries {
+        line("retry", format!("{CARE}{role}{CARE:#}: {}", job_retry(retry, now)));
     }
     all(
         &mut line,
@@ -128,17 +128,17 @@ fn configuration(page: &Overview) -> String {
 
 fn deletions(page: &Overview) -> String {
     match (&page.stop, &page.mismatch, &page.hold) {
-        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", control_in_force(stop, page.at)),
+        (Some(stop), _, _) => format!("{BAD}stopped{BAD:#} by {}", control(stop, page.at)),
         (None, Some(mismatch), _) => {
-            let found = control_in_force(mismatch, page.at);
+            let found = control(mismatch, page.at);
             format!("{BAD}none, for this store may not be the right one{BAD:#}, found by {found}; {APPROVE}")
         }
-        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", control_in_force(hold, page.at)),
+        (None, None, Some(hold)) => format!("{BAD}held{BAD:#} by {}", control(hold, page.at)),
         (None, None, None) => format!("{GOOD}not stopped{GOOD:#}"),
     }
 }
 
-fn control_in_force(it: &ControlInForce, now: Timestamp) -> String {
+fn control(it: &ControlInForce, now: Timestamp) -> String {
     let until = it.until.map_or(String::new(), |until| format!(", until {}", both(until, now)));
     let why = it.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
     format!("{} at {}{until}{why}", it.by, both(it.at, now))
@@ -185,14 +185,14 @@ fn heartbeat(alive: bool, at: Timestamp, now: Timestamp) -> String {
     if alive { String::new() } else { format!(", {BAD}not heard of for {}{BAD:#}", age(at, now)) }
 }
 
-fn trouble(it: &JobRetry, now: Timestamp) -> String {
+fn job_retry(it: &JobRetry, now: Timestamp) -> String {
     let times = if it.times == 1 { "once".to_owned() } else { format!("{} times in {}", it.times, age(it.since, now)) };
     let next = if it.not_before > now { format!("; next try {}", relative(it.not_before, now)) } else { String::new() };
     let what = match it.reason.as_str() {
         "failed" => "jobs fail,",
         "refused" => "jobs are refused,",
         "pending" => "a job does not begin,",
-        "unreachable" => "whoever runs the jobs does not answer,",
+        "unreachable" => "the job backend does not answer,",
         other => other,
     };
     format!("{what} {times}: {}{next}", it.what)
@@ -323,11 +323,11 @@ pub(crate) mod tests {
     #[test]
     fn deletions_that_are_held_are_told_with_why_unless_somebody_stopped_them() {
         let mut page = calm();
-        let in_force = |why: &str| {
+        let control = |why: &str| {
             let (by, at) = (Actor::role("action-controller", "pod-a.1"), at("10:00:00"));
             Some(ControlInForce { by, at, why: Some(why.to_owned()), until: None })
         };
-        page.hold = in_force("the deletions of `ci-1` do not end");
+        page.hold = control("the deletions of `ci-1` do not end");
         let deletions = |page: &Overview| {
             let text = plain(page);
             text.lines().find(|line| line.starts_with("deletions")).unwrap().to_owned()
@@ -335,7 +335,7 @@ pub(crate) mod tests {
         let held = deletions(&page);
         assert!(held.contains("held by action-controller/pod-a.1"), "{held}");
         assert!(held.ends_with(": the deletions of `ci-1` do not end"), "{held}");
-        page.stop = in_force("a look");
+        page.stop = control("a look");
         assert!(deletions(&page).contains("stopped by"), "{}", deletions(&page));
     }
 

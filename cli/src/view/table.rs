@@ -6,7 +6,7 @@ use lifecycle::Status;
 
 /// What is good.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// What waits or is to be looked at.
+/// What waits or needs attention.
 pub(crate) const CARE: Style = AnsiColor::Yellow.on_default();
 /// What is wrong or in the way.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
@@ -23,7 +23,7 @@ pub(crate) const fn tone(status: Status) -> Style {
     }
 }
 
-/// Rows under a head. Whoever prints it strips the colours where they do not belong.
+/// Rows under a head. The printer strips the colours where they do not belong.
 #[derive(Debug)]
 pub(crate) struct Table(comfy_table::Table);
 

@@ -49,7 +49,7 @@ async fn an_approval_says_until_when_it_holds() {
 }
 
 #[tokio::test]
-async fn an_override_without_a_cluster_is_told_as_out_of_reach() {
+async fn a_keep_request_without_a_cluster_is_reported_as_unreachable() {
     let world = World::new().await;
     for command in ["keep ci-42 --for 4h", "unkeep ci-42", "protect ci-42", "unprotect ci-42"] {
         assert_eq!(

@@ -23,7 +23,7 @@ const PROTECT: &str = "protect ci-42";
 /// A name that leads nowhere but through a proxy.
 const NAMED: &str = "apiserver.example.org";
 
-/// A world where nothing is managed, so that an override is not waited for until it is recorded.
+/// A world where nothing is managed, so that a keep request does not wait until it is recorded.
 async fn unmanaged() -> World {
     let world = World::new().await;
     fs::write(world.path("nsm.yaml"), "mode: observe\n").unwrap();

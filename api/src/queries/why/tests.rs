@@ -11,7 +11,7 @@ use super::{
     *,
 };
 
-/// What is told of these annotations at 10 o'clock; the request to keep was first seen at 9, and what cannot be read as an end at 8.
+/// The explanation of these annotations at 10 o'clock; the keep request was first seen at 9, and what cannot be read as an end at 8.
 fn malformed(written: &[(&str, &str)]) -> Vec<String> {
     let policies = policies(Mode::Enforce, &json!({"max_keep": "1d"}));
     let policy = policies.iter().next().unwrap();

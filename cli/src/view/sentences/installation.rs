@@ -33,7 +33,7 @@ fn changed(change: impl FnOnce(&mut Overview)) -> String {
     lines.join("\n")
 }
 
-fn control_in_force(by: Actor, why: &str) -> ControlInForce {
+fn control(by: Actor, why: &str) -> ControlInForce {
     ControlInForce { by, at: at("10:00:00"), why: Some(why.to_owned()), until: None }
 }
 
@@ -114,31 +114,25 @@ fn states() -> Vec<(String, String)> {
         day.stuck = vec![StuckLine { namespace: "ci-2".to_owned(), uid: Uid::new("u2"), since: at("09:45:00"), why }];
         day.stuck_in_all = 3;
     });
-    lines.push((
-        "a stop".to_owned(),
-        changed(|day| day.stop = Some(control_in_force(Actor::person("bob"), "maintenance"))),
-    ));
+    lines.push(("a stop".to_owned(), changed(|day| day.stop = Some(control(Actor::person("bob"), "maintenance")))));
     let other = "namespace `ci-7`: its annotation `record` is of another store (epoch 2)";
-    lines.push((
-        "a store that may be another".to_owned(),
-        changed(|day| day.mismatch = Some(control_in_force(role(), other))),
-    ));
+    lines.push(("a store that may be another".to_owned(), changed(|day| day.mismatch = Some(control(role(), other)))));
     let hold = "the deletions of `ci-1` were accepted and do not end";
-    lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(control_in_force(role(), hold)))));
+    lines.push(("a hold".to_owned(), changed(|day| day.hold = Some(control(role(), hold)))));
     for (reason, what) in [
         ("failed", "job `action-1` ended with exit code 1"),
         ("refused", "exceeded quota"),
         ("pending", "job `action-1` has not begun: no image"),
         ("unreachable", "the apiserver does not answer"),
     ] {
-        let trouble = JobRetry {
+        let retry = JobRetry {
             reason: reason.to_owned(),
             what: what.to_owned(),
             since: at("09:54:00"),
             times: 4,
             not_before: at("10:04:08"),
         };
-        lines.push((format!("jobs {reason}"), changed(|day| day.controllers[0].retries = vec![trouble])));
+        lines.push((format!("jobs {reason}"), changed(|day| day.controllers[0].retries = vec![retry])));
     }
     let channel = |state: ChannelState, name: &str| {
         let why = (state != ChannelState::Working).then(|| "it answered 401 Unauthorized".to_owned());

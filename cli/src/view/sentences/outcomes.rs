@@ -60,38 +60,38 @@ fn standing(why: &str) -> Standing {
 }
 
 fn controls() -> Vec<(String, String)> {
-    let outcome = |control: Kind| StopState::new(control, &Actor::person("alice"), at("10:00:00"));
+    let recorded = |control: Kind| StopState::new(control, &Actor::person("alice"), at("10:00:00"));
     let of = |state: &str, said: String| (state.to_owned(), said);
     let uid = Uid::new("1b4e28ba");
     let mut lines = every!(Kind {
         Kind::Stop => [
-            of("stop", results::stopped(&outcome(Kind::Stop))),
-            of("stop, with a deletion under way", results::stopped(&StopState { fenced: vec!["ci-1".into()], ..outcome(Kind::Stop) })),
+            of("stop", results::stopped(&recorded(Kind::Stop))),
+            of("stop, with a deletion under way", results::stopped(&StopState { fenced: vec!["ci-1".into()], ..recorded(Kind::Stop) })),
             of("stop, in part", results::stopped_in_part(&StopState {
                 failed: vec!["the stop rests on the switch: the apiserver does not answer".into()],
                 not_fenced: vec!["ci-1: its deletion had been accepted before the stop".into()],
-                ..outcome(Kind::Stop)
+                ..recorded(Kind::Stop)
             })),
         ],
         Kind::Resume => [
-            of("resume", results::resumed(&StopState { ended: Some(standing("maintenance")), ..outcome(Kind::Resume) })),
-            of("resume, of the apiserver alone", results::resumed(&StopState { unbound: true, ..outcome(Kind::Resume) })),
-            of("resume, without a stop", results::resumed(&outcome(Kind::Resume))),
+            of("resume", results::resumed(&StopState { ended: Some(standing("maintenance")), ..recorded(Kind::Resume) })),
+            of("resume, of the apiserver alone", results::resumed(&StopState { unbound: true, ..recorded(Kind::Resume) })),
+            of("resume, without a stop", results::resumed(&recorded(Kind::Resume))),
         ],
         Kind::Approve => [
-            of("approve", results::approved(&StopState { until: Some(at("11:00:00")), ..outcome(Kind::Approve) })),
+            of("approve", results::approved(&StopState { until: Some(at("11:00:00")), ..recorded(Kind::Approve) })),
             of("approve, in vain", results::APPROVED_IN_VAIN.to_owned()),
         ],
         Kind::TrustStore => [
             of("approve --store", results::trusted(&StopState {
                 mismatch: Some(standing("namespace `ci-7`: its annotation `record` is of another store (epoch 2)")),
-                ..outcome(Kind::TrustStore)
+                ..recorded(Kind::TrustStore)
             })),
             of("approve --store, over single namespaces", results::trusted(&StopState {
                 markers: vec!["ci-7".into(), "ci-8".into()],
-                ..outcome(Kind::TrustStore)
+                ..recorded(Kind::TrustStore)
             })),
-            of("approve --store, without need", results::trusted(&outcome(Kind::TrustStore))),
+            of("approve --store, without need", results::trusted(&recorded(Kind::TrustStore))),
         ],
     });
     lines.extend([
