@@ -65,7 +65,7 @@ impl JobReconciler {
         if self.retries.pause(ALL).is_none() {
             match self.jobs.jobs(JobKind::Collector).await {
                 Ok(jobs) => self.keep_residents(&plan, &jobs, now).await,
-                Err(error) => self.failed(ALL, Outcome::Unreachable, error.to_string(), now),
+                Err(error) => self.record_failure(ALL, Outcome::Unreachable, error.to_string(), now),
             }
         }
         // Residents are left to begin before anything else is.
@@ -93,7 +93,7 @@ impl JobReconciler {
         }
         match self.jobs.schedule(schedules).await {
             Ok(()) => self.retries.end(SCHEDULES),
-            Err(error) => self.failed(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
+            Err(error) => self.record_failure(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
         }
     }
 
@@ -147,17 +147,17 @@ impl JobReconciler {
                     self.turns.insert(spec.name.clone(), turn);
                 }
                 Ok(Started::Refused(why)) => {
-                    self.failed(about(&spec.name), Outcome::Refused, why, now);
+                    self.record_failure(about(&spec.name), Outcome::Refused, why, now);
                     return false;
                 }
                 Err(error) => {
-                    self.failed(about(&spec.name), Outcome::Unreachable, error.to_string(), now);
+                    self.record_failure(about(&spec.name), Outcome::Unreachable, error.to_string(), now);
                     return false;
                 }
             }
         }
         let why = format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", attempt_name(&spec.name, next));
-        self.failed(about(&spec.name), Outcome::Refused, why, now);
+        self.record_failure(about(&spec.name), Outcome::Refused, why, now);
         false
     }
 
@@ -165,14 +165,14 @@ impl JobReconciler {
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
         for (name, why) in self.pending.take_in(jobs, now) {
-            self.failed(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
+            self.record_failure(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
             self.stop(&name).await;
         }
         for job in jobs {
             match &job.state {
                 JobState::Complete if self.ended.insert(job.name.clone()) => self.metrics.job(Outcome::Complete),
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
-                    self.failed(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
+                    self.record_failure(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
                 }
                 JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
@@ -196,7 +196,7 @@ impl JobReconciler {
         }
     }
 
-    fn failed(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
+    fn record_failure(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
         self.retries.add(about, outcome, what, now);
     }
