@@ -75,7 +75,7 @@ impl Workers {
         let jobs = match self.jobs.jobs(JobKind::Action).await {
             Ok(jobs) => jobs,
             Err(error) => {
-                self.trouble(Outcome::Unreachable, error.to_string(), now);
+                self.record_failure(Outcome::Unreachable, error.to_string(), now);
                 return self.retries.pause();
             }
         };
@@ -111,7 +111,7 @@ impl Workers {
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
         for (name, why) in self.pending.take_in(jobs, now) {
-            self.trouble(Outcome::Pending, format!("worker `{name}` did not begin: {why}"), now);
+            self.record_failure(Outcome::Pending, format!("worker `{name}` did not begin: {why}"), now);
             if let Err(error) = self.jobs.stop(&name).await {
                 debug!("worker `{name}` could not be ended: {error}");
             }
@@ -124,7 +124,7 @@ impl Workers {
                     self.retries.end(Outcome::Pending);
                 }
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
-                    self.trouble(Outcome::Failed, format!("worker `{}` failed: {why}", job.name), now);
+                    self.record_failure(Outcome::Failed, format!("worker `{}` failed: {why}", job.name), now);
                 }
                 JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
@@ -173,7 +173,7 @@ impl Workers {
                     self.retries.end(Outcome::Refused);
                     self.retries.end(Outcome::Unreachable);
                 }
-                Err((outcome, why)) => return self.trouble(outcome, why, now),
+                Err((outcome, why)) => return self.record_failure(outcome, why, now),
             }
         }
     }
@@ -203,7 +203,7 @@ impl Workers {
         Err((Outcome::Refused, format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", name(place, next))))
     }
 
-    fn trouble(&mut self, outcome: Outcome, what: String, now: Timestamp) {
+    fn record_failure(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
         self.retries.add(outcome, what, now);
     }

@@ -170,12 +170,9 @@ mod tests {
             notice: NoticeState::NoChannel,
         };
         let done = ActionDone { of: 1, observed: false };
-        for (seq, fact) in (1..).zip([Event::ActionIntended(Box::new(intended)), Event::ActionDone(done)]) {
+        for (seq, event) in (1..).zip([Event::ActionIntended(Box::new(intended)), Event::ActionDone(done)]) {
             let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), seq.to_string());
-            store
-                .append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, event: fact })
-                .await
-                .unwrap();
+            store.append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, event }).await.unwrap();
         }
     }
 

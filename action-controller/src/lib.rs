@@ -66,7 +66,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
     all.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut trouble = false;
+    let mut is_failing = false;
     // The deletions that the last heartbeat told of that the store took.
     let mut told = metrics.deletions();
     // Messages of an earlier leader may wait.
@@ -90,23 +90,23 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
             return Ok(());
         };
         if let Err(error) = &turned
-            && !std::mem::replace(&mut trouble, true)
+            && !std::mem::replace(&mut is_failing, true)
         {
             warn!("not everything is planned while the store cannot be read: {error}");
         } else if turned.is_ok() {
-            trouble = false;
+            is_failing = false;
         }
         let outstanding = planner.outstanding();
         may_wait |= planner.has_handed_out() || outstanding > 0;
         let again = workers.keep_enough(&context, may_wait).await;
         may_wait = false;
         metrics.outstanding.set(i64::try_from(outstanding).unwrap_or(i64::MAX));
-        metrics.stuck.set(i64::try_from(planner.stuck()).unwrap_or(i64::MAX));
+        metrics.stalled.set(i64::try_from(planner.stalled()).unwrap_or(i64::MAX));
         metrics.damaged.set(i64::try_from(planner.damaged()).unwrap_or(i64::MAX));
         metrics.recreated.set(i64::try_from(planner.recreated()).unwrap_or(i64::MAX));
         let interval = context.timings().heartbeat_interval;
         publisher.every(if metrics.deletions() == told { interval } else { TELL_INTERVAL.min(interval) });
-        let wait = if trouble { RETRY_BACKOFF } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
+        let wait = if is_failing { RETRY_BACKOFF } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;

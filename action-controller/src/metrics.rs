@@ -11,7 +11,7 @@ use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge}
 pub(crate) struct Metrics {
     pub(crate) waiting: Gauge,
     pub(crate) outstanding: Gauge,
-    pub(crate) stuck: Gauge,
+    pub(crate) stalled: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) recreated: Gauge,
     pub(crate) offered: Counter,
@@ -43,7 +43,7 @@ impl Metrics {
             gauge(
                 "namespace_manager_tasks_stuck",
                 "Namespaces with something to be done that waits for nothing it names",
-                &all.stuck,
+                &all.stalled,
             );
             gauge(
                 "namespace_manager_histories_damaged",

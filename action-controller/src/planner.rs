@@ -71,8 +71,8 @@ struct Known {
     due: Option<Timestamp>,
     /// What was due at the last look, and was handed out then or before.
     handed_out: Vec<Task>,
-    /// From here on it counts as stuck.
-    stuck_from: Option<Timestamp>,
+    /// From here on it counts as stalled.
+    stalled_from: Option<Timestamp>,
     /// Its history has a gap, or an entry that this version cannot read.
     is_damaged: bool,
     /// The store cannot read its history.
@@ -115,9 +115,9 @@ impl Planner {
     }
 
     /// Namespaces about which something is to be done, and that wait for nothing that is named.
-    pub(crate) fn stuck(&self) -> usize {
+    pub(crate) fn stalled(&self) -> usize {
         let now = self.context.clock.now();
-        self.known.values().filter(|known| known.stuck_from.is_some_and(|from| from <= now)).count()
+        self.known.values().filter(|known| known.stalled_from.is_some_and(|from| from <= now)).count()
     }
 
     /// Namespaces whose history cannot be relied on.
@@ -300,7 +300,7 @@ impl Planner {
         let known = self.known.entry(record.uid.clone()).or_default();
         known.head = record.head;
         known.handed_out = plan.tasks;
-        known.stuck_from = stalled(policy, record).map(|stuck| stuck.from);
+        known.stalled_from = stalled(policy, record).map(|stalled| stalled.from);
         (known.is_damaged, known.is_unreadable) = (record.damage.is_some(), false);
         self.holding.learn(record);
         self.set_due(&record.uid, due);

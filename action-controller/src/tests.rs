@@ -252,20 +252,20 @@ async fn a_refusal_is_not_hammered_and_ends_with_the_first_start() {
 /// A namespace whose time was over a minute ago.
 async fn due(scene: &Scene, uid: &str) {
     let hash = scene.context.settings().policies.iter().next().unwrap().hash.clone();
-    let facts = [
+    let events = [
         json!({"kind": "Adopted", "data": {"policy": "ci", "policy_hash": hash, "mode": "enforce", "created": at(-3_660),
             "ci": [], "deadline": {"at": at(-60), "by": {"source": "policy"}}}}),
         json!({"kind": "StatusChanged", "data": {"from": "unknown", "to": "stale", "reason": "it is old", "evidence": [],
             "finalize_at": null}}),
     ];
-    append(scene, uid, at(-60), &facts).await;
+    append(scene, uid, at(-60), &events).await;
 }
 
-async fn append(scene: &Scene, uid: &str, time: Timestamp, facts: &[serde_json::Value]) {
+async fn append(scene: &Scene, uid: &str, time: Timestamp, events: &[serde_json::Value]) {
     let store = &scene.context.store;
     let mut record = common::history::load(&**store, &Uid::new(uid)).await.unwrap();
-    for fact in facts {
-        let mut entry = fact.clone();
+    for event in events {
+        let mut entry = event.clone();
         let common = json!({"uid": uid, "seq": record.head + 1, "at": time, "actor": "action/w", "name": "ci-1",
             "token": format!("{uid}{}", record.head)});
         entry.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
@@ -376,7 +376,7 @@ async fn what_was_recorded_and_is_forgotten_is_kept_in_mind_no_longer() {
 
 /// Whoever looks after the process ends one whose loops do not turn.
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_takes_long_is_not_taken_for_one_that_is_stuck() {
+async fn a_turn_that_takes_long_is_not_taken_for_a_stalled_one() {
     let scene = Scene::new(0, 4).await;
     for number in 0..5 {
         due(&scene, unrecorded(number).as_str()).await;

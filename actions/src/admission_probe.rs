@@ -79,8 +79,7 @@ async fn look(context: &Context, policy: &str) -> Result<(), String> {
     let namespaces = context.cluster.namespaces();
     let name = namespace(&context.cluster);
     let found = within("read our own namespace", context.cluster.lean_namespaces().get_metadata(&name)).await;
-    let untried =
-        |trouble: ApiError| format!("the guard in the apiserver cannot be tried on `{name}`: {}", trouble.why);
+    let untried = |error: ApiError| format!("the guard in the apiserver cannot be tried on `{name}`: {}", error.why);
     let trial = trial(found.map_err(untried)?.metadata.uid.unwrap_or_default());
     #[expect(clippy::disallowed_methods, reason = "a deletion without effect, which has to be refused")]
     let request = namespaces.delete(&name, &trial);

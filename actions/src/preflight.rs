@@ -154,7 +154,7 @@ async fn known_to_wait(worker: &Worker, policy: &Policy, record: &Record) -> any
     Ok(approval.is_none().then_some(refusal))
 }
 
-/// What was not foretold needs a place in the unannounced, or somebody's approval.
+/// What was not announced needs a place within `budget.unannounced`, or somebody's approval.
 async fn unannounced_slot(
     worker: &Worker,
     settings: &Settings,

@@ -15,7 +15,7 @@ pub(crate) struct Refusal {
 }
 
 /// Asks every switch (docs/design/protocol.md section 2, step 2). Asked before the intent, and once more after it: a
-/// stop that was thrown in between has not seen the intent, but the intent's writer sees the stop.
+/// stop that was activated in between has not seen the intent, but the intent's writer sees the stop.
 ///
 /// # Errors
 /// When the store is out of reach, which is a no.

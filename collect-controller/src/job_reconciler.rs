@@ -172,7 +172,12 @@ impl JobReconciler {
             match &job.state {
                 JobState::Complete if self.ended.insert(job.name.clone()) => self.metrics.job(Outcome::Complete),
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
-                    self.record_failure(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
+                    self.record_failure(
+                        about(&job.name),
+                        Outcome::Failed,
+                        format!("job `{}` failed: {why}", job.name),
+                        now,
+                    );
                 }
                 JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }

@@ -34,10 +34,10 @@ impl CiPoller {
     }
 
     /// Asks what is due, for the namespaces that are in mind.
-    pub(crate) fn begin(&mut self, memory: &Cache) {
+    pub(crate) fn begin(&mut self, cache: &Cache) {
         let settings = self.collector.context.settings();
         while self.asked.len() < CONCURRENCY {
-            let question = self.collector.pipelines.begin(&settings, |uid| memory.get(uid).is_some());
+            let question = self.collector.pipelines.begin(&settings, |uid| cache.get(uid).is_some());
             let Some(question) = question else { return };
             let context = self.collector.context.clone();
             self.asked.spawn(async move { question.ask(&context).await });
@@ -53,12 +53,12 @@ impl CiPoller {
     }
 
     /// Takes in an answer: those for whom it is news have their turn.
-    pub(crate) fn take(&self, answered: &Answered, memory: &mut Cache) {
+    pub(crate) fn take(&self, answered: &Answered, cache: &mut Cache) {
         let (uids, is_new) = self.collector.pipelines.take(&self.collector.context.settings(), answered);
         for uid in uids {
-            let record = memory.get(&uid).and_then(|seen| seen.record.as_ref());
+            let record = cache.get(&uid).and_then(|seen| seen.record.as_ref());
             if is_news(record, answered, is_new) {
-                memory.wake(&uid);
+                cache.wake(&uid);
             }
         }
     }

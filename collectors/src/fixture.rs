@@ -90,9 +90,9 @@ impl Scene {
     }
 
     /// Appends to the history of a uid, and to nothing else, as one does that dies right then.
-    pub(crate) async fn append(&self, uid: &str, fact: Event, now: Timestamp) {
+    pub(crate) async fn append(&self, uid: &str, event: Event, now: Timestamp) {
         let mut record = load(self.store(), &Uid::new(uid)).await.unwrap();
-        append_named(self.store(), &mut record, "ci-1", &Actor::person("me"), fact, now).await.unwrap();
+        append_named(self.store(), &mut record, "ci-1", &Actor::person("me"), event, now).await.unwrap();
     }
 
     /// Somebody records that `ci-1` has gone.

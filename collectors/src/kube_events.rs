@@ -23,7 +23,7 @@ impl Events {
         written: &[Event],
         malformed: &[Malformed],
     ) {
-        let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
+        let mut events: Vec<_> = written.iter().filter_map(|event| told(record, event)).collect();
         events.extend(malformed.iter().map(|it| News::warning("MalformedWish", it.to_string())));
         for news in events {
             self.0.tell(&namespace.name, &namespace.uid, news).await;
@@ -42,9 +42,9 @@ impl Events {
 }
 
 /// What an entry is told as, with what people can do about it; `record` is that of the namespace by now.
-fn told(record: &Record, fact: &Event) -> Option<News> {
+fn told(record: &Record, event: &Event) -> Option<News> {
     let (name, status) = (&record.name, record.status);
-    match fact {
+    match event {
         Event::StatusChanged(change) => of_status(change),
         Event::Kept(kept) => Some(match kept.until {
             Some(until) => News::normal("Kept", format!("it is kept until {}", human_text(until))),

@@ -1,4 +1,4 @@
-//! One namespace's turn: observe, decide, append, mirror, publish.
+//! One namespace's turn: observe, decide, append, annotate, publish.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -71,7 +71,7 @@ pub(crate) struct Collector {
     pub(crate) stays: bool,
     pub(crate) actor: Actor,
     pub(crate) events: Events,
-    /// What this store may have marked; read again when a mark does not belong to it.
+    /// What this store may have marked; read again when a marker does not belong to it.
     pub(crate) markers: Mutex<Markers>,
     /// Held by whoever asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
@@ -161,7 +161,7 @@ impl Collector {
         if belongs && can_wait && (wrote || seen.owed) {
             left.owed = !annotations::changes(&settings, &record, &seen_now).is_empty();
         } else if belongs {
-            let failed = self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
+            let failed = self.annotate(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
             written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
             self.tell_of_refusal(&record, &seen, &left).await;
         }
@@ -397,21 +397,21 @@ impl Collector {
                 break;
             }
             let decision = decide(policy, record, seen, now);
-            let Some(mut fact) = decision.entry else {
+            let Some(mut event) = decision.entry else {
                 (due, look_at) = (decision.due, decision.look);
                 break;
             };
-            if follows_from_configuration(&fact) && !self.is_in_force(settings).await? {
+            if follows_from_configuration(&event) && !self.is_in_force(settings).await? {
                 due = Some(saturating_add(now, signed(settings.timings.config_retry_interval)));
                 break;
             }
-            if let Event::Adopted(adopted) = &mut fact {
+            if let Event::Adopted(adopted) = &mut event {
                 adopted.deleted_before = deleted_before(store, &seen.namespace, now).await?;
             }
-            match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
+            match append_named(store, record, &seen.namespace.name, &self.actor, event.clone(), now).await? {
                 Appended::Written => {
-                    log(record, &fact);
-                    written.push(fact);
+                    log(record, &event);
+                    written.push(event);
                 }
                 Appended::Conflict => {
                     *record = load_and_mend(store, &record.uid).await?;
@@ -453,8 +453,8 @@ impl Collector {
         };
         let Some(policy) = policy.filter(waits).filter(|_| seen.clock.is_true()) else { return Ok(None) };
         let patched = left.patched.as_ref().map(|(_, namespace)| namespace);
-        let fact = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
-            (Some(fact), _) => fact,
+        let event = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
+            (Some(event), _) => event,
             (None, Some(why)) if record.shown_at.is_none() && record.not_shown.is_none() => {
                 let why = why[..why.floor_char_boundary(MAX_REASON_LENGTH)].to_owned();
                 Event::StatusNotShown(StatusNotShown { of: record.status_generation, why })
@@ -463,11 +463,11 @@ impl Collector {
         };
         let (store, now) = (&*self.context.store, self.context.clock.now());
         let name = record.name.clone();
-        match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
+        match append_named(store, record, &name, &self.actor, event.clone(), now).await? {
             Appended::Written => {
-                log(record, &fact);
+                log(record, &event);
                 self.remember(record).await;
-                Ok(Some(fact))
+                Ok(Some(event))
             }
             Appended::Conflict => {
                 *record = load_and_mend(store, &record.uid).await?;
@@ -486,7 +486,7 @@ impl Collector {
     }
 
     /// Brings the annotations in line with the record. Returns why they are not, where that is no mishap of a moment.
-    async fn mirror(
+    async fn annotate(
         &self,
         settings: &Settings,
         record: &mut Record,
@@ -547,19 +547,19 @@ impl Collector {
                     return Ok(Some(why.to_owned()));
                 }
             }
-            Err(trouble) => {
+            Err(error) => {
                 left.failures = before.failures + 1;
                 let wait = SignedDuration::from_secs(1_i64 << left.failures.min(8));
                 let again = saturating_add(now, wait);
                 left.due = Some(left.due.map_or(again, |due| due.min(again)));
                 if left.failures == 1 {
-                    warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
+                    warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {error}", record.name);
                 }
                 if left.failures >= FAILS_FROM || !self.stays {
-                    if trouble.answer == ApiOutcome::Refused {
-                        left.refusal = Some(trouble.why.clone());
+                    if error.answer == ApiOutcome::Refused {
+                        left.refusal = Some(error.why.clone());
                     }
-                    return Ok(Some(trouble.why));
+                    return Ok(Some(error.why));
                 }
             }
         }
@@ -580,16 +580,17 @@ impl Collector {
                     // The watch will bring it.
                     Ok(Some(namespace)) if namespace.uid == *uid => break,
                     Ok(_) => {}
-                    Err(trouble) => {
-                        warn!(namespace.name = %record.name, "whether namespace `{}` is gone is not known yet: {trouble}", record.name);
+                    Err(error) => {
+                        warn!(namespace.name = %record.name, "whether namespace `{}` is gone is not known yet: {error}", record.name);
                         let again = self.recheck_at(self.context.clock.now());
                         return Ok(Left { due: Some(again), ..Left::default() });
                     }
                 }
             }
             let name = record.name.clone();
-            let fact = Event::Gone(Gone {});
-            let appended = append_named(store, &mut record, &name, &self.actor, fact, self.context.clock.now()).await?;
+            let event = Event::Gone(Gone {});
+            let appended =
+                append_named(store, &mut record, &name, &self.actor, event, self.context.clock.now()).await?;
             if appended == Appended::Written {
                 info!(namespace.name = %name, "namespace `{name}` is gone");
                 self.remember(&record).await;
@@ -624,14 +625,14 @@ impl Collector {
 
 /// Whether another configuration would have said otherwise. What the record says already, and what the owner wrote, is
 /// the same under each.
-const fn follows_from_configuration(fact: &Event) -> bool {
-    matches!(fact, Event::Adopted(_) | Event::PolicyChanged(_) | Event::Released(_))
+const fn follows_from_configuration(event: &Event) -> bool {
+    matches!(event, Event::Adopted(_) | Event::PolicyChanged(_) | Event::Released(_))
 }
 
 /// Whether what its owner wrote may be told of with it: it was seen first, or it changed something.
-const fn is_owner_override(fact: &Event) -> bool {
+const fn is_owner_override(event: &Event) -> bool {
     matches!(
-        fact,
+        event,
         Event::Adopted(_) | Event::DeadlineMoved(_) | Event::Kept(_) | Event::Protected(Protected { on: true })
     )
 }

@@ -107,8 +107,8 @@ impl Collector {
         }
         let marker = RecordMarker::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
         let epoch = self.markers.lock().await.store_identity.epoch();
-        let fact = Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: mismatch.to_string(), epoch });
-        self.note(namespace, record, fact, &mut compared).await?;
+        let event = Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: mismatch.to_string(), epoch });
+        self.note(namespace, record, event, &mut compared).await?;
         compared.again = Some(self.recheck_at(self.context.clock.now()));
         Ok(compared)
     }
@@ -136,20 +136,20 @@ impl Collector {
         &self,
         namespace: &Namespace,
         record: &mut Record,
-        fact: Event,
+        event: Event,
         compared: &mut Compared,
     ) -> Result<bool, StoreError> {
         if is_silent(namespace, record) {
             return Ok(false);
         }
         let (store, now) = (&*self.context.store, self.context.clock.now());
-        match append_named(store, record, &namespace.name, &self.actor, fact.clone(), now).await? {
+        match append_named(store, record, &namespace.name, &self.actor, event.clone(), now).await? {
             Appended::Written => {
-                if let Event::RecordMarkerMismatched(mismatch) = &fact {
+                if let Event::RecordMarkerMismatched(mismatch) = &event {
                     let name = &namespace.name;
                     warn!(namespace.name = %name, "namespace `{name}` is not deleted: {}", mismatch.why);
                 }
-                compared.written.push(fact);
+                compared.written.push(event);
                 Ok(true)
             }
             Appended::Conflict => {

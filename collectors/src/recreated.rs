@@ -70,7 +70,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::fixture::turns::{Scene, marked};
+    use crate::fixture::turns::{Scene, with_marker};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()
@@ -78,7 +78,7 @@ mod tests {
 
     /// A namespace `ci-a` of this uid, created at this minute.
     fn namespace(uid: &str, minute: i64) -> Namespace {
-        Namespace { name: "ci-a".to_owned(), created: at(minute), ..marked(uid, "") }
+        Namespace { name: "ci-a".to_owned(), created: at(minute), ..with_marker(uid, "") }
     }
 
     async fn store() -> (TempDir, SharedStore) {
@@ -113,9 +113,9 @@ mod tests {
         let deleted =
             [Event::ActionIntended(Box::new(intended)), Event::ActionDone(ActionDone { of: 2, observed: false })];
         let ending = deleted.into_iter().filter(|_| by_us).chain([Event::Gone(Gone {})]);
-        let facts = [(created, Event::Adopted(adopted))].into_iter().chain(ending.map(|fact| (at(minutes.1), fact)));
-        for (time, fact) in facts {
-            append_named(store, &mut record, "ci-a", &Actor::person("me"), fact, time).await.unwrap();
+        let events = [(created, Event::Adopted(adopted))].into_iter().chain(ending.map(|event| (at(minutes.1), event)));
+        for (time, event) in events {
+            append_named(store, &mut record, "ci-a", &Actor::person("me"), event, time).await.unwrap();
         }
     }
 

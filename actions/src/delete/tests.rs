@@ -97,9 +97,9 @@ async fn a_request_of_a_machine_that_slept_is_not_sent() {
     assert_eq!(what_it_slept(61).await, "intended skipped:abandoned");
 }
 
-/// It has not seen the intent, but whoever wrote that sees the stop (docs/design/protocol.md S13).
+/// It has not seen the intent, but the intent's writer sees the stop (docs/design/protocol.md S13).
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_is_thrown_right_after_the_intent_holds_the_request_back() {
+async fn a_stop_that_is_activated_right_after_the_intent_holds_the_request_back() {
     let scene = Scene::stale().await;
     scene.store.after_intent(scene.stop());
     assert_eq!(scene.carry_out().await, ("intended skipped:stopped".to_owned(), WHOLE[..4].to_vec()));

@@ -70,7 +70,7 @@ async fn a_write_that_fails_once_is_no_news_to_a_collector_that_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mark_beyond_its_history_is_told_of_once() {
+async fn a_marker_beyond_its_history_is_told_of_once() {
     let scene = Scene::new().await;
     let epoch = controls::begin_epoch(scene.store(), &Actor::person("me"), at(0)).await.unwrap();
     scene.collect(SWEEP).await;
@@ -165,7 +165,7 @@ async fn an_owner_override_that_cannot_be_read_is_told_of_once_and_by_date() {
 
 /// It changes nothing that is recorded, and each sweep is a process of its own, as is whoever takes a slot over.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_counts_for_nothing_is_told_of_by_whoever_comes_next_and_once() {
+async fn a_key_that_counts_for_nothing_is_told_of_by_the_next_collector_and_once() {
     let scene = Scene::new().await;
     scene.collect(SWEEP).await;
     scene.apiserver.annotate("TTL", "2d");

@@ -136,9 +136,9 @@ async fn pods_that_cannot_be_listed_any_more_are_asked_for_no_more_often() {
     scene.apiserver.set_pods(Pods::Left(1));
     scene.apiserver.terminate(&[]);
     minutes(&scene, 17).await;
-    for fate in [Pods::Fail, Pods::Refused] {
+    for pods in [Pods::Fail, Pods::Refused] {
         let before = scene.apiserver.asked_for_pods();
-        scene.apiserver.set_pods(fate);
+        scene.apiserver.set_pods(pods);
         minutes(&scene, 30).await;
         let asked = scene.apiserver.asked_for_pods() - before;
         assert!((4..=8).contains(&asked), "in half an hour {asked} times");
