@@ -67,7 +67,7 @@ impl Workers {
     }
 
     /// Starts as many workers as the backlog asks for, within the configured numbers. They end by themselves. Returns
-    /// how soon to look again, where nothing else tells.
+    /// how soon to check again, where nothing else tells.
     ///
     /// `may_wait`: something may be on the task queue.
     pub(crate) async fn keep_enough(&mut self, context: &Context, may_wait: bool) -> Option<Duration> {
@@ -98,7 +98,7 @@ impl Workers {
         [again, self.retries.pause().filter(|_| missing), begins].into_iter().flatten().min()
     }
 
-    /// For people: the backlog at the last look, jobs that run, jobs that there should be.
+    /// For people: the backlog at the last check, jobs that run, jobs that there should be.
     pub(crate) fn numbers(&self) -> (Option<u64>, u64, u64) {
         (self.backlog.map(|(waiting, _)| waiting as u64), self.running as u64, self.wanted as u64)
     }
@@ -107,7 +107,7 @@ impl Workers {
         [self.pending.told(), self.retries.told(now)].concat()
     }
 
-    /// Counts what ended since the last look, and ends what does not begin.
+    /// Counts what ended since the last check, and ends what does not begin.
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
         for (name, why) in self.pending.take_in(jobs, now) {

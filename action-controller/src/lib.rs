@@ -1,7 +1,7 @@
 //! Plans what is due, hands it out, and keeps enough workers for it.
 //!
 //! The [`planner`] knows of every namespace when something of it falls due, and learns of changes in three ways of
-//! which any two may fail: events from the queue, a look at the tail of the history every 30 s, and all snapshots at
+//! which any two may fail: events from the queue, a read of the tail of the history every 30 s, and all snapshots at
 //! the start and every ten minutes. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
 //!
 //! Neither the queue nor the jobs can end it: without the queue it plans from the history, without jobs it says why.
@@ -75,16 +75,16 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     loop {
         planner.turned();
         let turn = async {
-            let listed = planner.look_at_all_if_wanted().await;
+            let listed = planner.check_all_if_wanted().await;
             if listed.as_ref().is_err_and(StoreError::is_worth_another_try) {
                 return listed;
             }
-            let looked = planner.look_at_due().await;
+            let checked = planner.check_due().await;
             // Whatever could not be read: no history of one keeps the others from holding the rest, or from releasing it.
             let held = planner.hold_or_release().await;
-            listed.and(looked).and(held)
+            listed.and(checked).and(held)
         };
-        // It may wait for the store many times: whoever is to end does not wait for that.
+        // It may wait for the store many times: a controller that is to end does not wait for that.
         let Some(turned) = cancel.run_until_cancelled(turn).await else {
             publisher.end(&context).await;
             return Ok(());

@@ -29,7 +29,7 @@ pub(crate) struct AdmissionProbe(Mutex<Option<ProbeResult>>);
 #[derive(Clone, Debug)]
 struct ProbeResult {
     at: Instant,
-    /// The policy that was looked for.
+    /// The policy that was expected.
     policy: String,
     /// Why the guard is not seen at work; `None`: it is.
     missing: Option<String>,
@@ -49,13 +49,13 @@ impl AdmissionProbe {
             return seen.missing;
         }
         let at = Instant::now();
-        let missing = look(context, &policy).await.err();
+        let missing = probe(context, &policy).await.err();
         self.tell_change(&policy, missing.as_deref());
         *self.seen() = Some(ProbeResult { at, policy, missing: missing.clone() });
         missing
     }
 
-    /// Why nothing was deleted at the last look.
+    /// Why nothing was deleted at the last probe.
     pub(crate) fn known(&self) -> Option<String> {
         self.seen().as_ref().and_then(|seen| seen.missing.clone())
     }
@@ -75,7 +75,7 @@ impl AdmissionProbe {
 }
 
 /// Tries to delete our own namespace without effect, and wants to see this policy refuse it.
-async fn look(context: &Context, policy: &str) -> Result<(), String> {
+async fn probe(context: &Context, policy: &str) -> Result<(), String> {
     let namespaces = context.cluster.namespaces();
     let name = namespace(&context.cluster);
     let found = within("read our own namespace", context.cluster.lean_namespaces().get_metadata(&name)).await;

@@ -24,7 +24,7 @@ use crate::{
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
 const MAX_ROUNDS: usize = 4;
 
-/// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
+/// The most time between the preflight and the writing of the intent: evidence is at most a minute old when the intent
 /// is durable (docs/design/protocol.md S4), and one that took longer to become so than [`hand_over`] is not used.
 ///
 /// [`hand_over`]: common::timings::Timings::hand_over
@@ -93,7 +93,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
 
     // From here on the request is allowed, for a short time, and by this entry alone. Who recovers the namespace and
     // who deletes it append to the same history: this insert decides.
-    if permit.looked.elapsed() > FRESH {
+    if permit.checked_at.elapsed() > FRESH {
         return Ok(Round::Over);
     }
     let Some(told) = apply::told(policy, record) else {

@@ -255,7 +255,7 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     let record = load(&**store, &record.uid).await?;
     let store_identity = controls::store_identity(&**store).await?;
     if store_identity.check(&reading.namespace, &policies.keys, &record).is_err() {
-        // A marker that speaks against this store is left as it is: it is the only trace that entries were lost.
+        // A marker that contradicts this store is left as it is: it is the only trace that entries were lost.
         return Ok(());
     }
     let difference = annotations::changes(settings, &record, &observe(None, reading, now));

@@ -37,7 +37,7 @@ pub(crate) enum Closed {
     Busy,
 }
 
-/// Fences and closes an intent that ran out, whoever's it was.
+/// Fences and closes an intent that ran out, no matter whose it was.
 ///
 /// # Errors
 /// When the fence is not known to stand, or the outcome could not be written: the intent stays open.
@@ -106,7 +106,7 @@ fn refusal(record: &Record, event: &Event) -> Option<News> {
     let name = &record.name;
     let again = not_before.map_or(String::new(), |at| format!(", and tried again at {}", human_text(at)));
     let note = format!(
-        "it is not deleted{again}: {detail}; whoever runs the admission or grants the rights that say so can let the manager \
+        "it is not deleted{again}: {detail}; the administrator of the admission or of the rights that say so can let the manager \
          delete it; to keep it instead, run `nsm protect {name}`"
     );
     (record.attempts.refusal.as_ref() != Some(detail)).then(|| News::warning("DeletionRefused", note))

@@ -1,4 +1,4 @@
-//! The last look: fresh evidence, a slot in the budget, and the namespace itself (docs/design/protocol.md section 2,
+//! The preflight: fresh evidence, a slot in the budget, and the namespace itself (docs/design/protocol.md section 2,
 //! steps 3 to 5).
 
 use common::{
@@ -29,19 +29,19 @@ pub(crate) struct Permit {
     pub(crate) evidence: Vec<Condition>,
     pub(crate) evidence_at: Timestamp,
     /// When that was, by the monotonic clock.
-    pub(crate) looked: Instant,
+    pub(crate) checked_at: Instant,
     pub(crate) slot: String,
     pub(crate) unannounced: Option<String>,
 }
 
 pub(crate) enum Preflight {
     Go(Box<Permit>),
-    /// The world is not what the record says; whoever watches it will write that down.
+    /// The world is not what the record says; the collector that watches it writes that down.
     NotNow,
     Skip(Refusal),
 }
 
-/// Looks at everything once more, the namespace itself last.
+/// Checks everything once more, the namespace itself last.
 ///
 /// # Errors
 /// When the store or the cluster did not answer: that is a no.
@@ -85,7 +85,7 @@ pub(crate) async fn prepare(
     };
 
     // The claims may have taken long: what counts as evidence is what is seen from here on.
-    let (looked, evidence_at) = (Instant::now(), context.clock.now());
+    let (checked_at, evidence_at) = (Instant::now(), context.clock.now());
     let gathered = gather(worker, settings, record, &seen.namespace).await?;
     identity::still_answers(&*context.store, cluster).await?;
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
@@ -119,7 +119,7 @@ pub(crate) async fn prepare(
     }
     let told = Condition { truth: Truth::True, reason: record.reason.clone(), observed_at: evidence_at };
     let evidence = if cause.reason == told.reason { vec![told, last.clock] } else { vec![told, cause, last.clock] };
-    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, unannounced })))
+    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, checked_at, slot, unannounced })))
 }
 
 /// What the first guard says that is not clear, of those on the record and those on the object.

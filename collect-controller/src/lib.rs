@@ -32,7 +32,8 @@ use crate::{in_force::InForce, job_reconciler::JobReconciler, metrics::Metrics};
 /// The role, as in its heartbeats.
 pub const ROLE: &str = "collect-controller";
 
-/// How often it is looked whether all is as it should be, when nothing says that it is not. Each heartbeat is a look, too.
+/// How often the controller checks that all is as it should be, when nothing says that it is not. Each heartbeat is a
+/// check, too.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Keeps collectors running until cancelled.

@@ -59,7 +59,7 @@ pub(crate) struct CachedNamespace {
     pub(crate) group: Option<DeploymentGroup>,
     /// How it stood among its group when its record was last known.
     pub(crate) stood: Option<Readiness>,
-    /// Its health as of the last look.
+    /// Its health as of the last check.
     pub(crate) health: Option<Health>,
     /// What failed as of the last turn, where that was known.
     pub(crate) failed: Option<Vec<Value>>,
@@ -67,7 +67,7 @@ pub(crate) struct CachedNamespace {
     pub(crate) kept: Option<Observed>,
     /// What its owner wrote that is malformed, in a number; `None`: no turn was taken yet.
     pub(crate) malformed: Option<i64>,
-    /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
+    /// Where it waits for its turn. One that changed lines may stand in the other one still.
     line: Option<Line>,
     due: Option<Timestamp>,
     /// A turn is being taken; `true`: another is wanted after it.
@@ -104,7 +104,7 @@ impl Cache {
     }
 
     /// The group of a namespace and all its members, itself too; `None`: it is in none, or not all are known yet, by
-    /// their records too. Whoever compared those it knows would take back what the others bring about.
+    /// their records too. A comparison of those it knows would take back what the others bring about.
     pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(DeploymentGroup, Vec<Deployment>)> {
         let group = self.seen.get(uid)?.group.clone().filter(|_| self.is_complete)?;
         if self.groups.get(&group)?.len() > MAX_DEPLOYMENTS {
@@ -178,7 +178,7 @@ impl Cache {
         self.wake(uid);
     }
 
-    /// A namespace that the store knows was not seen. It may have come after the look, and another collector may have
+    /// A namespace that the store knows was not seen. It may have come after the check, and another collector may have
     /// adopted it.
     pub(crate) fn missed(&mut self, uid: &Uid) {
         if !self.seen.contains_key(uid) {
@@ -203,8 +203,8 @@ impl Cache {
         uids.iter().for_each(|uid| self.wake(uid));
     }
 
-    /// A look is taken in at once, whatever becomes of turns: they may rest, and break off.
-    pub(crate) fn look(&mut self, after: impl Fn(&CachedNamespace) -> Option<Health>) {
+    /// A check is taken in at once, whatever becomes of turns: they may rest, and break off.
+    pub(crate) fn check(&mut self, after: impl Fn(&CachedNamespace) -> Option<Health>) {
         for seen in self.seen.values_mut() {
             if let Some(health) = after(seen) {
                 seen.health = Some(health);
@@ -308,7 +308,7 @@ impl Cache {
             seen.kept = left.kept;
             seen.failed = left.health.as_ref().and_then(Health::failing).map(<[_]>::to_vec);
             seen.health = left.health.map(|health| match seen.health.take() {
-                // There was another look meanwhile.
+                // There was another check meanwhile.
                 Some(newer) if newer.streak.looked_at > health.streak.looked_at => newer,
                 _ => health,
             });
@@ -375,10 +375,10 @@ pub(crate) struct Left {
     pub(crate) owed: bool,
     pub(crate) health: Option<Health>,
     pub(crate) kept: Option<Observed>,
-    /// What its owner wrote that is malformed, where it was looked at.
+    /// What its owner wrote that is malformed, where it was read.
     pub(crate) malformed: Option<i64>,
-    /// When a look at its health may bring another status.
-    pub(crate) look_at: Option<Timestamp>,
+    /// When a check of its health may bring another status.
+    pub(crate) check_at: Option<Timestamp>,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.
     pub(crate) patched: Option<(String, Namespace)>,
     /// Its end is written: it can be forgotten.
@@ -479,7 +479,7 @@ mod tests {
         assert_eq!(turns(&mut cache), ["a"]);
     }
 
-    /// Its health by a look of that second, in which this failed.
+    /// Its health by a check of that second, in which this failed.
     fn health(second: i64, failing: &[&str]) -> Health {
         let fails = !failing.is_empty();
         let truth = if fails { Truth::True } else { Truth::False };
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_stays_taken_in_whatever_becomes_of_the_turn_it_came_during() {
+    fn a_check_stays_taken_in_whatever_becomes_of_the_turn_it_came_during() {
         let uid = Uid::new("a");
         let mut cache = Cache::default();
         cache.there(namespace("a", "1"), None);
@@ -514,7 +514,7 @@ mod tests {
         for (left, (looked_at, failed)) in endings.into_iter().zip([(3, 0), (3, 0), (4, 2)]) {
             cache.wake(&uid);
             cache.begin();
-            cache.look(|_| Some(health(3, &["x"])));
+            cache.check(|_| Some(health(3, &["x"])));
             cache.end(&uid, left);
             let seen = cache.get(&uid).unwrap();
             assert_eq!(seen.health.as_ref().unwrap().streak.looked_at, at(looked_at));
@@ -574,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_owed_annotations_and_changes_is_judged_first_and_once() {
+    fn a_namespace_that_is_owed_annotations_and_changes_is_judged_first_and_once() {
         let mut cache = Cache::default();
         owe(&mut cache, &["a", "b"]);
         cache.there(namespace("b", "2"), None);

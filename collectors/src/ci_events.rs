@@ -34,7 +34,7 @@ impl CiEvents {
         listening.spawn(async move {
             loop {
                 if let Err(error) = hear(&context, &ci_events).await {
-                    debug!(error = &error as &dyn std::error::Error, "ci events do not come");
+                    debug!(error = &error as &dyn std::error::Error, "ci events are not received");
                 }
                 sleep(RETRY_BACKOFF).await;
             }

@@ -1,4 +1,4 @@
-//! The questions about pipelines that a collector asks at a time.
+//! The queries about pipelines that a collector has open at a time.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::{
     reconcile::SharedCollector,
 };
 
-/// How many are asked at once.
+/// How many are open at once.
 const CONCURRENCY: usize = 4;
 
-/// The questions of one collector.
+/// The queries of one collector.
 pub(crate) struct CiPoller {
     collector: SharedCollector,
     /// Those that are being asked.
@@ -33,7 +33,7 @@ impl CiPoller {
         }
     }
 
-    /// Asks what is due, for the namespaces that are in mind.
+    /// Asks what is due, for the namespaces that are in the cache.
     pub(crate) fn begin(&mut self, cache: &Cache) {
         let settings = self.collector.context.settings();
         while self.asked.len() < CONCURRENCY {

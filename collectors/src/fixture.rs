@@ -27,7 +27,7 @@ use crate::{Shard, Work};
 /// The namespace that is there at first.
 pub(crate) const UID: &str = "00000000-0000-4000-8000-000000000001";
 
-/// A look at everything, once.
+/// One check of everything.
 pub(crate) const SWEEP: Work = Work::Sweep { shard: Shard::WHOLE };
 
 /// It stays.

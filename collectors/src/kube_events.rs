@@ -34,7 +34,7 @@ impl Events {
     /// apiserver answered. The same is told once.
     pub(crate) async fn tell_of_refusal(&self, namespace: &Namespace, why: &str) {
         let note = format!(
-            "its status cannot be shown on it: {why}; whoever runs the admission that says so can let the manager write its \
+            "its status cannot be shown on it: {why}; the administrator of the admission policy or webhook that says so can let the manager write its \
              annotations, or else its owner cannot see there what is to come"
         );
         self.0.tell(&namespace.name, &namespace.uid, News::warning("AnnotationsRefused", note).once()).await;

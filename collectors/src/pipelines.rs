@@ -30,8 +30,8 @@ use tracing::{info, warn};
 use self::due::Due;
 use crate::metrics::Checks;
 
-/// How long what is written down stands before it is written again: what is older than a day is forgotten, and whoever begins takes
-/// a pipeline that is not found for gone only if it was seen within the hour before.
+/// How long what is written down stands before it is written again: what is older than a day is forgotten, and a collector that begins
+/// takes a pipeline that is not found for gone only if it was seen within the hour before.
 const WRITTEN_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// What is known of pipelines, shared by the turns of a collector.
@@ -215,14 +215,14 @@ impl Pipelines {
 }
 
 impl Question {
-    /// Asks it, and writes down what is new. Nothing waits for that: without it, whoever comes next asks again.
+    /// Asks it, and writes down what is new. Nothing waits for that: without it, the next collector asks again.
     pub(crate) async fn ask(self, context: &Context) -> Answered {
         let Self { pipeline, source, before, mut written, is_recalled } = self;
         let store = &*context.store;
         if !is_recalled {
             match source.recall(&pipeline, store).await {
                 Ok(found) => written = found,
-                // Whoever asked without it would take what was tidied up for what nobody ever saw, and write that down.
+                // A query without it would take what was tidied up for what nobody ever saw, and write that down.
                 Err(error) => {
                     let look = Look::unrecalled(context.clock.now(), &error);
                     return Answered { pipeline, look, written, is_recalled };

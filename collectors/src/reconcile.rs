@@ -58,7 +58,7 @@ const FAILS_FROM: u32 = 2;
 /// The most that is recorded of an answer, in bytes.
 const MAX_REASON_LENGTH: usize = 300;
 
-/// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
+/// How soon a namespace is checked again after a write that failed, each time twice as long after, and how often: for a quarter of an
 /// hour in all.
 const LAG_BACKOFF: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
 
@@ -71,11 +71,11 @@ pub(crate) struct Collector {
     pub(crate) stays: bool,
     pub(crate) actor: Actor,
     pub(crate) events: Events,
-    /// What this store may have marked; read again when a marker does not belong to it.
+    /// Which markers this store may have left; read again when a marker does not belong to it.
     pub(crate) markers: Mutex<Markers>,
-    /// Held by whoever asks the apiserver for the time, so that one asks for all.
+    /// Held by the turn that asks the apiserver for the time, so that one asks for all.
     pub(crate) asking: Mutex<()>,
-    /// Held by whoever writes annotations: each PATCH at the same time is a connection with its buffers.
+    /// Held by the turns that write annotations: each PATCH at the same time is a connection with its buffers.
     pub(crate) annotating: Semaphore,
     pub(crate) health: crate::health::Health,
     pub(crate) pipelines: Pipelines,
@@ -109,7 +109,7 @@ impl Collector {
         let now = self.time().await;
 
         let mut record = match seen.record.clone() {
-            // Whoever carries out an intent tells the history alone: what was open may be closed by now.
+            // A worker that carries out an intent tells the history alone: what was open may be closed by now.
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
@@ -126,7 +126,7 @@ impl Collector {
             return Ok(self.gone(record, now));
         }
 
-        let (judged, due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
+        let (judged, due, check_at) = self.judge(&settings, &mut record, &seen_now).await?;
         written.extend(judged);
         let mut due = due.into_iter().chain(again).min();
         if record.open.is_some() {
@@ -137,7 +137,7 @@ impl Collector {
             due: if seen_now.clock.is_true() { due } else { Some(self.recheck_at(now)) },
             repaired_at: seen.repaired_at,
             refusal: seen.refusal.clone(),
-            look_at,
+            check_at,
             kept: self.keep(&record, &seen_now, kept).await?,
             health: seen_now.health.seen().cloned(),
             ..Left::default()
@@ -165,9 +165,9 @@ impl Collector {
             written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
             self.tell_of_refusal(&record, &seen, &left).await;
         }
-        let (stalled, look_again) = self.record_stalled(&settings, &mut record, &seen_now, &mut left).await?;
+        let (stalled, check_again) = self.record_stalled(&settings, &mut record, &seen_now, &mut left).await?;
         written.extend(stalled);
-        left.due = left.due.into_iter().chain(look_again).min();
+        left.due = left.due.into_iter().chain(check_again).min();
         if !written.is_empty() {
             publish::event(&*self.context.queue, &record).await;
         }
@@ -177,7 +177,7 @@ impl Collector {
         }
         left.record = Some(record);
         if let Some(turns) = seen.unsure {
-            // A write that failed may come to be all the same, some time; nothing but another look tells.
+            // A write that failed may come to be all the same, some time; nothing but another check tells.
             let again = saturating_add(now, LAG_BACKOFF.0.saturating_mul(1 << turns));
             left.due = Some(left.due.map_or(again, |due| due.min(again)));
             left.record = None;
@@ -251,7 +251,7 @@ impl Collector {
         let health = checkup(policy, self.health.last().as_deref(), status_generation, &namespace);
         let mut stored = match (before.unsure, &health) {
             (None, _) | (Some(_), Check::Disabled) => before.kept.clone(),
-            // What was written and not acknowledged may be what the store keeps: whoever comes next would go on with it.
+            // What was written and not acknowledged may be what the store keeps: the next collector would go on with it.
             (Some(_), _) => Some(self.kept(&record.uid, &mut None).await?.clone()),
         };
         let known = match (&before.health, &health) {
@@ -280,7 +280,7 @@ impl Collector {
     }
 
     /// Whether what is malformed is to be told: where it changed, or something was written of it. What was told last is written
-    /// down for whoever comes next, such as the next sweep.
+    /// down for the next collector, such as the next sweep.
     async fn is_news(
         &self,
         uid: &Uid,
@@ -316,7 +316,7 @@ impl Collector {
         Ok(known.get_or_insert_default())
     }
 
-    /// Changes what the store keeps of a namespace, for whoever comes next.
+    /// Changes what the store keeps of a namespace, for the next collector.
     pub(crate) async fn change_kept(
         &self,
         uid: &Uid,
@@ -341,7 +341,7 @@ impl Collector {
         let Some(streak) = seen.health.seen().map(|health| &health.streak) else { return Ok(kept) };
         let known = kept.as_ref().and_then(|kept| kept.health.as_ref());
         let is_kept = known.is_some_and(|known| known.says_the_same(streak));
-        // Where the timer that is written down runs no more, that is written down too: whoever comes next would go on
+        // Where the timer that is written down runs no more, that is written down too: the next collector would go on
         // with it.
         let is_timed = |streak: &Streak| streak.is_timed(record.status);
         if is_kept || !record.is_managed() || !is_timed(streak) && !known.is_some_and(is_timed) {
@@ -351,7 +351,7 @@ impl Collector {
         Ok(kept)
     }
 
-    /// When annotations were last put right, by us or by whoever was here before, such as the last sweep.
+    /// When annotations were last put right, by us or by the collector before us, such as the last sweep.
     async fn repaired_at(
         &self,
         uid: &Uid,
@@ -364,7 +364,7 @@ impl Collector {
         }
     }
 
-    /// Counts that annotations were put right, and writes down when, for whoever comes next.
+    /// Counts that annotations were put right, and writes down when, for the next collector.
     async fn repaired(
         &self,
         uid: &Uid,
@@ -378,7 +378,7 @@ impl Collector {
     }
 
     /// Decides and appends until nothing is left to decide. Returns what was written, when to ask again, and when to
-    /// look at the health again.
+    /// check the health again.
     async fn judge(
         &self,
         settings: &Settings,
@@ -388,7 +388,7 @@ impl Collector {
         let store = &*self.context.store;
         let policy = settings.policies.for_namespace(&seen.namespace);
         let mut written = Vec::new();
-        let (mut due, mut look_at) = (None, None);
+        let (mut due, mut check_at) = (None, None);
         for _ in 0..MAX_STEPS {
             let now = self.context.clock.now();
             if seen.clock.is_true() && !self.context.cluster.clock.compare(now).is_true() {
@@ -398,7 +398,7 @@ impl Collector {
             }
             let decision = decide(policy, record, seen, now);
             let Some(mut event) = decision.entry else {
-                (due, look_at) = (decision.due, decision.look);
+                (due, check_at) = (decision.due, decision.look);
                 break;
             };
             if follows_from_configuration(&event) && !self.is_in_force(settings).await? {
@@ -426,7 +426,7 @@ impl Collector {
         if !written.is_empty() {
             self.remember(record).await;
         }
-        Ok((written, due, look_at))
+        Ok((written, due, check_at))
     }
 
     /// Whether nobody recorded another configuration than ours. Two at once would take turns at every namespace, and
@@ -651,7 +651,7 @@ enum Why {
     Wrote,
     /// Other things fail than before.
     Fails,
-    /// They are not what they should be, whoever changed them.
+    /// They are not what they should be, no matter who changed them.
     Differs,
 }
 

@@ -47,7 +47,7 @@ impl Markers {
 /// What the comparison of a marker led to.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
-    /// Annotations may be written. A marker that speaks against this store is left as it is: it is the only trace that
+    /// Annotations may be written. A marker that contradicts this store is left as it is: it is the only trace that
     /// entries were lost.
     pub(crate) belongs: bool,
     pub(crate) written: Vec<Event>,
@@ -159,7 +159,7 @@ impl Collector {
         }
     }
 
-    /// Reports a marker that speaks against this store. Where more tell the same than a mishap brings about, it reports a
+    /// Reports a marker that contradicts this store. Where more tell the same than a mishap brings about, it reports a
     /// mismatch of the whole store. What was created since the present epoch began tells nothing of what was lost before.
     async fn report(&self, namespace: &Namespace, mismatch: &Mismatch) -> Result<(), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());

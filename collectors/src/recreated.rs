@@ -14,7 +14,7 @@ const MAX_COUNTED: usize = 20;
 /// How many namespaces of the name of this one we deleted within the hour before `now`.
 ///
 /// Costs one read of an index where nobody bore the name, and one record for each who bore it within the hour, and the one
-/// before them. A namespace that is older itself costs nothing: whoever bore its name ended before it began.
+/// before them. A namespace that is older itself costs nothing: the one that bore its name ended before it began.
 ///
 /// A life whose history cannot be read counts as none of them: nobody else's adoption waits for a person to mend it.
 ///

@@ -15,12 +15,12 @@ use crate::reconcile::Collector;
 /// How many snapshots or entries are read at once.
 const PAGE: usize = 500;
 
-/// How far before its predecessor's start a collector looks for what that one left unfinished.
+/// How far before its predecessor's start a collector searches for what that one left unfinished.
 const TAIL_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 impl Collector {
     /// The uids in the store that are of this shard, have not ended and are not in `listed`: in all that are there,
-    /// whoever's they are.
+    /// no matter whose they are.
     pub(crate) async fn missing(&self, listed: &BTreeSet<Uid>) -> Result<Vec<Uid>, StoreError> {
         let store = &*self.context.store;
         let mut missing = Vec::new();
@@ -135,6 +135,6 @@ mod tests {
         );
         assert!(mends(Some(DEATH + 50_000), &[0], Some(DEATH - 1)).await, "nobody ran for half a day");
         assert!(mends(None, &[DEATH - 1, DEATH + 50_000], None).await, "it stays until asked to end");
-        assert!(!mends(Some(DEATH + 50_000), &[0], None).await, "whoever came before has mended it");
+        assert!(!mends(Some(DEATH + 50_000), &[0], None).await, "the collector before has mended it");
     }
 }

@@ -302,7 +302,7 @@ impl RunLoop {
         health.take(&settings, Arc::clone(&rounds), is_written);
         self.cache.wake_where(|seen| health.is_news(&settings, &rounds, seen));
         let now = self.collector.context.clock.now();
-        self.cache.look(|seen| crate::health::after(&settings, &rounds, seen, now));
+        self.cache.check(|seen| crate::health::after(&settings, &rounds, seen, now));
     }
 
     /// Until when timers have run, for the next collector.
@@ -445,7 +445,7 @@ impl RunLoop {
                 if !self.is_resting() && self.rest.take().is_some() {
                     info!("the store answers again");
                 }
-                if let Some(at) = left.look_at {
+                if let Some(at) = left.check_at {
                     self.health_poller.by(at);
                 }
                 self.cache.end(&uid, left);

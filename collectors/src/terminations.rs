@@ -44,7 +44,7 @@ impl Collector {
         if due(record, left).is_none_or(|at| at > now) {
             return Ok((None, due(record, left)));
         }
-        // Whoever deleted it told the history alone.
+        // The worker that deleted it told the history alone.
         *record = load(store, &record.uid).await?;
         if record.open.is_some() {
             return Ok((None, Some(self.recheck_at(now))));
@@ -57,7 +57,7 @@ impl Collector {
             return Ok((None, due(record, left)));
         }
         if were_left {
-            // Before they are listed, for whoever comes next: were it not kept, each would list them.
+            // Before they are listed, for the next collector: were it not kept, each would list them.
             self.change_kept(&record.uid, &mut left.kept, |observed| observed.pods_listed_at = Some(now)).await?;
         }
         let pods = match self.pods_left(&record.name).await {

@@ -1,4 +1,4 @@
-//! The last look: what it finds that is not as the record says, at its beginning and at its end.
+//! The preflight: what it finds that is not as the record says, at its beginning and at its end.
 
 use common::{budget::SlotAllocator, identity::OtherCluster};
 use lifecycle::{
@@ -83,7 +83,7 @@ async fn what_is_clearly_not_due_costs_no_slot() {
     assert_eq!(when(2, CHANGES[3].1).await.2, 1, "it had one by then");
 }
 
-/// By whoever's clock it was over first.
+/// No matter by whose clock it was over first.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_over_by_our_clock_is_not_deleted() {
     let scene = Scene::empty(&[], |_| {}).await;

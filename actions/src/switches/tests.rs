@@ -1,4 +1,4 @@
-//! Each switch by itself: whoever says no, nothing is asked for and nothing is intended.
+//! Each switch by itself: where one says no, nothing is asked for and nothing is intended.
 
 use common::{controls::StoreMismatch, store::SharedStore};
 use lifecycle::{
