@@ -1,7 +1,7 @@
-//! Enough workers for what is handed out, and no more tries than do any good.
+//! Enough workers for what is handed out, and no more attempts than do any good.
 //!
-//! What jobs there are is asked at each turn, since the runner knows it by heart; the queue is asked only while something
-//! is due. So at rest nothing is asked of anybody.
+//! Each turn asks the runner which jobs there are, since it knows them by heart; it queries the queue only while something
+//! is due. So at rest it sends no request at all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,8 +26,8 @@ use crate::{metrics::Metrics, retry::RetryStates};
 /// How many waiting tasks are worth one more worker.
 const TASKS_PER_WORKER: usize = 8;
 
-/// How often the queue is asked at most, while much happens.
-const ASK_EVERY: Duration = Duration::from_secs(1);
+/// The least time between two queries of the queue, while much happens.
+const QUERY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a worker may take beyond its life: what it carries out last has deadlines of its own, and it had to begin.
 const START_TIMEOUT: Duration = Duration::from_secs(600);
@@ -138,15 +138,15 @@ impl Workers {
             return None;
         }
         if let Some((_, asked)) = self.backlog
-            && asked.elapsed() < ASK_EVERY
+            && asked.elapsed() < QUERY_INTERVAL
         {
-            return Some(ASK_EVERY - asked.elapsed());
+            return Some(QUERY_INTERVAL - asked.elapsed());
         }
         // Out of reach, it hands nothing out either.
         self.backlog = match context.queue.backlog(Route::Tasks).await {
             Ok(waiting) => Some((waiting, Instant::now())),
             Err(error) => {
-                debug!("nobody knows how many tasks wait for a worker: {error}");
+                debug!("the number of tasks that wait for a worker is unknown: {error}");
                 None
             }
         };

@@ -2,7 +2,8 @@
 //!
 //! The [`planner`] knows of every namespace when something of it falls due, and learns of changes in three ways of
 //! which any two may fail: events from the queue, a read of the tail of the history every 30 s, and all snapshots at
-//! the start and every ten minutes. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
+//! the start and every ten minutes. It
+//! asks [`lifecycle::plan`] and nothing else. What it hands out is a hint to a worker, which asks again.
 //!
 //! Neither the queue nor the jobs can end it: without the queue it plans from the history, without jobs it says why.
 

@@ -167,10 +167,10 @@ impl Planner {
             self.is_recalled = true;
         }
         if self.tail_wanted {
-            let read_at = self.read_tail().await;
+            let read = self.read_tail().await;
             // What cannot be read is read again when the next read is due.
-            self.tail_wanted = read_at.as_ref().is_err_and(StoreError::is_worth_another_try);
-            read_at?;
+            self.tail_wanted = read.as_ref().is_err_and(StoreError::is_worth_another_try);
+            read?;
         }
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Planner {
             for record in &page {
                 unseen.remove(&record.uid);
                 // A snapshot may lag behind what was planned from already, or behind what cannot be read: then the history
-                // is asked.
+                // is read.
                 if self.known.get(&record.uid).is_some_and(|known| known.head > record.head || known.is_unreadable) {
                     self.set_due_now(&record.uid);
                 } else {
@@ -243,7 +243,7 @@ impl Planner {
                 _ => break,
             }
         }
-        // Of those that have none the history is asked: it may be gone, and then they are forgotten.
+        // Of those that have none the history is read: it may be gone, and then they are forgotten.
         unseen.iter().for_each(|uid| self.set_due_now(uid));
         Ok(())
     }
@@ -335,7 +335,7 @@ impl Planner {
             self.waiting = match self.context.queue.backlog(Route::Tasks).await {
                 Ok(waiting) => Some(waiting),
                 Err(error) => {
-                    debug!("nobody knows how many tasks wait for a worker: {error}");
+                    debug!("the number of tasks that wait for a worker is unknown: {error}");
                     Some(0)
                 }
             };

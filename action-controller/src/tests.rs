@@ -329,7 +329,7 @@ fn unrecorded(number: u64) -> Uid {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_checks_so_many_and_first_at_those_that_wait_longest() {
+async fn a_turn_checks_so_many_and_first_those_that_wait_longest() {
     let scene = Scene::new(0, 4).await;
     let mut planner = Planner::new(scene.context.clone(), Metrics::default());
     let (first, last) = (unrecorded(999), unrecorded(250));

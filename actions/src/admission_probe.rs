@@ -1,7 +1,7 @@
 //! The admission probe: before anything is deleted, it sees the last guard in the apiserver at work (docs/design/protocol.md
 //! section 3).
 //!
-//! Helm installs admission policies after Deployments, and anybody may take them away. So a worker tries what must be
+//! Helm installs admission policies after Deployments, and anybody may remove them. So a worker tries what must be
 //! refused: it deletes the manager's own namespace, without effect (`dryRun`). Had it an effect one day, by a mistake in
 //! this file, the policy would refuse it all the same, or this program would be what is lost.
 
@@ -90,7 +90,7 @@ async fn probe(context: &Context, policy: &str) -> Result<(), String> {
 }
 
 /// What makes a deletion one without effect is in its body: with a body the apiserver ignores the query. The uid alone
-/// is a precondition, and the right one: a wrong one is refused before any policy is asked.
+/// is a precondition, and the right one: a wrong one is refused before any policy is evaluated.
 fn trial(uid: String) -> DeleteParams {
     DeleteParams {
         dry_run: true,

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::{apply::Sent, worker::Worker};
 
 /// How often an outcome is written again under the next number when somebody else's entry came first.
-const TRIES: usize = 16;
+const MAX_ATTEMPTS: usize = 16;
 
 /// What was found of an intent that the record held open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub(crate) async fn close(
         }
         Sent::No(ApiOutcome::TooManyRequests, detail) => failed(FailReason::TooManyRequests, detail, None),
         Sent::No(ApiOutcome::Unclear, detail) | Sent::Unclear(detail) => {
-            warn!(namespace.name = %record.name, "nobody knows what became of the deletion of namespace `{}`, so it is fenced: {detail}", record.name);
+            warn!(namespace.name = %record.name, "the outcome of the deletion of namespace `{}` is unknown, so it is fenced: {detail}", record.name);
             fenced(worker, record, intent, intended).await?
         }
     };
@@ -106,8 +106,8 @@ fn refusal(record: &Record, event: &Event) -> Option<News> {
     let name = &record.name;
     let again = not_before.map_or(String::new(), |at| format!(", and tried again at {}", human_text(at)));
     let note = format!(
-        "it is not deleted{again}: {detail}; the administrator of the admission or of the rights that say so can let the manager \
-         delete it; to keep it instead, run `nsm protect {name}`"
+        "it is not deleted{again}: {detail}; the administrator of the admission or of the rights that say so can let \
+         the manager delete it; to keep it instead, run `nsm protect {name}`"
     );
     (record.attempts.refusal.as_ref() != Some(detail)).then(|| News::warning("DeletionRefused", note))
 }
@@ -128,7 +128,7 @@ async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &Action
 /// between (an owner override, the namespace's end) changes nothing about what is known of the request.
 async fn write(worker: &Worker, record: &mut Record, intent: u64, event: Event) -> anyhow::Result<bool> {
     let store = &*worker.context.store;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         if record.open.as_ref().is_none_or(|open| open.seq != intent) {
             return Ok(false);
         }

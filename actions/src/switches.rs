@@ -48,7 +48,7 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
     Ok((!clock.is_true()).then(|| refuse(SkipReason::Unverified, clock.reason)))
 }
 
-/// Whether our clock agrees with the apiserver's, which is asked where it is not known to.
+/// Whether our clock agrees with the apiserver's, which is queried where it is not known to.
 ///
 /// # Errors
 /// When the apiserver is out of reach.

@@ -68,7 +68,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         let (told, plan) = (body(&mut reconciler, &context), context.settings());
         let again =
             publisher.while_running(&context, || told.clone(), reconciler.keep(&plan, context.clock.now())).await;
-        let wait = again.unwrap_or(Duration::MAX).min(in_force.look_in());
+        let wait = again.unwrap_or(Duration::MAX).min(in_force.check_in());
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;

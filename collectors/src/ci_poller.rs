@@ -26,7 +26,7 @@ impl CiPoller {
         Self { collector, asked: JoinSet::new() }
     }
 
-    /// Takes in another configuration: what others than before are asked begins anew.
+    /// Takes in another configuration: what is queried from other systems than before begins anew.
     pub(crate) fn change(&mut self) {
         if self.collector.pipelines.refresh(&self.collector.context.settings()) {
             self.asked = JoinSet::new();

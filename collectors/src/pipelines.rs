@@ -30,8 +30,8 @@ use tracing::{info, warn};
 use self::due::Due;
 use crate::metrics::Checks;
 
-/// How long what is written down stands before it is written again: what is older than a day is forgotten, and a collector that begins
-/// takes a pipeline that is not found for gone only if it was seen within the hour before.
+/// How long what is written down stands before it is written again: what is older than a day is forgotten, and a collector
+/// that begins takes a pipeline that is not found for gone only if it was seen within the hour before.
 const WRITTEN_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// What is known of pipelines, shared by the turns of a collector.

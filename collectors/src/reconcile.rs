@@ -52,14 +52,14 @@ const MAX_STEPS: usize = 16;
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many writes in a row have to fail before a collector that stays records that a status cannot be shown: one may be a
-/// mishap. One that looks once sees no second.
+/// mishap. One that checks once sees no second.
 const FAILS_FROM: u32 = 2;
 
 /// The most that is recorded of an answer, in bytes.
 const MAX_REASON_LENGTH: usize = 300;
 
-/// How soon a namespace is checked again after a write that failed, each time twice as long after, and how often: for a quarter of an
-/// hour in all.
+/// How soon a namespace is checked again after a write that failed, each time twice as long after, and how often: for a
+/// quarter of an hour in all.
 const LAG_BACKOFF: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
 
 /// What all turns of a collector share.
@@ -259,7 +259,7 @@ impl Collector {
             (None, Check::Observed(checkup)) if is_timed(policy, record.status) => {
                 let streak = self.kept(&record.uid, &mut stored).await?.health.clone();
                 let streak = streak.map(|streak| self.health.continued(streak, record));
-                // What was seen then says nothing that the look of now does not say.
+                // What was seen then says nothing that the check of now does not say.
                 let left = streak.map(|streak| Health { look: checkup.look.clone(), streak });
                 left.map(|left| self.health.after_ours(left, policy, status_generation, &namespace, now))
             }
@@ -527,7 +527,7 @@ impl Collector {
                 if marker.is_some_and(|marker| marker.is_of_another(&seen.namespace)) {
                     info!(
                         namespace.name = %record.name,
-                        "namespace `{}` carried the mark of another namespace, which was replaced: it is a copy, or comes \
+                        "namespace `{}` carried the marker of another namespace, which was replaced: it is a copy, or comes \
                          from a backup",
                         record.name
                     );

@@ -184,7 +184,7 @@ impl Collector {
         if count < controls::mismatch_limit(managed) {
             return Ok(());
         }
-        let why = format!("{mismatch}; {count} namespaces tell the like");
+        let why = format!("{mismatch}; {count} namespaces tell the same");
         error!(
             namespace.name = %namespace.name,
             "nothing is deleted, for this store may not be the right one: namespace `{}`: {why}; once you know that it is, \

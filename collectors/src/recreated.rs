@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(deleted_before(&*store, &namespace("new", 31), at(31)).await.unwrap(), 20);
     }
 
-    /// The name of a namespace is looked for when it is adopted, and at no other turn.
+    /// The name of a namespace is looked up when it is adopted, and at no other turn.
     #[tokio::test]
     async fn who_comes_back_again_and_again_is_told_of_at_adoption_and_asked_for_once() {
         for (lives, told) in [(2, vec![]), (3, vec!["Recreated".to_owned()])] {

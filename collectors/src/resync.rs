@@ -40,7 +40,7 @@ impl Collector {
 }
 
 /// Writes the snapshots that a process did not get to between an entry and its snapshot, so that lists are whole again:
-/// without its first snapshot nobody would miss a namespace that has gone. Looks at what was written since shortly
+/// without its first snapshot nobody would miss a namespace that has gone. Reads what was written since shortly
 /// before `since`, which is when the predecessor of a collector began, or before the start of a collector that has not
 /// ended as it should, whose heartbeat is there still; without a predecessor since the former start of the controller.
 ///

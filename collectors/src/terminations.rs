@@ -1,4 +1,4 @@
-//! Why a deletion does not end: looked for once it should have ended, and whenever something else holds it.
+//! Why a deletion does not end: checked once it should have ended, and whenever something else holds it.
 //!
 //! What a namespace says of that comes with the watch. Its pods are listed, and only then: while one is left the namespace
 //! says that nothing is. Nothing announces that the last one went, so while some were left they are listed again.

@@ -134,7 +134,7 @@ async fn an_answer_that_says_nothing_is_fenced_and_the_fence_decides() {
     assert_eq!(scene.carry_out().await.0, "intended seen");
 }
 
-/// Nobody knows what became of it, and nobody may say so.
+/// The outcome is unknown, and nobody may say otherwise.
 #[tokio::test(start_paused = true)]
 async fn without_a_fence_the_intent_stays_open() {
     let scene = Scene::stale().await;
