@@ -1,5 +1,5 @@
-//! The admission probe: before anything is deleted, it sees the last guard in the apiserver at work (docs/design/protocol.md
-//! section 3).
+//! The admission probe: before anything is deleted, it sees the last guard in the apiserver at work
+//! (docs/design/protocol.md section 3).
 //!
 //! Helm installs admission policies after Deployments, and anybody may remove them. So a worker tries what must be
 //! refused: it deletes the manager's own namespace, without effect (`dryRun`). Had it an effect one day, by a mistake in

@@ -2,9 +2,9 @@
 //!
 //! It begins the store's next epoch, so that the markers written from now on tell this store from every other, and
 //! records the configuration that workers must have. What jobs there should be follows from the configuration and the
-//! time ([`desired_jobs`]): one long-running collector for each shard and slot, or sweeps at their times, and housekeeping. It starts a
-//! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
-//! told.
+//! time ([`desired_jobs`]): one long-running collector for each shard and slot, or sweeps at their times, and
+//! housekeeping. It starts a collector by its arguments and knows nothing of what a collector does; it retries failed
+//! jobs and reports them.
 
 mod desired_jobs;
 mod in_force;
