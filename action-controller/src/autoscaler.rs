@@ -1,7 +1,7 @@
-//! Enough workers for what is handed out, and no more tries than do any good.
+//! Enough workers for what is handed out, and no more attempts than do any good.
 //!
-//! What jobs there are is asked at each turn, since the runner knows it by heart; the queue is asked only while something
-//! is due. So at rest nothing is asked of anybody.
+//! Each turn asks the runner which jobs there are, since it knows them by heart; it queries the queue only while something
+//! is due. So at rest it sends no request at all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,8 +26,8 @@ use crate::{metrics::Metrics, retry::RetryStates};
 /// How many waiting tasks are worth one more worker.
 const TASKS_PER_WORKER: usize = 8;
 
-/// How often the queue is asked at most, while much happens.
-const ASK_EVERY: Duration = Duration::from_secs(1);
+/// The least time between two queries of the queue, while much happens.
+const QUERY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a worker may take beyond its life: what it carries out last has deadlines of its own, and it had to begin.
 const START_TIMEOUT: Duration = Duration::from_secs(600);
@@ -67,7 +67,7 @@ impl Workers {
     }
 
     /// Starts as many workers as the backlog asks for, within the configured numbers. They end by themselves. Returns
-    /// how soon to look again, where nothing else tells.
+    /// how soon to check again, where nothing else tells.
     ///
     /// `may_wait`: something may be on the task queue.
     pub(crate) async fn keep_enough(&mut self, context: &Context, may_wait: bool) -> Option<Duration> {
@@ -75,7 +75,7 @@ impl Workers {
         let jobs = match self.jobs.jobs(JobKind::Action).await {
             Ok(jobs) => jobs,
             Err(error) => {
-                self.trouble(Outcome::Unreachable, error.to_string(), now);
+                self.record_failure(Outcome::Unreachable, error.to_string(), now);
                 return self.retries.pause();
             }
         };
@@ -98,7 +98,7 @@ impl Workers {
         [again, self.retries.pause().filter(|_| missing), begins].into_iter().flatten().min()
     }
 
-    /// For people: the backlog at the last look, jobs that run, jobs that there should be.
+    /// For people: the backlog at the last check, jobs that run, jobs that there should be.
     pub(crate) fn numbers(&self) -> (Option<u64>, u64, u64) {
         (self.backlog.map(|(waiting, _)| waiting as u64), self.running as u64, self.wanted as u64)
     }
@@ -107,11 +107,11 @@ impl Workers {
         [self.pending.told(), self.retries.told(now)].concat()
     }
 
-    /// Counts what ended since the last look, and ends what does not begin.
+    /// Counts what ended since the last check, and ends what does not begin.
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
         for (name, why) in self.pending.take_in(jobs, now) {
-            self.trouble(Outcome::Pending, format!("worker `{name}` did not begin: {why}"), now);
+            self.record_failure(Outcome::Pending, format!("worker `{name}` did not begin: {why}"), now);
             if let Err(error) = self.jobs.stop(&name).await {
                 debug!("worker `{name}` could not be ended: {error}");
             }
@@ -124,7 +124,7 @@ impl Workers {
                     self.retries.end(Outcome::Pending);
                 }
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
-                    self.trouble(Outcome::Failed, format!("worker `{}` failed: {why}", job.name), now);
+                    self.record_failure(Outcome::Failed, format!("worker `{}` failed: {why}", job.name), now);
                 }
                 JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
@@ -138,15 +138,15 @@ impl Workers {
             return None;
         }
         if let Some((_, asked)) = self.backlog
-            && asked.elapsed() < ASK_EVERY
+            && asked.elapsed() < QUERY_INTERVAL
         {
-            return Some(ASK_EVERY - asked.elapsed());
+            return Some(QUERY_INTERVAL - asked.elapsed());
         }
         // Out of reach, it hands nothing out either.
         self.backlog = match context.queue.backlog(Route::Tasks).await {
             Ok(waiting) => Some((waiting, Instant::now())),
             Err(error) => {
-                debug!("nobody knows how many tasks wait for a worker: {error}");
+                debug!("the number of tasks that wait for a worker is unknown: {error}");
                 None
             }
         };
@@ -173,7 +173,7 @@ impl Workers {
                     self.retries.end(Outcome::Refused);
                     self.retries.end(Outcome::Unreachable);
                 }
-                Err((outcome, why)) => return self.trouble(outcome, why, now),
+                Err((outcome, why)) => return self.record_failure(outcome, why, now),
             }
         }
     }
@@ -203,7 +203,7 @@ impl Workers {
         Err((Outcome::Refused, format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", name(place, next))))
     }
 
-    fn trouble(&mut self, outcome: Outcome, what: String, now: Timestamp) {
+    fn record_failure(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
         self.retries.add(outcome, what, now);
     }

@@ -20,7 +20,7 @@ const PAGE: usize = 500;
 pub(crate) struct Deletions {
     /// When which namespace's deletion was accepted.
     counted: BTreeSet<(Timestamp, Uid)>,
-    /// From when on the tail was read last. The first look shows what was accepted before this process looked, which others
+    /// From when on the tail was read last. The first read shows what was accepted before this process read it, which others
     /// counted; `None`: that is still to come.
     from: Option<Timestamp>,
     /// When which namespaces of a name were deleted, in the last hour.
@@ -170,12 +170,9 @@ mod tests {
             notice: NoticeState::NoChannel,
         };
         let done = ActionDone { of: 1, observed: false };
-        for (seq, fact) in (1..).zip([Event::ActionIntended(Box::new(intended)), Event::ActionDone(done)]) {
+        for (seq, event) in (1..).zip([Event::ActionIntended(Box::new(intended)), Event::ActionDone(done)]) {
             let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), seq.to_string());
-            store
-                .append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, event: fact })
-                .await
-                .unwrap();
+            store.append(&Entry { uid: Uid::new(uid), seq, at: at(minute), actor, name, token, event }).await.unwrap();
         }
     }
 
@@ -190,7 +187,7 @@ mod tests {
         let recorded = async |deletions: &mut Deletions, uid: &str| {
             deletions.recorded(&load(&*store, &Uid::new(uid)).await.unwrap())
         };
-        // Others may have counted it: that shows with the first look at the tail.
+        // Others may have counted it: that shows with the first read of the tail.
         assert_eq!(recorded(&mut deletions, "known").await, None);
         let known = store.history(&Uid::new("known"), 1, 9).await.unwrap();
         assert_eq!(deletions.accepted(&*store, &known[0]).await.unwrap(), None);

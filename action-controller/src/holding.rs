@@ -88,8 +88,8 @@ impl Holding {
             let namespaces = last.body.namespaces.iter().filter(|by| is_read(by)).cloned().collect();
             (Hold { namespaces, ..last.body.clone() }, last.at)
         });
-        let (patience, now) = (signed(context.timings().stalled_after), context.clock.now());
-        let next = hold::next(read.as_ref().map(|(hold, at)| (hold, *at)), &self.unended, patience, now)?;
+        let (stalled_after, now) = (signed(context.timings().stalled_after), context.clock.now());
+        let next = hold::next(read.as_ref().map(|(hold, at)| (hold, *at)), &self.unended, stalled_after, now)?;
         Some(match last.filter(|_| !next.stands()) {
             Some(last) => Hold { namespaces: last.body.namespaces.clone(), ..next },
             None => next,

@@ -1,8 +1,9 @@
 //! Plans what is due, hands it out, and keeps enough workers for it.
 //!
 //! The [`planner`] knows of every namespace when something of it falls due, and learns of changes in three ways of
-//! which any two may fail: events from the queue, a look at the tail of the history every 30 s, and all snapshots at
-//! the start and every ten minutes. It asks [`lifecycle::plan`] and nobody else. What it hands out is a hint to a worker, who asks again.
+//! which any two may fail: events from the queue, a read of the tail of the history every 30 s, and all snapshots at
+//! the start and every ten minutes. It
+//! asks [`lifecycle::plan`] and nothing else. What it hands out is a hint to a worker, which asks again.
 //!
 //! Neither the queue nor the jobs can end it: without the queue it plans from the history, without jobs it says why.
 
@@ -66,7 +67,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     tail.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut all = interval_at(Instant::now() + ALL_EVERY, ALL_EVERY);
     all.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut trouble = false;
+    let mut is_failing = false;
     // The deletions that the last heartbeat told of that the store took.
     let mut told = metrics.deletions();
     // Messages of an earlier leader may wait.
@@ -75,38 +76,38 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
     loop {
         planner.turned();
         let turn = async {
-            let listed = planner.look_at_all_if_wanted().await;
+            let listed = planner.check_all_if_wanted().await;
             if listed.as_ref().is_err_and(StoreError::is_worth_another_try) {
                 return listed;
             }
-            let looked = planner.look_at_due().await;
+            let checked = planner.check_due().await;
             // Whatever could not be read: no history of one keeps the others from holding the rest, or from releasing it.
             let held = planner.hold_or_release().await;
-            listed.and(looked).and(held)
+            listed.and(checked).and(held)
         };
-        // It may wait for the store many times: whoever is to end does not wait for that.
+        // It may wait for the store many times: a controller that is to end does not wait for that.
         let Some(turned) = cancel.run_until_cancelled(turn).await else {
             publisher.end(&context).await;
             return Ok(());
         };
         if let Err(error) = &turned
-            && !std::mem::replace(&mut trouble, true)
+            && !std::mem::replace(&mut is_failing, true)
         {
             warn!("not everything is planned while the store cannot be read: {error}");
         } else if turned.is_ok() {
-            trouble = false;
+            is_failing = false;
         }
         let outstanding = planner.outstanding();
         may_wait |= planner.has_handed_out() || outstanding > 0;
         let again = workers.keep_enough(&context, may_wait).await;
         may_wait = false;
         metrics.outstanding.set(i64::try_from(outstanding).unwrap_or(i64::MAX));
-        metrics.stuck.set(i64::try_from(planner.stuck()).unwrap_or(i64::MAX));
+        metrics.stalled.set(i64::try_from(planner.stalled()).unwrap_or(i64::MAX));
         metrics.damaged.set(i64::try_from(planner.damaged()).unwrap_or(i64::MAX));
         metrics.recreated.set(i64::try_from(planner.recreated()).unwrap_or(i64::MAX));
         let interval = context.timings().heartbeat_interval;
         publisher.every(if metrics.deletions() == told { interval } else { TELL_INTERVAL.min(interval) });
-        let wait = if trouble { RETRY_BACKOFF } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
+        let wait = if is_failing { RETRY_BACKOFF } else { planner.until_due().min(again.unwrap_or(Duration::MAX)) };
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;

@@ -11,7 +11,7 @@ use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge}
 pub(crate) struct Metrics {
     pub(crate) waiting: Gauge,
     pub(crate) outstanding: Gauge,
-    pub(crate) stuck: Gauge,
+    pub(crate) stalled: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) recreated: Gauge,
     pub(crate) offered: Counter,
@@ -32,7 +32,7 @@ impl Metrics {
             let mut gauge = |name: &str, help: &str, gauge: &Gauge| registry.register(name, help, gauge.clone());
             gauge(
                 "namespace_manager_tasks_waiting",
-                "Messages on the task queue that wait for a worker, at the last look",
+                "Messages on the task queue that wait for a worker, at the last check",
                 &all.waiting,
             );
             gauge(
@@ -43,7 +43,7 @@ impl Metrics {
             gauge(
                 "namespace_manager_tasks_stuck",
                 "Namespaces with something to be done that waits for nothing it names",
-                &all.stuck,
+                &all.stalled,
             );
             gauge(
                 "namespace_manager_histories_damaged",
@@ -64,7 +64,7 @@ impl Metrics {
             );
             registry.register(
                 "namespace_manager_worker_jobs",
-                "Jobs of action workers by what became of them, and of tries to start one",
+                "Jobs of action workers by outcome, and attempts to start one",
                 all.jobs.clone(),
             );
             registry.register(

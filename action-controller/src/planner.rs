@@ -26,10 +26,10 @@ use crate::{deletions::Deletions, holding::Holding, metrics::Metrics};
 /// How many snapshots or entries are read at once.
 const PAGE: usize = 500;
 
-/// How far before the last look at the tail the next one begins: a writer's clock may be behind.
+/// How far before the last read of the tail the next one begins: a writer's clock may be behind.
 const TAIL_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many namespaces of which something fell due are looked at in a turn, at most: between turns there is time for
+/// How many namespaces of which something fell due are checked in a turn, at most: between turns there is time for
 /// whatever else the controller does.
 const MAX_DUE: usize = 200;
 
@@ -46,13 +46,13 @@ const MAX_SLEEP: Duration = Duration::from_secs(30);
 pub(crate) struct Planner {
     context: Context,
     turns: Ticker,
-    /// In the order in which they fell due: whatever waits longest without having been looked at comes first.
+    /// In the order in which they fell due: whatever waits longest without having been checked comes first.
     due: BTreeSet<(Timestamp, Uid)>,
     known: BTreeMap<Uid, Known>,
     all_wanted: bool,
     tail_wanted: bool,
-    /// The last look at the tail of the history.
-    looked: Timestamp,
+    /// The last read of the tail of the history.
+    read_at: Timestamp,
     deletions: Deletions,
     holding: Holding,
     /// Whether it is known what was deleted before this process led.
@@ -60,19 +60,19 @@ pub(crate) struct Planner {
     metrics: Metrics,
     /// Whether anything was handed out since somebody asked.
     handed_out: bool,
-    /// How many messages wait for a worker, as asked in this round of looks.
+    /// How many messages wait for a worker, as asked in this round of checks.
     waiting: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The number of the last entry looked at.
+    /// The number of the last entry read.
     head: u64,
     due: Option<Timestamp>,
-    /// What was due at the last look, and was handed out then or before.
+    /// What was due at the last check, and was handed out then or before.
     handed_out: Vec<Task>,
-    /// From here on it counts as stuck.
-    stuck_from: Option<Timestamp>,
+    /// From here on it counts as stalled.
+    stalled_from: Option<Timestamp>,
     /// Its history has a gap, or an entry that this version cannot read.
     is_damaged: bool,
     /// The store cannot read its history.
@@ -81,7 +81,7 @@ struct Known {
 
 impl Planner {
     pub(crate) fn new(context: Context, metrics: Metrics) -> Self {
-        let looked = context.clock.now();
+        let read_at = context.clock.now();
         Self {
             turns: context.liveness.watch("planner", TICK_INTERVAL),
             context,
@@ -89,7 +89,7 @@ impl Planner {
             known: BTreeMap::new(),
             all_wanted: true,
             tail_wanted: false,
-            looked,
+            read_at,
             deletions: Deletions::default(),
             holding: Holding::default(),
             is_recalled: false,
@@ -115,9 +115,9 @@ impl Planner {
     }
 
     /// Namespaces about which something is to be done, and that wait for nothing that is named.
-    pub(crate) fn stuck(&self) -> usize {
+    pub(crate) fn stalled(&self) -> usize {
         let now = self.context.clock.now();
-        self.known.values().filter(|known| known.stuck_from.is_some_and(|from| from <= now)).count()
+        self.known.values().filter(|known| known.stalled_from.is_some_and(|from| from <= now)).count()
     }
 
     /// Namespaces whose history cannot be relied on.
@@ -153,9 +153,9 @@ impl Planner {
     ///
     /// # Errors
     /// When the store is out of reach: it is wanted still.
-    pub(crate) async fn look_at_all_if_wanted(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn check_all_if_wanted(&mut self) -> Result<(), StoreError> {
         if self.all_wanted {
-            self.look_at_all().await?;
+            self.check_all().await?;
             self.all_wanted = false;
         }
         if !self.is_recalled {
@@ -167,10 +167,10 @@ impl Planner {
             self.is_recalled = true;
         }
         if self.tail_wanted {
-            let looked = self.look_at_tail().await;
-            // What cannot be read is read again when the next look is due.
-            self.tail_wanted = looked.as_ref().is_err_and(StoreError::is_worth_another_try);
-            looked?;
+            let read = self.read_tail().await;
+            // What cannot be read is read again when the next read is due.
+            self.tail_wanted = read.as_ref().is_err_and(StoreError::is_worth_another_try);
+            read?;
         }
         Ok(())
     }
@@ -184,15 +184,15 @@ impl Planner {
         if self.all_wanted { Ok(()) } else { self.holding.judge(&self.context).await }
     }
 
-    /// Looks at the namespaces of which something fell due, the first [`MAX_DUE`] of them.
+    /// Checks the namespaces of which something fell due, the first [`MAX_DUE`] of them.
     ///
     /// # Errors
     /// When the store is out of reach: the rest stays due, and what could not be read comes after it. A history that cannot be
     /// read is none: nothing is planned from it, and it is read again later.
-    pub(crate) async fn look_at_due(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn check_due(&mut self) -> Result<(), StoreError> {
         self.waiting = None;
         for _ in 0..MAX_DUE {
-            // The time anew for each: were the clock set back meanwhile, what is to be looked at again soon would be due
+            // The time anew for each: were the clock set back meanwhile, what is to be checked again soon would be due
             // at once, for as long as it was ahead.
             let now = self.context.clock.now();
             let Some((_, uid)) = self.due.first().filter(|(at, _)| *at <= now).cloned() else { break };
@@ -223,7 +223,7 @@ impl Planner {
         })
     }
 
-    async fn look_at_all(&mut self) -> Result<(), StoreError> {
+    async fn check_all(&mut self) -> Result<(), StoreError> {
         let mut after: Option<Uid> = None;
         let mut unseen: BTreeSet<Uid> = self.known.keys().cloned().collect();
         loop {
@@ -231,7 +231,7 @@ impl Planner {
             for record in &page {
                 unseen.remove(&record.uid);
                 // A snapshot may lag behind what was planned from already, or behind what cannot be read: then the history
-                // is asked.
+                // is read.
                 if self.known.get(&record.uid).is_some_and(|known| known.head > record.head || known.is_unreadable) {
                     self.set_due_now(&record.uid);
                 } else {
@@ -243,14 +243,14 @@ impl Planner {
                 _ => break,
             }
         }
-        // Of those that have none the history is asked: it may be gone, and then they are forgotten.
+        // Of those that have none the history is read: it may be gone, and then they are forgotten.
         unseen.iter().for_each(|uid| self.set_due_now(uid));
         Ok(())
     }
 
-    async fn look_at_tail(&mut self) -> Result<(), StoreError> {
+    async fn read_tail(&mut self) -> Result<(), StoreError> {
         let now = self.context.clock.now();
-        let from = saturating_add(self.looked, -TAIL_OVERLAP);
+        let from = saturating_add(self.read_at, -TAIL_OVERLAP);
         let mut after: Option<EntryPosition> = None;
         let mut moved = BTreeSet::new();
         loop {
@@ -270,11 +270,11 @@ impl Planner {
         }
         moved.iter().for_each(|uid| self.set_due_now(uid));
         self.deletions.through(from);
-        self.looked = now;
+        self.read_at = now;
         Ok(())
     }
 
-    /// Plans from a record: hands out what is due now, and notes when to look again.
+    /// Plans from a record: hands out what is due now, and notes when to check again.
     #[instrument(name = "plan", skip_all, fields(namespace.uid = %record.uid, namespace.name = record.name))]
     async fn take_in(&mut self, record: &Record) {
         self.turns.tick();
@@ -300,7 +300,7 @@ impl Planner {
         let known = self.known.entry(record.uid.clone()).or_default();
         known.head = record.head;
         known.handed_out = plan.tasks;
-        known.stuck_from = stalled(policy, record).map(|stuck| stuck.from);
+        known.stalled_from = stalled(policy, record).map(|stalled| stalled.from);
         (known.is_damaged, known.is_unreadable) = (record.damage.is_some(), false);
         self.holding.learn(record);
         self.set_due(&record.uid, due);
@@ -335,7 +335,7 @@ impl Planner {
             self.waiting = match self.context.queue.backlog(Route::Tasks).await {
                 Ok(waiting) => Some(waiting),
                 Err(error) => {
-                    debug!("nobody knows how many tasks wait for a worker: {error}");
+                    debug!("the number of tasks that wait for a worker is unknown: {error}");
                     Some(0)
                 }
             };
@@ -343,8 +343,8 @@ impl Planner {
         self.waiting.is_some_and(|waiting| waiting >= outstanding)
     }
 
-    /// Lets it be looked at soon. What is due already keeps its place: were it put last at each word about it, whoever is
-    /// spoken of all the time would never be looked at.
+    /// Lets it be checked soon. What is due already keeps its place: were it put last at each word about it, a namespace that
+    /// is spoken of all the time would never be checked.
     fn set_due_now(&mut self, uid: &Uid) {
         let now = self.context.clock.now();
         if self.known.get(uid).and_then(|known| known.due).is_none_or(|due| due > now) {

@@ -32,7 +32,7 @@ impl RetryStates {
     pub(crate) fn add(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         let reason = outcome.as_str();
         let before = self.0.remove(reason).filter(|before| before.last.elapsed() < RECOVERED_AFTER);
-        let trouble = match before {
+        let state = match before {
             None => RetryState { what, since: now, last: Instant::now(), times: 1, pause: PAUSES.0 },
             Some(before) => RetryState {
                 what,
@@ -42,9 +42,9 @@ impl RetryStates {
                 pause: (before.pause * 2).min(PAUSES.1),
             },
         };
-        let (what, pause) = (&trouble.what, trouble.pause.as_secs());
-        warn!("no worker is started for {pause} s ({reason}, {} in a row): {what}", trouble.times);
-        self.0.insert(reason, trouble);
+        let (what, pause) = (&state.what, state.pause.as_secs());
+        warn!("no worker is started for {pause} s ({reason}, {} in a row): {what}", state.times);
+        self.0.insert(reason, state);
     }
 
     /// It went well.
@@ -54,22 +54,22 @@ impl RetryStates {
 
     /// How long nothing is to be tried; `None`: it may be.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        let left = |trouble: &RetryState| trouble.pause.saturating_sub(trouble.last.elapsed());
+        let left = |state: &RetryState| state.pause.saturating_sub(state.last.elapsed());
         self.0.values().map(left).max().filter(|left| !left.is_zero())
     }
 
     /// For people, the latest first.
     pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        self.0.retain(|_, trouble| trouble.last.elapsed() < RECOVERED_AFTER);
+        self.0.retain(|_, state| state.last.elapsed() < RECOVERED_AFTER);
         let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.last));
-        let told = |(reason, trouble): (&&'static str, &RetryState)| JobRetry {
+        all.sort_by_key(|(_, state)| std::cmp::Reverse(state.last));
+        let told = |(reason, state): (&&'static str, &RetryState)| JobRetry {
             reason: (*reason).to_owned(),
-            what: trouble.what.clone(),
-            since: trouble.since,
-            times: trouble.times,
+            what: state.what.clone(),
+            since: state.since,
+            times: state.times,
             not_before: {
-                let left = trouble.pause.saturating_sub(trouble.last.elapsed());
+                let left = state.pause.saturating_sub(state.last.elapsed());
                 saturating_add(now, SignedDuration::try_from(left).unwrap_or_default())
             },
         };

@@ -214,7 +214,7 @@ async fn so_many_as_are_to_wait_are_there_without_work() {
     let jobs = scene.jobs(9, Does::Drains(Duration::ZERO));
     let mut workers = Workers::new(jobs.clone(), Metrics::default());
     scene.keep(&mut workers, &jobs, Duration::from_secs(300)).await;
-    assert_eq!(running(&jobs).await, 2, "whoever ends is replaced");
+    assert_eq!(running(&jobs).await, 2, "a worker that ends is replaced");
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,20 +252,20 @@ async fn a_refusal_is_not_hammered_and_ends_with_the_first_start() {
 /// A namespace whose time was over a minute ago.
 async fn due(scene: &Scene, uid: &str) {
     let hash = scene.context.settings().policies.iter().next().unwrap().hash.clone();
-    let facts = [
+    let events = [
         json!({"kind": "Adopted", "data": {"policy": "ci", "policy_hash": hash, "mode": "enforce", "created": at(-3_660),
             "ci": [], "deadline": {"at": at(-60), "by": {"source": "policy"}}}}),
         json!({"kind": "StatusChanged", "data": {"from": "unknown", "to": "stale", "reason": "it is old", "evidence": [],
             "finalize_at": null}}),
     ];
-    append(scene, uid, at(-60), &facts).await;
+    append(scene, uid, at(-60), &events).await;
 }
 
-async fn append(scene: &Scene, uid: &str, time: Timestamp, facts: &[serde_json::Value]) {
+async fn append(scene: &Scene, uid: &str, time: Timestamp, events: &[serde_json::Value]) {
     let store = &scene.context.store;
     let mut record = common::history::load(&**store, &Uid::new(uid)).await.unwrap();
-    for fact in facts {
-        let mut entry = fact.clone();
+    for event in events {
+        let mut entry = event.clone();
         let common = json!({"uid": uid, "seq": record.head + 1, "at": time, "actor": "action/w", "name": "ci-1",
             "token": format!("{uid}{}", record.head)});
         entry.as_object_mut().unwrap().extend(common.as_object().unwrap().clone());
@@ -287,19 +287,19 @@ async fn what_waits_in_the_queue_is_not_handed_out_again_and_what_was_lost_is() 
     let scene = Scene::new(0, 4).await;
     due(&scene, "u1").await;
     due(&scene, "u2").await;
-    // Whoever starts takes nothing: the messages wait.
+    // A worker that starts takes nothing: the messages wait.
     run_for(&scene, Does::Stays, Duration::from_secs(900)).await;
     assert_eq!(scene.queue.tasks.load(Ordering::Relaxed), 2);
 
     let scene = Scene::new(0, 4).await;
     due(&scene, "u1").await;
-    // Whoever starts takes the message, and nothing comes of it.
+    // A worker that starts takes the message, and nothing comes of it.
     run_for(&scene, Does::Drains(Duration::ZERO), Duration::from_secs(300)).await;
     let offers = scene.queue.tasks.load(Ordering::Relaxed);
     assert!((9..=11).contains(&offers), "{offers} times in five minutes");
 }
 
-/// What is to be looked at again soon would be due at once, for as long as the clock was ahead: nobody would get to anything else.
+/// What is to be checked again soon would be due at once, for as long as the clock was ahead: nobody would get to anything else.
 #[tokio::test(start_paused = true)]
 async fn a_round_ends_though_the_clock_is_set_back_in_the_middle_of_it() {
     let mut scene = Scene::new(0, 4).await;
@@ -315,11 +315,11 @@ async fn a_round_ends_though_the_clock_is_set_back_in_the_middle_of_it() {
         at(0) + SignedDuration::try_from(began.elapsed()).unwrap() + off
     });
     let mut planner = Planner::new(scene.context.clone(), Metrics::default());
-    planner.look_at_all_if_wanted().await.unwrap();
+    planner.check_all_if_wanted().await.unwrap();
     sleep(Duration::from_secs(60)).await;
     ahead.store(1, Ordering::Relaxed);
-    planner.look_at_due().await.unwrap();
-    assert_eq!(ahead.load(Ordering::Relaxed), 0, "it looked");
+    planner.check_due().await.unwrap();
+    assert_eq!(ahead.load(Ordering::Relaxed), 0, "it checked");
     assert!(planner.until_due() > Duration::from_secs(20));
 }
 
@@ -329,7 +329,7 @@ fn unrecorded(number: u64) -> Uid {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_looks_at_so_many_and_first_at_those_that_wait_longest() {
+async fn a_turn_checks_so_many_and_first_those_that_wait_longest() {
     let scene = Scene::new(0, 4).await;
     let mut planner = Planner::new(scene.context.clone(), Metrics::default());
     let (first, last) = (unrecorded(999), unrecorded(250));
@@ -337,13 +337,13 @@ async fn a_turn_looks_at_so_many_and_first_at_those_that_wait_longest() {
     sleep(Duration::from_secs(1)).await;
     (1..=250).for_each(|number| planner.hint(unrecorded(number).as_str()));
     sleep(Duration::from_secs(1)).await;
-    // Whoever is spoken of again keeps its place.
+    // A namespace that is spoken of again keeps its place.
     planner.hint(first.as_str());
-    planner.look_at_due().await.unwrap();
-    assert!(!planner.knows(&first), "it was looked at");
+    planner.check_due().await.unwrap();
+    assert!(!planner.knows(&first), "it was checked");
     assert!(planner.knows(&last), "it was not its turn");
     assert_eq!(planner.until_due(), Duration::ZERO, "some are due still");
-    planner.look_at_due().await.unwrap();
+    planner.check_due().await.unwrap();
     assert!(!planner.knows(&last));
     assert!(planner.until_due() > Duration::ZERO);
 }
@@ -365,18 +365,18 @@ async fn what_was_recorded_and_is_forgotten_is_kept_in_mind_no_longer() {
     let uid = unrecorded(1);
     due(&scene, uid.as_str()).await;
     let mut planner = Planner::new(scene.context.clone(), Metrics::default());
-    planner.look_at_all_if_wanted().await.unwrap();
+    planner.check_all_if_wanted().await.unwrap();
     assert!(planner.knows(&uid));
     scene.context.store.forget(&uid).await.unwrap();
     planner.want_all();
-    planner.look_at_all_if_wanted().await.unwrap();
-    planner.look_at_due().await.unwrap();
+    planner.check_all_if_wanted().await.unwrap();
+    planner.check_due().await.unwrap();
     assert!(!planner.knows(&uid));
 }
 
-/// Whoever looks after the process ends one whose loops do not turn.
+/// The kubelet ends a process whose loops do not turn.
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_takes_long_is_not_taken_for_one_that_is_stuck() {
+async fn a_turn_that_takes_long_is_not_taken_for_a_stalled_one() {
     let scene = Scene::new(0, 4).await;
     for number in 0..5 {
         due(&scene, unrecorded(number).as_str()).await;
@@ -384,15 +384,15 @@ async fn a_turn_that_takes_long_is_not_taken_for_one_that_is_stuck() {
     scene.queue.takes.store(60, Ordering::Relaxed);
     let mut planner = Planner::new(scene.context.clone(), Metrics::default());
     let began = Instant::now();
-    let looking = async {
+    let checking = async {
         loop {
             sleep(Duration::from_secs(1)).await;
             assert_eq!(scene.context.liveness.stuck(), None, "after {:?}", began.elapsed());
         }
     };
     tokio::select! {
-        looked = planner.look_at_all_if_wanted() => looked.unwrap(),
-        () = looking => {}
+        checked = planner.check_all_if_wanted() => checked.unwrap(),
+        () = checking => {}
     }
     assert!(began.elapsed() >= Duration::from_secs(300));
 }
@@ -427,7 +427,7 @@ async fn a_history_that_cannot_be_read_is_told_of_and_left_alone_for_a_while() {
     planner.hint(broken.as_str());
     sleep(Duration::from_secs(1)).await;
     planner.hint(whole.as_str());
-    planner.look_at_due().await.expect("the store answers");
+    planner.check_due().await.expect("the store answers");
     assert_eq!((planner.damaged(), planner.outstanding()), (1, 1), "the other one is planned");
     assert!(planner.until_due() > Duration::ZERO, "it is not read in a loop");
 }
@@ -486,8 +486,8 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
         let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
         heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it sends heartbeats").body["deleted"]["stale"].clone()
     };
-    let looking = async {
-        // Halfway between two looks at the tail, and between two heartbeats.
+    let checking = async {
+        // Halfway between two reads of the tail, and between two heartbeats.
         sleep(Duration::from_millis(105_100)).await;
         delete(1).await;
         sleep(Duration::from_millis(100)).await;
@@ -503,7 +503,7 @@ async fn a_deletion_that_is_announced_is_told_of_within_seconds_and_once() {
     };
     tokio::select! {
         () = run_for(&scene, Does::Stays, Duration::from_secs(3_600)) => panic!("it ended by itself"),
-        () = looking => {}
+        () = checking => {}
     }
 }
 
@@ -519,8 +519,8 @@ async fn a_deletion_of_which_the_store_took_no_heartbeat_is_told_of_as_soon_as_i
         let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
         heartbeats.iter().find(|heartbeat| heartbeat.role == "action-controller").expect("it sends heartbeats").body["deleted"]["stale"].clone()
     };
-    let looking = async {
-        // Between two looks at the tail, and between two heartbeats.
+    let checking = async {
+        // Between two reads of the tail, and between two heartbeats.
         sleep(Duration::from_millis(105_100)).await;
         let refuses = "CREATE TRIGGER refuses BEFORE INSERT ON heartbeats BEGIN SELECT RAISE(ABORT, 'no'); END";
         file.execute_batch(refuses).unwrap();
@@ -536,7 +536,7 @@ async fn a_deletion_of_which_the_store_took_no_heartbeat_is_told_of_as_soon_as_i
     };
     tokio::select! {
         () = run_for(&scene, Does::Stays, Duration::from_secs(3_600)) => panic!("it ended by itself"),
-        () = looking => {}
+        () = checking => {}
     }
 }
 
@@ -546,13 +546,13 @@ async fn it_tells_how_it_is_and_says_so_when_it_ends() {
     due(&scene, "u1").await;
     let cancel = CancellationToken::new();
     let running = crate::run(scene.context.clone(), scene.jobs(9, Does::Fails), cancel.clone());
-    let looking = async {
+    let checking = async {
         sleep(Duration::from_secs(100)).await;
         let heartbeats = scene.context.store.heartbeats(9).await.unwrap();
         cancel.cancel();
         heartbeats
     };
-    let (ended, heartbeats) = tokio::join!(running, looking);
+    let (ended, heartbeats) = tokio::join!(running, checking);
     ended.unwrap();
     assert_eq!((heartbeats.len(), heartbeats[0].id.as_str()), (1, "action-controller/test"));
     let body = &heartbeats[0].body;

@@ -1,7 +1,7 @@
-//! The admission probe: before anything is deleted, it sees the last guard in the apiserver at work (docs/design/protocol.md
-//! section 3).
+//! The admission probe: before anything is deleted, it sees the last guard in the apiserver at work
+//! (docs/design/protocol.md section 3).
 //!
-//! Helm installs admission policies after Deployments, and anybody may take them away. So a worker tries what must be
+//! Helm installs admission policies after Deployments, and anybody may remove them. So a worker tries what must be
 //! refused: it deletes the manager's own namespace, without effect (`dryRun`). Had it an effect one day, by a mistake in
 //! this file, the policy would refuse it all the same, or this program would be what is lost.
 
@@ -29,7 +29,7 @@ pub(crate) struct AdmissionProbe(Mutex<Option<ProbeResult>>);
 #[derive(Clone, Debug)]
 struct ProbeResult {
     at: Instant,
-    /// The policy that was looked for.
+    /// The policy that was expected.
     policy: String,
     /// Why the guard is not seen at work; `None`: it is.
     missing: Option<String>,
@@ -49,13 +49,13 @@ impl AdmissionProbe {
             return seen.missing;
         }
         let at = Instant::now();
-        let missing = look(context, &policy).await.err();
+        let missing = probe(context, &policy).await.err();
         self.tell_change(&policy, missing.as_deref());
         *self.seen() = Some(ProbeResult { at, policy, missing: missing.clone() });
         missing
     }
 
-    /// Why nothing was deleted at the last look.
+    /// Why nothing was deleted at the last probe.
     pub(crate) fn known(&self) -> Option<String> {
         self.seen().as_ref().and_then(|seen| seen.missing.clone())
     }
@@ -75,12 +75,11 @@ impl AdmissionProbe {
 }
 
 /// Tries to delete our own namespace without effect, and wants to see this policy refuse it.
-async fn look(context: &Context, policy: &str) -> Result<(), String> {
+async fn probe(context: &Context, policy: &str) -> Result<(), String> {
     let namespaces = context.cluster.namespaces();
     let name = namespace(&context.cluster);
     let found = within("read our own namespace", context.cluster.lean_namespaces().get_metadata(&name)).await;
-    let untried =
-        |trouble: ApiError| format!("the guard in the apiserver cannot be tried on `{name}`: {}", trouble.why);
+    let untried = |error: ApiError| format!("the guard in the apiserver cannot be tried on `{name}`: {}", error.why);
     let trial = trial(found.map_err(untried)?.metadata.uid.unwrap_or_default());
     #[expect(clippy::disallowed_methods, reason = "a deletion without effect, which has to be refused")]
     let request = namespaces.delete(&name, &trial);
@@ -91,7 +90,7 @@ async fn look(context: &Context, policy: &str) -> Result<(), String> {
 }
 
 /// What makes a deletion one without effect is in its body: with a body the apiserver ignores the query. The uid alone
-/// is a precondition, and the right one: a wrong one is refused before any policy is asked.
+/// is a precondition, and the right one: a wrong one is refused before any policy is evaluated.
 fn trial(uid: String) -> DeleteParams {
     DeleteParams {
         dry_run: true,

@@ -15,7 +15,7 @@ use common::{
 
 use crate::{permit::Permit, worker::Worker};
 
-/// What is known of the request's fate.
+/// What is known of the request's outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     /// 2xx.
@@ -109,9 +109,9 @@ mod tests {
         let (uid, at) = (Uid::new("u"), Timestamp::UNIX_EPOCH);
         let (about, channel) = (Status::Unknown, "webhook".to_owned());
         let intended = Event::NoticeIntended(NoticeIntended { about, deadline: at, promise: at, channel });
-        let entry = |(seq, fact)| {
+        let entry = |(seq, event)| {
             let (actor, name, token) = (Actor::role("action", "a"), "ci-1".to_owned(), String::new());
-            Entry { uid: Uid::new("u"), seq, at, actor, name, token, event: fact }
+            Entry { uid: Uid::new("u"), seq, at, actor, name, token, event }
         };
         let entries: Vec<_> =
             (1..).zip([intended, Event::NoticeSent(NoticeSent { of: 1, promise: None })]).map(entry).collect();

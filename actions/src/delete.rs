@@ -24,7 +24,7 @@ use crate::{
 /// How often one delivery of a task starts over after a conflict before it is left to the next.
 const MAX_ROUNDS: usize = 4;
 
-/// The most time between the last look and the writing of the intent: evidence is at most a minute old when the intent
+/// The most time between the preflight and the writing of the intent: evidence is at most a minute old when the intent
 /// is durable (docs/design/protocol.md S4), and one that took longer to become so than [`hand_over`] is not used.
 ///
 /// [`hand_over`]: common::timings::Timings::hand_over
@@ -77,8 +77,8 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     if policy.mode == Mode::Observe {
         // The one place where a deletion is only recorded.
         let decision = format!("delete namespace `{}`: {}", record.name, record.reason);
-        let fact = Event::DryRun(DryRun { action: task.action, decision });
-        return append_or_again(worker, record, fact).await;
+        let event = Event::DryRun(DryRun { action: task.action, decision });
+        return append_or_again(worker, record, event).await;
     }
     if let Some(refusal) = switches::refusal(worker, &settings).await? {
         return skip(worker, record, None, refusal.why, refusal.detail, None).await;
@@ -93,7 +93,7 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
 
     // From here on the request is allowed, for a short time, and by this entry alone. Who recovers the namespace and
     // who deletes it append to the same history: this insert decides.
-    if permit.looked.elapsed() > FRESH {
+    if permit.checked_at.elapsed() > FRESH {
         return Ok(Round::Over);
     }
     let Some(told) = apply::told(policy, record) else {
@@ -104,8 +104,8 @@ async fn round(worker: &Worker, task: &Task, record: &mut Record) -> anyhow::Res
     };
     let intended = apply::intent(worker, task, &settings, policy, record, &permit, told);
     let handed_over_by = Instant::now() + settings.timings.hand_over();
-    let fact = Event::ActionIntended(Box::new(intended.clone()));
-    if append(&*worker.context.store, record, &worker.actor, fact, worker.context.clock.now()).await?
+    let event = Event::ActionIntended(Box::new(intended.clone()));
+    if append(&*worker.context.store, record, &worker.actor, event, worker.context.clock.now()).await?
         == Appended::Conflict
     {
         return Ok(Round::Again);
@@ -146,9 +146,9 @@ async fn skip(
     append_or_again(worker, record, Event::ActionSkipped(ActionSkipped { of, action, why, detail, not_before })).await
 }
 
-async fn append_or_again(worker: &Worker, record: &mut Record, fact: Event) -> anyhow::Result<Round> {
+async fn append_or_again(worker: &Worker, record: &mut Record, event: Event) -> anyhow::Result<Round> {
     let now = worker.context.clock.now();
-    match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
+    match append(&*worker.context.store, record, &worker.actor, event, now).await? {
         Appended::Written => Ok(Round::Over),
         Appended::Conflict => Ok(Round::Again),
     }

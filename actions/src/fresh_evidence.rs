@@ -1,4 +1,4 @@
-//! What a deletion rests on, looked at afresh: anything but a plain yes stops it (docs/design/protocol.md section 2,
+//! What a deletion rests on, checked afresh: anything but a plain yes stops it (docs/design/protocol.md section 2,
 //! step 3).
 
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ impl Gathered {
     }
 }
 
-/// Looks at what led to the deletion, afresh; at the pipeline too, where one did.
+/// Checks what led to the deletion, afresh; at the pipeline too, where one did.
 ///
 /// # Errors
 /// When a successor or its record could not be read. That a source of health or a CI system could not is no error, but
@@ -167,7 +167,7 @@ pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Cond
     let unseen =
         || Condition { truth: Truth::Unknown, reason: "whether that is so is not known".to_owned(), observed_at: now };
     match record.status {
-        // By our clock too it has to be over, whoever's clock it was over by first.
+        // By our clock too it has to be over, no matter by whose clock it was over first.
         Status::Stale => {
             let is_over = record.deadline.as_ref().is_some_and(|deadline| deadline.at <= now);
             as_recorded(if is_over { Truth::True } else { Truth::False })
@@ -183,7 +183,7 @@ pub(crate) fn cause(record: &Record, seen: &Observation, now: Timestamp) -> Cond
 /// nothing does.
 ///
 /// A cause that is not known is what the deletion waits for, and nobody else writes that down. One that is gone is for
-/// whoever watches the namespace to write down.
+/// the collector that watches the namespace to write down.
 pub(crate) fn objection(record: &Record, cause: &Condition, seen: &Observation) -> Option<Preflight> {
     let condition = [cause, &seen.clock].into_iter().find(|condition| !condition.is_true())?;
     debug!("namespace `{}` is not deleted now: {}", record.name, condition.reason);
@@ -193,7 +193,7 @@ pub(crate) fn objection(record: &Record, cause: &Condition, seen: &Observation) 
     })
 }
 
-/// A deletion waits until its cause can be looked at. It may be at any time, so it is looked at as often as it is offered.
+/// A deletion waits until its cause can be checked. It may be at any time, so it is checked as often as it is offered.
 fn missing(status: Status, cause: &Condition) -> Refusal {
     let (since, reason) = (human_text(cause.observed_at), &cause.reason);
     let detail = format!("it is not known since {since} whether it still is {status}: {reason}");

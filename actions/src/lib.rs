@@ -1,7 +1,7 @@
 //! Carries out tasks, one after another, by the deletion protocol of docs/design/protocol.md section 2.
 //!
 //! A worker takes a task's id from the queue and nothing else: it loads the record, asks [`lifecycle::plan`] whether
-//! that task is still due, looks at the namespace again, and only then writes an intent and sends the request that
+//! that task is still due, checks the namespace again, and only then writes an intent and sends the request that
 //! the intent allows. Whatever happens to it in between, the next worker finds a history that says how far it came.
 //!
 //! Absent on purpose: a retry of a DELETE, a decision on a list, and any use of what the message said.

@@ -80,10 +80,10 @@ pub(crate) async fn carry_out(worker: &Worker, task: &Task) -> anyhow::Result<()
         }
         // Before the planner is told: what it plans next may be the deletion.
         if record.notified.is_some()
-            && let Err(trouble) = show(worker, &settings, &record).await
+            && let Err(error) = show(worker, &settings, &record).await
         {
             let name = &record.name;
-            warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {trouble:#}");
+            warn!(namespace.name = %name, "namespace `{name}` does not show that its owner was told: {error:#}");
         }
         publish::event(&*worker.context.queue, &record).await;
         return Ok(());
@@ -117,7 +117,7 @@ async fn intend(
     }
     let now = worker.context.clock.now();
     let told = recently_notified(record, about, now);
-    let fact = match told {
+    let event = match told {
         Some(at) => {
             let why = format!("its owner was told at {}, and not again within half an hour", human_text(at));
             Event::NoticeSkipped(NoticeSkipped { of: None, about, deadline, why })
@@ -129,7 +129,7 @@ async fn intend(
             channel: channel.name.to_owned(),
         }),
     };
-    Ok(match append(&*worker.context.store, record, &worker.actor, fact, now).await? {
+    Ok(match append(&*worker.context.store, record, &worker.actor, event, now).await? {
         Appended::Conflict => Intent::Again,
         Appended::Written => match record.notice(about).filter(|_| told.is_none()) {
             Some(notice) => Intent::Send(notice.clone()),
@@ -170,7 +170,7 @@ async fn post(
         (Tried::Failed(_), Err(error)) => return Err(error),
     };
     let (of, promise) = (notice.seq, (promise > notice.promise).then_some(promise));
-    let fact = match channel::outcome(&terms, notice, &known, &delivery, now) {
+    let event = match channel::outcome(&terms, notice, &known, &delivery, now) {
         Outcome::Sent => {
             info!(namespace.name = %record.name, "the owner of namespace `{}` was told of its deletion", record.name);
             Event::NoticeSent(NoticeSent { of, promise })
@@ -184,7 +184,7 @@ async fn post(
             return Ok(false);
         }
     };
-    close(worker, record, notice, fact, now).await?;
+    close(worker, record, notice, event, now).await?;
     Ok(true)
 }
 
@@ -221,7 +221,7 @@ async fn close(
     worker: &Worker,
     record: &mut Record,
     notice: &Notice,
-    fact: Event,
+    event: Event,
     now: Timestamp,
 ) -> anyhow::Result<()> {
     for _ in 0..MAX_ROUNDS {
@@ -231,7 +231,7 @@ async fn close(
         if !open {
             return Ok(());
         }
-        match append(&*worker.context.store, record, &worker.actor, fact.clone(), now).await? {
+        match append(&*worker.context.store, record, &worker.actor, event.clone(), now).await? {
             Appended::Written => return Ok(()),
             Appended::Conflict => *record = load(&*worker.context.store, &record.uid).await?,
         }
@@ -240,7 +240,7 @@ async fn close(
 }
 
 /// Shows on the namespace that its owner was told. Collectors keep records in mind and hear of none of ours; this PATCH
-/// comes back to them with a mark ahead of what they know, so that they read the record again.
+/// comes back to them with a marker ahead of what they know, so that they read the record again.
 ///
 /// # Errors
 /// When it is not known to be shown: the next collector that reads the record shows it.
@@ -255,7 +255,7 @@ async fn show(worker: &Worker, settings: &Settings, record: &Record) -> anyhow::
     let record = load(&**store, &record.uid).await?;
     let store_identity = controls::store_identity(&**store).await?;
     if store_identity.check(&reading.namespace, &policies.keys, &record).is_err() {
-        // A mark that stands against this store is left as it is: it is the only trace that entries were lost.
+        // A marker that contradicts this store is left as it is: it is the only trace that entries were lost.
         return Ok(());
     }
     let difference = annotations::changes(settings, &record, &observe(None, reading, now));
@@ -336,17 +336,17 @@ mod tests {
         };
         let (about, channel) = (Status::Stale, "webhook".to_owned());
         let notice = NoticeIntended { about, deadline: at(12), promise: at(12), channel };
-        let facts = [Event::Adopted(adopted), Event::StatusChanged(ok), Event::NoticeIntended(notice)];
-        let entry = |(seq, fact)| Entry {
+        let events = [Event::Adopted(adopted), Event::StatusChanged(ok), Event::NoticeIntended(notice)];
+        let entry = |(seq, event)| Entry {
             uid: uid.clone(),
             seq,
             at: at(11),
             actor: Actor::role("action", "a"),
             name: "ci-4711".into(),
             token: String::new(),
-            event: fact,
+            event,
         };
-        Record::of(uid.clone(), &(1..).zip(facts).map(entry).collect::<Vec<_>>())
+        Record::of(uid.clone(), &(1..).zip(events).map(entry).collect::<Vec<_>>())
     }
 
     fn posted_at(now: Timestamp) -> Message {

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::{apply::Sent, worker::Worker};
 
 /// How often an outcome is written again under the next number when somebody else's entry came first.
-const TRIES: usize = 16;
+const MAX_ATTEMPTS: usize = 16;
 
 /// What was found of an intent that the record held open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) enum Closed {
     Busy,
 }
 
-/// Fences and closes an intent that ran out, whoever's it was.
+/// Fences and closes an intent that ran out, no matter whose it was.
 ///
 /// # Errors
 /// When the fence is not known to stand, or the outcome could not be written: the intent stays open.
@@ -49,8 +49,8 @@ pub(crate) async fn settle_open(worker: &Worker, record: &mut Record) -> anyhow:
         return Ok(IntentState::SomebodyIsAtIt);
     }
     info!(namespace.name = %record.name, "the attempt of entry {} on namespace `{}` ran out and is fenced", open.seq, record.name);
-    let fact = fenced(worker, record, open.seq, &open.intended).await?;
-    write(worker, record, open.seq, fact).await?;
+    let event = fenced(worker, record, open.seq, &open.intended).await?;
+    write(worker, record, open.seq, event).await?;
     Ok(IntentState::Closed)
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn close(
     let action = intended.action;
     let failed =
         |why, detail, not_before| Event::ActionFailed(ActionFailed { of: intent, action, why, detail, not_before });
-    let fact = match sent {
+    let event = match sent {
         Sent::Accepted => Event::ActionDone(ActionDone { of: intent, observed: false }),
         Sent::No(ApiOutcome::Moved, detail) => Event::ActionSkipped(ActionSkipped {
             of: Some(intent),
@@ -85,13 +85,13 @@ pub(crate) async fn close(
         }
         Sent::No(ApiOutcome::TooManyRequests, detail) => failed(FailReason::TooManyRequests, detail, None),
         Sent::No(ApiOutcome::Unclear, detail) | Sent::Unclear(detail) => {
-            warn!(namespace.name = %record.name, "nobody knows what became of the deletion of namespace `{}`, so it is fenced: {detail}", record.name);
+            warn!(namespace.name = %record.name, "the outcome of the deletion of namespace `{}` is unknown, so it is fenced: {detail}", record.name);
             fenced(worker, record, intent, intended).await?
         }
     };
-    let refusal = refusal(record, &fact);
-    let busy = matches!(&fact, Event::ActionSkipped(skipped) if skipped.not_before.is_none());
-    let is_written = write(worker, record, intent, fact).await?;
+    let refusal = refusal(record, &event);
+    let busy = matches!(&event, Event::ActionSkipped(skipped) if skipped.not_before.is_none());
+    let is_written = write(worker, record, intent, event).await?;
     if let Some(news) = refusal.filter(|_| is_written) {
         worker.events.tell(&record.name, &record.uid, news).await;
     }
@@ -99,15 +99,15 @@ pub(crate) async fn close(
 }
 
 /// What people are told of a refusal that is another than the last: it is tried again, and mostly refused in the same words.
-fn refusal(record: &Record, fact: &Event) -> Option<News> {
-    let Event::ActionFailed(ActionFailed { why: FailReason::Refused, detail, not_before, .. }) = fact else {
+fn refusal(record: &Record, event: &Event) -> Option<News> {
+    let Event::ActionFailed(ActionFailed { why: FailReason::Refused, detail, not_before, .. }) = event else {
         return None;
     };
     let name = &record.name;
     let again = not_before.map_or(String::new(), |at| format!(", and tried again at {}", human_text(at)));
     let note = format!(
-        "it is not deleted{again}: {detail}; whoever runs the admission or grants the rights that say so can let the manager \
-         delete it; to keep it instead, run `nsm protect {name}`"
+        "it is not deleted{again}: {detail}; the administrator of the admission or of the rights that say so can let \
+         the manager delete it; to keep it instead, run `nsm protect {name}`"
     );
     (record.attempts.refusal.as_ref() != Some(detail)).then(|| News::warning("DeletionRefused", note))
 }
@@ -126,13 +126,13 @@ async fn fenced(worker: &Worker, record: &Record, intent: u64, intended: &Action
 
 /// Writes an outcome, unless another has closed the intent meanwhile; returns whether it did. An entry of somebody else in
 /// between (an owner override, the namespace's end) changes nothing about what is known of the request.
-async fn write(worker: &Worker, record: &mut Record, intent: u64, fact: Event) -> anyhow::Result<bool> {
+async fn write(worker: &Worker, record: &mut Record, intent: u64, event: Event) -> anyhow::Result<bool> {
     let store = &*worker.context.store;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         if record.open.as_ref().is_none_or(|open| open.seq != intent) {
             return Ok(false);
         }
-        match append(store, record, &worker.actor, fact.clone(), worker.context.clock.now()).await? {
+        match append(store, record, &worker.actor, event.clone(), worker.context.clock.now()).await? {
             Appended::Written => return Ok(true),
             Appended::Conflict => *record = load(store, &record.uid).await?,
         }

@@ -11,12 +11,12 @@ pub(crate) struct Permit {
     pub(crate) evidence: Vec<Condition>,
     pub(crate) evidence_at: Timestamp,
     /// When that was, by the monotonic clock.
-    pub(crate) looked: Instant,
+    pub(crate) checked_at: Instant,
     pub(crate) slot: String,
     pub(crate) unannounced: Option<String>,
 }
 
-/// What came of looking at everything once more.
+/// What came of the check before the request.
 pub(crate) enum Preflight {
     Go(Box<Permit>),
     /// The world is not what the record says; whoever watches it will write that down.

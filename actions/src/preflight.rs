@@ -1,4 +1,4 @@
-//! The last look: fresh evidence, a slot in the budget, and the namespace itself (docs/design/protocol.md section 2,
+//! The preflight: fresh evidence, a slot in the budget, and the namespace itself (docs/design/protocol.md section 2,
 //! steps 3 to 5).
 
 use common::{
@@ -22,7 +22,7 @@ use crate::{
     worker::Worker,
 };
 
-/// Looks at everything once more, the namespace itself last.
+/// Checks everything once more, the namespace itself last.
 ///
 /// # Errors
 /// When the store or the cluster did not answer: that is a no.
@@ -66,7 +66,7 @@ pub(crate) async fn prepare(
     };
 
     // The claims may have taken long: what counts as evidence is what is seen from here on.
-    let (looked, evidence_at) = (Instant::now(), context.clock.now());
+    let (checked_at, evidence_at) = (Instant::now(), context.clock.now());
     let gathered = gather(worker, settings, record, &seen.namespace).await?;
     identity::still_answers(&*context.store, cluster).await?;
     let Some(namespace) = cluster::look(cluster, &record.name, policies).await? else {
@@ -100,7 +100,7 @@ pub(crate) async fn prepare(
     }
     let told = Condition { truth: Truth::True, reason: record.reason.clone(), observed_at: evidence_at };
     let evidence = if cause.reason == told.reason { vec![told, last.clock] } else { vec![told, cause, last.clock] };
-    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, looked, slot, unannounced })))
+    Ok(Preflight::Go(Box::new(Permit { namespace, evidence, evidence_at, checked_at, slot, unannounced })))
 }
 
 /// What the first guard says that is not clear, of those on the record and those on the object.
@@ -135,7 +135,7 @@ async fn known_to_wait(worker: &Worker, policy: &Policy, record: &Record) -> any
     Ok(approval.is_none().then_some(refusal))
 }
 
-/// What was not foretold needs a place in the unannounced, or somebody's approval.
+/// What was not announced needs a place within `budget.unannounced`, or somebody's approval.
 async fn unannounced_slot(
     worker: &Worker,
     settings: &Settings,

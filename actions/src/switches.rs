@@ -6,7 +6,7 @@ use lifecycle::{Condition, event::SkipReason};
 use crate::{permit::Refusal, worker::Worker};
 
 /// Asks every switch (docs/design/protocol.md section 2, step 2). Asked before the intent, and once more after it: a
-/// stop that was thrown in between has not seen the intent, but the intent's writer sees the stop.
+/// stop that was activated in between has not seen the intent, but the intent's writer sees the stop.
 ///
 /// # Errors
 /// When the store is out of reach, which is a no.
@@ -39,7 +39,7 @@ pub(crate) async fn refusal(worker: &Worker, settings: &Settings) -> anyhow::Res
     Ok((!clock.is_true()).then(|| refuse(SkipReason::Unverified, clock.reason)))
 }
 
-/// Whether our clock agrees with the apiserver's, which is asked where it is not known to.
+/// Whether our clock agrees with the apiserver's, which is queried where it is not known to.
 ///
 /// # Errors
 /// When the apiserver is out of reach.

@@ -104,7 +104,7 @@ async fn sign(
     let ours = hmac(secret, &[body]).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let standard = BASE64_STANDARD.encode(hmac(&key, &[id.as_bytes(), b".", second.as_bytes(), b".", body]));
     let request = request.header(SIGNATURE, format!("sha256={ours}")).header(SIGNATURES, format!("v1,{standard}"));
-    // The key alone, too: whoever repeats it may leave out what it begins with.
+    // The key alone, too: a log that repeats it may leave out what it begins with.
     let of_file = String::from_utf8_lossy(secret.strip_prefix(ENCODED).unwrap_or(secret)).into_owned();
     Ok((request, vec![of_file, ours, standard]))
 }

@@ -27,7 +27,7 @@ pub(crate) struct Worker {
     at: Mutex<Progress>,
 }
 
-/// What it is at, for whoever looks.
+/// What it is doing, for anyone who reads its heartbeats.
 #[derive(Debug, Default)]
 struct Progress {
     doing: Option<CurrentTask>,
@@ -88,7 +88,7 @@ impl Worker {
     }
 
     /// Whether this is one of those that are to wait for work though there is none: of all that are alive, those that
-    /// began first. Whoever cannot ask waits: another would only take its place.
+    /// began first. A worker that cannot ask waits: another would only take its place.
     pub(crate) async fn is_to_wait(&self, started: Timestamp) -> bool {
         let min = self.context.settings().workers.min as usize;
         if min == 0 {

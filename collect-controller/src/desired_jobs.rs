@@ -8,7 +8,7 @@ use common::{
 };
 use jiff::Timestamp;
 
-/// How long a resident may take beyond its stay, to bring its turns to an end.
+/// How long a collector may take beyond its stay, to bring its turns to an end.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(120);
 
 /// How long one sweep may take at most.
@@ -20,8 +20,8 @@ const PRUNE_WITHIN: Duration = Duration::from_secs(3_600);
 /// What there should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DesiredJobs {
-    /// One job each that stays, as its first try.
-    pub(crate) residents: Vec<JobSpec>,
+    /// One job each that stays, as its first attempt.
+    pub(crate) collectors: Vec<JobSpec>,
     pub(crate) schedules: Vec<Schedule>,
     /// It is another plan after so long.
     pub(crate) holds_for: Option<Duration>,
@@ -36,7 +36,7 @@ impl DesiredJobs {
         let prune = schedule("prune", ["prune"], jobs.prune_every, PRUNE_WITHIN);
         match jobs.sweep {
             Sweep::Resident => Self {
-                residents: (0..shards).map(|shard| resident(shard, shards, slot, settings, now)).collect(),
+                collectors: (0..shards).map(|shard| collector(shard, shards, slot, settings, now)).collect(),
                 schedules: vec![prune],
                 holds_for: slot.map(|slot| slot.left(jobs.resident_for, now)),
             },
@@ -46,13 +46,13 @@ impl DesiredJobs {
                     schedule(&format!("sweep-{shard}"), args, jobs.sweep_every, SWEEP_WITHIN)
                 };
                 let schedules = (0..shards).map(sweep).chain([prune]).collect();
-                Self { residents: Vec::new(), schedules, holds_for: None }
+                Self { collectors: Vec::new(), schedules, holds_for: None }
             }
         }
     }
 }
 
-fn resident(shard: u32, of: u32, slot: Option<TimeSlot>, settings: &Settings, now: Timestamp) -> JobSpec {
+fn collector(shard: u32, of: u32, slot: Option<TimeSlot>, settings: &Settings, now: Timestamp) -> JobSpec {
     let mut name = format!("collector-{shard}");
     let mut args = vec!["resident".to_owned(), "--shard".into(), shard.to_string(), "--of".into(), of.to_string()];
     let mut deadline = None;
@@ -91,15 +91,15 @@ mod tests {
 
     /// Every job in words.
     #[track_caller]
-    fn check(plan: &DesiredJobs, residents: &[&str], schedules: &[&str]) {
+    fn check(plan: &DesiredJobs, collectors: &[&str], schedules: &[&str]) {
         let told = |name: &str, args: &[String]| format!("{name}: {}", args.join(" "));
-        let jobs: Vec<_> = plan.residents.iter().map(|spec| told(&spec.name, &spec.args)).collect();
+        let jobs: Vec<_> = plan.collectors.iter().map(|spec| told(&spec.name, &spec.args)).collect();
         let repeated: Vec<_> =
             plan.schedules.iter().map(|it| format!("{} {}", it.every.cron(), told(&it.name, &it.args))).collect();
         assert_eq!(
             (jobs, repeated),
             (
-                residents.iter().map(|it| (*it).to_owned()).collect(),
+                collectors.iter().map(|it| (*it).to_owned()).collect(),
                 schedules.iter().map(|it| (*it).to_owned()).collect()
             )
         );
@@ -108,7 +108,7 @@ mod tests {
     const PRUNE: &str = "0 0 * * * prune: prune";
 
     #[test]
-    fn one_resident_for_each_shard_and_slot() {
+    fn one_collector_for_each_shard_and_slot() {
         let plan = plan(&[("SHARDS", "2")], true, 5_000);
         check(
             &plan,
@@ -119,7 +119,7 @@ mod tests {
             &[PRUNE],
         );
         assert_eq!(plan.holds_for, Some(Duration::from_secs(400)), "then the next slot begins");
-        assert_eq!(plan.residents[0].deadline, Some(Duration::from_secs(400 + 60 + 60 + 120)));
+        assert_eq!(plan.collectors[0].deadline, Some(Duration::from_secs(400 + 60 + 60 + 120)));
     }
 
     #[test]
@@ -140,14 +140,17 @@ mod tests {
     fn within_one_process_one_collector_serves_all_and_stays() {
         let plan = plan(&[("SHARDS", "2")], false, 5_000);
         check(&plan, &["collector-0: resident --shard 0 --of 1"], &[PRUNE]);
-        assert_eq!((plan.holds_for, plan.residents[0].deadline), (None, None));
+        assert_eq!((plan.holds_for, plan.collectors[0].deadline), (None, None));
     }
 
     #[test]
     fn names_are_short_enough_whatever_is_configured() {
         let plan = plan(&[("SHARDS", "100"), ("SWEEP", "cron")], true, 0);
         assert!(plan.schedules.iter().all(|schedule| schedule.name.len() <= 19));
-        let resident = self::plan(&[("SHARDS", "100")], true, 9_999_999_999).residents.pop().unwrap();
-        assert!(common::jobs::attempt_name(&resident.name, 999).len() <= common::jobs::MAX_NAME_LENGTH, "{resident:?}");
+        let collector = self::plan(&[("SHARDS", "100")], true, 9_999_999_999).collectors.pop().unwrap();
+        assert!(
+            common::jobs::attempt_name(&collector.name, 999).len() <= common::jobs::MAX_NAME_LENGTH,
+            "{collector:?}"
+        );
     }
 }

@@ -57,7 +57,7 @@ impl InForce {
     }
 
     /// How soon to check again, whatever else there is to do.
-    pub(crate) const fn look_in(&self) -> Duration {
+    pub(crate) const fn check_in(&self) -> Duration {
         match (&self.accepted, &self.last) {
             (None, _) => RETRY_INTERVAL,
             (Some(_), Some(_)) => HEARD_INTERVAL,

@@ -1,5 +1,5 @@
-//! Brings the jobs there are in line with those there should be. What there is is asked of the runner, who knows it by
-//! heart: at rest nobody else is asked anything.
+//! Brings the jobs there are in line with those there should be. The runner knows by
+//! heart which there are: at rest nothing else is queried.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,7 +36,7 @@ pub(crate) struct JobReconciler {
     began: Instant,
     /// Jobs that ended and were counted.
     ended: BTreeSet<String>,
-    /// The last number given to a try, by the name of the first: a name that was used is not used again.
+    /// The last number given to an attempt, by the name of the first: a name that was used is not used again.
     turns: BTreeMap<String, u32>,
     pending: Pending,
     running: usize,
@@ -58,18 +58,18 @@ impl JobReconciler {
         }
     }
 
-    /// Starts, schedules and ends what there should be or not. Returns how soon to look again, where nothing else tells.
+    /// Starts, schedules and ends what there should be or not. Returns how soon to check again, where nothing else tells.
     pub(crate) async fn keep(&mut self, settings: &Settings, now: Timestamp) -> Option<Duration> {
         let plan = DesiredJobs::of(settings, self.jobs.hands_over(), now);
-        self.wanted = plan.residents.len();
+        self.wanted = plan.collectors.len();
         if self.retries.pause(ALL).is_none() {
             match self.jobs.jobs(JobKind::Collector).await {
-                Ok(jobs) => self.keep_residents(&plan, &jobs, now).await,
-                Err(error) => self.failed(ALL, Outcome::Unreachable, error.to_string(), now),
+                Ok(jobs) => self.keep_collectors(&plan, &jobs, now).await,
+                Err(error) => self.record_failure(ALL, Outcome::Unreachable, error.to_string(), now),
             }
         }
-        // Residents are left to begin before anything else is.
-        if plan.residents.is_empty() || self.began.elapsed() >= settings.timings.schedule_grace {
+        // Collectors are left to begin before anything else is.
+        if plan.collectors.is_empty() || self.began.elapsed() >= settings.timings.schedule_grace {
             self.schedule(&plan.schedules, now).await;
         }
         self.metrics.running.set(i64::try_from(self.running).unwrap_or(i64::MAX));
@@ -93,16 +93,16 @@ impl JobReconciler {
         }
         match self.jobs.schedule(schedules).await {
             Ok(()) => self.retries.end(SCHEDULES),
-            Err(error) => self.failed(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
+            Err(error) => self.record_failure(SCHEDULES, Outcome::Unreachable, error.to_string(), now),
         }
     }
 
-    async fn keep_residents(&mut self, plan: &DesiredJobs, jobs: &[Job], now: Timestamp) {
+    async fn keep_collectors(&mut self, plan: &DesiredJobs, jobs: &[Job], now: Timestamp) {
         self.take_in(jobs, now).await;
-        self.turns.retain(|base, _| plan.residents.iter().any(|spec| spec.name == *base));
+        self.turns.retain(|base, _| plan.collectors.iter().any(|spec| spec.name == *base));
         self.running = 0;
         let mut have_begun = true;
-        for spec in &plan.residents {
+        for spec in &plan.collectors {
             let own = |job: &&Job| attempt_of(&spec.name, &job.name).is_some();
             let last = jobs.iter().filter(own).filter_map(|job| attempt_of(&spec.name, &job.name)).max();
             if let Some(last) = last {
@@ -147,17 +147,17 @@ impl JobReconciler {
                     self.turns.insert(spec.name.clone(), turn);
                 }
                 Ok(Started::Refused(why)) => {
-                    self.failed(about(&spec.name), Outcome::Refused, why, now);
+                    self.record_failure(about(&spec.name), Outcome::Refused, why, now);
                     return false;
                 }
                 Err(error) => {
-                    self.failed(about(&spec.name), Outcome::Unreachable, error.to_string(), now);
+                    self.record_failure(about(&spec.name), Outcome::Unreachable, error.to_string(), now);
                     return false;
                 }
             }
         }
         let why = format!("the names of {MAX_ATTEMPTS} jobs from `{}` on are used", attempt_name(&spec.name, next));
-        self.failed(about(&spec.name), Outcome::Refused, why, now);
+        self.record_failure(about(&spec.name), Outcome::Refused, why, now);
         false
     }
 
@@ -165,25 +165,30 @@ impl JobReconciler {
     async fn take_in(&mut self, jobs: &[Job], now: Timestamp) {
         self.ended.retain(|name| jobs.iter().any(|job| job.name == *name));
         for (name, why) in self.pending.take_in(jobs, now) {
-            self.failed(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
+            self.record_failure(about(&name), Outcome::Pending, format!("job `{name}` did not begin: {why}"), now);
             self.stop(&name).await;
         }
         for job in jobs {
             match &job.state {
                 JobState::Complete if self.ended.insert(job.name.clone()) => self.metrics.job(Outcome::Complete),
                 JobState::Failed(why) if self.ended.insert(job.name.clone()) => {
-                    self.failed(about(&job.name), Outcome::Failed, format!("job `{}` failed: {why}", job.name), now);
+                    self.record_failure(
+                        about(&job.name),
+                        Outcome::Failed,
+                        format!("job `{}` failed: {why}", job.name),
+                        now,
+                    );
                 }
                 JobState::Running | JobState::Complete | JobState::Failed(_) => {}
             }
         }
     }
 
-    /// Ends residents that are not of the shards there should be. A predecessor of one that should be ends by itself.
+    /// Ends collectors that are not of the shards there should be. A predecessor of one that should be ends by itself.
     async fn end_others(&self, plan: &DesiredJobs, jobs: &[Job]) {
         let runs = |job: &&Job| job.state == JobState::Running && job.args.first().is_some_and(|it| it == "resident");
         for job in jobs.iter().filter(runs) {
-            if !plan.residents.iter().any(|spec| share(&spec.args) == share(&job.args)) {
+            if !plan.collectors.iter().any(|spec| share(&spec.args) == share(&job.args)) {
                 info!("job `{}` is of no shard any more, and is ended", job.name);
                 self.stop(&job.name).await;
             }
@@ -196,7 +201,7 @@ impl JobReconciler {
         }
     }
 
-    fn failed(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
+    fn record_failure(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
         self.metrics.job(outcome);
         self.retries.add(about, outcome, what, now);
     }
@@ -208,7 +213,7 @@ fn about(name: &str) -> &str {
     name.match_indices('-').nth(dash).map_or(name, |(at, _)| &name[..at])
 }
 
-/// The part of a resident's arguments that tells its share of the namespaces.
+/// The part of a long-running collector's arguments that tells its share of the namespaces.
 fn share(args: &[String]) -> &[String] {
     args.get(..5).unwrap_or(args)
 }

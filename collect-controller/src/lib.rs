@@ -1,10 +1,10 @@
 //! Keeps collectors running, and puts configurations in force.
 //!
-//! It begins the store's next epoch, so that what is marked from now on tells this store from every other, and
+//! It begins the store's next epoch, so that the markers written from now on tell this store from every other, and
 //! records the configuration that workers must have. What jobs there should be follows from the configuration and the
-//! time ([`desired_jobs`]): one resident for each shard and slot, or sweeps at their times, and housekeeping. It starts a
-//! collector by its arguments and knows nothing of what a collector does; whatever is wrong with jobs is tried again, and
-//! told.
+//! time ([`desired_jobs`]): one long-running collector for each shard and slot, or sweeps at their times, and
+//! housekeeping. It starts a collector by its arguments and knows nothing of what a collector does; it retries failed
+//! jobs and reports them.
 
 mod desired_jobs;
 mod in_force;
@@ -32,7 +32,8 @@ use crate::{in_force::InForce, job_reconciler::JobReconciler, metrics::Metrics};
 /// The role, as in its heartbeats.
 pub const ROLE: &str = "collect-controller";
 
-/// How often it is looked whether all is as it should be, when nothing says that it is not. Each heartbeat is a look, too.
+/// How often the controller checks that all is as it should be, when nothing says that it is not. Each heartbeat is a
+/// check, too.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Keeps collectors running until cancelled.
@@ -67,7 +68,7 @@ pub async fn run(context: Context, jobs: SharedJobs, cancel: CancellationToken) 
         let (told, plan) = (body(&mut reconciler, &context), context.settings());
         let again =
             publisher.while_running(&context, || told.clone(), reconciler.keep(&plan, context.clock.now())).await;
-        let wait = again.unwrap_or(Duration::MAX).min(in_force.look_in());
+        let wait = again.unwrap_or(Duration::MAX).min(in_force.check_in());
         // In this order, so that a run can be repeated.
         tokio::select! {
             biased;

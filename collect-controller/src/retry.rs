@@ -33,28 +33,28 @@ impl RetryStates {
     pub(crate) fn add(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
         let before = self.0.remove(about).filter(|before| before.last.elapsed() < RECOVERED_AFTER);
         let last = Instant::now();
-        let trouble = match before {
+        let state = match before {
             None => RetryState { outcome, what, since: now, last, times: 1, pause: PAUSES.0 },
             Some(RetryState { since, times, pause, .. }) => {
                 RetryState { outcome, what, since, last, times: times + 1, pause: (pause * 2).min(PAUSES.1) }
             }
         };
-        let RetryState { what, pause, times, .. } = &trouble;
+        let RetryState { what, pause, times, .. } = &state;
         warn!("`{about}` is tried again in {} s ({}, {times} in a row): {what}", pause.as_secs(), outcome.as_str());
-        self.0.insert(about.to_owned(), trouble);
+        self.0.insert(about.to_owned(), state);
     }
 
     /// It is going well, for as long as it was to be left alone at least.
     pub(crate) fn end(&mut self, about: &str) {
-        if self.0.get(about).is_some_and(|trouble| trouble.last.elapsed() >= PAUSES.1) {
+        if self.0.get(about).is_some_and(|state| state.last.elapsed() >= PAUSES.1) {
             self.0.remove(about);
         }
     }
 
     /// How long nothing is to be tried about this; `None`: it may be.
     pub(crate) fn pause(&self, about: &str) -> Option<Duration> {
-        let trouble = self.0.get(about)?;
-        Some(trouble.pause.saturating_sub(trouble.last.elapsed())).filter(|left| !left.is_zero())
+        let state = self.0.get(about)?;
+        Some(state.pause.saturating_sub(state.last.elapsed())).filter(|left| !left.is_zero())
     }
 
     /// How long until something may be tried again.
@@ -64,14 +64,14 @@ impl RetryStates {
 
     /// For people, the latest first.
     pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        self.0.retain(|_, trouble| trouble.last.elapsed() < RECOVERED_AFTER);
+        self.0.retain(|_, state| state.last.elapsed() < RECOVERED_AFTER);
         let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.last));
-        let told = |(about, trouble): (&String, &RetryState)| JobRetry {
-            reason: trouble.outcome.as_str().to_owned(),
-            what: format!("`{about}`: {}", trouble.what),
-            since: trouble.since,
-            times: trouble.times,
+        all.sort_by_key(|(_, state)| std::cmp::Reverse(state.last));
+        let told = |(about, state): (&String, &RetryState)| JobRetry {
+            reason: state.outcome.as_str().to_owned(),
+            what: format!("`{about}`: {}", state.what),
+            since: state.since,
+            times: state.times,
             not_before: {
                 let left = self.pause(about).unwrap_or_default();
                 saturating_add(now, SignedDuration::try_from(left).unwrap_or_default())

@@ -59,7 +59,7 @@ pub(crate) struct CachedNamespace {
     pub(crate) group: Option<DeploymentGroup>,
     /// How it stood among its group when its record was last known.
     pub(crate) stood: Option<Readiness>,
-    /// Its health as of the last look.
+    /// Its health as of the last check.
     pub(crate) health: Option<Health>,
     /// What failed as of the last turn, where that was known.
     pub(crate) failed: Option<Vec<Value>>,
@@ -67,7 +67,7 @@ pub(crate) struct CachedNamespace {
     pub(crate) kept: Option<Observed>,
     /// What its owner wrote that is malformed, in a number; `None`: no turn was taken yet.
     pub(crate) malformed: Option<i64>,
-    /// Where it waits for its turn. Whoever changed lines may stand in the other one still.
+    /// Where it waits for its turn. One that changed lines may stand in the other one still.
     line: Option<Line>,
     due: Option<Timestamp>,
     /// A turn is being taken; `true`: another is wanted after it.
@@ -104,7 +104,7 @@ impl Cache {
     }
 
     /// The group of a namespace and all its members, itself too; `None`: it is in none, or not all are known yet, by
-    /// their records too. Whoever compared those it knows would take back what the others bring about.
+    /// their records too. A comparison of those it knows would take back what the others bring about.
     pub(crate) fn deployments(&self, uid: &Uid, keys: &Keys) -> Option<(DeploymentGroup, Vec<Deployment>)> {
         let group = self.seen.get(uid)?.group.clone().filter(|_| self.is_complete)?;
         if self.groups.get(&group)?.len() > MAX_DEPLOYMENTS {
@@ -178,7 +178,7 @@ impl Cache {
         self.wake(uid);
     }
 
-    /// A namespace that the store knows was not seen. It may have come after the look, and another collector may have
+    /// A namespace that the store knows was not seen. It may have come after the check, and another collector may have
     /// adopted it.
     pub(crate) fn missed(&mut self, uid: &Uid) {
         if !self.seen.contains_key(uid) {
@@ -203,8 +203,8 @@ impl Cache {
         uids.iter().for_each(|uid| self.wake(uid));
     }
 
-    /// A look is taken in at once, whatever becomes of turns: they may rest, and break off.
-    pub(crate) fn look(&mut self, after: impl Fn(&CachedNamespace) -> Option<Health>) {
+    /// A check is taken in at once, whatever becomes of turns: they may rest, and break off.
+    pub(crate) fn check(&mut self, after: impl Fn(&CachedNamespace) -> Option<Health>) {
         for seen in self.seen.values_mut() {
             if let Some(health) = after(seen) {
                 seen.health = Some(health);
@@ -308,7 +308,7 @@ impl Cache {
             seen.kept = left.kept;
             seen.failed = left.health.as_ref().and_then(Health::failing).map(<[_]>::to_vec);
             seen.health = left.health.map(|health| match seen.health.take() {
-                // There was another look meanwhile.
+                // There was another check meanwhile.
                 Some(newer) if newer.streak.looked_at > health.streak.looked_at => newer,
                 _ => health,
             });
@@ -375,10 +375,10 @@ pub(crate) struct Left {
     pub(crate) owed: bool,
     pub(crate) health: Option<Health>,
     pub(crate) kept: Option<Observed>,
-    /// What its owner wrote that is malformed, where it was looked at.
+    /// What its owner wrote that is malformed, where it was read.
     pub(crate) malformed: Option<i64>,
-    /// When a look at its health may bring another status.
-    pub(crate) look_at: Option<Timestamp>,
+    /// When a check of its health may bring another status.
+    pub(crate) check_at: Option<Timestamp>,
     /// The namespace after our PATCH, and the resourceVersion it was decided on.
     pub(crate) patched: Option<(String, Namespace)>,
     /// Its end is written: it can be forgotten.
@@ -416,8 +416,8 @@ mod tests {
         }
     }
 
-    fn turns(memory: &mut Cache) -> Vec<String> {
-        std::iter::from_fn(|| memory.begin()).map(|(uid, _)| uid.to_string()).collect()
+    fn turns(cache: &mut Cache) -> Vec<String> {
+        std::iter::from_fn(|| cache.begin()).map(|(uid, _)| uid.to_string()).collect()
     }
 
     fn at(second: i64) -> Timestamp {
@@ -426,60 +426,60 @@ mod tests {
 
     #[test]
     fn many_changes_are_one_turn() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.there(namespace("a", "2"), None);
-        assert_eq!(turns(&mut memory), ["a"]);
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.there(namespace("a", "2"), None);
+        assert_eq!(turns(&mut cache), ["a"]);
     }
 
     #[test]
     fn a_change_during_a_turn_is_one_more_turn() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        assert_eq!(turns(&mut memory), ["a"]);
-        memory.there(namespace("a", "2"), None);
-        memory.there(namespace("a", "3"), None);
-        assert_eq!(turns(&mut memory), [""; 0], "never two turns of one namespace at once");
-        memory.end(&Uid::new("a"), Left::default());
-        assert_eq!(turns(&mut memory), ["a"]);
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        assert_eq!(turns(&mut cache), ["a"]);
+        cache.there(namespace("a", "2"), None);
+        cache.there(namespace("a", "3"), None);
+        assert_eq!(turns(&mut cache), [""; 0], "never two turns of one namespace at once");
+        cache.end(&Uid::new("a"), Left::default());
+        assert_eq!(turns(&mut cache), ["a"]);
     }
 
     #[test]
     fn what_falls_due_gets_its_turn_then_and_not_before() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.begin();
-        memory.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
-        memory.fall_due(at(9));
-        assert_eq!(turns(&mut memory), [""; 0]);
-        memory.fall_due(at(10));
-        assert_eq!(turns(&mut memory), ["a"]);
-        assert_eq!(memory.next_due(), None);
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.begin();
+        cache.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
+        cache.fall_due(at(9));
+        assert_eq!(turns(&mut cache), [""; 0]);
+        cache.fall_due(at(10));
+        assert_eq!(turns(&mut cache), ["a"]);
+        assert_eq!(cache.next_due(), None);
     }
 
     #[test]
     fn a_complete_list_ends_what_it_does_not_name() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.there(namespace("b", "1"), None);
-        memory.complete(&BTreeSet::from([Uid::new("b")]));
-        let (uid, seen) = memory.begin().unwrap();
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.there(namespace("b", "1"), None);
+        cache.complete(&BTreeSet::from([Uid::new("b")]));
+        let (uid, seen) = cache.begin().unwrap();
         assert_eq!((uid.as_str(), seen.namespace), ("a", None));
-        memory.end(&uid, Left { gone: true, ..Left::default() });
-        assert_eq!(memory.len(), 1, "`b` alone is left");
+        cache.end(&uid, Left { gone: true, ..Left::default() });
+        assert_eq!(cache.len(), 1, "`b` alone is left");
     }
 
     #[test]
     fn one_that_came_back_during_its_end_is_not_forgotten() {
-        let mut memory = Cache::default();
-        memory.vanished(&Uid::new("a"));
-        memory.begin();
-        memory.there(namespace("a", "1"), None);
-        memory.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
-        assert_eq!(turns(&mut memory), ["a"]);
+        let mut cache = Cache::default();
+        cache.vanished(&Uid::new("a"));
+        cache.begin();
+        cache.there(namespace("a", "1"), None);
+        cache.end(&Uid::new("a"), Left { gone: true, ..Left::default() });
+        assert_eq!(turns(&mut cache), ["a"]);
     }
 
-    /// Its health by a look of that second, in which this failed.
+    /// Its health by a check of that second, in which this failed.
     fn health(second: i64, failing: &[&str]) -> Health {
         let fails = !failing.is_empty();
         let truth = if fails { Truth::True } else { Truth::False };
@@ -500,23 +500,23 @@ mod tests {
     }
 
     #[test]
-    fn a_look_stays_taken_in_whatever_becomes_of_the_turn_it_came_during() {
+    fn a_check_stays_taken_in_whatever_becomes_of_the_turn_it_came_during() {
         let uid = Uid::new("a");
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.begin();
-        memory.end(&uid, Left { health: Some(health(1, &[])), ..Left::default() });
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.begin();
+        cache.end(&uid, Left { health: Some(health(1, &[])), ..Left::default() });
         let endings = [
             Left { health: Some(health(1, &[])), ..Left::default() },
             Left { again: true, ..Left::default() },
             Left { health: Some(health(4, &["x", "y"])), ..Left::default() },
         ];
         for (left, (looked_at, failed)) in endings.into_iter().zip([(3, 0), (3, 0), (4, 2)]) {
-            memory.wake(&uid);
-            memory.begin();
-            memory.look(|_| Some(health(3, &["x"])));
-            memory.end(&uid, left);
-            let seen = memory.get(&uid).unwrap();
+            cache.wake(&uid);
+            cache.begin();
+            cache.check(|_| Some(health(3, &["x"])));
+            cache.end(&uid, left);
+            let seen = cache.get(&uid).unwrap();
             assert_eq!(seen.health.as_ref().unwrap().streak.looked_at, at(looked_at));
             assert_eq!(seen.failed.as_ref().unwrap().len(), failed, "that is as of the last turn");
         }
@@ -524,71 +524,71 @@ mod tests {
 
     #[test]
     fn what_became_another_collectors_is_left_to_it() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.there(namespace("b", "1"), None);
-        memory.begin();
-        memory.elsewhere(&Uid::new("a"));
-        memory.elsewhere(&Uid::new("b"));
-        assert_eq!(memory.len(), 1, "the turn of `a` is being taken");
-        memory.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
-        assert_eq!((memory.len(), memory.next_due(), turns(&mut memory)), (0, None, Vec::new()));
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.there(namespace("b", "1"), None);
+        cache.begin();
+        cache.elsewhere(&Uid::new("a"));
+        cache.elsewhere(&Uid::new("b"));
+        assert_eq!(cache.len(), 1, "the turn of `a` is being taken");
+        cache.end(&Uid::new("a"), Left { due: Some(at(10)), ..Left::default() });
+        assert_eq!((cache.len(), cache.next_due(), turns(&mut cache)), (0, None, Vec::new()));
     }
 
     #[test]
     fn one_that_came_back_from_another_collector_during_a_turn_stays() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.begin();
-        memory.elsewhere(&Uid::new("a"));
-        memory.there(namespace("a", "2"), None);
-        memory.end(&Uid::new("a"), Left::default());
-        assert_eq!(turns(&mut memory), ["a"]);
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.begin();
+        cache.elsewhere(&Uid::new("a"));
+        cache.there(namespace("a", "2"), None);
+        cache.end(&Uid::new("a"), Left::default());
+        assert_eq!(turns(&mut cache), ["a"]);
     }
 
     /// All of these were judged and have yet to be annotated.
-    fn owe(memory: &mut Cache, uids: &[&str]) {
-        uids.iter().for_each(|uid| memory.there(namespace(uid, "1"), None));
-        assert_eq!(turns(memory), uids);
-        uids.iter().for_each(|uid| memory.end(&Uid::new(*uid), Left { owed: true, ..Left::default() }));
+    fn owe(cache: &mut Cache, uids: &[&str]) {
+        uids.iter().for_each(|uid| cache.there(namespace(uid, "1"), None));
+        assert_eq!(turns(cache), uids);
+        uids.iter().for_each(|uid| cache.end(&Uid::new(*uid), Left { owed: true, ..Left::default() }));
     }
 
     #[test]
     fn annotations_are_written_once_nobody_waits_to_be_judged() {
-        let mut memory = Cache::default();
-        owe(&mut memory, &["a"]);
-        memory.there(namespace("b", "1"), None);
-        assert!(memory.is_pressed());
-        assert_eq!(turns(&mut memory), ["b", "a"]);
-        assert!(!memory.is_pressed());
+        let mut cache = Cache::default();
+        owe(&mut cache, &["a"]);
+        cache.there(namespace("b", "1"), None);
+        assert!(cache.is_pressed());
+        assert_eq!(turns(&mut cache), ["b", "a"]);
+        assert!(!cache.is_pressed());
     }
 
     #[test]
     fn annotations_do_not_wait_for_ever() {
-        let mut memory = Cache::default();
-        owe(&mut memory, &["late"]);
-        (0..SECOND_EVERY).for_each(|number| memory.there(namespace(&format!("other-{number}"), "1"), None));
-        let turns = turns(&mut memory);
+        let mut cache = Cache::default();
+        owe(&mut cache, &["late"]);
+        (0..SECOND_EVERY).for_each(|number| cache.there(namespace(&format!("other-{number}"), "1"), None));
+        let turns = turns(&mut cache);
         assert_eq!(turns.len(), SECOND_EVERY + 1);
         assert!(turns[..SECOND_EVERY].contains(&"late".to_owned()), "{turns:?}");
     }
 
     #[test]
-    fn whoever_is_owed_annotations_and_changes_is_judged_first_and_once() {
-        let mut memory = Cache::default();
-        owe(&mut memory, &["a", "b"]);
-        memory.there(namespace("b", "2"), None);
-        assert_eq!(turns(&mut memory), ["b", "a"]);
+    fn a_namespace_that_is_owed_annotations_and_changes_is_judged_first_and_once() {
+        let mut cache = Cache::default();
+        owe(&mut cache, &["a", "b"]);
+        cache.there(namespace("b", "2"), None);
+        assert_eq!(turns(&mut cache), ["b", "a"]);
     }
 
     #[test]
     fn our_own_patch_does_not_hide_what_came_meanwhile() {
-        let mut memory = Cache::default();
-        memory.there(namespace("a", "1"), None);
-        memory.begin();
-        memory.there(namespace("a", "3"), None);
-        memory.end(&Uid::new("a"), Left { patched: Some(("1".into(), namespace("a", "2"))), ..Left::default() });
-        assert_eq!(memory.begin().unwrap().1.namespace.unwrap().resource_version, "3");
+        let mut cache = Cache::default();
+        cache.there(namespace("a", "1"), None);
+        cache.begin();
+        cache.there(namespace("a", "3"), None);
+        cache.end(&Uid::new("a"), Left { patched: Some(("1".into(), namespace("a", "2"))), ..Left::default() });
+        assert_eq!(cache.begin().unwrap().1.namespace.unwrap().resource_version, "3");
     }
 
     /// What a turn leaves behind that read the record.
@@ -608,75 +608,75 @@ mod tests {
         (namespace, group)
     }
 
-    fn members(memory: &Cache, uid: &str) -> Option<Vec<String>> {
-        let (_, members) = memory.deployments(&Uid::new(uid), &Keys::default())?;
+    fn members(cache: &Cache, uid: &str) -> Option<Vec<String>> {
+        let (_, members) = cache.deployments(&Uid::new(uid), &Keys::default())?;
         Some(members.into_iter().map(|member| member.name).collect())
     }
 
-    fn there(memory: &mut Cache, uid: &str, job_id: &str) {
+    fn there(cache: &mut Cache, uid: &str, job_id: &str) {
         let (namespace, group) = deployed(uid, job_id);
-        memory.there(namespace, group);
+        cache.there(namespace, group);
     }
 
     #[test]
     fn deployments_are_compared_once_all_are_known() {
-        let mut memory = Cache::default();
-        there(&mut memory, "a", "1");
-        there(&mut memory, "b", "2");
-        memory.there(namespace("other", "1"), None);
-        turns(&mut memory);
-        let end = |memory: &mut Cache, uids: &[&str]| {
-            uids.iter().map(|uid| Uid::new(*uid)).for_each(|uid| memory.end(&uid, judged(&uid)));
+        let mut cache = Cache::default();
+        there(&mut cache, "a", "1");
+        there(&mut cache, "b", "2");
+        cache.there(namespace("other", "1"), None);
+        turns(&mut cache);
+        let end = |cache: &mut Cache, uids: &[&str]| {
+            uids.iter().map(|uid| Uid::new(*uid)).for_each(|uid| cache.end(&uid, judged(&uid)));
         };
-        end(&mut memory, &["a", "other"]);
-        memory.complete(&["a", "b", "other"].map(Uid::new).into());
-        assert_eq!(members(&memory, "a"), None, "nobody read the record of `b`");
-        assert_eq!(turns(&mut memory), ["a"]);
-        end(&mut memory, &["a", "b"]);
-        assert_eq!(turns(&mut memory), ["a", "b"]);
-        assert_eq!(members(&memory, "a").unwrap(), ["a", "b"]);
-        assert_eq!(members(&memory, "other"), None);
+        end(&mut cache, &["a", "other"]);
+        cache.complete(&["a", "b", "other"].map(Uid::new).into());
+        assert_eq!(members(&cache, "a"), None, "nobody read the record of `b`");
+        assert_eq!(turns(&mut cache), ["a"]);
+        end(&mut cache, &["a", "b"]);
+        assert_eq!(turns(&mut cache), ["a", "b"]);
+        assert_eq!(members(&cache, "a").unwrap(), ["a", "b"]);
+        assert_eq!(members(&cache, "other"), None);
     }
 
     #[test]
     fn who_comes_changes_or_goes_gives_the_others_a_turn() {
-        let mut memory = Cache::default();
-        memory.complete(&BTreeSet::new());
-        let settle = |memory: &mut Cache| {
-            let turned = turns(memory);
-            turned.iter().map(Uid::new).for_each(|uid| memory.end(&uid, judged(&uid)));
+        let mut cache = Cache::default();
+        cache.complete(&BTreeSet::new());
+        let settle = |cache: &mut Cache| {
+            let turned = turns(cache);
+            turned.iter().map(Uid::new).for_each(|uid| cache.end(&uid, judged(&uid)));
             turned
         };
-        there(&mut memory, "a", "1");
-        assert_eq!(settle(&mut memory), ["a"]);
-        there(&mut memory, "b", "2");
-        assert_eq!(settle(&mut memory), ["a", "b"]);
+        there(&mut cache, "a", "1");
+        assert_eq!(settle(&mut cache), ["a"]);
+        there(&mut cache, "b", "2");
+        assert_eq!(settle(&mut cache), ["a", "b"]);
         // Its record says that it is managed and ok now.
-        there(&mut memory, "b", "2");
-        assert_eq!(turns(&mut memory), ["a", "b"]);
-        memory.end(&Uid::new("a"), judged(&Uid::new("a")));
+        there(&mut cache, "b", "2");
+        assert_eq!(turns(&mut cache), ["a", "b"]);
+        cache.end(&Uid::new("a"), judged(&Uid::new("a")));
         let mut record = Record::new(Uid::new("b"));
         (record.phase, record.status) = (lifecycle::record::Phase::Managed, lifecycle::Status::Ok);
-        memory.end(&Uid::new("b"), Left { record: Some(record), ..Left::default() });
-        assert_eq!(settle(&mut memory), ["a", "b"]);
-        memory.vanished(&Uid::new("b"));
-        assert_eq!(settle(&mut memory), ["a", "b"]);
-        assert_eq!(members(&memory, "a").unwrap(), ["a"]);
+        cache.end(&Uid::new("b"), Left { record: Some(record), ..Left::default() });
+        assert_eq!(settle(&mut cache), ["a", "b"]);
+        cache.vanished(&Uid::new("b"));
+        assert_eq!(settle(&mut cache), ["a", "b"]);
+        assert_eq!(members(&cache, "a").unwrap(), ["a"]);
         let (namespace, _) = deployed("a", "1");
-        memory.there(namespace, None);
-        assert_eq!(memory.groups.len(), 0, "nothing is kept of a group without members");
+        cache.there(namespace, None);
+        assert_eq!(cache.groups.len(), 0, "nothing is kept of a group without members");
     }
 
     #[test]
     fn more_than_can_be_compared_are_not() {
-        let mut memory = Cache::default();
-        memory.complete(&BTreeSet::new());
+        let mut cache = Cache::default();
+        cache.complete(&BTreeSet::new());
         for number in 0..=MAX_DEPLOYMENTS {
-            there(&mut memory, &format!("u{number}"), &number.to_string());
+            there(&mut cache, &format!("u{number}"), &number.to_string());
         }
-        turns(&mut memory).iter().map(Uid::new).for_each(|uid| memory.end(&uid, judged(&uid)));
-        assert_eq!(members(&memory, "u0"), None);
-        memory.vanished(&Uid::new("u1"));
-        assert_eq!(members(&memory, "u0").unwrap().len(), MAX_DEPLOYMENTS);
+        turns(&mut cache).iter().map(Uid::new).for_each(|uid| cache.end(&uid, judged(&uid)));
+        assert_eq!(members(&cache, "u0"), None);
+        cache.vanished(&Uid::new("u1"));
+        assert_eq!(members(&cache, "u0").unwrap().len(), MAX_DEPLOYMENTS);
     }
 }

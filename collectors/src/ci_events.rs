@@ -1,4 +1,4 @@
-//! Hints that come through the queue: which pipeline to ask for again, since something happened to it. Nothing rests on
+//! CI events that come through the queue: which pipeline to ask for again, since something happened to it. Nothing rests on
 //! them: whatever is lost is asked for later anyway.
 
 use std::time::Duration;
@@ -20,7 +20,8 @@ const WAIT: Duration = Duration::from_secs(60);
 /// How long a queue that fails is left alone.
 const RETRY_BACKOFF: Duration = Duration::from_secs(5);
 
-/// The hints to one collector, from its start to its end. To begin to listen may take a while, and nobody waits for that.
+/// The CI events for one collector, from its start to its end. It may take a while to begin to listen, and nobody waits for
+/// that.
 pub(crate) struct CiEvents {
     coming: mpsc::Receiver<CiObjectRef>,
     _listening: JoinSet<()>,
@@ -28,12 +29,12 @@ pub(crate) struct CiEvents {
 
 impl CiEvents {
     pub(crate) fn listen(context: &Context) -> Self {
-        let (hints, coming) = mpsc::channel(PREFETCH);
+        let (ci_events, coming) = mpsc::channel(PREFETCH);
         let (context, mut listening) = (context.clone(), JoinSet::new());
         listening.spawn(async move {
             loop {
-                if let Err(error) = hear(&context, &hints).await {
-                    debug!(error = &error as &dyn std::error::Error, "hints do not come");
+                if let Err(error) = hear(&context, &ci_events).await {
+                    debug!(error = &error as &dyn std::error::Error, "ci events are not received");
                 }
                 sleep(RETRY_BACKOFF).await;
             }
@@ -51,17 +52,17 @@ impl CiEvents {
 }
 
 /// Hands on whatever comes, for as long as the queue does not fail.
-async fn hear(context: &Context, hints: &mpsc::Sender<CiObjectRef>) -> Result<()> {
+async fn hear(context: &Context, ci_events: &mpsc::Sender<CiObjectRef>) -> Result<()> {
     let mut consumer = context.queue.consume(Route::CiEvents).await?;
     loop {
         if let Some(origin) = one(&mut *consumer).await? {
             // It fails when the collector ends, and this with it.
-            let _ = hints.send(origin).await;
+            let _ = ci_events.send(origin).await;
         }
     }
 }
 
-/// The next one; `None`: none came for a while, or it was none.
+/// The next one; `None`: none came for a while, or it was no CI event.
 async fn one(consumer: &mut dyn Consumer) -> Result<Option<CiObjectRef>> {
     let Some(delivery) = consumer.next(WAIT).await? else { return Ok(None) };
     let origin = delivery.message().and_then(|message| message.about.parse().ok());
@@ -77,15 +78,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_hint_names_what_is_asked_for_and_whatever_else_comes_is_none() {
+    async fn a_ci_event_names_what_is_asked_for_and_whatever_else_comes_is_none() {
         let queue = queue::open("memory:").await.unwrap();
-        let mut hints = queue.consume(Route::CiEvents).await.unwrap();
+        let mut ci_events = queue.consume(Route::CiEvents).await.unwrap();
         for about in ["gitlab/7/pipeline/46", "46", "gitlab/7/pipeline/46/cancelled", "github/octo/a/job/4"] {
             queue.publish(Route::CiEvents, &Message::about(about)).await.unwrap();
         }
         let mut heard = Vec::new();
         for _ in 0..4 {
-            heard.push(one(&mut *hints).await.unwrap().map(|origin| origin.key()));
+            heard.push(one(&mut *ci_events).await.unwrap().map(|origin| origin.key()));
         }
         let expected = [Some("gitlab/7/pipeline/46"), None, None, Some("github/octo/a/job/4")];
         assert_eq!(heard, expected.map(|key| key.map(str::to_owned)));

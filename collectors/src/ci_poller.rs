@@ -1,4 +1,4 @@
-//! The questions about pipelines that a collector asks at a time.
+//! The queries about pipelines that a collector has open at a time.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::{
     pipelines::{Answered, is_news},
 };
 
-/// How many are asked at once.
+/// How many are open at once.
 const CONCURRENCY: usize = 4;
 
-/// The questions of one collector.
+/// The queries of one collector.
 pub(crate) struct CiPoller {
     collector: SharedCollector,
     /// Those that are being asked.
@@ -26,18 +26,18 @@ impl CiPoller {
         Self { collector, asked: JoinSet::new() }
     }
 
-    /// Takes in another configuration: what others than before are asked begins anew.
+    /// Takes in another configuration: what is queried from other systems than before begins anew.
     pub(crate) fn change(&mut self) {
         if self.collector.pipelines.refresh(&self.collector.context.settings()) {
             self.asked = JoinSet::new();
         }
     }
 
-    /// Asks what is due, for the namespaces that are in mind.
-    pub(crate) fn begin(&mut self, memory: &Cache) {
+    /// Asks what is due, for the namespaces that are in the cache.
+    pub(crate) fn begin(&mut self, cache: &Cache) {
         let settings = self.collector.context.settings();
         while self.asked.len() < CONCURRENCY {
-            let question = self.collector.pipelines.begin(&settings, |uid| memory.get(uid).is_some());
+            let question = self.collector.pipelines.begin(&settings, |uid| cache.get(uid).is_some());
             let Some(question) = question else { return };
             let context = self.collector.context.clone();
             self.asked.spawn(async move { question.ask(&context).await });
@@ -53,12 +53,12 @@ impl CiPoller {
     }
 
     /// Takes in an answer: those for whom it is news have their turn.
-    pub(crate) fn take(&self, answered: &Answered, memory: &mut Cache) {
+    pub(crate) fn take(&self, answered: &Answered, cache: &mut Cache) {
         let (uids, is_new) = self.collector.pipelines.take(&self.collector.context.settings(), answered);
         for uid in uids {
-            let record = memory.get(&uid).and_then(|seen| seen.record.as_ref());
+            let record = cache.get(&uid).and_then(|seen| seen.record.as_ref());
             if is_news(record, answered, is_new) {
-                memory.wake(&uid);
+                cache.wake(&uid);
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::{Shard, Work};
 /// The namespace that is there at first.
 pub(crate) const UID: &str = "00000000-0000-4000-8000-000000000001";
 
-/// A look at everything, once.
+/// One check of everything.
 pub(crate) const SWEEP: Work = Work::Sweep { shard: Shard::WHOLE };
 
 /// It stays.
@@ -90,9 +90,9 @@ impl Scene {
     }
 
     /// Appends to the history of a uid, and to nothing else, as one does that dies right then.
-    pub(crate) async fn append(&self, uid: &str, fact: Event, now: Timestamp) {
+    pub(crate) async fn append(&self, uid: &str, event: Event, now: Timestamp) {
         let mut record = load(self.store(), &Uid::new(uid)).await.unwrap();
-        append_named(self.store(), &mut record, "ci-1", &Actor::person("me"), fact, now).await.unwrap();
+        append_named(self.store(), &mut record, "ci-1", &Actor::person("me"), event, now).await.unwrap();
     }
 
     /// Somebody records that `ci-1` has gone.

@@ -1,4 +1,4 @@
-//! The health of all namespaces: looked at again and again, once for all; and what is told of that.
+//! The health of all namespaces: checked again and again, once for all; and what is told of that.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::{cache::CachedNamespace, metrics::Checks, shard::Shard};
 
-/// How many of our looks are remembered for namespaces that have yet to have their first turn.
+/// How many of our checks are remembered for namespaces that have yet to have their first turn.
 const RECENT: usize = 3;
 
 /// What is known of the health of all, shared by the turns of a collector.
@@ -32,15 +32,15 @@ pub(crate) struct Health {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Our last looks, the newest last.
+    /// Our last checks, the newest last.
     recent: VecDeque<Arc<Rounds>>,
     /// The instant of the newest that is not among them any more.
     former: Option<Timestamp>,
-    /// Looks without a break: ours, and those of whoever was here before, if ours follow on them.
+    /// Checks without a break: ours, and those of the collector before us, if ours follow on them.
     run: Option<WatchedSpan>,
     /// The same without the last: its turns may still be to be taken, and what they find to be written down.
     settled: Option<WatchedSpan>,
-    /// Those of whoever was here before alone.
+    /// Those of the collector before us alone.
     inherited: Option<WatchedSpan>,
     /// By source.
     outages: BTreeMap<&'static str, Outage>,
@@ -51,7 +51,7 @@ impl Health {
         Self { checks, ..Self::default() }
     }
 
-    /// Takes over from whoever looked at this shard before.
+    /// Takes over from the collector that checked this shard before.
     pub(crate) fn inherit(&self, heartbeats: &[Heartbeat], shard: Shard) {
         let of_shard =
             heartbeats.iter().filter(|heartbeat| heartbeat.role == heartbeat::COLLECTOR).filter_map(|heartbeat| {
@@ -63,12 +63,12 @@ impl Health {
         (state.run, state.settled, state.inherited) = (inherited, inherited, inherited);
     }
 
-    /// The last look there was.
+    /// The last check there was.
     pub(crate) fn last(&self) -> Option<Arc<Rounds>> {
         self.state().recent.back().cloned()
     }
 
-    /// What another left of the health of a namespace, after our own looks since.
+    /// What another left of the health of a namespace, after our own checks since.
     pub(crate) fn after_ours(
         &self,
         left: health::Health,
@@ -95,7 +95,8 @@ impl Health {
         nothing.into_iter().chain(ours).fold(left, |health, checkup| health::Health::after(Some(health), checkup, now))
     }
 
-    /// A streak that was written down, up to where whoever wrote it looked: what our own looks find may be something else.
+    /// A streak that was written down, up to the last check of the collector that wrote it: what our own checks find may be
+    /// something else.
     pub(crate) fn continued(&self, streak: Streak, record: &Record) -> Streak {
         let run = self.state().inherited.filter(|run| run.since <= streak.looked_at);
         match (run, record.since) {
@@ -109,7 +110,7 @@ impl Health {
         *self.state() = State::default();
     }
 
-    /// Takes in a look. What the one before it found `is_written` down, or is not, as a turn broke off: then nobody is to go on
+    /// Takes in a check. What the one before it found `is_written` down, or is not, as a turn broke off: then nobody is to go on
     /// from there with what was written before.
     pub(crate) fn take(&self, settings: &Settings, rounds: Arc<Rounds>, is_written: bool) {
         let mut state = self.state();
@@ -141,7 +142,7 @@ impl Health {
         }
     }
 
-    /// Whether a look says something that a namespace's turn is to be taken for; counts it.
+    /// Whether a check says something that a namespace's turn is to be taken for; counts it.
     pub(crate) fn is_news(&self, settings: &Settings, rounds: &Rounds, seen: &CachedNamespace) -> bool {
         let Some((namespace, record)) = seen.namespace.as_ref().zip(seen.record.as_ref()) else { return false };
         let policy = record.terms.as_ref().and_then(|terms| settings.policies.named(&terms.policy));
@@ -168,7 +169,7 @@ impl Health {
     }
 }
 
-/// The health of a namespace after a look at all of them, where it was known before.
+/// The health of a namespace after a check of all of them, where it was known before.
 pub(crate) fn after(
     settings: &Settings,
     rounds: &Rounds,
@@ -199,7 +200,7 @@ mod tests {
         Shard { number: 0, of: 2 }
     }
 
-    /// What is known after these collectors told of the looks they took: shard, since, until.
+    /// What is known after these collectors told of the checks they made: shard, since, until.
     fn inherited(heartbeats: &[(u32, i64, i64)]) -> Health {
         let heartbeat = |(shard, since, until): &(u32, i64, i64)| {
             let body = json!({"shard": shard, "of": 2, "slot": null, "watched": 1,
@@ -212,7 +213,7 @@ mod tests {
         health
     }
 
-    /// Until when a streak counts whose last look that was written down was at second 100.
+    /// Until when a streak counts whose last check that was written down was at second 100.
     fn until(health: &Health) -> i64 {
         let (since, looked_at) = (at(50), at(100));
         let streak =
@@ -226,7 +227,7 @@ mod tests {
     fn what_the_one_before_saw_without_a_break_counts() {
         assert_eq!(until(&inherited(&[])), 100);
         assert_eq!(until(&inherited(&[(0, 90, 300)])), 300);
-        assert_eq!(until(&inherited(&[(0, 90, 300), (0, 10, 200)])), 300, "of two the one that looked last");
+        assert_eq!(until(&inherited(&[(0, 90, 300), (0, 10, 200)])), 300, "of two the one that checked last");
         assert_eq!(until(&inherited(&[(1, 90, 300)])), 100, "another shard's");
     }
 

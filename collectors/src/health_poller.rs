@@ -1,4 +1,4 @@
-//! When the health of all namespaces is looked at, and the watches that it is seen by.
+//! When the health of all namespaces is checked, and the watches that it is seen by.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use lifecycle::time::between;
 use tokio::{task::JoinSet, time::Instant};
 
-/// How far apart two looks lie at least.
+/// The least time between two checks.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The looks of one collector.
+/// The health checks of one collector.
 pub(crate) struct HealthPoller {
     context: Context,
     settings: HealthSettings,
@@ -40,12 +40,12 @@ impl HealthPoller {
         Self { context: context.clone(), settings, workloads, taken, last: None, next: now }
     }
 
-    /// Whether there is anything to look at.
+    /// Whether there is anything to check.
     pub(crate) const fn are_taken(&self) -> bool {
         self.settings.prometheus.is_some() || self.settings.kubernetes
     }
 
-    /// Takes in another configuration: whether it is another source that is looked at now.
+    /// Takes in another configuration: whether it is another source that is queried now.
     pub(crate) fn change(&mut self) -> bool {
         let former = std::mem::replace(&mut self.settings, self.context.settings().health());
         self.next = Instant::now();
@@ -60,7 +60,7 @@ impl HealthPoller {
         is_other
     }
 
-    /// Begins a look, where one is due.
+    /// Begins a check, where one is due.
     pub(crate) fn begin(&mut self) {
         let now = Instant::now();
         if !self.is_free() || now < self.next {
@@ -72,7 +72,7 @@ impl HealthPoller {
         self.taken.spawn(health::look(self.settings.clone(), self.context.http.clone(), workloads, at));
     }
 
-    /// Looks sooner where that may bring another status, but not all the time.
+    /// Checks sooner where that may bring another status, but not all the time.
     pub(crate) fn by(&mut self, at: Timestamp) {
         let until = Duration::try_from(between(self.context.clock.now(), at)).unwrap_or(Duration::ZERO);
         let earliest = self.last.map_or_else(Instant::now, |last| last + MIN_INTERVAL);
@@ -85,7 +85,7 @@ impl HealthPoller {
         self.is_free().then(|| self.next.saturating_duration_since(Instant::now()))
     }
 
-    /// The next look that was taken. Meanwhile what the watches bring is taken in; nothing is lost where this is not waited
+    /// The next check that was made. Meanwhile what the watches bring is taken in; nothing is lost where this is not waited
     /// for any longer.
     pub(crate) async fn next(&mut self) -> Rounds {
         loop {
@@ -97,7 +97,7 @@ impl HealthPoller {
                     return rounds;
                 },
                 () = take_next(workloads) => if !was_settled {
-                    // The first look waits for this.
+                    // The first check waits for this.
                     self.begin();
                 },
             }
@@ -109,7 +109,7 @@ impl HealthPoller {
         self.taken.shutdown().await;
     }
 
-    /// Whether a look could be taken. The first waits until the workloads were read.
+    /// Whether a check could begin. The first waits until the workloads were read.
     fn is_free(&self) -> bool {
         let is_settled = self.workloads.as_ref().is_none_or(|workloads| workloads.traces.is_settled());
         self.are_taken() && self.taken.is_empty() && is_settled

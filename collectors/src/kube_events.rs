@@ -1,4 +1,4 @@
-//! Kubernetes Events: what people who look into their namespace want to know.
+//! Kubernetes Events: what the users of a namespace want to know.
 
 use common::{context::Context, events::News};
 use lifecycle::{
@@ -23,7 +23,7 @@ impl Events {
         written: &[Event],
         malformed: &[Malformed],
     ) {
-        let mut events: Vec<_> = written.iter().filter_map(|fact| told(record, fact)).collect();
+        let mut events: Vec<_> = written.iter().filter_map(|event| told(record, event)).collect();
         events.extend(malformed.iter().map(|it| News::warning("MalformedOverride", it.to_string())));
         for news in events {
             self.0.tell(&namespace.name, &namespace.uid, news).await;
@@ -34,17 +34,17 @@ impl Events {
     /// apiserver answered. The same is told once.
     pub(crate) async fn tell_of_refusal(&self, namespace: &Namespace, why: &str) {
         let note = format!(
-            "its status cannot be shown on it: {why}; whoever runs the admission that says so can let the manager write its \
-             annotations, or else its owner cannot see there what is to come"
+            "its status cannot be shown on it: {why}; the administrator of the admission that says so can let the manager write \
+             its annotations, or else its owner cannot see there what is to come"
         );
         self.0.tell(&namespace.name, &namespace.uid, News::warning("AnnotationsRefused", note).once()).await;
     }
 }
 
 /// What an entry is told as, with what people can do about it; `record` is that of the namespace by now.
-fn told(record: &Record, fact: &Event) -> Option<News> {
+fn told(record: &Record, event: &Event) -> Option<News> {
     let (name, status) = (&record.name, record.status);
-    match fact {
+    match event {
         Event::StatusChanged(change) => of_status(change),
         Event::Kept(kept) => Some(match kept.until {
             Some(until) => News::normal("Kept", format!("it is kept until {}", human_text(until))),

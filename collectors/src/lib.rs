@@ -1,6 +1,6 @@
 //! Watches namespaces, judges them at the moment things fall due, and writes their history.
 //!
-//! One resident collector serves thousands of namespaces: a single watch fills its [`cache`], a turn is taken for a
+//! One long-running collector serves thousands of namespaces: a single watch fills its [`cache`], a turn is taken for a
 //! namespace when it changed or when something of it falls due, and at rest nothing is read and nothing is written.
 //! A turn ([`reconcile`]) takes no hint: it decides on the whole of what is known and seen.
 //!

@@ -4,9 +4,9 @@ use lifecycle::{Event, Record, time::human_text};
 use tracing::{info, warn};
 
 /// Logs an entry that was just written.
-pub(crate) fn log(record: &Record, fact: &Event) {
+pub(crate) fn log(record: &Record, event: &Event) {
     let name = &record.name;
-    match fact {
+    match event {
         Event::Adopted(adopted) if adopted.again => {
             let policy = &adopted.terms.policy;
             warn!(
@@ -26,8 +26,8 @@ pub(crate) fn log(record: &Record, fact: &Event) {
 }
 
 /// What an entry says of its namespace, the rest of a sentence.
-fn words(fact: &Event) -> String {
-    match fact {
+fn words(event: &Event) -> String {
+    match event {
         Event::PolicyChanged(terms) => format!("is under policy `{}` as it is now", terms.policy),
         Event::StatusShown(_) => "shows its status".to_owned(),
         Event::StatusNotShown(it) => format!("cannot show its status: {}", it.why),
@@ -57,7 +57,7 @@ fn words(fact: &Event) -> String {
         | Event::ActionSkipped(_)
         | Event::ActionFailed(_)
         | Event::DryRun(_)
-        | Event::Unrecognised { .. } => format!("has an entry `{}`", fact.kind()),
+        | Event::Unrecognised { .. } => format!("has an entry `{}`", event.kind()),
     }
 }
 

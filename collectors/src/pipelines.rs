@@ -30,8 +30,8 @@ use tracing::{info, warn};
 use self::due::Due;
 use crate::metrics::Checks;
 
-/// How long what is written down stands before it is written again: what is older than a day is forgotten, and whoever begins takes
-/// a pipeline that is not found for gone only if it was seen within the hour before.
+/// How long what is written down stands before it is written again: what is older than a day is forgotten, and a collector
+/// that begins takes a pipeline that is not found for gone only if it was seen within the hour before.
 const WRITTEN_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// What is known of pipelines, shared by the turns of a collector.
@@ -215,14 +215,14 @@ impl Pipelines {
 }
 
 impl Question {
-    /// Asks it, and writes down what is new. Nothing waits for that: without it, whoever comes next asks again.
+    /// Asks it, and writes down what is new. Nothing waits for that: without it, the next collector asks again.
     pub(crate) async fn ask(self, context: &Context) -> Answered {
         let Self { pipeline, source, before, mut written, is_recalled } = self;
         let store = &*context.store;
         if !is_recalled {
             match source.recall(&pipeline, store).await {
                 Ok(found) => written = found,
-                // Whoever asked without it would take what was tidied up for what nobody ever saw, and write that down.
+                // A query without it would take what was tidied up for what nobody ever saw, and write that down.
                 Err(error) => {
                     let look = Look::unrecalled(context.clock.now(), &error);
                     return Answered { pipeline, look, written, is_recalled };
@@ -287,11 +287,11 @@ impl State {
         }
     }
 
-    /// Whose trouble it is: that of the whole system, that of a project, or nobody's.
+    /// Whose error it is: that of the whole system, that of a project, or nobody's.
     fn tell_apart(&mut self, pipeline: &CiObjectRef, look: &Look) {
         let (system, name, at) = (pipeline.system, pipeline.system.name(), look.at);
         let project = (system, pipeline.project.clone());
-        let Some(trouble) = &look.trouble else {
+        let Some(error) = &look.trouble else {
             if look.known.is_some() {
                 if self.outages.remove(&system).is_some() {
                     info!("{name} tells of pipelines again");
@@ -300,8 +300,8 @@ impl State {
             }
             return;
         };
-        let why = trouble.why.clone();
-        if trouble.is_of_all {
+        let why = error.why.clone();
+        if error.is_of_all {
             if !self.outages.contains_key(&system) {
                 warn!("what became of pipelines is not known, and nothing changes by it: {why}");
             }
@@ -407,10 +407,10 @@ mod tests {
             sequel: (truth == Truth::True).then_some(Sequel::Nothing),
             ..There::default()
         };
-        let trouble = (truth == Truth::Unknown).then(CiError::default);
-        let known = trouble.is_none().then(|| Known::there(at, there, None));
+        let error = (truth == Truth::Unknown).then(CiError::default);
+        let known = error.is_none().then(|| Known::there(at, there, None));
         let pipeline = CiObjectRef { system: CiSystem::Gitlab, project: "7".to_owned(), kind, id: 46 };
-        Answered { pipeline, look: Look { at, known, trouble }, written: None, is_recalled: true }
+        Answered { pipeline, look: Look { at, known, trouble: error }, written: None, is_recalled: true }
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! One namespace's turn: observe, decide, append, mirror, publish.
+//! One namespace's turn: observe, decide, append, annotate, publish.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -45,14 +45,14 @@ const MAX_STEPS: usize = 16;
 const REPAIR_EVERY: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many writes in a row have to fail before a collector that stays records that a status cannot be shown: one may be a
-/// mishap. One that looks once sees no second.
+/// mishap. One that checks once sees no second.
 const FAILS_FROM: u32 = 2;
 
 /// The most that is recorded of an answer, in bytes.
 const MAX_REASON_LENGTH: usize = 300;
 
-/// How soon is looked again after a write that failed, each time twice as long after, and how often: for a quarter of an
-/// hour in all.
+/// How soon a namespace is checked again after a write that failed, each time twice as long after, and how often: for a
+/// quarter of an hour in all.
 const LAG_BACKOFF: (SignedDuration, u32) = (SignedDuration::from_secs(15), 6);
 
 /// The name of a namespace, as far as it is known.
@@ -82,7 +82,7 @@ impl Collector {
         let now = self.time().await;
 
         let mut record = match seen.record.clone() {
-            // Whoever carries out an intent tells the history alone: what was open may be closed by now.
+            // A worker that carries out an intent tells the history alone: what was open may be closed by now.
             Some(record) if record.open.is_none() => record,
             Some(_) | None => load_and_mend(&*self.context.store, uid).await?,
         };
@@ -99,7 +99,7 @@ impl Collector {
             return Ok(self.gone(record, now));
         }
 
-        let (judged, due, look_at) = self.judge(&settings, &mut record, &seen_now).await?;
+        let (judged, due, check_at) = self.judge(&settings, &mut record, &seen_now).await?;
         written.extend(judged);
         let mut due = due.into_iter().chain(again).min();
         if record.open.is_some() {
@@ -110,7 +110,7 @@ impl Collector {
             due: if seen_now.clock.is_true() { due } else { Some(self.recheck_at(now)) },
             repaired_at: seen.repaired_at,
             refusal: seen.refusal.clone(),
-            look_at,
+            check_at,
             kept: self.keep(&record, &seen_now, kept).await?,
             health: seen_now.health.seen().cloned(),
             ..Left::default()
@@ -134,13 +134,13 @@ impl Collector {
         if belongs && can_wait && (wrote || seen.owed) {
             left.owed = !annotations::changes(&settings, &record, &seen_now).is_empty();
         } else if belongs {
-            let failed = self.mirror(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
+            let failed = self.annotate(&settings, &mut record, &seen_now, &seen, why, &mut left).await?;
             written.extend(self.record_shown(policy, &mut record, &seen_now, &left, failed).await?);
             self.tell_of_refusal(&record, &seen, &left).await;
         }
-        let (stalled, look_again) = self.record_stalled(&settings, &mut record, &seen_now, &mut left).await?;
+        let (stalled, check_again) = self.record_stalled(&settings, &mut record, &seen_now, &mut left).await?;
         written.extend(stalled);
-        left.due = left.due.into_iter().chain(look_again).min();
+        left.due = left.due.into_iter().chain(check_again).min();
         if !written.is_empty() {
             publish::event(&*self.context.queue, &record).await;
         }
@@ -150,7 +150,7 @@ impl Collector {
         }
         left.record = Some(record);
         if let Some(turns) = seen.unsure {
-            // A write that failed may come to be all the same, some time; nothing but another look tells.
+            // A write that failed may come to be all the same, some time; nothing but another check tells.
             let again = saturating_add(now, LAG_BACKOFF.0.saturating_mul(1 << turns));
             left.due = Some(left.due.map_or(again, |due| due.min(again)));
             left.record = None;
@@ -224,7 +224,7 @@ impl Collector {
         let health = checkup(policy, self.health.last().as_deref(), status_generation, &namespace);
         let mut stored = match (before.unsure, &health) {
             (None, _) | (Some(_), Check::Disabled) => before.kept.clone(),
-            // What was written and not acknowledged may be what the store keeps: whoever comes next would go on with it.
+            // What was written and not acknowledged may be what the store keeps: the next collector would go on with it.
             (Some(_), _) => Some(self.kept(&record.uid, &mut None).await?.clone()),
         };
         let known = match (&before.health, &health) {
@@ -232,7 +232,7 @@ impl Collector {
             (None, Check::Observed(checkup)) if is_timed(policy, record.status) => {
                 let streak = self.kept(&record.uid, &mut stored).await?.health.clone();
                 let streak = streak.map(|streak| self.health.continued(streak, record));
-                // What was seen then says nothing that the look of now does not say.
+                // What was seen then says nothing that the check of now does not say.
                 let left = streak.map(|streak| Health { look: checkup.look.clone(), streak });
                 left.map(|left| self.health.after_ours(left, policy, status_generation, &namespace, now))
             }
@@ -253,7 +253,7 @@ impl Collector {
     }
 
     /// Whether what is malformed is to be told: where it changed, or something was written of it. What was told last is written
-    /// down for whoever comes next, such as the next sweep.
+    /// down for the next collector, such as the next sweep.
     async fn is_news(
         &self,
         uid: &Uid,
@@ -289,7 +289,7 @@ impl Collector {
         Ok(known.get_or_insert_default())
     }
 
-    /// Changes what the store keeps of a namespace, for whoever comes next.
+    /// Changes what the store keeps of a namespace, for the next collector.
     pub(crate) async fn change_kept(
         &self,
         uid: &Uid,
@@ -314,7 +314,7 @@ impl Collector {
         let Some(streak) = seen.health.seen().map(|health| &health.streak) else { return Ok(kept) };
         let known = kept.as_ref().and_then(|kept| kept.health.as_ref());
         let is_kept = known.is_some_and(|known| known.says_the_same(streak));
-        // Where the timer that is written down runs no more, that is written down too: whoever comes next would go on
+        // Where the timer that is written down runs no more, that is written down too: the next collector would go on
         // with it.
         let is_timed = |streak: &Streak| streak.is_timed(record.status);
         if is_kept || !record.is_managed() || !is_timed(streak) && !known.is_some_and(is_timed) {
@@ -324,7 +324,7 @@ impl Collector {
         Ok(kept)
     }
 
-    /// When annotations were last put right, by us or by whoever was here before, such as the last sweep.
+    /// When annotations were last put right, by us or by the collector before us, such as the last sweep.
     async fn repaired_at(
         &self,
         uid: &Uid,
@@ -337,7 +337,7 @@ impl Collector {
         }
     }
 
-    /// Counts that annotations were put right, and writes down when, for whoever comes next.
+    /// Counts that annotations were put right, and writes down when, for the next collector.
     async fn repaired(
         &self,
         uid: &Uid,
@@ -351,7 +351,7 @@ impl Collector {
     }
 
     /// Decides and appends until nothing is left to decide. Returns what was written, when to ask again, and when to
-    /// look at the health again.
+    /// check the health again.
     async fn judge(
         &self,
         settings: &Settings,
@@ -361,7 +361,7 @@ impl Collector {
         let store = &*self.context.store;
         let policy = settings.policies.for_namespace(&seen.namespace);
         let mut written = Vec::new();
-        let (mut due, mut look_at) = (None, None);
+        let (mut due, mut check_at) = (None, None);
         for _ in 0..MAX_STEPS {
             let now = self.context.clock.now();
             if seen.clock.is_true() && !self.context.cluster.clock.compare(now).is_true() {
@@ -370,21 +370,21 @@ impl Collector {
                 break;
             }
             let decision = decide(policy, record, seen, now);
-            let Some(mut fact) = decision.entry else {
-                (due, look_at) = (decision.due, decision.look);
+            let Some(mut event) = decision.entry else {
+                (due, check_at) = (decision.due, decision.look);
                 break;
             };
-            if follows_from_configuration(&fact) && !self.is_in_force(settings).await? {
+            if follows_from_configuration(&event) && !self.is_in_force(settings).await? {
                 due = Some(saturating_add(now, signed(settings.timings.config_retry_interval)));
                 break;
             }
-            if let Event::Adopted(adopted) = &mut fact {
+            if let Event::Adopted(adopted) = &mut event {
                 adopted.deleted_before = deleted_before(store, &seen.namespace, now).await?;
             }
-            match append_named(store, record, &seen.namespace.name, &self.actor, fact.clone(), now).await? {
+            match append_named(store, record, &seen.namespace.name, &self.actor, event.clone(), now).await? {
                 Appended::Written => {
-                    log(record, &fact);
-                    written.push(fact);
+                    log(record, &event);
+                    written.push(event);
                 }
                 Appended::Conflict => {
                     *record = load_and_mend(store, &record.uid).await?;
@@ -399,7 +399,7 @@ impl Collector {
         if !written.is_empty() {
             self.remember(record).await;
         }
-        Ok((written, due, look_at))
+        Ok((written, due, check_at))
     }
 
     /// Whether nobody recorded another configuration than ours. Two at once would take turns at every namespace, and
@@ -426,8 +426,8 @@ impl Collector {
         };
         let Some(policy) = policy.filter(waits).filter(|_| seen.clock.is_true()) else { return Ok(None) };
         let patched = left.patched.as_ref().map(|(_, namespace)| namespace);
-        let fact = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
-            (Some(fact), _) => fact,
+        let event = match (patched.and_then(|namespace| shown(policy, record, namespace)), failed) {
+            (Some(event), _) => event,
             (None, Some(why)) if record.shown_at.is_none() && record.not_shown.is_none() => {
                 let why = why[..why.floor_char_boundary(MAX_REASON_LENGTH)].to_owned();
                 Event::StatusNotShown(StatusNotShown { of: record.status_generation, why })
@@ -436,11 +436,11 @@ impl Collector {
         };
         let (store, now) = (&*self.context.store, self.context.clock.now());
         let name = record.name.clone();
-        match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
+        match append_named(store, record, &name, &self.actor, event.clone(), now).await? {
             Appended::Written => {
-                log(record, &fact);
+                log(record, &event);
                 self.remember(record).await;
-                Ok(Some(fact))
+                Ok(Some(event))
             }
             Appended::Conflict => {
                 *record = load_and_mend(store, &record.uid).await?;
@@ -459,7 +459,7 @@ impl Collector {
     }
 
     /// Brings the annotations in line with the record. Returns why they are not, where that is no mishap of a moment.
-    async fn mirror(
+    async fn annotate(
         &self,
         settings: &Settings,
         record: &mut Record,
@@ -500,7 +500,7 @@ impl Collector {
                 if marker.is_some_and(|marker| marker.is_of_another(&seen.namespace)) {
                     info!(
                         namespace.name = %record.name,
-                        "namespace `{}` carried the mark of another namespace, which was replaced: it is a copy, or comes \
+                        "namespace `{}` carried the marker of another namespace, which was replaced: it is a copy, or comes \
                          from a backup",
                         record.name
                     );
@@ -520,19 +520,19 @@ impl Collector {
                     return Ok(Some(why.to_owned()));
                 }
             }
-            Err(trouble) => {
+            Err(error) => {
                 left.failures = before.failures + 1;
                 let wait = SignedDuration::from_secs(1_i64 << left.failures.min(8));
                 let again = saturating_add(now, wait);
                 left.due = Some(left.due.map_or(again, |due| due.min(again)));
                 if left.failures == 1 {
-                    warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {trouble}", record.name);
+                    warn!(namespace.name = %record.name, "the annotations of namespace `{}` are not current: {error}", record.name);
                 }
                 if left.failures >= FAILS_FROM || !self.stays {
-                    if trouble.answer == ApiOutcome::Refused {
-                        left.refusal = Some(trouble.why.clone());
+                    if error.answer == ApiOutcome::Refused {
+                        left.refusal = Some(error.why.clone());
                     }
-                    return Ok(Some(trouble.why));
+                    return Ok(Some(error.why));
                 }
             }
         }
@@ -553,16 +553,17 @@ impl Collector {
                     // The watch will bring it.
                     Ok(Some(namespace)) if namespace.uid == *uid => break,
                     Ok(_) => {}
-                    Err(trouble) => {
-                        warn!(namespace.name = %record.name, "whether namespace `{}` is gone is not known yet: {trouble}", record.name);
+                    Err(error) => {
+                        warn!(namespace.name = %record.name, "whether namespace `{}` is gone is not known yet: {error}", record.name);
                         let again = self.recheck_at(self.context.clock.now());
                         return Ok(Left { due: Some(again), ..Left::default() });
                     }
                 }
             }
             let name = record.name.clone();
-            let fact = Event::Gone(Gone {});
-            let appended = append_named(store, &mut record, &name, &self.actor, fact, self.context.clock.now()).await?;
+            let event = Event::Gone(Gone {});
+            let appended =
+                append_named(store, &mut record, &name, &self.actor, event, self.context.clock.now()).await?;
             if appended == Appended::Written {
                 info!(namespace.name = %name, "namespace `{name}` is gone");
                 self.remember(&record).await;
@@ -597,14 +598,14 @@ impl Collector {
 
 /// Whether another configuration would have said otherwise. What the record says already, and what the owner wrote, is
 /// the same under each.
-const fn follows_from_configuration(fact: &Event) -> bool {
-    matches!(fact, Event::Adopted(_) | Event::PolicyChanged(_) | Event::Released(_))
+const fn follows_from_configuration(event: &Event) -> bool {
+    matches!(event, Event::Adopted(_) | Event::PolicyChanged(_) | Event::Released(_))
 }
 
 /// Whether what its owner wrote may be told of with it: it was seen first, or it changed something.
-const fn is_owner_override(fact: &Event) -> bool {
+const fn is_owner_override(event: &Event) -> bool {
     matches!(
-        fact,
+        event,
         Event::Adopted(_) | Event::DeadlineMoved(_) | Event::Kept(_) | Event::Protected(Protected { on: true })
     )
 }
@@ -623,7 +624,7 @@ enum Why {
     Wrote,
     /// Other things fail than before.
     Fails,
-    /// They are not what they should be, whoever changed them.
+    /// They are not what they should be, no matter who changed them.
     Differs,
 }
 

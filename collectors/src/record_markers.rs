@@ -31,7 +31,7 @@ const COUNTED_FOR: SignedDuration = SignedDuration::from_mins(1);
 /// What the comparison of a marker led to.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
-    /// Annotations may be written. A marker that speaks against this store is left as it is: it is the only trace that
+    /// Annotations may be written. A marker that contradicts this store is left as it is: it is the only trace that
     /// entries were lost.
     pub(crate) belongs: bool,
     pub(crate) written: Vec<Event>,
@@ -91,8 +91,8 @@ impl Collector {
         }
         let marker = RecordMarker::on_record(keys.read(namespace, RECORD).unwrap_or_default()).to_owned();
         let epoch = self.markers.lock().await.store_identity.epoch();
-        let fact = Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: mismatch.to_string(), epoch });
-        self.note(namespace, record, fact, &mut compared).await?;
+        let event = Event::RecordMarkerMismatched(RecordMarkerMismatched { marker, why: mismatch.to_string(), epoch });
+        self.note(namespace, record, event, &mut compared).await?;
         compared.again = Some(self.recheck_at(self.context.clock.now()));
         Ok(compared)
     }
@@ -120,20 +120,20 @@ impl Collector {
         &self,
         namespace: &Namespace,
         record: &mut Record,
-        fact: Event,
+        event: Event,
         compared: &mut Compared,
     ) -> Result<bool, StoreError> {
         if is_silent(namespace, record) {
             return Ok(false);
         }
         let (store, now) = (&*self.context.store, self.context.clock.now());
-        match append_named(store, record, &namespace.name, &self.actor, fact.clone(), now).await? {
+        match append_named(store, record, &namespace.name, &self.actor, event.clone(), now).await? {
             Appended::Written => {
-                if let Event::RecordMarkerMismatched(mismatch) = &fact {
+                if let Event::RecordMarkerMismatched(mismatch) = &event {
                     let name = &namespace.name;
                     warn!(namespace.name = %name, "namespace `{name}` is not deleted: {}", mismatch.why);
                 }
-                compared.written.push(fact);
+                compared.written.push(event);
                 Ok(true)
             }
             Appended::Conflict => {
@@ -143,7 +143,7 @@ impl Collector {
         }
     }
 
-    /// Reports a marker that speaks against this store. Where more tell the same than a mishap brings about, it reports a
+    /// Reports a marker that contradicts this store. Where more tell the same than a mishap brings about, it reports a
     /// mismatch of the whole store. What was created since the present epoch began tells nothing of what was lost before.
     async fn report(&self, namespace: &Namespace, mismatch: &Mismatch) -> Result<(), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());
@@ -168,7 +168,7 @@ impl Collector {
         if count < controls::mismatch_limit(managed) {
             return Ok(());
         }
-        let why = format!("{mismatch}; {count} namespaces tell the like");
+        let why = format!("{mismatch}; {count} namespaces tell the same");
         error!(
             namespace.name = %namespace.name,
             "nothing is deleted, for this store may not be the right one: namespace `{}`: {why}; once you know that it is, \

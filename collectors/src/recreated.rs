@@ -14,7 +14,7 @@ const MAX_COUNTED: usize = 20;
 /// How many namespaces of the name of this one we deleted within the hour before `now`.
 ///
 /// Costs one read of an index where nobody bore the name, and one record for each who bore it within the hour, and the one
-/// before them. A namespace that is older itself costs nothing: whoever bore its name ended before it began.
+/// before them. A namespace that is older itself costs nothing: the one that bore its name ended before it began.
 ///
 /// A life whose history cannot be read counts as none of them: nobody else's adoption waits for a person to mend it.
 ///
@@ -70,7 +70,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::fixture::turns::{Scene, marked};
+    use crate::fixture::turns::{Scene, with_marker};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()
@@ -78,7 +78,7 @@ mod tests {
 
     /// A namespace `ci-a` of this uid, created at this minute.
     fn namespace(uid: &str, minute: i64) -> Namespace {
-        Namespace { name: "ci-a".to_owned(), created: at(minute), ..marked(uid, "") }
+        Namespace { name: "ci-a".to_owned(), created: at(minute), ..with_marker(uid, "") }
     }
 
     async fn store() -> (TempDir, SharedStore) {
@@ -113,9 +113,9 @@ mod tests {
         let deleted =
             [Event::ActionIntended(Box::new(intended)), Event::ActionDone(ActionDone { of: 2, observed: false })];
         let ending = deleted.into_iter().filter(|_| by_us).chain([Event::Gone(Gone {})]);
-        let facts = [(created, Event::Adopted(adopted))].into_iter().chain(ending.map(|fact| (at(minutes.1), fact)));
-        for (time, fact) in facts {
-            append_named(store, &mut record, "ci-a", &Actor::person("me"), fact, time).await.unwrap();
+        let events = [(created, Event::Adopted(adopted))].into_iter().chain(ending.map(|event| (at(minutes.1), event)));
+        for (time, event) in events {
+            append_named(store, &mut record, "ci-a", &Actor::person("me"), event, time).await.unwrap();
         }
     }
 
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(deleted_before(&*store, &namespace("new", 31), at(31)).await.unwrap(), 20);
     }
 
-    /// The name of a namespace is looked for when it is adopted, and at no other turn.
+    /// The name of a namespace is looked up when it is adopted, and at no other turn.
     #[tokio::test]
     async fn who_comes_back_again_and_again_is_told_of_at_adoption_and_asked_for_once() {
         for (lives, told) in [(2, vec![]), (3, vec!["Recreated".to_owned()])] {

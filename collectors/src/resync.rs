@@ -15,12 +15,12 @@ use crate::collector::Collector;
 /// How many snapshots or entries are read at once.
 const PAGE: usize = 500;
 
-/// How far before its predecessor's start a collector looks for what that one left unfinished.
+/// How far before its predecessor's start a collector searches for what that one left unfinished.
 const TAIL_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 impl Collector {
     /// The uids in the store that are of this shard, have not ended and are not in `listed`: in all that are there,
-    /// whoever's they are.
+    /// no matter whose they are.
     pub(crate) async fn missing(&self, listed: &BTreeSet<Uid>) -> Result<Vec<Uid>, StoreError> {
         let store = &*self.context.store;
         let mut missing = Vec::new();
@@ -40,7 +40,7 @@ impl Collector {
 }
 
 /// Writes the snapshots that a process did not get to between an entry and its snapshot, so that lists are whole again:
-/// without its first snapshot nobody would miss a namespace that has gone. Looks at what was written since shortly
+/// without its first snapshot nobody would miss a namespace that has gone. Reads what was written since shortly
 /// before `since`, which is when the predecessor of a collector began, or before the start of a collector that has not
 /// ended as it should, whose heartbeat is there still; without a predecessor since the former start of the controller.
 ///
@@ -135,6 +135,6 @@ mod tests {
         );
         assert!(mends(Some(DEATH + 50_000), &[0], Some(DEATH - 1)).await, "nobody ran for half a day");
         assert!(mends(None, &[DEATH - 1, DEATH + 50_000], None).await, "it stays until asked to end");
-        assert!(!mends(Some(DEATH + 50_000), &[0], None).await, "whoever came before has mended it");
+        assert!(!mends(Some(DEATH + 50_000), &[0], None).await, "the collector before has mended it");
     }
 }

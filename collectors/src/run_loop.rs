@@ -1,4 +1,4 @@
-//! The resident collector's loop: the watch fills the memory, the memory says whose turn it is.
+//! The loop of a long-running collector: the watch fills the cache, the cache says whose turn it is.
 
 #[cfg(test)]
 mod moved;
@@ -70,7 +70,7 @@ const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// How long the end may take to write down until when timers have run.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the turns of a sweep wait at most for the look at the health of all, so that each namespace has one and not two.
+/// How long the turns of a sweep wait at most for the health check of all, so that each namespace has one and not two.
 const POLL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long turns rest when the store is out of reach, at first and at most.
@@ -113,8 +113,8 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     settle(&*context.store, &heartbeats, predecessor(stays, length, now)).await?;
     collector.health.inherit(&heartbeats, shard);
     let (left_under, swept) = left_by_sweeps(&heartbeats, shard);
-    let resident = RunLoop::new(Arc::clone(&collector), stays, known);
-    let (slot, watched, sight) = (resident.slot(), Arc::clone(&resident.watched), Arc::clone(&resident.sight));
+    let run_loop = RunLoop::new(Arc::clone(&collector), stays, known);
+    let (slot, watched, sight) = (run_loop.slot(), Arc::clone(&run_loop.watched), Arc::clone(&run_loop.sight));
     let is_over = async {
         match stays {
             Stays::ForSlot(slot) => sleep(slot.stay(length, context.timings().hand_over_overlap, now)).await,
@@ -125,7 +125,7 @@ pub(crate) async fn run(context: Context, shard: Shard, stays: Stays, cancel: Ca
     let work = async {
         tokio::select! {
             biased;
-            outcome = resident.run(over.clone()) => outcome,
+            outcome = run_loop.run(over.clone()) => outcome,
             never = async {
                 is_over.await;
                 info!("the slot of this collector is over");
@@ -170,7 +170,7 @@ fn left_by_sweeps(heartbeats: &[Heartbeat], shard: Shard) -> (String, Checked) {
     (name, body.map_or_else(Checked::default, |body| body.checks))
 }
 
-/// When whoever was here before began; `None`: as long ago as the controller's former start.
+/// When the collector before this one began; `None`: as long ago as the controller's former start.
 fn predecessor(stays: Stays, length: Duration, now: Timestamp) -> Option<Timestamp> {
     const SWEEPS: SignedDuration = SignedDuration::from_hours(1);
     match stays {
@@ -182,14 +182,14 @@ fn predecessor(stays: Stays, length: Duration, now: Timestamp) -> Option<Timesta
 
 struct RunLoop {
     collector: SharedCollector,
-    memory: Cache,
+    cache: Cache,
     turns: JoinSet<(Uid, Result<Left, StoreError>)>,
-    /// The looks at the health of all.
-    looks: HealthPoller,
-    /// The questions about pipelines.
-    questions: CiPoller,
+    /// Checks the health of all.
+    health_poller: HealthPoller,
+    /// Asks the CI systems about pipelines.
+    ci_poller: CiPoller,
     /// `None`: it does not stay for long enough to be told anything.
-    hints: Option<CiEvents>,
+    ci_events: Option<CiEvents>,
     /// No turn begins before this: the store was out of reach.
     rest: Option<(Instant, Duration)>,
     /// The cluster that the store knows.
@@ -213,14 +213,14 @@ struct RunLoop {
 impl RunLoop {
     fn new(collector: SharedCollector, stays: Stays, known: Option<Uid>) -> Self {
         Self {
-            looks: HealthPoller::new(&collector.context),
-            questions: CiPoller::new(Arc::clone(&collector)),
-            hints: match stays {
+            health_poller: HealthPoller::new(&collector.context),
+            ci_poller: CiPoller::new(Arc::clone(&collector)),
+            ci_events: match stays {
                 Stays::UntilAsked | Stays::ForSlot(_) => Some(CiEvents::listen(&collector.context)),
                 Stays::ForOneLook => None,
             },
             collector,
-            memory: Cache::default(),
+            cache: Cache::default(),
             turns: JoinSet::new(),
             rest: None,
             known,
@@ -248,8 +248,8 @@ impl RunLoop {
         while let Some(ended) = self.turns.join_next().await {
             self.end_turn(ended);
         }
-        self.looks.end().await;
-        self.questions.end().await;
+        self.health_poller.end().await;
+        self.ci_poller.end().await;
         keep(&*self.collector.context.store, self.timed()).await;
         outcome
     }
@@ -264,8 +264,8 @@ impl RunLoop {
             self.make_sure().await?;
             self.compare_with_store().await;
             self.begin_turns();
-            self.looks.begin();
-            self.questions.begin(&self.memory);
+            self.health_poller.begin();
+            self.ci_poller.begin(&self.cache);
             if self.is_through() {
                 return Ok(());
             }
@@ -275,39 +275,39 @@ impl RunLoop {
                 biased;
                 () = cancel.cancelled() => return Ok(()),
                 Some(ended) = self.turns.join_next() => self.end_turn(ended),
-                answered = self.questions.next() => self.questions.take(&answered, &mut self.memory),
-                () = sleep(until_due) => self.memory.fall_due(self.collector.context.clock.now()),
+                answered = self.ci_poller.next() => self.ci_poller.take(&answered, &mut self.cache),
+                () = sleep(until_due) => self.cache.fall_due(self.collector.context.clock.now()),
                 Some(watched) = watch.next() => self.take_in(watched)?,
                 () = rested(rest), if rest.is_some() => {}
                 Ok(()) = settings.changed() => {
                     info!("the configuration changed: every namespace is judged again");
                     watch = self.watch(settings.borrow_and_update().clone());
-                    if self.looks.change() {
+                    if self.health_poller.change() {
                         self.collector.health.forget();
                     }
-                    self.questions.change();
+                    self.ci_poller.change();
                     let settings = self.collector.context.settings();
-                    self.memory.regroup(|namespace| group(&settings, namespace));
+                    self.cache.regroup(|namespace| group(&settings, namespace));
                 }
-                rounds = self.looks.next() => self.end_look(rounds),
-                origin = hinted(self.hints.as_mut()) => self.collector.pipelines.hurry(&origin),
+                rounds = self.health_poller.next() => self.end_check(rounds),
+                origin = next_ci_event(self.ci_events.as_mut()) => self.collector.pipelines.hurry(&origin),
             }
         }
     }
 
-    /// Whatever the look that was just taken says of somebody is a reason for a turn.
-    fn end_look(&mut self, rounds: Rounds) {
+    /// What the check that has just ended says of a namespace is a reason for a turn.
+    fn end_check(&mut self, rounds: Rounds) {
         let (rounds, health, settings) = (Arc::new(rounds), &self.collector.health, self.collector.context.settings());
-        let is_written = self.turns.is_empty() && self.memory.is_idle() && !self.memory.has_broken_off();
+        let is_written = self.turns.is_empty() && self.cache.is_idle() && !self.cache.has_broken_off();
         health.take(&settings, Arc::clone(&rounds), is_written);
-        self.memory.wake_where(|seen| health.is_news(&settings, &rounds, seen));
+        self.cache.wake_where(|seen| health.is_news(&settings, &rounds, seen));
         let now = self.collector.context.clock.now();
-        self.memory.look(|seen| crate::health::after(&settings, &rounds, seen, now));
+        self.cache.check(|seen| crate::health::after(&settings, &rounds, seen, now));
     }
 
-    /// Until when timers have run, for whoever comes next.
+    /// Until when timers have run, for the next collector.
     fn timed(&self) -> Vec<(Uid, Observed)> {
-        let timed = self.memory.all().filter_map(|(uid, seen)| {
+        let timed = self.cache.all().filter_map(|(uid, seen)| {
             let (record, health) = (seen.record.as_ref()?, seen.health.as_ref()?);
             let observed = || {
                 let kept = seen.kept.clone().unwrap_or_default();
@@ -319,9 +319,9 @@ impl RunLoop {
         timed.collect()
     }
 
-    /// Whether the health of all was looked at, where it is to be.
-    fn has_looked(&self) -> bool {
-        !self.looks.are_taken() || self.collector.health.last().is_some()
+    /// Whether the health of all was checked, where it is to be.
+    fn has_checked(&self) -> bool {
+        !self.health_poller.are_taken() || self.collector.health.last().is_some()
     }
 
     fn watch(&self, settings: Arc<Settings>) -> BoxStream<'static, NamespaceEvent> {
@@ -331,13 +331,13 @@ impl RunLoop {
     /// Whether a sweep has seen to everything.
     fn is_through(&self) -> bool {
         let sweeps = matches!(self.stays, Stays::ForOneLook);
-        let is_idle = || self.turns.is_empty() && self.questions.are_through() && self.memory.is_idle();
-        sweeps && self.is_compared && self.has_looked() && is_idle()
+        let is_idle = || self.turns.is_empty() && self.ci_poller.are_through() && self.cache.is_idle();
+        sweeps && self.is_compared && self.has_checked() && is_idle()
     }
 
     fn take_in(&mut self, watched: NamespaceEvent) -> anyhow::Result<()> {
         self.apply(watched)?;
-        self.watched.store(self.memory.len() as u64, Ordering::Relaxed);
+        self.watched.store(self.cache.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -356,10 +356,10 @@ impl RunLoop {
         match watched {
             NamespaceEvent::Applied(namespace) => {
                 let group = group(&self.collector.context.settings(), &namespace);
-                self.memory.there(namespace, group);
+                self.cache.there(namespace, group);
             }
-            NamespaceEvent::OtherShard(uid) => self.memory.elsewhere(&uid),
-            NamespaceEvent::Deleted(uid) => self.memory.vanished(&uid),
+            NamespaceEvent::OtherShard(uid) => self.cache.elsewhere(&uid),
+            NamespaceEvent::Deleted(uid) => self.cache.vanished(&uid),
             NamespaceEvent::Listing => {
                 self.is_listing = true;
                 self.sight.lost(self.collector.context.clock.now(), "all namespaces are being listed");
@@ -370,8 +370,8 @@ impl RunLoop {
                 }
                 (self.is_listing, self.is_unsure) = (false, false);
                 self.sight.found();
-                self.memory.complete(&all);
-                info!("{} namespaces are watched", self.memory.len());
+                self.cache.complete(&all);
+                info!("{} namespaces are watched", self.cache.len());
                 self.complete = Some(all);
             }
             NamespaceEvent::Failed(why) => {
@@ -407,7 +407,7 @@ impl RunLoop {
         let Some(listed) = self.complete.take() else { return };
         match self.collector.missing(&listed).await {
             Ok(missing) => {
-                missing.iter().for_each(|uid| self.memory.missed(uid));
+                missing.iter().for_each(|uid| self.cache.missed(uid));
                 self.is_compared = true;
             }
             Err(error) => {
@@ -417,20 +417,20 @@ impl RunLoop {
         }
     }
 
-    /// How much longer a sweep has turns wait for its look. One that takes long holds up nothing that does not depend on it.
-    fn to_look(&self) -> Option<Duration> {
-        let waits = matches!(self.stays, Stays::ForOneLook) && !self.has_looked();
+    /// How much longer a sweep has turns wait for its check. One that takes long holds up nothing that does not depend on it.
+    fn until_checked(&self) -> Option<Duration> {
+        let waits = matches!(self.stays, Stays::ForOneLook) && !self.has_checked();
         waits.then(|| POLL_TIMEOUT.saturating_sub(self.began.elapsed())).filter(|left| !left.is_zero())
     }
 
     fn begin_turns(&mut self) {
-        if self.is_listing || self.is_unsure || self.to_look().is_some() {
+        if self.is_listing || self.is_unsure || self.until_checked().is_some() {
             return;
         }
         while !self.is_resting() && self.turns.len() < CONCURRENCY {
-            let Some((uid, seen)) = self.memory.begin() else { return };
-            let (collector, pressed) = (Arc::clone(&self.collector), self.memory.is_pressed());
-            let others = self.memory.deployments(&uid, &collector.context.settings().policies.keys);
+            let Some((uid, seen)) = self.cache.begin() else { return };
+            let (collector, pressed) = (Arc::clone(&self.collector), self.cache.is_pressed());
+            let others = self.cache.deployments(&uid, &collector.context.settings().policies.keys);
             self.turns.spawn(async move {
                 let left = collector.turn(&uid, seen, others, pressed).await;
                 (uid, left)
@@ -445,13 +445,13 @@ impl RunLoop {
                 if !self.is_resting() && self.rest.take().is_some() {
                     info!("the store answers again");
                 }
-                if let Some(at) = left.look_at {
-                    self.looks.by(at);
+                if let Some(at) = left.check_at {
+                    self.health_poller.by(at);
                 }
-                self.memory.end(&uid, left);
+                self.cache.end(&uid, left);
             }
             Err(error) => {
-                self.memory.end(&uid, Left::broken_off());
+                self.cache.end(&uid, Left::broken_off());
                 self.store_is_away(&error);
             }
         }
@@ -475,11 +475,16 @@ impl RunLoop {
     fn until_due(&self) -> Duration {
         let now = self.collector.context.clock.now();
         let until_due = self
-            .memory
+            .cache
             .next_due()
             .map_or(MAX_SLEEP, |due| Duration::try_from(between(now, due)).unwrap_or(Duration::ZERO).min(MAX_SLEEP));
-        let until_next =
-            self.looks.until_next().into_iter().chain(self.questions.until_next()).chain(self.to_look()).min();
+        let until_next = self
+            .health_poller
+            .until_next()
+            .into_iter()
+            .chain(self.ci_poller.until_next())
+            .chain(self.until_checked())
+            .min();
         until_next.map_or(until_due, |until| until_due.min(until))
     }
 }
@@ -528,9 +533,9 @@ fn group(settings: &Settings, namespace: &Namespace) -> Option<DeploymentGroup> 
     DeploymentGroup::of(namespace, superseded, &settings.policies.keys)
 }
 
-async fn hinted(hints: Option<&mut CiEvents>) -> CiObjectRef {
-    match hints {
-        Some(hints) => hints.next().await,
+async fn next_ci_event(ci_events: Option<&mut CiEvents>) -> CiObjectRef {
+    match ci_events {
+        Some(ci_events) => ci_events.next().await,
         None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! Why a deletion does not end: looked for once it should have ended, and whenever something else holds it.
+//! Why a deletion does not end: checked once it should have ended, and whenever something else holds it.
 //!
 //! What a namespace says of that comes with the watch. Its pods are listed, and only then: while one is left the namespace
 //! says that nothing is. Nothing announces that the last one went, so while some were left they are listed again.
@@ -36,15 +36,15 @@ impl Collector {
         left: &mut Left,
     ) -> Result<(Option<Event>, Option<Timestamp>), StoreError> {
         let (store, now) = (&*self.context.store, self.context.clock.now());
-        let patience = signed(settings.timings.stalled_after);
+        let stalled_after = signed(settings.timings.stalled_after);
         let due = |record: &Record, left: &Left| {
             let listed = left.kept.as_ref().and_then(|kept| kept.pods_listed_at);
-            look_due(record, &seen.namespace, listed, patience).filter(|_| seen.clock.is_true())
+            look_due(record, &seen.namespace, listed, stalled_after).filter(|_| seen.clock.is_true())
         };
         if due(record, left).is_none_or(|at| at > now) {
             return Ok((None, due(record, left)));
         }
-        // Whoever deleted it told the history alone.
+        // The worker that deleted it told the history alone.
         *record = load(store, &record.uid).await?;
         if record.open.is_some() {
             return Ok((None, Some(self.recheck_at(now))));
@@ -57,15 +57,15 @@ impl Collector {
             return Ok((None, due(record, left)));
         }
         if were_left {
-            // Before they are listed, for whoever comes next: were it not kept, each would list them.
+            // Before they are listed, for the next collector: were it not kept, each would list them.
             self.change_kept(&record.uid, &mut left.kept, |observed| observed.pods_listed_at = Some(now)).await?;
         }
         let pods = match self.pods_left(&record.name).await {
             Ok(pods) => pods,
             Err(ApiError { answer: ApiOutcome::Refused, why, .. }) => RemainingPods::Unknown(why),
-            Err(trouble) => {
-                debug!("what holds namespace `{}` is looked at again: {trouble}", record.name);
-                let again = saturating_add(now, patience.min(RETRY_INTERVAL));
+            Err(error) => {
+                debug!("what holds namespace `{}` is checked again: {error}", record.name);
+                let again = saturating_add(now, stalled_after.min(RETRY_INTERVAL));
                 return Ok((None, Some(due(record, left).map_or(again, |due| due.max(again)))));
             }
         };
@@ -73,12 +73,12 @@ impl Collector {
         if !stalled.is_news_after(record.stalled.as_ref().map(|known| &known.what)) {
             return Ok((None, due(record, left)));
         }
-        let (name, fact) = (record.name.clone(), Event::DeletionStalled(stalled.clone()));
-        match append_named(store, record, &name, &self.actor, fact.clone(), now).await? {
+        let (name, event) = (record.name.clone(), Event::DeletionStalled(stalled.clone()));
+        match append_named(store, record, &name, &self.actor, event.clone(), now).await? {
             Appended::Written => {
                 warn!(namespace.name = %name, "the deletion of namespace `{name}` does not end: {stalled}");
                 self.remember(record).await;
-                Ok((Some(fact), due(record, left)))
+                Ok((Some(event), due(record, left)))
             }
             Appended::Conflict => {
                 *record = load(store, &record.uid).await?;

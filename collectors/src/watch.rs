@@ -36,7 +36,7 @@ pub(crate) enum NamespaceEvent {
 /// A list that came through whole.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
-    /// All there are, whoever's they are.
+    /// All there are, no matter whose they are.
     pub(crate) all: BTreeSet<Uid>,
     /// The uid that stands for the cluster; none where the list does not name it.
     pub(crate) cluster: Option<Uid>,

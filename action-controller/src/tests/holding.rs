@@ -1,4 +1,4 @@
-//! The hold of deletions that do not end: written by who leads, taken up by who leads next, and taken back by itself.
+//! The hold of deletions that do not end: written by who leads, taken up by who leads next, and released by itself.
 
 use common::holds;
 use lifecycle::hold::HELD_FROM;
@@ -114,7 +114,7 @@ async fn the_others_have_a_quarter_of_an_hour_before_they_hold_again() {
     assert_eq!(led(&scene).await, (3, true));
 }
 
-/// A list that lags must take nothing back: of one that it does not name the history is asked.
+/// A list that lags must release nothing: of a namespace that it does not name the history is read.
 #[tokio::test(start_paused = true)]
 async fn what_no_list_shows_has_not_ended() {
     let scene = Scene::new(0, 4).await;

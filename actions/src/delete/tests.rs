@@ -41,7 +41,7 @@ async fn what_is_new_shows_in_lists_and_is_told_and_nothing_else_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_longer_due_is_not_looked_at() {
+async fn what_is_no_longer_due_is_not_checked() {
     let scene = Scene::stale().await;
     assert_eq!(scene.carry_out_due_to(1).await, (String::new(), Vec::new()));
     scene.append(Event::Protected(Protected { on: true }), at(0)).await;
@@ -56,8 +56,8 @@ async fn in_mode_observe_it_is_recorded_once_and_nothing_is_asked() {
     }
 }
 
-/// What was seen before the intent was written, when the worker stood still for so long after it looked.
-async fn when_it_stands_still_after_the_look(seconds: u64) -> String {
+/// What was seen before the intent was written, when the worker stood still for so long after its preflight.
+async fn when_it_stands_still_after_the_preflight(seconds: u64) -> String {
     let scene = Scene::stale().await;
     scene.apiserver.before(2, Read, at_once(move || stand_still(seconds)));
     scene.carry_out().await.0
@@ -66,8 +66,8 @@ async fn when_it_stands_still_after_the_look(seconds: u64) -> String {
 /// At most 40 s after it was seen, and 20 s are left to hand the request over (docs/design/protocol.md S4).
 #[tokio::test(start_paused = true)]
 async fn evidence_that_is_no_longer_fresh_allows_no_intent() {
-    assert_eq!(when_it_stands_still_after_the_look(40).await, "intended done");
-    assert_eq!(when_it_stands_still_after_the_look(41).await, "");
+    assert_eq!(when_it_stands_still_after_the_preflight(40).await, "intended done");
+    assert_eq!(when_it_stands_still_after_the_preflight(41).await, "");
 }
 
 async fn when_the_intent_took(seconds: u64) -> (String, Vec<Asked>) {
@@ -80,8 +80,8 @@ async fn when_the_intent_took(seconds: u64) -> (String, Vec<Asked>) {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_could_not_be_handed_over_in_time_is_not_sent() {
     assert_eq!(when_the_intent_took(19).await, ("intended done".to_owned(), WHOLE.to_vec()));
-    let looked_only = WHOLE[..4].to_vec();
-    assert_eq!(when_the_intent_took(20).await, ("intended skipped:abandoned".to_owned(), looked_only));
+    let preflight_only = WHOLE[..4].to_vec();
+    assert_eq!(when_the_intent_took(20).await, ("intended skipped:abandoned".to_owned(), preflight_only));
 }
 
 /// Meanwhile the cluster went on.
@@ -97,9 +97,9 @@ async fn a_request_of_a_machine_that_slept_is_not_sent() {
     assert_eq!(what_it_slept(61).await, "intended skipped:abandoned");
 }
 
-/// It has not seen the intent, but whoever wrote that sees the stop (docs/design/protocol.md S13).
+/// It has not seen the intent, but the intent's writer sees the stop (docs/design/protocol.md S13).
 #[tokio::test(start_paused = true)]
-async fn a_stop_that_is_thrown_right_after_the_intent_holds_the_request_back() {
+async fn a_stop_that_is_activated_right_after_the_intent_holds_the_request_back() {
     let scene = Scene::stale().await;
     scene.store.after_intent(scene.stop());
     assert_eq!(scene.carry_out().await, ("intended skipped:stopped".to_owned(), WHOLE[..4].to_vec()));

@@ -21,7 +21,7 @@ fn record(status: Status) -> Record {
     Record { status, reason: "as it was recorded".to_owned(), ..Record::new(Uid::new(UID)) }
 }
 
-/// What is seen where nobody looked at anything but the clock.
+/// What is seen where nobody checked anything but the clock.
 fn unseen(clock: Truth) -> Observation {
     let namespace = Namespace {
         uid: Uid::new(UID),
@@ -126,7 +126,7 @@ async fn replaces(scene: &Scene, uid: &str) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_replaced_it_is_looked_at_as_it_is_now() {
+async fn what_replaced_it_is_checked_as_it_is_now() {
     let policy = r#"[{"name": "ci", "match": {"names": ["ci-.*"]}, "ttl": "1h",
         "checks": {"superseded": {"by": ["branch"]}}, "on": {"superseded": {"delete": true}}}]"#;
     let scene = Scene::with(&[("NSM__POLICIES", policy)]).await;

@@ -36,7 +36,7 @@ async fn a_definite_no_closes_the_intent_and_nothing_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_was_refused_waits_before_it_tries_again() {
+async fn a_worker_that_was_refused_waits_before_it_tries_again() {
     let scene = Scene::stale().await;
     scene.apiserver.refuse(403, "Forbidden", "no");
     scene.carry_out().await;
@@ -79,7 +79,7 @@ async fn a_refusal_in_other_words_is_told_again() {
     assert_eq!(told.len(), 3, "{told:?}");
 }
 
-/// Whoever refuses may have much to say.
+/// A refusal may have much to say.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_told_in_few_words() {
     let told = told(&[LONG]).await;
@@ -106,7 +106,7 @@ async fn an_answer_that_is_no_refusal_is_no_news_to_people() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_moved_is_looked_at_again_at_once_and_from_the_third_time_on_later() {
+async fn an_object_that_moved_is_checked_again_at_once_and_from_the_third_time_on_later() {
     let moved = async |times: usize| {
         let scene = Scene::stale().await;
         for number in 1..=times {
@@ -134,7 +134,7 @@ async fn an_answer_that_says_nothing_is_fenced_and_the_fence_decides() {
     assert_eq!(scene.carry_out().await.0, "intended seen");
 }
 
-/// Nobody knows what became of it, and nobody may say so.
+/// The outcome is unknown, and nobody may say otherwise.
 #[tokio::test(start_paused = true)]
 async fn without_a_fence_the_intent_stays_open() {
     let scene = Scene::stale().await;

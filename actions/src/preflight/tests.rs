@@ -1,4 +1,4 @@
-//! The last look: what it finds that is not as the record says, at its beginning and at its end.
+//! The preflight: what it finds that is not as the record says, at its beginning and at its end.
 
 use common::{budget::SlotAllocator, identity::OtherCluster};
 use lifecycle::{
@@ -35,8 +35,8 @@ const CHANGES: [(&str, Change); 15] = [
     ("its owner keeps it", |it| it.annotate("keep_until", "2030-01-01T00:00:00Z")),
     ("it lives for longer", |it| it.annotate("ttl", "3h")),
     ("it lives until later", |it| it.annotate("expires_at", "2030-01-01T00:00:00Z")),
-    ("it is marked by another store", |it| it.annotate("record", "7.1")),
-    ("its mark cannot be read", |it| it.annotate("record", "x")),
+    ("it carries the marker of another store", |it| it.annotate("record", "7.1")),
+    ("its marker cannot be read", |it| it.annotate("record", "x")),
     ("its owner protects it, nearly", |it| it.annotate("Protected", "no")),
     ("its owner keeps it, nearly", |it| it.annotate("keep-until", "2030-01-01")),
     ("its owner keeps it, nobody knows until when", |it| it.annotate("keepUntil", "Friday")),
@@ -83,7 +83,7 @@ async fn what_is_clearly_not_due_costs_no_slot() {
     assert_eq!(when(2, CHANGES[3].1).await.2, 1, "it had one by then");
 }
 
-/// By whoever's clock it was over first.
+/// No matter by whose clock it was over first.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_over_by_our_clock_is_not_deleted() {
     let scene = Scene::empty(&[], |_| {}).await;
@@ -98,7 +98,7 @@ async fn what_is_not_over_by_our_clock_is_not_deleted() {
 
 /// After the switches were asked, which is when the clocks are compared.
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_during_the_look_ends_it() {
+async fn a_clock_that_jumps_during_the_preflight_ends_it() {
     for number in [1, 2] {
         let scene = Scene::stale().await;
         scene.apiserver.before(number, Read, scene.clock_jumps(60));

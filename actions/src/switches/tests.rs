@@ -1,4 +1,4 @@
-//! Each switch by itself: whoever says no, nothing is asked for and nothing is intended.
+//! Each switch by itself: where one says no, nothing is asked for and nothing is intended.
 
 use common::{controls::StoreMismatch, store::SharedStore};
 use lifecycle::{
@@ -29,7 +29,7 @@ async fn a_stop_holds_back_until_it_is_taken_back() {
     scene.stop().await;
     let (written, asked, why) = held_back(&scene).await;
     assert_eq!((written.as_str(), asked), ("not:stopped", Vec::new()));
-    assert!(why.contains("jane") && why.contains("a look") && why.contains("nsm resume"), "{why}");
+    assert!(why.contains("jane") && why.contains("a check") && why.contains("nsm resume"), "{why}");
     let off = controls::Stop { on: false, reason: None };
     controls::set_stop(&*scene.store, &me(), &off, at(0)).await.unwrap();
     assert_eq!(scene.carry_out().await.0, "not:stopped intended done");
@@ -47,7 +47,8 @@ async fn under_another_configuration_than_the_one_in_force_nothing_is_done() {
 #[tokio::test(start_paused = true)]
 async fn a_store_mismatch_holds_back_until_somebody_trusts_the_store() {
     let scene = Scene::stale().await;
-    let mismatch = StoreMismatch { namespace: "ci-7".to_owned(), why: "it was marked by another store".to_owned() };
+    let mismatch =
+        StoreMismatch { namespace: "ci-7".to_owned(), why: "it carries the marker of another store".to_owned() };
     controls::report_mismatch(&*scene.store, &me(), &mismatch, at(0)).await.unwrap();
     let (written, asked, why) = held_back(&scene).await;
     assert_eq!((written.as_str(), asked), ("not:unverified", Vec::new()));
@@ -80,7 +81,7 @@ async fn a_hold_holds_back_until_it_is_released() {
     assert_eq!(scene.carry_out().await.0, "not:held intended done");
 }
 
-/// As the stop: who writes an intent looks once more before the request.
+/// As with the stop: the writer of an intent checks once more before the request.
 #[tokio::test(start_paused = true)]
 async fn a_hold_that_begins_at_the_last_moment_holds_back_too() {
     let scene = Scene::stale().await;

@@ -147,10 +147,10 @@ async fn a_collector_that_fails_is_started_again_under_another_name_and_ever_mor
     scene.keep(&[], Duration::from_secs(600)).await;
     let starts = scene.starts()["resident --shard 0 --of 1 --slot 0"];
     assert!((10..=20).contains(&starts), "{starts} in ten minutes");
-    let trouble = scene.reconciler.retries.told(Timestamp::UNIX_EPOCH).remove(0);
-    assert_eq!(trouble.reason, "failed");
-    assert!(trouble.what.starts_with("`collector-0`: job `collector-0-0"), "{trouble:?}");
-    assert!(trouble.what.ends_with("failed: on purpose"), "{trouble:?}");
+    let retry = scene.reconciler.retries.told(Timestamp::UNIX_EPOCH).remove(0);
+    assert_eq!(retry.reason, "failed");
+    assert!(retry.what.starts_with("`collector-0`: job `collector-0-0"), "{retry:?}");
+    assert!(retry.what.ends_with("failed: on purpose"), "{retry:?}");
 }
 
 #[tokio::test(start_paused = true)]

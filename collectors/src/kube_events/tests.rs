@@ -37,7 +37,7 @@ async fn a_status_that_is_taken_off_at_once_is_told_of_once() {
     says(&note, &["it is not deleted", "takes annotations off", "`on.stale.require_visible: false`"]);
 }
 
-/// Whether it stays or looks once at a time, and whoever says no.
+/// Whether it stays or checks once at a time, and no matter who says no.
 #[tokio::test(start_paused = true)]
 async fn a_status_that_cannot_be_written_is_told_of_once() {
     for (writes, why) in [(Writes::Refused, "no statuses here"), (Writes::Fail, "failed calling webhook")] {
@@ -70,7 +70,7 @@ async fn a_write_that_fails_once_is_no_news_to_a_collector_that_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mark_beyond_its_history_is_told_of_once() {
+async fn a_marker_beyond_its_history_is_told_of_once() {
     let scene = Scene::new().await;
     let epoch = controls::begin_epoch(scene.store(), &Actor::person("me"), at(0)).await.unwrap();
     scene.collect(SWEEP).await;
@@ -97,7 +97,7 @@ async fn what_is_there_after_it_was_recorded_as_gone_is_managed_again_and_told_o
     says(&note, &["was recorded as gone", "managed again", "`nsm keep ci-1", "`nsm protect ci-1`"]);
 }
 
-/// Nothing waits for it, so nothing is recorded; whether a collector stays or looks once at a time.
+/// Nothing waits for it, so nothing is recorded; whether a collector stays or checks once at a time.
 #[tokio::test(start_paused = true)]
 async fn annotations_that_are_refused_are_told_of_once_whatever_the_status() {
     for stays in [true, false] {
@@ -163,9 +163,9 @@ async fn an_owner_override_that_cannot_be_read_is_told_of_once_and_by_date() {
     assert!(!kinds.iter().any(|kind| kind == "DeadlineMoved"), "it does not slide: {kinds:?}");
 }
 
-/// It changes nothing that is recorded, and each sweep is a process of its own, as is whoever takes a slot over.
+/// It changes nothing that is recorded, and each sweep is a process of its own, as is a collector that takes a slot over.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_counts_for_nothing_is_told_of_by_whoever_comes_next_and_once() {
+async fn a_key_that_counts_for_nothing_is_told_of_by_the_next_collector_and_once() {
     let scene = Scene::new().await;
     scene.collect(SWEEP).await;
     scene.apiserver.annotate("TTL", "2d");

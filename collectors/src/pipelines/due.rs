@@ -1,5 +1,5 @@
-//! In which order one CI system is asked: what is due, the longest due first, and what somebody is in a hurry about. Both
-//! take turns, so that however many hints come, whatever is due is asked for as well.
+//! In which order one CI system is queried: what is due, the longest due first, and what somebody is in a hurry about. Both
+//! take turns, so that however many CI events come, whatever is due is asked for as well.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub(super) struct Due {
     hurried: Line,
     /// In which of both each one is, and since or from when.
     places: BTreeMap<CiObjectRef, Place>,
-    /// They were hurried while they were asked for: the answer may be older than the hint.
+    /// They were hurried while they were asked for: the answer may be older than the CI event.
     again: BTreeSet<CiObjectRef>,
     /// The last one that was taken was hurried.
     was_hurried: bool,

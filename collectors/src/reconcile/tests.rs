@@ -19,24 +19,24 @@ fn namespace() -> Namespace {
     }
 }
 
-/// Looks, and takes the turn. Returns whether the store keeps that it fails then, if it keeps anything.
-async fn look(scene: &mut Scene, fires: bool) -> Option<bool> {
+/// Checks health, and takes the turn. Returns whether the store keeps that it fails then, if it keeps anything.
+async fn check(scene: &mut Scene, fires: bool) -> Option<bool> {
     scene.sleep(30);
     scene.fires(fires);
-    scene.look().await;
+    scene.check_health().await;
     scene.turn(namespace()).await;
     let kept = scene.store.inner.observation(&Uid::new("1")).await.unwrap();
     kept.and_then(|kept| kept.health).map(|streak| streak.fails)
 }
 
-/// Whoever comes next goes on from there: it would count as failing for all the time in which nothing failed.
+/// The next collector goes on from there: it would count as failing for all the time in which nothing failed.
 #[tokio::test]
 async fn what_was_written_without_an_answer_is_taken_back_when_it_is_no_longer_so() {
     let mut scene = Scene::with_prometheus().await;
-    assert_eq!(look(&mut scene, false).await, None, "it is adopted");
+    assert_eq!(check(&mut scene, false).await, None, "it is adopted");
     scene.loses_the_answer("put_observation");
-    assert_eq!(look(&mut scene, true).await, Some(true), "it was written, and that is not known");
-    assert_eq!(look(&mut scene, false).await, Some(false));
+    assert_eq!(check(&mut scene, true).await, Some(true), "it was written, and that is not known");
+    assert_eq!(check(&mut scene, false).await, Some(false));
 }
 
 /// Until when health was checked without a break, as a heartbeat would tell now.
@@ -45,19 +45,19 @@ fn told(scene: &Scene) -> Option<i64> {
     scene.collector.health.tell(body).looked.map(|looked| looked.until.as_second())
 }
 
-/// What the last look found is written down when the next is taken. Where the store failed, it may not be.
+/// What the last check found is written down when the next is taken. Where the store failed, it may not be.
 #[tokio::test]
-async fn nobody_goes_on_from_a_look_that_is_not_written_down() {
+async fn nobody_goes_on_from_a_check_that_is_not_written_down() {
     let mut scene = Scene::with_prometheus().await;
-    look(&mut scene, false).await;
-    look(&mut scene, false).await;
+    check(&mut scene, false).await;
+    check(&mut scene, false).await;
     assert_eq!(told(&scene), Some(1_030));
     scene.loses_the_answer("put_observation");
-    look(&mut scene, true).await;
+    check(&mut scene, true).await;
     assert_eq!(told(&scene), Some(1_060));
-    scene.look().await;
+    scene.check_health().await;
     assert_eq!(told(&scene), Some(1_060), "its turn broke off");
     scene.turn(namespace()).await;
-    look(&mut scene, true).await;
+    check(&mut scene, true).await;
     assert_eq!(told(&scene), Some(1_090));
 }

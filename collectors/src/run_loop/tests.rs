@@ -46,7 +46,7 @@ async fn what_a_dead_predecessor_left_half_done_comes_to_its_end() {
 }
 
 #[tokio::test]
-async fn whoever_begins_reads_the_heartbeats_once() {
+async fn a_collector_that_begins_reads_the_heartbeats_once() {
     let (scene, asked) = (turns::Scene::new().await, CancellationToken::new());
     asked.cancel();
     run(scene.collector.context.clone(), Shard::WHOLE, Stays::ForOneLook, asked).await.unwrap();

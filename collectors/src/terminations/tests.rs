@@ -50,13 +50,13 @@ async fn it_is_written_once_it_should_have_ended_and_once_alone() {
     assert_eq!((written.len(), scene.apiserver.asked_for_pods()), (1, 1), "{written:?}");
     let kinds: Vec<_> = written[0].conditions.iter().map(|it| it.condition.as_str()).collect();
     assert_eq!(kinds, [DISCOVERY.0, "NamespaceContentRemaining"]);
-    // Whoever comes next knows of it.
+    // The next collector knows of it.
     scene.collect(SWEEP).await;
     assert_eq!((stalled(&scene).await, scene.apiserver.asked_for_pods()), (written, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_at_everything_writes_it_too() {
+async fn a_check_of_everything_writes_it_too() {
     let scene = Scene::new().await;
     scene.collect(SWEEP).await;
     scene.apiserver.terminate(&[]);
@@ -114,7 +114,7 @@ async fn that_no_pod_is_left_any_more_is_written_once() {
 
 /// Each sweep is a collector of its own.
 #[tokio::test(start_paused = true)]
-async fn who_comes_next_lists_pods_no_sooner_than_whoever_stays() {
+async fn the_next_collector_lists_pods_no_sooner_than_one_that_stays() {
     let scene = Scene::new().await;
     scene.collect(SWEEP).await;
     scene.apiserver.set_pods(Pods::Left(1));
@@ -136,9 +136,9 @@ async fn pods_that_cannot_be_listed_any_more_are_asked_for_no_more_often() {
     scene.apiserver.set_pods(Pods::Left(1));
     scene.apiserver.terminate(&[]);
     minutes(&scene, 17).await;
-    for fate in [Pods::Fail, Pods::Refused] {
+    for pods in [Pods::Fail, Pods::Refused] {
         let before = scene.apiserver.asked_for_pods();
-        scene.apiserver.set_pods(fate);
+        scene.apiserver.set_pods(pods);
         minutes(&scene, 30).await;
         let asked = scene.apiserver.asked_for_pods() - before;
         assert!((4..=8).contains(&asked), "in half an hour {asked} times");

@@ -75,7 +75,7 @@ impl Edge {
         if let Who::Machine(machine) = self.who {
             if self.world.is_frozen(machine) {
                 self.world.count("fault: frozen");
-                self.world.trouble(machine);
+                self.world.failed(machine);
             }
             while self.world.is_frozen(machine) {
                 sleep(FROZEN).await;
@@ -87,7 +87,7 @@ impl Edge {
         let mut dice = Dice::new(self.world.scenario.seed, (self.who, way, what, number));
         let fate = self.fate(way, changes, &mut dice);
         if let (Who::Machine(machine), true) = (self.who, fate != Fate::Fine && !is_evidence(way)) {
-            self.world.trouble(machine);
+            self.world.failed(machine);
         }
         if fate != Fate::Fine {
             self.world.count(&format!("fault: {way:?} {}", fate.name()));

@@ -26,7 +26,7 @@ pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) began: Timestamp,
     /// How long there are faults; then all of them end.
-    pub(crate) troubled_for: Duration,
+    pub(crate) faulty_for: Duration,
     /// Processes that run all roles, each sure to be the leader.
     pub(crate) machines: usize,
     /// What they are configured with at first, each.
@@ -166,7 +166,7 @@ impl Scenario {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, "scenario");
         let machines = if dice.happens(350) { 2 } else { 1 };
-        let troubled_for = Duration::from_secs(dice.between(400, 1_500));
+        let faulty_for = Duration::from_secs(dice.between(400, 1_500));
         let cast = cast(&mut dice);
         let first = Variant::of(&mut dice);
         let mut variants = vec![first.clone()];
@@ -181,10 +181,10 @@ impl Scenario {
         let mut scenario = Self {
             seed,
             began,
-            troubled_for,
+            faulty_for,
             machines,
             variants,
-            weather: Weather::of(&mut dice, troubled_for),
+            weather: Weather::of(&mut dice, faulty_for),
             queue: dice.one_of(&[QueueWay::Works, QueueWay::Works, QueueWay::LosesAll, QueueWay::Triples]),
             pods: Pods::of(seed),
             health: None,
@@ -193,17 +193,17 @@ impl Scenario {
             pipelines: None,
             dies_every: dice.happens(300).then(|| dice.between(3, 90)),
             ends_after: Duration::from_secs(dice.one_of(&[0, 1, 5, 30, 100])),
-            steps: steps(&mut dice, cast.len(), machines, troubled_for)
+            steps: steps(&mut dice, cast.len(), machines, faulty_for)
                 .into_iter()
                 .chain(pause(seed, machines))
                 .chain(late(seed, machines))
-                .chain(forge(seed, troubled_for))
-                .chain(strip(seed, troubled_for))
+                .chain(forge(seed, faulty_for))
+                .chain(strip(seed, faulty_for))
                 .collect(),
             cast,
         };
         scenario.add();
-        if let Some(step) = elsewhere(seed, machines, troubled_for) {
+        if let Some(step) = elsewhere(seed, machines, faulty_for) {
             // Without the namespace that stands for the cluster nothing would begin any more.
             let system = scenario.cast.iter().position(|member| member.name == "kube-system");
             scenario.steps.retain(|(_, step)| !matches!(step, ScenarioStep::Remove(who) if Some(*who) == system));
@@ -225,8 +225,8 @@ impl Scenario {
         }
         self.break_channel();
         let mut dice = Dice::new(self.seed, "long lives");
-        (self.deployments, self.health) = (Deployments::of(self.seed), Health::of(self.seed, self.troubled_for));
-        let asks = || Pipelines::of(self.seed, self.troubled_for, self.health.is_some());
+        (self.deployments, self.health) = (Deployments::of(self.seed), Health::of(self.seed, self.faulty_for));
+        let asks = || Pipelines::of(self.seed, self.faulty_for, self.health.is_some());
         let asked = if self.deployments.is_none() { asks() } else { None };
         if self.deployments.is_none() && self.health.is_none() && asked.is_none() {
             return;
@@ -236,12 +236,12 @@ impl Scenario {
         self.variants.iter_mut().for_each(|variant| variant.ttl *= longer);
         self.cast.iter_mut().filter(|member| member.name != "kube-system").for_each(|member| member.age %= 300);
         if self.deployments.is_some() {
-            let (cast, steps) = deployments::play(self.seed, self.troubled_for, self.cast.len());
+            let (cast, steps) = deployments::play(self.seed, self.faulty_for, self.cast.len());
             self.cast.extend(cast);
             self.steps.extend(steps);
         }
         if let Some((mut asked, deployments)) = asked {
-            let (cast, steps) = asked.play(self.seed, self.troubled_for, self.cast.len());
+            let (cast, steps) = asked.play(self.seed, self.faulty_for, self.cast.len());
             self.cast.extend(cast);
             self.steps.extend(steps);
             self.weather.outages.extend(&asked.outages);
@@ -249,7 +249,7 @@ impl Scenario {
         }
         if let Some(health) = &self.health {
             self.weather.outages.extend(&health.outages);
-            self.steps.extend(health::steps(self.seed, self.troubled_for, &self.cast));
+            self.steps.extend(health::steps(self.seed, self.faulty_for, &self.cast));
         }
     }
 }
@@ -260,7 +260,7 @@ impl Scenario {
         let mut dice = Dice::new(self.seed, "channel");
         self.undeliverable = Unheard { after: dice.one_of(&[60, 300, 900]), waits: dice.happens(200) };
         if dice.happens(500) {
-            let from = Duration::from_secs(dice.below(self.troubled_for.as_secs()));
+            let from = Duration::from_secs(dice.below(self.faulty_for.as_secs()));
             let until = from + Duration::from_secs(dice.one_of(&[120, 400, 1_200]));
             let how = dice.one_of(&[OutageKind::Forbids, OutageKind::Misreads]);
             self.weather.outages.push(Outage { way: Way::Owners, from, until, how });
@@ -286,7 +286,7 @@ impl Variant {
 }
 
 impl Weather {
-    fn of(dice: &mut Dice, troubled_for: Duration) -> Self {
+    fn of(dice: &mut Dice, faulty_for: Duration) -> Self {
         let mut rates = [0; Way::ALL.len()];
         for (rate, way) in rates.iter_mut().zip(Way::ALL) {
             // Little goes to owners, so more of it goes wrong.
@@ -296,7 +296,7 @@ impl Weather {
         }
         let mut outages = Vec::new();
         for _ in 0..dice.one_of(&[0, 0, 1, 2, 3]) {
-            let from = dice.below(troubled_for.as_secs());
+            let from = dice.below(faulty_for.as_secs());
             outages.push(Outage {
                 way: dice.one_of(&Way::ALL),
                 from: Duration::from_secs(from),

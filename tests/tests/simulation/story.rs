@@ -84,7 +84,7 @@ async fn play(scenario: Scenario, shelved: Shelved) -> Told {
         sleep(Duration::from_secs(Dice::new(world.scenario.seed, ("arrival", who)).below(20))).await;
         users::create(&world, who);
     }
-    trouble(&world).await;
+    inject_faults(&world).await;
     calm(&world).await;
     let (violations, log) = (world.judge().violations().to_vec(), world.take_log());
     let tally = lock(&world.tally).clone();
@@ -92,10 +92,10 @@ async fn play(scenario: Scenario, shelved: Shelved) -> Told {
 }
 
 /// The part in which things go wrong.
-async fn trouble(world: &Arc<World>) {
+async fn inject_faults(world: &Arc<World>) {
     loop {
         let elapsed = world.elapsed();
-        let Some(left) = world.scenario.troubled_for.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
+        let Some(left) = world.scenario.faulty_for.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
             return;
         };
         if is_chase(world) {

@@ -253,12 +253,12 @@ impl World {
     }
 
     /// Something goes wrong for a machine, or it stands still.
-    pub(crate) fn trouble(&self, machine: usize) {
+    pub(crate) fn failed(&self, machine: usize) {
         lock(&self.retries)[machine].push(self.elapsed());
     }
 
     /// Whether something went wrong for a machine from then on.
-    pub(crate) fn has_troubled(&self, machine: usize, since: Duration) -> bool {
+    pub(crate) fn has_failed(&self, machine: usize, since: Duration) -> bool {
         lock(&self.retries)[machine].last().is_some_and(|last| *last >= since)
     }
 

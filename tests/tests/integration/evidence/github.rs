@@ -59,9 +59,9 @@ async fn what_is_not_found_is_gone_while_its_repository_is_found() {
 async fn a_right_that_is_missing_is_that_of_one_repository() {
     let (github, mut asker) = github("cancelled").await;
     github.close(REPOSITORY, true);
-    let trouble = asker.look().await.trouble.unwrap();
-    assert!(trouble.why.starts_with("GitHub answered 403 Forbidden: the token in `"), "{}", trouble.why);
-    assert!(!trouble.is_of_all);
+    let error = asker.look().await.trouble.unwrap();
+    assert!(error.why.starts_with("GitHub answered 403 Forbidden: the token in `"), "{}", error.why);
+    assert!(!error.is_of_all);
     github.close(REPOSITORY, false);
     assert_eq!(asker.told().await.0, Truth::True);
 }

@@ -386,8 +386,8 @@ async fn one_project_that_is_closed_to_us_keeps_nobody_from_others() {
     let gitlab = gitlab("canceled").await;
     gitlab.close("7", true);
     let mut asker = Asker::of(&gitlab);
-    let trouble = asker.look().await.trouble.unwrap();
-    assert!(!trouble.is_of_all, "{trouble:?}");
+    let error = asker.look().await.trouble.unwrap();
+    assert!(!error.is_of_all, "{error:?}");
     gitlab.close("7", false);
     assert_eq!(asker.told().await.0, Truth::True);
 }

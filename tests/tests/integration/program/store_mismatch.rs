@@ -36,7 +36,7 @@ async fn a_copy_brings_a_mark_along_that_proves_nothing() {
         })
         .await?;
         eventually("the log tells of it", SOON, async || {
-            ensure!(nsm.log().contains("carried the mark of another namespace"), "{}", nsm.log());
+            ensure!(nsm.log().contains("carried the marker of another namespace"), "{}", nsm.log());
             Ok(())
         })
         .await?;

@@ -22,8 +22,8 @@ const TURN: SignedDuration = SignedDuration::from_secs(40);
 /// What was the last look for so long was taken in, where nothing else goes wrong.
 const LASTS: SignedDuration = SignedDuration::from_secs(14);
 
-/// For how long after trouble turns may rest.
-const TROUBLED: Duration = Duration::from_secs(20);
+/// For how long after a fault turns may rest.
+const FAULTY: Duration = Duration::from_secs(20);
 
 /// How old the evidence of a deletion may be (S4).
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
@@ -66,7 +66,7 @@ impl Judge {
         let known = Known { looks, life: &life, reach: reach(world), until: entry.at };
         // Of the looks that come while a turn is taken, or the store is away, the last one counts alone.
         let was_taken = |look: &Look| match who {
-            Who::Machine(machine) => !world.has_troubled(machine, look.arrived.saturating_sub(TROUBLED)),
+            Who::Machine(machine) => !world.has_failed(machine, look.arrived.saturating_sub(FAULTY)),
             Who::Operator => true,
         };
         let held = |fails: bool| known.held(asker, fails, was_taken);

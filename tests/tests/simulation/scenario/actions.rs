@@ -91,28 +91,23 @@ impl ScenarioStep {
     }
 }
 
-pub(super) fn steps(
-    dice: &mut Dice,
-    cast: usize,
-    machines: usize,
-    troubled_for: Duration,
-) -> Vec<(When, ScenarioStep)> {
+pub(super) fn steps(dice: &mut Dice, cast: usize, machines: usize, faulty_for: Duration) -> Vec<(When, ScenarioStep)> {
     let mut steps = Vec::new();
     for _ in 0..dice.one_of(&[0, 1, 2, 4, 8]) {
-        let when = when(dice, troubled_for);
+        let when = when(dice, faulty_for);
         let step = step(dice, cast, machines, !matches!(when, When::At(_)));
         // What is stopped, frozen or changed on one machine alone does not stay so: there would be no story.
         match step {
             ScenarioStep::Stop => {
-                let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
+                let until = Duration::from_secs(dice.between(10, faulty_for.as_secs()));
                 steps.push((When::At(until), ScenarioStep::Resume));
             }
             ScenarioStep::Repaint(_) => {
-                let then = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
+                let then = Duration::from_secs(dice.between(10, faulty_for.as_secs()));
                 steps.push((When::At(then), ScenarioStep::Repaint(cast - 2)));
             }
             ScenarioStep::Reconfigure(Some(_), to) => {
-                let until = Duration::from_secs(dice.between(10, troubled_for.as_secs()));
+                let until = Duration::from_secs(dice.between(10, faulty_for.as_secs()));
                 steps.push((When::At(until), ScenarioStep::Reconfigure(None, to)));
             }
             _ => {}
@@ -167,37 +162,37 @@ pub(super) fn late(seed: u64, machines: usize) -> Vec<(When, ScenarioStep)> {
 }
 
 /// Somebody forges a mark. One alone holds back its own namespace; thrown apart, as [`pause`] is.
-pub(super) fn forge(seed: u64, troubled_for: Duration) -> Option<(When, ScenarioStep)> {
+pub(super) fn forge(seed: u64, faulty_for: Duration) -> Option<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "forge");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
         return None;
     }
-    Some((when(&mut dice, troubled_for), ScenarioStep::Forge(0)))
+    Some((when(&mut dice, faulty_for), ScenarioStep::Forge(0)))
 }
 
 /// Somebody installs admission that takes annotations off one of them, likewise.
-pub(super) fn strip(seed: u64, troubled_for: Duration) -> Option<(When, ScenarioStep)> {
+pub(super) fn strip(seed: u64, faulty_for: Duration) -> Option<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "strip");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(80) {
         return None;
     }
-    Some((When::At(Duration::from_secs(dice.below(troubled_for.as_secs()))), ScenarioStep::Strip(0)))
+    Some((When::At(Duration::from_secs(dice.below(faulty_for.as_secs()))), ScenarioStep::Strip(0)))
 }
 
 /// Somebody starts a process against another cluster, with the store of this one, likewise.
-pub(super) fn elsewhere(seed: u64, machines: usize, troubled_for: Duration) -> Option<(When, ScenarioStep)> {
+pub(super) fn elsewhere(seed: u64, machines: usize, faulty_for: Duration) -> Option<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "elsewhere");
     if crate::REMEMBERED.contains(&seed) || !dice.happens(60) {
         return None;
     }
     let machine = usize::try_from(dice.below(machines as u64)).unwrap_or(0);
-    let at = Duration::from_secs(dice.between(60, troubled_for.as_secs()));
+    let at = Duration::from_secs(dice.between(60, faulty_for.as_secs()));
     Some((When::At(at), ScenarioStep::Elsewhere(machine, dice.one_of(&[60, 200, 400]))))
 }
 
-fn when(dice: &mut Dice, troubled_for: Duration) -> When {
+fn when(dice: &mut Dice, faulty_for: Duration) -> When {
     if dice.happens(300) {
-        return When::At(Duration::from_secs(dice.below(troubled_for.as_secs())));
+        return When::At(Duration::from_secs(dice.below(faulty_for.as_secs())));
     }
     let moment = dice.one_of(&[
         Moment::Any,

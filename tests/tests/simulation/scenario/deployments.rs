@@ -28,10 +28,10 @@ impl Deployments {
 }
 
 /// The namespaces that pipelines deploy, whose places in the cast begin there, and what becomes of them.
-pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, ScenarioStep)>) {
+pub(super) fn play(seed: u64, faulty_for: Duration, begin: usize) -> (Vec<Member>, Vec<(When, ScenarioStep)>) {
     let mut dice = Dice::new(seed, "pipelines");
     let (mut cast, mut steps) = (Vec::new(), Vec::new());
-    let troubled = troubled_for.as_secs();
+    let faulty = faulty_for.as_secs();
     for group in 0..dice.one_of(&[1, 1, 2]) {
         let (of, named) =
             if dice.happens(400) { ("mrId", format!("{group}")) } else { ("branch", format!("b{group}")) };
@@ -40,9 +40,9 @@ pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Memb
         for job in 0..jobs {
             let comes_at = match dice.below(100) {
                 // Pipelines overtake each other, and may all be there before us.
-                0..15 => dice.below(troubled),
+                0..15 => dice.below(faulty),
                 15..30 => 0,
-                _ => troubled * 6 * job / (10 * jobs) + dice.below(60),
+                _ => faulty * 6 * job / (10 * jobs) + dice.below(60),
             };
             for _ in 0..dice.one_of(&[1, 1, 1, 1, 1, 2]) {
                 let who = begin + cast.len();
@@ -63,7 +63,7 @@ pub(super) fn play(seed: u64, troubled_for: Duration, begin: usize) -> (Vec<Memb
         // The newest may go while another is deleted for it.
         let newest = begin + cast.len() - 1;
         let when = match dice.below(3) {
-            0 => When::At(Duration::from_secs(dice.below(troubled))),
+            0 => When::At(Duration::from_secs(dice.below(faulty))),
             1 => When::Before(dice.one_of(&[Moment::Intent, Moment::Claim, Moment::Delete]), dice.between(1, 6)),
             _ => When::After(dice.one_of(&[Moment::Append, Moment::Annotate]), dice.between(5, 30)),
         };

@@ -24,14 +24,14 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(super) fn of(seed: u64, troubled_for: Duration) -> Option<Self> {
+    pub(super) fn of(seed: u64, faulty_for: Duration) -> Option<Self> {
         let mut dice = Dice::new(seed, "health");
         if !dice.happens(400) {
             return None;
         }
         let mut outages = Vec::new();
         for _ in 0..dice.one_of(&[0, 1, 2, 3]) {
-            let from = Duration::from_secs(dice.below(troubled_for.as_secs()));
+            let from = Duration::from_secs(dice.below(faulty_for.as_secs()));
             outages.push(Outage {
                 way: Way::Alerts,
                 from,
@@ -54,18 +54,18 @@ impl Health {
 }
 
 /// Alerts come and go, for a while or for good; and some go while something is done about them.
-pub(super) fn steps(seed: u64, troubled_for: Duration, cast: &[Member]) -> Vec<(When, ScenarioStep)> {
+pub(super) fn steps(seed: u64, faulty_for: Duration, cast: &[Member]) -> Vec<(When, ScenarioStep)> {
     let mut dice = Dice::new(seed, "illness");
     let mut steps = Vec::new();
     for who in 0..cast.len() {
         if !dice.happens(700) {
             continue;
         }
-        let mut at = Duration::from_millis(dice.below(troubled_for.as_secs() * 600));
+        let mut at = Duration::from_millis(dice.below(faulty_for.as_secs() * 600));
         for _ in 0..dice.between(1, 4) {
             steps.push((When::At(at), ScenarioStep::Break(who)));
             at += Duration::from_millis(dice.one_of(&[3_100, 20_000, 60_700, 120_000, 300_000, 2_000_000]));
-            if at >= troubled_for {
+            if at >= faulty_for {
                 break;
             }
             steps.push((When::At(at), ScenarioStep::Mend(who)));

@@ -131,23 +131,23 @@ impl Begin {
 impl Pipelines {
     /// How a CI system is asked in the story of a seed, if there is one, and by which rules newer deployments replace older
     /// ones then. Thrown apart from all else, and where newer deployments do so already none is asked.
-    pub(super) fn of(seed: u64, troubled_for: Duration, has_health: bool) -> Option<(Self, Deployments)> {
+    pub(super) fn of(seed: u64, faulty_for: Duration, has_health: bool) -> Option<(Self, Deployments)> {
         if crate::RARE.contains(&seed) {
             return None;
         }
         let (gitlab, github) = if has_health { (150, 100) } else { (450, 350) };
         let mut dice = Dice::new(seed, "gitlab");
         if dice.happens(gitlab) {
-            return Some(Self::asked(CiSystem::Gitlab, dice, troubled_for));
+            return Some(Self::asked(CiSystem::Gitlab, dice, faulty_for));
         }
         let mut dice = Dice::new(seed, "github");
-        dice.happens(github).then(|| Self::asked(CiSystem::Github, dice, troubled_for))
+        dice.happens(github).then(|| Self::asked(CiSystem::Github, dice, faulty_for))
     }
 
-    fn asked(system: CiSystem, mut dice: Dice, troubled_for: Duration) -> (Self, Deployments) {
+    fn asked(system: CiSystem, mut dice: Dice, faulty_for: Duration) -> (Self, Deployments) {
         let mut outages = Vec::new();
         for _ in 0..dice.one_of(&[0, 1, 1, 2, 3]) {
-            let from = Duration::from_secs(dice.below(troubled_for.as_secs()));
+            let from = Duration::from_secs(dice.below(faulty_for.as_secs()));
             outages.push(Outage {
                 way: Way::Ci,
                 from,
@@ -182,14 +182,14 @@ impl Pipelines {
     pub(super) fn play(
         &mut self,
         seed: u64,
-        troubled_for: Duration,
+        faulty_for: Duration,
         begin: usize,
     ) -> (Vec<Member>, Vec<(When, ScenarioStep)>) {
         let mut dice = Dice::new(seed, "scenes");
         let count = dice.between(2, 4);
         let mut script = Script::new(self.system, dice, begin);
         for _ in 0..count {
-            let at = script.dice.below(troubled_for.as_secs() * 2 / 5);
+            let at = script.dice.below(faulty_for.as_secs() * 2 / 5);
             self.scenes.push(scenes::write(&mut script, at));
         }
         let (cast, acts) = script.end();
