@@ -99,7 +99,7 @@ async fn work(worker: &Worker, publisher: &mut Publisher, cancel: &CancellationT
         publisher.every(BUSY.min(heartbeat_interval));
         // Whatever came of it, the planner offers again what is still due: a failure must not bring the message back
         // at once.
-        let outcome = publisher.while_running(context, &body, dispatch::carry_out(&worker, &task)).await;
+        let outcome = publisher.while_running(context, &body, dispatch::carry_out(worker, &task)).await;
         worker.end(outcome.is_ok());
         tasks.settled(delivery.ack()).await;
         if let Err(error) = outcome {

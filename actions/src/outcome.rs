@@ -106,8 +106,8 @@ fn refusal(record: &Record, event: &Event) -> Option<News> {
     let name = &record.name;
     let again = not_before.map_or(String::new(), |at| format!(", and tried again at {}", human_text(at)));
     let note = format!(
-        "it is not deleted{again}: {detail}; the administrator of the admission or of the rights that say so can let \
-         the manager delete it; to keep it instead, run `nsm protect {name}`"
+        "it is not deleted{again}: {detail}; the administrator who runs that admission, or grants the rights, can let the \
+         manager delete it; to keep it instead, run `nsm protect {name}`"
     );
     (record.attempts.refusal.as_ref() != Some(detail)).then(|| News::warning("DeletionRefused", note))
 }

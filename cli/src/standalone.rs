@@ -61,8 +61,7 @@ pub(crate) async fn run(source: Source, settings: Settings, cluster: &ClusterCho
     let cancel = tasks.cancel.clone();
     let settings = tasks.follow(source, settings);
     let (web, liveness) = (HttpClient::system(), Liveness::default());
-    let context =
-        Context { store, queue, cluster, clock, http: web, liveness: liveness, settings, instance: instance() };
+    let context = Context { store, queue, cluster, clock, http: web, liveness, settings, instance: instance() };
     if context.settings().store.file().is_none() {
         // A file is locked; a database may be used by others, and no two processes are one installation there.
         let installation = format!("standalone/{}", context.instance);

@@ -34,8 +34,8 @@ impl Events {
     /// apiserver answered. The same is told once.
     pub(crate) async fn tell_of_refusal(&self, namespace: &Namespace, why: &str) {
         let note = format!(
-            "its status cannot be shown on it: {why}; the administrator of the admission that says so can let the manager write \
-             its annotations, or else its owner cannot see there what is to come"
+            "its status cannot be shown on it: {why}; the administrator who runs that admission can let the manager write its \
+             annotations, or else its owner cannot see there what is to come"
         );
         self.0.tell(&namespace.name, &namespace.uid, News::warning("AnnotationsRefused", note).once()).await;
     }

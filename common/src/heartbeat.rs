@@ -405,8 +405,7 @@ mod tests {
         let since = Timestamp::UNIX_EPOCH;
         let doing = Some(CurrentTask { task: "u/delete/3".into(), namespace: Some("ci-1".into()), since });
         let (config, admission_error, outages) = ("c".into(), None, Vec::new());
-        let worker =
-            WorkerBody { current: doing, done: 2, failed: 1, config, admission_error: admission_error, outages };
+        let worker = WorkerBody { current: doing, done: 2, failed: 1, config, admission_error, outages };
         let told = json!({"current": {"task": "u/delete/3", "namespace": "ci-1",
             "since": "1970-01-01T00:00:00Z"}, "done": 2, "failed": 1, "config": "c", "admission_error": null});
         assert_eq!(serde_json::to_value(&worker).unwrap(), told);

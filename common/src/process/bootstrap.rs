@@ -44,7 +44,7 @@ pub(super) async fn bootstrap((source, settings): (Source, Settings), tasks: &mu
     let store = OnceLock::get_or_init(&opened, || store).clone();
     let settings = tasks.follow(source, settings);
     let (clock, web) = (Clock::system(), HttpClient::system());
-    Ok(Context { store, queue, cluster, clock, http: web, settings, liveness: liveness, instance: instance() })
+    Ok(Context { store, queue, cluster, clock, http: web, settings, liveness, instance: instance() })
 }
 
 /// Opens the store, and waits for it where it is out of reach.

@@ -240,7 +240,7 @@ fn mistakes(file: &str, text: &str, pages: &BTreeMap<String, Page>) -> Vec<Strin
 }
 
 /// The source files that a page names and that are not there.
-fn missing_sources<'a>(text: &'a str, is_there: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn missing_sources(text: &str, is_there: impl Fn(&str) -> bool) -> Vec<&str> {
     let named = SOURCE.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str()));
     named.filter(|name| !is_there(name)).collect()
 }

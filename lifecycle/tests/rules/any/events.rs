@@ -71,7 +71,7 @@ fn intended() -> impl Strategy<Value = Event> {
         |(until, cause, cause_seq, evidence, unannounced, told)| {
             Event::ActionIntended(Box::new(ActionIntended {
                 action: Action::Delete,
-                cause_seq: cause_seq,
+                cause_seq,
                 attempt: 1,
                 holder: "action/a".to_owned(),
                 until,
