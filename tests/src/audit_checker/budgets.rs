@@ -24,7 +24,7 @@ pub(super) fn judge(run: &Run, found: &mut Vec<Violation>) {
 
         match intent.text("unannounced") {
             None if intent.text("cause") == Some("stale") && is_foretold(history.before(intent.seq)) => {}
-            None => found.complain("S7", format!("{what} was not foretold, and in no limit of those")),
+            None => found.complain("S7", format!("{what} was not announced in time, and has no slot of those")),
             Some(approved) if approved.starts_with("approved by ") => approval(run, approved, intent, found),
             Some(slot) => spend(run, ("S7", "unannounced"), slot, intent, &mut unannounced, found),
         }

@@ -144,7 +144,7 @@ fn promised(
                 found.complain("S9", format!("{what} says of its owner {said:?}, which is not so"));
             }
             if undelivered.is_some() && intent.text("unannounced").is_none() {
-                found.complain("S7", format!("{what} was announced to nobody, and is in no limit of those"));
+                found.complain("S7", format!("{what} was announced to nobody, and has no slot of those"));
             }
         }
         (_, None) => found.complain("S9", format!("{what} says of its owner {said:?}")),

@@ -1,7 +1,7 @@
 //! The words that this project once used for what has a name in the field. They stay out of code, pages, help and chart, so
 //! that one thing keeps one name.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::LazyLock};
 
 use regex::Regex;
 
@@ -39,6 +39,12 @@ const OUT: [(&str, &str); 27] = [
 /// Names of constants that say nothing of what they bound.
 const CONSTANTS: [&str; 7] = ["PATIENCE", "LONGEST", "MOST", "AT_ONCE", "AHEAD", "APART", "AGAIN"];
 
+/// Any of them, in a text of many lines.
+static ANY: LazyLock<Regex> = LazyLock::new(|| {
+    let any = OUT.map(|(word, _)| word).join("|") + "|" + &CONSTANTS.join("|");
+    Regex::new(&format!("(?im)(^|[^a-z])({any})([^a-z]|$)")).unwrap()
+});
+
 /// What is looked at: everything that is written by hand, and what is generated for people.
 const KINDS: [&str; 10] = ["rs", "md", "py", "yaml", "json", "tpl", "txt", "sh", "story", "snap"];
 
@@ -54,6 +60,9 @@ const MAY_NAME_THEM: [&str; 5] = [
 
 /// Where an old word stands in a text, by line, with what to write instead. Words are found inside `snake_case`, too.
 fn found(text: &str) -> Vec<(usize, String)> {
+    if !ANY.is_match(text) {
+        return Vec::new();
+    }
     let words = OUT.map(|(word, instead)| (Regex::new(&format!("(?i)(^|[^a-z]){word}([^a-z]|$)")).unwrap(), instead));
     let constants = CONSTANTS.map(|name| Regex::new(&format!(r"\b(const|static) (\w+_)?{name}(_\w+)?: ")).unwrap());
     let lines = || (1..).zip(text.lines());
