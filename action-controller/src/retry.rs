@@ -1,48 +1,27 @@
 //! What keeps workers from being started, each reason with a pause of its own that grows: whatever is wrong, nothing is
 //! hammered, and people see it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
-use common::{heartbeat::JobRetry, jobs::Outcome};
-use jiff::{SignedDuration, Timestamp};
-use lifecycle::time::saturating_add;
-use tokio::time::Instant;
+use common::{
+    heartbeat::JobRetry,
+    jobs::{Outcome, RetryState},
+};
+use jiff::Timestamp;
 use tracing::warn;
 
 /// The pause after the first and after many in a row.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
-/// What did not come again for so long is over.
-const RECOVERED_AFTER: Duration = Duration::from_secs(600);
-
 #[derive(Debug, Default)]
 pub(crate) struct RetryStates(BTreeMap<&'static str, RetryState>);
-
-#[derive(Debug)]
-struct RetryState {
-    what: String,
-    since: Timestamp,
-    last: Instant,
-    times: u64,
-    pause: Duration,
-}
 
 impl RetryStates {
     /// Something went wrong once more.
     pub(crate) fn add(&mut self, outcome: Outcome, what: String, now: Timestamp) {
         let reason = outcome.as_str();
-        let before = self.0.remove(reason).filter(|before| before.last.elapsed() < RECOVERED_AFTER);
-        let state = match before {
-            None => RetryState { what, since: now, last: Instant::now(), times: 1, pause: PAUSES.0 },
-            Some(before) => RetryState {
-                what,
-                since: before.since,
-                last: Instant::now(),
-                times: before.times + 1,
-                pause: (before.pause * 2).min(PAUSES.1),
-            },
-        };
-        let (what, pause) = (&state.what, state.pause.as_secs());
+        let state = RetryState::after(self.0.remove(reason), what, PAUSES, now);
+        let (what, pause) = (&state.what, state.backoff.as_secs());
         warn!("no worker is started for {pause} s ({reason}, {} in a row): {what}", state.times);
         self.0.insert(reason, state);
     }
@@ -54,31 +33,21 @@ impl RetryStates {
 
     /// How long nothing is to be tried; `None`: it may be.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        let left = |state: &RetryState| state.pause.saturating_sub(state.last.elapsed());
-        self.0.values().map(left).max().filter(|left| !left.is_zero())
+        self.0.values().map(RetryState::left).max().filter(|left| !left.is_zero())
     }
 
     /// For people, the latest first.
     pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        self.0.retain(|_, state| state.last.elapsed() < RECOVERED_AFTER);
+        self.0.retain(|_, state| !state.is_over());
         let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by_key(|(_, state)| std::cmp::Reverse(state.last));
-        let told = |(reason, state): (&&'static str, &RetryState)| JobRetry {
-            reason: (*reason).to_owned(),
-            what: state.what.clone(),
-            since: state.since,
-            times: state.times,
-            not_before: {
-                let left = state.pause.saturating_sub(state.last.elapsed());
-                saturating_add(now, SignedDuration::try_from(left).unwrap_or_default())
-            },
-        };
-        all.into_iter().map(told).collect()
+        all.sort_by_key(|(_, state)| Reverse(state.last));
+        all.into_iter().map(|(reason, state)| state.report(reason, state.what.clone(), now)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use common::jobs::RECOVERED_AFTER;
     use tokio::time::advance;
 
     use super::*;

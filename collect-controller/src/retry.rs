@@ -1,60 +1,42 @@
 //! What keeps jobs from being as they should, for each of them: nothing is hammered, and people see it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
-use common::{heartbeat::JobRetry, jobs::Outcome};
-use jiff::{SignedDuration, Timestamp};
-use lifecycle::time::saturating_add;
-use tokio::time::Instant;
+use common::{
+    heartbeat::JobRetry,
+    jobs::{Outcome, RetryState},
+};
+use jiff::Timestamp;
 use tracing::warn;
 
 /// The pause after the first and after many in a row: a cluster in which nobody watches is one in which nothing ends.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// What did not come again for so long is over.
-const RECOVERED_AFTER: Duration = Duration::from_secs(600);
-
-/// By what they are about.
+/// By what they are about, each with how it ended last.
 #[derive(Debug, Default)]
-pub(crate) struct RetryStates(BTreeMap<String, RetryState>);
-
-#[derive(Debug)]
-struct RetryState {
-    outcome: Outcome,
-    what: String,
-    since: Timestamp,
-    last: Instant,
-    times: u64,
-    pause: Duration,
-}
+pub(crate) struct RetryStates(BTreeMap<String, (Outcome, RetryState)>);
 
 impl RetryStates {
     /// Something went wrong once more.
     pub(crate) fn add(&mut self, about: &str, outcome: Outcome, what: String, now: Timestamp) {
-        let before = self.0.remove(about).filter(|before| before.last.elapsed() < RECOVERED_AFTER);
-        let last = Instant::now();
-        let state = match before {
-            None => RetryState { outcome, what, since: now, last, times: 1, pause: PAUSES.0 },
-            Some(RetryState { since, times, pause, .. }) => {
-                RetryState { outcome, what, since, last, times: times + 1, pause: (pause * 2).min(PAUSES.1) }
-            }
-        };
-        let RetryState { what, pause, times, .. } = &state;
-        warn!("`{about}` is tried again in {} s ({}, {times} in a row): {what}", pause.as_secs(), outcome.as_str());
-        self.0.insert(about.to_owned(), state);
+        let before = self.0.remove(about).map(|(_, state)| state);
+        let state = RetryState::after(before, what, PAUSES, now);
+        let RetryState { what, backoff, times, .. } = &state;
+        warn!("`{about}` is tried again in {} s ({}, {times} in a row): {what}", backoff.as_secs(), outcome.as_str());
+        self.0.insert(about.to_owned(), (outcome, state));
     }
 
     /// It is going well, for as long as it was to be left alone at least.
     pub(crate) fn end(&mut self, about: &str) {
-        if self.0.get(about).is_some_and(|state| state.last.elapsed() >= PAUSES.1) {
+        if self.0.get(about).is_some_and(|(_, state)| state.last.elapsed() >= PAUSES.1) {
             self.0.remove(about);
         }
     }
 
     /// How long nothing is to be tried about this; `None`: it may be.
     pub(crate) fn pause(&self, about: &str) -> Option<Duration> {
-        let state = self.0.get(about)?;
-        Some(state.pause.saturating_sub(state.last.elapsed())).filter(|left| !left.is_zero())
+        let (_, state) = self.0.get(about)?;
+        Some(state.left()).filter(|left| !left.is_zero())
     }
 
     /// How long until something may be tried again.
@@ -64,25 +46,19 @@ impl RetryStates {
 
     /// For people, the latest first.
     pub(crate) fn told(&mut self, now: Timestamp) -> Vec<JobRetry> {
-        self.0.retain(|_, state| state.last.elapsed() < RECOVERED_AFTER);
+        self.0.retain(|_, (_, state)| !state.is_over());
         let mut all: Vec<_> = self.0.iter().collect();
-        all.sort_by_key(|(_, state)| std::cmp::Reverse(state.last));
-        let told = |(about, state): (&String, &RetryState)| JobRetry {
-            reason: state.outcome.as_str().to_owned(),
-            what: format!("`{about}`: {}", state.what),
-            since: state.since,
-            times: state.times,
-            not_before: {
-                let left = self.pause(about).unwrap_or_default();
-                saturating_add(now, SignedDuration::try_from(left).unwrap_or_default())
-            },
+        all.sort_by_key(|(_, (_, state))| Reverse(state.last));
+        let report = |(about, (outcome, state)): (&String, &(Outcome, RetryState))| {
+            state.report(outcome.as_str(), format!("`{about}`: {}", state.what), now)
         };
-        all.into_iter().map(told).collect()
+        all.into_iter().map(report).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use common::jobs::RECOVERED_AFTER;
     use tokio::time::advance;
 
     use super::*;

@@ -5,14 +5,15 @@ mod kubernetes;
 mod local;
 mod outcome;
 mod pending;
+mod retry;
 mod time_slot;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::{fmt::Debug, sync::Arc, time::Duration};
-use utoipa::ToSchema;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use self::{
     cron::CronInterval,
@@ -20,6 +21,7 @@ pub use self::{
     local::{LocalJobs, Program},
     outcome::Outcome,
     pending::{BEGINS_WITHIN, Pending},
+    retry::{RECOVERED_AFTER, RetryState},
     time_slot::TimeSlot,
 };
 
