@@ -60,7 +60,7 @@ impl Scene {
             queue: queue::open("memory:").await.unwrap(),
             cluster: apiserver.cluster(),
             clock: Clock::from_fn(move || clock.now()),
-            http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            http: HttpClient::from_fn(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
             liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "test".to_owned(),

@@ -359,7 +359,7 @@ mod tests {
             queue: queue::open("memory:").await.unwrap(),
             cluster: Cluster::new(kube::Config::new("http://127.0.0.1:9".parse().unwrap())).unwrap(),
             clock: Clock::from_fn(told),
-            http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+            http: HttpClient::from_fn(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
             liveness: Liveness::default(),
             settings: watch::channel(Arc::new(settings)).1,
             instance: "a".to_owned(),

@@ -46,7 +46,7 @@ pub struct HttpClient(Transport);
 enum Transport {
     /// With the client of what is posted, and the proxies that it goes by.
     Network(Client, Proxies),
-    Told(Arc<TestTransport>),
+    Function(Arc<TestTransport>),
 }
 
 impl HttpClient {
@@ -79,13 +79,13 @@ impl HttpClient {
 
     /// One that is told what comes of a request, for tests.
     #[must_use]
-    pub fn told(
+    pub fn from_fn(
         tell: impl Fn(Request<Vec<u8>>) -> BoxFuture<'static, Result<http::Response<Vec<u8>>, String>>
         + Send
         + Sync
         + 'static,
     ) -> Self {
-        Self(Transport::Told(Arc::new(tell)))
+        Self(Transport::Function(Arc::new(tell)))
     }
 
     /// The proxy on the way of what is sent to an address, with its login.
@@ -93,7 +93,7 @@ impl HttpClient {
     pub fn proxy_to(&self, url: &Uri) -> Option<&str> {
         match &self.0 {
             Transport::Network(_, proxies) => proxies.to(url),
-            Transport::Told(_) => None,
+            Transport::Function(_) => None,
         }
     }
 
@@ -124,7 +124,7 @@ impl HttpClient {
                 body.truncate(MAX_EXCERPT);
                 Ok(HttpResponse { status, headers, body })
             }
-            Transport::Told(tell) => match tell(request).await {
+            Transport::Function(tell) => match tell(request).await {
                 Ok(answer) => {
                     let (parts, body) = answer.into_parts();
                     Ok(HttpResponse { status: parts.status, headers: parts.headers, body })
@@ -147,7 +147,7 @@ impl HttpClient {
     ) -> Result<Response, String> {
         match &self.0 {
             Transport::Network(..) => network.await,
-            Transport::Told(tell) => {
+            Transport::Function(tell) => {
                 let mut request = Request::get(url.as_str()).body(Vec::new()).map_err(|error| error.to_string())?;
                 *request.headers_mut() = conditions;
                 tell(request).await.map(Response::from)

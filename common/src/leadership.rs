@@ -8,6 +8,7 @@
 //! **Nothing that must not happen twice rests on this.** Where clocks differ by more than a lease, or somebody deletes
 //! the Lease, two may lead for a moment: that costs work and breaks no rule.
 
+mod controller;
 mod lease;
 mod watchdog;
 
@@ -21,6 +22,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+pub use self::controller::controller;
 use self::{
     lease::{Answer, Election},
     watchdog::Watchdog,

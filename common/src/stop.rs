@@ -99,7 +99,7 @@ impl EmergencyStop<'_> {
     ///
     /// # Errors
     /// When neither half is known to hold.
-    pub async fn throw(&self, reason: Option<String>) -> std::result::Result<Activated, Unchanged> {
+    pub async fn activate(&self, reason: Option<String>) -> std::result::Result<Activated, Unchanged> {
         let begin = Instant::now();
         let switching = async {
             let switched = in_time(begin + HALF_TIMEOUT, self.switch_on(reason)).await;
@@ -299,7 +299,7 @@ mod tests {
         };
         tokio::time::pause();
         let begin = Instant::now();
-        let activated = board.throw(None).await;
+        let activated = board.activate(None).await;
         assert!(board.switched.is_cancelled(), "those who wait for the switch wait no longer");
         (activated, begin.elapsed().as_secs())
     }

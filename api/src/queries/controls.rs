@@ -82,7 +82,7 @@ impl StopState {
 /// When nothing is known to be stopped.
 pub async fn stop(board: &EmergencyStop<'_>, reason: Option<String>) -> Result<StopState, Unchanged> {
     let mut recorded = StopState::new(Kind::Stop, board.actor, board.clock.now());
-    let activated = board.throw(reason).await?;
+    let activated = board.activate(reason).await?;
     let before = |name| format!("{name}: its deletion had been accepted before the stop");
     let unknown = |(name, why)| format!("{name}: {why}");
     recorded.not_fenced = activated.accepted.into_iter().map(before).collect();

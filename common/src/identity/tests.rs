@@ -138,7 +138,7 @@ async fn controller(store: &SharedStore, instance: &str) -> Context {
         queue: queue::open("memory:").await.unwrap(),
         cluster: cluster_with(&Arc::default()),
         clock: Clock::from_fn(move || at(0) + jiff::SignedDuration::try_from(began.elapsed()).unwrap()),
-        http: HttpClient::told(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
+        http: HttpClient::from_fn(|_| Box::pin(async { Err("nobody answers".to_owned()) })),
         liveness: Liveness::default(),
         settings: tokio::sync::watch::channel(Arc::new(settings)).1,
         instance: instance.to_owned(),

@@ -270,7 +270,7 @@ async fn obey(world: &Arc<World>, store: &SharedStore, cluster: &Cluster, order:
             let (store, cluster) = (gone(Ok(store.clone())), gone(Ok(cluster.clone())));
             let switched = CancellationToken::new();
             let board = EmergencyStop { store, cluster, keys, policy: None, actor, clock: &clock, switched };
-            let activated = board.throw(None).await?;
+            let activated = board.activate(None).await?;
             anyhow::ensure!(activated.failed.is_empty(), "{:?}", activated.failed);
             world.tell(
                 "operator",

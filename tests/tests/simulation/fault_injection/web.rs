@@ -11,7 +11,7 @@ const CI: [CiSystem; 2] = [CiSystem::Gitlab, CiSystem::Github];
 /// The web as it is reached by whoever signs so.
 pub(crate) fn web(edge: Edge, as_whom: &str) -> HttpClient {
     let as_whom = as_whom.to_owned();
-    HttpClient::told(move |request| {
+    HttpClient::from_fn(move |request| {
         let (edge, as_whom) = (edge.clone(), as_whom.clone());
         Box::pin(async move {
             match request.uri().host() {
