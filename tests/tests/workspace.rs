@@ -6,6 +6,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fs,
+    path::Path,
     process::Command,
 };
 
@@ -164,6 +166,17 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
+/// The files of this checkout that `is_read` chooses by their paths from its root, with their texts. One that was removed
+/// and is not yet committed is tracked still, and is passed over.
+fn tracked(is_read: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let listed = Command::new("git").arg("-C").arg(&root).args(["ls-files", "-z"]).output().expect("git is installed");
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let paths = String::from_utf8(listed.stdout).expect("paths here are UTF-8");
+    let read = paths.split_terminator('\0').filter(|path| is_read(path));
+    read.filter_map(|path| Some((path.to_owned(), fs::read_to_string(root.join(path)).ok()?))).collect()
+}
+
 #[test]
 fn dependencies_go_in_the_directions_of_the_architecture() {
     let workspace = Workspace::read();
@@ -247,4 +260,18 @@ fn licence_expressions_are_read_as_spdx_means_them() {
     assert!(is_allowed("(MIT OR Apache-2.0) AND Unicode-3.0"));
     assert!(!is_allowed("MIT AND GPL-3.0"));
     assert!(!is_allowed(""));
+}
+
+/// A change to what a seeded bug touches has to bring its patch along: `make mutants` takes too long to say so each time.
+#[test]
+fn every_seeded_bug_can_be_seeded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let applies = |(patch, _): &(String, String)| {
+        let checked = Command::new("git").arg("-C").arg(&root).args(["apply", "--check", patch]).output().unwrap();
+        (!checked.status.success()).then(|| format!("{patch}: {}", String::from_utf8_lossy(&checked.stderr)))
+    };
+    let seeded = tracked(|path| path.starts_with("tests/mutants/"));
+    assert!(!seeded.is_empty());
+    let wrong: Vec<_> = seeded.iter().filter_map(applies).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

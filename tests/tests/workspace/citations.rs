@@ -6,13 +6,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Component, Path, PathBuf},
     process::Command,
     sync::LazyLock,
 };
 
 use regex::Regex;
+
+use super::tracked;
 
 const PROPERTIES: &str = "docs/design/protocol.md";
 
@@ -265,26 +266,15 @@ fn resolve<'a>(file: &str, name: &str, pages: &'a BTreeMap<String, Page>) -> Opt
         .or_else(|| is_page.then(|| from_here(folder)).flatten())
 }
 
-/// Every file that may cite, with its text.
-fn tracked() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let output = Command::new("git").arg("-C").arg(&root).args(["ls-files", "-z"]).output().expect("git is installed");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let names = String::from_utf8(output.stdout).expect("paths here are UTF-8");
-    let may_cite = |name: &&str| {
-        let last = name.rsplit('/').next().unwrap_or_default();
-        last.rsplit_once('.').is_none_or(|(_, end)| ENDS.contains(&end))
-    };
-    names
-        .split_terminator('\0')
-        .filter(may_cite)
-        .filter_map(|name| Some((name.to_owned(), fs::read_to_string(root.join(name)).ok()?)))
-        .collect()
+/// Whether a file cites, by the end of its name.
+fn may_cite(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    last.rsplit_once('.').is_none_or(|(_, end)| ENDS.contains(&end))
 }
 
 #[test]
 fn every_citation_is_of_something_that_is_there() {
-    let files = tracked();
+    let files = tracked(may_cite);
     let pages: BTreeMap<_, _> = files
         .iter()
         .filter(|(name, _)| name.ends_with(".md"))

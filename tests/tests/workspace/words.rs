@@ -1,9 +1,11 @@
 //! The words that this project once used for what has a name in the field. They stay out of code, pages, help and chart, so
 //! that one thing keeps one name.
 
-use std::{fs, path::Path, process::Command, sync::LazyLock};
+use std::sync::LazyLock;
 
 use regex::Regex;
+
+use super::tracked;
 
 /// Each word that is out, with all its forms, and what to write instead.
 const OUT: [(&str, &str); 27] = [
@@ -78,23 +80,14 @@ fn found(text: &str) -> Vec<(usize, String)> {
     of_words.chain(of_constants).collect()
 }
 
-/// The files of this repository, from its root.
-fn tracked() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let listed = Command::new("git").args(["ls-files", "--full-name", ":/"]).current_dir(root).output().unwrap();
-    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-    String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
-}
-
 #[test]
 fn the_words_of_before_stay_out() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut wrong = Vec::new();
-    let files = tracked();
-    let read = files.iter().filter(|path| path.rsplit_once('.').is_some_and(|(_, kind)| KINDS.contains(&kind)));
-    for path in read.filter(|path| !MAY_NAME_THEM.iter().any(|it| path.starts_with(it))) {
-        // A file that was removed and is not yet committed is tracked still.
-        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
+    let is_read = |path: &str| {
+        path.rsplit_once('.').is_some_and(|(_, kind)| KINDS.contains(&kind))
+            && !MAY_NAME_THEM.iter().any(|it| path.starts_with(it))
+    };
+    for (path, text) in tracked(is_read) {
         wrong.extend(found(&text).into_iter().map(|(line, what)| format!("{path}:{line}: {what}")));
     }
     assert!(wrong.is_empty(), "{} lines\n{}", wrong.len(), wrong.join("\n"));
